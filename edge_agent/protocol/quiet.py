@@ -1,0 +1,53 @@
+"""Wall-clock windows: quiet hours and night cap, in a node's zone."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from .documents import QuietHours, Settings
+
+_DAY = timedelta(days=1)
+
+
+def in_window(window: QuietHours, zone: str, at: datetime) -> bool:
+    """Say whether ``at`` lies in the window; its end is outside."""
+    now, start, until = at.astimezone(ZoneInfo(zone)).time(), *_times(window)
+    if start < until:
+        return start <= now < until
+    return now >= start or now < until
+
+
+def touches(settings: Settings, begins_at: datetime, ends_at: datetime) -> bool:
+    """Say whether any instant of ``[begins_at, ends_at)`` is quiet."""
+    for window in settings.quiet_hours:
+        if in_window(window, settings.zone, begins_at):
+            return True
+        if any(edge < ends_at for edge in _edges(window.start, settings.zone, begins_at)):
+            return True
+    return False
+
+
+def next_edge(settings: Settings, at: datetime) -> datetime | None:
+    """Give the next begin or end of quiet hours after ``at``."""
+    return min(
+        (
+            edge
+            for window in settings.quiet_hours
+            for wall in (window.start, window.until)
+            for edge in _edges(wall, settings.zone, at)
+        ),
+        default=None,
+    )
+
+
+def _edges(wall: str, zone: str, after: datetime) -> Iterator[datetime]:
+    """Give the UTC instants at which the wall clock shows ``wall``, today and tomorrow, after ``after``."""
+    today = after.astimezone(ZoneInfo(zone)).date()
+    for days in range(2):
+        edge = datetime.combine(today + days * _DAY, time.fromisoformat(wall), ZoneInfo(zone)).astimezone(UTC)
+        if edge > after:
+            yield edge
+
+
+def _times(window: QuietHours) -> tuple[time, time]:
+    return time.fromisoformat(window.start), time.fromisoformat(window.until)

@@ -1,0 +1,196 @@
+"""What a node says: presence, health, receipts, the question for the time."""
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta, field
+
+from .fields import Code, Count, Id, Instant, Language, NumericDate, Positive, Scope, Text, Wire
+from .states import ClockState, Grade, Outcome, PlayState, Reason
+from .topics import Word
+
+PROTOCOL = 1
+"""Major version of this wire, the ``v1`` of the topics."""
+
+
+class Report(Wire, frozen=True, kw_only=True):
+    """Base of what a node publishes under its own name."""
+
+    word: ClassVar[Word]
+    qos: ClassVar[int]
+    retain: ClassVar[bool] = False
+
+
+class Abilities(Wire, frozen=True, kw_only=True):
+    """What a node can do. The centre uses nothing that was not offered."""
+
+    software: Annotated[str, Meta(max_length=64)]
+    """Name and version, as ``loa-agent 0.1.0``."""
+    protocols: Annotated[tuple[int, ...], Meta(min_length=1, max_length=8)] = (PROTOCOL,)
+    codecs: Annotated[tuple[Code, ...], Meta(max_length=16)] = ("opus",)
+    output: Literal["card", "virtual"]
+    best_grade: Grade
+    languages: Annotated[tuple[Language, ...], Meta(max_length=32)] = ("vi",)
+    clock_battery: bool = False
+
+
+class Online(Report, frozen=True, kw_only=True, tag_field="state", tag="online"):
+    """Hello."""
+
+    word = Word.PRESENCE
+    qos = 1
+    retain = True
+
+    boot_id: Id
+    """Changes with every boot of the machine."""
+    connected_at: Instant
+    """By the node's clock, which may be wrong."""
+    abilities: Abilities
+
+
+class Leaving(Report, frozen=True, kw_only=True, tag_field="state", tag="leaving"):
+    """Goodbye with a reason: ``shutdown``, ``restart``, ``update``."""
+
+    word = Word.PRESENCE
+    qos = 1
+    retain = True
+
+    reason: Code
+
+
+class Lost(Report, frozen=True, kw_only=True, tag_field="state", tag="lost"):
+    """The last will: the broker says it when the link breaks."""
+
+    word = Word.PRESENCE
+    qos = 1
+    retain = True
+
+    boot_id: Id
+
+
+Presence = Online | Leaving | Lost
+
+
+class Held(Wire, frozen=True, kw_only=True):
+    """Version of a document that the node obeys."""
+
+    epoch: Positive
+    version: Positive
+    complete: bool = True
+    """For a plan: its body is here too."""
+
+
+class NowPlaying(Wire, frozen=True, kw_only=True):
+    """What leaves the output right now."""
+
+    broadcast_id: Id
+    item: Annotated[int, Meta(ge=0, le=499)]
+    started_at: Instant
+    ends_at: Instant
+
+
+class ClockReport(Wire, frozen=True, kw_only=True):
+    """State of the node's clock."""
+
+    state: ClockState
+    offset_ms: Annotated[float, Meta(ge=-1e14, le=1e14)] | None = None
+    """Node minus centre at the last answer; absent before the first."""
+
+
+class FaultReport(Wire, frozen=True, kw_only=True):
+    """Something wrong with the node, standing now."""
+
+    code: Code
+    since_at: Instant
+    detail: Text = ""
+
+
+class Health(Report, frozen=True, kw_only=True):
+    """State of a node: every 30 s and on change. A heartbeat is not a record."""
+
+    word = Word.HEALTH
+    qos = 0
+
+    sent_at: Instant
+    uptime_ms: Count
+    """Of the agent."""
+    held: Annotated[dict[Scope, dict[Code, Held]], Meta(max_length=64)] = field(default_factory=dict)
+    """Scope → word (``hold urgent plan settings``) → version obeyed."""
+    holds: Annotated[tuple[Id, ...], Meta(max_length=256)] = ()
+    """Holds that silence the node now."""
+    now_playing: NowPlaying | None = None
+    clock: ClockReport
+    faults: Annotated[tuple[FaultReport, ...], Meta(max_length=64)] = ()
+    dropped: Annotated[dict[Code, Count], Meta(max_length=64)] = field(default_factory=dict)
+    """Messages without effect since the agent started, by error code."""
+    disk_free_bytes: Count | None = None
+    memory_bytes: Count | None = None
+    """Resident size of the agent."""
+    temperature_c: Annotated[float, Meta(ge=-60, le=150)] | None = None
+    supply_low: bool | None = None
+    link_rtt_ms: Annotated[float, Meta(ge=0, le=1e7)] | None = None
+    store_id: Id
+    last_seq: Count
+    """Highest receipt event written; 0 when none."""
+    acked_seq: Count
+    """Highest that the centre has acknowledged."""
+
+
+class PlayEvent(Wire, frozen=True, kw_only=True):
+    """One thing that happened to a play: a step forward, or its end. Exactly one of ``state`` and ``outcome``."""
+
+    seq: Positive
+    """1, 2, 3… within one store, without gaps."""
+    at: Instant
+    broadcast_id: Id
+    state: PlayState | None = None
+    outcome: Outcome | None = None
+    reason: Reason | None = None
+    """With an outcome other than ``played``: why."""
+    by: Id | None = None
+    """With ``interrupted``: the broadcast or hold that cut it."""
+    item: Annotated[int, Meta(ge=0, le=499)] | None = None
+    """With ``playing``: the item that began."""
+    start_error_ms: Annotated[float, Meta(ge=-1e7, le=1e9)] | None = None
+    """First frame at the output minus the start that was due."""
+    requested_ms: Count | None = None
+    """Length that was to sound."""
+    played_ms: Count | None = None
+    """Length whose frames the output consumed."""
+    underruns: Count | None = None
+    grade: Grade | None = None
+    """Evidence for ``played`` and ``interrupted`` (DESIGN section 6)."""
+    simulated: bool = False
+    """The grade rests on a virtual output or microphone."""
+
+    def __post_init__(self) -> None:
+        """Check which fields go together."""
+        super().__post_init__()
+        if (self.state is None) == (self.outcome is None):
+            raise ValueError("PlayEvent: give either state or outcome")
+        if self.outcome in {Outcome.UNKNOWN, Outcome.CANCEL_UNCONFIRMED}:
+            raise ValueError(f"PlayEvent.outcome: only the centre says {self.outcome}")
+        if self.outcome is Outcome.PLAYED and (self.grade is None or self.grade < Grade.E1):
+            raise ValueError("PlayEvent.outcome: played needs evidence of grade E1 or better")
+
+
+class Receipts(Report, frozen=True, kw_only=True):
+    """Play events in sequence, signed with the node's own key. Sent again until acknowledged; kept 30 days."""
+
+    word = Word.RECEIPTS
+    qos = 1
+
+    iss: Id
+    """The node."""
+    iat: NumericDate
+    store_id: Id
+    """Changes when the node's store is lost, so that numbers may start anew."""
+    events: Annotated[tuple[PlayEvent, ...], Meta(min_length=1, max_length=200)]
+
+
+class TimeAsk(Report, frozen=True, kw_only=True):
+    """What time is it? The nonce makes an old answer useless."""
+
+    word = Word.TIME_ASK
+    qos = 1
+
+    nonce: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]

@@ -1,0 +1,174 @@
+"""Signatures: compact JWS (RFC 7515), Ed25519 and nothing else. ``typ`` names the kind of document."""
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Self, TypeVar
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import OKPKey
+
+from .documents import Signed, TrustedKey
+from .errors import (
+    BadSignatureError,
+    ExpiredError,
+    MalformedError,
+    NotYetValidError,
+    UnknownKeyError,
+    WrongAudienceError,
+)
+from .fields import utc
+from .reports import Receipts
+from .states import KeyUse
+
+ALGORITHM = "Ed25519"
+"""Fully specified name (RFC 9864); ``EdDSA`` and all others are refused."""
+
+MAX_TOKEN_BYTES = 1024 * 1024
+"""No signed message is larger: an urgent of 64 broadcasts with 16 KiB of audio is below 100 KiB."""
+
+_DocumentT = TypeVar("_DocumentT", bound=Signed)
+
+
+class _Header(msgspec.Struct, frozen=True):
+    alg: str
+    typ: str
+    kid: str
+
+
+def key_id(public: Ed25519PublicKey) -> str:
+    """Name a key: the first 16 hexadecimal digits of the SHA-256 of its 32 raw bytes."""
+    return hashlib.sha256(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
+
+
+def public_x(public: Ed25519PublicKey) -> str:
+    """Write a public key as in ``TrustedKey.x``."""
+    return base64.urlsafe_b64encode(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).rstrip(b"=").decode()
+
+
+class SigningKey:
+    """A private key, in memory."""
+
+    def __init__(self, private: Ed25519PrivateKey) -> None:
+        self.public = private.public_key()
+        self.kid = key_id(self.public)
+        pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        self._jwk = OKPKey.import_key(pem)
+
+    def trusted_as(self, use: KeyUse) -> TrustedKey:
+        """Describe the public half for those who are to trust it."""
+        return TrustedKey(kid=self.kid, use=use, x=public_x(self.public))
+
+    def sign(self, document: Signed | Receipts) -> bytes:
+        """Sign a document; gives the compact token as it goes on the wire."""
+        header = {"alg": ALGORITHM, "typ": _typ(type(document)), "kid": self.kid}
+        token = jws.serialize_compact(header, msgspec.json.encode(document), self._jwk, algorithms=[ALGORITHM])
+        return token.encode()
+
+
+class TrustStore:
+    """Public keys by name, each for one use."""
+
+    def __init__(self, keys: Iterable[TrustedKey]) -> None:
+        self.keys = tuple(keys)
+        self._jwks = {
+            (key.kid, key.use): OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": key.x}) for key in self.keys
+        }
+
+    @classmethod
+    def of_node(cls, x: str) -> Self:
+        """Trust one node's key for its receipts."""
+        raw = base64.urlsafe_b64decode(x + "=")
+        kid = key_id(Ed25519PublicKey.from_public_bytes(raw))
+        return cls([TrustedKey(kid=kid, use=KeyUse.NODE, x=x)])
+
+    def payload(self, token: bytes, *, typ: str, use: KeyUse) -> bytes:
+        """Check a token and give what it signs.
+
+        Raises:
+            MalformedError: too large, or not a compact token.
+            WrongAudienceError: a document of another kind.
+            UnknownKeyError: the key is not trusted for this use.
+            BadSignatureError: the signature or the algorithm is wrong.
+        """
+        if len(token) > MAX_TOKEN_BYTES:
+            raise MalformedError(f"message of {len(token)} bytes, at most {MAX_TOKEN_BYTES}")
+        header = _read_header(token)
+        if header.alg != ALGORITHM:
+            raise BadSignatureError(f"algorithm {header.alg[:20]!r}, only {ALGORITHM} is taken")
+        if header.typ != typ:
+            raise WrongAudienceError(f"document is a {header.typ[:40]!r}, not a {typ!r}")
+        jwk = self._jwks.get((header.kid, use))
+        if jwk is None:
+            raise UnknownKeyError(f"key {header.kid[:20]!r} is not trusted for {use}")
+        try:
+            return jws.deserialize_compact(token, jwk, algorithms=[ALGORITHM]).payload
+        except (JoseError, ValueError) as error:
+            raise BadSignatureError(f"{typ}: {error}") from None
+
+
+def open_document(token: bytes, kind: type[_DocumentT], *, audience: str, trust: TrustStore) -> _DocumentT:
+    """Check signature, kind and audience of a document from the centre. Version and time are the caller's next step.
+
+    Raises:
+        ProtocolError: one of its children, by what is wrong first.
+    """
+    document = _decode(trust.payload(token, typ=_typ(kind), use=kind.key_use), kind)
+    if document.aud != audience:
+        raise WrongAudienceError(f"{kind.__name__} for {document.aud}, came for {audience}")
+    return document
+
+
+def open_receipts(token: bytes, *, node_id: str, trust: TrustStore) -> Receipts:
+    """Check receipts against the key of the node under whose name they came.
+
+    Raises:
+        ProtocolError: one of its children, by what is wrong first.
+    """
+    receipts = _decode(trust.payload(token, typ=_typ(Receipts), use=KeyUse.NODE), Receipts)
+    if receipts.iss != node_id:
+        raise WrongAudienceError(f"receipts of {receipts.iss}, came from {node_id}")
+    return receipts
+
+
+def check_window(document: Signed, now: datetime) -> None:
+    """Apply ``nbf`` and ``exp``. Not for holds, and only by a clock that is trusted.
+
+    Raises:
+        NotYetValidError: ``now`` is before ``nbf``.
+        ExpiredError: ``now`` is at or after ``exp``.
+    """
+    if now < utc(document.nbf):
+        raise NotYetValidError(f"{type(document).__name__} is valid from {utc(document.nbf).isoformat()}")
+    if now >= utc(document.exp):
+        raise ExpiredError(f"{type(document).__name__} expired at {utc(document.exp).isoformat()}")
+
+
+def _typ(kind: type[Signed | Receipts]) -> str:
+    return f"loa-{kind.word.replace('/', '-')}"
+
+
+_ModelT = TypeVar("_ModelT")
+
+
+def _decode(payload: bytes, kind: type[_ModelT]) -> _ModelT:
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except msgspec.DecodeError as error:
+        raise MalformedError(f"{kind.__name__}: {error}") from None
+
+
+def _read_header(token: bytes) -> _Header:
+    if token.count(b".") != 2:
+        raise MalformedError("not a signed token: it does not have three parts")
+    head = token.split(b".", 1)[0]
+    padded = head + b"=" * (-len(head) % 4)
+    try:
+        return msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=_Header)
+    except ValueError as error:
+        raise MalformedError(f"not a signed token: {error}") from None

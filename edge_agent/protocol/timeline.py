@@ -1,0 +1,455 @@
+"""What sounds on a node, from where, what waits, what is refused and why. One pure function, ``step``.
+
+The node plays by it and the centre previews by it. It reads no clock and keeps nothing: what the node has already
+done comes in as ``Progress`` and goes out as changes to it.
+
+Rules, in the order in which they block (``Reason`` names each):
+
+1. A broadcast that has its outcome is done. An explicit stop ends it.
+2. Before its first item: approval, length cap. Always: start, latest start, latest end.
+3. A hold silences all; what it cuts does not come back.
+4. An untrusted clock stops all but emergencies that stand in an urgent.
+5. Lease, quiet hours and plays per hour stop routine; an item that would run into quiet hours does not begin.
+6. Emergency cuts routine at once, and waits for the end of another emergency's item. Routine waits for routine,
+   unless it has a hard start. Among the waiting: level, the operator's order, ``broadcast_id``; among emergencies:
+   start, then ``broadcast_id``.
+7. What another broadcast cut goes on with its next item, never before that item's slot. After a power cut the node
+   joins at the next slot that has not begun; an emergency repeats the item that was cut, once.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+
+from . import quiet
+from .content import Broadcast, Voice
+from .documents import Settings
+from .listings import Listing
+from .states import REFUSALS, ClockState, Level, Outcome, Reason, StartMode
+
+MAX_REPEATS = 1
+"""An emergency item sounds at most once more after a crash (promise P3)."""
+
+_HOUR = timedelta(hours=1)
+_INSTANT = timedelta(microseconds=1)
+
+
+class Sound(msgspec.Struct, frozen=True, kw_only=True):
+    """What leaves the output."""
+
+    broadcast_id: str
+    item: int
+    voice: Voice
+    begins_at: datetime
+    """Sample 0 of the voice is at the output then."""
+    ends_at: datetime
+    gain_mb: int
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a node is with one broadcast. It decides whether to speak: a node stores it before the sound."""
+
+    began_at: datetime | None = None
+    """When its first item began here; None when it ended before."""
+    anchor_at: datetime | None = None
+    """Start of the broadcast as this node counts: item i begins at ``anchor_at + offset_ms`` of i."""
+    next_item: int = 0
+    """First item that has not begun."""
+    sounding: Sound | None = None
+    """Item ``next_item - 1``, until something follows it."""
+    suspended: bool = False
+    """Cut by another broadcast: may go on late."""
+    rejoins: bool = False
+    """After a power cut: joins in step with its neighbours, skipping slots that have begun."""
+    repeats: int = 0
+    cut_by: Reason | None = None
+    """First thing that kept part of it from sounding."""
+    by: str | None = None
+    """Broadcast or hold behind ``cut_by``."""
+    outcome: Outcome | None = None
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a node knows at one moment."""
+
+    listings: Mapping[str, Listing]
+    """From ``listings.merge``."""
+    settings: Settings
+    holds: frozenset[str] = frozenset()
+    stops: frozenset[str] = frozenset()
+    """Broadcasts that were stopped explicitly."""
+    clock: ClockState = ClockState.TRUSTED
+    progress: Mapping[str, Progress] = msgspec.field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+    """Hashes of audio that is not on the node; empty in a preview."""
+
+
+class Waiting(NamedTuple):
+    """A broadcast that does not sound now, and its first blocker."""
+
+    broadcast_id: str
+    reason: Reason
+
+
+class Conclusion(NamedTuple):
+    """The end of a play on this node."""
+
+    broadcast_id: str
+    outcome: Outcome
+    reason: Reason | None
+    by: str | None
+
+
+class Step(NamedTuple):
+    """The answer for one instant."""
+
+    at: datetime
+    sound: Sound | None
+    changes: dict[str, Progress]
+    """New progress; to be stored before the sound leaves the output."""
+    conclusions: tuple[Conclusion, ...]
+    cut: Sound | None
+    """Falls silent now, before its end."""
+    waiting: tuple[Waiting, ...]
+    next_at: datetime | None
+    """Nothing changes by itself before then."""
+
+
+def step(view: View, at: datetime) -> Step:
+    """Say what sounds at ``at``, what changes, and when to ask again."""
+    return _Moment(view, at).resolve()
+
+
+def project(view: View, from_at: datetime, until_at: datetime) -> Iterator[Step]:
+    """Walk through time as a node would if nothing else happened; gives every step.
+
+    This is the preview of a day, and how a node looks ahead.
+    """
+    at: datetime | None = from_at
+    while at is not None and at < until_at:
+        found = step(view, at)
+        yield found
+        view = msgspec.structs.replace(view, progress={**view.progress, **found.changes})
+        at = found.next_at
+
+
+def after_restart(progress: Progress, level: Level, at: datetime) -> Progress:
+    """Say how a broadcast stands when the node comes back at ``at`` after going down without a word.
+
+    Routine: an item that was sounding is lost. Emergency: it sounds once more.
+    """
+    if progress.outcome is not None:
+        return progress
+    cut = progress.sounding is not None and at < progress.sounding.ends_at
+    again = cut and level is Level.EMERGENCY and progress.repeats < MAX_REPEATS
+    return msgspec.structs.replace(
+        progress,
+        sounding=None,
+        rejoins=not again,
+        suspended=again,
+        next_item=progress.next_item - 1 if again else progress.next_item,
+        repeats=progress.repeats + 1 if again else progress.repeats,
+        cut_by=progress.cut_by or (Reason.POWER if cut and not again else None),
+    )
+
+
+class _Moment:
+    """One evaluation: the view, the instant, and what has been found so far."""
+
+    def __init__(self, view: View, at: datetime) -> None:
+        self.view, self.at = view, at
+        self.settings = view.settings
+        self.changes: dict[str, Progress] = {}
+        self.conclusions: list[Conclusion] = []
+        self.cut: Sound | None = None
+        self.waiting: list[Waiting] = []
+        self.wake_ups: list[datetime] = []
+
+    def resolve(self) -> Step:
+        ready = [listing.broadcast for listing in self.view.listings.values() if self._may_sound(listing)]
+        chosen = self._choose(ready)
+        sound = self._sound(chosen) if chosen is not None else None
+        for broadcast in ready:
+            if broadcast is not chosen:
+                self._wait(broadcast, Reason.BUSY)
+        next_at = min((wake_up for wake_up in self.wake_ups if wake_up > self.at), default=None)
+        return Step(self.at, sound, self.changes, tuple(self.conclusions), self.cut, tuple(self.waiting), next_at)
+
+    # What a broadcast may do, taken alone.
+
+    def _may_sound(self, listing: Listing) -> bool:
+        """Tell whether nothing but another broadcast keeps it from the node; note waiting and endings."""
+        broadcast, progress = listing.broadcast, self._progress(listing.broadcast)
+        if progress.outcome is not None:
+            return False
+        self.wake_ups.append(broadcast.latest_end_at)
+        if broadcast.broadcast_id in self.view.stops:
+            self._conclude(broadcast, Outcome.INTERRUPTED if progress.began_at else Outcome.CANCELLED, Reason.STOPPED)
+        elif progress.began_at is None:
+            return self._may_begin(listing)
+        elif self.at >= broadcast.latest_end_at:
+            self._conclude(broadcast, Outcome.INTERRUPTED, Reason.LATEST_END)
+        elif self._is_over(broadcast, progress):
+            self._conclude(broadcast, Outcome.INTERRUPTED if progress.cut_by else Outcome.PLAYED, progress.cut_by)
+        else:
+            return self._may_go_on(listing, progress)
+        return False
+
+    def _may_begin(self, listing: Listing) -> bool:
+        broadcast = listing.broadcast
+        cap_ms = self.settings.max_emergency_ms if _emergency(broadcast) else self.settings.max_broadcast_ms
+        self.wake_ups += [broadcast.start_at, broadcast.latest_start_at + _INSTANT]
+        if self.at >= broadcast.latest_end_at:
+            self._conclude(broadcast, Outcome.EXPIRED, Reason.LATE)
+            return False
+        if not broadcast.approved_for(listing.scopes):
+            self._conclude(broadcast, Outcome.REFUSED, Reason.NOT_APPROVED)
+            return False
+        if broadcast.length_ms > cap_ms:
+            self._conclude(broadcast, Outcome.REFUSED, Reason.TOO_LONG)
+            return False
+        reason = Reason.NOT_YET if self.at < broadcast.start_at else self._blocker(listing, Progress())
+        fits = self._next_slot(broadcast, Progress())[0] is not None
+        if self.at > broadcast.latest_start_at or not fits:
+            reason = reason or (Reason.BUSY if self._others_have_node(broadcast) else Reason.LATE)
+            self._conclude(broadcast, Outcome.REFUSED if reason in REFUSALS else Outcome.MISSED, reason)
+        elif reason is not None:
+            self._wait(broadcast, reason)
+        return reason is None
+
+    def _may_go_on(self, listing: Listing, progress: Progress) -> bool:
+        reason = self._blocker(listing, progress)
+        if reason is None:
+            return True
+        waits = reason is Reason.NO_FILE or (reason is Reason.CLOCK_UNTRUSTED and self._under_way(progress) is None)
+        if waits:
+            self._wait(listing.broadcast, reason)
+        else:
+            self._conclude(listing.broadcast, Outcome.INTERRUPTED, reason)
+        return False
+
+    def _blocker(self, listing: Listing, progress: Progress) -> Reason | None:
+        """Give the first rule that keeps it from sounding now."""
+        broadcast, emergency = listing.broadcast, _emergency(listing.broadcast)
+        if self.view.holds:
+            return Reason.HELD
+        if self.view.clock is ClockState.UNTRUSTED and not (emergency and listing.urgent):
+            return Reason.CLOCK_UNTRUSTED
+        if not emergency and (reason := self._routine_blocker(listing, progress)):
+            return reason
+        may_skip = progress.began_at is not None and not emergency
+        item, _ = self._next_slot(broadcast, progress)
+        if self._under_way(progress) or may_skip or item is None:
+            return None
+        return Reason.NO_FILE if self._voice(broadcast, item).sha256 in self.view.absent else None
+
+    def _routine_blocker(self, listing: Listing, progress: Progress) -> Reason | None:
+        under_way = self._under_way(progress)
+        if listing.lease_until is not None:
+            self.wake_ups.append(listing.lease_until)
+            if self.at >= listing.lease_until and under_way is None:
+                return Reason.LEASE_ENDED
+        if self._would_be_heard_in_quiet_hours(listing.broadcast, progress):
+            return Reason.QUIET_HOURS
+        if progress.began_at is None and self._plays_in_last_hour() >= self.settings.plays_per_hour:
+            return Reason.PLAYS_PER_HOUR
+        return None
+
+    def _would_be_heard_in_quiet_hours(self, broadcast: Broadcast, progress: Progress) -> bool:
+        if edge := quiet.next_edge(self.settings, self.at):
+            self.wake_ups.append(edge)
+        if under_way := self._under_way(progress):
+            return quiet.touches(self.settings, self.at, under_way.ends_at)
+        item, begins_at = self._next_slot(broadcast, progress)
+        if item is None:
+            return False
+        ends_at = begins_at + _ms(self._voice(broadcast, item).length_ms)
+        return quiet.touches(self.settings, begins_at, ends_at)
+
+    def _plays_in_last_hour(self) -> int:
+        began = [progress.began_at for progress in self.view.progress.values() if progress.began_at is not None]
+        recent = [began_at for began_at in began if self.at - _HOUR < began_at <= self.at]
+        self.wake_ups += [began_at + _HOUR for began_at in recent]
+        return len(recent)
+
+    # Who has the node.
+
+    def _choose(self, ready: list[Broadcast]) -> Broadcast | None:
+        holder = next((broadcast for broadcast in ready if self._has_node(self._progress(broadcast))), None)
+        chosen = self._prefer(ready, holder)
+        if holder is not None and chosen is not None and chosen is not holder:
+            self._suspend(holder, chosen)
+        return chosen
+
+    def _prefer(self, ready: list[Broadcast], holder: Broadcast | None) -> Broadcast | None:
+        emergencies = [broadcast for broadcast in ready if _emergency(broadcast)]
+        if emergencies:
+            if holder is not None and _emergency(holder) and self._under_way(self._progress(holder)):
+                return holder
+            return min(emergencies, key=lambda broadcast: (broadcast.start_at, broadcast.broadcast_id))
+        if holder is not None:
+            ready = [broadcast for broadcast in ready if self._cuts_in(broadcast, holder)] or [holder]
+        return min(ready, key=_place_in_queue, default=None)
+
+    def _cuts_in(self, broadcast: Broadcast, holder: Broadcast) -> bool:
+        """A hard start cuts what began before it, unless that is of a higher level."""
+        began_at = self._progress(holder).began_at
+        return (
+            broadcast.start is StartMode.HARD
+            and self._progress(broadcast).began_at is None
+            and broadcast.level.rank >= holder.level.rank
+            and began_at is not None
+            and began_at < broadcast.start_at
+        )
+
+    def _suspend(self, holder: Broadcast, chosen: Broadcast) -> None:
+        progress = self._progress(holder)
+        cut = self._under_way(progress)
+        if cut is not None:
+            self.cut = cut
+            progress = _noted(progress, Reason.PREEMPTED, chosen.broadcast_id)
+        self.changes[holder.broadcast_id] = msgspec.structs.replace(progress, sounding=None, suspended=True)
+        if not holder.resumes:
+            self._conclude(holder, Outcome.INTERRUPTED, Reason.PREEMPTED, chosen.broadcast_id)
+
+    # What sounds, once a broadcast has the node.
+
+    def _sound(self, broadcast: Broadcast) -> Sound | None:
+        progress = self._progress(broadcast)
+        under_way = self._under_way(progress)
+        if under_way is not None:
+            self.wake_ups += [under_way.ends_at, self._slot_end(broadcast, progress)]
+            return under_way
+        item, begins_at = self._next_slot(broadcast, progress)
+        if item is None or begins_at > self.at:
+            # Between two items, or in the rest of a slot whose longer voice sounds elsewhere.
+            self.wake_ups.append(begins_at if item is not None else self._slot_end(broadcast, progress))
+            return None
+        voice = self._voice(broadcast, item)
+        if voice.sha256 in self.view.absent:
+            self.wake_ups.append(self.at + _INSTANT)
+            skipped = _noted(progress, Reason.NO_FILE, None)
+            self.changes[broadcast.broadcast_id] = msgspec.structs.replace(skipped, next_item=item + 1)
+            return None
+        return self._begin(broadcast, progress, item, voice)
+
+    def _begin(self, broadcast: Broadcast, progress: Progress, item: int, voice: Voice) -> Sound:
+        sound = Sound(
+            broadcast_id=broadcast.broadcast_id,
+            item=item,
+            voice=voice,
+            begins_at=self.at,
+            ends_at=self.at + _ms(voice.length_ms),
+            gain_mb=self._gain(broadcast, voice),
+        )
+        if item > progress.next_item:
+            progress = _noted(progress, Reason.POWER, None)
+        begun = msgspec.structs.replace(
+            progress,
+            began_at=progress.began_at or self.at,
+            anchor_at=self.at - _ms(broadcast.items[item].offset_ms),
+            next_item=item + 1,
+            sounding=sound,
+            suspended=False,
+            rejoins=False,
+        )
+        self.changes[broadcast.broadcast_id] = begun
+        self.wake_ups += [sound.ends_at, self._slot_end(broadcast, begun)]
+        return sound
+
+    def _gain(self, broadcast: Broadcast, voice: Voice) -> int:
+        settings = self.settings
+        gain_mb = min(voice.gain_mb + settings.volume_mb + settings.trim_mb, settings.cap_mb)
+        night = settings.night_cap
+        if night and not _emergency(broadcast) and quiet.in_window(night.window, settings.zone, self.at):
+            gain_mb = min(gain_mb, night.cap_mb)
+        return gain_mb
+
+    # Reading and writing progress.
+
+    def _progress(self, broadcast: Broadcast) -> Progress:
+        key = broadcast.broadcast_id
+        return self.changes.get(key) or self.view.progress.get(key) or Progress()
+
+    def _under_way(self, progress: Progress) -> Sound | None:
+        """Give the sound that has not reached its end."""
+        sounding = progress.sounding
+        return sounding if sounding is not None and self.at < sounding.ends_at else None
+
+    def _next_slot(self, broadcast: Broadcast, progress: Progress) -> tuple[int | None, datetime]:
+        """Give the next item and when it may begin; None when there is none left."""
+        anchor_at = progress.anchor_at or max(broadcast.start_at, self.at)
+        for item in range(progress.next_item, len(broadcast.items)):
+            slot_at = anchor_at + _ms(broadcast.items[item].offset_ms)
+            if slot_at >= self.at or not progress.rejoins:
+                begins_at = max(slot_at, self.at)
+                fits = begins_at + _ms(self._voice(broadcast, item).length_ms) <= broadcast.latest_end_at
+                return (item, begins_at) if fits else (None, self.at)
+        return None, self.at
+
+    def _is_over(self, broadcast: Broadcast, progress: Progress) -> bool:
+        """Tell whether nothing of it is to come; notes in the progress what was left out."""
+        if self._under_way(progress) or self._next_slot(broadcast, progress)[0] is not None:
+            return False
+        if progress.next_item < len(broadcast.items):
+            left_out = Reason.POWER if progress.rejoins else Reason.LATEST_END
+            self.changes[broadcast.broadcast_id] = _noted(progress, left_out, None)
+            return True
+        return progress.sounding is None or self.at >= self._slot_end(broadcast, progress)
+
+    def _slot_end(self, broadcast: Broadcast, progress: Progress) -> datetime:
+        if progress.anchor_at is None or progress.next_item == 0:
+            return self.at
+        item = broadcast.items[progress.next_item - 1]
+        return progress.anchor_at + _ms(item.offset_ms + item.slot_ms)
+
+    def _has_node(self, progress: Progress) -> bool:
+        return progress.began_at is not None and not progress.suspended
+
+    def _others_have_node(self, broadcast: Broadcast) -> bool:
+        return any(
+            key != broadcast.broadcast_id and progress.outcome is None and self._has_node(progress)
+            for key, progress in self.view.progress.items()
+        )
+
+    def _voice(self, broadcast: Broadcast, item: int) -> Voice:
+        return broadcast.items[item].voice_for(self.settings.languages)
+
+    def _wait(self, broadcast: Broadcast, reason: Reason) -> None:
+        self.waiting.append(Waiting(broadcast.broadcast_id, reason))
+
+    def _conclude(
+        self, broadcast: Broadcast, outcome: Outcome, reason: Reason | None = None, by: str | None = None
+    ) -> None:
+        progress = self._progress(broadcast)
+        under_way = self._under_way(progress)
+        if under_way is not None:
+            self.cut = under_way
+        if reason is Reason.HELD:
+            by = min(self.view.holds)
+        if outcome is not Outcome.PLAYED:
+            progress = _noted(progress, reason, by)
+            reason, by = progress.cut_by, progress.by
+        self.changes[broadcast.broadcast_id] = msgspec.structs.replace(
+            progress, outcome=outcome, sounding=None, suspended=False
+        )
+        self.conclusions.append(Conclusion(broadcast.broadcast_id, outcome, reason, by))
+
+
+def _noted(progress: Progress, reason: Reason | None, by: str | None) -> Progress:
+    """Keep the first thing that took something away."""
+    return progress if progress.cut_by else msgspec.structs.replace(progress, cut_by=reason, by=by)
+
+
+def _emergency(broadcast: Broadcast) -> bool:
+    return broadcast.level is Level.EMERGENCY
+
+
+def _place_in_queue(broadcast: Broadcast) -> tuple[int, int, str]:
+    return -broadcast.level.rank, broadcast.order, broadcast.broadcast_id
+
+
+def _ms(milliseconds: int) -> timedelta:
+    return timedelta(milliseconds=milliseconds)
