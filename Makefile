@@ -1,0 +1,59 @@
+# What people type; `make` alone lists it. Every target installs what it needs, once, into .venv (see deploy/setup/).
+# Settings: CHECK=1 ends the demo with a verdict, AUDIO=FILE gives it a recording, ARGS='-k name' goes to pytest,
+# UPGRADE=1 lets `make lock` take newer versions, PYTHON=python3.12 chooses what makes .venv.
+
+SHELL := /bin/sh
+PYTHON ?= python3
+export PYTHON
+BIN := .venv/bin
+SETUP := deploy/setup
+
+.DEFAULT_GOAL := help
+# The set-up steps share .venv and dpkg's lock; pytest and apt would only be in each other's way.
+.NOTPARALLEL:
+.PHONY: help setup demo test lint format bench faults screenshots lock debian-demo debian-test venv-demo venv-dev
+
+help: ## list what can be typed
+	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' Makefile | expand -t 14
+
+setup: debian-test venv-dev ## install everything that developing needs
+
+demo: debian-demo venv-demo ## a small commune: broker, controller and three nodes on this machine
+	@$(BIN)/loa demo $(if $(filter-out 0,$(CHECK)),--check --json) $(if $(AUDIO),--audio '$(AUDIO)')
+
+test: setup ## all tests but the benchmarks
+	@$(BIN)/pytest --ignore=tests/bench $(ARGS)
+
+lint: venv-dev ## ruff and mypy, changing nothing
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: venv-dev ## lay out the code and mend what ruff can mend
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+bench: setup ## measure, and write docs/benchmarks.md
+	@$(BIN)/python -m tests.bench
+
+faults: setup ## the fault drills alone
+	@ls tests/faults/test_*.py >/dev/null 2>&1 || { echo 'faults: tests/faults holds no drill yet, nothing was tried' >&2; exit 1; }
+	@$(BIN)/pytest tests/faults $(ARGS)
+
+screenshots: setup ## take the pages' pictures anew
+	@$(BIN)/python -m tests.screenshots
+
+lock: venv-dev ## write requirements/*.txt from pyproject.toml
+	@$(BIN)/python $(SETUP)/lock.py $(if $(UPGRADE),--upgrade)
+
+debian-demo:
+	@$(SETUP)/debian $(SETUP)/debian-demo.txt
+
+debian-test:
+	@$(SETUP)/debian $(SETUP)/debian-demo.txt $(SETUP)/debian-test.txt
+
+venv-demo:
+	@$(SETUP)/venv controller
+
+venv-dev:
+	@$(SETUP)/venv dev
