@@ -1,0 +1,1 @@
+"""What runs at the centre. One folder per noun, one file per role."""

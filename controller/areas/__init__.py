@@ -1,0 +1,1 @@
+"""Places: a tree of any depth, whose kinds are data."""

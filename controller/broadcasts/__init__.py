@@ -1,0 +1,1 @@
+"""Broadcasts: one dated run to a target, with its approvals."""

@@ -1,0 +1,71 @@
+"""Tables of broadcasts: their items, targets and approvals."""
+
+from datetime import datetime
+
+from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from controller.db import Base, Instant
+
+
+class Broadcast(Base):
+    """One dated run to a target."""
+
+    __tablename__ = "broadcasts"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    title: Mapped[str] = mapped_column(String(200))
+    level: Mapped[str] = mapped_column(String(16))
+    urgent: Mapped[bool]
+    """Said now: stands in urgents, not in plans."""
+    start_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    latest_start_at: Mapped[datetime] = mapped_column(Instant)
+    latest_end_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    position: Mapped[int] = mapped_column(default=0)
+    """The operator's order among waiting broadcasts."""
+    length_ms: Mapped[int]
+    created_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    cancelled_at: Mapped[datetime | None] = mapped_column(Instant)
+    cancelled_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+
+
+class BroadcastItem(Base):
+    """One recording in a broadcast, as it was when approved."""
+
+    __tablename__ = "broadcast_items"
+
+    broadcast_id: Mapped[str] = mapped_column(ForeignKey("broadcasts.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"), index=True)
+    language: Mapped[str] = mapped_column(String(35))
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    bytes: Mapped[int]
+    length_ms: Mapped[int]
+    offset_ms: Mapped[int]
+    gain_mb: Mapped[int] = mapped_column(default=0)
+
+
+class BroadcastTarget(Base):
+    """An area or node at which a broadcast is aimed."""
+
+    __tablename__ = "broadcast_targets"
+
+    broadcast_id: Mapped[str] = mapped_column(ForeignKey("broadcasts.id"), primary_key=True)
+    scope: Mapped[str] = mapped_column(String(80), primary_key=True, index=True)
+    """``areas/{id}`` or ``nodes/{id}``."""
+
+
+class Approval(Base):
+    """A person's yes to a content hash, a target and a window."""
+
+    __tablename__ = "approvals"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    broadcast_id: Mapped[str] = mapped_column(ForeignKey("broadcasts.id"), index=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    content_sha256: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    not_before_at: Mapped[datetime] = mapped_column(Instant)
+    not_after_at: Mapped[datetime] = mapped_column(Instant)
+    given_at: Mapped[datetime] = mapped_column(Instant)

@@ -1,0 +1,58 @@
+"""Settings of the centre: environment ``LOA_*``, secrets also from files. Built once, handed down in parts."""
+
+from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Port = Annotated[int, Ge(0), Le(65_535)]
+
+
+class Config(BaseSettings):
+    """Everything that can be set. Defaults run a whole commune on one machine with no set-up."""
+
+    model_config = SettingsConfigDict(env_prefix="LOA_", extra="ignore")
+
+    state: Path = Path("/var/lib/loa")
+    """Folder for database, media, keys and certificates."""
+    database_url: str | None = None
+    """SQLAlchemy URL with an async driver; SQLite in the state folder when not set."""
+    host: str = "127.0.0.1"
+    """Where the pages and the API listen. Beyond loopback, put a TLS proxy before it (``deploy/``)."""
+    port: Port = 8080
+    node_host: str = "127.0.0.1"
+    """Where broker and media listen for nodes, always with TLS."""
+    media_port: Port = 8443
+    broker_port: Port = 8883
+    public_name: str = "localhost"
+    """Name or address by which nodes reach this machine; written into certificates and adoptions."""
+    lead_ms: Annotated[int, Ge(0), Le(60_000)] = 1_500
+    """"Now" means a common start this far ahead, so that neighbours start together."""
+    plan_days: Annotated[int, Ge(1), Le(31)] = 7
+    lease_days: Annotated[int, Ge(1), Le(31)] = 7
+    max_upload_bytes: Annotated[int, Gt(0)] = 200 * 1024 * 1024
+    max_recording_minutes: Annotated[int, Gt(0)] = 60
+    disk_reserve_bytes: Annotated[int, Ge(0)] = 256 * 1024 * 1024
+    """Uploads are refused below this much free space, so that rows and receipts still fit."""
+    session_hours: Annotated[int, Gt(0)] = 12
+
+    @property
+    def database(self) -> str:
+        """URL of the database."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.state / 'loa.db'}"
+
+    @property
+    def media(self) -> Path:
+        """Folder of processed recordings, ``{sha256}.opus``."""
+        return self.state / "media"
+
+    @property
+    def uploads(self) -> Path:
+        """Folder of originals waiting for processing."""
+        return self.state / "uploads"
+
+    @property
+    def keys(self) -> Path:
+        """Folder of signing keys, epoch and the private certificate authority; not part of a backup."""
+        return self.state / "keys"

@@ -1,0 +1,124 @@
+"""Rows: the engine, the base class of tables, and the transaction in which every request or job does its work."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, MetaData, TypeDecorator, event
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+from .errors import BusyError
+from .events import Event, EventBus
+
+BUSY_TIMEOUT_S = 5
+"""How long a writer waits for another process before it gives up with ``BusyError``."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC instant. SQLite keeps it without its zone; naive values are refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  SQLAlchemy's signature
+        """Refuse what has no zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive datetime {value.isoformat()}: instants are aware")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  SQLAlchemy's signature
+        """Give back the zone that SQLite forgot."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all tables; constraint names come from one convention."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Transaction:
+    """One unit of work: a session, and the events to tell once it is committed."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+        self.events: list[Event] = []
+
+    def tell(self, happened: Event) -> None:
+        """Publish after the commit; forgotten on rollback."""
+        self.events.append(happened)
+
+
+class Database:
+    """Hands out transactions. Opened once in ``main.py`` and handed down."""
+
+    def __init__(self, url: str, bus: EventBus) -> None:
+        self.url, self._bus = url, bus
+        sqlite = url.startswith("sqlite")
+        self.engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S} if sqlite else {})
+        # SQLite takes one writer at a time: waiting here is fairer than its busy loop.
+        self._writers = asyncio.Lock() if sqlite else None
+        if sqlite:
+            event.listen(self.engine.sync_engine, "connect", _configure_sqlite)
+            event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Write: commit at the end of the block, roll back on any error.
+
+        Raises:
+            BusyError: another process kept the database locked.
+        """
+        async with self._writers or nullcontext(), AsyncSession(self.engine, expire_on_commit=False) as session:
+            work = Transaction(session)
+            try:
+                await session.connection(execution_options={"loa_write": True})
+                yield work
+                await session.commit()
+            except OperationalError as error:
+                if "locked" in str(error.orig):
+                    raise BusyError("the database is locked by another process; try again") from error
+                raise
+        for happened in work.events:
+            self._bus.publish(happened)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """Read one consistent snapshot; changes are not kept."""
+        async with AsyncSession(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    cursor = connection.cursor()
+    # FULL: what the API acknowledged survives a power cut (promise P5).
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("loa_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,1 @@
+"""Enrolments: a new node asks for a name, a person adopts it."""

@@ -1,0 +1,69 @@
+"""What has happened, told to whoever listens inside this process: the dispatcher, live pages, the API's event stream.
+
+An event is a hint to look at the rows again, never a record: a listener that falls behind loses hints and is told so.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Topic(StrEnum):
+    """Kinds of events; also the names on the event stream."""
+
+    AREA = "area"
+    NODE = "node"
+    RECORDING = "recording"
+    BROADCAST = "broadcast"
+    PLAY = "play"
+    HOLD = "hold"
+    ENROLMENT = "enrolment"
+    DOCUMENTS = "documents"
+    """Signed documents became dirty. Inside only."""
+    MISSED = "missed"
+    """This listener fell behind: look at everything again."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something changed; ``key`` is the row's id, for a play its ``broadcast_id``."""
+
+    topic: Topic
+    key: str = ""
+    node_id: str | None = None
+    """For a play: whose."""
+
+
+class EventBus:
+    """Fan-out within the process. Publishing never blocks."""
+
+    def __init__(self, *, backlog: int = 1000) -> None:
+        self._backlog = backlog
+        self._queues: set[asyncio.Queue[Event]] = set()
+
+    def publish(self, event: Event) -> None:
+        """Tell all listeners; one that is full gets a single ``MISSED`` instead of its backlog."""
+        for queue in self._queues:
+            if queue.full():
+                while not queue.empty():
+                    queue.get_nowait()
+                queue.put_nowait(Event(Topic.MISSED))
+            else:
+                queue.put_nowait(event)
+
+    @contextmanager
+    def listen(self) -> Iterator[AsyncIterator[Event]]:
+        """Listen from this moment on, for the length of the block."""
+        queue: asyncio.Queue[Event] = asyncio.Queue(self._backlog)
+        self._queues.add(queue)
+
+        async def events() -> AsyncIterator[Event]:
+            while True:
+                yield await queue.get()
+
+        try:
+            yield events()
+        finally:
+            self._queues.discard(queue)

@@ -1,0 +1,1 @@
+"""Holds: STOP, and its release by a person."""

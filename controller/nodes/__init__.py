@@ -1,0 +1,1 @@
+"""Nodes: what the centre knows of each loudspeaker cluster."""

@@ -1,0 +1,37 @@
+"""Table of nodes."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from controller.db import Base, Instant
+
+
+class Node(Base):
+    """A loudspeaker cluster: one agent with its amplifier and horns."""
+
+    __tablename__ = "nodes"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    public_key: Mapped[str] = mapped_column(String(43))
+    """Ed25519, base64url (``TrustedKey.x``): checks its receipts."""
+    certificate_serial: Mapped[str] = mapped_column(String(64))
+    certificate_expires_at: Mapped[datetime] = mapped_column(Instant)
+    volume_mb: Mapped[int] = mapped_column(default=0)
+    trim_mb: Mapped[int] = mapped_column(default=0)
+    enrolled_at: Mapped[datetime] = mapped_column(Instant)
+    removed_at: Mapped[datetime | None] = mapped_column(Instant)
+    abilities: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """From its last hello."""
+    presence: Mapped[str | None] = mapped_column(String(16))
+    """``online leaving lost`` as last told; None before the first hello."""
+    presence_at: Mapped[datetime | None] = mapped_column(Instant)
+    presence_reason: Mapped[str | None] = mapped_column(String(40))
+    health: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """Last health, written in batches: a heartbeat is not a row."""
+    last_heard_at: Mapped[datetime | None] = mapped_column(Instant)
+    """By the centre's clock."""

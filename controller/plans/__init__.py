@@ -1,0 +1,1 @@
+"""Signed documents for nodes: what is dirty, what was published, every version."""

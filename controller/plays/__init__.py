@@ -1,0 +1,1 @@
+"""Plays: each node's part in each broadcast."""

@@ -1,0 +1,1 @@
+"""Receipts: what nodes say happened, as it came."""

@@ -1,0 +1,49 @@
+"""Table of recordings."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from controller.db import Base, Instant
+
+
+class RecordingState(StrEnum):
+    """How far processing is."""
+
+    PROCESSING = "processing"
+    READY = "ready"
+    REJECTED = "rejected"
+
+
+class Recording(Base):
+    """Audio that was uploaded. Once ready, it never changes."""
+
+    __tablename__ = "recordings"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    title: Mapped[str] = mapped_column(String(200))
+    file_name: Mapped[str] = mapped_column(String(255))
+    """As the person's machine called it, cleaned; for reading only."""
+    language: Mapped[str] = mapped_column(String(35), default="vi")
+    state: Mapped[str] = mapped_column(String(16), default=RecordingState.PROCESSING)
+    source_sha256: Mapped[str] = mapped_column(String(64), index=True)
+    source_bytes: Mapped[int]
+    sha256: Mapped[str | None] = mapped_column(String(64), index=True)
+    """Of the processed file; None until ready."""
+    bytes: Mapped[int | None]
+    length_ms: Mapped[int | None]
+    loudness_lufs: Mapped[float | None]
+    true_peak_dbtp: Mapped[float | None]
+    silence_ms: Mapped[int | None]
+    waveform: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
+    """Peaks 0…255 over time."""
+    warnings: Mapped[list[str]] = mapped_column(JSON, default=list)
+    reason: Mapped[str | None] = mapped_column(String(40))
+    """With ``rejected``: the code of the reason."""
+    reason_fields: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    uploaded_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
