@@ -214,3 +214,11 @@ def test_a_vendored_file_that_differs_from_its_list_is_caught(tmp_path: Path, li
     found = list(vendored_faults(tmp_path))
     assert len(found) == (fault is not None)
     assert fault is None or fault in found[0]
+
+
+def test_each_decision_has_a_number_of_its_own() -> None:
+    numbers = [
+        path.name[:5] for path in tracked() if re.match(r"\d{4}-", path.name) and path.parent.name == "decisions"
+    ]
+    assert "0001-" in numbers
+    assert sorted(numbers) == sorted(set(numbers))
