@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
@@ -12,6 +12,7 @@ class Broadcast(Base):
     """One dated run to a target."""
 
     __tablename__ = "broadcasts"
+    __table_args__ = (UniqueConstraint("created_by", "idempotency_key"),)
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     title: Mapped[str] = mapped_column(String(200))
@@ -28,6 +29,10 @@ class Broadcast(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     cancelled_at: Mapped[datetime | None] = mapped_column(Instant)
     cancelled_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    idempotency_key: Mapped[str | None] = mapped_column(String(100))
+    """From whoever asked, so that a double tap sends once."""
+    request_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of what was asked with that key; another request with the same key is refused."""
 
 
 class BroadcastItem(Base):

@@ -24,6 +24,7 @@ class Person(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     disabled_at: Mapped[datetime | None] = mapped_column(Instant)
     failed_attempts: Mapped[int] = mapped_column(default=0)
+    last_failed_at: Mapped[datetime | None] = mapped_column(Instant)
     locked_until: Mapped[datetime | None] = mapped_column(Instant)
 
 
