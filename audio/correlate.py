@@ -1,0 +1,314 @@
+"""Was this what sounded? Compares a recording taken at an output with the audio that should have been played.
+
+Finds every place where the reference occurs, to the sample; says how alike they are, piece by piece, how far it was
+played, and how loud the rest of the recording is. Signals may be ten minutes and more: they stay 16 bits wide in
+memory and are widened in pieces. One constant offset per occurrence is assumed: both sides run on one clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from audio import _tools
+from audio._levels import RATE, decibels
+from audio.errors import LimitReachedError, Rejected, ToolFailedError
+from audio.measure import MONO, decoding
+from audio.probe import probe
+
+Samples = npt.NDArray[np.int16]
+"""Mono at 48 kHz."""
+Floats = npt.NDArray[np.float64]
+
+PIECE = RATE // 2
+"""Samples judged on their own: 0.5 s."""
+STEP = RATE // 100
+"""Precision of the played length: 10 ms."""
+ALIKE = 0.5
+"""Below this a piece is not the same sound."""
+SILENT_POWER = (32_768 * 10 ** (-70 / 20)) ** 2
+"""Mean square under which a piece of the reference is silence and proves nothing: -70 dBFS."""
+GUARD = RATE // 20
+"""Samples around an occurrence that belong to neither side: 50 ms of resampler and room."""
+_DOWN = 6
+"""The search runs at 8 kHz: six times fewer samples, and speech lives below 4 kHz."""
+_ANCHOR = RATE // _DOWN
+_ANCHORS = 4
+_FOUND, _CANDIDATES = 0.3, 24
+_FFT = 1 << 17
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One occurrence of the reference in the recording."""
+
+    start: int
+    """Sample of the recording at which the reference's first sample lies; negative when its head was not recorded."""
+    correlation: float
+    """Normalised, over the whole reference, -1..1; what was not played counts as missing."""
+    played_correlation: float
+    """The same over the played part only."""
+    worst: float
+    """Lowest of the 0.5 s pieces of the played part; silent pieces are left out."""
+    played_samples: int
+    """From the first sample of the reference to the last that was heard; its silent end counts as heard."""
+    gain_db: float
+    """Level of the recording against the reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All occurrences in order of time, and what else is in the recording."""
+
+    matches: tuple[Match, ...]
+    residual_dbfs: float
+    """Level of everything outside the occurrences; -inf for digital silence or when there is nothing outside."""
+    residual_peak_dbfs: float
+    """Level of the loudest 50 ms outside."""
+
+    @property
+    def correlation(self) -> float:
+        """Of the best occurrence; 0 when there is none."""
+        return max((match.correlation for match in self.matches), default=0.0)
+
+
+async def load(path: Path, *, max_length_s: int = 7200) -> Samples:
+    """Decode any accepted file to memory, 5.8 MB a minute, in the sandbox.
+
+    Raises:
+        Rejected: not audio, or longer than ``max_length_s``.
+    """
+    with path.open("rb", buffering=0) as file:
+        source = await probe(file, max_channels=8)
+        file.seek(source.start)
+        pcm = bytearray()
+        reading = decoding(source.container, seekable=source.seekable)
+        args = [*reading, "-map", "0:a:0", "-vn", "-af", f"{MONO},aformat=sample_fmts=s16", "-f", "s16le", "pipe:1"]
+        limits = _tools.with_file_room(_tools.Limits(output_bytes=max_length_s * RATE * 2), source.size)
+        try:
+            finished = await _tools.run("ffmpeg", args, limits=limits, source=file, sink=pcm.extend)
+        except LimitReachedError as error:
+            raise Rejected(error.reason, str(error)) from error
+    if finished.exit_code != 0:
+        raise ToolFailedError("ffmpeg", finished.exit_code, finished.last_words)
+    return samples(bytes(pcm))
+
+
+def samples(pcm: bytes) -> Samples:
+    """Samples from signed 16-bit little-endian mono."""
+    return np.frombuffer(pcm, "<i2", len(pcm) // 2)
+
+
+def compare(reference: Samples, recording: Samples, *, max_hz: int | None = None) -> Comparison:
+    """Look for ``reference`` in ``recording``, both mono at 48 kHz.
+
+    ``max_hz`` leaves out what lies above, in both: a codec keeps the waveform of low tones and only the colour of
+    high ones, so 4000 is right for recordings with much noise in them (cymbals, applause). None compares all.
+    """
+    found: list[Match] = []
+    for start in _candidates(reference, recording):
+        match = _judge(reference, recording, _refine(reference, recording, start), max_hz)
+        if match is not None:
+            found.append(match)
+    chosen = _without_overlap(found)
+    return Comparison(chosen, *_residual(recording, chosen))
+
+
+def _decimated(signal: Samples) -> npt.NDArray[np.float32]:
+    """Means of six samples: good enough to find a place, not to judge it."""
+    whole = len(signal) // _DOWN * _DOWN
+    means: npt.NDArray[np.float32] = signal[:whole].reshape(-1, _DOWN).mean(axis=1, dtype=np.float32)
+    return means
+
+
+def _anchors(small: npt.NDArray[np.float32]) -> list[int]:
+    """Places of loud seconds spread over the reference: a play that was cut short has at least the first."""
+    length = min(_ANCHOR, len(small))
+    hop = max(1, length // 2)
+    starts = np.arange(0, len(small) - length + 1, hop)
+    powers = np.array([np.mean(np.square(small[s : s + length], dtype=np.float64)) for s in starts])
+    loud = starts[powers >= max(SILENT_POWER, 0.1 * float(powers.max(initial=0)))]
+    picks = np.linspace(0, len(loud) - 1, min(_ANCHORS, len(loud))).astype(int)
+    return [int(loud[pick]) for pick in np.unique(picks)]
+
+
+def _candidates(reference: Samples, recording: Samples) -> list[int]:
+    """Starts worth a closer look, likeliest first."""
+    small, field = _decimated(reference), _decimated(recording)
+    length = min(_ANCHOR, len(small))
+    anchors = _anchors(small) if length else []
+    field = np.concatenate((np.zeros(length, np.float32), field, np.zeros(length, np.float32)))
+    votes: dict[int, float] = {}
+    for anchor in anchors:
+        scores = _scores(small[anchor : anchor + length], field)
+        for at in _peaks(scores, RATE // _DOWN // 8):
+            start = at - length - anchor
+            near = next((known for known in votes if abs(known - start) <= 1), start)
+            votes[near] = votes.get(near, 0.0) + float(scores[at])
+    likely = sorted(votes, key=lambda start: -votes[start])[:_CANDIDATES]
+    return [start * _DOWN for start in likely]
+
+
+def _scores(needle: npt.NDArray[np.float32], field: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Normalised correlation of ``needle`` at every place of ``field`` (overlap-save)."""
+    needle = needle - needle.mean()
+    spectrum = np.conj(np.fft.rfft(needle, _FFT))
+    norm = float(np.sqrt(np.sum(np.square(needle, dtype=np.float64))))
+    count, hop = len(field) - len(needle) + 1, _FFT - len(needle) + 1
+    scores = np.zeros(max(0, count), np.float32)
+    floor = np.sqrt(SILENT_POWER * len(needle)) / 10
+    for at in range(0, count, hop):
+        block = field[at : at + _FFT]
+        dots = np.fft.irfft(np.fft.rfft(block, _FFT) * spectrum, _FFT)[: min(hop, count - at)]
+        sums = np.concatenate(([0.0], np.cumsum(np.square(block, dtype=np.float64))))
+        energy = np.sqrt(np.maximum(sums[len(needle) :][: len(dots)] - sums[: len(dots)], 0))
+        scores[at : at + len(dots)] = dots / np.maximum(norm * energy, norm * floor + 1e-9)
+    return scores
+
+
+def _peaks(scores: npt.NDArray[np.float32], apart: int) -> list[int]:
+    """Places of the highest scores, at least ``apart`` from each other."""
+    likely = np.flatnonzero(scores > _FOUND)
+    order = likely[np.argsort(-scores[likely], kind="stable")]
+    taken: list[int] = []
+    for at in order[: 50 * _CANDIDATES]:
+        if len(taken) < _CANDIDATES and all(abs(int(at) - other) >= apart for other in taken):
+            taken.append(int(at))
+    return taken
+
+
+def _refine(reference: Samples, recording: Samples, start: int) -> int:
+    """The exact sample near a place found at 8 kHz."""
+    reach, length = 3 * _DOWN, 2 * RATE
+    at = _loudest(reference, recording, start, length)
+    needle = reference[at : at + length].astype(np.float64)
+    field = _cut(recording, start + at - reach, len(needle) + 2 * reach)
+    dots = (
+        np.correlate(field, needle, mode="valid") if len(needle) < RATE // 10 else _few_lags(field, needle, 2 * reach)
+    )
+    return start - reach + int(np.argmax(dots))
+
+
+def _few_lags(field: Floats, needle: Floats, lags: int) -> Floats:
+    """Correlation at a few lags, each normalised by what it covers."""
+    scores = np.empty(lags + 1)
+    for lag in range(lags + 1):
+        part = field[lag : lag + len(needle)]
+        scores[lag] = part @ needle / np.sqrt(max(float(part @ part), 1.0))
+    return scores
+
+
+def _loudest(reference: Samples, recording: Samples, start: int, length: int) -> int:
+    """Where in the reference the common part has most sound."""
+    first, last = max(0, -start), min(len(reference), len(recording) - start) - length
+    starts = range(first, max(first, last) + 1, max(length, (last - first) // 64 + 1))
+    powers = [float(np.sum(np.square(_cut(recording, start + s, length)))) for s in starts]
+    return starts[int(np.argmax(powers))]
+
+
+def _cut(signal: Samples, start: int, length: int) -> Floats:
+    """A part of the signal, with silence where it reaches over an end."""
+    part = np.zeros(length)
+    low, high = max(0, start), min(len(signal), start + length)
+    if low < high:
+        part[low - start : high - start] = signal[low:high]
+    return part
+
+
+def _shifted(signal: Samples, start: int) -> Samples:
+    """The signal from ``start`` on; silence is put before it when that lies before its beginning."""
+    return signal[start:] if start >= 0 else np.concatenate((np.zeros(-start, np.int16), signal))
+
+
+def _products(a: Floats, b: Floats, max_hz: int | None) -> tuple[float, float, float]:
+    """a·b, a·a and b·b, of the part of the spectrum below ``max_hz``; DC is left out."""
+    if max_hz is None:
+        a, b = a - a.mean(), b - b.mean()
+        return float(a @ b), float(a @ a), float(b @ b)
+    bins = slice(1, max(2, max_hz * len(a) // RATE + 1))
+    x, y = np.fft.rfft(a)[bins], np.fft.rfft(b)[bins]
+    scale = 2 / len(a)
+    return tuple(float(np.sum((p * np.conj(q)).real)) * scale for p, q in ((x, y), (x, x), (y, y)))  # type: ignore[return-value]  # three by construction
+
+
+def _normal(dot: float, first: float, second: float) -> float:
+    """Normalised correlation; silence is like nothing."""
+    return float(dot / np.sqrt(first * second)) if first > 0 and second > 0 else 0.0
+
+
+def _judge(reference: Samples, recording: Samples, start: int, max_hz: int | None) -> Match | None:
+    """Compare piece by piece; None when no piece is alike."""
+    field = _shifted(recording, start)
+    rows = [_piece(reference, field, at, PIECE, max_hz) for at in range(0, len(reference), PIECE)]
+    table = np.array(rows)
+    alike = np.array([_normal(*row) for row in rows])
+    sounding = table[:, 1] > SILENT_POWER * PIECE / 10
+    heard = np.flatnonzero(sounding & (alike >= ALIKE))
+    if len(heard) == 0:
+        return None
+    first, last = int(heard[0]), int(heard[-1])
+    part = table[first : last + 1].sum(axis=0)
+    return Match(
+        start=start,
+        correlation=_normal(*table.sum(axis=0)),
+        played_correlation=_normal(*part),
+        worst=_worst(alike[first : last + 1], sounding[first : last + 1], cut=last < np.flatnonzero(sounding)[-1]),
+        played_samples=_played(reference, field, last, sounding),
+        gain_db=10 * float(np.log10(max(part[2], 1e-9) / part[1])),
+    )
+
+
+def _piece(reference: Samples, field: Samples, at: int, length: int, max_hz: int | None) -> tuple[float, float, float]:
+    length = min(length, len(reference) - at)
+    return _products(_cut(reference, at, length), _cut(field, at, length), max_hz)
+
+
+def _worst(alike: Floats, sounding: npt.NDArray[np.bool_], *, cut: bool) -> float:
+    """The least alike piece; the one in which a play was cut off is not held against it."""
+    inner = alike[:-1] if cut and len(alike) > 1 else alike
+    marks = sounding[: len(inner)]
+    return float(inner[marks].min()) if marks.any() else float(alike.min())
+
+
+def _played(reference: Samples, field: Samples, last: int, sounding: npt.NDArray[np.bool_]) -> int:
+    """End of what was heard, to 10 ms; the whole length when its last sounding piece was heard to its end."""
+    end = last * PIECE
+    for at in range(last * PIECE, min((last + 2) * PIECE, len(reference)), STEP):
+        dot, first, second = _piece(reference, field, at, STEP, None)
+        if first > SILENT_POWER * STEP and _normal(dot, first, second) >= ALIKE:
+            end = min(at + STEP, len(reference))
+    rest = reference[end : (int(np.flatnonzero(sounding)[-1]) + 1) * PIECE]
+    loud = np.flatnonzero(np.abs(rest.astype(np.int32)) > np.sqrt(SILENT_POWER) * 10)
+    # Quiet tails fade below the noise of any codec: they end with the last loud sample.
+    return len(reference) if len(loud) <= STEP else end
+
+
+def _without_overlap(found: list[Match]) -> tuple[Match, ...]:
+    """The best matches that do not claim the same sound."""
+    chosen: list[Match] = []
+    for match in sorted(found, key=lambda m: -m.played_correlation * m.played_samples):
+        if match.played_correlation >= ALIKE and all(_apart(match, other) for other in chosen):
+            chosen.append(match)
+    return tuple(sorted(chosen, key=lambda match: match.start))
+
+
+def _apart(one: Match, other: Match) -> bool:
+    return one.start + one.played_samples <= other.start or other.start + other.played_samples <= one.start
+
+
+def _residual(recording: Samples, matches: tuple[Match, ...]) -> tuple[float, float]:
+    """Level of what no match covers: over all of it, and of its loudest 50 ms."""
+    energy, count, loudest = 0.0, 0, 0.0
+    at = 0
+    spans = [(m.start - GUARD, m.start + m.played_samples + GUARD) for m in matches]
+    for low, high in [*spans, (len(recording), len(recording))]:
+        for begin in range(at, min(low, len(recording)), GUARD):
+            part = recording[begin : min(begin + GUARD, low)].astype(np.float64)
+            power = float(part @ part)
+            energy, count, loudest = energy + power, count + len(part), max(loudest, power / len(part))
+        at = max(at, high)
+    full = 32_768.0**2
+    return decibels(energy / count / full if count else 0.0), decibels(loudest / full)

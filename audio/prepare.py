@@ -1,0 +1,329 @@
+"""From an uploaded file to a recording ready to air: checked, levelled, encoded, checked again, named by its hash.
+
+The one call the controller needs. It writes one file and keeps nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+from audio import _tools
+from audio._levels import RATE
+from audio.errors import Reason, Rejected, SoundWarning, ToolFailedError
+from audio.measure import CANONICAL, Decoding, Measurement, decoding, measure
+from audio.probe import Source, probe
+from audio.transcode import chain, transcode
+
+MUSIC_KBITS = 48
+AUDIBLE_DBFS = -60.0
+"""Below this, even 20 dB of gain leaves a murmur."""
+QUIET_LU, LOUDNESS_SLACK = 1.0, 0.5
+"""How far from the target a result counts as quiet; how near a rehearsal has to come."""
+LONG_SILENCE_MS = 10_000
+SILENT_SHARE = 0.5
+REHEARSALS, ENCODINGS = 3, 4
+"""Tries to meet the loudness behind the limiter, and to meet the true peak behind the codec."""
+CEILING_DBFS = -2.0
+"""Where the limiter starts: Opus adds about 1 dB of peaks at 32 kbit/s."""
+CLAIM_SLACK_S, CLAIM_SLACK_SHARE = 0.25, 0.005
+"""How much less than its header a file may hold: encoder padding, rounding of containers."""
+INVENTED = 10
+"""A claim this many times what is there is invented; a smaller one is a file cut short."""
+ERRORS_FORGIVEN, ERRORS_PER_S = 3, 0.05
+"""Complaints of a decoder that one file may cause: a click or two, not a damaged middle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an installation may change."""
+
+    kbits: int = 32
+    """kbit/s of the result; ``MUSIC_KBITS`` for music."""
+    loudness_lufs: float = -16.0
+    true_peak_dbtp: float = -1.0
+    """No peak of the decoded result lies above."""
+    max_gain_db: float = 20.0
+    max_length_s: int = 3600
+    max_bytes: int = 200 * 1024 * 1024
+    max_channels: int = 8
+    max_memory: int = 1024 * 1024 * 1024
+    """Bytes of address space of the decoder, libraries included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A recording on disk, ready to air."""
+
+    sha256: str
+    """Of the canonical file, 64 lower-case hex digits; also its name."""
+    path: Path
+    size: int
+    """Bytes."""
+    length_ms: int
+    """Of the decoded result, rounded up."""
+    samples: int
+    """Of the decoded result, at 48 kHz."""
+    loudness_lufs: float
+    """Of the decoded result; -70 when nothing passes the gate of EBU R128 (a click, say)."""
+    true_peak_dbtp: float
+    """Of the decoded result."""
+    source_loudness_lufs: float
+    """Of the upload, mixed down; -70 as above."""
+    gain_db: float
+    """Linear gain before the limiter."""
+    silence_ms: int
+    """Total of silences of at least 300 ms."""
+    waveform: tuple[int, ...]
+    """At most 800 peaks of the result, 0..255 of full scale."""
+    warnings: tuple[SoundWarning, ...]
+    source: Source
+
+
+Progress = Callable[[float], None]
+
+
+async def prepare(
+    source: Path, dest_dir: Path, settings: Settings | None = None, on_progress: Progress | None = None
+) -> Prepared:
+    """Turn ``source`` into ``dest_dir/{sha256}.opus``; on any failure nothing is left in ``dest_dir``.
+
+    ``on_progress`` hears shares from 0 to 1, never falling.
+
+    Raises:
+        Rejected: the file is at fault; its reason says how.
+        ToolMissingError: ffmpeg is not installed.
+        ToolFailedError: ffmpeg failed on sound that it had already decoded well.
+    """
+    settings = settings or Settings()
+    report = _rising(on_progress)
+    with source.open("rb", buffering=0) as file:
+        job = _Job(file, settings, report)
+        await job.listen()
+        with _temporary(dest_dir) as target:
+            result = await job.encode(target)
+            sha256, size = await asyncio.to_thread(_settle, target)
+            path = dest_dir / f"{sha256}.opus"
+            await asyncio.to_thread(_publish, Path(target.name), path)
+    report(1.0)
+    return job.prepared(result, sha256, path, size)
+
+
+class _Job:
+    """One file on its way. The passes read the same open file, each from where its sound begins."""
+
+    def __init__(self, file: IO[bytes], settings: Settings, report: Progress) -> None:
+        self._file, self._settings, self._report = file, settings, report
+        self._limits = _tools.Limits(
+            cpu_s=60 + settings.max_length_s // 5, wall_s=120 + settings.max_length_s / 2, memory=settings.max_memory
+        )
+        self._max_samples = (settings.max_length_s + 1) * RATE
+        self._gain, self._ceiling = 0.0, CEILING_DBFS
+
+    async def listen(self) -> None:
+        """Decode the upload once; raise what is wrong with it."""
+        size = os.fstat(self._file.fileno()).st_size
+        if size > self._settings.max_bytes:
+            limit = self._settings.max_bytes
+            raise Rejected(
+                Reason.TOO_LARGE, f"the file has {size} bytes, at most {limit} are taken", found=size, limit=limit
+            )
+        self._source = await probe(self._file, max_channels=self._settings.max_channels)
+        self._limits = _tools.with_file_room(self._limits, size)
+        try:
+            self._heard = await self._measure("", lambda _: self._report(0.25 * self._read_share()))
+        except ToolFailedError as error:
+            reason = Reason.TRUNCATED if self._source.ends_early else Reason.CORRUPT
+            raise Rejected(reason, f"the sound cannot be decoded: {error.last_words}") from error
+        judge(self._source, self._heard)
+
+    async def encode(self, target: IO[bytes]) -> Measurement:
+        """Write the canonical file to ``target`` and measure what a node will decode from it."""
+        await self._rehearse()
+        for _ in range(ENCODINGS):
+            target.seek(0)
+            target.truncate()
+            await self._encode_once(target)
+            result = await self._verify(target)
+            excess = (result.true_peak_dbtp or -100.0) - self._settings.true_peak_dbtp
+            if excess <= 0:
+                return result
+            self._lower(excess)
+        message = f"the peak stays at {result.true_peak_dbtp} dBTP after {ENCODINGS} encodings"
+        raise ToolFailedError("ffmpeg", 0, message)
+
+    def prepared(self, result: Measurement, sha256: str, path: Path, size: int) -> Prepared:
+        """Put the findings together."""
+        return Prepared(
+            sha256=sha256,
+            path=path,
+            size=size,
+            length_ms=result.length_ms,
+            samples=result.samples,
+            loudness_lufs=_loudness(result),
+            true_peak_dbtp=result.true_peak_dbtp if result.true_peak_dbtp is not None else -100.0,
+            source_loudness_lufs=_loudness(self._heard),
+            gain_db=round(self._gain, 2),
+            silence_ms=self._heard.silence_ms,
+            waveform=result.waveform,
+            warnings=tuple(_warnings(self._heard, result, self._settings)),
+            source=self._source,
+        )
+
+    @property
+    def _filters(self) -> str:
+        """No limiter where nothing reaches its ceiling: it would only cost time."""
+        reaches = self._heard.peak_dbfs + self._gain > self._ceiling
+        return chain(self._gain, self._ceiling if reaches else None)
+
+    async def _rehearse(self) -> None:
+        """Find the gain that gives the target behind the limiter, without encoding."""
+        wanted, most = self._settings.loudness_lufs, self._settings.max_gain_db
+        self._gain = min(wanted - _loudness(self._heard), most)
+        for _ in range(REHEARSALS):
+            if self._heard.peak_dbfs + self._gain <= self._ceiling:
+                return
+            trial = await self._measure(self._filters, None)
+            missing = wanted - _loudness(trial)
+            if abs(missing) <= LOUDNESS_SLACK or self._gain >= most:
+                return
+            self._gain = min(self._gain + 1.3 * missing, most)  # the limiter eats a part of what is added
+
+    def _lower(self, excess: float) -> None:
+        """Make room above for what the codec added, with a little to spare."""
+        if self._heard.peak_dbfs + self._gain > self._ceiling:
+            self._ceiling -= excess + 0.2
+        else:
+            self._gain -= excess + 0.2
+
+    async def _encode_once(self, target: IO[bytes]) -> None:
+        self._rewind()
+        allowed = self._heard.samples * self._settings.kbits // RATE * 250 + _tools.MIB  # twice the nominal size
+        limits = replace(self._limits, output_bytes=allowed)
+
+        def take(piece: bytes) -> None:
+            target.write(piece)
+            self._report(0.35 + 0.45 * self._read_share())
+
+        await transcode(
+            self._file, self._decoding, take, filters=self._filters, kbits=self._settings.kbits, limits=limits
+        )
+
+    async def _verify(self, target: IO[bytes]) -> Measurement:
+        target.flush()
+        target.seek(0)
+        return await measure(
+            target,
+            CANONICAL,
+            limits=self._limits,
+            max_samples=self._max_samples + RATE,
+            true_peak=True,
+            on_samples=lambda n: self._report(0.8 + 0.19 * min(1.0, n / max(1, self._heard.samples))),
+        )
+
+    async def _measure(self, filters: str, on_samples: Callable[[int], None] | None) -> Measurement:
+        self._rewind()
+        return await measure(
+            self._file,
+            self._decoding,
+            limits=self._limits,
+            max_samples=self._max_samples,
+            chain=filters,
+            on_samples=on_samples,
+        )
+
+    @property
+    def _decoding(self) -> Decoding:
+        return decoding(self._source.container, seekable=self._source.seekable)
+
+    def _rewind(self) -> None:
+        os.lseek(self._file.fileno(), self._source.start, os.SEEK_SET)
+
+    def _read_share(self) -> float:
+        """How far the decoder has read: it shares our file's position."""
+        return os.lseek(self._file.fileno(), 0, os.SEEK_CUR) / max(1, self._source.size)
+
+
+def judge(source: Source, heard: Measurement) -> None:
+    """Compare what was decoded with what was claimed.
+
+    Raises:
+        Rejected: truncated, lying header, corrupt, no sound.
+    """
+    decoded_s, claimed_s = heard.samples / RATE, (source.claimed_ms or 0) / 1000
+    if claimed_s > INVENTED * decoded_s + 1:
+        message = f"the header claims {claimed_s:.1f} s, the file holds {decoded_s:.1f} s"
+        raise Rejected(Reason.LYING_HEADER, message, found=decoded_s, limit=claimed_s)
+    if source.ends_early or claimed_s - decoded_s > CLAIM_SLACK_S + CLAIM_SLACK_SHARE * claimed_s:
+        message = f"the file ends before its sound: {decoded_s:.1f} s of {max(claimed_s, decoded_s):.1f} s are there"
+        raise Rejected(Reason.TRUNCATED, message, found=decoded_s, limit=claimed_s or None)
+    forgiven = ERRORS_FORGIVEN + ERRORS_PER_S * decoded_s
+    if heard.errors > forgiven or heard.samples == 0:
+        message = f"the file is damaged: the decoder complained {heard.errors} times in {decoded_s:.1f} s"
+        raise Rejected(Reason.CORRUPT, message, found=heard.errors, limit=forgiven)
+    if heard.audible_dbfs < AUDIBLE_DBFS:
+        message = f"nothing can be heard: the loudest second has {heard.audible_dbfs:.0f} dBFS"
+        raise Rejected(Reason.NO_SOUND, message, found=heard.audible_dbfs, limit=AUDIBLE_DBFS)
+
+
+def _warnings(heard: Measurement, result: Measurement, settings: Settings) -> Iterator[SoundWarning]:
+    if heard.clipped:
+        yield SoundWarning.CLIPPED
+    if _loudness(result) < settings.loudness_lufs - QUIET_LU:
+        yield SoundWarning.VERY_QUIET
+    if heard.longest_silence_ms >= LONG_SILENCE_MS or heard.silence_ms > SILENT_SHARE * heard.length_ms:
+        yield SoundWarning.LONG_SILENCE
+
+
+def _rising(on_progress: Progress | None) -> Progress:
+    """Let only growing shares through: a second encoding does not set the bar back."""
+    reached = -1.0
+
+    def report(share: float) -> None:
+        nonlocal reached
+        if on_progress is not None and share > reached:
+            reached = share
+            on_progress(share)
+
+    return report
+
+
+def _loudness(measured: Measurement) -> float:
+    return measured.loudness_lufs if measured.loudness_lufs is not None else -70.0
+
+
+@contextlib.contextmanager
+def _temporary(folder: Path) -> Iterator[IO[bytes]]:
+    """A file that is gone at the end of the block unless it was renamed."""
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".part", delete=False) as file:
+        try:
+            yield file
+        finally:
+            Path(file.name).unlink(missing_ok=True)
+
+
+def _settle(file: IO[bytes]) -> tuple[str, int]:
+    """Hash what is on disk and make it stay there."""
+    file.flush()
+    os.fchmod(file.fileno(), 0o644)
+    os.fsync(file.fileno())
+    with Path(file.name).open("rb") as written:
+        digest = hashlib.file_digest(written, "sha256").hexdigest()
+        return digest, os.fstat(written.fileno()).st_size
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    """Give the file its name, and make the name stay after a power cut."""
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
