@@ -1,0 +1,92 @@
+"""The tree of places, as plain data: who is above and below whom, and what a place has from above."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from controller.names import in_reading_order
+
+DEFAULT_ZONE = "Asia/Ho_Chi_Minh"
+DEFAULT_QUIET_HOURS: tuple[dict[str, Any], ...] = ({"start": "22:00", "until": "05:00"},)
+"""For a root that sets none: nobody wakes a commune by forgetting a field."""
+DEFAULT_LANGUAGES = ("vi",)
+
+MAX_DEPTH = 15
+"""A node's settings name at most 16 areas."""
+
+
+class Place(NamedTuple):
+    """One area, as its row says."""
+
+    id: str
+    parent_id: str | None
+    kind: str
+    name: str
+    zone: str | None
+    quiet_hours: list[dict[str, Any]] | None
+    languages: list[str] | None
+
+
+@dataclass(frozen=True)
+class Effective:
+    """What holds in a place, from itself or from above."""
+
+    zone: str
+    quiet_hours: tuple[dict[str, Any], ...]
+    languages: tuple[str, ...]
+
+
+class Tree:
+    """All areas at one moment."""
+
+    def __init__(self, places: Iterable[Place]) -> None:
+        self.places = {place.id: place for place in places}
+        self._children: dict[str | None, list[Place]] = defaultdict(list)
+        for place in self.places.values():
+            self._children[place.parent_id].append(place)
+        for siblings in self._children.values():
+            siblings.sort(key=lambda place: in_reading_order(place.name))
+
+    def walk(self, parent_id: str | None = None) -> Iterator[Place]:
+        """Give every place below ``parent_id``, parents first, siblings in reading order."""
+        for place in self._children.get(parent_id, ()):
+            yield place
+            yield from self.walk(place.id)
+
+    def chain(self, area_id: str) -> tuple[Place, ...]:
+        """Give the place and all above it, upwards to the root."""
+        found, at = [], self.places.get(area_id)
+        while at is not None:
+            found.append(at)
+            at = self.places.get(at.parent_id) if at.parent_id else None
+        return tuple(found)
+
+    def below(self, area_id: str) -> frozenset[str]:
+        """Give the ids of the place and all below it."""
+        return frozenset([area_id, *(place.id for place in self.walk(area_id))])
+
+    def path(self, area_id: str) -> tuple[str, ...]:
+        """Give the names from the root down to the place."""
+        return tuple(place.name for place in reversed(self.chain(area_id)))
+
+    def height(self, area_id: str) -> int:
+        """Give how many levels there are below the place."""
+        return max((1 + self.height(child.id) for child in self._children.get(area_id, ())), default=0)
+
+    def effective(self, area_id: str) -> Effective:
+        """Give what holds in the place: the nearest one upwards that says something, else the default."""
+        return effective(self.chain(area_id))
+
+    def scopes(self, node_id: str, area_id: str) -> tuple[str, ...]:
+        """Give every scope that a node listens to: its own, then its areas upwards."""
+        return (f"nodes/{node_id}", *(f"areas/{place.id}" for place in self.chain(area_id)))
+
+
+def effective(chain: Iterable[Place]) -> Effective:
+    """Join a chain of places, nearest first."""
+    places = tuple(chain)
+    zone = next((place.zone for place in places if place.zone is not None), DEFAULT_ZONE)
+    quiet = next((place.quiet_hours for place in places if place.quiet_hours is not None), DEFAULT_QUIET_HOURS)
+    languages = next((place.languages for place in places if place.languages), DEFAULT_LANGUAGES)
+    return Effective(zone, tuple(quiet), tuple(languages))

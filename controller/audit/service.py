@@ -1,0 +1,123 @@
+"""The audit: written in the transaction of the act, each entry chained to the one before by its hash."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.db import Database, Transaction
+from controller.people.actor import Actor
+from controller.people.models import Person
+
+from .models import AuditEntry
+from .schemas import AuditOut
+
+FIRST = "0" * 64
+"""Previous hash of the first entry."""
+
+_LOCK = 0x6C6F61
+"""PostgreSQL advisory lock: one writer of the chain at a time. SQLite has one writer anyway."""
+
+_STEP = 500
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a walk along the chain found."""
+
+    entries: int
+    """Entries that hold, from the first on."""
+    broken_at: int | None
+    """Sequence number of the first entry that does not fit; None when all do."""
+
+
+async def write(
+    tx: Transaction, actor: Actor, action: str, subject: str, detail: dict[str, Any], *, at: datetime
+) -> None:
+    """Add an entry; it stands if and only if the act does."""
+    if tx.session.get_bind().dialect.name == "postgresql":
+        await tx.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    last = await tx.session.scalar(select(AuditEntry).order_by(AuditEntry.seq.desc()).limit(1))
+    entry = AuditEntry(
+        seq=last.seq + 1 if last else 1,
+        at=at,
+        person_id=actor.person_id,
+        action=str(action),
+        subject=subject,
+        detail=detail,
+        origin=actor.origin[:64],
+        previous_hash=last.hash if last else FIRST,
+        hash="",
+    )
+    entry.hash = entry_hash(entry)
+    tx.session.add(entry)
+    await tx.session.flush()
+
+
+def entry_hash(entry: AuditEntry) -> str:
+    """SHA-256 over everything an entry says, as JSON with sorted keys, and the hash of the one before."""
+    said = [
+        entry.seq,
+        entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        entry.person_id,
+        entry.action,
+        entry.subject,
+        entry.detail,
+        entry.origin,
+        entry.previous_hash,
+    ]
+    return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+class Audit:
+    """Reads the audit. There is nothing here that changes it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list(self, *, limit: int = 100, before: int | None = None) -> list[AuditOut]:
+        """Give the latest entries, newest first; ``before`` is the last ``seq`` of the page before."""
+        query = select(AuditEntry, Person.name).outerjoin(Person, Person.id == AuditEntry.person_id)
+        if before is not None:
+            query = query.where(AuditEntry.seq < before)
+        async with self._database.reading() as session:
+            rows = (await session.execute(query.order_by(AuditEntry.seq.desc()).limit(limit))).all()
+        return [_out(entry, name) for entry, name in rows]
+
+    async def verify(self) -> Verdict:
+        """Walk along the whole chain."""
+        async with self._database.reading() as session:
+            return await _walk(session)
+
+
+async def _walk(session: AsyncSession) -> Verdict:
+    seq, previous = 0, FIRST
+    while True:
+        query = select(AuditEntry).where(AuditEntry.seq > seq).order_by(AuditEntry.seq).limit(_STEP)
+        entries = (await session.scalars(query)).all()
+        for entry in entries:
+            fits = entry.seq == seq + 1 and entry.previous_hash == previous and entry.hash == entry_hash(entry)
+            if not fits:
+                return Verdict(seq, entry.seq)
+            seq, previous = entry.seq, entry.hash
+        if len(entries) < _STEP:
+            return Verdict(seq, None)
+        session.expunge_all()
+
+
+def _out(entry: AuditEntry, person_name: str | None) -> AuditOut:
+    return AuditOut(
+        seq=entry.seq,
+        at=entry.at,
+        person_id=entry.person_id,
+        person_name=person_name,
+        action=entry.action,
+        subject=entry.subject,
+        detail=entry.detail,
+        origin=entry.origin,
+        hash=entry.hash,
+    )

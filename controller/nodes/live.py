@@ -1,0 +1,54 @@
+"""What nodes said last, in memory: fresher than their rows, which are written in batches.
+
+The ingest notes here at once; the services lay it over the rows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from .models import Node
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The last words of one node. The names are those of the row."""
+
+    presence: str | None = None
+    presence_at: datetime | None = None
+    presence_reason: str | None = None
+    abilities: Mapping[str, Any] | None = None
+    health: Mapping[str, Any] | None = None
+    """``protocol.reports.Health`` as JSON values."""
+    last_heard_at: datetime | None = None
+
+
+class LiveNodes:
+    """Last words by node id. A name that was never noted falls back to its row."""
+
+    def __init__(self) -> None:
+        self._heard: dict[str, Heard] = {}
+
+    def note(self, node_id: str, **said: Any) -> Heard:
+        """Keep what a node said: fields of ``Heard``."""
+        heard = self._heard[node_id] = replace(self._heard.get(node_id, Heard()), **said)
+        return heard
+
+    def over(self, row: Node) -> Heard:
+        """Give the freshest known of a node."""
+        live = self._heard.get(row.id, Heard())
+        newer_presence = live.presence_at is not None and (
+            row.presence_at is None or live.presence_at >= row.presence_at
+        )
+        return Heard(
+            presence=live.presence if newer_presence else row.presence,
+            presence_at=live.presence_at if newer_presence else row.presence_at,
+            presence_reason=live.presence_reason if newer_presence else row.presence_reason,
+            abilities=live.abilities if live.abilities is not None else row.abilities,
+            health=live.health if live.health is not None else row.health,
+            last_heard_at=max(
+                (at for at in (live.last_heard_at, row.last_heard_at) if at is not None),
+                default=None,
+            ),
+        )

@@ -1,0 +1,13 @@
+"""Who acts, handed to every service call that changes something."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A person, or the system itself."""
+
+    person_id: str | None
+    """None: a command or job on the machine of the centre."""
+    origin: str
+    """Address of the person, or the name of the command or job."""
