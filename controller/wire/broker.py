@@ -1,0 +1,221 @@
+"""The message broker: a mosquitto of our own, started, watched and ended by the controller.
+
+It remembers nothing that matters: whatever it loses is published again (``dispatcher.py``).
+"""
+
+import asyncio
+import hashlib
+import logging
+import os
+import pwd
+import shutil
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from controller.config import Config
+from controller.errors import LoaError
+
+from .broker_config import Listener, access_rules, configuration
+from .pki import Authority
+
+BINARY = "mosquitto"
+SAFE_PATH = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin:/sbin:/bin"
+"""Debian keeps mosquitto in ``/usr/sbin``, which is not on everybody's path."""
+START_S = 10.0
+"""mosquitto listens within 50 ms on a small machine; more than this is a fault."""
+BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
+"""Waits between attempts to bring it back; the last one stays."""
+STEADY_S = 30.0
+"""After running this long, the next wait is the first again."""
+STOP_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class BrokerError(LoaError):
+    """The broker cannot be started."""
+
+    code = "broker"
+
+
+class Broker:
+    """Keeps one mosquitto running until cancelled."""
+
+    name = "broker"
+
+    def __init__(self, config: Config, authority: Authority) -> None:
+        self._host, self._port, self._authority = config.node_host, config.broker_port, authority
+        self._state = config.state
+        self._process: asyncio.subprocess.Process | None = None
+        self.ready = asyncio.Event()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, while it runs."""
+        return self._process.pid if self._process is not None and self._process.returncode is None else None
+
+    def restart(self) -> None:
+        """End the process; ``run`` starts it again with the certificates of this moment."""
+        if self.pid is not None and self._process is not None:
+            self._process.terminate()
+
+    async def run(self) -> None:
+        """Start mosquitto and start it again whenever it ends.
+
+        Raises:
+            BrokerError: it is not installed, its port is taken, or it did not start the first time.
+        """
+        binary = shutil.which(BINARY, path=SAFE_PATH)
+        if binary is None:
+            raise BrokerError("mosquitto is not installed; install Debian's package mosquitto")
+        account = _account()
+        folder = _prepare_folder(self._state, account)
+        attempt = 0
+        try:
+            while True:
+                self._write_files(folder, account)
+                began = time.monotonic()
+                try:
+                    async with self._running(
+                        [*_as_user(account), binary, "-c", str(folder / "mosquitto.conf")]
+                    ) as last:
+                        code = await last
+                except BrokerError as error:
+                    if not self.ready.is_set():
+                        raise
+                    _log.error("%s", error.message)
+                else:
+                    _log.error("mosquitto ended with code %s; starting it again", code)
+                attempt = 0 if time.monotonic() - began > STEADY_S else attempt
+                await asyncio.sleep(BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
+                attempt += 1
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @asynccontextmanager
+    async def _running(self, command: list[str]) -> AsyncIterator[asyncio.Future[int]]:
+        """Run the process for the length of the block; give what waits for its end."""
+        _check_free(self._host, self._port)
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        self._process = process
+        said: list[str] = []
+        reader = asyncio.create_task(_tell_log(process, said), name="broker-log")
+        try:
+            await self._listening(process, said)
+            self.ready.set()
+            yield asyncio.ensure_future(process.wait())
+        finally:
+            await _end(process)
+            await reader
+
+    async def _listening(self, process: asyncio.subprocess.Process, said: list[str]) -> None:
+        host = "127.0.0.1" if self._host in {"0.0.0.0", "::"} else self._host
+        try:
+            async with asyncio.timeout(START_S):
+                while process.returncode is None:
+                    try:
+                        _, writer = await asyncio.open_connection(host, self._port)
+                    except OSError:
+                        await asyncio.sleep(0.01)
+                        continue
+                    writer.close()
+                    return
+        except TimeoutError:
+            raise BrokerError(f"mosquitto did not listen on {host}:{self._port} within {START_S:.0f} s") from None
+        await asyncio.sleep(0)  # its last words arrive with its end
+        raise BrokerError(
+            f"mosquitto ended at once with code {process.returncode}: {'; '.join(said[-3:]) or 'no word'}"
+        )
+
+    def _write_files(self, folder: Path, account: pwd.struct_passwd | None) -> None:
+        listener = Listener(self._host, self._port, folder)
+        contents = {
+            "mosquitto.conf": configuration(listener).encode(),
+            "acl": access_rules().encode(),
+            "ca.crt": self._authority.ca_pem.encode(),
+            "server.crt": self._authority.server_chain.read_bytes(),
+            "server.key": self._authority.server_key.read_bytes(),
+        }
+        for name, content in contents.items():
+            path = folder / name
+            path.unlink(missing_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+            if account is not None:
+                os.chown(path, account.pw_uid, account.pw_gid)
+
+
+def _account() -> pwd.struct_passwd | None:
+    """Find whom the broker runs as when we are root; None: as ourselves."""
+    if os.geteuid() != 0:
+        return None
+    for name in (BINARY, "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise BrokerError("neither the user mosquitto nor nobody exists; the broker must not run as root")
+
+
+def _as_user(account: pwd.struct_passwd | None) -> list[str]:
+    """Drop root and tie the process to our life; the signal is set after the change of user, which would clear it."""
+    command = ["setpriv"]
+    if account is not None:
+        command += [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+    return [*command, "--pdeathsig=KILL", "--no-new-privs", "--"]
+
+
+def _prepare_folder(state: Path, account: pwd.struct_passwd | None) -> Path:
+    """Make a folder that the broker's user can reach: the state folder may be closed to it."""
+    if account is None:
+        folder = state / "broker"
+    else:
+        # Only root writes below /run, so the name needs no luck.
+        folder = Path("/run") / f"loa-broker-{hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:12]}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+    if account is not None:
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    return folder
+
+
+def _check_free(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise BrokerError(
+                f"the broker cannot listen on {host}:{port} ({error.strerror}); end what uses it or set LOA_BROKER_PORT"
+            ) from None
+
+
+async def _tell_log(process: asyncio.subprocess.Process, said: list[str]) -> None:
+    assert process.stderr is not None  # noqa: S101  it was asked for
+    async for line in process.stderr:
+        text = line.decode("utf-8", "replace").strip()
+        said.append(text)
+        del said[:-20]
+        _log.log(logging.ERROR if text.startswith("Error") else logging.DEBUG, "mosquitto: %s", text)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

@@ -1,0 +1,126 @@
+"""The centre's signing keys and its epoch, made on first start. They stand beside the database, and in no backup."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from controller.errors import LoaError
+from edge_agent.protocol.documents import TrustedKey
+from edge_agent.protocol.signing import SigningKey
+from edge_agent.protocol.states import KeyUse
+
+
+class KeyFileError(LoaError):
+    """A file in the folder of keys cannot be used. It is never replaced by itself: nodes trust what it held."""
+
+    code = "key_file"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What the centre signs with."""
+
+    dispatch: SigningKey
+    policy: SigningKey
+    epoch: int
+    """Rises with every restore; nothing of an older one has effect on a node."""
+
+    @property
+    def trusted(self) -> tuple[TrustedKey, ...]:
+        """Public halves, for nodes."""
+        return (self.dispatch.trusted_as(KeyUse.DISPATCH), self.policy.trusted_as(KeyUse.POLICY))
+
+
+def load_keys(folder: Path) -> Keys:
+    """Read the keys and the epoch, making what is not there yet.
+
+    Raises:
+        KeyFileError: a file is there and is not what it should be.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Keys(
+        dispatch=SigningKey(ed25519_key(folder / "dispatch.key")),
+        policy=SigningKey(ed25519_key(folder / "policy.key")),
+        epoch=_read_epoch(folder / "epoch"),
+    )
+
+
+def ed25519_key(path: Path) -> Ed25519PrivateKey:
+    """Read a private key, or make it.
+
+    Raises:
+        KeyFileError: not an Ed25519 key in PEM.
+    """
+    pem = read_or_make(path, lambda: private_pem(Ed25519PrivateKey.generate()))
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError) as error:
+        raise KeyFileError(f"{path}: not a private key ({error}); put the right file back") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise KeyFileError(f"{path}: not an Ed25519 key; put the right file back")
+    return key
+
+
+def private_pem(key: Ed25519PrivateKey) -> bytes:
+    """Write a private key as unencrypted PKCS #8."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
+    """Give the content of a secret file; the first one to come makes it, and all get the same.
+
+    Raises:
+        KeyFileError: the file is there and cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise KeyFileError(f"{path}: cannot be read ({error.strerror})") from None
+    write_secret(path, make(), replace=False)
+    return path.read_bytes()
+
+
+def write_secret(path: Path, content: bytes, *, replace: bool = True) -> None:
+    """Put a file in place whole or not at all, readable by us alone; with ``replace=False`` the first one stays."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    try:
+        if replace:
+            temporary.replace(path)
+        else:
+            path.hardlink_to(temporary)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_epoch(path: Path) -> int:
+    text = read_or_make(path, lambda: b"1\n").decode("ascii", "replace").strip()
+    if not text.isdecimal() or int(text) < 1:
+        raise KeyFileError(f"{path}: holds {text[:20]!r}, an epoch is a whole number from 1")
+    return int(text)
