@@ -36,7 +36,7 @@ class Item(Wire, frozen=True, kw_only=True):
     """One slot of a broadcast. It is as long as its longest voice, so that neighbours stay in step."""
 
     offset_ms: Millis
-    """Start of the slot, from the start of the broadcast."""
+    """Start of the slot, from the start of the broadcast; 0 for the first."""
     voices: Annotated[tuple[Voice, ...], Meta(min_length=1, max_length=16)]
 
     @property
@@ -85,6 +85,8 @@ class Broadcast(Wire, frozen=True, kw_only=True):
         super().__post_init__()
         if not self.start_at <= self.latest_start_at <= self.latest_end_at:
             raise ValueError("Broadcast: start_at ≤ latest_start_at ≤ latest_end_at does not hold")
+        if self.items[0].offset_ms != 0:
+            raise ValueError("Broadcast.items[0]: the first slot begins at 0; begin the broadcast later instead")
         free_ms = 0
         for index, item in enumerate(self.items):
             if item.offset_ms < free_ms:

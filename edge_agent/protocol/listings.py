@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from operator import itemgetter
 
 import msgspec
 
@@ -29,19 +30,24 @@ def merge(
 
     ``plans`` gives ``(scope, lease_until, broadcasts)``; ``urgents`` ``(scope, broadcasts)``. ``begun`` are those that
     the node has begun, as they were then, and whether they came by an urgent: they do not change under way, and go on
-    when no longer listed.
+    when no longer listed. Where two list different broadcasts under one name, an urgent rules over a plan, then the
+    first by scope.
     """
     found: dict[str, Listing] = {}
-    for scope, broadcasts in urgents:
+    for scope, broadcasts in sorted(urgents, key=itemgetter(0)):
         for broadcast in broadcasts:
             _add(found, Listing(broadcast=broadcast, scopes=frozenset([scope]), urgent=True))
-    for scope, lease_until, broadcasts in plans:
+    for scope, lease_until, broadcasts in sorted(plans, key=itemgetter(0)):
         for broadcast in broadcasts:
             _add(found, Listing(broadcast=broadcast, scopes=frozenset([scope]), lease_until=lease_until))
-    for broadcast, urgent in begun:
-        unlisted = Listing(broadcast=broadcast, scopes=frozenset(), urgent=urgent)
+    for broadcast, by_urgent in begun:
+        unlisted = Listing(broadcast=broadcast, scopes=frozenset(), urgent=by_urgent)
         listed = found.get(broadcast.broadcast_id, unlisted)
-        found[broadcast.broadcast_id] = msgspec.structs.replace(listed, broadcast=broadcast)
+        urgent = by_urgent or listed.urgent
+        lease_until = None if urgent else listed.lease_until
+        found[broadcast.broadcast_id] = Listing(
+            broadcast=broadcast, scopes=listed.scopes, urgent=urgent, lease_until=lease_until
+        )
     return found
 
 

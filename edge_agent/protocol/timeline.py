@@ -6,15 +6,16 @@ done comes in as ``Progress`` and goes out as changes to it.
 Rules, in the order in which they block (``Reason`` names each):
 
 1. A broadcast that has its outcome is done. An explicit stop ends it.
-2. Before its first item: approval, length cap. Always: start, latest start, latest end.
+2. Start, latest start, latest end; from its start on, approval and length cap. A guard's no is final only then.
 3. A hold silences all; what it cuts does not come back.
-4. An untrusted clock stops all but emergencies that stand in an urgent.
+4. An untrusted clock stops all but emergencies that stand in an urgent. What it calls over is not over.
 5. Lease, quiet hours and plays per hour stop routine; an item that would run into quiet hours does not begin.
 6. Emergency cuts routine at once, and waits for the end of another emergency's item. Routine waits for routine,
    unless it has a hard start. Among the waiting: level, the operator's order, ``broadcast_id``; among emergencies:
    start, then ``broadcast_id``.
-7. What another broadcast cut goes on with its next item, never before that item's slot. After a power cut the node
-   joins at the next slot that has not begun; an emergency repeats the item that was cut, once.
+7. What another broadcast cut goes on with its next item, never before that item's slot. What waits for a file or
+   the clock gives the node away meanwhile. After a power cut routine joins at the next slot that has not begun; an
+   emergency leaves nothing out, and repeats the item that was cut, once.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,9 +29,6 @@ from .content import Broadcast, Voice
 from .documents import Settings
 from .listings import Listing
 from .states import REFUSALS, ClockState, Level, Outcome, Reason, StartMode
-
-MAX_REPEATS = 1
-"""An emergency item sounds at most once more after a crash (promise P3)."""
 
 _HOUR = timedelta(hours=1)
 _INSTANT = timedelta(microseconds=1)
@@ -58,12 +56,13 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     next_item: int = 0
     """First item that has not begun."""
     sounding: Sound | None = None
-    """Item ``next_item - 1``, until something follows it."""
+    """Item ``next_item - 1``, from its begin to its end. Found after a restart, it was cut."""
     suspended: bool = False
-    """Cut by another broadcast: may go on late."""
+    """Cut by another broadcast, or waits: does not have the node, and may go on late."""
     rejoins: bool = False
     """After a power cut: joins in step with its neighbours, skipping slots that have begun."""
-    repeats: int = 0
+    repeated: int | None = None
+    """Item that sounds again after a crash: at most once more (promise P3)."""
     cut_by: Reason | None = None
     """First thing that kept part of it from sounding."""
     by: str | None = None
@@ -81,6 +80,10 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     stops: frozenset[str] = frozenset()
     """Broadcasts that were stopped explicitly."""
     clock: ClockState = ClockState.TRUSTED
+    clock_good_since_at: datetime | None = None
+    """When an untrusted clock became good again; explains what was missed before."""
+    up_since_at: datetime | None = None
+    """When the agent started; explains what was missed before."""
     progress: Mapping[str, Progress] = msgspec.field(default_factory=dict)
     absent: frozenset[str] = frozenset()
     """Hashes of audio that is not on the node; empty in a preview."""
@@ -138,20 +141,23 @@ def project(view: View, from_at: datetime, until_at: datetime) -> Iterator[Step]
 def after_restart(progress: Progress, level: Level, at: datetime) -> Progress:
     """Say how a broadcast stands when the node comes back at ``at`` after going down without a word.
 
-    Routine: an item that was sounding is lost. Emergency: it sounds once more.
+    Routine: an item that was sounding is lost. Emergency: it sounds once more. An item placed ahead of its instant,
+    with that instant still to come, has not sounded.
     """
-    if progress.outcome is not None:
+    sounding, emergency = progress.sounding, level is Level.EMERGENCY
+    if progress.outcome is not None or progress.began_at is None:
         return progress
-    cut = progress.sounding is not None and at < progress.sounding.ends_at
-    again = cut and level is Level.EMERGENCY and progress.repeats < MAX_REPEATS
+    early = sounding is not None and at < sounding.begins_at
+    cut = sounding is not None and not early
+    again = cut and emergency and progress.repeated != progress.next_item - 1
+    if cut and not again:
+        progress = _noted(progress, Reason.POWER, None)
     return msgspec.structs.replace(
         progress,
         sounding=None,
-        rejoins=not again,
-        suspended=again,
-        next_item=progress.next_item - 1 if again else progress.next_item,
-        repeats=progress.repeats + 1 if again else progress.repeats,
-        cut_by=progress.cut_by or (Reason.POWER if cut and not again else None),
+        rejoins=not emergency,
+        next_item=progress.next_item - 1 if again or early else progress.next_item,
+        repeated=progress.next_item - 1 if again else progress.repeated,
     )
 
 
@@ -166,76 +172,109 @@ class _Moment:
         self.cut: Sound | None = None
         self.waiting: list[Waiting] = []
         self.wake_ups: list[datetime] = []
+        self.skipped = False
+        """An item was left out for want of its file: look again."""
 
     def resolve(self) -> Step:
+        sound = self._evaluate()
+        while self.skipped:
+            self.skipped = False
+            sound = self._evaluate()
+        next_at = min((wake_up for wake_up in self.wake_ups if wake_up > self.at), default=None)
+        return Step(self.at, sound, self.changes, tuple(self.conclusions), self.cut, tuple(self.waiting), next_at)
+
+    def _evaluate(self) -> Sound | None:
+        self.waiting = []
         ready = [listing.broadcast for listing in self.view.listings.values() if self._may_sound(listing)]
         chosen = self._choose(ready)
         sound = self._sound(chosen) if chosen is not None else None
         for broadcast in ready:
-            if broadcast is not chosen:
+            if broadcast is not chosen and self._progress(broadcast).outcome is None:
                 self._wait(broadcast, Reason.BUSY)
-        next_at = min((wake_up for wake_up in self.wake_ups if wake_up > self.at), default=None)
-        return Step(self.at, sound, self.changes, tuple(self.conclusions), self.cut, tuple(self.waiting), next_at)
+        return sound
 
     # What a broadcast may do, taken alone.
 
     def _may_sound(self, listing: Listing) -> bool:
         """Tell whether nothing but another broadcast keeps it from the node; note waiting and endings."""
-        broadcast, progress = listing.broadcast, self._progress(listing.broadcast)
+        broadcast, progress = listing.broadcast, self._without_ended_sound(listing.broadcast)
         if progress.outcome is not None:
             return False
         self.wake_ups.append(broadcast.latest_end_at)
-        if broadcast.broadcast_id in self.view.stops:
+        if progress.began_at is not None and self._is_over(listing, progress):
+            self._finish(broadcast)
+        elif broadcast.broadcast_id in self.view.stops:
             self._conclude(broadcast, Outcome.INTERRUPTED if progress.began_at else Outcome.CANCELLED, Reason.STOPPED)
         elif progress.began_at is None:
             return self._may_begin(listing)
-        elif self.at >= broadcast.latest_end_at:
-            self._conclude(broadcast, Outcome.INTERRUPTED, Reason.LATEST_END)
-        elif self._is_over(broadcast, progress):
-            self._conclude(broadcast, Outcome.INTERRUPTED if progress.cut_by else Outcome.PLAYED, progress.cut_by)
         else:
             return self._may_go_on(listing, progress)
         return False
 
     def _may_begin(self, listing: Listing) -> bool:
         broadcast = listing.broadcast
-        cap_ms = self.settings.max_emergency_ms if _emergency(broadcast) else self.settings.max_broadcast_ms
+        if not self._clock_serves(listing):
+            self._wait(broadcast, Reason.HELD if self.view.holds else Reason.CLOCK_UNTRUSTED)
+            return False
         self.wake_ups += [broadcast.start_at, broadcast.latest_start_at + _INSTANT]
+        if self.at < broadcast.start_at:
+            self._wait(broadcast, Reason.NOT_YET)
+            return False
         if self.at >= broadcast.latest_end_at:
-            self._conclude(broadcast, Outcome.EXPIRED, Reason.LATE)
+            self._conclude(broadcast, Outcome.EXPIRED, self._why_late(broadcast))
             return False
-        if not broadcast.approved_for(listing.scopes):
-            self._conclude(broadcast, Outcome.REFUSED, Reason.NOT_APPROVED)
+        if (guard := self._guard(listing)) is not None:
+            self._conclude(broadcast, Outcome.REFUSED, guard)
             return False
-        if broadcast.length_ms > cap_ms:
-            self._conclude(broadcast, Outcome.REFUSED, Reason.TOO_LONG)
-            return False
-        reason = Reason.NOT_YET if self.at < broadcast.start_at else self._blocker(listing, Progress())
+        reason = self._blocker(listing, Progress())
         fits = self._next_slot(broadcast, Progress())[0] is not None
         if self.at > broadcast.latest_start_at or not fits:
-            reason = reason or (Reason.BUSY if self._others_have_node(broadcast) else Reason.LATE)
+            reason = reason or self._why_late(broadcast)
             self._conclude(broadcast, Outcome.REFUSED if reason in REFUSALS else Outcome.MISSED, reason)
         elif reason is not None:
             self._wait(broadcast, reason)
         return reason is None
 
+    def _guard(self, listing: Listing) -> Reason | None:
+        """Give the guard that no waiting will change."""
+        broadcast = listing.broadcast
+        cap_ms = self.settings.max_emergency_ms if _emergency(broadcast) else self.settings.max_broadcast_ms
+        if not broadcast.approved_for(listing.scopes):
+            return Reason.NOT_APPROVED
+        return Reason.TOO_LONG if broadcast.length_ms > cap_ms else None
+
+    def _why_late(self, broadcast: Broadcast) -> Reason:
+        """Say what kept it from beginning in time when nothing keeps it now."""
+        last_at, good_at, up_at = broadcast.latest_start_at, self.view.clock_good_since_at, self.view.up_since_at
+        if up_at is not None and up_at > last_at:
+            return Reason.OFF
+        if good_at is not None and good_at > last_at:
+            return Reason.CLOCK_UNTRUSTED
+        return Reason.BUSY if self._others_have_node(broadcast) else Reason.LATE
+
     def _may_go_on(self, listing: Listing, progress: Progress) -> bool:
-        reason = self._blocker(listing, progress)
+        broadcast, reason = listing.broadcast, self._blocker(listing, progress)
         if reason is None:
             return True
         waits = reason is Reason.NO_FILE or (reason is Reason.CLOCK_UNTRUSTED and self._under_way(progress) is None)
-        if waits:
-            self._wait(listing.broadcast, reason)
-        else:
-            self._conclude(listing.broadcast, Outcome.INTERRUPTED, reason)
+        if not waits:
+            self._conclude(broadcast, Outcome.INTERRUPTED, reason)
+            return False
+        if not progress.suspended:
+            self.changes[broadcast.broadcast_id] = msgspec.structs.replace(progress, suspended=True)
+        self._wait(broadcast, reason)
         return False
+
+    def _clock_serves(self, listing: Listing) -> bool:
+        """An untrusted clock serves only what must sound now."""
+        return self.view.clock is not ClockState.UNTRUSTED or (_emergency(listing.broadcast) and listing.urgent)
 
     def _blocker(self, listing: Listing, progress: Progress) -> Reason | None:
         """Give the first rule that keeps it from sounding now."""
         broadcast, emergency = listing.broadcast, _emergency(listing.broadcast)
         if self.view.holds:
             return Reason.HELD
-        if self.view.clock is ClockState.UNTRUSTED and not (emergency and listing.urgent):
+        if not self._clock_serves(listing):
             return Reason.CLOCK_UNTRUSTED
         if not emergency and (reason := self._routine_blocker(listing, progress)):
             return reason
@@ -258,15 +297,18 @@ class _Moment:
         return None
 
     def _would_be_heard_in_quiet_hours(self, broadcast: Broadcast, progress: Progress) -> bool:
-        if edge := quiet.next_edge(self.settings, self.at):
+        edge = quiet.next_edge(self.settings, self.at)
+        if edge:
             self.wake_ups.append(edge)
         if under_way := self._under_way(progress):
             return quiet.touches(self.settings, self.at, under_way.ends_at)
         item, begins_at = self._next_slot(broadcast, progress)
         if item is None:
             return False
-        ends_at = begins_at + _ms(self._voice(broadcast, item).length_ms)
-        return quiet.touches(self.settings, begins_at, ends_at)
+        length = _ms(self._voice(broadcast, item).length_ms)
+        if edge:
+            self.wake_ups.append(edge - length + _INSTANT)
+        return quiet.touches(self.settings, begins_at, begins_at + length)
 
     def _plays_in_last_hour(self) -> int:
         began = [progress.began_at for progress in self.view.progress.values() if progress.began_at is not None]
@@ -289,17 +331,19 @@ class _Moment:
             if holder is not None and _emergency(holder) and self._under_way(self._progress(holder)):
                 return holder
             return min(emergencies, key=lambda broadcast: (broadcast.start_at, broadcast.broadcast_id))
-        if holder is not None:
-            ready = [broadcast for broadcast in ready if self._cuts_in(broadcast, holder)] or [holder]
-        return min(ready, key=_place_in_queue, default=None)
+        first = holder or min(ready, key=_place_in_queue, default=None)
+        if first is None:
+            return None
+        cutting = [broadcast for broadcast in ready if self._cuts_in(broadcast, first)]
+        return min(cutting, key=_place_in_queue, default=first)
 
-    def _cuts_in(self, broadcast: Broadcast, holder: Broadcast) -> bool:
-        """A hard start cuts what began before it, unless that is of a higher level."""
-        began_at = self._progress(holder).began_at
+    def _cuts_in(self, broadcast: Broadcast, other: Broadcast) -> bool:
+        """A hard start cuts, or goes ahead of, what began before it, unless that is of a higher level."""
+        began_at = self._progress(other).began_at
         return (
             broadcast.start is StartMode.HARD
             and self._progress(broadcast).began_at is None
-            and broadcast.level.rank >= holder.level.rank
+            and broadcast.level.rank >= other.level.rank
             and began_at is not None
             and began_at < broadcast.start_at
         )
@@ -307,12 +351,16 @@ class _Moment:
     def _suspend(self, holder: Broadcast, chosen: Broadcast) -> None:
         progress = self._progress(holder)
         cut = self._under_way(progress)
+        if cut is None and progress.next_item == len(holder.items):
+            self._finish(holder)  # only the rest of its slot is taken
+            return
+        if not holder.resumes:
+            self._conclude(holder, Outcome.INTERRUPTED, Reason.PREEMPTED, chosen.broadcast_id)
+            return
         if cut is not None:
             self.cut = cut
             progress = _noted(progress, Reason.PREEMPTED, chosen.broadcast_id)
         self.changes[holder.broadcast_id] = msgspec.structs.replace(progress, sounding=None, suspended=True)
-        if not holder.resumes:
-            self._conclude(holder, Outcome.INTERRUPTED, Reason.PREEMPTED, chosen.broadcast_id)
 
     # What sounds, once a broadcast has the node.
 
@@ -329,9 +377,9 @@ class _Moment:
             return None
         voice = self._voice(broadcast, item)
         if voice.sha256 in self.view.absent:
-            self.wake_ups.append(self.at + _INSTANT)
-            skipped = _noted(progress, Reason.NO_FILE, None)
-            self.changes[broadcast.broadcast_id] = msgspec.structs.replace(skipped, next_item=item + 1)
+            self.skipped = True
+            progress = _noted(progress, Reason.NO_FILE, None)
+            self.changes[broadcast.broadcast_id] = msgspec.structs.replace(progress, next_item=item + 1)
             return None
         return self._begin(broadcast, progress, item, voice)
 
@@ -378,6 +426,14 @@ class _Moment:
         sounding = progress.sounding
         return sounding if sounding is not None and self.at < sounding.ends_at else None
 
+    def _without_ended_sound(self, broadcast: Broadcast) -> Progress:
+        """Give its progress; a sound that has reached its end was heard, and a crash can no longer cut it."""
+        progress = self._progress(broadcast)
+        if progress.sounding is not None and self._under_way(progress) is None:
+            progress = msgspec.structs.replace(progress, sounding=None)
+            self.changes[broadcast.broadcast_id] = progress
+        return progress
+
     def _next_slot(self, broadcast: Broadcast, progress: Progress) -> tuple[int | None, datetime]:
         """Give the next item and when it may begin; None when there is none left."""
         anchor_at = progress.anchor_at or max(broadcast.start_at, self.at)
@@ -385,19 +441,29 @@ class _Moment:
             slot_at = anchor_at + _ms(broadcast.items[item].offset_ms)
             if slot_at >= self.at or not progress.rejoins:
                 begins_at = max(slot_at, self.at)
-                fits = begins_at + _ms(self._voice(broadcast, item).length_ms) <= broadcast.latest_end_at
-                return (item, begins_at) if fits else (None, self.at)
+                last_at = broadcast.latest_end_at - _ms(self._voice(broadcast, item).length_ms)
+                self.wake_ups.append(last_at + _INSTANT)
+                return (item, begins_at) if begins_at <= last_at else (None, self.at)
         return None, self.at
 
-    def _is_over(self, broadcast: Broadcast, progress: Progress) -> bool:
-        """Tell whether nothing of it is to come; notes in the progress what was left out."""
-        if self._under_way(progress) or self._next_slot(broadcast, progress)[0] is not None:
+    def _is_over(self, listing: Listing, progress: Progress) -> bool:
+        """Tell whether nothing of it is to come, nor the rest of a slot that it keeps free for its neighbours."""
+        broadcast = listing.broadcast
+        if self._under_way(progress):
             return False
         if progress.next_item < len(broadcast.items):
-            left_out = Reason.POWER if progress.rejoins else Reason.LATEST_END
-            self.changes[broadcast.broadcast_id] = _noted(progress, left_out, None)
-            return True
-        return progress.sounding is None or self.at >= self._slot_end(broadcast, progress)
+            return self._clock_serves(listing) and self._next_slot(broadcast, progress)[0] is None
+        ended = bool(self.view.holds) or broadcast.broadcast_id in self.view.stops or not self._clock_serves(listing)
+        given_up = progress.suspended or progress.rejoins or ended
+        return given_up or self.at >= min(self._slot_end(broadcast, progress), broadcast.latest_end_at)
+
+    def _finish(self, broadcast: Broadcast) -> None:
+        """End what has had its time: it was played unless something took part of it away."""
+        progress = self._progress(broadcast)
+        if progress.next_item < len(broadcast.items):
+            progress = _noted(progress, Reason.POWER if progress.rejoins else Reason.LATEST_END, None)
+        outcome = Outcome.INTERRUPTED if progress.cut_by else Outcome.PLAYED
+        self._conclude(broadcast, outcome, progress.cut_by, progress.by)
 
     def _slot_end(self, broadcast: Broadcast, progress: Progress) -> datetime:
         if progress.anchor_at is None or progress.next_item == 0:
