@@ -44,9 +44,9 @@ def merge(
         unlisted = Listing(broadcast=broadcast, scopes=frozenset(), urgent=by_urgent)
         listed = found.get(broadcast.broadcast_id, unlisted)
         urgent = by_urgent or listed.urgent
-        lease_until = None if urgent else listed.lease_until
+        longest = None if urgent else listed.lease_until
         found[broadcast.broadcast_id] = Listing(
-            broadcast=broadcast, scopes=listed.scopes, urgent=urgent, lease_until=lease_until
+            broadcast=broadcast, scopes=listed.scopes, urgent=urgent, lease_until=longest
         )
     return found
 
