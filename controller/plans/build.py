@@ -1,0 +1,180 @@
+"""Rows → documents. Pure: what is to be said comes in, an unsigned document comes out; no clock, no database."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Any, TypeVar
+
+import msgspec
+
+from controller.areas.rules import Effective
+from edge_agent.protocol.content import Body, Broadcast, PlanBody, pack_body
+from edge_agent.protocol.documents import (
+    MAX_INLINE_BYTES,
+    Hold,
+    HoldOrder,
+    Membership,
+    Plan,
+    QuietHours,
+    Settings,
+    Signed,
+    Stop,
+    TrustedKey,
+    Urgent,
+)
+
+SKEW = timedelta(seconds=60)
+"""``nbf`` lies this far before the signing: a node's clock may trust itself and be a little behind."""
+FOREVER = timedelta(days=3650)
+"""For documents that only a newer one ends: holds, settings, an empty urgent."""
+URGENT_MARGIN = timedelta(seconds=60)
+"""An urgent is readable this long after the last of its windows; each broadcast keeps its own limits."""
+RELEASE_KEPT = timedelta(hours=1)
+"""A released hold is named at least this long, and until every node of the scope was heard without it."""
+MAX_RELEASED = 256
+MAX_URGENT = 64
+MAX_STOPS = 256
+
+CLOCK_HOLD = timedelta(hours=72)
+CLOCK_HOLD_WITH_BATTERY = timedelta(days=7)
+"""Promise P8."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What every signed document carries."""
+
+    scope: str
+    epoch: int
+    version: int
+    now: datetime
+
+    def claims(self, exp_at: datetime) -> dict[str, Any]:
+        """Give the claims of a document that is readable until ``exp_at``."""
+        issued, first = int(self.now.timestamp()), int((self.now - SKEW).timestamp())
+        return {
+            "aud": self.scope,
+            "epoch": self.epoch,
+            "version": self.version,
+            "iat": issued,
+            "nbf": first,
+            "exp": ceil(exp_at.timestamp()),
+        }
+
+
+@dataclass(frozen=True)
+class HoldFacts:
+    """One hold of a scope."""
+
+    hold_id: str
+    ordered_at: datetime
+    released_at: datetime | None
+    still_obeyed: bool
+    """Some node of the scope has not been heard without it since the release."""
+
+
+@dataclass(frozen=True)
+class NodeFacts:
+    """What is said for one node."""
+
+    volume_mb: int = 0
+    trim_mb: int = 0
+    clock_battery: bool = False
+
+
+def build_hold(stamp: Stamp, holds: Iterable[HoldFacts]) -> Hold:
+    """Name the holds of a scope, and those that are over until nobody obeys them any more."""
+    holds = sorted(holds, key=lambda hold: (hold.ordered_at, hold.hold_id))
+    active = [HoldOrder(hold_id=hold.hold_id, ordered_at=hold.ordered_at) for hold in holds if not hold.released_at]
+    released = [
+        hold.hold_id
+        for hold in holds
+        if hold.released_at and (hold.still_obeyed or stamp.now - hold.released_at < RELEASE_KEPT)
+    ]
+    claims = stamp.claims(stamp.now + FOREVER)
+    return Hold(**claims, active=tuple(active[:64]), released=tuple(released[-MAX_RELEASED:]))
+
+
+def build_urgent(
+    stamp: Stamp, broadcasts: Iterable[Broadcast], stops: Iterable[tuple[Stop, datetime]], inline: Mapping[str, bytes]
+) -> Urgent:
+    """List what is to sound now. ``stops`` come with the latest end of the broadcast that they end."""
+    alive = [broadcast for broadcast in broadcasts if broadcast.latest_end_at > stamp.now]
+    alive.sort(key=lambda broadcast: (-broadcast.level.rank, broadcast.start_at, broadcast.broadcast_id))
+    alive = alive[:MAX_URGENT]
+    standing = sorted((pair for pair in stops if pair[1] > stamp.now), key=lambda pair: pair[0].stopped_at)
+    standing = standing[-MAX_STOPS:]
+    ends = [broadcast.latest_end_at for broadcast in alive] + [end for _, end in standing]
+    exp_at = max(ends) + URGENT_MARGIN if ends else stamp.now + FOREVER
+    return Urgent(
+        **stamp.claims(exp_at),
+        broadcasts=tuple(alive),
+        stops=tuple(stop for stop, _ in standing),
+        inline=_fitting(alive, inline),
+    )
+
+
+def build_plan(
+    stamp: Stamp, broadcasts: Iterable[Broadcast], *, covers_until: datetime, lease_until: datetime
+) -> tuple[Plan, Body]:
+    """List what a scope is to play until ``covers_until``."""
+    listed = [each for each in broadcasts if each.latest_end_at > stamp.now and each.start_at < covers_until]
+    listed.sort(key=lambda broadcast: (broadcast.start_at, broadcast.broadcast_id))
+    body = pack_body(PlanBody(scope=stamp.scope, broadcasts=tuple(listed)))
+    plan = Plan(
+        **stamp.claims(lease_until),
+        covers_until=covers_until,
+        lease_until=lease_until,
+        body_sha256=body.sha256,
+        body_bytes=len(body.packed),
+    )
+    return plan, body
+
+
+def build_settings(
+    stamp: Stamp,
+    node: NodeFacts,
+    areas: Sequence[Membership],
+    local: Effective,
+    trusted_keys: tuple[TrustedKey, ...],
+) -> Settings:
+    """Write a node's last guard. ``areas`` run from its own up to the root; ``local`` is what holds there."""
+    hold_for = CLOCK_HOLD_WITH_BATTERY if node.clock_battery else CLOCK_HOLD
+    return Settings(
+        **stamp.claims(stamp.now + FOREVER),
+        areas=tuple(areas),
+        zone=local.zone,
+        quiet_hours=tuple(QuietHours(start=window["start"], until=window["until"]) for window in local.quiet_hours),
+        volume_mb=node.volume_mb,
+        trim_mb=node.trim_mb,
+        languages=local.languages,
+        clock_hold_ms=int(hold_for / timedelta(milliseconds=1)),
+        trusted_keys=trusted_keys,
+    )
+
+
+_SignedT = TypeVar("_SignedT", bound=Signed)
+
+
+def says_the_same(new: _SignedT, old: _SignedT) -> bool:
+    """Tell whether two documents differ in their stamps only; a plan's lease and horizon count as stamp."""
+    fields: dict[str, Any] = {name: getattr(old, name) for name in ("epoch", "version", "iat", "nbf", "exp")}
+    if isinstance(new, Plan) and isinstance(old, Plan):
+        fields |= {"covers_until": old.covers_until, "lease_until": old.lease_until}
+    # A different life of the centre must be said anew; a later end of readability, too.
+    return new.epoch == old.epoch and msgspec.structs.replace(new, **fields) == old
+
+
+def inline_wanted(broadcasts: Iterable[Broadcast]) -> list[str]:
+    """Name the audio that fits inside an urgent, in the order in which it will be needed."""
+    wanted: dict[str, int] = {}
+    ordered = sorted(broadcasts, key=lambda each: (-each.level.rank, each.start_at, each.broadcast_id))
+    for voice in (voice for broadcast in ordered for item in broadcast.items for voice in item.voices):
+        if voice.sha256 not in wanted and sum(wanted.values()) + voice.bytes <= MAX_INLINE_BYTES:
+            wanted[voice.sha256] = voice.bytes
+    return list(wanted)
+
+
+def _fitting(broadcasts: Iterable[Broadcast], inline: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {sha256: inline[sha256] for sha256 in inline_wanted(broadcasts) if sha256 in inline}
