@@ -351,16 +351,15 @@ class _Moment:
     def _suspend(self, holder: Broadcast, chosen: Broadcast) -> None:
         progress = self._progress(holder)
         cut = self._under_way(progress)
-        if cut is None and progress.next_item == len(holder.items):
-            self._finish(holder)  # only the rest of its slot is taken
-            return
-        if not holder.resumes:
-            self._conclude(holder, Outcome.INTERRUPTED, Reason.PREEMPTED, chosen.broadcast_id)
-            return
         if cut is not None:
             self.cut = cut
             progress = _noted(progress, Reason.PREEMPTED, chosen.broadcast_id)
-        self.changes[holder.broadcast_id] = msgspec.structs.replace(progress, sounding=None, suspended=True)
+        progress = msgspec.structs.replace(progress, sounding=None, suspended=True)
+        self.changes[holder.broadcast_id] = progress
+        if self._is_over(self.view.listings[holder.broadcast_id], progress):
+            self._finish(holder)
+        elif not holder.resumes:
+            self._conclude(holder, Outcome.INTERRUPTED, Reason.PREEMPTED, chosen.broadcast_id)
 
     # What sounds, once a broadcast has the node.
 
