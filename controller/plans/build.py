@@ -145,7 +145,7 @@ def build_settings(
         **stamp.claims(stamp.now + FOREVER),
         areas=tuple(areas),
         zone=local.zone,
-        quiet_hours=tuple(QuietHours(start=window["start"], until=window["until"]) for window in local.quiet_hours),
+        quiet_hours=tuple(QuietHours(start=start, until=until) for start, until in local.quiet_hours),
         volume_mb=node.volume_mb,
         trim_mb=node.trim_mb,
         languages=local.languages,
@@ -177,4 +177,9 @@ def inline_wanted(broadcasts: Iterable[Broadcast]) -> list[str]:
 
 
 def _fitting(broadcasts: Iterable[Broadcast], inline: Mapping[str, bytes]) -> dict[str, bytes]:
-    return {sha256: inline[sha256] for sha256 in inline_wanted(broadcasts) if sha256 in inline}
+    fitting: dict[str, bytes] = {}
+    for sha256 in inline_wanted(broadcasts):
+        audio = inline.get(sha256, b"")
+        if audio and sum(map(len, fitting.values())) + len(audio) <= MAX_INLINE_BYTES:
+            fitting[sha256] = audio
+    return fitting

@@ -1,0 +1,134 @@
+"""Rows that documents are made of, read scope by scope and turned into wire types."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.repository import nodes_in
+from controller.areas.rules import Tree
+from controller.broadcasts.models import Approval, Broadcast, BroadcastItem, BroadcastTarget
+from controller.holds.models import Hold
+from controller.nodes.live import LiveNodes
+from controller.nodes.models import Node
+from edge_agent.protocol import content
+from edge_agent.protocol.documents import Stop
+from edge_agent.protocol.states import Level
+
+from .build import HoldFacts
+
+_log = logging.getLogger(__name__)
+
+
+async def broadcasts_of(
+    session: AsyncSession, scope: str, *, urgent: bool, now: datetime, start_before: datetime | None = None
+) -> list[content.Broadcast]:
+    """Read what is aimed at a scope itself, not cancelled and not past its latest end."""
+    query = (
+        select(Broadcast)
+        .join(BroadcastTarget, BroadcastTarget.broadcast_id == Broadcast.id)
+        .where(BroadcastTarget.scope == scope, Broadcast.urgent.is_(urgent), Broadcast.cancelled_at.is_(None))
+        .where(Broadcast.latest_end_at > now)
+        .order_by(Broadcast.start_at, Broadcast.id)
+    )
+    if start_before is not None:
+        query = query.where(Broadcast.start_at < start_before)
+    rows = (await session.scalars(query)).all()
+    items, approvals = await _parts(session, [row.id for row in rows])
+    found = (_broadcast(row, items[row.id], approvals[row.id]) for row in rows)
+    return [broadcast for broadcast in found if broadcast is not None]
+
+
+async def stops_of(session: AsyncSession, scope: str, now: datetime) -> list[tuple[Stop, datetime]]:
+    """Read the cancelled broadcasts of a scope that might still sound, each with its latest end."""
+    query = (
+        select(Broadcast.id, Broadcast.cancelled_at, Broadcast.latest_end_at)
+        .join(BroadcastTarget, BroadcastTarget.broadcast_id == Broadcast.id)
+        .where(BroadcastTarget.scope == scope, Broadcast.cancelled_at.is_not(None), Broadcast.latest_end_at > now)
+    )
+    return [
+        (Stop(broadcast_id=key, stopped_at=cancelled_at), latest_end_at)
+        for key, cancelled_at, latest_end_at in await session.execute(query)
+        if cancelled_at is not None
+    ]
+
+
+async def holds_of(session: AsyncSession, scope: str, tree: Tree, live: LiveNodes) -> list[HoldFacts]:
+    """Read the holds of a scope, the released ones with whether somebody may still obey them."""
+    holds = (await session.scalars(select(Hold).where(Hold.scope == scope))).all()
+    over = any(hold.released_at for hold in holds)
+    nodes = await nodes_in(session, tree, [scope]) if over else []
+    return [
+        HoldFacts(
+            hold_id=hold.id,
+            ordered_at=hold.ordered_at,
+            released_at=hold.released_at,
+            still_obeyed=hold.released_at is not None and _still_obeyed(hold.id, hold.released_at, nodes, live),
+        )
+        for hold in holds
+    ]
+
+
+def _still_obeyed(hold_id: str, released_at: datetime, nodes: Sequence[Node], live: LiveNodes) -> bool:
+    for node in nodes:
+        heard = live.over(node)
+        silent = heard.last_heard_at is None or heard.last_heard_at <= released_at
+        if silent or hold_id in (heard.health or {}).get("holds", ()):
+            return True
+    return False
+
+
+async def _parts(
+    session: AsyncSession, ids: Sequence[str]
+) -> tuple[dict[str, list[BroadcastItem]], dict[str, list[Approval]]]:
+    items: dict[str, list[BroadcastItem]] = defaultdict(list)
+    approvals: dict[str, list[Approval]] = defaultdict(list)
+    for some in (ids[at : at + 500] for at in range(0, len(ids), 500)):
+        query = select(BroadcastItem).where(BroadcastItem.broadcast_id.in_(some)).order_by(BroadcastItem.position)
+        for item in await session.scalars(query):
+            items[item.broadcast_id].append(item)
+        for approval in await session.scalars(
+            select(Approval).where(Approval.broadcast_id.in_(some)).order_by(Approval.given_at, Approval.id)
+        ):
+            approvals[approval.broadcast_id].append(approval)
+    return items, approvals
+
+
+def _broadcast(
+    row: Broadcast, items: Sequence[BroadcastItem], approvals: Sequence[Approval]
+) -> content.Broadcast | None:
+    """Write one broadcast for the wire. A row that makes no sense is left out: it must not silence the others."""
+    try:
+        return content.Broadcast(
+            broadcast_id=row.id,
+            level=Level(row.level),
+            start_at=row.start_at,
+            latest_start_at=row.latest_start_at,
+            latest_end_at=row.latest_end_at,
+            order=row.position,
+            approvals=tuple(map(_approval, approvals)),
+            items=tuple(map(_item, items)),
+        )
+    except ValueError:
+        _log.exception("broadcast %s cannot be sent to nodes; it is left out of their plans", row.id)
+        return None
+
+
+def _approval(row: Approval) -> content.Approval:
+    return content.Approval(
+        approval_id=row.id,
+        content_sha256=row.content_sha256,
+        scopes=tuple(row.scopes),
+        not_before_at=row.not_before_at,
+        not_after_at=row.not_after_at,
+    )
+
+
+def _item(row: BroadcastItem) -> content.Item:
+    voice = content.Voice(
+        language=row.language, sha256=row.sha256, bytes=row.bytes, length_ms=row.length_ms, gain_mb=row.gain_mb
+    )
+    return content.Item(offset_ms=row.offset_ms, voices=(voice,))

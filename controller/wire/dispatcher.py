@@ -1,0 +1,215 @@
+"""From dirty rows to published documents: built, signed and committed together, then published.
+
+A crash between commit and publish loses nothing: what is signed stands in its row and is published after the next
+connect. Versions are made in the database, so that one is never used twice.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Select, case, func, select
+
+from controller.areas.repository import read_tree
+from controller.clock import Clock
+from controller.db import Database, Transaction
+from controller.errors import BusyError
+from controller.events import Event, EventBus, Topic
+from controller.plans.models import Document
+from controller.plans.service import WORDS, mark
+from edge_agent.protocol.versions import Version
+
+from .bridge import Bridge
+from .keys import KeyFileError
+from .mqtt import LinkError, RefusedError
+from .signer import PLAN_RENEWED_AFTER, Signer
+
+BATCH = 100
+"""Documents signed in one transaction: about 30 ms of work between two looks at what is urgent."""
+AGAIN_BATCH = 200
+SWEEP_S = 30.0
+"""Dirty rows are looked for this often even if nobody said so."""
+SETTINGS_RENEWED_AFTER = timedelta(days=30)
+
+_log = logging.getLogger(__name__)
+
+
+class Told(NamedTuple):
+    """A document as it is published."""
+
+    scope: str
+    word: str
+    token: bytes
+    version: Version
+
+
+class Dispatcher:
+    """Signs what is dirty and publishes it. Runs until cancelled."""
+
+    name = "dispatcher"
+
+    def __init__(self, database: Database, bus: EventBus, clock: Clock, signer: Signer, bridge: Bridge) -> None:
+        self._database, self._bus, self._clock = database, bus, clock
+        self._signer, self._bridge = signer, bridge
+        # Held from reading tokens to handing them to the connection, so that an older one never follows a newer.
+        self._order = asyncio.Lock()
+        self._marked = asyncio.Event()
+        self.versions: dict[tuple[str, str], Version] = {}
+        """Newest version by scope and word."""
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Dispatch whenever something is dirty.
+
+        Raises:
+            KeyFileError: the epoch file is behind the rows.
+        """
+        await self._begin()
+        with self._bus.listen() as events:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen(events), name="dispatcher-ear")
+                while True:
+                    self._marked.clear()
+                    await self._dispatch_all()
+                    self.ready.set()
+                    await _wait(self._marked)
+
+    async def renew(self) -> None:
+        """Mark plans whose lease is to be renewed, and settings that grew old."""
+        now = self._clock()
+        old = ((Document.word == "plan") & (Document.signed_at <= now - PLAN_RENEWED_AFTER)) | (
+            (Document.word == "settings") & (Document.signed_at <= now - SETTINGS_RENEWED_AFTER)
+        )
+        await self._mark(old)
+
+    async def publish_again(self) -> None:
+        """Publish every current document: the broker may have forgotten them. Holds first."""
+        for word in WORDS:
+            after = ""
+            while True:
+                async with self._order:
+                    told = await self._read_page(word, after)
+                    acknowledged = [asyncio.ensure_future(self._publish(each)) for each in told]
+                    await asyncio.sleep(0)  # all are handed over before the next reading
+                await asyncio.gather(*acknowledged)
+                if len(told) < AGAIN_BATCH:
+                    break
+                after = told[-1].scope
+
+    async def tell_again(self, scope: str, word: str) -> None:
+        """Publish one document again, for a node that lags."""
+        async with self._order:
+            async with self._database.reading() as session:
+                row = await session.get(Document, (scope, word))
+            if row is None or row.token is None:
+                return
+            told = asyncio.ensure_future(self._publish(_told(row)))
+            await asyncio.sleep(0)
+        await told
+
+    async def _begin(self) -> None:
+        async with self._database.reading() as session:
+            highest = await session.scalar(select(func.max(Document.epoch)))
+            rows = await session.execute(
+                select(Document.scope, Document.word, Document.epoch, Document.version).where(
+                    Document.version.is_not(None)
+                )
+            )
+            self.versions = {(row.scope, row.word): Version(row.epoch or 1, row.version or 1) for row in rows}
+        if highest is not None and highest > self._signer.epoch:
+            raise KeyFileError(
+                f"the epoch file says {self._signer.epoch}, but documents of epoch {highest} were signed;"
+                " nodes would drop everything. Put the right file back"
+            )
+        await self._mark(Document.epoch < self._signer.epoch)
+
+    async def _listen(self, events: AsyncIterator[Event]) -> None:
+        async for event in events:
+            if event.topic in {Topic.DOCUMENTS, Topic.MISSED}:
+                self._marked.set()
+
+    async def _mark(self, which: ColumnElement[bool]) -> None:
+        async with self._database.transaction() as tx:
+            rows = await tx.session.execute(
+                select(Document.scope, Document.word).where(which, Document.dirty_since.is_(None)).limit(20 * BATCH)
+            )
+            found = [(row.scope, row.word) for row in rows]
+            for some in (found[at : at + BATCH] for at in range(0, len(found), BATCH)):
+                await mark(tx, some, self._clock)
+
+    async def _dispatch_all(self) -> None:
+        """Sign and publish until nothing is dirty."""
+        try:
+            while True:
+                async with self._order:
+                    async with self._database.transaction() as tx:
+                        found, told = await self._sign_some(tx)
+                    self.versions.update({(each.scope, each.word): each.version for each in told})
+                    publishing = [asyncio.ensure_future(self._publish(each)) for each in told]
+                    await asyncio.sleep(0)
+                await asyncio.gather(*publishing)
+                if not found:
+                    return
+        except BusyError as error:
+            _log.warning("%s; the documents stay marked", error.message)
+
+    async def _sign_some(self, tx: Transaction) -> tuple[int, list[Told]]:
+        rows = list(await tx.session.scalars(_dirty()))
+        if rows and rows[0].word in {"hold", "urgent"}:
+            rows = [row for row in rows if row.word in {"hold", "urgent"}]  # not behind the signing of the rest
+        tree = await read_tree(tx.session)
+        told: list[Told] = []
+        for row in rows:
+            try:
+                new = await self._signer.sign(tx, row, tree)
+            except ValueError:
+                _log.exception("%s of %s cannot be built; nodes keep the version before", row.word, row.scope)
+                row.dirty_since, new = None, False
+            if new:
+                told.append(_told(row))
+        return len(rows), told
+
+    async def _read_page(self, word: str, after: str) -> Sequence[Told]:
+        query = (
+            select(Document)
+            .where(Document.word == word, Document.scope > after, Document.token.is_not(None))
+            .order_by(Document.scope)
+            .limit(AGAIN_BATCH)
+        )
+        async with self._database.reading() as session:
+            return [_told(row) for row in await session.scalars(query)]
+
+    async def _publish(self, told: Told) -> None:
+        try:
+            await self._bridge.publish_document(told.scope, told.word, told.token)
+        except LinkError:
+            # All documents are published after the next connect.
+            _log.debug("%s of %s waits for the broker", told.word, told.scope)
+        except RefusedError as error:
+            _log.error("%s of %s: %s", told.word, told.scope, error.message)
+
+
+def _told(row: Document) -> Told:
+    return Told(row.scope, row.word, row.token or b"", Version(row.epoch or 1, row.version or 1))
+
+
+def _dirty() -> Select[Document]:
+    urgency = case({word: place for place, word in enumerate(WORDS)}, value=Document.word)
+    return (
+        select(Document)
+        .where(Document.dirty_since.is_not(None))
+        .order_by(urgency, Document.dirty_since, Document.scope)
+        .limit(BATCH)
+        .with_for_update()
+    )
+
+
+async def _wait(marked: asyncio.Event) -> None:
+    """Wait until somebody marked a document, or it is time to look anyway."""
+    try:
+        async with asyncio.timeout(SWEEP_S):
+            await marked.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,180 @@
+"""Signs: the retained documents from their rows, and one-off answers from what is given."""
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.rules import Tree
+from controller.clock import Clock
+from controller.config import Config
+from controller.db import Transaction
+from controller.nodes.live import LiveNodes
+from controller.nodes.models import Node
+from controller.plans import repository
+from controller.plans.build import (
+    NodeFacts,
+    Stamp,
+    build_hold,
+    build_plan,
+    build_settings,
+    build_urgent,
+    inline_wanted,
+    says_the_same,
+)
+from controller.plans.models import Document, PlanBody, PlanVersion
+from edge_agent.protocol.content import Body
+from edge_agent.protocol.documents import Membership, Settings, Signed
+from edge_agent.protocol.signing import SigningKey
+from edge_agent.protocol.states import KeyUse
+from edge_agent.protocol.topics import Word
+
+from .keys import Keys
+
+PLAN_RENEWED_AFTER = timedelta(hours=6)
+"""DESIGN section 4: re-signing renews the lease."""
+
+
+@dataclass(frozen=True)
+class _Built:
+    document: Signed
+    body: Body | None = None
+
+
+class Signer:
+    """Turns rows into signed documents."""
+
+    def __init__(self, config: Config, keys: Keys, clock: Clock, live: LiveNodes) -> None:
+        self._keys, self._clock, self._live = keys, clock, live
+        self._last_answer = 0
+        self._media: Path = config.media
+        self._covers, self._lease = timedelta(days=config.plan_days), timedelta(days=config.lease_days)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch in which it signs."""
+        return self._keys.epoch
+
+    async def sign(self, tx: Transaction, row: Document, tree: Tree) -> bool:
+        """Bring one document up to date within the transaction; say whether there is a new version to publish."""
+        now = self._clock()
+        stamp = Stamp(row.scope, self._keys.epoch, (row.version or 0) + 1, now)
+        built = await self._build(tx.session, stamp, row, tree)
+        row.dirty_since = None
+        if built is None:
+            return False
+        due = row.word == Word.PLAN and row.signed_at is not None and now - row.signed_at >= PLAN_RENEWED_AFTER
+        if row.token is not None and not due and says_the_same(built.document, _own(row.token, type(built.document))):
+            return False
+        await self._store(tx, row, built, now)
+        return True
+
+    async def _store(self, tx: Transaction, row: Document, built: _Built, now: datetime) -> None:
+        document, body = built.document, built.body
+        if body is not None and await tx.session.get(PlanBody, body.sha256) is None:
+            tx.session.add(PlanBody(sha256=body.sha256, packed=body.packed, created_at=now))
+        row.token = self._key(document).sign(document)
+        row.epoch, row.version, row.signed_at = document.epoch, document.version, now
+        row.body_sha256 = body.sha256 if body is not None else None
+        tx.session.add(
+            PlanVersion(
+                scope=row.scope,
+                word=row.word,
+                epoch=document.epoch,
+                version=document.version,
+                token=row.token,
+                body_sha256=row.body_sha256,
+                signed_at=now,
+            )
+        )
+
+    def _key(self, document: Signed) -> SigningKey:
+        return self._keys.policy if document.key_use is KeyUse.POLICY else self._keys.dispatch
+
+    async def _build(self, session: AsyncSession, stamp: Stamp, row: Document, tree: Tree) -> _Built | None:
+        match Word(row.word):
+            case Word.HOLD:
+                return _Built(build_hold(stamp, await repository.holds_of(session, row.scope, tree, self._live)))
+            case Word.URGENT:
+                return await self._urgent(session, stamp)
+            case Word.PLAN:
+                return await self._plan(session, stamp)
+            case _:
+                return await self._settings(session, stamp, row, tree)
+
+    async def _urgent(self, session: AsyncSession, stamp: Stamp) -> _Built:
+        broadcasts = await repository.broadcasts_of(session, stamp.scope, urgent=True, now=stamp.now)
+        stops = await repository.stops_of(session, stamp.scope, stamp.now)
+        inline = await asyncio.to_thread(_read_media, self._media, inline_wanted(broadcasts)) if broadcasts else {}
+        return _Built(build_urgent(stamp, broadcasts, stops, inline))
+
+    async def _plan(self, session: AsyncSession, stamp: Stamp) -> _Built:
+        covers_until = stamp.now + self._covers
+        broadcasts = await repository.broadcasts_of(
+            session, stamp.scope, urgent=False, now=stamp.now, start_before=covers_until
+        )
+        plan, body = build_plan(stamp, broadcasts, covers_until=covers_until, lease_until=stamp.now + self._lease)
+        return _Built(plan, body)
+
+    async def _settings(self, session: AsyncSession, stamp: Stamp, row: Document, tree: Tree) -> _Built | None:
+        node = await session.get(Node, stamp.scope.removeprefix("nodes/"))
+        if node is None or node.removed_at is not None:
+            return None
+        chain = [place.id for place in tree.chain(node.area_id)]
+        before = _own(row.token, Settings).areas if row.token is not None else ()
+        facts = NodeFacts(
+            volume_mb=node.volume_mb,
+            trim_mb=node.trim_mb,
+            clock_battery=bool((node.abilities or {}).get("clock_battery", False)),
+        )
+        areas = await _memberships(session, chain, {area.area_id: area for area in before})
+        local = tree.effective(node.area_id)
+        return _Built(build_settings(stamp, facts, areas, local, self._keys.trusted))
+
+    # One-off messages: not stored, each with a version above the last.
+
+    def answer(self, kind: type[Signed], scope: str, life: timedelta, **fields: Any) -> bytes:
+        """Sign an answer that is readable for ``life``."""
+        now = self._clock()
+        # Milliseconds since 1970 rise through restarts too, and need no row.
+        self._last_answer = max(self._last_answer + 1, int(now.timestamp() * 1000))
+        document = kind(**Stamp(scope, self._keys.epoch, self._last_answer, now).claims(now + life), **fields)
+        return self._key(document).sign(document)
+
+
+_SignedT = TypeVar("_SignedT", bound=Signed)
+
+
+def _own(token: bytes, kind: type[_SignedT]) -> _SignedT:
+    """Read a document that we signed ourselves."""
+    payload = token.split(b".")[1]
+    return msgspec.json.decode(base64.urlsafe_b64decode(payload + b"=" * (-len(payload) % 4)), type=kind)
+
+
+async def _memberships(session: AsyncSession, chain: list[str], before: Mapping[str, Membership]) -> list[Membership]:
+    """Name the areas; one that is new to the node begins with the plan version of this moment."""
+    new = [f"areas/{area_id}" for area_id in chain if area_id not in before]
+    query = select(Document.scope, Document.version).where(Document.word == Word.PLAN, Document.scope.in_(new))
+    versions = {row.scope: row.version for row in await session.execute(query)}
+    return [
+        before.get(area_id) or Membership(area_id=area_id, plan_from_version=versions.get(f"areas/{area_id}") or 1)
+        for area_id in chain
+    ]
+
+
+def _read_media(folder: Path, wanted: list[str]) -> dict[str, bytes]:
+    """Read short audio; what cannot be read is fetched by the nodes like any other."""
+    found: dict[str, bytes] = {}
+    for sha256 in wanted:
+        try:
+            found[sha256] = (folder / f"{sha256}.opus").read_bytes()
+        except OSError:
+            continue
+    return found
