@@ -6,7 +6,7 @@ The ingest notes here at once; the services lay it over the rows.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from .models import Node
 
@@ -24,6 +24,15 @@ class Heard:
     last_heard_at: datetime | None = None
 
 
+class Contact(NamedTuple):
+    """The part of it that tells whether a node is there."""
+
+    presence: str | None
+    presence_at: datetime | None
+    presence_reason: str | None
+    last_heard_at: datetime | None
+
+
 class LiveNodes:
     """Last words by node id. A name that was never noted falls back to its row."""
 
@@ -35,20 +44,20 @@ class LiveNodes:
         heard = self._heard[node_id] = replace(self._heard.get(node_id, Heard()), **said)
         return heard
 
+    def contact(self, row: Node) -> Contact:
+        """Give the freshest known about the link to a node; needs no JSON column of its row."""
+        live = self._heard.get(row.id, Heard())
+        heard = [at for at in (live.last_heard_at, row.last_heard_at) if at is not None]
+        last_heard_at = max(heard, default=None)
+        if live.presence_at is not None and (row.presence_at is None or live.presence_at >= row.presence_at):
+            return Contact(live.presence, live.presence_at, live.presence_reason, last_heard_at)
+        return Contact(row.presence, row.presence_at, row.presence_reason, last_heard_at)
+
     def over(self, row: Node) -> Heard:
         """Give the freshest known of a node."""
         live = self._heard.get(row.id, Heard())
-        newer_presence = live.presence_at is not None and (
-            row.presence_at is None or live.presence_at >= row.presence_at
-        )
         return Heard(
-            presence=live.presence if newer_presence else row.presence,
-            presence_at=live.presence_at if newer_presence else row.presence_at,
-            presence_reason=live.presence_reason if newer_presence else row.presence_reason,
+            **self.contact(row)._asdict(),
             abilities=live.abilities if live.abilities is not None else row.abilities,
             health=live.health if live.health is not None else row.health,
-            last_heard_at=max(
-                (at for at in (live.last_heard_at, row.last_heard_at) if at is not None),
-                default=None,
-            ),
         )

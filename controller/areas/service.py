@@ -1,0 +1,236 @@
+"""Areas: the tree of places, and what nodes have from it."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.audit import service as audit
+from controller.clock import Clock
+from controller.db import Database, Transaction
+from controller.errors import InvalidError, NotFoundError
+from controller.events import Event, Topic
+from controller.ids import new_id
+from controller.names import clean_name
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.rights import Act
+from controller.plans.service import Documents
+from controller.plays import service as plays
+from edge_agent.protocol.topics import AREA_WORDS, Word
+
+from .models import Area
+from .repository import count_nodes, nodes_in, read_tree
+from .rules import MAX_DEPTH, Tree
+from .schemas import AreaOut, EffectiveOut, QuietWindow
+
+
+class Keep:
+    """Says that a field stays as it is; None would mean "as the parent"."""
+
+
+KEEP: Final = Keep()
+
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{1,8})*\Z")
+"""As ``edge_agent.protocol.fields.Language``."""
+
+
+class Areas:
+    """The tree of places."""
+
+    def __init__(self, database: Database, clock: Clock, documents: Documents) -> None:
+        self._database, self._clock, self._documents = database, clock, documents
+
+    async def tree(self) -> list[AreaOut]:
+        """Give all areas, parents before children, siblings in reading order."""
+        async with self._database.reading() as session:
+            return await _all(session)
+
+    async def get(self, area_id: str) -> AreaOut:
+        """Give one area.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        for area in await self.tree():
+            if area.id == area_id:
+                return area
+        raise _no_area(area_id)
+
+    async def create(
+        self,
+        actor: Actor,
+        *,
+        name: str,
+        kind: str = "hamlet",
+        parent_id: str | None = None,
+        zone: str | None = None,
+        quiet_hours: Sequence[QuietWindow] | None = None,
+        languages: Sequence[str] | None = None,
+    ) -> AreaOut:
+        """Add an area.
+
+        Raises:
+            InvalidError: a field is wrong, or the parent is not there or too deep.
+        """
+        row = Area(
+            id=new_id(),
+            parent_id=parent_id,
+            kind=clean_name(kind, field="kind", most=40),
+            name=clean_name(name),
+            zone=_known_zone(zone),
+            quiet_hours=_windows(quiet_hours),
+            languages=_tags(languages),
+            created_at=self._clock(),
+        )
+        async with self._database.transaction() as tx:
+            await rights.require(tx.session, actor, Act.AREAS_CREATE)
+            _check_parent(await read_tree(tx.session), row.id, parent_id)
+            tx.session.add(row)
+            await tx.session.flush()
+            for word in sorted(AREA_WORDS):
+                await self._documents.touch(tx, f"areas/{row.id}", word)
+            detail = {"name": row.name, "kind": row.kind, "parent_id": parent_id}
+            return await self._changed(tx, actor, Act.AREAS_CREATE, row.id, detail)
+
+    async def change(
+        self,
+        actor: Actor,
+        area_id: str,
+        *,
+        name: str | Keep = KEEP,
+        kind: str | Keep = KEEP,
+        parent_id: str | Keep | None = KEEP,
+        zone: str | Keep | None = KEEP,
+        quiet_hours: Sequence[QuietWindow] | Keep | None = KEEP,
+        languages: Sequence[str] | Keep | None = KEEP,
+    ) -> AreaOut:
+        """Change what is given; settings of all nodes below follow.
+
+        Raises:
+            NotFoundError: there is no such area.
+            InvalidError: a field is wrong, or the area would lie inside itself.
+        """
+        given = {
+            "name": name,
+            "kind": kind,
+            "parent_id": parent_id,
+            "zone": zone,
+            "quiet_hours": quiet_hours,
+            "languages": languages,
+        }
+        wanted = {field: CLEANED[field](value) for field, value in given.items() if not isinstance(value, Keep)}
+        async with self._database.transaction() as tx:
+            await rights.require(tx.session, actor, Act.AREAS_CHANGE)
+            row = await tx.session.get(Area, area_id)
+            if row is None:
+                raise _no_area(area_id)
+            if "parent_id" in wanted:
+                _check_parent(await read_tree(tx.session), area_id, wanted["parent_id"])
+            for field, value in wanted.items():
+                setattr(row, field, value)
+            await tx.session.flush()
+            if wanted.keys() - {"name", "kind"}:
+                await self._settings_follow(tx, area_id, moved="parent_id" in wanted)
+            return await self._changed(tx, actor, Act.AREAS_CHANGE, area_id, wanted)
+
+    async def _settings_follow(self, tx: Transaction, area_id: str, *, moved: bool) -> None:
+        tree = await read_tree(tx.session)
+        for node in await nodes_in(tx.session, tree, [f"areas/{area_id}"], reports=False):
+            await self._documents.touch(tx, f"nodes/{node.id}", Word.SETTINGS)
+            if moved:
+                await plays.join(tx, node.id, tree.scopes(node.id, node.area_id), now=self._clock())
+
+    async def _changed(self, tx: Transaction, actor: Actor, act: Act, area_id: str, detail: dict[str, Any]) -> AreaOut:
+        await audit.write(tx, actor, act, f"areas/{area_id}", detail, at=self._clock())
+        tx.tell(Event(Topic.AREA, area_id))
+        return next(area for area in await _all(tx.session) if area.id == area_id)
+
+
+async def _all(session: AsyncSession) -> list[AreaOut]:
+    tree, counts = await read_tree(session), await count_nodes(session)
+    return [_out(tree, counts, place.id) for place in tree.walk()]
+
+
+def _out(tree: Tree, counts: dict[str, int], area_id: str) -> AreaOut:
+    place, found = tree.places[area_id], tree.effective(area_id)
+    path = tree.path(area_id)
+    return AreaOut(
+        id=place.id,
+        parent_id=place.parent_id,
+        kind=place.kind,
+        name=place.name,
+        depth=len(path) - 1,
+        path=path,
+        node_count=sum(counts.get(below, 0) for below in tree.below(area_id)),
+        zone=place.zone,
+        quiet_hours=_windows_out(place.quiet_hours),
+        languages=tuple(place.languages) if place.languages is not None else None,
+        effective=EffectiveOut(
+            zone=found.zone,
+            quiet_hours=_windows_out(found.quiet_hours) or (),
+            languages=found.languages,
+        ),
+    )
+
+
+def _windows_out(windows: Sequence[dict[str, Any]] | None) -> tuple[QuietWindow, ...] | None:
+    return None if windows is None else tuple(QuietWindow(**window) for window in windows)
+
+
+def _windows(windows: Sequence[QuietWindow] | None) -> list[dict[str, Any]] | None:
+    if windows is None:
+        return None
+    if any(window.start == window.until for window in windows):
+        raise InvalidError(
+            "quiet_hours: start and until are the same; leave the window out instead",
+            field="quiet_hours",
+            problem="empty_window",
+        )
+    return [window.model_dump() for window in windows]
+
+
+def _tags(languages: Sequence[str] | None) -> list[str] | None:
+    if languages is None:
+        return None
+    if not languages or not all(LANGUAGE.match(tag) for tag in languages):
+        raise InvalidError("languages: tags such as vi, hmn, tyz", field="languages", problem="unknown")
+    return list(languages)
+
+
+def _known_zone(zone: str | None) -> str | None:
+    if zone is None:
+        return None
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InvalidError("zone: not an IANA time zone", field="zone", problem="unknown") from None
+    return zone
+
+
+def _check_parent(tree: Tree, area_id: str, parent_id: str | None) -> None:
+    if parent_id is None:
+        return
+    if parent_id not in tree.places:
+        raise InvalidError("parent_id: there is no such area", field="parent_id", problem="unknown")
+    if parent_id in tree.below(area_id):
+        raise InvalidError("parent_id: an area cannot lie inside itself", field="parent_id", problem="cycle")
+    if len(tree.chain(parent_id)) + tree.height(area_id) + 1 > MAX_DEPTH:
+        raise InvalidError(f"parent_id: at most {MAX_DEPTH} levels", field="parent_id", problem="too_deep")
+
+
+def _no_area(area_id: str) -> NotFoundError:
+    return NotFoundError("there is no such area", resource="areas", id=area_id[:64])
+
+
+CLEANED: dict[str, Callable[[Any], Any]] = {
+    "name": clean_name,
+    "kind": lambda kind: clean_name(kind, field="kind", most=40),
+    "parent_id": lambda parent_id: parent_id,
+    "zone": _known_zone,
+    "quiet_hours": _windows,
+    "languages": _tags,
+}
+"""Field → what checks it and gives what the row keeps."""

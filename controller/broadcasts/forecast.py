@@ -1,0 +1,173 @@
+"""What would happen at each node if a draft were sent, by the very function that nodes play by (promise P10)."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from controller.areas.rules import Effective
+from edge_agent.protocol.content import Approval, Broadcast, content_hash
+from edge_agent.protocol.documents import QuietHours, Settings, TrustedKey
+from edge_agent.protocol.listings import Listing
+from edge_agent.protocol.quiet import in_window
+from edge_agent.protocol.states import Outcome, Reason
+from edge_agent.protocol.timeline import Progress, Sound, View, project
+
+from .drafts import Draft
+
+DRAFT_ID = "z-draft"
+"""Stands for a broadcast that has no id yet. It sorts after all hexadecimal ids."""
+
+
+class Guards(NamedTuple):
+    """The settings that decide: alike for most nodes of a commune."""
+
+    zone: str
+    quiet_hours: tuple[tuple[str, str], ...]
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What else a node has to do and to obey."""
+
+    guards: Guards
+    broadcasts: frozenset[str] = frozenset()
+    """Ids of other broadcasts that it has not done with."""
+    sounding: tuple[str, int, datetime] | None = None
+    """Broadcast, item and start of what sounds there now."""
+    held: bool = False
+
+
+class Forecast(NamedTuple):
+    """What will happen."""
+
+    outcome: Outcome
+    reason: Reason | None
+    begins_at: datetime | None
+    quiet_window: QuietHours | None
+    """The window that is in the way, with reason ``quiet_hours``."""
+    crossed: frozenset[str]
+    """Other broadcasts that sound or wait while this one could sound."""
+
+
+def guards_of(effective: Effective) -> Guards:
+    """Give what holds in an area as something that can be compared and grouped by."""
+    windows = tuple((window["start"], window["until"]) for window in effective.quiet_hours)
+    return Guards(effective.zone, windows, effective.languages)
+
+
+def draft_broadcast(draft: Draft) -> Broadcast:
+    """Write a draft as nodes would get it, approved by whoever is about to send it."""
+    window = draft.window
+    approval = Approval(
+        approval_id=DRAFT_ID,
+        content_sha256=content_hash(draft.items),
+        scopes=draft.targets.scopes,
+        not_before_at=window.start_at,
+        not_after_at=window.latest_end_at,
+    )
+    return Broadcast(
+        broadcast_id=DRAFT_ID,
+        level=draft.level,
+        start_at=window.start_at,
+        latest_start_at=window.latest_start_at,
+        latest_end_at=window.latest_end_at,
+        approvals=(approval,),
+        items=draft.items,
+    )
+
+
+def group(nodes: Mapping[str, Surroundings]) -> dict[Surroundings, list[str]]:
+    """Put nodes together that will do the same."""
+    found: dict[Surroundings, list[str]] = defaultdict(list)
+    for node_id, around in nodes.items():
+        found[around].append(node_id)
+    return dict(found)
+
+
+def forecast(
+    draft: Broadcast,
+    around: Surroundings,
+    others: Mapping[str, Broadcast],
+    *,
+    now: datetime,
+    trusted_keys: tuple[TrustedKey, ...],
+) -> Forecast:
+    """Say what will happen to a draft at nodes in these surroundings."""
+    listed = [draft, *(others[key] for key in sorted(around.broadcasts) if key in others)]
+    view = View(
+        listings={each.broadcast_id: _listing(each) for each in listed},
+        settings=_settings(around.guards, trusted_keys),
+        holds=frozenset({"hold"} if around.held else ()),
+        progress=_progress(around, others),
+    )
+    begins_at: datetime | None = None
+    crossed: set[str] = set()
+    for step in project(view, now, draft.latest_end_at + timedelta(seconds=1)):
+        if step.sound is not None:
+            if step.sound.broadcast_id == DRAFT_ID:
+                begins_at = begins_at or step.at
+            elif step.sound.ends_at > draft.start_at:
+                crossed.add(step.sound.broadcast_id)
+        for end in step.conclusions:
+            if end.broadcast_id == DRAFT_ID:
+                window = _window_in_the_way(view.settings, draft) if end.reason is Reason.QUIET_HOURS else None
+                return Forecast(end.outcome, end.reason, begins_at, window, frozenset(crossed))
+    return Forecast(Outcome.UNKNOWN, None, begins_at, None, frozenset(crossed))
+
+
+def refusal(found: Iterable[Forecast]) -> Forecast | None:
+    """Give the reason why no node at all would play, if all of them would refuse."""
+    forecasts = list(found)
+    if forecasts and all(each.outcome is Outcome.REFUSED for each in forecasts):
+        return forecasts[0]
+    return None
+
+
+def _listing(broadcast: Broadcast) -> Listing:
+    scopes = frozenset(scope for approval in broadcast.approvals for scope in approval.scopes)
+    return Listing(broadcast=broadcast, scopes=scopes)
+
+
+def _progress(around: Surroundings, others: Mapping[str, Broadcast]) -> dict[str, Progress]:
+    if around.sounding is None or around.sounding[0] not in others:
+        return {}
+    key, index, started_at = around.sounding
+    item = others[key].items[min(index, len(others[key].items) - 1)]
+    begins_at = started_at + timedelta(milliseconds=item.offset_ms)
+    voice = item.voice_for(around.guards.languages)
+    sound = Sound(
+        broadcast_id=key,
+        item=index,
+        voice=voice,
+        begins_at=begins_at,
+        ends_at=begins_at + timedelta(milliseconds=voice.length_ms),
+        gain_mb=0,
+    )
+    return {key: Progress(began_at=started_at, anchor_at=started_at, next_item=index + 1, sounding=sound)}
+
+
+def _settings(guards: Guards, trusted_keys: tuple[TrustedKey, ...]) -> Settings:
+    windows = tuple(QuietHours(start=start, until=until) for start, until in guards.quiet_hours)
+    return Settings(
+        aud="nodes/preview",
+        epoch=1,
+        version=1,
+        iat=0,
+        nbf=0,
+        exp=1,
+        zone=guards.zone,
+        quiet_hours=windows,
+        languages=guards.languages,
+        trusted_keys=trusted_keys,
+    )
+
+
+def _window_in_the_way(settings: Settings, draft: Broadcast) -> QuietHours | None:
+    last = draft.latest_start_at + timedelta(milliseconds=draft.length_ms)
+    for window in settings.quiet_hours:
+        if any(in_window(window, settings.zone, at) for at in (draft.start_at, draft.latest_start_at, last)):
+            return window
+    return settings.quiet_hours[0] if settings.quiet_hours else None

@@ -1,0 +1,79 @@
+"""Puts forecasts into the words of the API. Pure."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from controller.errors import InvalidError
+from edge_agent.protocol.states import Outcome, Reason
+
+from .drafts import Draft
+from .forecast import Forecast, refusal
+from .schemas import ForecastOut, NodeRef, PreviewOut, TargetOut
+
+Forecasts = list[tuple[Forecast, list[str]]]
+"""What will happen, and the ids of the nodes at which it will."""
+
+
+class QuietHoursError(InvalidError):
+    """It would sound in quiet hours everywhere: no node would play it. ``hours`` says which."""
+
+    code = "quiet_hours"
+
+
+class RefusedByAllError(InvalidError):
+    """No node would play it; ``reason`` says why."""
+
+    code = "refused_by_all"
+
+
+def describe(draft: Draft, found: Forecasts, titles: Mapping[str, str], *, online_count: int) -> PreviewOut:
+    """Say what sending a draft would do. ``titles`` are those of the broadcasts that it meets."""
+    targets, window = draft.targets, draft.window
+    names = {node.id: node.name for node in targets.nodes}
+    stands = {node.area_id for node in targets.nodes}
+    begins = [each.begins_at for each, ids in found for _ in ids if each.outcome is Outcome.PLAYED]
+    refused = refusal(each for each, _ in found)
+    by_size = sorted(found, key=lambda pair: -len(pair[1]))
+    return PreviewOut(
+        title=draft.title,
+        start_at=window.start_at,
+        ends_at=window.start_at + timedelta(milliseconds=draft.length_ms),
+        latest_start_at=window.latest_start_at,
+        latest_end_at=window.latest_end_at,
+        length_ms=draft.length_ms,
+        targets=tuple(TargetOut(scope=scope, name=targets.name(scope)) for scope in targets.scopes),
+        area_names=tuple(place.name for place in targets.tree.walk() if place.id in stands),
+        node_count=len(targets.nodes),
+        online_count=online_count,
+        played_count=len(begins),
+        late_count=sum(at is not None and at > window.start_at for at in begins),
+        forecasts=tuple(_out(each, ids, names) for each, ids in by_size),
+        yields=tuple(sorted(titles.values())),
+        refusal=refusal_error(refused).code if refused else None,
+    )
+
+
+def refusal_error(found: Forecast) -> InvalidError:
+    """Write the error with which a broadcast that nobody would play is refused."""
+    if found.reason is Reason.QUIET_HOURS:
+        hours = _hours(found)
+        return QuietHoursError(
+            f"quiet hours {hours}: no node would play this; choose another time", field="start_at", hours=hours
+        )
+    return RefusedByAllError(f"no node would play this: {found.reason}", reason=str(found.reason))
+
+
+def _out(found: Forecast, node_ids: list[str], names: Mapping[str, str]) -> ForecastOut:
+    nodes = sorted((NodeRef(node_id=key, name=names[key]) for key in node_ids), key=lambda node: node.name)
+    return ForecastOut(
+        outcome=found.outcome,
+        reason=found.reason,
+        begins_at=found.begins_at,
+        quiet_hours=_hours(found),
+        nodes=tuple(nodes),
+    )
+
+
+def _hours(found: Forecast) -> str | None:
+    window = found.quiet_window
+    return f"{window.start}–{window.until}" if window else None

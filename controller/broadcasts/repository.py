@@ -1,0 +1,213 @@
+"""Broadcasts in SQL: as the API shows them, as nodes get them, and what else nodes have to do."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.repository import read_tree
+from controller.areas.rules import Tree
+from controller.areas.targets import scope_name
+from controller.holds.models import Hold
+from controller.nodes.models import Node
+from controller.people.models import Person
+from controller.plays.models import Play
+from controller.recordings.models import Recording
+from edge_agent.protocol import content
+from edge_agent.protocol.states import Level, PlayState
+
+from .forecast import Surroundings, guards_of
+from .models import Approval, Broadcast, BroadcastItem, BroadcastTarget
+from .rules import Piece, PlayCount, Window, by_grade, by_name, items_of, phase_of, ready_count
+from .schemas import BroadcastOut, ItemOut, TargetOut
+
+BEFORE = timedelta(hours=6)
+"""What begins earlier than this before a draft cannot delay it."""
+
+
+async def outs(session: AsyncSession, query: Select[Broadcast], *, now: datetime) -> list[BroadcastOut]:
+    """Give the broadcasts of a query as the API shows them, in its order."""
+    rows = (await session.scalars(query)).all()
+    if not rows:
+        return []
+    ids = [row.id for row in rows]
+    counts, items = await _counts(session, ids), await _items(session, ids)
+    targets, people = await _targets(session, ids), await _names(session, {row.created_by for row in rows})
+    return [
+        _out(
+            row,
+            counts[row.id],
+            items=items[row.id],
+            targets=targets[row.id],
+            created_by=people.get(row.created_by, ""),
+            now=now,
+        )
+        for row in rows
+    ]
+
+
+async def as_sent(session: AsyncSession, ids: Collection[str]) -> dict[str, content.Broadcast]:
+    """Give broadcasts as nodes get them."""
+    found = {}
+    pieces, approvals = await _pieces(session, ids), await _approvals(session, ids)
+    for row in await session.scalars(select(Broadcast).where(Broadcast.id.in_(ids))):
+        found[row.id] = content.Broadcast(
+            broadcast_id=row.id,
+            level=Level(row.level),
+            start_at=row.start_at,
+            latest_start_at=row.latest_start_at,
+            latest_end_at=row.latest_end_at,
+            order=row.position,
+            approvals=tuple(approvals[row.id]),
+            items=items_of(pieces[row.id]),
+        )
+    return found
+
+
+async def surroundings(
+    session: AsyncSession, tree: Tree, nodes: Iterable[Node], window: Window, *, now: datetime
+) -> tuple[dict[str, Surroundings], dict[str, content.Broadcast]]:
+    """Say what else the nodes have to do around a window and what they obey; and give those broadcasts."""
+    busy, sounding = await _open_plays(session, max(now, window.start_at - BEFORE), window.latest_end_at)
+    held = set(await session.scalars(select(Hold.scope).where(Hold.released_at.is_(None))))
+    guards = {area_id: guards_of(tree.effective(area_id)) for area_id in tree.places}
+    found = {
+        node.id: Surroundings(
+            guards=guards[node.area_id],
+            broadcasts=frozenset(busy[node.id]),
+            sounding=sounding.get(node.id),
+            held=not held.isdisjoint(tree.scopes(node.id, node.area_id)) if held else False,
+        )
+        for node in nodes
+    }
+    wanted = {key for around in found.values() for key in around.broadcasts}
+    return found, await as_sent(session, wanted) if wanted else {}
+
+
+async def _open_plays(
+    session: AsyncSession, from_at: datetime, until_at: datetime
+) -> tuple[dict[str, set[str]], dict[str, tuple[str, int, datetime]]]:
+    query = (
+        select(Play.node_id, Play.broadcast_id, Play.state, Play.item, Play.started_at)
+        .join(Broadcast, Broadcast.id == Play.broadcast_id)
+        .where(Play.outcome.is_(None), Broadcast.cancelled_at.is_(None))
+        .where(Broadcast.latest_end_at > from_at, Broadcast.start_at < until_at)
+    )
+    busy: dict[str, set[str]] = defaultdict(set)
+    sounding: dict[str, tuple[str, int, datetime]] = {}
+    for node_id, broadcast_id, state, item, started_at in await session.execute(query):
+        busy[node_id].add(broadcast_id)
+        if state == PlayState.PLAYING and started_at is not None:
+            sounding[node_id] = (broadcast_id, item or 0, started_at)
+    return busy, sounding
+
+
+async def _counts(session: AsyncSession, ids: Sequence[str]) -> dict[str, list[PlayCount]]:
+    alike = (Play.broadcast_id, Play.state, Play.outcome, Play.grade, Play.simulated)
+    query = select(*alike, func.count()).where(Play.broadcast_id.in_(ids)).group_by(*alike)
+    found: dict[str, list[PlayCount]] = defaultdict(list)
+    for broadcast_id, state, outcome, grade, simulated, plays in await session.execute(query):
+        found[broadcast_id].append(PlayCount(PlayState(state), outcome, grade, simulated, plays))
+    return found
+
+
+async def _items(session: AsyncSession, ids: Sequence[str]) -> dict[str, list[ItemOut]]:
+    query = (
+        select(BroadcastItem, Recording.title)
+        .join(Recording, Recording.id == BroadcastItem.recording_id)
+        .where(BroadcastItem.broadcast_id.in_(ids))
+        .order_by(BroadcastItem.broadcast_id, BroadcastItem.position)
+    )
+    found: dict[str, list[ItemOut]] = defaultdict(list)
+    for item, title in await session.execute(query):
+        found[item.broadcast_id].append(
+            ItemOut(
+                recording_id=item.recording_id,
+                title=title,
+                language=item.language,
+                sha256=item.sha256,
+                offset_ms=item.offset_ms,
+                length_ms=item.length_ms,
+            )
+        )
+    return found
+
+
+async def _pieces(session: AsyncSession, ids: Collection[str]) -> dict[str, list[Piece]]:
+    query = select(BroadcastItem).where(BroadcastItem.broadcast_id.in_(ids)).order_by(BroadcastItem.position)
+    found: dict[str, list[Piece]] = defaultdict(list)
+    for item in await session.scalars(query):
+        piece = Piece(item.sha256, item.bytes, item.length_ms, item.language, item.gain_mb)
+        found[item.broadcast_id].append(piece)
+    return found
+
+
+async def _approvals(session: AsyncSession, ids: Collection[str]) -> dict[str, list[content.Approval]]:
+    found: dict[str, list[content.Approval]] = defaultdict(list)
+    for row in await session.scalars(select(Approval).where(Approval.broadcast_id.in_(ids))):
+        found[row.broadcast_id].append(
+            content.Approval(
+                approval_id=row.id,
+                content_sha256=row.content_sha256,
+                scopes=tuple(row.scopes),
+                not_before_at=row.not_before_at,
+                not_after_at=row.not_after_at,
+            )
+        )
+    return found
+
+
+async def _targets(session: AsyncSession, ids: Sequence[str]) -> dict[str, list[TargetOut]]:
+    query = select(BroadcastTarget.broadcast_id, BroadcastTarget.scope).where(BroadcastTarget.broadcast_id.in_(ids))
+    pairs = (await session.execute(query)).all()
+    tree = await read_tree(session)
+    node_ids = {scope.partition("/")[2] for _, scope in pairs if scope.startswith("nodes/")}
+    names: dict[str, str] = {}
+    if node_ids:
+        rows = await session.execute(select(Node.id, Node.name).where(Node.id.in_(node_ids)))
+        names = dict(rows.tuples().all())
+    order = {f"areas/{place.id}": index for index, place in enumerate(tree.walk())}
+    found: dict[str, list[TargetOut]] = defaultdict(list)
+    for broadcast_id, scope in sorted(pairs, key=lambda pair: (order.get(pair[1], len(order)), pair[1])):
+        found[broadcast_id].append(TargetOut(scope=scope, name=scope_name(scope, tree, names)))
+    return found
+
+
+async def _names(session: AsyncSession, person_ids: Collection[str]) -> dict[str, str]:
+    rows = await session.execute(select(Person.id, Person.name).where(Person.id.in_(person_ids)))
+    return dict(rows.tuples().all())
+
+
+def _out(
+    row: Broadcast,
+    counts: Sequence[PlayCount],
+    *,
+    items: Sequence[ItemOut],
+    targets: Sequence[TargetOut],
+    created_by: str,
+    now: datetime,
+) -> BroadcastOut:
+    cancelled = row.cancelled_at is not None
+    return BroadcastOut(
+        id=row.id,
+        title=row.title,
+        level=Level(row.level),
+        urgent=row.urgent,
+        phase=phase_of(counts, start_at=row.start_at, latest_end_at=row.latest_end_at, cancelled=cancelled, now=now),
+        start_at=row.start_at,
+        ends_at=row.start_at + timedelta(milliseconds=row.length_ms),
+        latest_start_at=row.latest_start_at,
+        latest_end_at=row.latest_end_at,
+        length_ms=row.length_ms,
+        created_at=row.created_at,
+        created_by=created_by,
+        cancelled_at=row.cancelled_at,
+        targets=tuple(targets),
+        items=tuple(items),
+        node_count=sum(each.count for each in counts),
+        ready_count=ready_count(counts),
+        counts=by_name(counts),
+        grades=by_grade(counts),
+    )

@@ -1,0 +1,81 @@
+"""Writes a draft to the database, with the approval that the sending is, all in one transaction."""
+
+from datetime import datetime
+
+from controller.audit import service as audit
+from controller.db import Transaction
+from controller.ids import new_id
+from controller.people.actor import Actor
+from controller.people.rights import Act
+from controller.plays import service as plays
+from edge_agent.protocol.content import content_hash
+
+from .drafts import Draft
+from .models import Approval, Broadcast, BroadcastItem, BroadcastTarget
+
+
+async def save(
+    tx: Transaction, actor: Actor, draft: Draft, *, now: datetime, key: str | None, request_sha256: str | None
+) -> str:
+    """Write the broadcast, its items, targets, approval and plays; gives its id."""
+    broadcast_id, window, scopes = new_id(), draft.window, draft.targets.scopes
+    tx.session.add(
+        Broadcast(
+            id=broadcast_id,
+            title=draft.title,
+            level=draft.level,
+            urgent=draft.urgent,
+            start_at=window.start_at,
+            latest_start_at=window.latest_start_at,
+            latest_end_at=window.latest_end_at,
+            position=0,
+            length_ms=draft.length_ms,
+            created_by=actor.person_id,
+            created_at=now,
+            idempotency_key=key,
+            request_sha256=request_sha256,
+        )
+    )
+    await tx.session.flush()
+    tx.session.add_all(_item_rows(draft, broadcast_id))
+    tx.session.add_all(BroadcastTarget(broadcast_id=broadcast_id, scope=scope) for scope in scopes)
+    tx.session.add(
+        Approval(
+            id=new_id(),
+            broadcast_id=broadcast_id,
+            person_id=actor.person_id,
+            content_sha256=content_hash(draft.items),
+            scopes=list(scopes),
+            not_before_at=window.start_at,
+            not_after_at=window.latest_end_at,
+            given_at=now,
+        )
+    )
+    await tx.session.flush()
+    await plays.plan(tx, broadcast_id, [node.id for node in draft.targets.nodes], now=now)
+    detail = {
+        "title": draft.title,
+        "scopes": list(scopes),
+        "start_at": window.start_at.isoformat(),
+        "content_sha256": content_hash(draft.items),
+        "nodes": len(draft.targets.nodes),
+    }
+    await audit.write(tx, actor, Act.BROADCASTS_CREATE, f"broadcasts/{broadcast_id}", detail, at=now)
+    return broadcast_id
+
+
+def _item_rows(draft: Draft, broadcast_id: str) -> list[BroadcastItem]:
+    return [
+        BroadcastItem(
+            broadcast_id=broadcast_id,
+            position=position,
+            recording_id=recording.id,
+            language=item.voices[0].language,
+            sha256=item.voices[0].sha256,
+            bytes=item.voices[0].bytes,
+            length_ms=item.voices[0].length_ms,
+            offset_ms=item.offset_ms,
+            gain_mb=item.voices[0].gain_mb,
+        )
+        for position, (recording, item) in enumerate(zip(draft.recordings, draft.items, strict=True))
+    ]

@@ -1,0 +1,134 @@
+"""Broadcasts as the API takes and shows them."""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from edge_agent.protocol.states import Level, Outcome, Reason
+
+from .rules import MAX_ITEMS, Phase
+
+Title = Annotated[str, Field(max_length=1000)]
+Scopes = Annotated[list[str], Field(max_length=4096)]
+
+
+class BroadcastIn(BaseModel):
+    """A new broadcast, or the preview of one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Title
+    recordings: Annotated[list[str], Field(max_length=MAX_ITEMS)]
+    """Ids, in the order in which they are to sound."""
+    targets: Scopes
+    """``areas/{id}`` and ``nodes/{id}``."""
+    start_at: AwareDatetime | None = None
+    """None: now."""
+    level: Literal["normal", "priority"] = "normal"
+    latest_start_at: AwareDatetime | None = None
+    latest_end_at: AwareDatetime | None = None
+
+
+class TargetOut(BaseModel):
+    """An area or node at which a broadcast is aimed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    scope: str
+    name: str
+
+
+class ItemOut(BaseModel):
+    """One recording in a broadcast."""
+
+    model_config = ConfigDict(frozen=True)
+
+    recording_id: str
+    title: str
+    language: str
+    sha256: str
+    offset_ms: int
+    length_ms: int
+
+
+class BroadcastOut(BaseModel):
+    """One dated run to a target."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    title: str
+    level: Level
+    urgent: bool
+    """It was said "now"."""
+    phase: Phase
+    start_at: AwareDatetime
+    ends_at: AwareDatetime
+    """When it ends if it starts on time."""
+    latest_start_at: AwareDatetime
+    latest_end_at: AwareDatetime
+    length_ms: int
+    created_at: AwareDatetime
+    created_by: str
+    """Name of the person."""
+    cancelled_at: AwareDatetime | None
+    targets: tuple[TargetOut, ...]
+    items: tuple[ItemOut, ...]
+    node_count: int
+    ready_count: int
+    """Nodes that have its sound."""
+    counts: dict[str, int]
+    """Plays by outcome, the open ones by state."""
+    grades: dict[str, int]
+    """Played ones by grade: ``e1``, ``e2``, ``e3``; simulated ones as ``e1_simulated``."""
+
+
+class NodeRef(BaseModel):
+    """A node by name."""
+
+    model_config = ConfigDict(frozen=True)
+
+    node_id: str
+    name: str
+
+
+class ForecastOut(BaseModel):
+    """What will happen at some nodes, by the function that they play by."""
+
+    model_config = ConfigDict(frozen=True)
+
+    outcome: Outcome
+    reason: Reason | None
+    begins_at: AwareDatetime | None
+    """None when it does not begin."""
+    quiet_hours: str | None
+    """``22:00–05:00`` with reason ``quiet_hours``."""
+    nodes: tuple[NodeRef, ...]
+
+
+class PreviewOut(BaseModel):
+    """What would happen; nothing is saved."""
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str
+    start_at: AwareDatetime
+    ends_at: AwareDatetime
+    latest_start_at: AwareDatetime
+    latest_end_at: AwareDatetime
+    length_ms: int
+    targets: tuple[TargetOut, ...]
+    area_names: tuple[str, ...]
+    """Areas in which the nodes stand, in the order of the tree."""
+    node_count: int
+    online_count: int
+    played_count: int
+    """Nodes that will play it whole if they are reached."""
+    late_count: int
+    """Of these, those that begin later than asked because something else sounds."""
+    forecasts: tuple[ForecastOut, ...]
+    """Most nodes first."""
+    yields: tuple[str, ...]
+    """Titles of broadcasts that sound or wait at the same time."""
+    refusal: str | None
+    """Code with which creating it would be refused; None when it would not."""

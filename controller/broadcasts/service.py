@@ -1,0 +1,259 @@
+"""Broadcasts: what is said where and when. So far, sending is approving: the administrator's act is the approval."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.audit import service as audit
+from controller.clock import Clock
+from controller.db import Database
+from controller.errors import ConflictError, InvalidError, NotFoundError
+from controller.events import Event, Topic
+from controller.nodes.live import LiveNodes
+from controller.nodes.rules import NodeStatus, status_of
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.rights import Act
+from controller.plans.service import Documents
+from controller.plays import service as plays
+from controller.plays.schemas import PlayOut
+from edge_agent.protocol.documents import TrustedKey
+from edge_agent.protocol.topics import Word
+
+from .drafts import Draft, Wish, make_draft
+from .forecast import draft_broadcast, forecast, group, refusal
+from .models import Broadcast, BroadcastTarget
+from .preview import Forecasts, describe, refusal_error
+from .repository import outs, surroundings
+from .rules import MAX_LIVE_URGENTS
+from .saving import save
+from .schemas import BroadcastOut, PreviewOut
+
+MAX_KEY = 100
+"""Characters of an idempotency key."""
+
+
+class Broadcasts:
+    """All broadcasts, past and to come."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        documents: Documents,
+        live: LiveNodes,
+        *,
+        lead_ms: int,
+        trusted_keys: tuple[TrustedKey, ...],
+    ) -> None:
+        self._database, self._clock, self._documents, self._live = database, clock, documents, live
+        self._lead = timedelta(milliseconds=lead_ms)
+        self._trusted_keys = trusted_keys
+
+    async def create(
+        self,
+        actor: Actor,
+        *,
+        title: str,
+        recordings: Sequence[str],
+        targets: Sequence[str],
+        start_at: datetime | None = None,
+        level: str = "normal",
+        latest_start_at: datetime | None = None,
+        latest_end_at: datetime | None = None,
+        idempotency_key: str | None = None,
+    ) -> BroadcastOut:
+        """Approve and send a broadcast; ``start_at`` None says it now.
+
+        The same key from the same person gives the broadcast that was made with it, and makes none.
+
+        Raises:
+            InvalidError: a field is wrong, or no node would play it (``QuietHoursError``, ``RefusedByAllError``).
+            ConflictError: the key was used for another request, or too much is being said at once.
+        """
+        wish = Wish(title, tuple(recordings), tuple(targets), start_at, level, latest_start_at, latest_end_at)
+        key = _checked_key(idempotency_key)
+        async with self._database.transaction() as tx:
+            await rights.require(tx.session, actor, Act.BROADCASTS_CREATE)
+            known = await _by_key(tx.session, actor, key, wish)
+            if known is not None:
+                return await self._one(tx.session, known)
+            now = self._now()
+            draft = await make_draft(tx.session, wish, now=now, lead=self._lead)
+            found, _ = await self._forecasts(tx.session, draft, now)
+            if refused := refusal(each for each, _ in found):
+                raise refusal_error(refused)
+            if draft.urgent:
+                await _check_room(tx.session, draft, now)
+            broadcast_id = await save(tx, actor, draft, now=now, key=key, request_sha256=wish.sha256 if key else None)
+            word = Word.URGENT if draft.urgent else Word.PLAN
+            for scope in sorted(draft.targets.scopes):
+                await self._documents.touch(tx, scope, word)
+            tx.tell(Event(Topic.BROADCAST, broadcast_id))
+            return await self._one(tx.session, broadcast_id)
+
+    async def preview(
+        self,
+        *,
+        title: str,
+        recordings: Sequence[str],
+        targets: Sequence[str],
+        start_at: datetime | None = None,
+        level: str = "normal",
+        latest_start_at: datetime | None = None,
+        latest_end_at: datetime | None = None,
+    ) -> PreviewOut:
+        """Say what sending it would do, node by node; saves nothing.
+
+        Raises:
+            InvalidError: a field is wrong.
+        """
+        wish = Wish(title, tuple(recordings), tuple(targets), start_at, level, latest_start_at, latest_end_at)
+        now = self._now()
+        async with self._database.reading() as session:
+            draft = await make_draft(session, wish, now=now, lead=self._lead)
+            found, titles = await self._forecasts(session, draft, now)
+        return describe(draft, found, titles, online_count=self._online(draft, now))
+
+    async def cancel(self, actor: Actor, broadcast_id: str) -> BroadcastOut:
+        """Take it out of what nodes are told, and stop it where it sounds.
+
+        Plays stay ``cancel_unconfirmed`` until their node says what it did.
+
+        Raises:
+            NotFoundError: there is no such broadcast.
+            ConflictError: it is cancelled already, or over.
+        """
+        now = self._now()
+        async with self._database.transaction() as tx:
+            await rights.require(tx.session, actor, Act.BROADCASTS_CANCEL)
+            row = await tx.session.get(Broadcast, broadcast_id, with_for_update=True)
+            if row is None:
+                raise _no_broadcast(broadcast_id)
+            if row.cancelled_at is not None:
+                raise ConflictError("this broadcast is cancelled already", problem="cancelled")
+            still_open = await plays.cancel(tx, broadcast_id, now=now)
+            if row.latest_end_at <= now or not still_open:
+                raise ConflictError("this broadcast is over", problem="over")
+            row.cancelled_at, row.cancelled_by = now, actor.person_id
+            await tx.session.flush()
+            query = select(BroadcastTarget.scope).where(BroadcastTarget.broadcast_id == broadcast_id)
+            for scope in sorted(await tx.session.scalars(query)):
+                for word in (Word.PLAN, Word.URGENT):  # the stop stands in the urgent, whatever listed it
+                    await self._documents.touch(tx, scope, word)
+            detail = {"title": row.title, "plays": still_open}
+            await audit.write(tx, actor, Act.BROADCASTS_CANCEL, f"broadcasts/{broadcast_id}", detail, at=now)
+            tx.tell(Event(Topic.BROADCAST, broadcast_id))
+            return await self._one(tx.session, broadcast_id)
+
+    async def get(self, broadcast_id: str) -> BroadcastOut:
+        """Give one broadcast.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        async with self._database.reading() as session:
+            return await self._one(session, broadcast_id)
+
+    async def plays(self, broadcast_id: str) -> list[PlayOut]:
+        """Give what became of it at each node, area by area.
+
+        Raises:
+            NotFoundError: there is no such broadcast.
+        """
+        async with self._database.reading() as session:
+            if await session.get(Broadcast, broadcast_id) is None:
+                raise _no_broadcast(broadcast_id)
+            return await plays.of_broadcast(session, broadcast_id)
+
+    async def today(self, zone: str = "Asia/Ho_Chi_Minh") -> list[BroadcastOut]:
+        """Give the broadcasts of today by the wall clock of ``zone``, with those of yesterday that are not over."""
+        local = self._now().astimezone(ZoneInfo(zone))
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        tomorrow = (midnight + timedelta(days=1)).replace(hour=0)
+        return await self.list(from_at=midnight, to_at=tomorrow)
+
+    async def list(self, *, from_at: datetime, to_at: datetime, limit: int = 500) -> list[BroadcastOut]:
+        """Give those that start in ``[from_at, to_at)`` or began before and still may sound, by start."""
+        now = self._now()
+        under_way = (Broadcast.start_at < from_at) & (Broadcast.latest_end_at > max(now, from_at))
+        query = (
+            select(Broadcast)
+            .where(Broadcast.start_at < to_at, or_(Broadcast.start_at >= from_at, under_way))
+            .order_by(Broadcast.start_at, Broadcast.id)
+            .limit(limit)
+        )
+        async with self._database.reading() as session:
+            return await outs(session, query, now=now)
+
+    def _now(self) -> datetime:
+        now = self._clock()
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)  # the wire counts milliseconds
+
+    async def _one(self, session: AsyncSession, broadcast_id: str) -> BroadcastOut:
+        found = await outs(session, select(Broadcast).where(Broadcast.id == broadcast_id), now=self._now())
+        if not found:
+            raise _no_broadcast(broadcast_id)
+        return found[0]
+
+    async def _forecasts(self, session: AsyncSession, draft: Draft, now: datetime) -> tuple[Forecasts, dict[str, str]]:
+        """Give what will happen at which nodes, and the titles of what is crossed."""
+        around, others = await surroundings(session, draft.targets.tree, draft.targets.nodes, draft.window, now=now)
+        wire = draft_broadcast(draft)
+        found: Forecasts = []
+        for alike, node_ids in group(around).items():
+            found.append((forecast(wire, alike, others, now=now, trusted_keys=self._trusted_keys), node_ids))
+            await asyncio.sleep(0)  # a province has many different surroundings: others get a turn
+        crossed = {key for each, _ in found for key in each.crossed}
+        rows = await session.execute(select(Broadcast.id, Broadcast.title).where(Broadcast.id.in_(crossed)))
+        return found, dict(rows.tuples().all())
+
+    def _online(self, draft: Draft, now: datetime) -> int:
+        contacts = map(self._live.contact, draft.targets.nodes)
+        found = (status_of(each.presence, each.presence_at, each.last_heard_at, now).status for each in contacts)
+        return sum(status in {NodeStatus.ONLINE, NodeStatus.LATE} for status in found)
+
+
+async def _by_key(session: AsyncSession, actor: Actor, key: str | None, wish: Wish) -> str | None:
+    if key is None:
+        return None
+    query = select(Broadcast).where(Broadcast.created_by == actor.person_id, Broadcast.idempotency_key == key)
+    row = await session.scalar(query)
+    if row is not None and row.request_sha256 != wish.sha256:
+        raise ConflictError("this Idempotency-Key was used for another request", problem="key_reused")
+    return None if row is None else row.id
+
+
+async def _check_room(session: AsyncSession, draft: Draft, now: datetime) -> None:
+    query = (
+        select(func.count())
+        .select_from(BroadcastTarget)
+        .join(Broadcast, Broadcast.id == BroadcastTarget.broadcast_id)
+        .where(Broadcast.urgent, Broadcast.latest_end_at > now, Broadcast.cancelled_at.is_(None))
+        .where(BroadcastTarget.scope.in_(draft.targets.scopes[:500]))
+        .group_by(BroadcastTarget.scope)
+        .order_by(func.count().desc())
+        .limit(1)
+    )
+    if (await session.scalar(query) or 0) >= MAX_LIVE_URGENTS:
+        raise ConflictError(
+            f"{MAX_LIVE_URGENTS} broadcasts are waiting to be said there already; cancel some",
+            problem="too_many_urgents",
+            most=MAX_LIVE_URGENTS,
+        )
+
+
+def _checked_key(key: str | None) -> str | None:
+    if key is not None and not (0 < len(key) <= MAX_KEY and key.isprintable() and key.isascii()):
+        raise InvalidError(
+            f"Idempotency-Key: 1 to {MAX_KEY} printable characters", field="idempotency_key", problem="characters"
+        )
+    return key
+
+
+def _no_broadcast(broadcast_id: str) -> NotFoundError:
+    return NotFoundError("there is no such broadcast", resource="broadcasts", id=broadcast_id[:64])

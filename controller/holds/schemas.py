@@ -1,0 +1,44 @@
+"""Holds as the API takes and shows them."""
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from controller.nodes.rules import NodeStatus
+
+
+class NotYetOut(BaseModel):
+    """A node that has not confirmed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    node_id: str
+    name: str
+    status: NodeStatus
+
+
+class HoldOut(BaseModel):
+    """Silence ordered on an area or node, until a person releases it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    scope: str
+    scope_name: str
+    ordered_at: AwareDatetime
+    ordered_by: str
+    """Name of the person."""
+    released_at: AwareDatetime | None
+    node_count: int
+    confirmed_count: int
+    """Nodes that say they obey: silent under an active hold, free after its release."""
+    not_yet: tuple[NotYetOut, ...]
+
+
+class HoldIn(BaseModel):
+    """Whom to silence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scopes: Annotated[list[str], Field(min_length=1, max_length=4096)]
+    """``areas/{id}`` and ``nodes/{id}``."""

@@ -1,0 +1,133 @@
+"""Holds: STOP and its release. One person, one click, any scope."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.repository import nodes_in, read_tree
+from controller.areas.rules import Tree
+from controller.areas.targets import resolve, scope_name
+from controller.audit import service as audit
+from controller.clock import Clock
+from controller.db import Database, Transaction
+from controller.errors import ConflictError, NotFoundError
+from controller.events import Event, Topic
+from controller.ids import new_id
+from controller.nodes.live import LiveNodes
+from controller.nodes.models import Node
+from controller.nodes.rules import status_of
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.models import Person
+from controller.people.rights import Act
+from controller.plans.service import Documents
+from edge_agent.protocol.topics import Word
+
+from .models import Hold
+from .schemas import HoldOut, NotYetOut
+
+
+class Holds:
+    """Silence ordered, until released."""
+
+    def __init__(self, database: Database, clock: Clock, documents: Documents, live: LiveNodes) -> None:
+        self._database, self._clock, self._documents, self._live = database, clock, documents, live
+
+    async def order(self, actor: Actor, scopes: Sequence[str]) -> list[HoldOut]:
+        """Silence every node at or under the scopes. A scope that is held already keeps its hold.
+
+        Raises:
+            InvalidError: no scope, or one that is not there.
+        """
+        async with self._database.transaction() as tx:
+            await rights.require(tx.session, actor, Act.HOLDS_ORDER)
+            targets = await resolve(tx.session, scopes)
+            held = {hold.scope: hold for hold in await _active(tx.session)}
+            holds = [held.get(scope) or await self._add(tx, actor, scope) for scope in targets.scopes]
+            return await self._out(tx.session, holds)
+
+    async def release(self, actor: Actor, hold_id: str) -> HoldOut:
+        """Let the nodes of a hold sound again, unless another hold keeps them.
+
+        Raises:
+            NotFoundError: there is no such hold.
+            ConflictError: it is released already.
+        """
+        now = self._clock()
+        async with self._database.transaction() as tx:
+            await rights.require(tx.session, actor, Act.HOLDS_RELEASE)
+            hold = await tx.session.get(Hold, hold_id, with_for_update=True)
+            if hold is None:
+                raise NotFoundError("there is no such hold", resource="holds", id=hold_id[:64])
+            if hold.released_at is not None:
+                raise ConflictError("this hold is released already", problem="released")
+            hold.released_at, hold.released_by = now, actor.person_id
+            await tx.session.flush()
+            await self._documents.touch(tx, hold.scope, Word.HOLD)
+            await audit.write(tx, actor, Act.HOLDS_RELEASE, f"holds/{hold_id}", {"scope": hold.scope}, at=now)
+            tx.tell(Event(Topic.HOLD, hold_id))
+            return (await self._out(tx.session, [hold]))[0]
+
+    async def active(self) -> list[HoldOut]:
+        """Give the holds that are not released, oldest first."""
+        async with self._database.reading() as session:
+            return await self._out(session, await _active(session))
+
+    async def get(self, hold_id: str) -> HoldOut:
+        """Give one hold, released or not.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        async with self._database.reading() as session:
+            hold = await session.get(Hold, hold_id)
+            if hold is None:
+                raise NotFoundError("there is no such hold", resource="holds", id=hold_id[:64])
+            return (await self._out(session, [hold]))[0]
+
+    async def _add(self, tx: Transaction, actor: Actor, scope: str) -> Hold:
+        now = self._clock()
+        hold = Hold(id=new_id(), scope=scope, ordered_by=actor.person_id, ordered_at=now)
+        tx.session.add(hold)
+        await tx.session.flush()
+        await self._documents.touch(tx, scope, Word.HOLD)
+        await audit.write(tx, actor, Act.HOLDS_ORDER, f"holds/{hold.id}", {"scope": scope}, at=now)
+        tx.tell(Event(Topic.HOLD, hold.id))
+        return hold
+
+    async def _out(self, session: AsyncSession, holds: Sequence[Hold]) -> list[HoldOut]:
+        if not holds:
+            return []
+        tree = await read_tree(session)
+        query = select(Person.id, Person.name).where(Person.id.in_({hold.ordered_by for hold in holds}))
+        people = dict((await session.execute(query)).tuples().all())
+        return [
+            self._one(hold, await nodes_in(session, tree, [hold.scope]), tree, people.get(hold.ordered_by, ""))
+            for hold in holds
+        ]
+
+    def _one(self, hold: Hold, nodes: Sequence[Node], tree: Tree, ordered_by: str) -> HoldOut:
+        now, waiting = self._clock(), []
+        for node in nodes:
+            heard = self._live.over(node)
+            obeys = hold.id in (heard.health or {}).get("holds", ())
+            if heard.health is None or obeys is not (hold.released_at is None):
+                status = status_of(heard.presence, heard.presence_at, heard.last_heard_at, now).status
+                waiting.append(NotYetOut(node_id=node.id, name=node.name, status=status))
+        return HoldOut(
+            id=hold.id,
+            scope=hold.scope,
+            scope_name=scope_name(hold.scope, tree, {node.id: node.name for node in nodes}),
+            ordered_at=hold.ordered_at,
+            ordered_by=ordered_by,
+            released_at=hold.released_at,
+            node_count=len(nodes),
+            confirmed_count=len(nodes) - len(waiting),
+            not_yet=tuple(waiting),
+        )
+
+
+async def _active(session: AsyncSession) -> list[Hold]:
+    query = select(Hold).where(Hold.released_at.is_(None)).order_by(Hold.ordered_at, Hold.id)
+    return list(await session.scalars(query))

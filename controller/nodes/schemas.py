@@ -1,0 +1,85 @@
+"""Nodes as the API takes and shows them."""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from .rules import NodeStatus
+
+Millibel = Annotated[int, Field(ge=-6000, le=1200)]
+
+
+class NowPlayingOut(BaseModel):
+    """What leaves a node's output, as it says."""
+
+    model_config = ConfigDict(frozen=True)
+
+    broadcast_id: str
+    title: str | None
+    """None when the broadcast is not one of ours."""
+    started_at: AwareDatetime
+    ends_at: AwareDatetime
+
+
+class FaultOut(BaseModel):
+    """Something wrong with a node, standing now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    since_at: AwareDatetime
+    detail: str
+
+
+class NodeOut(BaseModel):
+    """One agent with its amplifier and horns."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    name: str
+    area_id: str
+    area_path: tuple[str, ...]
+    """Names from the root down to its area."""
+    status: NodeStatus
+    status_since: AwareDatetime | None
+    """None for a node that was never heard from."""
+    last_heard_at: AwareDatetime | None
+    leaving_reason: str | None
+    """Why it said goodbye; None when it did not."""
+    now_playing: NowPlayingOut | None
+    held_up_to_date: bool
+    """It obeys the newest signed documents of all its areas."""
+    holds: tuple[str, ...]
+    """Holds that silence it, as it says."""
+    clock_state: Literal["trusted", "held", "untrusted"] | None
+    clock_offset_ms: float | None
+    """Node minus centre at the last answer."""
+    faults: tuple[FaultOut, ...]
+    best_grade: int | None
+    """Best grade of evidence it can give; None before its first hello."""
+    simulated_output: bool
+    """Its output is virtual: nothing sounds."""
+    software: str | None
+    disk_free_bytes: int | None
+    temperature_c: float | None
+    volume_mb: int
+    trim_mb: int
+    enrolled_at: AwareDatetime
+    certificate_expires_at: AwareDatetime
+
+    @property
+    def scope(self) -> str:
+        """Name of this node as a target."""
+        return f"nodes/{self.id}"
+
+
+class NodeChange(BaseModel):
+    """What is to change; fields left out stay."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = None
+    area_id: str | None = None
+    volume_mb: Millibel | None = None
+    trim_mb: Millibel | None = None

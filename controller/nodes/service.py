@@ -1,0 +1,203 @@
+"""Nodes: how they stand, and what a person may change about them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.repository import read_tree
+from controller.areas.rules import Tree
+from controller.audit import service as audit
+from controller.broadcasts.models import Broadcast
+from controller.clock import Clock
+from controller.db import Database
+from controller.errors import InvalidError, NotFoundError
+from controller.events import Event, Topic
+from controller.names import clean_name
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.rights import Act
+from controller.plans.models import Document
+from controller.plans.service import Documents
+from controller.plays import service as plays
+from edge_agent.protocol.topics import Word
+
+from .live import Heard, LiveNodes
+from .models import Node
+from .rules import status_of
+from .schemas import FaultOut, NodeOut, NowPlayingOut
+
+Versions = dict[str, dict[str, tuple[int, int]]]
+
+LEAST_MB, MOST_MB = -6000, 1200
+"""Range of ``edge_agent.protocol.fields.Millibel``."""
+
+
+class Nodes:
+    """The nodes of all areas."""
+
+    def __init__(self, database: Database, clock: Clock, documents: Documents, live: LiveNodes) -> None:
+        self._database, self._clock, self._documents = database, clock, documents
+        self.live = live
+        """Where the ingest notes what nodes say."""
+
+    async def all(self) -> list[NodeOut]:
+        """Give all nodes, area by area in the order of the tree."""
+        async with self._database.reading() as session:
+            return await self._read(session)
+
+    async def get(self, node_id: str) -> NodeOut:
+        """Give one node.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        async with self._database.reading() as session:
+            return await self._one(session, node_id)
+
+    async def change(
+        self,
+        actor: Actor,
+        node_id: str,
+        *,
+        name: str | None = None,
+        area_id: str | None = None,
+        volume_mb: int | None = None,
+        trim_mb: int | None = None,
+    ) -> NodeOut:
+        """Rename, move, or set the volume; what is None stays.
+
+        Raises:
+            NotFoundError: there is no such node.
+            InvalidError: a field is wrong.
+        """
+        wanted = {"area_id": area_id, "volume_mb": _gain(volume_mb, "volume_mb"), "trim_mb": _gain(trim_mb, "trim_mb")}
+        wanted["name"] = None if name is None else clean_name(name)
+        changed = {field: value for field, value in wanted.items() if value is not None}
+        async with self._database.transaction() as tx:
+            await rights.require(tx.session, actor, Act.NODES_CHANGE)
+            row = await _row(tx.session, node_id)
+            tree = await read_tree(tx.session)
+            if area_id is not None and area_id not in tree.places:
+                raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
+            for field, value in changed.items():
+                setattr(row, field, value)
+            await tx.session.flush()
+            if changed.keys() - {"name"}:
+                await self._documents.touch(tx, f"nodes/{node_id}", Word.SETTINGS)
+            if area_id is not None:
+                await plays.join(tx, node_id, tree.scopes(node_id, area_id), now=self._clock())
+            await audit.write(tx, actor, Act.NODES_CHANGE, f"nodes/{node_id}", changed, at=self._clock())
+            tx.tell(Event(Topic.NODE, node_id))
+            return await self._one(tx.session, node_id)
+
+    async def _one(self, session: AsyncSession, node_id: str) -> NodeOut:
+        found = await self._read(session, node_id)
+        if not found:
+            raise NotFoundError("there is no such node", resource="nodes", id=node_id[:64])
+        return found[0]
+
+    async def _read(self, session: AsyncSession, node_id: str | None = None) -> list[NodeOut]:
+        query = select(Node).where(Node.removed_at.is_(None)).order_by(Node.name, Node.id)
+        if node_id is not None:
+            query = query.where(Node.id == node_id)
+        rows = (await session.scalars(query)).all()
+        tree, versions = await read_tree(session), await _versions(session)
+        heard = {row.id: self.live.over(row) for row in rows}
+        titles = await _titles(session, heard.values())
+        order = {place.id: index for index, place in enumerate(tree.walk())}
+        now = self._clock()
+        found = [_out(row, heard[row.id], tree=tree, versions=versions, titles=titles, now=now) for row in rows]
+        return sorted(found, key=lambda node: order[node.area_id])
+
+
+async def _row(session: AsyncSession, node_id: str) -> Node:
+    row = await session.get(Node, node_id)
+    if row is None or row.removed_at is not None:
+        raise NotFoundError("there is no such node", resource="nodes", id=node_id[:64])
+    return row
+
+
+async def _versions(session: AsyncSession) -> Versions:
+    """Give the newest signed version by scope and word."""
+    query = select(Document.scope, Document.word, Document.epoch, Document.version).where(Document.version.is_not(None))
+    found: Versions = {}
+    for scope, word, epoch, version in await session.execute(query):
+        if epoch is not None and version is not None:
+            found.setdefault(scope, {})[word] = (epoch, version)
+    return found
+
+
+async def _titles(session: AsyncSession, heard: Any) -> dict[str, str]:
+    playing = {now["broadcast_id"] for words in heard if (now := (words.health or {}).get("now_playing"))}
+    if not playing:
+        return {}
+    rows = await session.execute(select(Broadcast.id, Broadcast.title).where(Broadcast.id.in_(playing)))
+    return dict(rows.tuples().all())
+
+
+def up_to_date(health: Mapping[str, Any] | None, scopes: Sequence[str], versions: Versions) -> bool:
+    """Say whether a node holds the newest document of every word of its scopes, bodies included."""
+    held = (health or {}).get("held", {})
+    for scope in scopes:
+        for word, newest in versions.get(scope, {}).items():
+            has = held.get(scope, {}).get(word)
+            if has is None or (has["epoch"], has["version"]) < newest or not has.get("complete", True):
+                return False
+    return True
+
+
+def _out(
+    row: Node, heard: Heard, *, tree: Tree, versions: Versions, titles: Mapping[str, str], now: datetime
+) -> NodeOut:
+    status = status_of(heard.presence, heard.presence_at, heard.last_heard_at, now)
+    health, abilities = heard.health or {}, heard.abilities or {}
+    clock = health.get("clock") or {}
+    return NodeOut(
+        id=row.id,
+        name=row.name,
+        area_id=row.area_id,
+        area_path=tree.path(row.area_id),
+        status=status.status,
+        status_since=status.since_at,
+        last_heard_at=heard.last_heard_at,
+        leaving_reason=heard.presence_reason if heard.presence == "leaving" else None,
+        now_playing=_now_playing(health.get("now_playing"), titles, now),
+        held_up_to_date=up_to_date(heard.health, tree.scopes(row.id, row.area_id), versions),
+        holds=tuple(health.get("holds", ())),
+        clock_state=clock.get("state"),
+        clock_offset_ms=clock.get("offset_ms"),
+        faults=tuple(
+            FaultOut(code=fault["code"], since_at=fault["since_at"], detail=fault.get("detail", ""))
+            for fault in health.get("faults", ())
+        ),
+        best_grade=abilities.get("best_grade"),
+        simulated_output=abilities.get("output") == "virtual",
+        software=abilities.get("software"),
+        disk_free_bytes=health.get("disk_free_bytes"),
+        temperature_c=health.get("temperature_c"),
+        volume_mb=row.volume_mb,
+        trim_mb=row.trim_mb,
+        enrolled_at=row.enrolled_at,
+        certificate_expires_at=row.certificate_expires_at,
+    )
+
+
+def _now_playing(said: Mapping[str, Any] | None, titles: Mapping[str, str], now: datetime) -> NowPlayingOut | None:
+    if said is None:
+        return None
+    found = NowPlayingOut(
+        broadcast_id=said["broadcast_id"],
+        title=titles.get(said["broadcast_id"]),
+        started_at=said["started_at"],
+        ends_at=said["ends_at"],
+    )
+    return found if found.ends_at > now else None  # a node that fell silent is not on air for ever
+
+
+def _gain(millibels: int | None, field: str) -> int | None:
+    if millibels is not None and not LEAST_MB <= millibels <= MOST_MB:
+        raise InvalidError(f"{field}: {LEAST_MB} to {MOST_MB}", field=field, problem="range")
+    return millibels

@@ -1,0 +1,74 @@
+"""How a play moves: forward only, into exactly one outcome."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from edge_agent.protocol.reports import PlayEvent
+from edge_agent.protocol.states import Outcome, PlayState, Reason, later_state, settled_outcome
+
+UNKNOWN_AFTER = timedelta(minutes=2)
+"""Without an outcome so long after the latest end, a play is ``unknown`` until its node says more."""
+
+
+@dataclass(frozen=True)
+class PlayFacts:
+    """What is known of a play."""
+
+    state: PlayState
+    outcome: Outcome | None = None
+    reason: Reason | None = None
+    interrupted_by: str | None = None
+    item: int | None = None
+    started_at: datetime | None = None
+    start_error_ms: float | None = None
+    requested_ms: int | None = None
+    played_ms: int | None = None
+    underruns: int | None = None
+    grade: int | None = None
+    simulated: bool = False
+
+
+def advance(play: PlayFacts, event: PlayEvent) -> PlayFacts:
+    """Take in what a node says. What comes late, doubled or out of order changes nothing that is further."""
+    if event.state is not None:
+        return _step(play, event, event.state)
+    return play if event.outcome is None else _end(play, event, event.outcome)
+
+
+def _step(play: PlayFacts, event: PlayEvent, said: PlayState) -> PlayFacts:
+    begins = said is PlayState.PLAYING
+    items = [item for item in (play.item, event.item if begins else None) if item is not None]
+    starts = [at for at in (play.started_at, event.at if begins else None) if at is not None]
+    return PlayFacts(
+        state=later_state(play.state, said),
+        outcome=play.outcome,
+        reason=play.reason,
+        interrupted_by=play.interrupted_by,
+        item=max(items, default=None),
+        started_at=min(starts, default=None),
+        start_error_ms=play.start_error_ms if play.start_error_ms is not None else event.start_error_ms,
+        requested_ms=play.requested_ms,
+        played_ms=play.played_ms,
+        underruns=play.underruns,
+        grade=play.grade,
+        simulated=play.simulated or event.simulated,
+    )
+
+
+def _end(play: PlayFacts, event: PlayEvent, said: Outcome) -> PlayFacts:
+    if settled_outcome(play.outcome, said) is play.outcome:
+        return play
+    return PlayFacts(
+        state=play.state,
+        outcome=said,
+        reason=event.reason,
+        interrupted_by=event.by,
+        item=play.item,
+        started_at=play.started_at,
+        start_error_ms=event.start_error_ms if event.start_error_ms is not None else play.start_error_ms,
+        requested_ms=event.requested_ms,
+        played_ms=event.played_ms,
+        underruns=event.underruns,
+        grade=event.grade,
+        simulated=event.simulated,
+    )

@@ -1,0 +1,33 @@
+"""Plays as the API shows them."""
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from edge_agent.protocol.states import Outcome, PlayState, Reason
+
+
+class PlayOut(BaseModel):
+    """One node's part in one broadcast."""
+
+    model_config = ConfigDict(frozen=True)
+
+    broadcast_id: str
+    node_id: str
+    node_name: str
+    area_path: tuple[str, ...]
+    state: PlayState
+    outcome: Outcome | None
+    """None while it is not over."""
+    reason: Reason | None
+    interrupted_by: str | None
+    """Broadcast or hold that cut it."""
+    grade: int | None
+    """Grade of evidence, 0 to 3."""
+    simulated: bool
+    """The grade rests on a virtual output."""
+    started_at: AwareDatetime | None
+    """By the node's clock."""
+    start_error_ms: float | None
+    requested_ms: int | None
+    played_ms: int | None
+    underruns: int | None
+    updated_at: AwareDatetime
