@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, BigInteger, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
@@ -16,7 +16,7 @@ class Receipt(Base):
 
     node_id: Mapped[str] = mapped_column(ForeignKey("nodes.id"), primary_key=True)
     store_id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    seq: Mapped[int] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     broadcast_id: Mapped[str] = mapped_column(String(64), index=True)
     """As the node says; it need not be one of ours."""
     event: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -32,4 +32,4 @@ class ReceiptStore(Base):
 
     node_id: Mapped[str] = mapped_column(ForeignKey("nodes.id"), primary_key=True)
     store_id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    through_seq: Mapped[int] = mapped_column(default=0)
+    through_seq: Mapped[int] = mapped_column(BigInteger, default=0)

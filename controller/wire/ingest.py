@@ -1,0 +1,141 @@
+"""Receipts from nodes: checked, stored in batches, acknowledged after the commit.
+
+A node sends again until it has its acknowledgement, so whatever is dropped here comes back.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from datetime import timedelta
+from typing import NamedTuple
+
+from sqlalchemy import select
+
+from controller.clock import Clock
+from controller.db import Database
+from controller.errors import BusyError, LoaError
+from controller.nodes.models import Node
+from controller.receipts import service as receipts
+from controller.receipts.service import Stored
+from edge_agent.protocol import topics
+from edge_agent.protocol.documents import ReceiptsAck
+from edge_agent.protocol.errors import ProtocolError
+from edge_agent.protocol.reports import Receipts
+from edge_agent.protocol.signing import TrustStore, open_receipts
+
+from .bridge import Bridge
+from .signer import Signer
+
+BATCH_EVENTS = 500
+BATCH_S = 0.05
+"""A batch is closed by whichever comes first."""
+MAX_WAITING = 2_000
+"""Messages; at 200 events each, a province's evening."""
+MAX_MESSAGE_BYTES = 256 * 1024
+"""200 events with every field are below 100 KiB."""
+ACK_READABLE = timedelta(hours=1)
+
+_log = logging.getLogger(__name__)
+
+
+class _Came(NamedTuple):
+    node_id: str
+    payload: bytes
+
+
+class Ingest:
+    """Stores receipts. Runs until cancelled."""
+
+    name = "ingest"
+
+    def __init__(self, database: Database, clock: Clock, signer: Signer, bridge: Bridge) -> None:
+        self._database, self._clock, self._signer, self._bridge = database, clock, signer, bridge
+        self._queue: asyncio.Queue[_Came] = asyncio.Queue(MAX_WAITING)
+        self._trust: dict[str, TrustStore] = {}
+        self.dropped: Counter[str] = Counter()
+        """Messages without effect, by reason."""
+        self.ready = asyncio.Event()
+
+    def note_receipts(self, node_id: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001  a bridge's Handler
+        """Queue a message."""
+        if retained or len(payload) > MAX_MESSAGE_BYTES:
+            self.dropped["malformed"] += 1
+            return
+        try:
+            self._queue.put_nowait(_Came(node_id, payload))
+        except asyncio.QueueFull:
+            self.dropped["busy"] += 1
+
+    async def run(self) -> None:
+        """Take batch after batch."""
+        self.ready.set()
+        while True:
+            batch = await self._collect()
+            if batch:
+                await self._store(batch)
+
+    async def _collect(self) -> list[Receipts]:
+        """Wait for a message, then gather what comes within a moment; give what is genuine."""
+        came = [await self._queue.get()]
+        found = await self._open(came)
+        deadline = asyncio.get_running_loop().time() + BATCH_S
+        while sum(len(each.events) for each in found) < BATCH_EVENTS:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    came = [await self._queue.get()]
+            except TimeoutError:
+                break
+            found += await self._open(came)
+        return found
+
+    async def _open(self, came: list[_Came]) -> list[Receipts]:
+        found = []
+        for node_id, payload in came:
+            trust = await self._trust_in(node_id)
+            if trust is None:
+                self.dropped["unknown_node"] += 1
+                continue
+            try:
+                found.append(open_receipts(payload, node_id=node_id, trust=trust))
+            except ProtocolError as error:
+                self.dropped[error.code] += 1
+                _log.warning("receipts of node %s: %s", node_id, error)
+        return found
+
+    async def _trust_in(self, node_id: str) -> TrustStore | None:
+        if node_id not in self._trust:
+            async with self._database.reading() as session:
+                key = await session.scalar(select(Node.public_key).where(Node.id == node_id, Node.removed_at.is_(None)))
+            if key is None:
+                return None
+            self._trust[node_id] = TrustStore.of_node(key)
+        return self._trust[node_id]
+
+    async def _store(self, batch: list[Receipts]) -> None:
+        try:
+            async with self._database.transaction() as tx:
+                stored = await receipts.store(tx, batch, self._clock())
+        except BusyError as error:
+            _log.warning("%s; nodes send their receipts again", error.message)
+            self.dropped["busy"] += len(batch)
+            return
+        async with asyncio.TaskGroup() as group:
+            for each in stored:
+                group.create_task(self._acknowledge(each))
+
+    async def _acknowledge(self, stored: Stored) -> None:
+        scope = topics.node(stored.node_id)
+        token = self._signer.answer(
+            ReceiptsAck,
+            scope,
+            ACK_READABLE,
+            store_id=stored.store_id,
+            stored_through_seq=stored.through_seq,
+            send_from_seq=stored.through_seq + 1 if stored.gap else None,
+        )
+        try:
+            await self._bridge.publish_document(
+                scope, ReceiptsAck.word, token, expiry_s=int(ACK_READABLE.total_seconds())
+            )
+        except LoaError as error:
+            _log.debug("acknowledgement for %s: %s", stored.node_id, error.message)

@@ -1,0 +1,128 @@
+"""Watches the versions that nodes say they hold; who lags behind is told again, less and less often."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from controller.areas.repository import read_tree
+from controller.areas.rules import Tree
+from controller.db import Database
+from controller.events import Event, EventBus, Topic
+from controller.nodes.models import Node
+from edge_agent.protocol.reports import Health
+from edge_agent.protocol.versions import Version
+
+from .dispatcher import Dispatcher
+
+PATIENCE_S = 10.0
+"""A node that says so long after a document was published that it holds an older one has missed it."""
+BACKOFF_MAX_S = 300.0
+LOOK_EVERY_S = 1.0
+
+Key = tuple[str, str]
+"""``scope, word`` of a document."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Behind:
+    version: Version
+    since: float
+    next_at: float
+    wait_s: float = PATIENCE_S
+
+
+class Laggards:
+    """Tells again. Runs until cancelled."""
+
+    name = "laggards"
+
+    def __init__(
+        self,
+        database: Database,
+        bus: EventBus,
+        dispatcher: Dispatcher,
+        *,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database, self._bus, self._dispatcher, self._now = database, bus, dispatcher, now
+        self._said: dict[str, Health] = {}
+        self._behind: dict[Key, _Behind] = {}
+        self._areas: dict[str, str] | None = None
+        self._tree = Tree([])
+        self.ready = asyncio.Event()
+
+    def note_health(self, node_id: str, health: Health) -> None:
+        """Look at this node's versions soon."""
+        self._said[node_id] = health
+
+    async def run(self) -> None:
+        """Look every second at those who spoke."""
+        with self._bus.listen() as events:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._forget_places(events), name="laggards-ear")
+                self.ready.set()
+                while True:
+                    await asyncio.sleep(LOOK_EVERY_S)
+                    await self.look()
+
+    async def look(self) -> list[Key]:
+        """Compare, and publish again what is overdue; give what was published."""
+        said, self._said = self._said, {}
+        if not said:
+            return []
+        areas, now = await self._places(), self._now()
+        missing = {
+            key
+            for node_id, health in said.items()
+            if node_id in areas
+            for key in behind(health, self._tree.scopes(node_id, areas[node_id]), self._dispatcher.versions)
+        }
+        due = [key for key in sorted(missing) if self._is_due(key, now)]
+        for key in due:
+            _log.info("%s of %s is told again: a node holds an older version", key[1], key[0])
+            await self._dispatcher.tell_again(*key)
+        return due
+
+    def _is_due(self, key: Key, now: float) -> bool:
+        version = self._dispatcher.versions[key]
+        found = self._behind.get(key)
+        if found is None or found.version != version or now - found.since > BACKOFF_MAX_S * 2:
+            self._behind[key] = _Behind(version, now, now + PATIENCE_S)
+            return False
+        if now < found.next_at:
+            return False
+        found.wait_s = min(found.wait_s * 2, BACKOFF_MAX_S)
+        found.since, found.next_at = now, now + found.wait_s
+        return True
+
+    async def _places(self) -> dict[str, str]:
+        if self._areas is None:
+            async with self._database.reading() as session:
+                self._tree = await read_tree(session)
+                rows = await session.execute(select(Node.id, Node.area_id).where(Node.removed_at.is_(None)))
+                self._areas = {row.id: row.area_id for row in rows}
+        return self._areas
+
+    async def _forget_places(self, events: AsyncIterator[Event]) -> None:
+        async for event in events:
+            if event.topic in {Topic.AREA, Topic.DOCUMENTS, Topic.MISSED}:
+                self._areas = None
+
+
+def behind(health: Health, scopes: Iterable[str], newest: dict[Key, Version]) -> list[Key]:
+    """Name the documents of which a node holds none or an older version."""
+    found = []
+    for scope in scopes:
+        held = health.held.get(scope, {})
+        for word in ("hold", "urgent", "plan", "settings"):
+            wanted = newest.get((scope, word))
+            has = held.get(word)
+            if wanted is not None and (has is None or Version(has.epoch, has.version) < wanted):
+                found.append((scope, word))
+    return found

@@ -1,0 +1,185 @@
+"""What nodes say of themselves: hello, goodbye, lost, health. Kept in memory at once, in rows in batches.
+
+Claims of a node, not facts: its times are not used, and what does not fit the wire is counted and forgotten.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+from sqlalchemy import Table, bindparam, select, update
+
+from controller.clock import Clock
+from controller.db import Database
+from controller.errors import BusyError
+from controller.events import Event, EventBus, Topic
+from controller.nodes.live import Heard, LiveNodes
+from controller.nodes.models import Node
+from controller.nodes.rules import NodeStatus, status_of
+from edge_agent.protocol.reports import Health, Leaving, Online, Presence
+
+MAX_REPORT_BYTES = 64 * 1024
+"""A health report with every list full is below 40 KiB."""
+WRITE_EVERY_S = 3.0
+WATCH_EVERY_S = 1.0
+"""Adds at most this to the 45 s after which a silent node is offline (promise P6)."""
+
+_log = logging.getLogger(__name__)
+_presence: msgspec.json.Decoder[Presence] = msgspec.json.Decoder(Presence)
+_health = msgspec.json.Decoder(Health)
+_table = cast(Table, Node.__table__)
+
+
+class PresenceWatch:
+    """Notes what nodes say, and tells when one falls silent. Runs until cancelled."""
+
+    name = "presence"
+
+    def __init__(
+        self,
+        database: Database,
+        bus: EventBus,
+        clock: Clock,
+        live: LiveNodes,
+        *,
+        on_health: Callable[[str, Health], None] = lambda _node_id, _health: None,
+    ) -> None:
+        self._database, self._bus, self._clock, self._live = database, bus, clock, live
+        self._on_health = on_health
+        self._unwritten: dict[str, dict[str, Any]] = {}
+        self._rows: dict[str, Heard] = {}
+        self._status: dict[str, NodeStatus] = {}
+        self._urgent = asyncio.Event()
+        self.dropped: Counter[str] = Counter()
+        """Reports without effect, by reason."""
+        self.ready = asyncio.Event()
+
+    def note_presence(self, node_id: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001  a bridge's Handler
+        """Take in a hello, a goodbye or the broker's "lost"."""
+        if len(payload) > MAX_REPORT_BYTES:
+            self.dropped["too_large"] += 1
+            return
+        try:
+            said = _presence.decode(payload)
+        except (msgspec.DecodeError, ValueError):
+            self.dropped["malformed"] += 1
+            return
+        now = self._clock()
+        match said:
+            case Online():
+                fields: dict[str, Any] = {"presence": "online", "presence_reason": None}
+                fields["abilities"] = msgspec.to_builtins(said.abilities)
+            case Leaving():
+                fields = {"presence": "leaving", "presence_reason": said.reason}
+            case _:
+                fields = {"presence": "lost", "presence_reason": None}
+        # What the broker kept tells how it stands, not since when, and is no sign of life.
+        known = self._rows.get(node_id)
+        if not (retained and known is not None and known.presence == fields["presence"]):
+            fields["presence_at"] = now
+        if not retained and isinstance(said, Online | Leaving):
+            fields["last_heard_at"] = now
+        self._note(node_id, fields, tell=True)
+        self._urgent.set()
+
+    def note_health(self, node_id: str, payload: bytes, retained: bool) -> None:  # noqa: ARG002, FBT001  a Handler
+        """Take in a health report."""
+        if len(payload) > MAX_REPORT_BYTES:
+            self.dropped["too_large"] += 1
+            return
+        try:
+            said = _health.decode(payload)
+        except (msgspec.DecodeError, ValueError):
+            self.dropped["malformed"] += 1
+            return
+        now = self._clock()
+        health = msgspec.to_builtins(said)
+        known = self._rows.get(node_id, Heard())
+        fields: dict[str, Any] = {"health": health, "last_heard_at": now}
+        if known.presence != "online":
+            # Whoever speaks is there, whatever the broker said before.
+            fields |= {"presence": "online", "presence_at": now, "presence_reason": None}
+        self._note(node_id, fields, tell=_differs(health, known.health))
+        self._on_health(node_id, said)
+
+    async def run(self) -> None:
+        """Write rows and watch for silence."""
+        await self._load()
+        self.sweep()
+        self.ready.set()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._write_for_ever(), name="presence-rows")
+            while True:
+                await asyncio.sleep(WATCH_EVERY_S)
+                self.sweep()
+
+    def sweep(self) -> list[str]:
+        """Tell of every node whose status is another than a moment ago; give their ids."""
+        now = self._clock()
+        changed = []
+        for node_id, heard in self._rows.items():
+            status = status_of(heard.presence, heard.presence_at, heard.last_heard_at, now).status
+            if self._status.get(node_id, status) is not status:
+                changed.append(node_id)
+                self._bus.publish(Event(Topic.NODE, node_id))
+            self._status[node_id] = status
+        return changed
+
+    async def write(self) -> None:
+        """Write what is not yet in rows, in one transaction; on trouble it stays for the next time."""
+        batch, self._unwritten = self._unwritten, {}
+        by_fields: dict[frozenset[str], list[dict[str, Any]]] = {}
+        for node_id, fields in batch.items():
+            by_fields.setdefault(frozenset(fields), []).append({"of_node": node_id, **fields})
+        try:
+            async with self._database.transaction() as tx:
+                connection = await tx.session.connection()
+                for names, rows in by_fields.items():
+                    changes = {name: bindparam(name, type_=_table.c[name].type) for name in names}
+                    of_node = _table.c.id == bindparam("of_node")
+                    await connection.execute(update(_table).where(of_node).values(changes), rows)
+        except BusyError as error:
+            _log.warning("%s; what nodes said is written later", error.message)
+            self._unwritten = {**batch, **{key: {**batch.get(key, {}), **new} for key, new in self._unwritten.items()}}
+
+    def _note(self, node_id: str, fields: dict[str, Any], *, tell: bool) -> None:
+        self._rows[node_id] = self._live.note(node_id, **fields)
+        self._unwritten.setdefault(node_id, {}).update(fields)
+        if tell:
+            self._bus.publish(Event(Topic.NODE, node_id))
+
+    async def _load(self) -> None:
+        query = select(
+            Node.id,
+            Node.presence,
+            Node.presence_at,
+            Node.presence_reason,
+            Node.last_heard_at,
+        ).where(Node.removed_at.is_(None))
+        async with self._database.reading() as session:
+            found = (await session.execute(query)).all()
+        for row in found:
+            if row.id not in self._rows:  # the node may have spoken meanwhile
+                said = row._asdict()
+                self._rows[row.id] = self._live.note(said.pop("id"), **said)
+
+    async def _write_for_ever(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(WRITE_EVERY_S):
+                    await self._urgent.wait()
+            except TimeoutError:
+                pass
+            self._urgent.clear()
+            if self._unwritten:
+                await self.write()
+
+
+def _differs(new: dict[str, Any], old: Any) -> bool:
+    """Tell whether a health report says something that a person would see."""
+    return old is None or any(
+        new.get(name) != old.get(name) for name in ("held", "holds", "now_playing", "faults", "clock")
+    )
