@@ -1,0 +1,96 @@
+"""Instants, durations and names in words. Pure: the zone, the language and the present are given."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+
+from web.i18n import Catalogue
+
+NEAR = timedelta(hours=2)
+"""Within this, a time is told as a distance from now."""
+NAMES_TOLD = 3
+"""More names than this are counted."""
+
+
+@dataclass(frozen=True)
+class Formats:
+    """Says times as people here say them: 24 hours, dd/mm, weekdays in words."""
+
+    text: Catalogue
+    zone: tzinfo
+    now: datetime
+    """The centre's present, aware."""
+
+    def today(self) -> date:
+        """Tell the date at this place."""
+        return self.now.astimezone(self.zone).date()
+
+    def hour(self, at: datetime) -> str:
+        """Say ``17:03``."""
+        return at.astimezone(self.zone).strftime("%H:%M")
+
+    def second(self, at: datetime) -> str:
+        """Say ``17:03:24``."""
+        return at.astimezone(self.zone).strftime("%H:%M:%S")
+
+    def day(self, day: date) -> str:
+        """Say ``Thứ Hai 24/11``."""
+        return f"{self.text(f'weekday.{day.isoweekday()}')} {day:%d/%m}"
+
+    def when(self, at: datetime) -> str:
+        """Say an instant: the hour if it is today, else with its day."""
+        day = at.astimezone(self.zone).date()
+        if day == self.today():
+            return self.hour(at)
+        if day - self.today() == timedelta(days=1):
+            return self.text("time.tomorrow", hour=self.hour(at))
+        return self.text("time.on", hour=self.hour(at), day=self.day(day))
+
+    def since(self, at: datetime) -> str:
+        """Say since when: the hour if it was today, else with its date."""
+        day = at.astimezone(self.zone).date()
+        return self.hour(at) if day == self.today() else self.text("time.on", hour=self.hour(at), day=f"{day:%d/%m}")
+
+    def left(self, at: datetime) -> str:
+        """Say how long until ``at``; the hour when that is far."""
+        gap = at - self.now
+        if gap <= timedelta():
+            return self.text("time.ending")
+        return self.text("time.left", length=self.about(gap)) if gap <= NEAR else self.when(at)
+
+    def about(self, gap: timedelta) -> str:
+        """Say a duration as people do: seconds below a minute, then whole minutes, then hours and minutes."""
+        seconds = round(gap.total_seconds())
+        if seconds < 60:
+            return self.text("length.seconds", count=seconds)
+        minutes = round(seconds / 60)
+        hours, rest = divmod(minutes, 60)
+        if not hours:
+            return self.text("length.minutes", count=minutes)
+        whole = self.text("length.hours", count=hours)
+        return f"{whole} {self.text('length.minutes', count=rest)}" if rest else whole
+
+    def length(self, ms: int) -> str:
+        """Say the length of audio to the second: ``1 phút 5 giây``."""
+        minutes, seconds = divmod(max(1, round(ms / 1000)), 60)
+        parts = [self.text("length.minutes", count=minutes)] if minutes else []
+        return " ".join([*parts, self.text("length.seconds", count=seconds)] if seconds or not parts else parts)
+
+    def mark(self, ms: int) -> str:
+        """Write a position in audio: ``0:24``."""
+        minutes, seconds = divmod(round(ms / 1000), 60)
+        return f"{minutes}:{seconds:02}"
+
+    def names(self, names: Sequence[str], told: int = NAMES_TOLD) -> str:
+        """Say some names, the rest as a number."""
+        if len(names) <= told + 1:
+            return ", ".join(names)
+        return self.text("names.more", names=", ".join(names[:told]), count=len(names) - told)
+
+    def size(self, count: int) -> str:
+        """Say a number of bytes in MB or GB."""
+        return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"
+
+    def at(self, day: date, hour: int, minute: int) -> datetime:
+        """Turn wall-clock time at this place into an instant."""
+        return datetime(day.year, day.month, day.day, hour, minute, tzinfo=self.zone).astimezone(UTC)

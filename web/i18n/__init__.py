@@ -1,0 +1,65 @@
+"""Words of the pages: one catalogue per language, the same keys in each. Keeps out markup: a text is text."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LOCALES = ("vi", "en")
+"""Languages of the pages, first the default."""
+
+
+@dataclass(frozen=True)
+class Plural:
+    """A text whose wording depends on ``count``."""
+
+    one: str
+    other: str
+
+
+Text = str | Plural
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All texts of one language. Called with a key, it says the text."""
+
+    locale: str
+    texts: Mapping[str, Text]
+
+    def __call__(self, key: str, **values: Any) -> str:
+        """Say one text, filled in.
+
+        Raises:
+            KeyError: no such key, or a value that the text needs is missing.
+        """
+        text = self.texts[key]
+        if isinstance(text, Plural):
+            text = text.one if values["count"] == 1 else text.other
+        return text.format_map(values)
+
+    def word(self, group: str, code: str, **values: Any) -> str:
+        """Say the text of a machine's code; a code that is newer than these pages is shown as it is."""
+        key = f"{group}.{code}"
+        return self(key, **values) if key in self.texts else self(f"{group}.other", code=code)
+
+    def has(self, key: str) -> bool:
+        """Tell whether there is such a text."""
+        return key in self.texts
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Text]]:
+    for name, value in table.items():
+        if isinstance(value, str):
+            yield prefix + name, value
+        elif value.keys() == {"one", "other"}:
+            yield prefix + name, Plural(**value)
+        else:
+            yield from _flat(value, f"{prefix}{name}.")
+
+
+def load(locale: str) -> Catalogue:
+    """Read the catalogue of one of ``LOCALES``."""
+    source = Path(__file__).with_name(f"{locale}.toml").read_text("utf-8")
+    return Catalogue(locale, dict(_flat(tomllib.loads(source))))

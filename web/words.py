@@ -1,0 +1,145 @@
+"""What a state looks like: shape, colour and word together, for plays, broadcasts and nodes. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from controller.broadcasts.schemas import BroadcastOut
+from controller.nodes.schemas import NodeOut
+from controller.plays.schemas import PlayOut
+from web.formats import Formats
+from web.i18n import Catalogue
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A state as people see it. The word alone is enough."""
+
+    icon: str
+    """A symbol of ``icons.svg``."""
+    tone: str
+    """``good``, ``live``, ``care``, ``stop`` or ``unsure``: a class of ``parts.css``."""
+    word: str
+    pulse: bool = False
+    simulated: bool = False
+
+
+_STEPS = {"planned": "empty", "received": "part", "cached": "ready", "armed": "ready"}
+_GRADES = {0: ("unknown", "unsure"), 1: ("tick", "good"), 2: ("ticks", "good"), 3: ("ear", "good")}
+_ENDS = {
+    "interrupted": ("triangle", "care"),
+    "missed": ("triangle", "care"),
+    "refused": ("triangle", "care"),
+    "expired": ("triangle", "care"),
+    "cancelled": ("cut", "unsure"),
+    "unknown": ("unknown", "unsure"),
+    "cancel_unconfirmed": ("unknown", "unsure"),
+}
+FAILED = frozenset({"interrupted", "missed", "refused", "expired"})
+"""Outcomes that need a person's eye."""
+
+
+def play_mark(play: PlayOut, text: Catalogue) -> Mark:
+    """Show one node's part."""
+    if play.outcome is None:
+        if play.state == "playing":
+            return Mark("dot", "live", text("state.playing"), pulse=True, simulated=play.simulated)
+        icon = _STEPS[play.state]
+        return Mark(icon, "good" if icon == "ready" else "unsure", text(f"state.{play.state}"))
+    if play.outcome == "played":
+        icon, tone = _GRADES[play.grade or 0]
+        return Mark(icon, tone, text(f"grade.e{play.grade or 0}"), simulated=play.simulated)
+    icon, tone = _ENDS[play.outcome]
+    return Mark(icon, tone, text(f"outcome.{play.outcome}"))
+
+
+def play_why(play: PlayOut, form: Formats) -> str:
+    """Say why a play did not end well, or what was measured when it did; empty when there is nothing to add."""
+    text = form.text
+    if play.outcome == "played":
+        if play.start_error_ms is None or play.started_at is None:
+            return ""
+        return text("play.began", at=form.second(play.started_at), error=f"{abs(play.start_error_ms):.0f}")
+    said = [text.word("reason", play.reason)] if play.reason else []
+    if play.played_ms and play.requested_ms:
+        said.append(text("play.partly", played=form.length(play.played_ms), asked=form.length(play.requested_ms)))
+    if play.outcome in {"unknown", "cancel_unconfirmed"}:
+        said.append(text(f"play.{play.outcome}"))
+    return " ".join(said)
+
+
+def node_mark(node: NodeOut, form: Formats) -> Mark:
+    """Show whether a node is heard from, what silences it or what it plays."""
+    text = form.text
+    if node.status == "online":
+        if node.now_playing:
+            return Mark("dot", "live", text("node.playing"), pulse=True, simulated=node.simulated_output)
+        if node.holds:
+            return Mark("square", "stop", text("node.held"))
+        if node.faults or node.clock_state == "untrusted":
+            return Mark("triangle", "care", text("node.fault"))
+        return Mark("on", "good", text("node.online"))
+    if node.status == "never_seen" or node.status_since is None:
+        return Mark("unknown", "unsure", text("node.never_seen"))
+    since = form.since(node.status_since)
+    if node.status == "late":
+        return Mark("part", "care", text("node.late", since=since))
+    return Mark("triangle", "care", text("node.offline", since=since))
+
+
+def faults(node: NodeOut, form: Formats) -> list[Mark]:
+    """Show what is wrong with a node, by its own word."""
+    marks = [
+        Mark(
+            "triangle",
+            "care",
+            form.text("node.fault_since", fault=form.text.word("fault", each.code), since=form.since(each.since_at)),
+        )
+        for each in node.faults
+    ]
+    if node.clock_state == "untrusted" and not any(each.code.startswith("clock") for each in node.faults):
+        marks.append(Mark("triangle", "care", form.text("fault.clock_untrusted")))
+    return marks
+
+
+def run_mark(run: BroadcastOut, text: Catalogue) -> Mark:
+    """Show a broadcast as a whole. Green only when every node gave evidence, and then by the weakest of them."""
+    if run.phase == "cancelled":
+        return Mark("cut", "unsure", text("phase.cancelled"))
+    if run.phase == "on_air":
+        sounding = run.counts.get("playing", 0)
+        word = text("phase.on_air", sounding=sounding, count=run.node_count)
+        return Mark("dot", "live", word, pulse=True)
+    if run.phase in {"sending", "ready"}:
+        ready = Mark("ready", "good", text("phase.ready", count=run.node_count))
+        sending = Mark("part", "unsure", text("phase.sending", ready=run.ready_count, count=run.node_count))
+        return ready if run.phase == "ready" else sending
+    return _over_mark(run, text)
+
+
+def _over_mark(run: BroadcastOut, text: Catalogue) -> Mark:
+    played, failed = run.counts.get("played", 0), sum(run.counts.get(name, 0) for name in FAILED)
+    simulated = any(name.endswith("_simulated") for name in run.grades)
+    values = {"played": played, "count": run.node_count}
+    if failed:
+        word = text("phase.none" if not played else "phase.partly", **values)
+        return Mark("triangle", "care", word, simulated=simulated)
+    if played < run.node_count:
+        return Mark("unknown", "unsure", text("phase.unclear", **values), simulated=simulated)
+    grade = min((int(name[1]) for name in run.grades), default=0)
+    icon, tone = _GRADES[grade]
+    return Mark(icon, tone, text("phase.heard", grade=text(f"grade.e{grade}"), **values), simulated=simulated)
+
+
+def why_in_words(plays: Iterable[PlayOut], form: Formats) -> str:
+    """Say which nodes did not play and why, the same reason once."""
+    reasons: dict[str, list[str]] = {}
+    for play in plays:
+        if play.outcome in FAILED:
+            key = form.text.word("reason", play.reason) if play.reason else form.text(f"outcome.{play.outcome}")
+            reasons.setdefault(key, []).append(play.node_name)
+    return " ".join(f"{form.names(names, 2)}: {reason}" for reason, names in reasons.items())
+
+
+def quiet(mark: Mark) -> Mark:
+    """Show the same without its pulse, for lists in which many would move."""
+    return replace(mark, pulse=False)
