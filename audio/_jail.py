@@ -6,7 +6,9 @@ the controller has threads. Standard library only, so it also starts with ``-I -
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import resource
@@ -47,8 +49,15 @@ def limit(kind: int, value: int) -> None:
     resource.setrlimit(kind, (value, value))
 
 
+def widen_output() -> None:
+    """Let the pipe to the parent hold a second of work: fewer turns between the two on one core."""
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, 1 << 20)
+
+
 def main() -> None:
     order = json.loads(sys.argv[1])
+    widen_output()
     leave_network()
     drop_root()
     limit(resource.RLIMIT_CORE, 0)

@@ -20,6 +20,8 @@ SILENCE_MIN_MS = 300
 """A shorter pause is speech."""
 SILENCE_BELOW_LU, SILENCE_FLOOR_DBFS = 30.0, -75.0
 """Silence lies this far below the programme's loudness, and always below the floor."""
+SIZE_STEP = 32
+"""Width of a bin of the histogram of sample sizes."""
 FULL_SCALE = 32_700
 CLIPPED_SHARE = 2e-4
 """Flat-topped samples per sample from which people hear it: about ten a second."""
@@ -36,9 +38,14 @@ def decibels(power: float) -> float:
 
 
 class Levels:
-    """Feed it signed 16-bit little-endian mono samples at 48 kHz, in pieces of any size."""
+    """Feed it signed 16-bit little-endian mono samples at 48 kHz, in pieces of any size.
 
-    def __init__(self) -> None:
+    ``outline`` leaves out all but length, peaks and waveform, for sound that was listened to before.
+    """
+
+    def __init__(self, *, outline: bool = False) -> None:
+        self._outline = outline
+        self._sizes = np.zeros(32_768 // SIZE_STEP + 1, np.int64)
         self._bytes = 0
         self._rest = b""
         self._peaks: list[npt.NDArray[np.uint16]] = []
@@ -60,8 +67,13 @@ class Levels:
         return self._bytes // 2
 
     def _take(self, samples: npt.NDArray[np.int16]) -> None:
+        slices = samples.reshape(-1, FRAME // SLICES)
+        highest, lowest = slices.max(axis=1).astype(np.int32), slices.min(axis=1).astype(np.int32)
+        self._peaks.append(np.maximum(highest, -lowest).astype(np.uint16))
+        if self._outline:
+            return
         size = np.abs(samples.astype(np.int32))
-        self._peaks.append(size.reshape(-1, FRAME // SLICES).max(axis=1).astype(np.uint16))
+        self._sizes += np.bincount(size // SIZE_STEP, minlength=len(self._sizes))
         full = size >= FULL_SCALE
         if full.any():
             self._flat += int(np.count_nonzero(full[2:] & full[1:-1] & full[:-2]))
@@ -100,6 +112,13 @@ class Levels:
     def clipped(self) -> bool:
         """Whether more than a few peaks are flat for three samples or longer."""
         return self._flat > CLIPPED_SHARE * max(self.samples, RATE)
+
+    def clipping_loss_db(self, gain_db: float, ceiling_dbfs: float) -> float:
+        """Power lost when all samples, raised by ``gain_db``, are cut off at the ceiling: 0 for nothing."""
+        sizes = (np.arange(len(self._sizes)) + 0.5) * SIZE_STEP / 32_768 * 10 ** (gain_db / 20)
+        whole = float(self._sizes @ sizes**2)
+        left = float(self._sizes @ np.minimum(sizes, 10 ** (ceiling_dbfs / 20)) ** 2)
+        return decibels(whole / left) if left > 0 else 0.0
 
     def silences(self, loudness: float | None) -> tuple[tuple[int, int], ...]:
         """Spans in milliseconds in which nothing is heard beside a programme of this loudness (None: no programme)."""

@@ -8,6 +8,7 @@ memory and are widened in pieces. One constant offset per occurrence is assumed:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,8 @@ ALIKE = 0.5
 """Below this a piece is not the same sound."""
 SILENT_POWER = (32_768 * 10 ** (-70 / 20)) ** 2
 """Mean square under which a piece of the reference is silence and proves nothing: -70 dBFS."""
+QUIET_SHARE = 1e-4
+"""Pieces 40 dB below the loudest are pauses: what a codec makes of a pause proves nothing."""
 GUARD = RATE // 20
 """Samples around an occurrence that belong to neither side: 50 ms of resampler and room."""
 _DOWN = 6
@@ -242,10 +245,11 @@ def _normal(dot: float, first: float, second: float) -> float:
 def _judge(reference: Samples, recording: Samples, start: int, max_hz: int | None) -> Match | None:
     """Compare piece by piece; None when no piece is alike."""
     field = _shifted(recording, start)
-    rows = [_piece(reference, field, at, PIECE, max_hz) for at in range(0, len(reference), PIECE)]
+    ends = [*range(PIECE, len(reference) - PIECE // 2, PIECE), len(reference)]
+    rows = [_piece(reference, field, at, end - at, max_hz) for at, end in pairwise([0, *ends])]
     table = np.array(rows)
     alike = np.array([_normal(*row) for row in rows])
-    sounding = table[:, 1] > SILENT_POWER * PIECE / 10
+    sounding = table[:, 1] > max(SILENT_POWER * PIECE, QUIET_SHARE * float(table[:, 1].max()))
     heard = np.flatnonzero(sounding & (alike >= ALIKE))
     if len(heard) == 0:
         return None

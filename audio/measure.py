@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO
 
 from audio import _tools
@@ -52,6 +52,8 @@ class Measurement:
     """Whether peaks are cut flat."""
     errors: int
     """Complaints of the decoder."""
+    levels: Levels = field(repr=False, compare=False)
+    """The finer figures."""
 
 
 def decoding(demuxer: str, *, seekable: bool = False) -> Decoding:
@@ -68,22 +70,23 @@ CANONICAL: Decoding = decoding("ogg")
 
 
 async def measure(
-    file: IO[bytes],
+    file: IO[bytes] | bytes,
     source: Decoding,
     *,
     limits: _tools.Limits,
     max_samples: int,
-    chain: str = "",
-    true_peak: bool = False,
+    verify: bool = False,
     on_samples: Callable[[int], None] | None = None,
 ) -> Measurement:
-    """Decode from where ``file`` stands to its end and measure; ``chain`` is a filter to put before the meters.
+    """Decode from where ``file`` stands to its end and measure.
+
+    ``verify`` is for our own encoding: it looks for the true peak, not for silence, clipping or audibility.
 
     Raises:
         Rejected: longer than ``max_samples``, or the decoder used up its limits.
         ToolFailedError: the decoder could not read it.
     """
-    levels = Levels()
+    levels = Levels(outline=verify)
 
     def take(piece: bytes) -> None:
         levels.feed(piece)
@@ -95,8 +98,8 @@ async def measure(
         if on_samples is not None:
             on_samples(levels.samples)
 
-    meter = f"ebur128=framelog=verbose:peak={'true' if true_peak else 'none'}"
-    filters = ",".join(filter(None, (MONO, chain, meter, "aformat=sample_fmts=s16")))
+    meter = f"ebur128=framelog=verbose:peak={'true' if verify else 'none'}"
+    filters = f"{MONO},{meter},aformat=sample_fmts=s16"
     args = [*source, "-map", "0:a:0", "-vn", "-sn", "-dn", "-af", filters, "-f", "s16le", "pipe:1"]
     try:
         finished = await _tools.run("ffmpeg", args, limits=limits, source=file, sink=take)
@@ -104,7 +107,7 @@ async def measure(
         raise Rejected(error.reason, str(error)) from error
     if finished.exit_code != 0:
         raise ToolFailedError("ffmpeg", finished.exit_code, finished.last_words)
-    return _result(levels, finished, true_peak=true_peak)
+    return _result(levels, finished, true_peak=verify)
 
 
 MONO = f"aformat=channel_layouts=mono:sample_rates={RATE}"
@@ -131,6 +134,7 @@ def _result(levels: Levels, finished: _tools.Finished, *, true_peak: bool) -> Me
         waveform=levels.waveform(),
         clipped=levels.clipped,
         errors=finished.errors,
+        levels=levels,
     )
 
 

@@ -20,19 +20,26 @@ from audio._levels import RATE
 from audio.errors import Reason, Rejected, SoundWarning, ToolFailedError
 from audio.measure import CANONICAL, Decoding, Measurement, decoding, measure
 from audio.probe import Source, probe
-from audio.transcode import chain, transcode
+from audio.transcode import THOROUGH_UP_TO_S, chain, transcode, trim
 
 MUSIC_KBITS = 48
 AUDIBLE_DBFS = -60.0
 """Below this, even 20 dB of gain leaves a murmur."""
-QUIET_LU, LOUDNESS_SLACK = 1.0, 0.5
-"""How far from the target a result counts as quiet; how near a rehearsal has to come."""
+LOUDNESS_SLACK = 1.0
+"""LU between target and result that call for no second encoding, nor for a warning."""
+LIMITER_LOSS = 1.25
+"""What the limiter takes, against mere clipping at its ceiling (fitted, decision 0002)."""
 LONG_SILENCE_MS = 10_000
 SILENT_SHARE = 0.5
-REHEARSALS, ENCODINGS = 3, 4
-"""Tries to meet the loudness behind the limiter, and to meet the true peak behind the codec."""
-CEILING_DBFS = -2.0
-"""Where the limiter starts: Opus adds about 1 dB of peaks at 32 kbit/s."""
+ENCODINGS = 3
+"""Tries to meet the loudness behind the codec; the first nearly always does."""
+CEILING_THOROUGH_DBFS, CEILING_FAST_DBFS = -1.8, -2.3
+"""Where the limiter starts: Opus adds about 0.6 or 1 to 2 dB of peaks, what then stands out is turned down."""
+HEADROOM_LU = 0.5
+"""Aimed above the target, for what turning down usually takes."""
+PEAK_ROUNDING = 0.05
+"""ffmpeg prints true peaks to 0.1 dB."""
+HEAD_BYTES = 4096
 CLAIM_SLACK_S, CLAIM_SLACK_SHARE = 0.25, 0.005
 """How much less than its header a file may hold: encoder padding, rounding of containers."""
 INVENTED = 10
@@ -125,7 +132,7 @@ class _Job:
             cpu_s=60 + settings.max_length_s // 5, wall_s=120 + settings.max_length_s / 2, memory=settings.max_memory
         )
         self._max_samples = (settings.max_length_s + 1) * RATE
-        self._gain, self._ceiling = 0.0, CEILING_DBFS
+        self._gain, self._correction = 0.0, 0.0
 
     async def listen(self) -> None:
         """Decode the upload once; raise what is wrong with it."""
@@ -138,7 +145,14 @@ class _Job:
         self._source = await probe(self._file, max_channels=self._settings.max_channels)
         self._limits = _tools.with_file_room(self._limits, size)
         try:
-            self._heard = await self._measure("", lambda _: self._report(0.25 * self._read_share()))
+            self._rewind()
+            self._heard = await measure(
+                self._file,
+                self._decoding,
+                limits=self._limits,
+                max_samples=self._max_samples,
+                on_samples=lambda _: self._report(0.3 * self._read_share()),
+            )
         except ToolFailedError as error:
             reason = Reason.TRUNCATED if self._source.ends_early else Reason.CORRUPT
             raise Rejected(reason, f"the sound cannot be decoded: {error.last_words}") from error
@@ -146,18 +160,17 @@ class _Job:
 
     async def encode(self, target: IO[bytes]) -> Measurement:
         """Write the canonical file to ``target`` and measure what a node will decode from it."""
-        await self._rehearse()
         for _ in range(ENCODINGS):
+            self._gain = self._needed_gain()
             target.seek(0)
             target.truncate()
             await self._encode_once(target)
-            result = await self._verify(target)
-            excess = (result.true_peak_dbtp or -100.0) - self._settings.true_peak_dbtp
-            if excess <= 0:
-                return result
-            self._lower(excess)
-        message = f"the peak stays at {result.true_peak_dbtp} dBTP after {ENCODINGS} encodings"
-        raise ToolFailedError("ffmpeg", 0, message)
+            result = self._trimmed(await self._verify(target), target)
+            missing = self._settings.loudness_lufs - _loudness(result)
+            if abs(missing) <= LOUDNESS_SLACK or (missing > 0 and self._gain >= self._settings.max_gain_db):
+                break
+            self._correction += missing
+        return result
 
     def prepared(self, result: Measurement, sha256: str, path: Path, size: int) -> Prepared:
         """Put the findings together."""
@@ -178,42 +191,58 @@ class _Job:
         )
 
     @property
-    def _filters(self) -> str:
+    def _limiting(self) -> bool:
         """No limiter where nothing reaches its ceiling: it would only cost time."""
-        reaches = self._heard.peak_dbfs + self._gain > self._ceiling
-        return chain(self._gain, self._ceiling if reaches else None)
+        return self._heard.peak_dbfs + self._gain > self._ceiling
 
-    async def _rehearse(self) -> None:
-        """Find the gain that gives the target behind the limiter, without encoding."""
-        wanted, most = self._settings.loudness_lufs, self._settings.max_gain_db
-        self._gain = min(wanted - _loudness(self._heard), most)
-        for _ in range(REHEARSALS):
-            if self._heard.peak_dbfs + self._gain <= self._ceiling:
-                return
-            trial = await self._measure(self._filters, None)
-            missing = wanted - _loudness(trial)
-            if abs(missing) <= LOUDNESS_SLACK or self._gain >= most:
-                return
-            self._gain = min(self._gain + 1.3 * missing, most)  # the limiter eats a part of what is added
+    @property
+    def _thorough(self) -> bool:
+        return self._heard.samples <= THOROUGH_UP_TO_S * RATE
 
-    def _lower(self, excess: float) -> None:
-        """Make room above for what the codec added, with a little to spare."""
-        if self._heard.peak_dbfs + self._gain > self._ceiling:
-            self._ceiling -= excess + 0.2
-        else:
-            self._gain -= excess + 0.2
+    @property
+    def _ceiling(self) -> float:
+        return CEILING_THOROUGH_DBFS if self._thorough else CEILING_FAST_DBFS
+
+    @property
+    def _filters(self) -> str:
+        return chain(self._gain, self._ceiling if self._limiting else None)
+
+    def _needed_gain(self) -> float:
+        """The gain that gives the target behind the limiter, which eats a part of what is added."""
+        gain = wanted = self._settings.loudness_lufs + self._correction - _loudness(self._heard)
+        if self._heard.peak_dbfs + gain > self._ceiling:
+            wanted += HEADROOM_LU
+        for _ in range(50):  # settles to a hundredth long before
+            gain = (gain + wanted + LIMITER_LOSS * self._heard.levels.clipping_loss_db(gain, self._ceiling)) / 2
+        return min(gain, self._settings.max_gain_db)
+
+    def _trimmed(self, result: Measurement, target: IO[bytes]) -> Measurement:
+        """Turn the file down by its header until no peak stands out; Opus adds 1 to 2 dB to limited speech."""
+        peak = result.true_peak_dbtp
+        over = PEAK_ROUNDING + (peak if peak is not None else -100.0) - self._settings.true_peak_dbtp
+        if peak is None or over <= 0:
+            return result
+        target.seek(0)
+        page = trim(target.read(HEAD_BYTES), -over)
+        target.seek(0)
+        target.write(page)
+        loudness = result.loudness_lufs
+        return replace(result, true_peak_dbtp=peak - over, loudness_lufs=None if loudness is None else loudness - over)
 
     async def _encode_once(self, target: IO[bytes]) -> None:
-        self._rewind()
-        allowed = self._heard.samples * self._settings.kbits // RATE * 250 + _tools.MIB  # twice the nominal size
-        limits = replace(self._limits, output_bytes=allowed)
-
         def take(piece: bytes) -> None:
             target.write(piece)
             self._report(0.35 + 0.45 * self._read_share())
 
+        await self._transcode(take, self._filters)
+
+    async def _transcode(self, sink: Callable[[bytes], object], filters: str) -> None:
+        self._rewind()
+        kbits = self._settings.kbits
+        allowed = self._heard.samples * kbits // RATE * 250 + _tools.MIB  # twice the nominal size
+        limits = replace(self._limits, output_bytes=allowed)
         await transcode(
-            self._file, self._decoding, take, filters=self._filters, kbits=self._settings.kbits, limits=limits
+            self._file, self._decoding, sink, filters=filters, kbits=kbits, thorough=self._thorough, limits=limits
         )
 
     async def _verify(self, target: IO[bytes]) -> Measurement:
@@ -224,19 +253,8 @@ class _Job:
             CANONICAL,
             limits=self._limits,
             max_samples=self._max_samples + RATE,
-            true_peak=True,
+            verify=True,
             on_samples=lambda n: self._report(0.8 + 0.19 * min(1.0, n / max(1, self._heard.samples))),
-        )
-
-    async def _measure(self, filters: str, on_samples: Callable[[int], None] | None) -> Measurement:
-        self._rewind()
-        return await measure(
-            self._file,
-            self._decoding,
-            limits=self._limits,
-            max_samples=self._max_samples,
-            chain=filters,
-            on_samples=on_samples,
         )
 
     @property
@@ -276,7 +294,7 @@ def judge(source: Source, heard: Measurement) -> None:
 def _warnings(heard: Measurement, result: Measurement, settings: Settings) -> Iterator[SoundWarning]:
     if heard.clipped:
         yield SoundWarning.CLIPPED
-    if _loudness(result) < settings.loudness_lufs - QUIET_LU:
+    if _loudness(result) < settings.loudness_lufs - LOUDNESS_SLACK:
         yield SoundWarning.VERY_QUIET
     if heard.longest_silence_ms >= LONG_SILENCE_MS or heard.silence_ms > SILENT_SHARE * heard.length_ms:
         yield SoundWarning.LONG_SILENCE
