@@ -28,6 +28,8 @@ PIECE = RATE // 2
 """Samples judged on their own: 0.5 s."""
 STEP = RATE // 100
 """Precision of the played length: 10 ms."""
+TAIL = RATE // 20
+"""A missing end of up to 50 ms is a fade that the codec changed, not a cut."""
 ALIKE = 0.5
 """Below this a piece is not the same sound."""
 SILENT_POWER = (32_768 * 10 ** (-70 / 20)) ** 2
@@ -249,7 +251,8 @@ def _judge(reference: Samples, recording: Samples, start: int, max_hz: int | Non
     rows = [_piece(reference, field, at, end - at, max_hz) for at, end in pairwise([0, *ends])]
     table = np.array(rows)
     alike = np.array([_normal(*row) for row in rows])
-    sounding = table[:, 1] > max(SILENT_POWER * PIECE, QUIET_SHARE * float(table[:, 1].max()))
+    power = max(SILENT_POWER, QUIET_SHARE * float(table[:, 1].max()) / PIECE)
+    sounding = table[:, 1] > power * PIECE
     heard = np.flatnonzero(sounding & (alike >= ALIKE))
     if len(heard) == 0:
         return None
@@ -260,7 +263,7 @@ def _judge(reference: Samples, recording: Samples, start: int, max_hz: int | Non
         correlation=_normal(*table.sum(axis=0)),
         played_correlation=_normal(*part),
         worst=_worst(alike[first : last + 1], sounding[first : last + 1], cut=last < np.flatnonzero(sounding)[-1]),
-        played_samples=_played(reference, field, last, sounding),
+        played_samples=_played(reference, field, ([0, *ends][last], [*ends, ends[-1]][last + 1]), power),
         gain_db=10 * float(np.log10(max(part[2], 1e-9) / part[1])),
     )
 
@@ -277,17 +280,23 @@ def _worst(alike: Floats, sounding: npt.NDArray[np.bool_], *, cut: bool) -> floa
     return float(inner[marks].min()) if marks.any() else float(alike.min())
 
 
-def _played(reference: Samples, field: Samples, last: int, sounding: npt.NDArray[np.bool_]) -> int:
-    """End of what was heard, to 10 ms; the whole length when its last sounding piece was heard to its end."""
-    end = last * PIECE
-    for at in range(last * PIECE, min((last + 2) * PIECE, len(reference)), STEP):
+def _played(reference: Samples, field: Samples, span: tuple[int, int], power: float) -> int:
+    """End of what was heard, looked for in ``span`` to 10 ms; the whole length when no more than a tail is missing.
+
+    Steps below ``power`` are pauses; they count with what stands before them.
+    """
+    end, missed = span[0], 0
+    for at in range(span[0], len(reference), STEP):
         dot, first, second = _piece(reference, field, at, STEP, None)
-        if first > SILENT_POWER * STEP and _normal(dot, first, second) >= ALIKE:
-            end = min(at + STEP, len(reference))
-    rest = reference[end : (int(np.flatnonzero(sounding)[-1]) + 1) * PIECE]
-    loud = np.flatnonzero(np.abs(rest.astype(np.int32)) > np.sqrt(SILENT_POWER) * 10)
-    # Quiet tails fade below the noise of any codec: they end with the last loud sample.
-    return len(reference) if len(loud) <= STEP else end
+        if first <= power * STEP:
+            continue
+        if at < span[1] and _normal(dot, first, second) >= ALIKE:
+            end, missed = min(at + STEP, len(reference)), 0
+        else:
+            missed += STEP
+        if missed > TAIL:
+            return end
+    return len(reference)
 
 
 def _without_overlap(found: list[Match]) -> tuple[Match, ...]:
