@@ -1,0 +1,288 @@
+"""Puts the parts of one node together and runs them in one task group. When one dies, the process ends."""
+
+import asyncio
+import logging
+import signal
+import ssl
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from edge_agent import systemd, tls
+from edge_agent.checks import Checks
+from edge_agent.clock import Clock, Instruments, SystemInstruments, Trust
+from edge_agent.config import Options, load_adoption, load_key
+from edge_agent.faults import Fault, FaultBook
+from edge_agent.fetcher import Fetcher
+from edge_agent.health import HealthReporter
+from edge_agent.inbox import Inbox
+from edge_agent.keeper import Keeper
+from edge_agent.ledger import Ledger
+from edge_agent.link import Link
+from edge_agent.outputs.base import Output
+from edge_agent.outputs.card import CardOutput
+from edge_agent.outputs.virtual import VirtualOutput
+from edge_agent.outputs.watch import OutputWatch
+from edge_agent.player import Player
+from edge_agent.protocol.documents import Command, CommandAction, ReceiptsAck
+from edge_agent.protocol.reports import Abilities, Online
+from edge_agent.protocol.signing import SigningKey
+from edge_agent.protocol.states import ClockState, Grade
+from edge_agent.protocol.topics import Word
+from edge_agent.renderer import End
+from edge_agent.reporter import Reporter
+from edge_agent.shelf import Shelf
+from edge_agent.stage import Stage
+from edge_agent.store import Store
+from edge_agent.version import __version__
+from edge_agent.voucher import Voucher
+
+log = logging.getLogger(__name__)
+
+
+class Service(Protocol):
+    """Something long-lived."""
+
+    name: str
+    ready: asyncio.Event
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+
+
+class Agent:
+    """One node. Made inside a running event loop."""
+
+    def __init__(self, options: Options, *, instruments: Instruments | None = None) -> None:
+        self._options, state = options, options.state
+        self._adoption = load_adoption(state)
+        key = SigningKey(load_key(state))
+        self._store = store = Store.open(state.database)
+        self.faults = FaultBook(self._now)
+        saved = store.meta("clock")
+        self.clock = clock = Clock(
+            instruments or SystemInstruments(),
+            self.faults,
+            saved=None if saved is None or store.was_reset else msgspec.json.decode(saved, type=Trust),
+            save=lambda trust: store.put_meta("clock", msgspec.json.encode(trust)),
+        )
+        self._note_reset()
+        self.shelf = Shelf(state.media)
+        self.ledger = ledger = Ledger(store)
+        self.keeper = keeper = Keeper(
+            self._adoption.node_id,
+            store,
+            self.shelf,
+            first_keys=self._adoption.trusted_keys,
+            begun=ledger.begun,
+            now=self._now,
+        )
+        self.stage = Stage(clock, store, ledger, self.shelf, simulated=options.output == "virtual")
+        self.output = OutputWatch(self._new_output, self.stage.renderer, self.faults)
+        self.player = Player(
+            clock=clock,
+            store=store,
+            ledger=ledger,
+            keeper=keeper,
+            shelf=self.shelf,
+            stage=self.stage,
+            output=self.output,
+        )
+        self.inbox = Inbox(keeper, clock, self.faults, on_ack=self._take_ack, on_command=self._command)
+        self.link = self._new_link()
+        self.fetcher = Fetcher(
+            keeper,
+            self.shelf,
+            self.faults,
+            media_url=self._adoption.media_url,
+            tls=lambda: self._tls(as_node=False),
+            now=self._now,
+        )
+        self.voucher = Voucher(keeper, self.shelf, self.player, self.faults)
+        self.reporter = Reporter(
+            self._adoption.node_id,
+            store,
+            ledger,
+            key,
+            now=self._now,
+            send=lambda token: self.link.publish_bytes(Word.RECEIPTS, token, qos=1),
+        )
+        self.health = HealthReporter(
+            link=self.link,
+            clock=clock,
+            keeper=keeper,
+            ledger=ledger,
+            store=store,
+            inbox=self.inbox,
+            reporter=self.reporter,
+            faults=self.faults,
+            now_playing=lambda: self.stage.now_playing,
+            disk=state.root,
+        )
+        self.checks = Checks(
+            clock=clock,
+            faults=self.faults,
+            inbox=self.inbox,
+            keeper=keeper,
+            ledger=ledger,
+            link=self.link,
+            player=self.player,
+            output=self.output,
+            shelf=self.shelf,
+            output_calls=lambda: self.stage.renderer.calls,
+        )
+        self._leaving: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._wire()
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """All that runs, in the order in which it is started: sound first, link last."""
+        return (
+            self.output,
+            self.player,
+            self.voucher,
+            self.reporter,
+            self.fetcher,
+            self.checks,
+            self.health,
+            self.link,
+        )
+
+    def leave(self, reason: str) -> None:
+        """Ask the agent to end well."""
+        if not self._leaving.done():
+            self._leaving.set_result(reason)
+
+    async def run(self) -> None:
+        """Run until asked to leave.
+
+        Raises:
+            ExceptionGroup: a service has died.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.leave, "shutdown")
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = []
+                for service in self.services:
+                    tasks.append(group.create_task(service.run(), name=service.name))
+                    await service.ready.wait()
+                systemd.notify("READY=1")
+                log.info("node %s is ready", self._adoption.node_id)
+                reason = await self._leaving
+                self.player.shut_down()
+                await self.link.goodbye(reason)
+                for task in tasks:
+                    task.cancel()
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+            self._store.close()
+
+    # Wiring.
+
+    def _wire(self) -> None:
+        """Say who hears of whose changes."""
+        self.keeper.on_change = self._orders_changed
+        self.keeper.on_hold = self.player.silence
+        self.clock.on_change = self._clock_changed
+        self.output.on_change = self._output_changed
+        self.fetcher.on_arrival = self._file_arrived
+        self.fetcher.is_over = self._is_over
+        self.player.failed = self.fetcher.failed
+        self.voucher.on_spoiled = self.fetcher.nudge
+        self.link.on_connected = self._connected
+        self.stage.on_change = self.health.nudge
+        self.faults.on_change = self.health.nudge
+        self._follow_settings()
+
+    def _orders_changed(self) -> None:
+        self._follow_settings()
+        self.player.note_orders()
+        self.player.changed()
+        self.fetcher.nudge()
+        self.voucher.nudge()
+        self.link.scopes_changed()
+        self.health.nudge()
+
+    def _follow_settings(self) -> None:
+        if self.keeper.settings is not None:
+            self.clock.hold_ms = self.keeper.settings.clock_hold_ms
+            self.faults.clear(Fault.NO_SETTINGS)
+
+    def _clock_changed(self) -> None:
+        self.inbox.retry_pending()
+        self.player.changed()
+        self.health.nudge()
+
+    def _output_changed(self) -> None:
+        if not self.output.available:
+            self.stage.renderer.drop_all(End.LOST)
+        self.player.changed()
+        self.health.nudge()
+
+    def _file_arrived(self) -> None:
+        self.player.note_files()
+        self.health.nudge()
+
+    def _connected(self) -> None:
+        self.checks.asked_time()
+        self.reporter.connected()
+        self.fetcher.link_is_back()
+        self.health.nudge()
+
+    def _take_ack(self, ack: ReceiptsAck) -> None:
+        self.reporter.take_ack(ack)
+
+    def _command(self, command: Command) -> None:
+        if command.action is CommandAction.RESTART:
+            self.leave("restart")
+        else:
+            self.inbox.count_unsupported("unsupported_command")
+
+    def _is_over(self, broadcast_id: str) -> bool:
+        play = self.ledger.plays.get(broadcast_id)
+        return play is not None and play.progress.outcome is not None
+
+    # Making.
+
+    def _now(self) -> datetime:
+        return self.clock.now()
+
+    def _note_reset(self) -> None:
+        if not self._store.was_reset:
+            return
+        now = self._now()
+        self._store.put_meta("reset_at", now.isoformat().encode())
+        self.faults.put(Fault.STORE_RESET, "the store was damaged: what had been begun is not known any more")
+
+    def _new_output(self) -> Output:
+        if self._options.output == "card":
+            return CardOutput(self._options.device)
+        state = self._options.state
+        return VirtualOutput(state.wav, state.instants, utc_minus_monotonic_ns=self.clock.utc_minus_monotonic_ns)
+
+    def _tls(self, *, as_node: bool) -> ssl.SSLContext:
+        check_dates = self.clock.state is not ClockState.UNTRUSTED
+        return tls.context(self._options.state, check_dates=check_dates, as_node=as_node)
+
+    def _new_link(self) -> Link:
+        return Link(
+            self._adoption,
+            self.faults,
+            boot_id=self.clock.boot_id,
+            tls=lambda: self._tls(as_node=True),
+            online=lambda: Online(
+                boot_id=self.clock.boot_id, connected_at=self._now(), abilities=abilities(self._options)
+            ),
+            nonce=self.clock.ask,
+            scopes=lambda: self.keeper.scopes,
+            take=self.inbox.take,
+        )
+
+
+def abilities(options: Options) -> Abilities:
+    """Describe what this node can do."""
+    return Abilities(software=f"loa-agent {__version__}", output=options.output, best_grade=Grade.E1)

@@ -1,0 +1,99 @@
+"""Looks every second at what does not tell by itself: clock, disk, leases, settings, and whether the player lives."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from edge_agent import systemd
+from edge_agent.clock import Clock
+from edge_agent.faults import Fault, FaultBook
+from edge_agent.inbox import Inbox
+from edge_agent.keeper import Keeper
+from edge_agent.ledger import Ledger
+from edge_agent.link import Link
+from edge_agent.outputs.watch import OutputWatch
+from edge_agent.player import Player
+from edge_agent.protocol.states import ClockState
+from edge_agent.shelf import RESERVE_BYTES, Shelf
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 1.0
+ASK_S = {True: 5.0, False: 1800.0}
+"""Seconds between two questions for the time: while nobody has answered, and to keep trust fresh."""
+TIDY_EVERY = 600
+"""Checks between two clean-ups: ten minutes."""
+
+
+class Checks:
+    """Runs until cancelled."""
+
+    name = "checks"
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        faults: FaultBook,
+        inbox: Inbox,
+        keeper: Keeper,
+        ledger: Ledger,
+        link: Link,
+        player: Player,
+        output: OutputWatch,
+        shelf: Shelf,
+        output_calls: Callable[[], int],
+    ) -> None:
+        self._clock, self._faults, self._inbox, self._keeper = clock, faults, inbox, keeper
+        self._ledger, self._link, self._player, self._output = ledger, link, player, output
+        self._shelf, self._output_calls = shelf, output_calls
+        self.ready = asyncio.Event()
+        self._seen = (-1, -1)
+        self._asked_s = 0.0
+
+    async def run(self) -> None:
+        """Check for ever."""
+        self.ready.set()
+        count = 0
+        while True:
+            self._clock.check()
+            self._inbox.check()
+            self._look()
+            await self._ask_time()
+            self._feed_watchdog()
+            count += 1
+            if count % TIDY_EVERY == 0:
+                self._keeper.relist()
+                self._ledger.forget(self._clock.now(), set(self._keeper.listings))
+            await asyncio.sleep(EVERY_S)
+
+    def asked_time(self) -> None:
+        """The link has asked by itself, on connect."""
+        self._asked_s = asyncio.get_running_loop().time()
+
+    def _look(self) -> None:
+        settings = self._keeper.settings
+        self._faults.turn(Fault.NO_SETTINGS, settings is None, "no settings have come yet: nothing will sound")
+        low = self._shelf.free_bytes() < RESERVE_BYTES
+        if low:
+            self._faults.put(Fault.DISK_LOW, "less than 64 MiB are free")
+        now = self._clock.now()
+        leases = [one.lease_until for one in self._keeper.listings.values() if one.lease_until is not None]
+        ended = bool(leases) and max(leases) <= now - timedelta(0)
+        self._faults.turn(Fault.LEASE_ENDED, ended, "cut off for too long: the plan may not be played any more")
+
+    async def _ask_time(self) -> None:
+        waiting = self._clock.state is ClockState.UNTRUSTED
+        now_s = asyncio.get_running_loop().time()
+        if self._link.connected and now_s - self._asked_s >= ASK_S[waiting]:
+            self._asked_s = now_s
+            await self._link.ask_time()
+
+    def _feed_watchdog(self) -> None:
+        """Tell the supervisor that we live, if the player and the output have moved since the last time."""
+        seen = (self._player.rounds, self._output_calls())
+        alive = seen[0] != self._seen[0] and (seen[1] != self._seen[1] or not self._output.available)
+        self._seen = seen
+        if alive:
+            systemd.notify("WATCHDOG=1")

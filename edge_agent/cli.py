@@ -1,0 +1,113 @@
+"""What people type on a node: ``loa-agent run``, ``enroll``, ``self-test``. Mistakes end in one clear line."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_agent.config import Options, StateDir, default_state
+from edge_agent.errors import AgentError, ConfigError
+from edge_agent.version import __version__
+
+log = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; gives the exit status."""
+    arguments = _parser().parse_args(argv)
+    level = logging.DEBUG if arguments.verbose else logging.INFO
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    state = StateDir(arguments.state)
+    try:
+        _prepare(state)
+        status: int = arguments.command(arguments, state)
+    except AgentError as error:
+        print(f"loa-agent: {error}", file=sys.stderr)  # noqa: T201 - the one line for whoever typed it
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="loa-agent", description="Runs one node: one set of public loudspeakers.")
+    parser.add_argument("--version", action="version", version=f"loa-agent {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--state",
+        type=Path,
+        default=default_state(),
+        metavar="DIR",
+        help="state directory (default: LOA_AGENT_STATE, or %(default)s)",
+    )
+    common.add_argument("-v", "--verbose", action="store_true", help="say more")
+    sound = argparse.ArgumentParser(add_help=False)
+    sound.add_argument("--output", choices=("card", "virtual"), default="card", help="sound card, or paced WAV file")
+    sound.add_argument("--device", metavar="NAME", help="sound card, by name or part of it (default: the system's)")
+
+    run = commands.add_parser("run", parents=[common, sound], help="play what the centre orders, until stopped")
+    run.set_defaults(command=_run)
+    enroll = commands.add_parser("enroll", parents=[common, sound], help="make a key, show a claim code, be adopted")
+    enroll.add_argument("--server", required=True, metavar="URL", help="the centre, as https://host:port")
+    enroll.add_argument(
+        "--ca-sha256", metavar="HEX", help="SHA-256 of the centre's authority certificate (DER); else system trust"
+    )
+    enroll.add_argument("--timeout", type=float, default=86_400.0, metavar="S", help="give up after (default: a day)")
+    enroll.set_defaults(command=_enroll)
+    test = commands.add_parser("self-test", parents=[common, sound], help="check key, store, disk and output")
+    test.set_defaults(command=_self_test)
+    return parser
+
+
+def _prepare(state: StateDir) -> None:
+    try:
+        state.root.mkdir(parents=True, exist_ok=True, mode=0o750)
+    except OSError as error:
+        raise ConfigError(f"state directory {state.root} cannot be made: {error.strerror}") from None
+    if not os.access(state.root, os.W_OK):
+        raise ConfigError(f"state directory {state.root} is not writable: give it to this user, or use --state")
+
+
+def _options(arguments: argparse.Namespace, state: StateDir) -> Options:
+    return Options(state=state, output=arguments.output, device=arguments.device)
+
+
+def _run(arguments: argparse.Namespace, state: StateDir) -> int:
+    from edge_agent.agent import Agent  # noqa: PLC0415 - `--help` need not wait for the wire's libraries
+
+    async def work() -> None:
+        await Agent(_options(arguments, state)).run()
+
+    try:
+        asyncio.run(work())
+    except* AgentError as group:
+        raise group.exceptions[0] from None
+    return 0
+
+
+def _enroll(arguments: argparse.Namespace, state: StateDir) -> int:
+    from edge_agent.enroll import enroll  # noqa: PLC0415 - as above
+
+    asyncio.run(
+        enroll(
+            _options(arguments, state),
+            server=arguments.server,
+            ca_sha256=arguments.ca_sha256,
+            timeout_s=arguments.timeout,
+            show=lambda line: print(line, flush=True),  # noqa: T201 - a person reads the claim code here
+        )
+    )
+    return 0
+
+
+def _self_test(arguments: argparse.Namespace, state: StateDir) -> int:
+    from edge_agent.selftest import self_test  # noqa: PLC0415 - as above
+
+    lines = self_test(_options(arguments, state))
+    for line in lines:
+        print(line)  # noqa: T201 - the result
+    return 0 if all(line.ok for line in lines) else 1

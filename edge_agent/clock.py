@@ -1,0 +1,260 @@
+"""What time it is, and whether to believe it. The system clock is read, never set.
+
+``Instruments`` is the seam: the kernel's clocks in production, stepped ones in tests. ``Clock`` holds the rules.
+"""
+
+import ctypes
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from edge_agent.faults import Fault, FaultBook
+from edge_agent.protocol.documents import TimeAnswer
+from edge_agent.protocol.states import ClockState
+
+NS = 1_000_000_000
+MAX_STEP_NS = 5 * NS
+"""A jump of the wall clock against the boot clock that ends all trust (DESIGN section 5)."""
+MAX_OFFSET_MS = 250.0
+"""How far the centre's time may be off, besides half the round trip."""
+FRESH_NS = 3600 * NS
+"""How long a source makes the clock ``trusted``; from then on it is ``held``."""
+MAX_KERNEL_ERROR_US = 1_000_000
+"""Estimated error above which the kernel's "synchronised" counts for nothing."""
+SAVE_EVERY_NS = 600 * NS
+"""A kernel that is synchronised all day need not be written down all day."""
+ASK_TIMEOUT_NS = 60 * NS
+"""An answer that takes longer tells nothing."""
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_STA_UNSYNC = 0x0040  # linux/timex.h
+_TIME_ERROR = 5  # adjtimex(2): clock not synchronised
+
+
+class Instruments(Protocol):
+    """The clocks of a machine, nanoseconds."""
+
+    @property
+    def boot_id(self) -> str:
+        """Name of this boot."""
+
+    def wall_ns(self) -> int:
+        """UTC since 1970."""
+
+    def boottime_ns(self) -> int:
+        """Since boot, sleep included; never steps."""
+
+    def monotonic_ns(self) -> int:
+        """Never steps; the outputs' clock."""
+
+    def kernel_synchronised(self) -> bool:
+        """Whether the kernel says so, with an estimated error below a second."""
+
+
+class _Timex(ctypes.Structure):
+    """``struct timex`` of adjtimex(2), its beginning; the rest is room."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("room", ctypes.c_long * 32),
+    )
+
+
+class SystemInstruments:
+    """The clocks of this machine."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._boot_id = _BOOT_ID.read_text(encoding="ascii").strip()
+
+    @property
+    def boot_id(self) -> str:
+        """Name of this boot."""
+        return self._boot_id
+
+    def wall_ns(self) -> int:
+        """UTC since 1970."""
+        return time.time_ns()
+
+    def boottime_ns(self) -> int:
+        """Since boot, sleep included."""
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+    def monotonic_ns(self) -> int:
+        """Since boot, without sleep."""
+        return time.monotonic_ns()
+
+    def kernel_synchronised(self) -> bool:
+        """Ask adjtimex(2), changing nothing (``modes`` 0)."""
+        timex = _Timex()
+        state = self._libc.adjtimex(ctypes.byref(timex))
+        synchronised = state not in {-1, _TIME_ERROR} and not timex.status & _STA_UNSYNC
+        return bool(synchronised and timex.maxerror < MAX_KERNEL_ERROR_US)
+
+
+class Trust(msgspec.Struct, frozen=True):
+    """A moment at which the wall clock was known to be right. Saved, so that a restart of the agent keeps it."""
+
+    boot_id: str
+    boottime_ns: int
+    wall_minus_boot_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The centre's time, and our boot clock when it was true."""
+
+    time_at: datetime
+    boottime_ns: int
+    good: bool
+
+
+class Clock:
+    """The node's idea of time. Rules of DESIGN section 5; one source is enough."""
+
+    def __init__(
+        self,
+        instruments: Instruments,
+        faults: FaultBook,
+        *,
+        saved: Trust | None = None,
+        save: Callable[[Trust], None] = lambda _: None,
+    ) -> None:
+        self._instruments, self._faults, self._save = instruments, faults, save
+        self._trust = saved if saved is not None and saved.boot_id == instruments.boot_id else None
+        self._fresh = False  # a source of an earlier process makes the clock held, not trusted
+        self._saved_ns: int | None = None
+        self._answer: _Answer | None = None
+        self._asked: tuple[str, int] | None = None
+        self.hold_ms = 72 * 3_600_000
+        """How long trust lasts without a source; from settings."""
+        self.offset_ms: float | None = None
+        """Node minus centre at the last answer."""
+        self.rtt_ms: float | None = None
+        """Round trip of the last answer."""
+        self.on_change: Callable[[], None] = lambda: None
+        self._kernel = instruments.kernel_synchronised()
+        self._state = self._judge()
+
+    @property
+    def state(self) -> ClockState:
+        """How far the clock is believed, as of the last ``check``."""
+        return self._state
+
+    @property
+    def answered(self) -> bool:
+        """Whether the centre has told its time since the last step of the clock."""
+        return self._answer is not None
+
+    @property
+    def boot_id(self) -> str:
+        """Name of this boot."""
+        return self._instruments.boot_id
+
+    def now(self) -> datetime:
+        """Give UTC: the wall clock's, or the centre's as counted since its answer while the wall clock is wrong."""
+        return _utc(self.utc_minus_monotonic_ns() + self._instruments.monotonic_ns())
+
+    def monotonic_ns(self) -> int:
+        """Read the outputs' clock."""
+        return self._instruments.monotonic_ns()
+
+    def utc_minus_monotonic_ns(self) -> int:
+        """Give what turns the outputs' clock into UTC. Called by the output's thread: reads only."""
+        answer = self._answer
+        if self._state is ClockState.UNTRUSTED and answer is not None and not answer.good:
+            at_answer_ns = round((answer.time_at - _EPOCH) / _MICROSECOND) * 1000
+            utc_ns = at_answer_ns + self._instruments.boottime_ns() - answer.boottime_ns
+        else:
+            utc_ns = self._instruments.wall_ns()
+        return utc_ns - self._instruments.monotonic_ns()
+
+    def ask(self) -> str:
+        """Make a nonce; only its answer counts, and only once."""
+        self._asked = (secrets.token_hex(16), self._instruments.boottime_ns())
+        return self._asked[0]
+
+    def take_answer(self, answer: TimeAnswer) -> bool:
+        """Compare with the centre's time; False when it answers nothing that was asked."""
+        boot_ns, wall_ns = self._instruments.boottime_ns(), self._instruments.wall_ns()
+        if self._asked is None or self._asked[0] != answer.nonce or boot_ns - self._asked[1] > ASK_TIMEOUT_NS:
+            return False
+        rtt_ns = boot_ns - self._asked[1]
+        self._asked = None
+        middle_at = _utc(wall_ns - rtt_ns // 2)
+        self.rtt_ms = rtt_ns / 1e6
+        self.offset_ms = (middle_at - answer.time_at) / timedelta(milliseconds=1)
+        good = abs(self.offset_ms) <= MAX_OFFSET_MS + self.rtt_ms / 2
+        self._answer = _Answer(answer.time_at, boot_ns - rtt_ns // 2, good)
+        detail = f"the node's clock is {self.offset_ms:+.0f} ms off the centre's"
+        self._faults.turn(Fault.CLOCK_OFFSET, not good, detail)
+        if good:
+            self._believe()
+        else:
+            self._trust = None
+        self._settle()
+        return True
+
+    def check(self) -> None:
+        """Look at the clocks again; to be called every second."""
+        self._kernel = self._instruments.kernel_synchronised()
+        if self._kernel and (self._saved_ns is None or self._age_ns(self._saved_ns) > SAVE_EVERY_NS):
+            self._believe()
+        if self._has_stepped():
+            self._trust = self._answer = None
+        self._settle()
+
+    def _has_stepped(self) -> bool:
+        return self._trust is not None and abs(self._baseline_ns() - self._trust.wall_minus_boot_ns) > MAX_STEP_NS
+
+    def _believe(self) -> None:
+        boot_ns = self._instruments.boottime_ns()
+        self._trust = Trust(self._instruments.boot_id, boot_ns, self._baseline_ns())
+        self._fresh, self._saved_ns = True, boot_ns
+        self._save(self._trust)
+
+    def _settle(self) -> None:
+        old, self._state = self._state, self._judge()
+        self._faults.turn(Fault.CLOCK_UNTRUSTED, self._state is ClockState.UNTRUSTED, "no scheduled plays")
+        if old is not self._state:
+            self.on_change()
+
+    def _judge(self) -> ClockState:
+        if self._kernel:
+            return ClockState.TRUSTED
+        if self._trust is None or self._has_stepped():
+            return ClockState.UNTRUSTED
+        age_ns = self._age_ns(self._trust.boottime_ns)
+        if self._fresh and age_ns <= FRESH_NS:
+            return ClockState.TRUSTED
+        return ClockState.HELD if age_ns <= self.hold_ms * 1_000_000 else ClockState.UNTRUSTED
+
+    def _baseline_ns(self) -> int:
+        return self._instruments.wall_ns() - self._instruments.boottime_ns()
+
+    def _age_ns(self, boottime_ns: int) -> int:
+        return self._instruments.boottime_ns() - boottime_ns
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def _utc(ns: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=ns // 1000)
+
+
+def utc_ns(at: datetime) -> int:
+    """Turn an instant into nanoseconds since 1970."""
+    return (at - _EPOCH) // _MICROSECOND * 1000

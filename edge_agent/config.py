@@ -1,0 +1,135 @@
+"""Where the agent keeps its things, and who it is. Reads files; knows no network and no sound."""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from edge_agent.errors import ConfigError, NotEnrolledError
+from edge_agent.protocol.enrolment import Adoption
+
+DEFAULT_STATE = Path("/var/lib/loa-agent")
+
+OutputKind = Literal["card", "virtual"]
+
+
+@dataclass(frozen=True, slots=True)
+class StateDir:
+    """Layout of the state directory. Everything the node must remember lies in it and nowhere else."""
+
+    root: Path
+
+    @property
+    def node(self) -> Path:
+        """The adoption as it came: name, certificate, broker, trusted keys."""
+        return self.root / "node.json"
+
+    @property
+    def key(self) -> Path:
+        """Private Ed25519 key, PKCS #8, mode 0600; signs receipts and TLS handshakes."""
+        return self.root / "node.key"
+
+    @property
+    def certificate(self) -> Path:
+        """Client certificate; its common name is the node's name."""
+        return self.root / "node.crt"
+
+    @property
+    def authority(self) -> Path:
+        """The private authority of broker and media server."""
+        return self.root / "ca.crt"
+
+    @property
+    def database(self) -> Path:
+        """What decides whether to speak, and receipts."""
+        return self.root / "agent.db"
+
+    @property
+    def media(self) -> Path:
+        """Recordings by hash."""
+        return self.root / "media"
+
+    @property
+    def wav(self) -> Path:
+        """Ground truth of a virtual output: every frame that it consumed."""
+        return self.root / "output.wav"
+
+    @property
+    def instants(self) -> Path:
+        """When the frames of ``wav`` were consumed, one JSON object a line."""
+        return self.root / "output.instants.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What ``loa-agent run`` was asked to do."""
+
+    state: StateDir
+    output: OutputKind = "card"
+    device: str | None = None
+    """Name or part of the name of the sound card; None takes the system's default."""
+
+
+def default_state() -> Path:
+    """Give the state directory: ``LOA_AGENT_STATE`` or the packaged place."""
+    return Path(os.environ.get("LOA_AGENT_STATE") or DEFAULT_STATE)
+
+
+def load_adoption(state: StateDir) -> Adoption:
+    """Read who this node is.
+
+    Raises:
+        NotEnrolledError: there is no ``node.json``.
+        ConfigError: it is damaged.
+    """
+    try:
+        return msgspec.json.decode(state.node.read_bytes(), type=Adoption)
+    except FileNotFoundError:
+        raise NotEnrolledError(f"{state.node} does not exist: run `loa-agent enroll` first") from None
+    except (msgspec.DecodeError, OSError) as error:
+        raise ConfigError(f"{state.node} cannot be read ({error}): enrol this node again") from None
+
+
+def load_key(state: StateDir) -> Ed25519PrivateKey:
+    """Read the node's private key.
+
+    Raises:
+        ConfigError: missing, unreadable, or not an Ed25519 key.
+    """
+    try:
+        key = load_pem_private_key(state.key.read_bytes(), password=None)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{state.key} cannot be read ({error}): enrol this node again") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ConfigError(f"{state.key} is not an Ed25519 key: enrol this node again")
+    return key
+
+
+def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write so that a power cut leaves either the old file or the new one."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make a rename in ``path`` survive a power cut."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

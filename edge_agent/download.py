@@ -1,0 +1,100 @@
+"""One GET over HTTPS, in a worker thread: bounded in size and time, resumable, ended from outside. No redirects."""
+
+import http.client
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO
+from urllib.parse import urlsplit
+
+from edge_agent.errors import CorruptError, FetchError, GoneError
+
+TIMEOUT_S = 20.0
+"""Without a byte for so long, a link counts as dead; GPRS pauses last up to 10 s."""
+PIECE = 8 * 1024
+"""Bytes between two looks at whether to stop: 0.3 s at 200 kbit/s."""
+
+
+@dataclass(slots=True)
+class Throttle:
+    """What holds a download back: shared between event loop and worker thread."""
+
+    stop: threading.Event
+    """Ends it; what has come is kept."""
+    pause: Callable[[], bool] = lambda: False
+    """True while something more urgent wants the link."""
+    bytes_per_s: Callable[[], int | None] = lambda: None
+    """Ceiling of the rate; None for none."""
+
+
+def get(url: str, tls: ssl.SSLContext | None, *, into: IO[bytes], offset: int, limit: int, throttle: Throttle) -> None:
+    """Write the resource to ``into`` from byte ``offset`` on; ``into`` stands at ``offset`` already.
+
+    Raises:
+        GoneError: 404 or 410.
+        CorruptError: more than ``limit`` bytes.
+        FetchError: anything else; what has come is in ``into``.
+    """
+    parts = urlsplit(url)
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        connection = http.client.HTTPSConnection(parts.netloc, timeout=TIMEOUT_S, context=tls)
+    else:
+        raise FetchError(f"{url}: only https is fetched")
+    headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={offset}-"} if offset else {})}
+    try:
+        connection.request("GET", parts.path, headers=headers)
+        _receive(connection.getresponse(), url, into, offset=offset, limit=limit, throttle=throttle)
+    except (OSError, http.client.HTTPException) as error:
+        raise FetchError(f"{url}: {error or type(error).__name__}") from None
+    finally:
+        connection.close()
+
+
+def _receive(
+    response: http.client.HTTPResponse, url: str, into: IO[bytes], *, offset: int, limit: int, throttle: Throttle
+) -> None:
+    if response.status in {404, 410}:
+        raise GoneError(f"{url}: {response.status} {response.reason}")
+    if response.status == 416:  # what we have is not the beginning of what is there
+        into.truncate(0)
+        raise FetchError(f"{url}: cannot be continued at byte {offset}, starting anew")
+    if response.status == 206 and _range_start(response) == offset:
+        size = offset
+    elif response.status == 200:
+        into.seek(0)
+        into.truncate()
+        size = 0
+    else:
+        raise FetchError(f"{url}: unexpected answer {response.status} {response.reason}")
+    started_s, got = time.monotonic(), 0
+    while piece := response.read1(PIECE):
+        size, got = size + len(piece), got + len(piece)
+        if size > limit:
+            raise CorruptError(f"{url}: more than the promised {limit} bytes")
+        into.write(piece)
+        _hold_back(throttle, started_s, got)
+    if response.length:
+        raise FetchError(f"{url}: broke off at byte {size}")
+
+
+def _range_start(response: http.client.HTTPResponse) -> int | None:
+    words = response.headers.get("Content-Range", "").removeprefix("bytes ").split("-")
+    return int(words[0]) if words[0].isascii() and words[0].isdigit() else None
+
+
+def _hold_back(throttle: Throttle, started_s: float, got: int) -> None:
+    """Wait as the throttle says.
+
+    Raises:
+        FetchError: it was told to stop.
+    """
+    rate = throttle.bytes_per_s()
+    ahead_s = got / rate - (time.monotonic() - started_s) if rate else 0.0
+    if throttle.stop.wait(max(0.0, ahead_s)):
+        raise FetchError("stopped")
+    while throttle.pause():
+        if throttle.stop.wait(0.05):
+            raise FetchError("stopped")

@@ -1,0 +1,205 @@
+"""How a new node gets its name: makes its key, shows a claim code, waits until a person adopts it, keeps what comes.
+
+The centre is believed by the fingerprint of its authority, or by the system's trusted authorities.
+"""
+
+import asyncio
+import hashlib
+import http.client
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import msgspec
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from edge_agent.config import Options, StateDir, load_key, write_atomically
+from edge_agent.errors import ConfigError, EnrolmentError
+from edge_agent.protocol.enrolment import (
+    Adoption,
+    EnrolmentRequest,
+    EnrolmentStatus,
+    EnrolmentTicket,
+    claim_hash,
+    new_claim_code,
+)
+from edge_agent.protocol.reports import Abilities
+from edge_agent.protocol.states import Grade
+from edge_agent.version import __version__
+
+TIMEOUT_S = 20.0
+MAX_ANSWER_BYTES = 128 * 1024
+PATH = "/api/v1/enrolments"
+
+_T = EnrolmentTicket | EnrolmentStatus
+
+
+async def enroll(
+    options: Options, *, server: str, ca_sha256: str | None, timeout_s: float, show: Callable[[str], None]
+) -> Adoption:
+    """Be adopted by the centre at ``server``; ``show`` gets the lines for the person at the node.
+
+    Raises:
+        EnrolmentError: refused, expired, not believed, or nobody came in time.
+        ConfigError: this state directory is a node already.
+    """
+    state = options.state
+    if state.node.exists():
+        raise ConfigError(f"{state.node} exists: this node is enrolled; use another --state, or remove it first")
+    key = _own_key(state)
+    tls, pinned = await asyncio.to_thread(_trust, server, ca_sha256)
+    code = new_claim_code()
+    request = EnrolmentRequest(csr_pem=_request_pem(key), claim_sha256=claim_hash(code), abilities=_abilities(options))
+    ask = _Asker(server, tls)
+    ticket = msgspec.json.decode(await ask(PATH, msgspec.json.encode(request), 201), type=EnrolmentTicket)
+    show(f"Claim code: {code}")
+    show("Type it into the page of this commune to adopt this node; waiting…")
+    adoption = await _wait(ask, ticket, timeout_s)
+    _check(adoption, key, pinned)
+    _keep(state, adoption)
+    show(f"Adopted as {adoption.node_id} ({adoption.name}). Start it with: loa-agent run --state {state.root}")
+    return adoption
+
+
+class _Asker:
+    """One HTTPS request at a time, in a worker thread."""
+
+    def __init__(self, server: str, tls: ssl.SSLContext) -> None:
+        self._netloc, self._tls = _netloc(server), tls
+
+    async def __call__(self, path: str, body: bytes | None, expected: int) -> bytes:
+        return await asyncio.to_thread(self._ask, path, body, expected)
+
+    def _ask(self, path: str, body: bytes | None, expected: int) -> bytes:
+        connection = http.client.HTTPSConnection(self._netloc, timeout=TIMEOUT_S, context=self._tls)
+        try:
+            headers = {"Content-Type": "application/json"} if body is not None else {}
+            connection.request("POST" if body is not None else "GET", path, body=body, headers=headers)
+            answer = connection.getresponse()
+            data = answer.read(MAX_ANSWER_BYTES)
+        except (OSError, http.client.HTTPException) as error:
+            raise EnrolmentError(f"{self._netloc}: {error or type(error).__name__}") from None
+        finally:
+            connection.close()
+        if answer.status != expected:
+            raise EnrolmentError(f"{self._netloc}{path}: answered {answer.status} {answer.reason}")
+        return data
+
+
+async def _wait(ask: _Asker, ticket: EnrolmentTicket, timeout_s: float) -> Adoption:
+    end_s = time.monotonic() + timeout_s
+    while time.monotonic() < end_s:
+        status = await _status(ask, ticket)
+        if status is not None and status.state == "expired":
+            raise EnrolmentError("the claim code has expired: run `loa-agent enroll` again")
+        if status is not None and status.adoption is not None:
+            return status.adoption
+        await asyncio.sleep(ticket.poll_ms / 1000)
+    raise EnrolmentError(f"nobody adopted this node within {timeout_s:.0f} s: run `loa-agent enroll` again")
+
+
+async def _status(ask: _Asker, ticket: EnrolmentTicket) -> EnrolmentStatus | None:
+    """Look once; None when the centre is out of reach for now."""
+    try:
+        data = await ask(f"{PATH}/{ticket.enrolment_id}", None, 200)
+    except EnrolmentError:
+        return None
+    return msgspec.json.decode(data, type=EnrolmentStatus)
+
+
+def _own_key(state: StateDir) -> Ed25519PrivateKey:
+    """Give the node's key; made once, so that a second try is the same node."""
+    if state.key.exists():
+        return load_key(state)
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    write_atomically(state.key, pem, mode=0o600)
+    return key
+
+
+def _request_pem(key: Ed25519PrivateKey) -> str:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "new-node")])
+    request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, None)
+    return request.public_bytes(Encoding.PEM).decode()
+
+
+def _abilities(options: Options) -> Abilities:
+    return Abilities(software=f"loa-agent {__version__}", output=options.output, best_grade=Grade.E1)
+
+
+def _netloc(server: str) -> str:
+    parts = urlsplit(server)
+    if parts.scheme != "https" or not parts.netloc or parts.path.strip("/"):
+        raise ConfigError(f"--server {server!r}: give it as https://host:port")
+    return parts.netloc
+
+
+def _trust(server: str, ca_sha256: str | None) -> tuple[ssl.SSLContext, x509.Certificate | None]:
+    """Make the context to believe the centre by; with a fingerprint, its authority is looked up in its chain."""
+    if ca_sha256 is None:
+        return ssl.create_default_context(), None
+    wanted = ca_sha256.replace(":", "").lower()
+    for der in _chain(_netloc(server)):
+        if hashlib.sha256(der).hexdigest() == wanted:
+            authority = x509.load_der_x509_certificate(der)
+            pem = authority.public_bytes(Encoding.PEM).decode()
+            return ssl.create_default_context(cadata=pem), authority
+    raise EnrolmentError(f"{server} does not show the authority {wanted[:16]}…: check the address and the fingerprint")
+
+
+def _chain(netloc: str) -> list[bytes]:
+    """Read the certificates that a server shows, believing none of them yet."""
+    host, _, port = netloc.rpartition(":") if netloc.rsplit("]", 1)[-1].count(":") else (netloc, "", "443")
+    tls = ssl.create_default_context()
+    tls.check_hostname = False
+    tls.verify_mode = ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((host.strip("[]"), int(port)), timeout=TIMEOUT_S) as plain,
+            tls.wrap_socket(plain, server_hostname=host.strip("[]")) as wrapped,
+        ):
+            return _shown(wrapped)
+    except (OSError, ValueError) as error:
+        raise EnrolmentError(f"{netloc}: {error}") from None
+
+
+def _shown(wrapped: ssl.SSLSocket) -> list[bytes]:
+    """Give the chain as DER: a public method from Python 3.13 on, before that one of the C object."""
+    if sys.version_info >= (3, 13):
+        return list(wrapped.get_unverified_chain())
+    chain = wrapped._sslobj.get_unverified_chain()  # type: ignore[attr-defined] # noqa: SLF001 - see above
+    return [ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in chain or ()]
+
+
+def _check(adoption: Adoption, key: Ed25519PrivateKey, pinned: x509.Certificate | None) -> None:
+    """See that what came is ours and hangs together.
+
+    Raises:
+        EnrolmentError: the certificate is not for our key, not of its authority, or of another name; or the authority
+            is another than the pinned one.
+    """
+    try:
+        own = x509.load_pem_x509_certificate(adoption.certificate_pem.encode())
+        authority = x509.load_pem_x509_certificate(adoption.ca_pem.encode())
+        own.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature) as error:
+        raise EnrolmentError(f"the centre sent a certificate that does not hold ({error}): enrol again") from None
+    names = [attribute.value for attribute in own.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    if own.public_key() != key.public_key() or names != [adoption.node_id]:
+        raise EnrolmentError("the centre sent a certificate for another node: enrol again")
+    if pinned is not None and pinned != authority:
+        raise EnrolmentError("the centre sent another authority than the one of the fingerprint: do not use this node")
+
+
+def _keep(state: StateDir, adoption: Adoption) -> None:
+    """Write what came; the file that makes it a node comes last."""
+    write_atomically(state.certificate, adoption.certificate_pem.encode())
+    write_atomically(state.authority, adoption.ca_pem.encode())
+    write_atomically(state.node, msgspec.json.format(msgspec.json.encode(adoption)))

@@ -1,0 +1,103 @@
+"""Says how the node is: every 30 s and soon after a change. A heartbeat, not a record."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_agent.clock import Clock
+from edge_agent.faults import FaultBook
+from edge_agent.inbox import Inbox
+from edge_agent.keeper import Keeper
+from edge_agent.ledger import Ledger
+from edge_agent.link import Link
+from edge_agent.protocol.reports import ClockReport, Health, NowPlaying
+from edge_agent.reporter import Reporter
+from edge_agent.store import Store
+
+GATHER_S = 0.2
+"""Seconds in which changes are put into one report."""
+INTERVAL_S = 30.0
+"""Until settings say otherwise."""
+_PAGE_BYTES = 4096
+_TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")
+
+
+class HealthReporter:
+    """Runs until cancelled."""
+
+    name = "health"
+
+    def __init__(
+        self,
+        *,
+        link: Link,
+        clock: Clock,
+        keeper: Keeper,
+        ledger: Ledger,
+        store: Store,
+        inbox: Inbox,
+        reporter: Reporter,
+        faults: FaultBook,
+        now_playing: Callable[[], NowPlaying | None],
+        disk: Path,
+    ) -> None:
+        self._link, self._clock, self._keeper, self._ledger, self._store = link, clock, keeper, ledger, store
+        self._inbox, self._reporter, self._faults = inbox, reporter, faults
+        self._now_playing, self._disk = now_playing, disk
+        self._started_s = time.monotonic()
+        self._nudge = asyncio.Event()
+        self.ready = asyncio.Event()
+
+    def nudge(self) -> None:
+        """Something that people watch has changed."""
+        self._nudge.set()
+
+    async def run(self) -> None:
+        """Report for ever."""
+        self.ready.set()
+        while True:
+            await self._link.publish(self.report())
+            settings = self._keeper.settings
+            try:
+                async with asyncio.timeout(settings.health_interval_ms / 1000 if settings else INTERVAL_S):
+                    await self._nudge.wait()
+                await asyncio.sleep(GATHER_S)
+            except TimeoutError:
+                pass
+            self._nudge.clear()
+
+    def report(self) -> Health:
+        """Put together the state of now."""
+        offset_ms = self._clock.offset_ms
+        return Health(
+            sent_at=self._clock.now(),
+            uptime_ms=int((time.monotonic() - self._started_s) * 1000),
+            held=self._keeper.held(),
+            holds=tuple(sorted(self._keeper.holds))[:256],
+            now_playing=self._now_playing(),
+            clock=ClockReport(state=self._clock.state, offset_ms=None if offset_ms is None else round(offset_ms, 3)),
+            faults=self._faults.standing()[:64],
+            dropped=dict(self._inbox.dropped.most_common(64)),
+            disk_free_bytes=shutil.disk_usage(self._disk).free,
+            memory_bytes=resident_bytes(),
+            temperature_c=_temperature(),
+            link_rtt_ms=None if self._clock.rtt_ms is None else round(self._clock.rtt_ms, 3),
+            store_id=self._store.store_id,
+            last_seq=self._ledger.last_seq,
+            acked_seq=self._reporter.acked_seq,
+        )
+
+
+def resident_bytes() -> int:
+    """Resident size of this process."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
+
+
+def _temperature() -> float | None:
+    """Degrees Celsius of the processor; None where the kernel does not tell."""
+    try:
+        return int(_TEMPERATURE.read_text(encoding="ascii")) / 1000
+    except (OSError, ValueError):
+        return None

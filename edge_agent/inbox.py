@@ -1,0 +1,121 @@
+"""Everything that comes from the broker passes here: topic, signature, audience, version, window. Drops are counted."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+
+from edge_agent.clock import NS, Clock
+from edge_agent.faults import Fault, FaultBook
+from edge_agent.keeper import Keeper
+from edge_agent.protocol import topics
+from edge_agent.protocol.documents import BY_WORD, Command, Hold, ReceiptsAck, Settings, Signed, TimeAnswer
+from edge_agent.protocol.errors import ProtocolError, StaleError, WrongAudienceError
+from edge_agent.protocol.signing import check_window, open_document
+from edge_agent.protocol.states import ClockState
+from edge_agent.protocol.topics import Topic, Word
+from edge_agent.protocol.versions import Version, check_newer
+
+log = logging.getLogger(__name__)
+
+HARMLESS = frozenset({"stale", "expired", "not_yet_valid"})
+"""Drops that reordering and delay cause by themselves; all others mean that somebody sends what they should not."""
+QUIET_NS = 600 * NS
+"""Ten minutes without a bad message end the fault: a person must have had time to see it."""
+MAX_PENDING = 64
+"""Documents that wait for the time; there is one for each scope and word."""
+
+
+class Inbox:
+    """Checks what comes and hands it on."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        clock: Clock,
+        faults: FaultBook,
+        *,
+        on_ack: Callable[[ReceiptsAck], None],
+        on_command: Callable[[Command], None],
+    ) -> None:
+        self._keeper, self._clock, self._faults = keeper, clock, faults
+        self._on_ack, self._on_command = on_ack, on_command
+        self._versions: dict[tuple[str, Word], Version] = {}
+        """Of words that the keeper does not keep."""
+        self._last: dict[str, bytes] = {}
+        """Newest token taken from each topic: a retained message comes again with every connect."""
+        self._pending: dict[str, bytes] = {}
+        self.dropped: Counter[str] = Counter()
+        self._bad_ns: int | None = None
+
+    def take(self, topic: str, token: bytes) -> None:
+        """Take one message; whatever is wrong with it ends here."""
+        if self._last.get(topic) == token or self._pending.get(topic) == token:
+            return
+        try:
+            self._take(topics.parse(topic), token)
+        except ProtocolError as error:
+            self._drop(topic, error)
+
+    def retry_pending(self) -> None:
+        """Look again at what waited for a time to judge it by."""
+        waiting, self._pending = self._pending, {}
+        for topic, token in waiting.items():
+            self.take(topic, token)
+
+    def _take(self, topic: Topic, token: bytes) -> None:
+        if topic.word not in BY_WORD or (topic.scope not in self._keeper.scopes):
+            raise WrongAudienceError(f"{topic} is none of this node's business")
+        kind = BY_WORD[topic.word]
+        document = open_document(token, kind, audience=topic.scope, trust=self._keeper.trust)
+        if isinstance(document, TimeAnswer):
+            if self._clock.take_answer(document):
+                self.retry_pending()
+            return
+        version = check_newer(document, self._held(topic), floor_epoch=self._keeper.floor_epoch)
+        if not self._is_timely(document):
+            if len(self._pending) < MAX_PENDING:
+                self._pending[str(topic)] = token
+            return
+        self._last[str(topic)] = token
+        self._hand_on(topic, document, token, version)
+
+    def _held(self, topic: Topic) -> Version | None:
+        return self._keeper.version(*topic) or self._versions.get((topic.scope, topic.word))
+
+    def _is_timely(self, document: Signed) -> bool:
+        """Apply the window; False when there is no time yet to judge it by."""
+        if isinstance(document, Hold):
+            return True
+        if self._clock.state is not ClockState.UNTRUSTED or self._clock.answered:
+            check_window(document, self._clock.now())
+            return True
+        return isinstance(document, Settings | ReceiptsAck)
+
+    def _hand_on(self, topic: Topic, document: Signed, token: bytes, version: Version) -> None:
+        if isinstance(document, ReceiptsAck):
+            self._versions[topic.scope, topic.word] = version
+            self._on_ack(document)
+        elif isinstance(document, Command):
+            self._versions[topic.scope, topic.word] = version
+            if self._keeper.is_new_command(document.command_id, self._clock.now()):
+                self._on_command(document)
+        else:
+            self._keeper.accept(topic.scope, document, token)
+
+    def _drop(self, topic: str, error: ProtocolError) -> None:
+        self.dropped[error.code] += 1
+        level = logging.INFO if isinstance(error, StaleError) else logging.WARNING
+        log.log(level, "dropped a message on %s: %s", topic[:120], error)
+        if error.code not in HARMLESS:
+            self._faults.put(Fault.BAD_MESSAGE, f"{error.code} on {topic[:120]}: {error}")
+            self._bad_ns = self._clock.monotonic_ns()
+
+    def check(self) -> None:
+        """End the fault when nothing bad has come for a while; to be called now and then."""
+        if self._bad_ns is not None and self._clock.monotonic_ns() - self._bad_ns > QUIET_NS:
+            self._bad_ns = None
+            self._faults.clear(Fault.BAD_MESSAGE)
+
+    def count_unsupported(self, what: str) -> None:
+        """Count a command that this agent does not know."""
+        self.dropped[what] += 1

@@ -1,0 +1,287 @@
+"""Keeps what the centre has ordered: plans, urgents, holds, stops, settings. Stored first, then in effect.
+
+It trusts what it is given: signatures, versions and windows are checked by ``inbox`` before. It decides nothing about
+sound; ``listings``, ``holds`` and ``stops`` are what the player's timeline is fed with.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from edge_agent.errors import CorruptError
+from edge_agent.protocol import topics
+from edge_agent.protocol.content import Broadcast, PlanBody, still_listed, unpack_body
+from edge_agent.protocol.documents import BY_WORD, Hold, Plan, Settings, Signed, TrustedKey, Urgent
+from edge_agent.protocol.errors import MalformedError, ProtocolError
+from edge_agent.protocol.listings import Listing, merge
+from edge_agent.protocol.reports import Held
+from edge_agent.protocol.signing import TrustStore, open_document
+from edge_agent.protocol.topics import Word
+from edge_agent.protocol.versions import Version
+from edge_agent.shelf import Shelf
+from edge_agent.store import Store
+
+log = logging.getLogger(__name__)
+
+HELD, COMING = "held", "coming"
+"""Slots of a document: obeyed, and (plans only) waiting for its body."""
+MAX_RELEASES = 4096
+"""Released names remembered; the centre repeats a name until every node has let go."""
+
+_KEYS = "trusted_keys"
+
+
+class Keeper:
+    """The orders held, and the store under them."""
+
+    def __init__(
+        self,
+        node_id: str,
+        store: Store,
+        shelf: Shelf,
+        *,
+        first_keys: Iterable[TrustedKey],
+        begun: Callable[[], Iterable[tuple[Broadcast, bool]]],
+        now: Callable[[], datetime],
+    ) -> None:
+        """``begun`` gives what is under way, as it was begun; ``first_keys`` are those of the adoption."""
+        self.own = topics.node(node_id)
+        self._store, self._shelf, self._begun, self._now = store, shelf, begun, now
+        saved = store.meta(_KEYS)
+        keys = tuple(first_keys) if saved is None else msgspec.json.decode(saved, type=tuple[TrustedKey, ...])
+        self.trust = TrustStore(keys)
+        self.settings: Settings | None = None
+        self.on_change: Callable[[], None] = lambda: None
+        """Called after anything that the player, the fetcher or the link may want to know."""
+        self.on_hold: Callable[[], None] = lambda: None
+        """Called when holds silence the node, before the store is written."""
+        self._documents: dict[tuple[str, Word], Signed] = {}
+        self._coming: dict[str, Plan] = {}
+        self._bodies: dict[str, PlanBody] = {}
+        """By scope, of the plans obeyed."""
+        self._listings: dict[str, Listing] = {}
+        self._held = {row[0] for row in store.rows("SELECT hold_id FROM holds")}
+        self._released = {row[0] for row in store.rows("SELECT hold_id FROM releases")}
+        self.stops = frozenset(row[0] for row in store.rows("SELECT broadcast_id FROM stops"))
+        self._load()
+
+    # What others read.
+
+    @property
+    def holds(self) -> frozenset[str]:
+        """Holds that silence this node."""
+        return frozenset(self._held - self._released)
+
+    @property
+    def listings(self) -> Mapping[str, Listing]:
+        """All broadcasts of the plans and urgents held, merged."""
+        return self._listings
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Whom to listen to: the node, its areas, and areas it has left whose plan still stands in."""
+        areas = [topics.area(member.area_id) for member in self.settings.areas] if self.settings else []
+        return (self.own, *areas, *sorted(self._lingering()))
+
+    @property
+    def floor_epoch(self) -> int:
+        """Nothing of an older life of the centre has effect."""
+        return self.settings.epoch if self.settings else 1
+
+    def version(self, scope: str, word: Word) -> Version | None:
+        """Give the newest version held of a document, with or without its body."""
+        found = (self._coming.get(scope) if word is Word.PLAN else None) or self._documents.get((scope, word))
+        return None if found is None else Version(found.epoch, found.version)
+
+    def held(self) -> dict[str, dict[str, Held]]:
+        """Give all versions obeyed, for the health report."""
+        found: dict[str, dict[str, Held]] = {}
+        for (scope, word), document in self._documents.items():
+            found.setdefault(scope, {})[word] = Held(epoch=document.epoch, version=document.version)
+        for scope, plan in self._coming.items():
+            found.setdefault(scope, {})[Word.PLAN] = Held(epoch=plan.epoch, version=plan.version, complete=False)
+        return found
+
+    def bodies_wanted(self) -> list[Plan]:
+        """Give the plans whose body is still to be fetched."""
+        return list(self._coming.values())
+
+    # What changes it.
+
+    def accept(self, scope: str, document: Signed, token: bytes) -> None:
+        """Take a checked document: store it, then let it act."""
+        if isinstance(document, Hold):
+            self._obey(document)
+            if self.holds:
+                self.on_hold()  # silence first: the store may be slow
+        with self._store.writing():
+            if isinstance(document, Plan) and not self._has_body(scope, document):
+                self._coming[scope] = document
+                self._write(scope, document, token, slot=COMING)
+            else:
+                self._take(scope, document)
+                self._write(scope, document, token, slot=HELD)
+                self._keep_parts(scope, document)
+        self._renew()
+
+    def body_arrived(self, plan: Plan, packed: bytes) -> None:
+        """Let a plan act whose body has come.
+
+        Raises:
+            CorruptError: the bytes are not the body that the manifest names.
+        """
+        if self._coming.get(plan.aud) is not plan:
+            return
+        try:
+            body = unpack_body(packed, sha256=plan.body_sha256, scope=plan.aud)
+        except MalformedError as error:
+            raise CorruptError(str(error)) from None
+        with self._store.writing():
+            self._store.run("INSERT OR REPLACE INTO bodies VALUES (?, ?)", plan.body_sha256, packed)
+            self._store.run("DELETE FROM documents WHERE scope = ? AND word = 'plan' AND slot = 'held'", plan.aud)
+            self._store.run("UPDATE documents SET slot = 'held' WHERE scope = ? AND word = 'plan'", plan.aud)
+            del self._coming[plan.aud]
+            self._bodies[plan.aud] = body
+            self._documents[plan.aud, Word.PLAN] = plan
+            self._forget_bodies()
+        self._renew()
+
+    def is_new_command(self, command_id: str, now: datetime) -> bool:
+        """Remember a command; False when it was seen before."""
+        seen = "INSERT OR IGNORE INTO commands VALUES (?, ?)"
+        return self._store.run(seen, command_id, int(now.timestamp())).rowcount == 1
+
+    def relist(self) -> None:
+        """Leave out what is over, to keep the lists short."""
+        self._listings = self._merge()
+
+    # Inside.
+
+    def _obey(self, hold: Hold) -> None:
+        self._held |= {order.hold_id for order in hold.active}
+        self._released |= set(hold.released)
+
+    def _take(self, scope: str, document: Signed) -> None:
+        self._documents[scope, document.word] = document
+        if isinstance(document, Settings):
+            self.settings = document
+            self.trust = TrustStore(document.trusted_keys)
+        elif isinstance(document, Hold):
+            self._obey(document)
+        elif isinstance(document, Urgent):
+            self.stops |= {stop.broadcast_id for stop in document.stops}
+        elif isinstance(document, Plan):
+            self._coming.pop(scope, None)
+
+    def _keep_parts(self, scope: str, document: Signed) -> None:
+        """Store what outlives the document that brought it."""
+        run = self._store.run
+        if isinstance(document, Settings):
+            self._store.put_meta(_KEYS, msgspec.json.encode(document.trusted_keys))
+        elif isinstance(document, Hold):
+            for order in document.active:
+                run("INSERT OR IGNORE INTO holds VALUES (?, ?, ?)", order.hold_id, scope, order.ordered_at.isoformat())
+            for hold_id in document.released:
+                run("INSERT OR IGNORE INTO releases VALUES (?, ?)", hold_id, document.iat)
+                run("DELETE FROM holds WHERE hold_id = ?", hold_id)
+            oldest_out = "DELETE FROM releases WHERE hold_id IN (SELECT hold_id FROM releases ORDER BY seen_s DESC"
+            run(f"{oldest_out} LIMIT -1 OFFSET {MAX_RELEASES})")
+        elif isinstance(document, Urgent):
+            for stop in document.stops:
+                run("INSERT OR IGNORE INTO stops VALUES (?, ?)", stop.broadcast_id, document.iat)
+            for sha256, data in document.inline.items():
+                self._keep_inline(sha256, data)
+        elif isinstance(document, Plan):
+            run("DELETE FROM documents WHERE scope = ? AND word = 'plan' AND slot = 'coming'", scope)
+            self._forget_bodies()
+
+    def _keep_inline(self, sha256: str, data: bytes) -> None:
+        try:
+            self._shelf.put(sha256, data)
+        except CorruptError as error:
+            log.error("%s", error)  # noqa: TRY400 - the fetcher will get it; the way here does not matter
+
+    def _write(self, scope: str, document: Signed, token: bytes, *, slot: str) -> None:
+        values = (scope, document.word.value, slot, document.epoch, document.version, token)
+        self._store.run("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?)", *values)
+
+    def _has_body(self, scope: str, plan: Plan) -> bool:
+        held = self._documents.get((scope, Word.PLAN))
+        return isinstance(held, Plan) and held.body_sha256 == plan.body_sha256
+
+    def _renew(self) -> None:
+        self._drop_left_scopes()
+        self._listings = self._merge()
+        self.on_change()
+
+    def _merge(self) -> dict[str, Listing]:
+        heard, now = set(self.scopes), self._now()
+        plans = [
+            (scope, plan.lease_until, still_listed(self._bodies[scope].broadcasts, now))
+            for (scope, _), plan in self._documents.items()
+            if isinstance(plan, Plan) and scope in heard
+        ]
+        urgents = [
+            (scope, urgent.broadcasts)
+            for (scope, _), urgent in self._documents.items()
+            if isinstance(urgent, Urgent) and scope in heard
+        ]
+        return merge(plans, urgents, self._begun())
+
+    def _lingering(self) -> set[str]:
+        """Give areas left whose plan stands in until every present area's plan is here."""
+        if self.settings is None:
+            return set()
+        members = {topics.area(member.area_id): member.plan_from_version for member in self.settings.areas}
+        missing = [scope for scope, least in members.items() if not self._has_plan(scope, least)]
+        with_plan = {scope for scope, word in self._documents if word is Word.PLAN}
+        return with_plan - set(members) - {self.own} if missing else set()
+
+    def _has_plan(self, scope: str, least: int) -> bool:
+        plan = self._documents.get((scope, Word.PLAN))
+        return plan is not None and (plan.version >= least or plan.epoch > self.floor_epoch)
+
+    def _drop_left_scopes(self) -> None:
+        """Forget documents of areas that the node has left for good. Holds stay: they end by their release only."""
+        if self.settings is None:
+            return
+        for scope in {scope for scope, _ in self._documents} - set(self.scopes):
+            for word in (Word.PLAN, Word.URGENT, Word.HOLD):
+                self._documents.pop((scope, word), None)
+            self._bodies.pop(scope, None)
+            self._coming.pop(scope, None)
+            self._store.run("DELETE FROM documents WHERE scope = ?", scope)
+
+    def _forget_bodies(self) -> None:
+        used = {plan.body_sha256 for plan in self._documents.values() if isinstance(plan, Plan)}
+        for (sha256,) in self._store.rows("SELECT sha256 FROM bodies"):
+            if sha256 not in used:
+                self._store.run("DELETE FROM bodies WHERE sha256 = ?", sha256)
+
+    # Reading the store again.
+
+    def _load(self) -> None:
+        """Take up what is stored; each document is verified again, and left out if it does not hold."""
+        rows = self._store.rows("SELECT scope, word, slot, token FROM documents ORDER BY word = 'settings' DESC")
+        for scope, word, slot, token in rows:
+            try:
+                document = open_document(bytes(token), BY_WORD[Word(word)], audience=scope, trust=self.trust)
+                self._load_one(scope, document, slot)
+            except ProtocolError as error:
+                log.error("stored %s of %s is left out: %s", word, scope, error)  # noqa: TRY400 - expected after rotation
+        self._listings = self._merge()
+
+    def _load_one(self, scope: str, document: Signed, slot: str) -> None:
+        if isinstance(document, Plan):
+            if slot == COMING:
+                self._coming[scope] = document
+                return
+            row = self._store.rows("SELECT packed FROM bodies WHERE sha256 = ?", document.body_sha256)
+            if not row:
+                raise MalformedError("its body is gone")
+            self._bodies[scope] = unpack_body(bytes(row[0][0]), sha256=document.body_sha256, scope=scope)
+            self._documents[scope, Word.PLAN] = document
+            return
+        self._take(scope, document)

@@ -1,0 +1,213 @@
+"""The connection to the broker: MQTT 5 over TLS with the node's certificate. Comes back by itself, for ever.
+
+It carries bytes: what they mean is for the inbox, what to say for the others. A lost link is no error.
+"""
+
+import asyncio
+import logging
+import random
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import aiomqtt
+import msgspec
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge_agent.faults import Fault, FaultBook
+from edge_agent.protocol import topics
+from edge_agent.protocol.enrolment import Adoption
+from edge_agent.protocol.reports import Leaving, Lost, Online, Report, TimeAsk
+from edge_agent.protocol.topics import AREA_WORDS, Topic, Word
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_S = 20
+"""The broker gives a silent node up after 1.5 times this: on the screen within 45 s (promise P6)."""
+BACKOFF_S = (1.0, 60.0)
+"""First and longest wait before a new try; doubled, full jitter, so that a fleet does not come back at once."""
+GOODBYE_S = 2.0
+CONNECT_S = 15.0
+REFUSED = 0x80
+"""MQTT 5 reason codes from here on are refusals."""
+
+_AT_ONCE = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
+"""Small messages do not wait for the acknowledgement of the last one: that cost 44 ms a round trip."""
+_FIRST = (Word.HOLD, Word.SETTINGS, Word.RECEIPTS_ACK, Word.TIME_ANSWER)
+"""Of the node itself: what must be known before anything else comes."""
+_ORDER = (Word.HOLD, Word.URGENT, Word.PLAN)
+
+
+class _Client(aiomqtt.Client):
+    """Tells when the broker refuses a message: aiomqtt drops the reason code of PUBACK."""
+
+    on_refused: Callable[[ReasonCode], None] = staticmethod(lambda _: None)
+
+    def _on_publish(
+        self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Properties
+    ) -> None:
+        if reason_code.value >= REFUSED:
+            self.on_refused(reason_code)
+        super()._on_publish(client, userdata, mid, reason_code, properties)
+
+
+class Link:
+    """Runs until cancelled."""
+
+    name = "link"
+
+    def __init__(
+        self,
+        adoption: Adoption,
+        faults: FaultBook,
+        *,
+        boot_id: str,
+        tls: Callable[[], ssl.SSLContext],
+        online: Callable[[], Online],
+        nonce: Callable[[], str],
+        scopes: Callable[[], tuple[str, ...]],
+        take: Callable[[str, bytes], None],
+    ) -> None:
+        self._adoption, self._faults = adoption, faults
+        self._boot_id, self._tls, self._online, self._nonce = boot_id, tls, online, nonce
+        self._scopes, self._take = scopes, take
+        self._own = topics.node(adoption.node_id)
+        self.ready = asyncio.Event()
+        self.on_connected: Callable[[], None] = lambda: None
+        """Called when all subscriptions stand."""
+        self._client: aiomqtt.Client | None = None
+        self._subscribed: set[Topic] = set()
+        self._rescope = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the link stands."""
+        return self._client is not None
+
+    def scopes_changed(self) -> None:
+        """Listen to the areas of now."""
+        self._rescope.set()
+
+    async def publish(self, report: Report) -> bool:
+        """Say something under the node's own name; False when there is no link."""
+        return await self.publish_bytes(report.word, msgspec.json.encode(report), qos=report.qos, retain=report.retain)
+
+    async def publish_bytes(self, word: Word, payload: bytes, *, qos: int, retain: bool = False) -> bool:
+        """Publish bytes under the node's own name; False when there is no link."""
+        if self._client is None:
+            return False
+        try:
+            await self._client.publish(str(Topic(self._own, word)), payload, qos=qos, retain=retain)
+        except aiomqtt.MqttError as error:
+            log.info("could not publish %s: %s", word, error)
+            return False
+        return True
+
+    async def ask_time(self) -> None:
+        """Ask the centre what time it is."""
+        if self._client is not None:
+            await self.publish(TimeAsk(nonce=self._nonce()))
+
+    async def goodbye(self, reason: str) -> None:
+        """Say why the node goes; bounded."""
+        try:
+            async with asyncio.timeout(GOODBYE_S):
+                await self.publish(Leaving(reason=reason))
+        except TimeoutError:
+            log.warning("the broker did not take the goodbye")
+
+    async def run(self) -> None:
+        """Connect, listen, and come back."""
+        self.ready.set()  # no link is needed to be at work
+        wait_s = BACKOFF_S[0]
+        while True:
+            try:
+                await self._connect_and_serve()
+                wait_s = BACKOFF_S[0]
+            except* (aiomqtt.MqttError, OSError) as group:
+                error = group.exceptions[0]
+                wait_s = BACKOFF_S[0] if self._subscribed else min(wait_s * 2, BACKOFF_S[1])
+                log.warning("no link to %s: %s", self._adoption.broker_host, error)
+            self._subscribed.clear()
+            await asyncio.sleep(random.uniform(0, wait_s))  # noqa: S311 - not a secret
+
+    async def _connect_and_serve(self) -> None:
+        try:
+            async with self._new_client() as client, asyncio.TaskGroup() as group:
+                self._client = client
+                group.create_task(self._listen(client), name="link-listen")
+                group.create_task(self._introduce(client), name="link-introduce")
+        finally:
+            self._client = None
+
+    def _new_client(self) -> _Client:
+        lost = msgspec.json.encode(Lost(boot_id=self._boot_id))
+        client = _Client(
+            self._adoption.broker_host,
+            self._adoption.broker_port,
+            identifier=self._adoption.node_id,
+            protocol=aiomqtt.ProtocolVersion.V5,
+            clean_start=True,
+            keepalive=KEEPALIVE_S,
+            timeout=CONNECT_S,
+            tls_context=self._tls(),
+            socket_options=_AT_ONCE,
+            will=aiomqtt.Will(str(Topic(self._own, Word.PRESENCE)), lost, qos=Lost.qos, retain=Lost.retain),
+        )
+        client.on_refused = self._refused
+        client.pending_calls_threshold = 50
+        return client
+
+    async def _listen(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            payload = message.payload
+            if isinstance(payload, bytes | bytearray):
+                self._take(str(message.topic), bytes(payload))
+
+    async def _introduce(self, client: aiomqtt.Client) -> None:
+        """Listen to what comes first, say hello, ask the time, listen to the rest; then follow the settings."""
+        await self._subscribe(client, [Topic(self._own, word) for word in _FIRST])
+        await self.publish(self._online())
+        await self.ask_time()
+        while True:
+            self._rescope.clear()
+            await self._follow(client)
+            self.on_connected()
+            await self._rescope.wait()
+            while self._wanted() == self._subscribed:
+                self._rescope.clear()
+                await self._rescope.wait()
+
+    async def _follow(self, client: aiomqtt.Client) -> None:
+        wanted = self._wanted()
+        for word in (*_ORDER, Word.COMMAND):
+            await self._subscribe(client, [topic for topic in wanted - self._subscribed if topic.word is word])
+        left = self._subscribed - wanted
+        if left:
+            await client.unsubscribe([str(topic) for topic in left])
+            self._subscribed -= left
+
+    def _wanted(self) -> set[Topic]:
+        own = {Topic(self._own, word) for word in (*_FIRST, *_ORDER, Word.COMMAND)}
+        areas = [scope for scope in self._scopes() if scope != self._own]
+        return own | {Topic(scope, word) for scope in areas for word in AREA_WORDS}
+
+    async def _subscribe(self, client: aiomqtt.Client, wanted: list[Topic]) -> None:
+        if not wanted:
+            return
+        codes = await client.subscribe([(str(topic), 1) for topic in wanted])
+        refused = [topic for topic, code in zip(wanted, list(codes), strict=True) if _value(code) >= REFUSED]
+        if refused:
+            self._faults.put(Fault.BROKER_REFUSED, f"subscription to {refused[0]} refused")
+        self._subscribed.update(wanted)
+
+    def _refused(self, reason_code: ReasonCode) -> None:
+        log.error("the broker refused a message: %s", reason_code)
+        self._faults.put(Fault.BROKER_REFUSED, f"a message was refused: {reason_code}")
+
+
+def _value(code: object) -> int:
+    """Read a reason code, whichever of its two shapes aiomqtt gives."""
+    return int(code.value) if isinstance(code, ReasonCode) else int(str(code))

@@ -1,0 +1,331 @@
+"""Drives the timeline at exact instants and does what it says: store first, then sound.
+
+Decisions run ``LEAD`` ahead of the output, each at exactly the instant that the timeline named, so that a node plays
+what the centre previewed. What comes from outside (orders, holds, files, clock) is decided upon at ``now + LEAD``.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from edge_agent.clock import Clock
+from edge_agent.faults import Fault
+from edge_agent.keeper import Keeper
+from edge_agent.ledger import Ledger, Play
+from edge_agent.outputs.watch import OutputWatch
+from edge_agent.protocol.documents import Settings
+from edge_agent.protocol.listings import Listing
+from edge_agent.protocol.states import Level, Outcome, PlayState, Reason
+from edge_agent.protocol.timeline import Conclusion, Progress, Sound, Step, View, after_restart, step
+from edge_agent.shelf import Shelf
+from edge_agent.stage import Stage
+from edge_agent.store import Store
+
+log = logging.getLogger(__name__)
+
+LEAD = timedelta(milliseconds=300)
+"""A card's buffer (100 ms), a commit on a slow SD card (100 ms) and the first decoded block, with room."""
+MAX_LATE = timedelta(seconds=1)
+"""A wake-up that is later (the machine slept) is not made up for: the timeline is asked for now."""
+HORIZON = timedelta(hours=1)
+"""Broadcasts that begin later are not looked at: a plan of seven days may list a thousand."""
+LOOK_AGAIN = timedelta(minutes=5)
+"""How often it is looked beyond that horizon."""
+MAX_STEPS = 100
+"""Steps in a row before others in the event loop get their turn."""
+JUMP = timedelta(seconds=5)
+"""A clock that has gone back by more makes instants already decided worthless."""
+_HOUR = timedelta(hours=1)
+_INSTANT = timedelta(microseconds=1)
+
+
+class Player:
+    """Runs until cancelled."""
+
+    name = "player"
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        store: Store,
+        ledger: Ledger,
+        keeper: Keeper,
+        shelf: Shelf,
+        stage: Stage,
+        output: OutputWatch,
+    ) -> None:
+        self._clock, self._store, self._ledger, self._keeper = clock, store, ledger, keeper
+        self._shelf, self._stage, self._output = shelf, stage, output
+        self.ready = asyncio.Event()
+        self.failed: Callable[[str], Fault | None] = lambda _: None
+        """Why a recording is not here; the fetcher's."""
+        self.rounds = 0
+        """Rises while the player lives; the watchdog looks at it."""
+        self._nudge = asyncio.Event()
+        self._changed = True
+        self._last_at: datetime | None = None
+        self._next_at: datetime | None = None
+        self._current: Sound | None = None
+        stage.on_item_lost = self._item_lost
+        stage.requested_ms = self._requested_ms
+
+    def changed(self) -> None:
+        """Decide anew: something that counts is different."""
+        self._changed = True
+        self._nudge.set()
+
+    def silence(self) -> None:
+        """End all sound at once, before anything is written down: a hold has come."""
+        self._stage.renderer.cut()
+        self.changed()
+
+    async def run(self) -> None:
+        """Take up what a restart has cut, then play for ever."""
+        self.note_orders()
+        self._take_up()
+        while True:
+            self.rounds += 1
+            self._nudge.clear()
+            self.catch_up()
+            self.ready.set()
+            await self._sleep()
+
+    def catch_up(self) -> None:
+        """Decide all that is due up to ``now + LEAD``."""
+        now = self._clock.now()
+        frontier = now + LEAD
+        if self._last_at is not None and self._last_at > frontier + JUMP:
+            self._last_at = None
+        changed, self._changed = self._changed, False
+        for _ in range(MAX_STEPS):
+            if self._next_at is None or self._next_at > frontier:
+                break
+            at = self._next_at if self._next_at >= now - MAX_LATE else frontier
+            self._decide(self._not_before_last(at), at_once=False)
+        if changed:
+            self._decide(self._not_before_last(frontier), at_once=True)
+
+    def note_orders(self) -> None:
+        """Report what has been received, and what was withdrawn before it began."""
+        if self._keeper.settings is None:
+            return
+        now, listings = self._clock.now(), self._keeper.listings
+        with self._store.writing():
+            for key, listing in listings.items():
+                if key not in self._ledger.plays:
+                    self._receive(listing, now)
+            for key, play in list(self._ledger.plays.items()):
+                if key not in listings and play.progress.began_at is None and play.progress.outcome is None:
+                    self._withdraw(play, now)
+        self.note_files()
+
+    def note_files(self) -> None:
+        """Report broadcasts whose recordings are all here now."""
+        settings = self._keeper.settings
+        if settings is None:
+            return
+        with self._store.writing():
+            for key, listing in self._keeper.listings.items():
+                play = self._ledger.plays.get(key)
+                if play is not None and play.said is PlayState.RECEIVED and not play.reported:
+                    voices = [item.voice_for(settings.languages) for item in listing.broadcast.items]
+                    if all(self._shelf.has(voice.sha256) for voice in voices):
+                        self._ledger.advance(play, PlayState.CACHED, self._clock.now())
+        self.changed()
+
+    def shut_down(self) -> None:
+        """Note why what is sounding will be cut."""
+        for play in list(self._ledger.plays.values()):
+            progress = play.progress
+            under_way = progress.sounding is not None and self._clock.now() < progress.sounding.ends_at
+            if under_way and progress.outcome is None and progress.cut_by is None:
+                progress = msgspec.structs.replace(progress, cut_by=Reason.SHUTDOWN)
+                self._ledger.put(msgspec.structs.replace(play, progress=progress))
+
+    def near(self, within: timedelta) -> list[Listing]:
+        """Give what is to begin soon or should have begun, and is not over."""
+        until_at = self._clock.now() + within
+        return [listing for key, listing in self._keeper.listings.items() if self._is_near(key, listing, until_at)]
+
+    # Deciding.
+
+    def _decide(self, at: datetime, *, at_once: bool) -> None:
+        settings = self._keeper.settings
+        self._last_at = at
+        if settings is None:
+            self._next_at = None
+            return
+        view = self._view(settings, at)
+        found = step(view, at)
+        self._next_at = min(found.next_at or at + LOOK_AGAIN, at + LOOK_AGAIN)
+        self._obey(found, view, at_once=at_once)
+
+    def _view(self, settings: Settings, at: datetime) -> View:
+        listings = {
+            key: listing for key, listing in self._keeper.listings.items() if self._is_near(key, listing, at + HORIZON)
+        }
+        progress = {
+            key: play.progress
+            for key, play in self._ledger.plays.items()
+            if key in listings or (play.progress.began_at is not None and play.progress.began_at > at - _HOUR)
+        }
+        return View(
+            listings=listings,
+            settings=settings,
+            holds=self._keeper.holds,
+            stops=self._keeper.stops,
+            clock=self._clock.state,
+            progress=progress,
+            absent=self._absent(settings, listings),
+        )
+
+    def _is_near(self, key: str, listing: Listing, until_at: datetime) -> bool:
+        play = self._ledger.plays.get(key)
+        if play is not None and play.progress.outcome is not None:
+            return False
+        return listing.broadcast.start_at <= until_at or (play is not None and play.progress.began_at is not None)
+
+    def _absent(self, settings: Settings, listings: dict[str, Listing]) -> frozenset[str]:
+        """Give the recordings that cannot sound: not here, not checked, or nothing to sound them with."""
+        absent = set()
+        for key, listing in listings.items():
+            begun = self._progress(key).began_at is not None
+            for item in listing.broadcast.items:
+                sha256 = item.voice_for(settings.languages).sha256
+                # What is under way was checked when it began, and is checked again when it is armed.
+                fine = self._shelf.has(sha256) if begun else self._shelf.is_vouched(sha256)
+                if not fine or not self._output.available:
+                    absent.add(sha256)
+        return frozenset(absent)
+
+    def _obey(self, found: Step, view: View, *, at_once: bool) -> None:
+        if found.cut is not None and at_once:
+            self._stage.renderer.cut()
+        ended = [self._explained(conclusion, view) for conclusion in found.conclusions]
+        if found.changes or ended:
+            with self._store.writing():
+                for key, progress in found.changes.items():
+                    self._keep(key, progress, view.listings[key])
+                for conclusion in ended:
+                    self._conclude(conclusion)
+        if found.cut is not None and not at_once:
+            self._stage.renderer.cut(found.at)
+        for conclusion in ended:
+            if self._progress(conclusion.broadcast_id).began_at is not None:
+                self._stage.settle(conclusion)
+        if found.sound is not None and found.sound != self._current:
+            self._stage.arm(found.sound)
+        self._current = found.sound
+
+    def _keep(self, key: str, progress: Progress, listing: Listing) -> None:
+        play = self._ledger.plays.get(key) or _new_play(listing)
+        if progress.began_at is not None and play.broadcast is None:
+            play = msgspec.structs.replace(play, broadcast=listing.broadcast, urgent=listing.urgent)
+        self._ledger.put(msgspec.structs.replace(play, progress=progress))
+
+    def _conclude(self, conclusion: Conclusion) -> None:
+        """Report at once what needs no evidence, since nothing of it sounded."""
+        play = self._ledger.plays[conclusion.broadcast_id]
+        if play.progress.began_at is None:
+            self._stage.report(play, conclusion, missing=Reason.OUTPUT_LOST)
+
+    def _explained(self, conclusion: Conclusion, view: View) -> Conclusion:
+        """Say more exactly why there was "no file"."""
+        if conclusion.reason is not Reason.NO_FILE:
+            return conclusion
+        if not self._output.available:
+            return conclusion._replace(reason=Reason.OUTPUT_LOST)
+        items = view.listings[conclusion.broadcast_id].broadcast.items
+        found = {self.failed(item.voice_for(view.settings.languages).sha256) for item in items}
+        if Fault.MEDIA_CORRUPT in found:
+            return conclusion._replace(reason=Reason.CORRUPT_FILE)
+        return conclusion._replace(reason=Reason.NO_SPACE) if Fault.DISK_LOW in found else conclusion
+
+    # What orders and restarts do to plays.
+
+    def _receive(self, listing: Listing, now: datetime) -> None:
+        play = _new_play(listing)
+        lost_at = self._store.meta("reset_at")
+        may_have_begun = lost_at is not None and listing.broadcast.start_at <= datetime.fromisoformat(lost_at.decode())
+        self._ledger.put(play)
+        play = self._ledger.advance(play, PlayState.RECEIVED, now)
+        if may_have_begun and listing.broadcast.level is not Level.EMERGENCY:
+            # The store was lost: at most once means that it is not begun again.
+            conclusion = Conclusion(play.broadcast_id, Outcome.MISSED, Reason.OFF, None)
+            self._stage.report(play, conclusion, missing=Reason.OFF)
+
+    def _withdraw(self, play: Play, now: datetime) -> None:
+        outcome, reason = Outcome.CANCELLED, Reason.WITHDRAWN
+        if play.broadcast_id in self._keeper.stops:
+            reason = Reason.STOPPED
+        elif play.latest_end_at <= now:
+            outcome, reason = Outcome.EXPIRED, Reason.LATE
+        self._stage.report(play, Conclusion(play.broadcast_id, outcome, reason, None), missing=reason)
+
+    def _take_up(self) -> None:
+        """Go on after a restart: what was sounding is lost, or sounds once more."""
+        for play in list(self._ledger.plays.values()):
+            progress = play.progress
+            if play.reported:
+                continue
+            if progress.outcome is not None:
+                conclusion = Conclusion(play.broadcast_id, progress.outcome, progress.cut_by, progress.by)
+                self._stage.report(play, conclusion, missing=Reason.POWER)
+            elif progress.began_at is not None and play.broadcast is not None:
+                whole = progress.sounding is not None and any(
+                    one.whole for one in play.heard if one.item == progress.sounding.item
+                )
+                self._restart(play, Reason.POWER, whole=whole)
+
+    def _item_lost(self, sound: Sound, reason: Reason) -> None:
+        play = self._ledger.plays[sound.broadcast_id]
+        if play.progress.outcome is None and play.broadcast is not None and play.progress.sounding == sound:
+            self._restart(play, reason, whole=False)
+        if self._current == sound:
+            self._current = None
+        self.changed()
+
+    def _restart(self, play: Play, reason: Reason, *, whole: bool) -> None:
+        """Take the item that was sounding as cut, whatever the clock says: its evidence is missing."""
+        now, sounding = self._clock.now(), play.progress.sounding
+        at = now
+        if sounding is not None:
+            at = max(now, sounding.ends_at) if whole else min(now, sounding.ends_at - _INSTANT)
+        level = play.broadcast.level if play.broadcast is not None else Level.NORMAL
+        progress = after_restart(play.progress, level, at)
+        if play.progress.cut_by is None and progress.cut_by is Reason.POWER:
+            progress = msgspec.structs.replace(progress, cut_by=reason)
+        self._ledger.put(msgspec.structs.replace(play, progress=progress))
+
+    # Small things.
+
+    def _progress(self, key: str) -> Progress:
+        play = self._ledger.plays.get(key)
+        return play.progress if play is not None else Progress()
+
+    def _requested_ms(self, play: Play) -> list[int]:
+        settings = self._keeper.settings
+        if settings is None or play.broadcast is None:
+            return []
+        return [item.voice_for(settings.languages).length_ms for item in play.broadcast.items]
+
+    def _not_before_last(self, at: datetime) -> datetime:
+        return at if self._last_at is None else max(at, self._last_at)
+
+    async def _sleep(self) -> None:
+        wait_s = 1.0  # so that the watchdog sees us
+        if self._next_at is not None:
+            wait_s = min(wait_s, max(0.0, (self._next_at - LEAD - self._clock.now()).total_seconds()))
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._nudge.wait()
+        except TimeoutError:
+            return
+
+
+def _new_play(listing: Listing) -> Play:
+    return Play(broadcast_id=listing.broadcast.broadcast_id, latest_end_at=listing.broadcast.latest_end_at)

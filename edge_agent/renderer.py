@@ -1,0 +1,226 @@
+"""Places armed sounds on the output's frames. Silence is exact zeros; a sound starts on its sample and is then counted.
+
+``render`` runs in the output's thread: it takes short locks, never waits, and does no I/O.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from edge_agent.clock import NS, utc_ns
+from edge_agent.evidence import RATE, Consumed
+from edge_agent.feed import Feed
+from edge_agent.protocol.timeline import Sound
+
+FRAME_BYTES = 2
+FADE_FRAMES = RATE * 5 // 1000
+"""5 ms: long enough not to click, short enough to count as at once. Only where a sound is cut."""
+MAX_LATE_NS = NS
+"""A sound that could not begin within a second of its start (the machine slept) does not begin at all."""
+
+
+class End(StrEnum):
+    """How a cue ended."""
+
+    WHOLE = "whole"
+    CUT = "cut"
+    LATE = "late"
+    """Its start was long past when the output came round to it."""
+    SPOILED = "spoiled"
+    """The decoder met bytes that are not the recording."""
+    LOST = "lost"
+    """The output went away."""
+
+
+class Cue:
+    """A sound that is armed, and what the output has taken of it. Written by the output's thread."""
+
+    def __init__(self, sound: Sound, feed: Feed) -> None:
+        self.sound, self.feed = sound, feed
+        self.starts_utc_ns = utc_ns(sound.begins_at)
+        self.end: End | None = None
+        self.frames = 0
+        self.missing = 0
+        self.underruns = 0
+        self.first_ns: int | None = None
+        """Stamp of the first frame, monotonic."""
+        self.last_ns = 0
+        """Stamp behind the last frame, monotonic."""
+        self.first_utc_ns = 0
+        self.first_call_ns = self.last_call_ns = 0
+        self.cut_ns: int | None = None
+        """Frames stamped from here on fade out; 0 cuts at once."""
+        self.fade_from: int | None = None
+        self._owed = 0
+
+    def consumed(self, until_ns: int) -> Consumed:
+        """Sum up what had left the output by ``until_ns`` (monotonic)."""
+        if self.first_ns is None:
+            return Consumed(frames=0, missing=self.missing, underruns=self.underruns)
+        stamps_ns = min(self.last_ns, until_ns) - self.first_ns
+        frames = min(self.frames, max(0, -(-stamps_ns * RATE // NS)))
+        return Consumed(
+            frames=frames,
+            missing=self.missing,
+            underruns=self.underruns,
+            first_at=_EPOCH + timedelta(microseconds=self.first_utc_ns // 1000),
+            stamps_ms=stamps_ns / 1e6,
+            pace_ms=(self.last_call_ns - self.first_call_ns) / 1e6,
+        )
+
+    def fill(self, buffer: memoryview, start: int, stop: int) -> int:
+        """Write frames ``[start, stop)`` of the buffer; gives the frame behind the last written or left out."""
+        if self._owed:
+            self._owed -= self.feed.skip(self._owed * FRAME_BYTES) // FRAME_BYTES
+        written = self.feed.take_into(buffer[start * FRAME_BYTES : stop * FRAME_BYTES]) // FRAME_BYTES
+        self.frames += written
+        if start + written < stop and not self.feed.ended:
+            # The decoder is late: the time is gone, so its frames are left out and neighbours stay in step.
+            gap = stop - start - written
+            self._owed += gap
+            self.missing += gap
+            self.underruns += 1
+            return stop
+        return start + written
+
+
+class Renderer:
+    """Gives the output its frames."""
+
+    def __init__(
+        self,
+        *,
+        utc_minus_monotonic_ns: Callable[[], int],
+        monotonic_ns: Callable[[], int],
+        on_started: Callable[[Cue], None],
+        on_ended: Callable[[Cue], None],
+    ) -> None:
+        self._utc_minus, self._monotonic_ns = utc_minus_monotonic_ns, monotonic_ns
+        self._on_started, self._on_ended = on_started, on_ended
+        self._cues: deque[Cue] = deque()
+        self._lock = threading.Lock()
+        self.calls = 0
+        """Rises while the output lives; the watchdog looks at it."""
+
+    def arm(self, cue: Cue) -> None:
+        """Queue a sound behind those that are armed."""
+        with self._lock:
+            self._cues.append(cue)
+
+    def cut(self, at: datetime | None = None) -> None:
+        """End what is armed: at once, or at an instant to come. A cue that begins later than ``at`` is kept."""
+        with self._lock:
+            for cue in self._cues:
+                if at is None:
+                    cue.cut_ns = 0
+                elif cue.starts_utc_ns < utc_ns(at):
+                    cue.cut_ns = utc_ns(at) - self._utc_minus()
+
+    def drop_all(self, end: End) -> None:
+        """End everything without another frame: the output has gone."""
+        with self._lock:
+            cues, self._cues = list(self._cues), deque()
+        for cue in cues:
+            self._finish(cue, end)
+
+    def render(self, buffer: memoryview, first_frame_ns: int) -> None:
+        """Fill ``buffer`` (s16 mono); its first frame leaves the output at ``first_frame_ns``, monotonic."""
+        buffer[:] = bytes(len(buffer))
+        self.calls += 1
+        if not self._cues:
+            return
+        block = _Block(buffer, first_frame_ns, self._utc_minus(), self._monotonic_ns())
+        with self._lock:
+            while self._cues and block.position < block.frames:
+                cue = self._cues[0]
+                end = self._place(cue, block)
+                if end is None:
+                    break
+                self._cues.popleft()
+                self._finish(cue, end)
+
+    def count_underrun(self) -> None:
+        """Note that the device ran dry by its own account."""
+        with self._lock:
+            if self._cues and self._cues[0].first_ns is not None:
+                self._cues[0].underruns += 1
+
+    def _place(self, cue: Cue, block: "_Block") -> End | None:
+        """Write what of the cue falls into the block; None while it is not over."""
+        if cue.first_ns is None:
+            end = self._begin(cue, block)
+            if end is not None or cue.first_ns is None:
+                return end
+        return self._go_on(cue, block)
+
+    def _begin(self, cue: Cue, block: "_Block") -> End | None:
+        if cue.cut_ns is not None and cue.cut_ns <= block.stamp(block.position):
+            return End.CUT
+        index = block.index(cue.starts_utc_ns - block.utc_minus)
+        if index >= block.frames:
+            return None
+        if block.stamp(block.position) - block.stamp(index) > MAX_LATE_NS and block.position == 0:
+            return End.LATE
+        if cue.feed.spoiled:
+            return End.SPOILED
+        block.position = max(index, block.position)
+        cue.first_ns, cue.first_call_ns = block.stamp(block.position), block.called_ns
+        cue.first_utc_ns = cue.first_ns + block.utc_minus
+        self._on_started(cue)
+        return None
+
+    def _go_on(self, cue: Cue, block: "_Block") -> End | None:
+        start, stop = block.position, block.frames
+        if cue.cut_ns is not None and cue.fade_from is None:
+            last = max(start, block.index(cue.cut_ns)) if cue.cut_ns else start
+            if last < stop:
+                cue.fade_from = cue.frames + last - start
+        if cue.fade_from is not None:
+            stop = min(stop, start + cue.fade_from + FADE_FRAMES - cue.frames)
+        before = cue.frames
+        block.position = cue.fill(block.buffer, start, stop)
+        cue.last_ns, cue.last_call_ns = block.stamp(block.position), block.called_ns
+        if cue.fade_from is not None:
+            _fade(block.buffer, start, cue.frames - before, before - cue.fade_from)
+            if cue.frames >= cue.fade_from + FADE_FRAMES or block.position < block.frames:
+                return End.CUT
+        if cue.feed.ended and cue.feed.empty:
+            return End.SPOILED if cue.feed.spoiled else End.WHOLE
+        return None
+
+    def _finish(self, cue: Cue, end: End) -> None:
+        cue.end = end
+        cue.feed.close()
+        self._on_ended(cue)
+
+
+class _Block:
+    """One call of the output: where its frames stand in time."""
+
+    def __init__(self, buffer: memoryview, first_frame_ns: int, utc_minus: int, called_ns: int) -> None:
+        self.buffer, self.first_frame_ns, self.utc_minus = buffer, first_frame_ns, utc_minus
+        self.called_ns = called_ns
+        self.frames = len(buffer) // FRAME_BYTES
+        self.position = 0
+        """First frame that nobody has written."""
+
+    def index(self, monotonic_ns: int) -> int:
+        """Give the frame nearest to an instant; it may lie outside."""
+        return round((monotonic_ns - self.first_frame_ns) * RATE / NS)
+
+    def stamp(self, frame: int) -> int:
+        """Give the instant of a frame, monotonic nanoseconds."""
+        return self.first_frame_ns + frame * NS // RATE
+
+
+def _fade(buffer: memoryview, start: int, count: int, done: int) -> None:
+    """Turn ``count`` frames down along a straight line. ``done`` frames of it lie before them; below 0: to come."""
+    samples = buffer.cast("h")
+    for frame in range(max(0, -done), count):
+        level = max(0, FADE_FRAMES - done - frame)
+        samples[start + frame] = samples[start + frame] * level // FADE_FRAMES
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,0 +1,124 @@
+"""Sends play events until the centre says that it has stored them. The outbox is the store."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from edge_agent.ledger import Ledger
+from edge_agent.protocol.documents import ReceiptsAck
+from edge_agent.protocol.reports import PlayEvent, Receipts
+from edge_agent.protocol.signing import SigningKey
+from edge_agent.store import Store
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+"""Events in one message (``Receipts.events``)."""
+RESEND_S = (5.0, 60.0)
+"""First and longest wait for an acknowledgement; doubled each time."""
+KEEP = timedelta(days=30)
+"""How long acknowledged events can be asked for again (DESIGN section 4)."""
+GATHER_S = 0.1
+"""Seconds in which events that come together are put into one message."""
+MAX_KEPT = 100_000
+"""Events kept at most: 30 days of 3,000 a day."""
+
+Send = Callable[[bytes], Awaitable[bool]]
+"""Publishes signed receipts; False when there is no link."""
+
+
+class Reporter:
+    """Runs until cancelled."""
+
+    name = "reporter"
+
+    def __init__(
+        self, node_id: str, store: Store, ledger: Ledger, key: SigningKey, *, now: Callable[[], datetime], send: Send
+    ) -> None:
+        self._node_id, self._store, self._ledger, self._key = node_id, store, ledger, key
+        self._now, self._send = now, send
+        self.ready = asyncio.Event()
+        self._nudge = asyncio.Event()
+        self.acked_seq = int(store.meta("acked_seq") or b"0")
+        self._sent_seq = self.acked_seq
+        """Sent since the last connect, or since the last resend."""
+        self._wait_s = RESEND_S[0]
+        self._resend_s: float | None = None
+        ledger.on_event = self.nudge
+
+    def nudge(self) -> None:
+        """There may be something to send."""
+        self._nudge.set()
+
+    def connected(self) -> None:
+        """Send all again that is not acknowledged."""
+        self._sent_seq, self._wait_s = self.acked_seq, RESEND_S[0]
+        self.nudge()
+
+    def take_ack(self, ack: ReceiptsAck) -> None:
+        """Note what the centre has stored, or what it wants again."""
+        if ack.store_id != self._store.store_id:
+            return
+        acked_seq = min(ack.stored_through_seq, self._ledger.last_seq)
+        if ack.send_from_seq is not None:
+            acked_seq = min(acked_seq, ack.send_from_seq - 1)
+            self._sent_seq = acked_seq
+        elif acked_seq <= self.acked_seq:
+            return
+        self.acked_seq = acked_seq
+        self._sent_seq = max(self._sent_seq, acked_seq)
+        self._wait_s = RESEND_S[0]
+        with self._store.writing():
+            self._store.put_meta("acked_seq", str(acked_seq).encode())
+            self._forget()
+        self.nudge()
+
+    async def run(self) -> None:
+        """Send what is new at once, and what stays unanswered again and again."""
+        self.ready.set()
+        while True:
+            await asyncio.sleep(GATHER_S)
+            self._nudge.clear()
+            while events := self._after(self._sent_seq):
+                if not await self._send(self._sign(events)):
+                    break
+                self._sent_seq = events[-1].seq
+                self._resend_s = _loop_s() + self._wait_s
+            await self._wait()
+
+    async def _wait(self) -> None:
+        unanswered = self._sent_seq > self.acked_seq
+        left_s = max(0.0, (self._resend_s or 0.0) - _loop_s()) if unanswered else None
+        try:
+            async with asyncio.timeout(left_s):
+                await self._nudge.wait()
+        except TimeoutError:
+            log.info("receipts from %d on are not acknowledged, sending again", self.acked_seq + 1)
+            self._sent_seq = self.acked_seq
+            self._wait_s = min(self._wait_s * 2, RESEND_S[1])
+
+    def _after(self, seq: int) -> tuple[PlayEvent, ...]:
+        rows = self._store.rows("SELECT event FROM events WHERE seq > ? ORDER BY seq LIMIT ?", seq, BATCH)
+        return tuple(msgspec.json.decode(blob, type=PlayEvent) for (blob,) in rows)
+
+    def _sign(self, events: tuple[PlayEvent, ...]) -> bytes:
+        receipts = Receipts(
+            iss=self._node_id, iat=max(0, int(self._now().timestamp())), store_id=self._store.store_id, events=events
+        )
+        return self._key.sign(receipts)
+
+    def _forget(self) -> None:
+        oldest_s = int((self._now() - KEEP).timestamp())
+        self._store.run(
+            "DELETE FROM events WHERE seq <= ? AND (written_s < ? OR seq <= ?)",
+            self.acked_seq,
+            oldest_s,
+            self._ledger.last_seq - MAX_KEPT,
+        )
+
+
+def _loop_s() -> float:
+    return asyncio.get_running_loop().time()

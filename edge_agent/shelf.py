@@ -1,0 +1,159 @@
+"""Recordings on the node's disk, by hash. Decides what is whole, never what is wanted; no network."""
+
+import hashlib
+import os
+import shutil
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from edge_agent.config import sync_directory, write_atomically
+from edge_agent.errors import CorruptError, NoSpaceError
+
+RESERVE_BYTES = 64 * 1024 * 1024
+"""Free space that downloads leave for the store and the system."""
+
+IN_MEMORY_BYTES = 4 * 1024 * 1024
+"""17 minutes of speech: what a node of 512 MB may well hold twice."""
+
+_CHUNK = 256 * 1024
+
+_Signature = tuple[int, int, int]
+
+
+class Shelf:
+    """The media directory. Hashing runs in worker threads; the rest is quick."""
+
+    def __init__(self, directory: Path, *, reserve_bytes: int = RESERVE_BYTES) -> None:
+        self._directory, self._reserve_bytes = directory, reserve_bytes
+        directory.mkdir(parents=True, exist_ok=True)
+        self._vouched: dict[str, _Signature] = {}
+        self._lock = threading.Lock()
+
+    def path(self, sha256: str) -> Path:
+        """Where a recording lies, or will lie."""
+        return self._directory / f"{sha256}.opus"
+
+    def part(self, sha256: str) -> Path:
+        """Where a download grows; it survives restarts and is continued."""
+        return self._directory / f"{sha256}.part"
+
+    def has(self, sha256: str) -> bool:
+        """Say whether there is such a file; its bytes may have changed since."""
+        return _signature(self.path(sha256)) is not None
+
+    def is_vouched(self, sha256: str) -> bool:
+        """Say whether the file, as it lies there now, had the right hash when last read by this process."""
+        found = _signature(self.path(sha256))
+        with self._lock:
+            return found is not None and self._vouched.get(sha256) == found
+
+    def vouch(self, sha256: str) -> bool:
+        """Read the file and compare its hash; a changed one is thrown away. Slow: not for the event loop."""
+        path = self.path(sha256)
+        before = _signature(path)
+        if before is None:
+            return False
+        if hash_file(path) != sha256:
+            self.spoil(sha256)
+            return False
+        with self._lock:
+            self._vouched[sha256] = before
+        return True
+
+    def spoil(self, sha256: str) -> None:
+        """Throw away a file whose bytes are wrong, so that it is fetched again."""
+        with self._lock:
+            self._vouched.pop(sha256, None)
+        self.path(sha256).unlink(missing_ok=True)
+
+    def accept_part(self, sha256: str) -> None:
+        """Check a finished download and put it in its place. Slow: not for the event loop.
+
+        Raises:
+            CorruptError: its hash is wrong; it is thrown away.
+        """
+        part = self.part(sha256)
+        if hash_file(part) != sha256:
+            part.unlink()
+            raise CorruptError(f"{part.name}: hash differs from its name")
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(self.path(sha256))
+        sync_directory(self._directory)
+        self._vouch_as_written(sha256)
+
+    def put(self, sha256: str, data: bytes) -> None:
+        """Keep audio that came inside a message.
+
+        Raises:
+            CorruptError: its hash is wrong.
+        """
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise CorruptError(f"inline audio {sha256[:12]}: hash differs from its name")
+        if not self.is_vouched(sha256):
+            write_atomically(self.path(sha256), data)
+            self._vouch_as_written(sha256)
+
+    def source(self, sha256: str) -> bytes | Path | None:
+        """Give what to decode, its hash checked now; None when the bytes have changed or are gone.
+
+        Short recordings are read once and decoded from memory; of long ones the file itself is given.
+        """
+        path = self.path(sha256)
+        try:
+            if path.stat().st_size > IN_MEMORY_BYTES:
+                return path if hash_file(path) == sha256 else None
+            data = path.read_bytes()
+        except OSError:
+            return None
+        return data if hashlib.sha256(data).hexdigest() == sha256 else None
+
+    def free_bytes(self) -> int:
+        """Room on the disk."""
+        return shutil.disk_usage(self._directory).free
+
+    def make_room(self, size: int, needed: Iterable[str]) -> None:
+        """Throw out what is not ``needed``, oldest first, until ``size`` bytes fit beside the reserve.
+
+        Raises:
+            NoSpaceError: they do not fit even then.
+        """
+        missing = size + self._reserve_bytes - self.free_bytes()
+        keep = set(needed)
+        idle = [path for path in self._directory.iterdir() if path.stem not in keep]
+        for path in sorted(idle, key=lambda one: one.stat().st_mtime):
+            if missing <= 0:
+                return
+            missing -= path.stat().st_size
+            path.unlink()
+        if missing > 0:
+            raise NoSpaceError(f"{self._directory}: {missing} bytes short for a recording of {size}; free some space")
+
+    def _vouch_as_written(self, sha256: str) -> None:
+        found = _signature(self.path(sha256))
+        if found is not None:
+            with self._lock:
+                self._vouched[sha256] = found
+
+
+def hash_file(path: Path) -> str:
+    """Hash a file piece by piece."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_CHUNK):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _signature(path: Path) -> _Signature | None:
+    """Tell one state of a file from another without reading it; None when it is no plain file."""
+    try:
+        found = path.stat(follow_symlinks=False)
+    except OSError:
+        return None
+    return (found.st_ino, found.st_size, found.st_mtime_ns) if _is_plain(found.st_mode) else None
+
+
+def _is_plain(mode: int) -> bool:
+    return mode & 0o170000 == 0o100000

@@ -1,0 +1,204 @@
+"""Arms sounds on the renderer, and turns what the output did with them into evidence and reports.
+
+The timeline knows what should have sounded; only what was weighed here may be called played.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from audio.errors import CorruptAudioError
+from edge_agent.clock import NS, Clock
+from edge_agent.evidence import RATE, Heard, conclude, weigh
+from edge_agent.feed import Feed, SpoiledError
+from edge_agent.ledger import Ledger, Play
+from edge_agent.protocol.reports import NowPlaying
+from edge_agent.protocol.states import Outcome, PlayState, Reason
+from edge_agent.protocol.timeline import Conclusion, Sound
+from edge_agent.renderer import FRAME_BYTES, Cue, End, Renderer
+from edge_agent.shelf import Shelf
+from edge_agent.store import Store
+
+if TYPE_CHECKING:
+    from audio.decode import Decoder
+
+log = logging.getLogger(__name__)
+
+_REASONS = {End.LATE: Reason.LATE, End.SPOILED: Reason.CORRUPT_FILE, End.LOST: Reason.OUTPUT_LOST}
+"""Why an item was lost, by how its cue ended."""
+
+
+class Stage:
+    """What is armed and sounding, and plays whose outcome waits for the output."""
+
+    def __init__(self, clock: Clock, store: Store, ledger: Ledger, shelf: Shelf, *, simulated: bool) -> None:
+        self._clock, self._store, self._ledger, self._shelf = clock, store, ledger, shelf
+        self._simulated = simulated
+        self._loop = asyncio.get_running_loop()
+        self._cues: list[Cue] = []
+        self._settling: dict[str, Conclusion] = {}
+        self._why: dict[str, Reason] = {}
+        self.requested_ms: Callable[[Play], list[int]] = lambda _: []
+        """Lengths of the items that a play was to have, in this node's language."""
+        self.on_item_lost: Callable[[Sound, Reason], None] = lambda _sound, _reason: None
+        """An armed item did not sound to its end, though the timeline thinks so."""
+        self.on_change: Callable[[], None] = lambda: None
+        """What sounds has changed."""
+        self.renderer = Renderer(
+            utc_minus_monotonic_ns=clock.utc_minus_monotonic_ns,
+            monotonic_ns=clock.monotonic_ns,
+            on_started=self._tell(self._started),
+            on_ended=self._tell(self._ended),
+        )
+
+    @property
+    def now_playing(self) -> NowPlaying | None:
+        """What leaves the output right now."""
+        cue = next((one for one in self._cues if one.first_ns is not None and one.end is None), None)
+        if cue is None:
+            return None
+        sound = cue.sound
+        started_at = _at(cue.first_utc_ns)
+        return NowPlaying(
+            broadcast_id=sound.broadcast_id, item=sound.item, started_at=started_at, ends_at=sound.ends_at
+        )
+
+    def arm(self, sound: Sound) -> None:
+        """Begin to decode, and place the sound at the output's clock."""
+        feed = Feed(lambda: self._blocks(sound), name=sound.broadcast_id[:8])
+        cue = Cue(sound, feed)
+        self._cues.append(cue)
+        self.renderer.arm(cue)
+        feed.start()
+        play = self._ledger.plays[sound.broadcast_id]
+        self._ledger.advance(play, PlayState.ARMED, self._clock.now())
+
+    def settle(self, conclusion: Conclusion) -> None:
+        """Report an outcome as soon as the output has done with the broadcast."""
+        self._settling[conclusion.broadcast_id] = conclusion
+        self._report_if_done(conclusion.broadcast_id)
+
+    def report(self, play: Play, conclusion: Conclusion, *, missing: Reason) -> None:
+        """Write an outcome down, for good, with what was heard."""
+        verdict = conclude(conclusion.outcome, conclusion.reason, play.heard, self.requested_ms(play), missing=missing)
+        heard = verdict.outcome in {Outcome.PLAYED, Outcome.INTERRUPTED}
+        figures: dict[str, object] = {}
+        if heard:
+            figures = {
+                "requested_ms": verdict.requested_ms,
+                "played_ms": verdict.played_ms,
+                "start_error_ms": verdict.start_error_ms,
+                "underruns": verdict.underruns,
+                "grade": verdict.grade,
+                "simulated": verdict.simulated,
+            }
+        with self._store.writing():
+            self._ledger.write_event(
+                self._clock.now(),
+                play.broadcast_id,
+                outcome=verdict.outcome,
+                reason=verdict.reason,
+                by=conclusion.by if verdict.outcome is Outcome.INTERRUPTED else None,
+                **figures,
+            )
+            progress = msgspec.structs.replace(play.progress, outcome=verdict.outcome)
+            self._ledger.put(msgspec.structs.replace(play, progress=progress, reported=True))
+        log.info("%s: %s %s, grade E%d", play.broadcast_id, verdict.outcome, verdict.reason or "", verdict.grade)
+
+    # From the output.
+
+    def _tell(self, take: Callable[[Cue], None]) -> Callable[[Cue], None]:
+        """Make a callback for the output's thread."""
+
+        def tell(cue: Cue) -> None:
+            try:
+                self._loop.call_soon_threadsafe(take, cue)
+            except RuntimeError:  # the loop has ended before the output: nobody is left to be told
+                log.info("sound of %s after the end", cue.sound.broadcast_id)
+
+        return tell
+
+    def _started(self, cue: Cue) -> None:
+        """Report ``playing`` when the first frame really leaves: it was placed some buffers ahead."""
+        self._loop.call_later(self._delay_s(cue.first_ns or 0), self._report_playing, cue)
+        self.on_change()
+
+    def _report_playing(self, cue: Cue) -> None:
+        if not cue.frames:
+            return
+        sound, first_at = cue.sound, _at(cue.first_utc_ns)
+        error_ms = round((first_at - sound.begins_at).total_seconds() * 1000, 3)
+        play = self._ledger.plays[sound.broadcast_id]
+        self._ledger.advance(play, PlayState.PLAYING, first_at, item=sound.item, start_error_ms=error_ms)
+        self.on_change()
+
+    def _ended(self, cue: Cue) -> None:
+        if cue.end is End.LOST:
+            self._weigh(cue)
+        else:
+            self._loop.call_later(self._delay_s(cue.last_ns), self._weigh, cue)
+
+    def _weigh(self, cue: Cue) -> None:
+        """Judge a cue when its last frame has left the output."""
+        sound, until_ns = cue.sound, self._clock.monotonic_ns()
+        self._cues.remove(cue)
+        if cue.first_ns is not None:
+            heard = weigh(sound, cue.consumed(until_ns), simulated=self._simulated)
+            self._keep(sound.broadcast_id, heard)
+        if cue.end in _REASONS:
+            reason = _REASONS[cue.end]
+            log.error("item %d of %s: %s", sound.item, sound.broadcast_id, reason)
+            self._why[sound.broadcast_id] = reason
+            if cue.end is End.SPOILED:
+                self._shelf.spoil(sound.voice.sha256)
+            self.on_item_lost(sound, reason)
+        self.on_change()
+        self._report_if_done(sound.broadcast_id)
+
+    def _keep(self, broadcast_id: str, heard: Heard) -> None:
+        play = self._ledger.plays[broadcast_id]
+        self._ledger.put(msgspec.structs.replace(play, heard=(*play.heard, heard)))
+
+    def _report_if_done(self, broadcast_id: str) -> None:
+        if broadcast_id not in self._settling or any(cue.sound.broadcast_id == broadcast_id for cue in self._cues):
+            return
+        missing = self._why.pop(broadcast_id, Reason.OUTPUT_LOST)
+        self.report(self._ledger.plays[broadcast_id], self._settling.pop(broadcast_id), missing=missing)
+
+    def _delay_s(self, until_ns: int) -> float:
+        return max(0.0, (until_ns - self._clock.monotonic_ns()) / NS)
+
+    # To the output.
+
+    def _blocks(self, sound: Sound) -> Iterator[bytes]:
+        """Decode a sound, no longer than was promised. Runs in the feed's thread.
+
+        Raises:
+            SpoiledError: the file's bytes are not the recording, or cannot be decoded.
+        """
+        from audio.decode import Decoder  # noqa: PLC0415 - an idle node holds no decoder: 17 MB
+
+        source = self._shelf.source(sound.voice.sha256)
+        if source is None:
+            raise SpoiledError(f"{sound.voice.sha256[:12]} has changed on the disk")
+        try:
+            with Decoder(source, gain_db=sound.gain_mb / 100) as decoder:
+                yield from _cap(decoder, sound.voice.length_ms * RATE // 1000 * FRAME_BYTES)
+        except (CorruptAudioError, OSError) as error:
+            raise SpoiledError(f"{sound.voice.sha256[:12]}: {error}") from error
+
+
+def _cap(decoder: "Decoder", left: int) -> Iterator[bytes]:
+    for block in decoder.blocks():
+        yield block[:left]
+        left -= len(block)
+        if left <= 0:
+            return
+
+
+def _at(utc_ns: int) -> datetime:
+    return datetime.fromtimestamp(utc_ns / NS, UTC)

@@ -1,0 +1,145 @@
+"""SQLite that decides whether to speak: what was begun, holds, versions, receipts. Every commit reaches the disk.
+
+Used from the event loop's thread alone, on purpose: nothing may run between a decision and its record. Audio does not
+wait for it; the output has a thread of its own.
+"""
+
+import contextlib
+import logging
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from edge_agent.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE documents (
+    scope TEXT NOT NULL, word TEXT NOT NULL, slot TEXT NOT NULL,
+    epoch INTEGER NOT NULL, version INTEGER NOT NULL, token BLOB NOT NULL,
+    PRIMARY KEY (scope, word, slot)
+) WITHOUT ROWID;
+CREATE TABLE bodies (sha256 TEXT PRIMARY KEY, packed BLOB NOT NULL);
+CREATE TABLE holds (hold_id TEXT PRIMARY KEY, scope TEXT NOT NULL, ordered_at TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE releases (hold_id TEXT PRIMARY KEY, seen_s INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE stops (broadcast_id TEXT PRIMARY KEY, seen_s INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE commands (command_id TEXT PRIMARY KEY, seen_s INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE plays (broadcast_id TEXT PRIMARY KEY, latest_end_s INTEGER NOT NULL, play BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE events (seq INTEGER PRIMARY KEY AUTOINCREMENT, written_s INTEGER NOT NULL, event BLOB NOT NULL);
+"""
+
+
+class Store:
+    """One open database."""
+
+    def __init__(self, connection: sqlite3.Connection, *, was_reset: bool) -> None:
+        self._connection, self._depth = connection, 0
+        self.was_reset = was_reset
+        """A damaged store was moved aside: what had been begun is not known any more."""
+        self.store_id = self._name()
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open or make the store; a damaged one is moved aside and begun anew.
+
+        Raises:
+            StoreError: the directory cannot be written, or the store is of a newer agent.
+        """
+        try:
+            return cls(_connect(path), was_reset=False)
+        except sqlite3.OperationalError as error:
+            raise StoreError(f"{path} cannot be opened: {error}") from None
+        except sqlite3.DatabaseError as error:
+            log.exception("store %s is damaged, starting anew", path)
+            _move_aside(path)
+            store = cls(_connect(path), was_reset=True)
+            store.put_meta("reset_reason", str(error).encode())
+            return store
+
+    def close(self) -> None:
+        """Close it; what was committed stays."""
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """One transaction, on the disk when the outermost block ends; nothing of it if an error leaves the block."""
+        if self._depth == 0:
+            self._connection.execute("BEGIN IMMEDIATE")
+        self._depth += 1
+        try:
+            yield
+        except BaseException:
+            self._depth -= 1
+            if self._depth == 0:
+                self._connection.execute("ROLLBACK")
+            raise
+        self._depth -= 1
+        if self._depth == 0:
+            self._connection.execute("COMMIT")
+
+    def run(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        """Execute one statement."""
+        return self._connection.execute(sql, values)
+
+    def rows(self, sql: str, *values: Any) -> list[Any]:
+        """Read all rows of a query."""
+        return self._connection.execute(sql, values).fetchall()
+
+    def meta(self, key: str) -> bytes | None:
+        """Read a small thing by name."""
+        row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def put_meta(self, key: str, value: bytes) -> None:
+        """Write a small thing by name."""
+        self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def _name(self) -> str:
+        found = self.meta("store_id")
+        if found is None:
+            found = f"s{secrets.token_hex(8)}".encode()
+            self.put_meta("store_id", found)
+        return found.decode()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, timeout=5)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        _check_whole(connection)
+        _migrate(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_whole(connection: sqlite3.Connection) -> None:
+    problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if problem != "ok":
+        raise sqlite3.DatabaseError(problem)
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found > SCHEMA_VERSION:
+        raise StoreError(f"{path} is of a newer agent (schema {found}): install that one, or enrol again")
+    if found == 0:
+        connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+
+
+def _move_aside(path: Path) -> None:
+    """Keep the damaged files for whoever wants to look; their names tell when."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.replace(path.with_name(f"{path.name}.damaged-{stamp}{suffix}"))

@@ -1,0 +1,67 @@
+"""Reads recordings again before they are needed: a byte that changed on the disk is found while it can be fetched."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from edge_agent.faults import Fault, FaultBook
+from edge_agent.keeper import Keeper
+from edge_agent.player import Player
+from edge_agent.shelf import Shelf
+
+log = logging.getLogger(__name__)
+
+SOON = timedelta(seconds=60)
+"""Before its start (reference trust.md F12: hash at arm, T − 60 s)."""
+EVERY_S = 5.0
+"""Seconds between two looks when nothing calls for one."""
+
+
+class Voucher:
+    """Runs until cancelled."""
+
+    name = "voucher"
+
+    def __init__(self, keeper: Keeper, shelf: Shelf, player: Player, faults: FaultBook) -> None:
+        self._keeper, self._shelf, self._player, self._faults = keeper, shelf, player, faults
+        self.ready = asyncio.Event()
+        self._nudge = asyncio.Event()
+        self.on_spoiled: Callable[[], None] = lambda: None
+        """Called when a file was thrown away."""
+
+    def nudge(self) -> None:
+        """Look now."""
+        self._nudge.set()
+
+    async def run(self) -> None:
+        """Look every few seconds, and when nudged."""
+        while True:
+            self._nudge.clear()
+            for sha256 in self._due():
+                await self._vouch(sha256)
+            self.ready.set()
+            try:
+                async with asyncio.timeout(EVERY_S):
+                    await self._nudge.wait()
+            except TimeoutError:
+                continue
+
+    def _due(self) -> list[str]:
+        settings = self._keeper.settings
+        if settings is None:
+            return []
+        voices = [
+            item.voice_for(settings.languages)
+            for listing in self._player.near(SOON)
+            for item in listing.broadcast.items
+        ]
+        names = dict.fromkeys(voice.sha256 for voice in voices)
+        return [sha256 for sha256 in names if self._shelf.has(sha256) and not self._shelf.is_vouched(sha256)]
+
+    async def _vouch(self, sha256: str) -> None:
+        if not await asyncio.to_thread(self._shelf.vouch, sha256):
+            log.error("recording %s has changed on the disk; fetching it again", sha256[:12])
+            self._faults.put(Fault.MEDIA_CORRUPT, f"{sha256[:12]} has changed on the disk")
+            self.on_spoiled()
+        self._player.changed()
