@@ -30,7 +30,7 @@ WATCH_EVERY_S = 1.0
 _log = logging.getLogger(__name__)
 _presence: msgspec.json.Decoder[Presence] = msgspec.json.Decoder(Presence)
 _health = msgspec.json.Decoder(Health)
-_table = cast(Table, Node.__table__)
+_table = cast("Table", Node.__table__)
 
 
 class PresenceWatch:

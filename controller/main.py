@@ -1,0 +1,250 @@
+"""The composition root: builds everything once, hands it down, and keeps it running in one task group.
+
+When a member dies, all end and the process with them; the supervisor starts it again. Silence must never look like
+health.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from edge_agent.protocol.topics import Word
+from web.app import add_pages
+
+from .api import create_app
+from .clock import Clock, system_clock
+from .config import Config
+from .db import Database
+from .errors import LoaError
+from .events import EventBus
+from .http_server import HttpServer, bind, free_port, only_for_nodes
+from .migrations.upgrade import upgrade
+from .scheduler import Scheduler
+from .services import Services, build_services
+from .wire.bridge import Bridge
+from .wire.broker import Broker
+from .wire.dispatcher import Dispatcher
+from .wire.ingest import Ingest
+from .wire.keys import load_keys
+from .wire.laggards import Laggards
+from .wire.pki import Authority
+from .wire.presence import PresenceWatch
+from .wire.signer import Signer
+from .wire.timekeeper import Timekeeper
+
+START_S = 60.0
+"""Migrations and the first publishing are over by then even for a province."""
+
+_log = logging.getLogger(__name__)
+
+
+class StartError(LoaError):
+    """The centre cannot start."""
+
+    code = "start"
+
+
+class Member(Protocol):
+    """What runs as long as the centre."""
+
+    @property
+    def name(self) -> str:
+        """For logs and task names."""
+
+    @property
+    def ready(self) -> asyncio.Event:
+        """Set once it does its work."""
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+
+
+@dataclass(frozen=True)
+class Centre:
+    """A running centre."""
+
+    config: Config
+    """With the ports that were really taken."""
+    services: Services
+    authority: Authority
+    broker: Broker
+    bridge: Bridge
+    dispatcher: Dispatcher
+    ingest: Ingest
+    presence: PresenceWatch
+    timekeeper: Timekeeper
+
+    @property
+    def url(self) -> str:
+        """Of pages and API."""
+        return f"http://{_in_url(self.config.host)}:{self.config.port}"
+
+    @property
+    def node_url(self) -> str:
+        """Where nodes enrol and fetch."""
+        return f"https://{_in_url(self.config.public_name)}:{self.config.media_port}"
+
+    def problems(self) -> list[str]:
+        """Name what keeps the centre from doing its work; empty when it is ready."""
+        asked = {
+            "broker": self.broker.pid is not None,
+            "bridge": self.bridge.connected,
+            "dispatcher": self.dispatcher.ready.is_set(),
+        }
+        return [name for name, well in asked.items() if not well]
+
+
+async def serve(config: Config, ready: Callable[[Centre], None] = lambda _centre: None) -> None:
+    """Run the centre until SIGTERM or SIGINT.
+
+    Raises:
+        LoaError: it cannot start.
+        BaseExceptionGroup: a member died.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+    async with running(config) as centre:
+        ready(centre)
+        await stop.wait()
+        _log.info("stopping")
+
+
+@asynccontextmanager
+async def running(config: Config, clock: Clock = system_clock) -> AsyncIterator[Centre]:
+    """Run a centre for the length of the block; a member that dies ends the block.
+
+    Raises:
+        LoaError: it cannot start.
+    """
+    config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for folder in (config.media, config.uploads):
+        folder.mkdir(exist_ok=True, mode=0o700)
+    with _alone(config.state), _ports(config) as ports:
+        bus = EventBus()
+        database = Database(config.database, bus)
+        try:
+            await upgrade(database)
+            centre, members = _build(ports, database, bus, clock)
+            async with _all_running(members):
+                yield centre
+        finally:
+            await database.close()
+
+
+def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> tuple[Centre, list[Member]]:
+    config = ports.config
+    keys = load_keys(config.keys)
+    names = (config.public_name, config.node_host, "localhost", "127.0.0.1")
+    authority = Authority(
+        config.keys, keys, clock, names=tuple(name for name in names if name not in {"0.0.0.0", "::"})
+    )
+    services = build_services(config, database, bus, clock, authority)
+    broker, bridge = Broker(config, authority), Bridge(config, authority)
+    signer = Signer(config, keys, clock, services.live)
+    dispatcher = Dispatcher(database, bus, clock, signer, bridge)
+    laggards = Laggards(database, bus, dispatcher)
+    presence = PresenceWatch(database, bus, clock, services.live, on_health=laggards.note_health)
+    ingest, timekeeper = Ingest(database, clock, signer, bridge), Timekeeper(clock, signer, bridge)
+    bridge.attach(
+        {
+            Word.PRESENCE: presence.note_presence,
+            Word.HEALTH: presence.note_health,
+            Word.RECEIPTS: ingest.note_receipts,
+            Word.TIME_ASK: timekeeper.note_ask,
+        },
+        dispatcher.publish_again,
+    )
+    centre = Centre(config, services, authority, broker, bridge, dispatcher, ingest, presence, timekeeper)
+    app = create_app(services)
+    add_pages(app, services)
+    for_pages = HttpServer("http", app, ports.pages)
+    for_nodes = HttpServer(
+        "https", only_for_nodes(app), ports.nodes, tls=(authority.server_chain, authority.server_key)
+    )
+
+    async def renew_certificates() -> None:
+        if authority.renew():
+            for_nodes.renew_certificate()
+            broker.restart()
+
+    scheduler = Scheduler(database, bus, clock, renew_plans=dispatcher.renew, renew_certificates=renew_certificates)
+    members: list[Member] = [broker, bridge, dispatcher, laggards, presence, ingest]
+    return centre, [*members, services.recordings, scheduler, for_pages, for_nodes]
+
+
+@asynccontextmanager
+async def _all_running(members: list[Member]) -> AsyncIterator[None]:
+    """Run the members for the length of the block; they start together and end in reverse order."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_run(member), name=member.name) for member in members]
+        try:
+            async with asyncio.timeout(START_S):
+                for member in members:
+                    await member.ready.wait()
+        except TimeoutError:
+            waiting = ", ".join(member.name for member in members if not member.ready.is_set())
+            raise StartError(f"not ready after {START_S:.0f} s: {waiting}") from None
+        try:
+            yield
+        finally:
+            for task in reversed(tasks):
+                task.cancel()
+                await asyncio.wait([task])
+
+
+async def _run(member: Member) -> None:
+    await member.run()
+    raise StartError(f"{member.name} ended by itself")
+
+
+@contextlib.contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """Keep a second centre out of the same state folder."""
+    descriptor = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise StartError(f"another `loa serve` uses {state}; stop it or give another --state") from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class _Ports:
+    """Sockets that listen for pages and for nodes, and the settings with the ports that were really taken."""
+
+    config: Config
+    pages: socket.socket
+    nodes: socket.socket
+
+
+@contextlib.contextmanager
+def _ports(config: Config) -> Iterator[_Ports]:
+    with (
+        bind(config.host, config.port, setting="LOA_PORT") as pages,
+        bind(config.node_host, config.media_port, setting="LOA_MEDIA_PORT") as nodes,
+    ):
+        taken = {
+            "port": pages.getsockname()[1],
+            "media_port": nodes.getsockname()[1],
+            "broker_port": config.broker_port or free_port(config.node_host),
+        }
+        yield _Ports(config.model_copy(update=taken), pages, nodes)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
