@@ -1,0 +1,193 @@
+"""``loa demo``: the whole way from a file to sound at three nodes, for a person to see or for a machine to check."""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from audio import correlate, mix, speech, tune
+
+from .check import Expected, judge_node, report
+from .commune import LOGIN, THREE_HAMLETS, Commune, NodeSpec
+from .notice import TEXT, TITLE
+
+PORT = 8080
+AHEAD = timedelta(seconds=5)
+"""How far ahead the check schedules its first broadcast."""
+GRACE_S = 30
+"""How long nodes may take to report after a broadcast's end."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the options."""
+    parser.add_argument("--check", action="store_true", help="do it once without a person, compare, and end")
+    parser.add_argument("--json", action="store_true", help="with --check: one JSON object as the last line")
+    parser.add_argument("--audio", type=Path, metavar="FILE", help="use this recording instead of our own notice")
+    parser.add_argument("--port", type=int, default=PORT, help=f"port of the pages (default {PORT}, or a free one)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the demo; gives the exit status."""
+    if options.audio is not None and not options.audio.is_file():
+        raise SystemExit(f"loa demo: {options.audio}: no such file")
+    with tempfile.TemporaryDirectory(prefix="loa-demo-") as folder:
+        os.environ.setdefault("PYTHONUNBUFFERED", "1")
+        return asyncio.run(_main(options, Path(folder)))
+
+
+async def _main(options: argparse.Namespace, folder: Path) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(one, stop.set)
+    work = asyncio.create_task(_check(options, folder) if options.check else _show(options, folder, stop))
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if stop.is_set() and not work.done():
+        work.cancel()
+        await asyncio.wait({work})
+        _say("stopped; nothing is left running")
+        return 130 if options.check else 0
+    return work.result()
+
+
+async def _check(options: argparse.Namespace, folder: Path) -> int:
+    """Broadcast once 5 s ahead and once now to all nodes, and compare."""
+    file = await _recording(options, folder)
+    reference = await correlate.load(file)
+    async with AsyncExitStack() as stack:
+        _say("starting a broker, a controller and three nodes")
+        commune = await stack.enter_async_context(Commune(folder, THREE_HAMLETS))
+        recording = await commune.upload(file, TITLE)
+        _say(f"uploaded {file.name}: {recording['length_ms'] / 1000:.1f} s, {recording['loudness_lufs']:.1f} LUFS")
+        expected = [
+            await _broadcast(commune, recording, "scheduled", datetime.now(UTC) + AHEAD),
+            await _broadcast(commune, recording, "now", None),
+        ]
+        for node in commune.nodes:  # so that their files are complete
+            if node.program:
+                await node.program.stop()
+        verdicts = [
+            await judge_node(node.spec.name, node.node_id, node.folder, reference, expected) for node in commune.nodes
+        ]
+    found = report(verdicts)
+    _print_verdict(found)
+    if options.json:
+        print(json.dumps(found, ensure_ascii=False), flush=True)  # noqa: T201  the result is the output
+    return 0 if found["pass"] else 1
+
+
+async def _broadcast(commune: Commune, recording: dict[str, Any], kind: str, start_at: datetime | None) -> Expected:
+    title = f"{TITLE} ({kind})"
+    created = await commune.broadcast(title, recording, start_at=start_at.isoformat() if start_at else None)
+    due_at = datetime.fromisoformat(created["start_at"])
+    _say(f"broadcast {kind}: starts at {due_at:%H:%M:%S.%f} UTC on {len(commune.nodes)} nodes")
+    wait_s = (due_at - datetime.now(UTC)).total_seconds() + recording["length_ms"] / 1000 + GRACE_S
+    plays = await commune.until_over(created["id"], timeout_s=wait_s)
+    return Expected(kind, due_at, {play["node_id"]: play for play in plays})
+
+
+async def _show(options: argparse.Namespace, folder: Path, stop: asyncio.Event) -> int:
+    """Leave a real broadcast playing and the pages open, until Ctrl-C."""
+    file = await _recording(options, folder)
+    specs = list(THREE_HAMLETS)
+    card = sound_card()
+    if card:
+        specs[0] = replace(specs[0], output="card")
+    _say("starting a broker, a controller and three nodes")
+    async with Commune(folder, specs, port=_port(options.port)) as commune:
+        recording = await commune.upload(file, TITLE)
+        await commune.broadcast(TITLE, recording)
+        later = datetime.now(UTC) + timedelta(minutes=5)
+        await commune.broadcast(f"{TITLE} (phát lại)", recording, start_at=later.isoformat())
+        _say("")
+        _say(f"  open       {commune.url}/")
+        _say(f"  sign in    {LOGIN}   password  {commune.password}")
+        _say(f"  sound      {_where(specs, commune)}")
+        _say("  a notice is being broadcast to three hamlets now; another follows in 5 minutes")
+        _say(
+            "  the commune has no quiet hours, so that the demo sounds at any hour; real ones rest from 22:00 to 05:00"
+        )
+        _say("  Ctrl-C ends everything")
+        await _watch(commune, stop)
+    return 0
+
+
+async def _watch(commune: Commune, stop: asyncio.Event) -> None:
+    """End with an error when a program ends by itself."""
+    programs = [program for program in (commune.centre, *(node.program for node in commune.nodes)) if program]
+    ends = {asyncio.create_task(program.process.wait()) for program in programs}
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({*ends, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (*ends, stopped):
+            task.cancel()
+    if not stop.is_set():
+        for program in programs:
+            program.check()
+
+
+async def _recording(options: argparse.Namespace, folder: Path) -> Path:
+    if options.audio is not None:
+        path: Path = options.audio
+        return path
+    _say("making a notice: our signature tune, then espeak-ng reads Vietnamese")
+    spoken = await speech.speak(TEXT)
+    file = folder / "thong-bao.mp3"
+    joined = await mix.join([tune.signature(), spoken])
+    await asyncio.to_thread(file.write_bytes, await mix.to_mp3(joined))
+    return file
+
+
+def sound_card() -> bool:
+    """Tell whether this machine has a sound card or a sound server to play on."""
+    cards = Path("/proc/asound/cards")
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return (
+        bool(os.environ.get("PULSE_SERVER"))
+        or (cards.exists() and "no soundcards" not in cards.read_text())
+        or (runtime is not None and Path(runtime, "pulse", "native").exists())
+    )
+
+
+def _port(wanted: int) -> int:
+    """Give the port if it is free, else 0: any."""
+    with socket.socket() as one:
+        try:
+            one.bind(("127.0.0.1", wanted))
+        except OSError:
+            return 0
+        return wanted
+
+
+def _where(specs: list[NodeSpec], commune: Commune) -> str:
+    files = ", ".join(str(node.folder / "output.wav") for node in commune.nodes if node.spec.output == "virtual")
+    return f"{'the sound card; also ' if specs[0].output == 'card' else ''}{files}"
+
+
+def _print_verdict(found: dict[str, Any]) -> None:
+    for node in found["nodes"]:
+        for play in node["plays"]:
+            _say(
+                f"  {node['node']}: {play['kind']} {play['outcome']} {play['evidence']}"
+                f"{' (simulated)' if play['simulated'] else ''}, correlation {play['correlation']},"
+                f" start error {play['start_error_ms']} ms, {play['played_ms']}/{play['requested_ms']} ms"
+            )
+        for problem in node["problems"]:
+            _say(f"  {node['node']}: NOT GOOD: {problem}")
+    _say("PASS" if found["pass"] else "FAIL")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201  a command speaks to its terminal

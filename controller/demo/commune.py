@@ -1,0 +1,287 @@
+"""A small commune as real processes: a centre with its broker, and nodes enrolled the way a person would do it."""
+
+import asyncio
+import hashlib
+import os
+import re
+import secrets
+import socket
+import ssl
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from .processes import Program, ProgramFailedError, script
+
+LOGIN = "lan"
+READY_TIMEOUT_S = 60
+"""A weak PC with a cold disk needs most of it."""
+ONLINE_TIMEOUT_S = 30
+_CLAIM_CODE = re.compile(r"\b([2-9A-Z]{4}-[2-9A-Z]{4})\b")
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """A node of the demo and where its sound goes."""
+
+    hamlet: str
+    name: str
+    output: str = "virtual"
+    """``card`` or ``virtual``, as ``loa-agent run --output``."""
+    device: str | None = None
+    env: dict[str, str] = field(default_factory=dict)
+
+
+THREE_HAMLETS = (
+    NodeSpec("Thôn Đông", "Nhà văn hóa thôn Đông"),
+    NodeSpec("Thôn Trại", "Đầu làng Trại"),
+    NodeSpec("Xóm Mới", "Cổng chợ Xóm Mới"),
+)
+
+
+@dataclass
+class DemoNode:
+    """A node that has been adopted."""
+
+    spec: NodeSpec
+    node_id: str
+    area_id: str
+    folder: Path
+    """State folder of its agent; a virtual output writes ``output.wav`` there."""
+    program: Program | None = None
+
+
+class Commune:
+    """A centre and its nodes on loopback. Use it as an async context manager; leaving it ends every process."""
+
+    def __init__(
+        self,
+        folder: Path,
+        specs: Sequence[NodeSpec] = THREE_HAMLETS,
+        *,
+        port: int = 0,
+        env: dict[str, str] | None = None,
+    ) -> None:
+        self.folder, self._specs = folder, specs
+        self.password = secrets.token_urlsafe(9)
+        ports = free_ports(3)
+        self.port = port or ports[0]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.centre_state = folder / "centre"
+        self.env = {
+            **os.environ,
+            "LOA_STATE": str(self.centre_state),
+            "LOA_PORT": str(self.port),
+            "LOA_MEDIA_PORT": str(ports[1]),
+            "LOA_BROKER_PORT": str(ports[2]),
+            "LOA_PUBLIC_NAME": "127.0.0.1",
+            **(env or {}),
+        }
+        self.media_url = f"https://127.0.0.1:{self.env['LOA_MEDIA_PORT']}"
+        self.centre: Program | None = None
+        self.nodes: list[DemoNode] = []
+        self.areas: dict[str, str] = {}
+        self.api = httpx.AsyncClient(base_url=f"{self.url}/api/v1", timeout=30, trust_env=False)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Start the centre and all nodes, and wait until every node is online."""
+        self._stack.push_async_callback(self.api.aclose)
+        self._stack.push_async_callback(self.stop)
+        try:
+            await self.start_centre(first=True)
+            await self._settle()
+            for spec in self._specs:
+                self.nodes.append(await self._enrol(spec))
+            await asyncio.gather(*(self.start_node(node) for node in self.nodes))
+            await self.until_online()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End every process."""
+        await self._stack.aclose()
+
+    async def stop(self) -> None:
+        """End the nodes, then the centre."""
+        programs = [node.program for node in self.nodes if node.program]
+        await asyncio.gather(*(program.stop() for program in programs))
+        if self.centre:
+            await self.centre.stop()
+
+    # The centre.
+
+    async def start_centre(self, *, first: bool = False) -> None:
+        """Start ``loa serve`` and wait until it is ready; the first time, make the first administrator before."""
+        self.centre_state.mkdir(parents=True, exist_ok=True)
+        if first:
+            await self._add_person()
+        self.centre = await Program.start(
+            "loa serve", [script("loa"), "serve"], env=self.env, log=self.folder / "centre.log"
+        )
+        await self._until_ready(self.centre)
+        if first:
+            signed_in = await self.call("POST", "/sessions", json={"login": LOGIN, "password": self.password})
+            self.api.headers["Authorization"] = f"Bearer {signed_in['token']}"
+
+    async def _add_person(self) -> None:
+        env = {**self.env, "LOA_PASSWORD": self.password}
+        argv = [script("loa"), "person", "add", "--login", LOGIN, "--name", "Nguyễn Thị Lan"]
+        program = await Program.start("loa person add", argv, env=env, log=self.folder / "person.log")
+        if await program.process.wait() != 0:
+            program.check()
+
+    async def _until_ready(self, program: Program) -> None:
+        async with asyncio.timeout(READY_TIMEOUT_S), httpx.AsyncClient(trust_env=False) as client:
+            while True:
+                program.check()
+                try:
+                    if (await client.get(f"{self.url}/readyz")).status_code == httpx.codes.OK:
+                        return
+                except httpx.TransportError:
+                    pass  # not listening yet
+                await asyncio.sleep(0.1)
+
+    async def call(self, method: str, path: str, **options: Any) -> Any:
+        """Call the API; gives the decoded answer.
+
+        Raises:
+            ProgramFailedError: the API refused; the message carries its answer.
+        """
+        response = await self.api.request(method, path, **options)
+        if response.is_error:
+            raise ProgramFailedError(f"{method} {path}: {response.status_code} {response.text[:500]}")
+        return response.json() if response.content else None
+
+    async def _settle(self) -> None:
+        """Make the commune and its hamlets. It has no quiet hours, so that the demo sounds at any hour."""
+        commune = await self.call(
+            "POST", "/areas", json={"name": "Xã An Hòa (mẫu)", "kind": "commune", "quiet_hours": []}
+        )
+        self.areas["commune"] = commune["id"]
+        for hamlet in dict.fromkeys(spec.hamlet for spec in self._specs):
+            body = {"name": hamlet, "kind": "hamlet", "parent_id": commune["id"]}
+            self.areas[hamlet] = (await self.call("POST", "/areas", json=body))["id"]
+
+    # Nodes.
+
+    async def _enrol(self, spec: NodeSpec) -> DemoNode:
+        """Enrol a node: it shows a claim code, and we type it, as a person would."""
+        folder = self.folder / f"node-{len(self.nodes) + 1}"
+        folder.mkdir()
+        log = folder / "enroll.log"
+        argv = [script("loa-agent"), "enroll", "--state", str(folder), "--server", self.media_url]
+        argv += ["--ca-sha256", self.ca_sha256()]
+        program = await Program.start(f"loa-agent enroll ({spec.name})", argv, env=self.env, log=log)
+        try:
+            code = await self._claim_code(program)
+            area_id = self.areas[spec.hamlet]
+            body = {"claim_code": code, "area_id": area_id, "name": spec.name}
+            adopted = await self.call("POST", "/enrolments/adopt", json=body)
+            async with asyncio.timeout(ONLINE_TIMEOUT_S):
+                if await program.process.wait() != 0:
+                    program.check()
+        finally:
+            await program.stop()
+        return DemoNode(spec, adopted["id"], area_id, folder)
+
+    async def _claim_code(self, program: Program) -> str:
+        async with asyncio.timeout(ONLINE_TIMEOUT_S):
+            while True:
+                program.check()
+                found = _CLAIM_CODE.search(program.log.read_text(errors="replace"))
+                if found:
+                    return found[1]
+                await asyncio.sleep(0.05)
+
+    def ca_sha256(self) -> str:
+        """Fingerprint of the private authority, as a person would read it from the page or from ``loa serve``."""
+        pem = (self.centre_state / "keys" / "ca.crt").read_text()
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+
+    async def start_node(self, node: DemoNode) -> None:
+        """Start a node's agent."""
+        argv = [script("loa-agent"), "run", "--state", str(node.folder), "--output", node.spec.output]
+        if node.spec.device:
+            argv += ["--device", node.spec.device]
+        node.program = await Program.start(
+            f"loa-agent run ({node.spec.name})",
+            argv,
+            env={**self.env, **node.spec.env},
+            log=node.folder / "agent.log",
+        )
+
+    async def until_online(self) -> None:
+        """Wait until the centre sees every node online and up to date.
+
+        Raises:
+            ProgramFailedError: an agent ended.
+            TimeoutError: some node does not come.
+        """
+        wanted = {node.node_id for node in self.nodes}
+        async with asyncio.timeout(ONLINE_TIMEOUT_S):
+            while True:
+                for node in self.nodes:
+                    if node.program:
+                        node.program.check()
+                rows = await self.call("GET", "/nodes")
+                ready = {row["id"] for row in rows if row["status"] == "online" and row["held_up_to_date"]}
+                if wanted <= ready:
+                    return
+                await asyncio.sleep(0.1)
+
+    # What a person does.
+
+    async def upload(self, file: Path, title: str) -> dict[str, Any]:
+        """Upload a recording and wait until it is ready.
+
+        Raises:
+            ProgramFailedError: the recording was rejected.
+        """
+        params = {"title": title, "file_name": file.name, "language": "vi"}
+        content = await asyncio.to_thread(file.read_bytes)
+        recording: dict[str, Any] = await self.call("POST", "/recordings", params=params, content=content)
+        while recording["state"] == "processing":
+            await asyncio.sleep(0.1)
+            recording = await self.call("GET", f"/recordings/{recording['id']}")
+        if recording["state"] != "ready":
+            raise ProgramFailedError(f"{file.name} was rejected: {recording['reason']} {recording['reason_fields']}")
+        return recording
+
+    async def broadcast(self, title: str, recording: dict[str, Any], *, start_at: str | None = None) -> dict[str, Any]:
+        """Broadcast to the whole commune, now or at ``start_at`` (RFC 3339)."""
+        body = {
+            "title": title,
+            "recordings": [recording["id"]],
+            "targets": [f"areas/{self.areas['commune']}"],
+            "start_at": start_at,
+        }
+        created: dict[str, Any] = await self.call("POST", "/broadcasts", json=body)
+        return created
+
+    async def until_over(self, broadcast_id: str, *, timeout_s: float) -> list[dict[str, Any]]:
+        """Wait until every node has said how its play ended; gives the plays."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                plays: list[dict[str, Any]] = await self.call("GET", f"/broadcasts/{broadcast_id}/plays")
+                if plays and all(play["outcome"] for play in plays):
+                    return plays
+                await asyncio.sleep(0.2)
+
+
+def free_ports(count: int) -> list[int]:
+    """Find free TCP ports on loopback."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
