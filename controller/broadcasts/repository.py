@@ -206,7 +206,7 @@ def _out(
         cancelled_at=row.cancelled_at,
         targets=tuple(targets),
         items=tuple(items),
-        node_count=sum(each.count for each in counts),
+        node_count=sum(each.plays for each in counts),
         ready_count=ready_count(counts),
         counts=by_name(counts),
         grades=by_grade(counts),

@@ -1,0 +1,96 @@
+"""The HTTP API: routes, middleware and errors put together. Pages are added by ``web``, processes by ``main``."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, FastAPI
+
+from edge_agent.version import __version__
+
+from . import http_errors
+from .areas.routes import router as areas
+from .audit.routes import router as audit
+from .broadcasts.routes import router as broadcasts
+from .enrolments.routes import WIRE_TYPES
+from .enrolments.routes import for_nodes as enrolments_of_nodes
+from .enrolments.routes import router as enrolments
+from .holds.routes import router as holds
+from .http.middleware import SameOrigin, SecurityHeaders, SmallBodies
+from .http.routes import ReadyCheck, events_router, health_router
+from .http_errors import ErrorBody
+from .media.routes import router as media
+from .nodes.routes import router as nodes
+from .people.routes import router as people
+from .recordings.routes import router as recordings
+from .services import Services
+
+PREFIX = "/api/v1"
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    401: {"model": ErrorBody, "description": "Not signed in"},
+    403: {"model": ErrorBody, "description": "Another role's act, or another site's page"},
+    404: {"model": ErrorBody, "description": "No such thing"},
+    409: {"model": ErrorBody, "description": "True once, not now"},
+    413: {"model": ErrorBody, "description": "Too many bytes"},
+    422: {"model": ErrorBody, "description": "Understood and wrong; ``fields`` says where"},
+    429: {"model": ErrorBody, "description": "Too often; Retry-After says when"},
+    503: {"model": ErrorBody, "description": "Busy; nothing was changed"},
+    507: {"model": ErrorBody, "description": "The disk is nearly full"},
+}
+
+
+def create_app(services: Services, *, ready_checks: Mapping[str, ReadyCheck] | None = None) -> FastAPI:
+    """Make the application for people: the whole API. ``ready_checks`` are what ``/readyz`` asks besides."""
+    app = _bare(services, ready_checks)
+    api = APIRouter(prefix=PREFIX, responses=_ERRORS)
+    for router in (people, areas, nodes, recordings, broadcasts, holds, enrolments, enrolments_of_nodes, audit):
+        api.include_router(router)
+    api.include_router(events_router)
+    app.include_router(api)
+    app.include_router(media, responses=_ERRORS)
+    app.include_router(health_router)
+    return app
+
+
+def create_node_app(services: Services) -> FastAPI:
+    """Make the application for nodes: bodies by hash and enrolment, nothing else."""
+    app = _bare(services, None)
+    app.include_router(enrolments_of_nodes, prefix=PREFIX, responses=_ERRORS)
+    app.include_router(media, responses=_ERRORS)
+    app.include_router(health_router)
+    return app
+
+
+def _bare(services: Services, ready_checks: Mapping[str, ReadyCheck] | None) -> FastAPI:
+    app = _App(
+        title="Loa",
+        version=__version__,
+        description="Runs the public loudspeakers of communes over the Internet.",
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,  # the framework's pages load scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.services = services
+    app.state.ready_checks = dict(ready_checks or {})
+    app.state.open_streams = Counter()
+    http_errors.install(app)
+    for middleware in (SmallBodies, SameOrigin, SecurityHeaders):  # the last one added is the outermost
+        app.add_middleware(middleware)
+    return app
+
+
+class _App(FastAPI):
+    """Describes the bodies that are the wire protocol's too."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Give the description of the API."""
+        if self.openapi_schema is None:
+            found = super().openapi()
+            _, components = msgspec.json.schema_components(WIRE_TYPES, ref_template="#/components/schemas/{name}")
+            schemas = found.setdefault("components", {}).setdefault("schemas", {})
+            schemas.update({name: each for name, each in components.items() if name not in schemas})
+            schemas.pop("HTTPValidationError", None)
+            schemas.pop("ValidationError", None)
+        return self.openapi_schema or {}

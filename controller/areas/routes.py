@@ -1,0 +1,42 @@
+"""Areas over HTTP."""
+
+from fastapi import APIRouter
+
+from controller.http.session import Acting, AnyServices, SignedInPerson
+
+from .schemas import AreaChange, AreaIn, AreaOut
+
+router = APIRouter(prefix="/areas", tags=["areas"])
+
+
+@router.get("", summary="All areas")
+async def tree(_person: SignedInPerson, services: AnyServices) -> list[AreaOut]:
+    """Give the tree of places, parents before children."""
+    return await services.areas.tree()
+
+
+@router.post("", status_code=201, summary="Add an area")
+async def create(wanted: AreaIn, actor: Acting, services: AnyServices) -> AreaOut:
+    """Add a place to the tree."""
+    return await services.areas.create(
+        actor,
+        name=wanted.name,
+        kind=wanted.kind,
+        parent_id=wanted.parent_id,
+        zone=wanted.zone,
+        quiet_hours=wanted.quiet_hours,
+        languages=wanted.languages,
+    )
+
+
+@router.get("/{area_id}", summary="One area")
+async def get(area_id: str, _person: SignedInPerson, services: AnyServices) -> AreaOut:
+    """Give one place."""
+    return await services.areas.get(area_id)
+
+
+@router.patch("/{area_id}", summary="Change an area")
+async def change(area_id: str, wanted: AreaChange, actor: Acting, services: AnyServices) -> AreaOut:
+    """Change the fields that are given; null means "as the parent"."""
+    given = {field: getattr(wanted, field) for field in wanted.model_fields_set}
+    return await services.areas.change(actor, area_id, **given)

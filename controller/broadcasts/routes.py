@@ -1,0 +1,73 @@
+"""Broadcasts over HTTP."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+from pydantic import AwareDatetime
+
+from controller.errors import InvalidError
+from controller.http.session import Acting, AnyServices, SignedInPerson
+from controller.plays.schemas import PlayOut
+
+from .schemas import BroadcastIn, BroadcastOut, PreviewOut
+
+router = APIRouter(prefix="/broadcasts", tags=["broadcasts"])
+
+LONGEST_LIST = timedelta(days=62)
+
+
+@router.post("", status_code=201, summary="Send a broadcast, now or at a time")
+async def create(
+    wanted: BroadcastIn,
+    actor: Acting,
+    services: AnyServices,
+    idempotency_key: Annotated[str | None, Header(max_length=1000)] = None,
+) -> BroadcastOut:
+    """Approve and send. With an ``Idempotency-Key``, asking again gives the same broadcast and makes none."""
+    return await services.broadcasts.create(actor, **_given(wanted), idempotency_key=idempotency_key)
+
+
+@router.post("/preview", summary="What sending it would do")
+async def preview(wanted: BroadcastIn, _person: SignedInPerson, services: AnyServices) -> PreviewOut:
+    """Say node by node what would happen, by the function that nodes play by; saves nothing."""
+    return await services.broadcasts.preview(**_given(wanted))
+
+
+@router.get("", summary="Broadcasts of a time")
+async def list_broadcasts(
+    _person: SignedInPerson,
+    services: AnyServices,
+    from_at: Annotated[AwareDatetime | None, Query()] = None,
+    to_at: Annotated[AwareDatetime | None, Query()] = None,
+) -> list[BroadcastOut]:
+    """Give those that start in the time, and those still on air at its beginning; today's when no time is given."""
+    if from_at is None and to_at is None:
+        return await services.broadcasts.today()
+    if from_at is None or to_at is None or not from_at < to_at <= from_at + LONGEST_LIST:
+        raise InvalidError(
+            f"from_at, to_at: give both, at most {LONGEST_LIST.days} days apart", field="to_at", problem="range"
+        )
+    return await services.broadcasts.list(from_at=from_at, to_at=to_at)
+
+
+@router.get("/{broadcast_id}", summary="One broadcast")
+async def get(broadcast_id: str, _person: SignedInPerson, services: AnyServices) -> BroadcastOut:
+    """Give one broadcast with its counts."""
+    return await services.broadcasts.get(broadcast_id)
+
+
+@router.get("/{broadcast_id}/plays", summary="What became of it, node by node")
+async def plays(broadcast_id: str, _person: SignedInPerson, services: AnyServices) -> list[PlayOut]:
+    """Give the plays of a broadcast, area by area."""
+    return await services.broadcasts.plays(broadcast_id)
+
+
+@router.post("/{broadcast_id}/cancel", summary="Cancel a broadcast")
+async def cancel(broadcast_id: str, actor: Acting, services: AnyServices) -> BroadcastOut:
+    """Take it out of what nodes are told, and stop it where it sounds."""
+    return await services.broadcasts.cancel(actor, broadcast_id)
+
+
+def _given(wanted: BroadcastIn) -> dict[str, Any]:
+    return {field: getattr(wanted, field) for field in BroadcastIn.model_fields}

@@ -1,0 +1,1 @@
+"""What all routes share: middleware, who asks, the event stream."""

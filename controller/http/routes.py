@@ -1,0 +1,120 @@
+"""What belongs to no noun: the event stream and the two health answers."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from controller.errors import NotSignedInError
+from controller.services import Services
+
+from .session import AnyServices, SignedInPerson, token_of
+from .stream import event_stream
+
+ReadyCheck = Callable[[], bool | Awaitable[bool]]
+"""Says whether one part of the centre does its work."""
+
+CHECK_WITHIN_S = 2.0
+STREAMS_PER_PERSON = 20
+"""Open pages of one person."""
+
+events_router = APIRouter(tags=["events"])
+health_router = APIRouter(tags=["health"])
+
+_log = logging.getLogger(__name__)
+
+
+class AliveOut(BaseModel):
+    """The process runs."""
+
+    status: Literal["alive"] = "alive"
+
+
+class ReadyOut(BaseModel):
+    """Whether the centre can do its work, part by part."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ready: bool
+    parts: dict[str, bool]
+
+
+@events_router.get(
+    "/events",
+    summary="What changes, as server-sent events",
+    response_class=StreamingResponse,
+    responses={200: {"description": "Hints to look again", "content": {"text/event-stream": {}}}},
+)
+async def events(
+    request: Request,
+    person: SignedInPerson,
+    services: AnyServices,
+    broadcast_id: Annotated[str | None, Query(max_length=64)] = None,
+) -> StreamingResponse:
+    """Tell names of things that changed; ``missed`` means: look at everything. Ends with the session."""
+    token = token_of(request)
+    if token is None:
+        raise NotSignedInError("sign in first")
+    return StreamingResponse(
+        _counted(request.app.state.open_streams, person.id, event_stream(services, token, broadcast_id=broadcast_id)),
+        media_type="text/event-stream",
+        headers={"X-Accel-Buffering": "no"},  # nginx would hold small events back
+    )
+
+
+async def _counted(open_streams: Counter[str], person_id: str, stream: AsyncIterator[str]) -> AsyncIterator[str]:
+    if open_streams[person_id] >= STREAMS_PER_PERSON:
+        yield "event: too_many\ndata: {}\n\n"
+        return
+    open_streams[person_id] += 1
+    try:
+        async for text_ in stream:
+            yield text_
+    finally:
+        open_streams[person_id] -= 1
+
+
+@health_router.get("/healthz", summary="Is the process alive?")
+async def healthz() -> AliveOut:
+    """Answer without touching anything: a supervisor restarts what does not answer."""
+    return AliveOut()
+
+
+@health_router.get("/readyz", summary="Can the centre do its work?", responses={503: {"model": ReadyOut}})
+async def readyz(request: Request, response: Response, services: AnyServices) -> ReadyOut:
+    """Check the database and the parts that the process runs; 503 when one of them does not work."""
+    checks: Mapping[str, ReadyCheck] = request.app.state.ready_checks
+    parts = {"database": await _database_answers(services)}
+    for name, check in checks.items():
+        parts[name] = await _passes(check)
+    ready = all(parts.values())
+    response.status_code = 200 if ready else 503
+    return ReadyOut(ready=ready, parts=parts)
+
+
+async def _passes(check: ReadyCheck) -> bool:
+    try:
+        async with asyncio.timeout(CHECK_WITHIN_S):
+            found = check()
+            return found if isinstance(found, bool) else await found
+    except TimeoutError:
+        return False
+
+
+async def _database_answers(services: Services) -> bool:
+    async def ask() -> bool:
+        async with services.database.reading() as session:
+            return bool(await session.scalar(text("SELECT 1")))
+
+    try:
+        return await _passes(ask)
+    except SQLAlchemyError:
+        _log.exception("the database does not answer")
+        return False

@@ -1,0 +1,88 @@
+"""Events for pages: server-sent, small, coalesced. An event says "look again", never what there is to see."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+from controller.errors import LoaError
+from controller.events import Event, Topic
+from controller.services import Services
+
+HEARTBEAT_S = 15.0
+"""A comment this often keeps proxies from closing the stream, and finds out that a client is gone."""
+GATHER_S = 0.1
+"""Hints that come within this time are told once."""
+RETRY_MS = 2000
+
+MOST_WAITING = 1000
+
+INSIDE = frozenset({Topic.DOCUMENTS})
+"""Topics that pages do not hear of."""
+
+
+async def event_stream(
+    services: Services, token: str, *, broadcast_id: str | None = None, heartbeat_s: float = HEARTBEAT_S
+) -> AsyncIterator[str]:
+    """Give the stream's text until the session ends. With ``broadcast_id``, other broadcasts are left out."""
+    with services.events.listen() as events:
+        gathered = _Gathered()
+        filling = asyncio.create_task(gathered.fill(events), name="event-stream")
+        try:
+            yield f"retry: {RETRY_MS}\n: listening\n\n"
+            while True:
+                batch = await gathered.batch(heartbeat_s)
+                if not batch:
+                    if not await _still_signed_in(services, token):
+                        return
+                    yield ": still here\n\n"
+                if text := "".join(_text(event) for event in batch if _wanted(event, broadcast_id)):
+                    yield text
+        finally:
+            filling.cancel()
+
+
+class _Gathered:
+    """Events that wait for a client, each once; one that reads too slowly is told to look at everything."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Event, None] = {}
+        self._more = asyncio.Event()
+
+    async def fill(self, events: AsyncIterator[Event]) -> None:
+        async for event in events:
+            if len(self._waiting) >= MOST_WAITING:
+                self._waiting = {Event(Topic.MISSED): None}
+            self._waiting[event] = None
+            self._more.set()
+
+    async def batch(self, within_s: float) -> list[Event]:
+        """Give what gathered; nothing when nothing happened for so long."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._more.wait()
+        except TimeoutError:
+            return []
+        await asyncio.sleep(GATHER_S)
+        batch, self._waiting = list(self._waiting), {}
+        self._more.clear()
+        return batch
+
+
+def _wanted(event: Event, broadcast_id: str | None) -> bool:
+    if event.topic in INSIDE:
+        return False
+    of_a_broadcast = event.topic in {Topic.PLAY, Topic.BROADCAST}
+    return broadcast_id is None or not of_a_broadcast or event.key == broadcast_id
+
+
+async def _still_signed_in(services: Services, token: str) -> bool:
+    try:
+        await services.people.whoami(token)
+    except LoaError:
+        return False
+    return True
+
+
+def _text(event: Event) -> str:
+    said = {"key": event.key} | ({"node_id": event.node_id} if event.node_id else {})
+    return f"event: {event.topic}\ndata: {json.dumps(said)}\n\n"

@@ -1,0 +1,125 @@
+"""Errors → HTTP, once: ``{"error": {"code", "message", "fields"}}`` and a status per class."""
+
+from typing import Any, cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+
+from .errors import (
+    BusyError,
+    ConflictError,
+    ForbiddenError,
+    GoneError,
+    InvalidError,
+    LoaError,
+    NoSpaceError,
+    NotFoundError,
+    NotSignedInError,
+    TooLargeError,
+    TooManyAttemptsError,
+)
+from .recordings.uploads import TooSlowError
+
+STATUS: dict[type[LoaError], int] = {
+    InvalidError: 422,
+    NotSignedInError: 401,
+    ForbiddenError: 403,
+    NotFoundError: 404,
+    TooSlowError: 408,
+    ConflictError: 409,
+    GoneError: 410,
+    TooLargeError: 413,
+    TooManyAttemptsError: 429,
+    BusyError: 503,
+    NoSpaceError: 507,
+}
+"""Class → status; a child has its parent's."""
+
+CODES = {
+    400: "malformed",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "too_slow",
+    413: "too_large",
+    415: "unsupported_media_type",
+}
+"""Codes of what the framework itself refuses."""
+
+BUSY_RETRY_S = 2
+
+
+class ErrorOut(BaseModel):
+    """What went wrong."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    """Stable; pages translate it."""
+    message: str
+    """For whoever calls the API, in English."""
+    fields: dict[str, Any] = {}
+    """Values that a translated message needs; ``field`` and ``problem`` say where and what."""
+
+
+class ErrorBody(BaseModel):
+    """Body of every error."""
+
+    model_config = ConfigDict(frozen=True)
+
+    error: ErrorOut
+
+
+def status_of(error: LoaError) -> int:
+    """Give the status of an error's class or nearest parent."""
+    return next((STATUS[parent] for parent in type(error).__mro__ if parent in STATUS), 500)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error in the one shape."""
+    app.add_exception_handler(LoaError, _ours)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def respond(
+    status: int, code: str, message: str, fields: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """Write an error."""
+    body = ErrorBody(error=ErrorOut(code=code, message=message, fields=fields or {}))
+    return JSONResponse(body.model_dump(mode="json"), status, headers=headers)
+
+
+def _ours(_request: Request, raised: Exception) -> JSONResponse:
+    error = cast("LoaError", raised)
+    headers = {}
+    if isinstance(error, TooManyAttemptsError):
+        headers["Retry-After"] = str(error.fields.get("retry_after_s", BUSY_RETRY_S))
+    elif isinstance(error, BusyError):
+        headers["Retry-After"] = str(BUSY_RETRY_S)
+    elif isinstance(error, NotSignedInError):
+        headers["WWW-Authenticate"] = "Bearer"
+    return respond(status_of(error), error.code, error.message, error.fields, headers)
+
+
+def _validation(_request: Request, raised: Exception) -> JSONResponse:
+    first = cast("RequestValidationError", raised).errors()[0]
+    if first["type"] == "json_invalid":
+        return respond(400, CODES[400], "the body is not JSON")
+    field = ".".join(str(part) for part in first["loc"] if part != "body")[:100]
+    # Only names from the schema and pydantic's own words: what was sent is not sent back.
+    fields = {"field": field, "problem": first["type"]}
+    return respond(422, InvalidError.code, f"{field}: {first['msg']}"[:300], fields)
+
+
+def _framework(_request: Request, raised: Exception) -> JSONResponse:
+    error = cast("HTTPException", raised)
+    code = CODES.get(error.status_code, "http")
+    return respond(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
+
+
+def _unforeseen(_request: Request, _raised: Exception) -> JSONResponse:
+    return respond(500, "internal", "something went wrong at the centre; it is in the log")

@@ -1,0 +1,1 @@
+"""Bodies for nodes and browsers: processed recordings and plan bodies, by their hash."""

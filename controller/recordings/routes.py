@@ -1,0 +1,83 @@
+"""Recordings over HTTP. The body of an upload is the file itself."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.requests import ClientDisconnect
+
+from controller.errors import InvalidError
+from controller.http.session import Acting, AnyServices, SignedInPerson
+
+from .schemas import RecordingOut, WaveformOut
+
+router = APIRouter(prefix="/recordings", tags=["recordings"])
+
+_FILE = {"requestBody": {"required": True, "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}}
+
+
+@router.post("", status_code=202, summary="Upload a recording", openapi_extra=_FILE)
+async def upload(
+    request: Request,
+    actor: Acting,
+    services: AnyServices,
+    *,
+    title: Annotated[str, Query(max_length=1000)],
+    file_name: Annotated[str, Query(max_length=10_000)] = "",
+    language: Annotated[str, Query(max_length=35)] = "vi",
+) -> RecordingOut:
+    """Take in the body, whatever its content type says; it is processed afterwards."""
+    return await services.recordings.upload(
+        actor,
+        title=title,
+        file_name=file_name,
+        language=language,
+        body=_body(request),
+        declared_bytes=_declared(request),
+    )
+
+
+@router.get("", summary="Latest recordings")
+async def list_recordings(
+    _person: SignedInPerson,
+    services: AnyServices,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    before: str | None = None,
+) -> list[RecordingOut]:
+    """Give the newest first; ``before`` is the last id of the page before."""
+    return await services.recordings.list(limit=limit, before=before)
+
+
+@router.get("/{recording_id}", summary="One recording")
+async def get(recording_id: str, _person: SignedInPerson, services: AnyServices) -> RecordingOut:
+    """Give one recording and how far its processing is."""
+    return await services.recordings.get(recording_id)
+
+
+@router.get("/{recording_id}/waveform", summary="Level over time")
+async def waveform(recording_id: str, _person: SignedInPerson, services: AnyServices) -> WaveformOut:
+    """Give the peaks of a ready recording."""
+    return await services.recordings.waveform(recording_id)
+
+
+@router.post("/{recording_id}/withdraw", summary="Withdraw a recording")
+async def withdraw(recording_id: str, actor: Acting, services: AnyServices) -> RecordingOut:
+    """Take it back for good."""
+    return await services.recordings.withdraw(actor, recording_id)
+
+
+async def _body(request: Request) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except ClientDisconnect:
+        raise InvalidError("the upload broke off", field="body", problem="length") from None
+
+
+def _declared(request: Request) -> int | None:
+    said = request.headers.get("content-length")
+    if said is None:
+        return None
+    if not said.isdecimal() or len(said) > 18:
+        raise InvalidError("Content-Length: not a length", field="body", problem="length")
+    return int(said)

@@ -1,0 +1,344 @@
+"""Recordings: taken in, processed one at a time, listed, withdrawn."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from audio.errors import AudioError, Rejected, ToolMissingError
+from audio.prepare import Prepared, Settings, prepare
+from controller.areas.service import LANGUAGE
+from controller.audit import service as audit
+from controller.broadcasts.models import Broadcast, BroadcastItem
+from controller.clock import Clock
+from controller.db import Database, Transaction
+from controller.errors import ConflictError, InvalidError, NotFoundError, TooManyAttemptsError
+from controller.events import Event, EventBus, Topic
+from controller.ids import new_id
+from controller.names import clean_file_name, clean_name
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.models import Person
+from controller.people.rights import Act
+
+from .models import Recording, RecordingState
+from .schemas import RecordingOut, WaveformOut
+from .uploads import UploadRoom
+
+Prepare = Callable[[Path, Path, Settings | None, Callable[[float], None] | None], Awaitable[Prepared]]
+
+MAX_WAITING = 20
+"""Recordings of one person that may wait for processing."""
+
+PROGRESS_STEP = 0.05
+
+_log = logging.getLogger(__name__)
+
+
+class Recordings:
+    """All recordings, and the loop that processes them."""
+
+    name = "recordings"
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        bus: EventBus,
+        uploads: UploadRoom,
+        *,
+        media: Path,
+        settings: Settings,
+        process: Prepare = prepare,
+    ) -> None:
+        self._database, self._clock, self._bus = database, clock, bus
+        self._uploads, self._media, self._settings, self._process = uploads, media, settings, process
+        self._progress: dict[str, float] = {}
+        self._more = asyncio.Event()
+        self.ready = asyncio.Event()
+        """Set when the loop has looked at what a former life left behind."""
+
+    async def upload(
+        self,
+        actor: Actor,
+        *,
+        title: str,
+        file_name: str,
+        body: AsyncIterator[bytes],
+        language: str = "vi",
+        declared_bytes: int | None = None,
+    ) -> RecordingOut:
+        """Take in a file. It is processed afterwards; a file that is known and ready is ready at once.
+
+        Raises:
+            InvalidError: a field is wrong, the file is empty, or its length is not what was declared.
+            TooLargeError, TooSlowError, NoSpaceError, TooManyAttemptsError: see ``UploadRoom.store``.
+        """
+        title = clean_name(title, field="title")
+        if not LANGUAGE.match(language) or len(language) > 35:
+            raise InvalidError("language: a tag such as vi, hmn, tyz", field="language", problem="unknown")
+        async with self._database.reading() as session:
+            await rights.require(session, actor, Act.RECORDINGS_UPLOAD)
+            await _check_queue(session, actor)
+        recording_id = new_id()
+        stored = await self._uploads.store(recording_id, actor.person_id or actor.origin, body, declared_bytes)
+        row = Recording(
+            id=recording_id,
+            title=title,
+            file_name=clean_file_name(file_name),
+            language=language,
+            state=RecordingState.PROCESSING,
+            source_sha256=stored.sha256,
+            source_bytes=stored.bytes,
+            warnings=[],
+            uploaded_by=actor.person_id,
+            created_at=self._clock(),
+        )
+        try:
+            found = await self._add(actor, row)
+        except BaseException:
+            self._uploads.discard(recording_id)
+            raise
+        if found.state is RecordingState.READY:
+            self._uploads.discard(recording_id)
+        else:
+            self._more.set()
+        return found
+
+    async def get(self, recording_id: str) -> RecordingOut:
+        """Give one recording.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        async with self._database.reading() as session:
+            return self._out(await _row(session, recording_id), await _person_names(session))
+
+    async def list(self, *, limit: int = 50, before: str | None = None) -> list[RecordingOut]:
+        """Give the latest recordings, newest first; ``before`` is the last id of the page before.
+
+        Raises:
+            NotFoundError: there is no recording ``before``.
+        """
+        query = select(Recording).where(Recording.withdrawn_at.is_(None))
+        async with self._database.reading() as session:
+            if before is not None:
+                last = await _row(session, before)
+                query = query.where(tuple_(Recording.created_at, Recording.id) < (last.created_at, last.id))
+            rows = await session.scalars(query.order_by(Recording.created_at.desc(), Recording.id.desc()).limit(limit))
+            names = await _person_names(session)
+            return [self._out(row, names) for row in rows]
+
+    async def waveform(self, recording_id: str) -> WaveformOut:
+        """Give the level over time.
+
+        Raises:
+            NotFoundError: there is no such recording, or it is not ready.
+        """
+        async with self._database.reading() as session:
+            row = await _row(session, recording_id)
+        if row.waveform is None or row.length_ms is None:
+            raise NotFoundError("this recording is not ready", resource="recordings", id=recording_id[:64])
+        return WaveformOut(peaks=tuple(row.waveform), length_ms=row.length_ms)
+
+    async def withdraw(self, actor: Actor, recording_id: str) -> RecordingOut:
+        """Take a recording back for good: its sound is served no more.
+
+        Raises:
+            NotFoundError: there is no such recording.
+            ConflictError: withdrawn already, or a broadcast that is not over uses it.
+        """
+        now = self._clock()
+        in_use = (
+            select(Broadcast.title)
+            .join(BroadcastItem, BroadcastItem.broadcast_id == Broadcast.id)
+            .where(BroadcastItem.recording_id == recording_id)
+            .where(Broadcast.cancelled_at.is_(None), Broadcast.latest_end_at > now)
+            .limit(1)
+        )
+        async with self._database.transaction() as tx:
+            await rights.require(tx.session, actor, Act.RECORDINGS_WITHDRAW)
+            row = await _row(tx.session, recording_id)
+            if row.withdrawn_at is not None:
+                raise ConflictError("this recording is withdrawn already", problem="withdrawn")
+            title = await tx.session.scalar(in_use)
+            if title is not None:
+                raise ConflictError(
+                    f"the broadcast {title!r} uses it; cancel that first", problem="in_use", title=title
+                )
+            row.withdrawn_at = now
+            subject = f"recordings/{recording_id}"
+            await audit.write(tx, actor, Act.RECORDINGS_WITHDRAW, subject, {"title": row.title}, at=now)
+            tx.tell(Event(Topic.RECORDING, recording_id))
+            return self._out(row, await _person_names(tx.session))
+
+    async def run(self) -> None:
+        """Process what waits, one recording at a time, until cancelled. A former life's work is taken up."""
+        waiting = await self._waiting()
+        await asyncio.to_thread(self._uploads.tidy, set(waiting))
+        self.ready.set()
+        while True:
+            self._more.clear()
+            for recording_id in await self._waiting():
+                await self._process_one(recording_id)
+            await self._more.wait()
+
+    async def _waiting(self) -> tuple[str, ...]:
+        query = (
+            select(Recording.id)
+            .where(Recording.state == RecordingState.PROCESSING)
+            .order_by(Recording.created_at, Recording.id)
+        )
+        async with self._database.reading() as session:
+            return tuple(await session.scalars(query))
+
+    async def _process_one(self, recording_id: str) -> None:
+        try:
+            async with self._database.transaction() as tx:
+                row = await _row(tx.session, recording_id)
+                if await _reuse(tx.session, row):
+                    tx.tell(Event(Topic.RECORDING, recording_id))
+                    self._uploads.discard(recording_id)
+                    return
+            changes = await self._prepare(recording_id)
+            async with self._database.transaction() as tx:
+                row = await _row(tx.session, recording_id)
+                for field, value in changes.items():
+                    setattr(row, field, value)
+                tx.tell(Event(Topic.RECORDING, recording_id))
+            self._uploads.discard(recording_id)
+        finally:
+            self._progress.pop(recording_id, None)
+
+    async def _prepare(self, recording_id: str) -> dict[str, Any]:
+        """Process the original; gives the columns that follow from it."""
+        source = self._uploads.path(recording_id)
+        await asyncio.to_thread(self._media.mkdir, parents=True, exist_ok=True)
+        try:
+            done = await self._process(
+                source, self._media, self._settings, lambda share: self._tell(recording_id, share)
+            )
+        except Rejected as verdict:
+            fields = {"found": verdict.found, "limit": verdict.limit}
+            return {
+                "state": RecordingState.REJECTED,
+                "reason": str(verdict.reason),
+                "reason_fields": {name: value for name, value in fields.items() if value is not None},
+            }
+        except ToolMissingError:
+            raise  # the machine is at fault: the process ends and says so, the recording waits
+        except (AudioError, FileNotFoundError):
+            _log.exception("recording %s could not be processed", recording_id)
+            return {"state": RecordingState.REJECTED, "reason": "failed", "reason_fields": {}}
+        return {
+            "state": RecordingState.READY,
+            "sha256": done.sha256,
+            "bytes": done.size,
+            "length_ms": done.length_ms,
+            "loudness_lufs": done.loudness_lufs,
+            "true_peak_dbtp": done.true_peak_dbtp,
+            "silence_ms": done.silence_ms,
+            "waveform": [*done.waveform],
+            "warnings": [str(warning) for warning in done.warnings],
+        }
+
+    def _tell(self, recording_id: str, share: float) -> None:
+        told = self._progress.get(recording_id)
+        if told is None or share - told >= PROGRESS_STEP:
+            self._progress[recording_id] = share
+            self._bus.publish(Event(Topic.RECORDING, recording_id))
+
+    async def _add(self, actor: Actor, row: Recording) -> RecordingOut:
+        async with self._database.transaction() as tx:
+            tx.session.add(row)
+            await tx.session.flush()
+            await _reuse(tx.session, row)
+            await _audited(tx, actor, row)
+            tx.tell(Event(Topic.RECORDING, row.id))
+            return self._out(row, await _person_names(tx.session))
+
+    def _out(self, row: Recording, names: dict[str, str]) -> RecordingOut:
+        ready = row.state == RecordingState.READY
+        return RecordingOut(
+            id=row.id,
+            title=row.title,
+            file_name=row.file_name,
+            language=row.language,
+            state=RecordingState(row.state),
+            progress=self._progress.get(row.id, 0.0) if row.state == RecordingState.PROCESSING else None,
+            reason=row.reason,
+            reason_fields=row.reason_fields or {},
+            warnings=tuple(row.warnings),
+            sha256=row.sha256,
+            media_url=f"/media/{row.sha256}.opus" if ready else None,
+            bytes=row.bytes,
+            length_ms=row.length_ms,
+            loudness_lufs=row.loudness_lufs,
+            true_peak_dbtp=row.true_peak_dbtp,
+            silence_ms=row.silence_ms,
+            source_bytes=row.source_bytes,
+            uploaded_by=names.get(row.uploaded_by, ""),
+            created_at=row.created_at,
+            withdrawn_at=row.withdrawn_at,
+        )
+
+
+RESULT = (
+    "state",
+    "sha256",
+    "bytes",
+    "length_ms",
+    "loudness_lufs",
+    "true_peak_dbtp",
+    "silence_ms",
+    "waveform",
+    "warnings",
+)
+"""Columns that processing fills."""
+
+
+async def _reuse(session: AsyncSession, row: Recording) -> bool:
+    """Take over the result of the same original, if it is there: same input, same sound."""
+    query = (
+        select(Recording)
+        .where(Recording.source_sha256 == row.source_sha256, Recording.state == RecordingState.READY)
+        .where(Recording.id != row.id, Recording.withdrawn_at.is_(None))
+        .limit(1)
+    )
+    known = await session.scalar(query)
+    if known is None:
+        return False
+    for field in RESULT:
+        setattr(row, field, getattr(known, field))
+    await session.flush()
+    return True
+
+
+async def _check_queue(session: AsyncSession, actor: Actor) -> None:
+    query = select(Recording.id).where(
+        Recording.uploaded_by == actor.person_id, Recording.state == RecordingState.PROCESSING
+    )
+    if len((await session.scalars(query.limit(MAX_WAITING))).all()) >= MAX_WAITING:
+        raise TooManyAttemptsError(
+            f"{MAX_WAITING} of your recordings wait for processing; wait for one to end", retry_after_s=30
+        )
+
+
+async def _audited(tx: Transaction, actor: Actor, row: Recording) -> None:
+    detail = {"title": row.title, "source_sha256": row.source_sha256, "source_bytes": row.source_bytes}
+    await audit.write(tx, actor, Act.RECORDINGS_UPLOAD, f"recordings/{row.id}", detail, at=row.created_at)
+
+
+async def _row(session: AsyncSession, recording_id: str) -> Recording:
+    row = await session.get(Recording, recording_id)
+    if row is None:
+        raise NotFoundError("there is no such recording", resource="recordings", id=recording_id[:64])
+    return row
+
+
+async def _person_names(session: AsyncSession) -> dict[str, str]:
+    return dict((await session.execute(select(Person.id, Person.name))).tuples().all())

@@ -1,0 +1,85 @@
+"""The services of the centre, built once. Routes, pages, wire and scheduler get them from here."""
+
+from dataclasses import dataclass
+
+from audio.prepare import Settings
+
+from .areas.service import Areas
+from .audit.service import Audit
+from .broadcasts.service import Broadcasts
+from .clock import Clock
+from .config import Config
+from .db import Database
+from .enrolments.authority import Authority
+from .enrolments.service import Enrolments
+from .events import EventBus
+from .holds.service import Holds
+from .media.service import Media
+from .nodes.live import LiveNodes
+from .nodes.service import Nodes
+from .people.passwords import Passwords
+from .people.service import People
+from .plans.service import Documents
+from .recordings.service import Recordings
+from .recordings.uploads import UploadLimits, UploadRoom
+
+
+@dataclass(frozen=True)
+class Services:
+    """What can be asked of the centre."""
+
+    people: People
+    areas: Areas
+    nodes: Nodes
+    recordings: Recordings
+    broadcasts: Broadcasts
+    holds: Holds
+    enrolments: Enrolments
+    audit: Audit
+    documents: Documents
+    media: Media
+    live: LiveNodes
+    """Where the ingest notes what nodes say."""
+    database: Database
+    """For readiness and the wire; pages do not touch it."""
+    events: EventBus
+    clock: Clock
+    config: Config
+
+
+def build_services(
+    config: Config,
+    database: Database,
+    bus: EventBus,
+    clock: Clock,
+    authority: Authority,
+    *,
+    passwords: Passwords | None = None,
+    upload_limits: UploadLimits | None = None,
+) -> Services:
+    """Wire the services together. The last two are for tests, which must not wait."""
+    documents, live = Documents(clock), LiveNodes()
+    nodes = Nodes(database, clock, documents, live)
+    limits = upload_limits or UploadLimits(config.max_upload_bytes, config.disk_reserve_bytes)
+    settings = Settings(max_length_s=config.max_recording_minutes * 60, max_bytes=config.max_upload_bytes)
+    return Services(
+        people=People(database, clock, session_hours=config.session_hours, passwords=passwords),
+        areas=Areas(database, clock, documents),
+        nodes=nodes,
+        recordings=Recordings(
+            database, clock, bus, UploadRoom(config.uploads, limits), media=config.media, settings=settings
+        ),
+        broadcasts=Broadcasts(
+            database, clock, documents, live, lead_ms=config.lead_ms, trusted_keys=authority.trusted_keys
+        ),
+        holds=Holds(database, clock, documents, live),
+        enrolments=Enrolments(database, clock, documents, nodes=nodes, authority=authority, config=config),
+        audit=Audit(database),
+        documents=documents,
+        media=Media(database, config.media),
+        live=live,
+        database=database,
+        events=bus,
+        clock=clock,
+        config=config,
+    )
