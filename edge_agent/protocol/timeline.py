@@ -172,13 +172,13 @@ class _Moment:
         self.cut: Sound | None = None
         self.waiting: list[Waiting] = []
         self.wake_ups: list[datetime] = []
-        self.skipped = False
-        """An item was left out for want of its file: look again."""
+        self.unsettled = False
+        """An item was left out, or a broadcast cut: what follows from that belongs to the same instant."""
 
     def resolve(self) -> Step:
         sound = self._evaluate()
-        while self.skipped:
-            self.skipped = False
+        while self.unsettled:
+            self.unsettled = False
             sound = self._evaluate()
         next_at = min((wake_up for wake_up in self.wake_ups if wake_up > self.at), default=None)
         return Step(self.at, sound, self.changes, tuple(self.conclusions), self.cut, tuple(self.waiting), next_at)
@@ -203,8 +203,6 @@ class _Moment:
         self.wake_ups.append(broadcast.latest_end_at)
         if progress.began_at is not None and self._is_over(listing, progress):
             self._finish(broadcast)
-        elif broadcast.broadcast_id in self.view.stops:
-            self._conclude(broadcast, Outcome.INTERRUPTED if progress.began_at else Outcome.CANCELLED, Reason.STOPPED)
         elif progress.began_at is None:
             return self._may_begin(listing)
         else:
@@ -213,6 +211,9 @@ class _Moment:
 
     def _may_begin(self, listing: Listing) -> bool:
         broadcast = listing.broadcast
+        if broadcast.broadcast_id in self.view.stops:
+            self._conclude(broadcast, Outcome.CANCELLED, Reason.STOPPED)
+            return False
         if not self._clock_serves(listing):
             self._wait(broadcast, Reason.HELD if self.view.holds else Reason.CLOCK_UNTRUSTED)
             return False
@@ -253,11 +254,15 @@ class _Moment:
         return Reason.BUSY if self._others_have_node(broadcast) else Reason.LATE
 
     def _may_go_on(self, listing: Listing, progress: Progress) -> bool:
-        broadcast, reason = listing.broadcast, self._blocker(listing, progress)
+        broadcast, under_way = listing.broadcast, self._under_way(progress)
+        stopped = broadcast.broadcast_id in self.view.stops
+        reason = Reason.STOPPED if stopped else self._blocker(listing, progress)
         if reason is None:
             return True
-        waits = reason is Reason.NO_FILE or (reason is Reason.CLOCK_UNTRUSTED and self._under_way(progress) is None)
-        if not waits:
+        if under_way is None and progress.next_item == len(broadcast.items):
+            self._finish(broadcast)  # only the rest of its last slot was still kept free
+            return False
+        if under_way is not None or reason not in {Reason.NO_FILE, Reason.CLOCK_UNTRUSTED}:
             self._conclude(broadcast, Outcome.INTERRUPTED, reason)
             return False
         if not progress.suspended:
@@ -356,6 +361,7 @@ class _Moment:
             progress = _noted(progress, Reason.PREEMPTED, chosen.broadcast_id)
         progress = msgspec.structs.replace(progress, sounding=None, suspended=True)
         self.changes[holder.broadcast_id] = progress
+        self.unsettled = True
         if self._is_over(self.view.listings[holder.broadcast_id], progress):
             self._finish(holder)
         elif not holder.resumes:
@@ -376,7 +382,7 @@ class _Moment:
             return None
         voice = self._voice(broadcast, item)
         if voice.sha256 in self.view.absent:
-            self.skipped = True
+            self.unsettled = True
             progress = _noted(progress, Reason.NO_FILE, None)
             self.changes[broadcast.broadcast_id] = msgspec.structs.replace(progress, next_item=item + 1)
             return None
@@ -452,8 +458,7 @@ class _Moment:
             return False
         if progress.next_item < len(broadcast.items):
             return self._clock_serves(listing) and self._next_slot(broadcast, progress)[0] is None
-        ended = bool(self.view.holds) or broadcast.broadcast_id in self.view.stops or not self._clock_serves(listing)
-        given_up = progress.suspended or progress.rejoins or ended
+        given_up = progress.suspended or progress.rejoins
         return given_up or self.at >= min(self._slot_end(broadcast, progress), broadcast.latest_end_at)
 
     def _finish(self, broadcast: Broadcast) -> None:
