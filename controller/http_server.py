@@ -2,28 +2,18 @@
 
 import asyncio
 import contextlib
-import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from controller.errors import LoaError
 
 GRACE_S = 3
 """Open event streams end after this; everything else has long answered."""
 BACKLOG = 2048
-
-NODE_ROUTES = (
-    ("GET", re.compile(r"/media/[0-9a-f]{64}\.opus")),
-    ("GET", re.compile(r"/plans/[0-9a-f]{64}")),
-    ("POST", re.compile(r"/api/v1/enrolments")),
-    ("GET", re.compile(r"/api/v1/enrolments/[a-z0-9-]{1,64}")),
-    ("GET", re.compile(r"/healthz")),
-)
-"""What nodes may ask over their own port; the rest of the API is not there."""
 
 
 class HttpError(LoaError):
@@ -115,24 +105,3 @@ def free_port(host: str) -> int:
     """Find a port that nobody uses right now, for a program that cannot be handed a socket."""
     with bind(host, 0, setting="another host") as probe:
         return int(probe.getsockname()[1])
-
-
-def only_for_nodes(app: ASGIApp) -> ASGIApp:
-    """Show nodes their part of the application and nothing else."""
-
-    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not _for_nodes(scope["method"], scope["path"]):
-            await send(
-                {"type": "http.response.start", "status": 404, "headers": [(b"content-type", b"application/json")]}
-            )
-            body = b'{"error":{"code":"not_found","message":"there is no such address on this port","fields":{}}}'
-            await send({"type": "http.response.body", "body": body})
-            return
-        await app(scope, receive, send)
-
-    return guarded
-
-
-def _for_nodes(method: str, path: str) -> bool:
-    method = "GET" if method == "HEAD" else method
-    return any(method == allowed and pattern.fullmatch(path) for allowed, pattern in NODE_ROUTES)

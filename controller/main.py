@@ -20,13 +20,13 @@ from typing import Protocol
 from edge_agent.protocol.topics import Word
 from web.app import add_pages
 
-from .api import create_app
+from .api import create_app, create_node_app
 from .clock import Clock, system_clock
 from .config import Config
 from .db import Database
 from .errors import LoaError
 from .events import EventBus
-from .http_server import HttpServer, bind, free_port, only_for_nodes
+from .http_server import HttpServer, bind, free_port
 from .migrations.upgrade import upgrade
 from .scheduler import Scheduler
 from .services import Services, build_services
@@ -93,14 +93,13 @@ class Centre:
         """Where nodes enrol and fetch."""
         return f"https://{_in_url(self.config.public_name)}:{self.config.media_port}"
 
-    def problems(self) -> list[str]:
-        """Name what keeps the centre from doing its work; empty when it is ready."""
-        asked = {
-            "broker": self.broker.pid is not None,
-            "bridge": self.bridge.connected,
-            "dispatcher": self.dispatcher.ready.is_set(),
+    def checks(self) -> dict[str, Callable[[], bool]]:
+        """Say, part by part, how to find out whether it does its work."""
+        return {
+            "broker": lambda: self.broker.pid is not None,
+            "bridge": lambda: self.bridge.connected,
+            "dispatcher": self.dispatcher.ready.is_set,
         }
-        return [name for name, well in asked.items() if not well]
 
 
 async def serve(config: Config, ready: Callable[[Centre], None] = lambda _centre: None) -> None:
@@ -166,12 +165,11 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
         dispatcher.publish_again,
     )
     centre = Centre(config, services, authority, broker, bridge, dispatcher, ingest, presence, timekeeper)
-    app = create_app(services)
+    app = create_app(services, ready_checks=centre.checks())
     add_pages(app, services)
     for_pages = HttpServer("http", app, ports.pages)
-    for_nodes = HttpServer(
-        "https", only_for_nodes(app), ports.nodes, tls=(authority.server_chain, authority.server_key)
-    )
+    tls = (authority.server_chain, authority.server_key)
+    for_nodes = HttpServer("https", create_node_app(services), ports.nodes, tls=tls)
 
     async def renew_certificates() -> None:
         if authority.renew():
@@ -185,22 +183,26 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
 
 @asynccontextmanager
 async def _all_running(members: list[Member]) -> AsyncIterator[None]:
-    """Run the members for the length of the block; they start together and end in reverse order."""
+    """Run the members for the length of the block; they start one after the other and end in reverse order."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_run(member), name=member.name) for member in members]
+        tasks: list[asyncio.Task[None]] = []
         try:
-            async with asyncio.timeout(START_S):
-                for member in members:
-                    await member.ready.wait()
-        except TimeoutError:
-            waiting = ", ".join(member.name for member in members if not member.ready.is_set())
-            raise StartError(f"not ready after {START_S:.0f} s: {waiting}") from None
-        try:
+            for member in members:
+                tasks.append(group.create_task(_run(member), name=member.name))
+                await _become_ready(member)
             yield
         finally:
             for task in reversed(tasks):
                 task.cancel()
                 await asyncio.wait([task])
+
+
+async def _become_ready(member: Member) -> None:
+    try:
+        async with asyncio.timeout(START_S):
+            await member.ready.wait()
+    except TimeoutError:
+        raise StartError(f"{member.name} is not ready after {START_S:.0f} s") from None
 
 
 async def _run(member: Member) -> None:

@@ -104,6 +104,7 @@ class Broker:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for us: the broker goes last
         )
         self._process = process
         said: list[str] = []
