@@ -1,23 +1,37 @@
 """The operator's pages, added to the application that serves the API. Talks to controller services only."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import os
 
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import RedirectResponse
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
-if TYPE_CHECKING:
-    from controller.services import Services
+from controller.services import Services
+from web.pages import broadcasts, frame, holds, nodes, people, say, today
+from web.site import STATIC, Site, page_route
+
+A_YEAR = "public, max-age=31536000, immutable"
+A_DAY = "public, max-age=86400"
+
+
+class OurFiles(StaticFiles):
+    """Static files: those whose address holds their hash are kept for good."""
+
+    def file_response(
+        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        """Add how long a browser may keep it."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers["Cache-Control"] = A_YEAR if b"v=" in scope["query_string"] else A_DAY
+        return response
 
 
 def add_pages(app: FastAPI, services: Services) -> None:
-    """Add the pages, their static files and their live updates to ``app``."""
-    app.state.services = services
-    router = APIRouter(include_in_schema=False)
-
-    @router.get("/")
-    async def home() -> RedirectResponse:
-        return RedirectResponse("/today")
-
+    """Add the pages, their static files and their live parts to ``app``."""
+    site = Site(services)
+    router = APIRouter(include_in_schema=False, default_response_class=Response, route_class=page_route(site))
+    for page in (frame, people, today, say, broadcasts, holds, nodes):
+        page.add(router, site)
     app.include_router(router)
+    app.mount("/static", OurFiles(directory=STATIC), name="static")

@@ -71,19 +71,23 @@ def node_mark(node: NodeOut, form: Formats) -> Mark:
     """Show whether a node is heard from, what silences it or what it plays."""
     text = form.text
     if node.status == "online":
-        if node.now_playing:
-            return Mark("dot", "live", text("node.playing"), pulse=True, simulated=node.simulated_output)
-        if node.holds:
-            return Mark("square", "stop", text("node.held"))
-        if node.faults or node.clock_state == "untrusted":
-            return Mark("triangle", "care", text("node.fault"))
-        return Mark("on", "good", text("node.online"))
+        return _online_mark(node, text)
     if node.status == "never_seen" or node.status_since is None:
         return Mark("unknown", "unsure", text("node.never_seen"))
     since = form.since(node.status_since)
     if node.status == "late":
         return Mark("part", "care", text("node.late", since=since))
     return Mark("triangle", "care", text("node.offline", since=since))
+
+
+def _online_mark(node: NodeOut, text: Catalogue) -> Mark:
+    if node.now_playing:
+        return Mark("dot", "live", text("node.playing"), pulse=True, simulated=node.simulated_output)
+    if node.holds:
+        return Mark("square", "stop", text("node.held"))
+    if node.faults or node.clock_state == "untrusted":
+        return Mark("triangle", "care", text("node.fault"))
+    return Mark("on", "good", text("node.online"))
 
 
 def faults(node: NodeOut, form: Formats) -> list[Mark]:

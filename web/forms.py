@@ -1,0 +1,57 @@
+"""What a browser sends: small forms. That they come from our own pages is seen to before (``controller.http``)."""
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from fastapi import Request
+
+from controller.errors import InvalidError, TooLargeError
+
+MOST_BYTES = 512 * 1024
+"""A form with some thousand chosen nodes fits."""
+MOST_FIELDS = 8192
+
+
+class Form:
+    """Fields as typed; one that was not sent is empty."""
+
+    def __init__(self, fields: Mapping[str, list[str]]) -> None:
+        self._fields = fields
+
+    def one(self, name: str) -> str:
+        """Give a field's value, the last if it was sent more than once."""
+        return self._fields.get(name, [""])[-1]
+
+    def many(self, name: str) -> list[str]:
+        """Give all values of a field, each once, in the order sent."""
+        return list(dict.fromkeys(self._fields.get(name, [])))
+
+
+async def read_form(request: Request) -> Form:
+    """Read a posted form.
+
+    Raises:
+        InvalidError: it is not a form.
+        TooLargeError: more bytes or fields than any page of ours sends.
+    """
+    if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
+        raise InvalidError("the body must be a form", field="body", problem="content_type")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise TooLargeError("the form is too large", most=MOST_BYTES)
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise InvalidError("the form cannot be read", field="body", problem="encoding") from error
+    fields: dict[str, list[str]] = {}
+    for name, value in pairs:
+        fields.setdefault(name, []).append(value)
+    return Form(fields)
+
+
+def own_path(text: str, default: str = "/today") -> str:
+    """Keep an address to return to within this site."""
+    ours = text.startswith("/") and text.isprintable() and not text.startswith("//") and "\\" not in text
+    return text if ours else default

@@ -1,0 +1,70 @@
+"""What every page of a signed-in person stands in: head, strip and STOP; and the strip by itself."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from controller.broadcasts.schemas import BroadcastOut
+from controller.nodes.schemas import NodeOut
+from web.site import DEFAULT_ZONE, Site, Visit
+from web.views.places import stop_places
+from web.views.strip import Strip, strip
+from web.words import Mark
+
+DONE = {"ordered": "hold.ordered", "released": "hold.released", "area": "area.added", "node": "adopt.added"}
+"""What an act that leads back to a page may say there."""
+
+
+def zone_of(visit: Visit) -> str:
+    """Name the zone of the uppermost area."""
+    return visit.areas[0].effective.zone if visit.areas else DEFAULT_ZONE
+
+
+async def nodes_and_runs(visit: Visit) -> tuple[list[NodeOut], list[BroadcastOut]]:
+    """Read what most pages need."""
+    return await asyncio.gather(visit.services.nodes.all(), visit.services.broadcasts.today(zone_of(visit)))
+
+
+async def read_strip(visit: Visit, nodes: Sequence[NodeOut], runs: Sequence[BroadcastOut]) -> Strip:
+    """Read what stands on top."""
+    return strip(await visit.services.holds.active(), nodes, runs, visit.form)
+
+
+async def whole_page(
+    visit: Visit,
+    template: str,
+    *,
+    nodes: Sequence[NodeOut] | None = None,
+    runs: Sequence[BroadcastOut] | None = None,
+    status: int = 200,
+    **context: Any,
+) -> HTMLResponse:
+    """Answer with a page in its frame. ``nodes`` and ``runs`` spare reading them twice."""
+    if nodes is None or runs is None:
+        nodes, runs = await nodes_and_runs(visit)
+    done = DONE.get(visit.request.query_params.get("done", ""))
+    offset = visit.form.now.astimezone(visit.form.zone).utcoffset()
+    return visit.fragment(
+        template,
+        status=status,
+        person=visit.person,
+        place=visit.areas[0].name if visit.areas else visit.text("app.name"),
+        zone_minutes=int(offset.total_seconds() // 60) if offset else 0,
+        strip=await read_strip(visit, nodes, runs),
+        stop_places=stop_places(visit.areas),
+        notice=Mark("ready", "good", visit.text(done)) if done else None,
+        **context,
+    )
+
+
+def add(router: APIRouter, site: Site) -> None:
+    """Add the strip as a fragment of its own."""
+
+    @router.get("/strip")
+    async def strip_again(request: Request) -> HTMLResponse:
+        visit = await site.visit(request)
+        nodes, runs = await nodes_and_runs(visit)
+        return visit.fragment("_strip.html", strip=await read_strip(visit, nodes, runs))

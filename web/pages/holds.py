@@ -1,0 +1,39 @@
+"""STOP and its release. The order itself asks nothing but where."""
+
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from controller.errors import ConflictError
+from web.forms import own_path, read_form
+from web.pages.frame import whole_page
+from web.site import Site
+
+
+def _back(path: str, done: str) -> RedirectResponse:
+    return RedirectResponse(f"{urlsplit(own_path(path)).path}?done={done}", 303)
+
+
+def add(router: APIRouter, site: Site) -> None:
+    """Add the page for browsers without scripts, the order and the release."""
+
+    @router.get("/stop")
+    async def stop(request: Request) -> HTMLResponse:
+        return await whole_page(await site.visit(request), "stop.html")
+
+    @router.post("/holds")
+    async def order(request: Request) -> RedirectResponse:
+        visit = await site.visit(request)
+        typed = await read_form(request)
+        await visit.services.holds.order(visit.actor, typed.many("scope"))
+        return _back(typed.one("next"), "ordered")
+
+    @router.post("/holds/{hold_id}/release")
+    async def release(request: Request, hold_id: str) -> RedirectResponse:
+        visit = await site.visit(request)
+        typed = await read_form(request)
+        with suppress(ConflictError):  # another person released it a moment ago
+            await visit.services.holds.release(visit.actor, hold_id)
+        return _back(typed.one("next"), "released")

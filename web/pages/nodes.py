@@ -1,0 +1,125 @@
+"""Cụm loa: all nodes by place, one node in words, adopting a node, adding a place."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from controller.errors import LoaError, NotFoundError, NotSignedInError
+from controller.nodes.schemas import NodeOut
+from web.forms import Form, read_form
+from web.pages.frame import nodes_and_runs, whole_page
+from web.problems import Problems, problems_of
+from web.site import Site, Visit
+from web.views.nodes import one_node
+from web.views.places import is_heard, tree
+
+KINDS = ("hamlet", "commune", "district", "province")
+ADOPT_FIELDS, AREA_FIELDS = frozenset({"code", "area_id", "name"}), frozenset({"name", "parent_id"})
+
+
+class Choice(NamedTuple):
+    """An area to choose."""
+
+    id: str
+    whole_name: str
+
+
+def _list_context(visit: Visit, nodes: list[NodeOut]) -> dict[str, Any]:
+    summary = visit.text("nodes.summary", online=sum(map(is_heard, nodes)), count=len(nodes))
+    return {"summary": summary, "places": tree(visit.areas, nodes, visit.form)}
+
+
+async def _page(
+    visit: Visit,
+    *,
+    adopt: Mapping[str, str] | None = None,
+    area: Mapping[str, str] | None = None,
+    problems: Mapping[str, Problems] | None = None,
+) -> HTMLResponse:
+    nodes, runs = await nodes_and_runs(visit)
+    deepest = max((each for each in visit.areas), key=lambda each: each.depth, default=None)
+    root = visit.areas[0].id if visit.areas else ""
+    return await whole_page(
+        visit,
+        "nodes.html",
+        nodes=nodes,
+        runs=runs,
+        status=422 if problems else 200,
+        adopt=adopt or {"code": "", "name": "", "area_id": deepest.id if deepest else ""},
+        area=area or {"name": "", "kind": "hamlet" if root else "commune", "parent_id": root},
+        problems={"adopt": {}, "area": {}} | dict(problems or {}),
+        all_areas=[Choice(each.id, " · ".join(each.path)) for each in visit.areas],
+        kinds=KINDS,
+        waiting=len(await visit.services.enrolments.waiting()),
+        **_list_context(visit, nodes),
+    )
+
+
+async def _adopt(visit: Visit, typed: Form) -> Response:
+    values = {name: typed.one(name).strip() for name in ("code", "name", "area_id")}
+    empty = {"code": "adopt.code_empty", "area_id": "adopt.area_empty", "name": "wrong.name_empty"}
+    if lacking := {name: visit.text(key) for name, key in empty.items() if not values[name]}:
+        return await _page(visit, adopt=values, problems={"adopt": lacking})
+    try:
+        await visit.services.enrolments.adopt(
+            visit.actor, claim_code=values["code"], area_id=values["area_id"], name=values["name"]
+        )
+    except NotSignedInError:
+        raise
+    except NotFoundError:
+        return await _page(visit, adopt=values, problems={"adopt": {"code": visit.text("adopt.no_code")}})
+    except LoaError as error:
+        return await _page(visit, adopt=values, problems={"adopt": problems_of(error, visit.form, ADOPT_FIELDS)})
+    return RedirectResponse("/nodes?done=node", 303)
+
+
+async def _add_area(visit: Visit, typed: Form) -> Response:
+    values = {name: typed.one(name).strip() for name in ("name", "kind", "parent_id")}
+    try:
+        await visit.services.areas.create(
+            visit.actor,
+            name=values["name"],
+            kind=values["kind"] if values["kind"] in KINDS else "hamlet",
+            parent_id=values["parent_id"] or None,
+        )
+    except NotSignedInError:
+        raise
+    except LoaError as error:
+        return await _page(visit, area=values, problems={"area": problems_of(error, visit.form, AREA_FIELDS)})
+    return RedirectResponse("/nodes?done=area", 303)
+
+
+def add(router: APIRouter, site: Site) -> None:
+    """Add the pages, their live parts and the two forms."""
+
+    @router.get("/nodes")
+    async def nodes(request: Request) -> HTMLResponse:
+        return await _page(await site.visit(request))
+
+    @router.get("/nodes/live")
+    async def live(request: Request) -> HTMLResponse:
+        visit = await site.visit(request)
+        return visit.fragment("_nodes.html", **_list_context(visit, await visit.services.nodes.all()))
+
+    @router.get("/nodes/{node_id}")
+    async def node(request: Request, node_id: str) -> HTMLResponse:
+        visit = await site.visit(request)
+        found = one_node(await visit.services.nodes.get(node_id), visit.form)
+        return await whole_page(visit, "node.html", node=found)
+
+    @router.get("/nodes/{node_id}/live")
+    async def node_live(request: Request, node_id: str) -> HTMLResponse:
+        visit = await site.visit(request)
+        return visit.fragment("_node.html", node=one_node(await visit.services.nodes.get(node_id), visit.form))
+
+    @router.post("/nodes")
+    async def adopt(request: Request) -> Response:
+        visit = await site.visit(request)
+        return await _adopt(visit, await read_form(request))
+
+    @router.post("/areas")
+    async def add_area(request: Request) -> Response:
+        visit = await site.visit(request)
+        return await _add_area(visit, await read_form(request))

@@ -1,0 +1,68 @@
+"""Signing in and out, and the language."""
+
+from contextlib import suppress
+from datetime import timedelta
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from controller.errors import NotSignedInError, TooManyAttemptsError
+from controller.http.session import clear_cookie, origin_of, set_cookie, token_of
+from controller.people.actor import Actor
+from web.forms import own_path, read_form
+from web.i18n import LOCALES
+from web.site import LOCALE_COOKIE, Site
+
+YEAR_S = 365 * 24 * 3600
+
+
+def _sign_in_page(site: Site, request: Request, *, problem: str = "", login: str = "", after: str = "") -> HTMLResponse:
+    status = 401 if problem else 200
+    text = site.words(request)
+    return site.html("sign_in.html", text, status=status, problem=problem, login=login, next=own_path(after))
+
+
+def add(router: APIRouter, site: Site) -> None:
+    """Add the pages."""
+    people = site.services.people
+
+    @router.get("/sign-in")
+    async def form(request: Request) -> HTMLResponse:
+        return _sign_in_page(site, request, after=request.query_params.get("next", ""))
+
+    @router.post("/sign-in")
+    async def sign_in(request: Request) -> Response:
+        typed = await read_form(request)
+        text, login, after = site.words(request), typed.one("login"), typed.one("next")
+        try:
+            signed = await people.sign_in(login=login, password=typed.one("password"), origin=origin_of(request))
+        except NotSignedInError:
+            return _sign_in_page(site, request, problem=text("sign_in.wrong"), login=login, after=after)
+        except TooManyAttemptsError as error:
+            wait = site.formats(text, []).about(timedelta(seconds=error.fields.get("retry_after_s", 60)))
+            problem = text("sign_in.locked", wait=wait)
+            return _sign_in_page(site, request, problem=problem, login=login, after=after)
+        response = RedirectResponse(own_path(after), 303)
+        set_cookie(response, signed.token, signed.expires_at)
+        return response
+
+    @router.post("/sign-out")
+    async def sign_out(request: Request) -> Response:
+        await read_form(request)
+        await people.sign_out(token_of(request) or "")
+        response = RedirectResponse("/sign-in", 303)
+        clear_cookie(response)
+        return response
+
+    @router.post("/language")
+    async def language(request: Request) -> Response:
+        typed = await read_form(request)
+        locale = typed.one("locale") if typed.one("locale") in LOCALES else LOCALES[0]
+        with suppress(NotSignedInError):  # who is not signed in chooses for this browser only
+            person = await people.whoami(token_of(request) or "")
+            await people.set_locale(Actor(person.id, origin_of(request)), locale)
+        response = RedirectResponse(own_path(typed.one("next")), 303)
+        response.set_cookie(
+            LOCALE_COOKIE, locale, max_age=YEAR_S, path="/", secure=True, httponly=True, samesite="strict"
+        )
+        return response

@@ -1,0 +1,53 @@
+"""Errors of the centre in words that say what would be right, each at the field where it is mended. Pure."""
+
+from datetime import timedelta
+
+from controller.errors import LoaError
+from web.formats import Formats
+
+Problems = dict[str, str]
+"""Field → what is wrong with it; ``form`` for what belongs to no field."""
+
+_TEXTS = {
+    ("recordings", "empty"): "wrong.recording",
+    ("recordings", "not_ready"): "wrong.recording_processing",
+    ("recordings", "withdrawn"): "wrong.recording_gone",
+    ("recordings", "unknown"): "wrong.recording_gone",
+    ("title", "empty"): "wrong.title_empty",
+    ("name", "empty"): "wrong.name_empty",
+    ("targets", "empty"): "wrong.targets",
+    ("targets", "no_nodes"): "wrong.targets_empty",
+    ("targets", "unknown"): "wrong.targets_gone",
+    ("start_at", "past"): "wrong.hour_past",
+    ("start_at", "too_far"): "wrong.too_far",
+    ("area_id", "unknown"): "adopt.area_empty",
+    ("claim_code", "unknown"): "adopt.no_code",
+}
+_PLACES = {"recordings": "recording", "start_at": "hour", "claim_code": "code"}
+
+
+def problem_text(error: LoaError, form: Formats) -> str:
+    """Say one error in words."""
+    text, code, fields = form.text, error.code, error.fields
+    values = {
+        "most": fields.get("most", ""),
+        "now": form.hour(form.now),
+        "hours": fields.get("hours", ""),
+        "code": code,
+    }
+    values["wait"] = form.about(timedelta(seconds=fields.get("retry_after_s", 60)))
+    key = _TEXTS.get((fields.get("field", ""), fields.get("problem", "")))
+    if key is None and code == "invalid":
+        key = f"wrong.{fields.get('problem')}"
+    if code == "refused_by_all":
+        reason = fields.get("reason", "")
+        return text("wrong.held") if reason == "held" else text.word("reason", reason)
+    key = key or f"wrong.{code}"
+    return text(key if text.has(key) else "wrong.other", **values)
+
+
+def problems_of(error: LoaError, form: Formats, known: frozenset[str]) -> Problems:
+    """Put an error where it is mended: at one of the ``known`` fields, else at the form."""
+    field = str(error.fields.get("field", ""))
+    field = _PLACES.get(field, field)
+    return {field if field in known else "form": problem_text(error, form)}

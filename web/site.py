@@ -1,0 +1,160 @@
+"""The pages' common ground: who looks, in which language, at what time, and what stands on every page."""
+
+import hashlib
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo
+
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from controller.areas.schemas import AreaOut
+from controller.errors import GoneError, LoaError, NotFoundError, NotSignedInError
+from controller.http.session import origin_of, token_of
+from controller.people.actor import Actor
+from controller.people.schemas import PersonOut
+from controller.services import Services
+from web.formats import Formats
+from web.forms import own_path
+from web.i18n import LOCALES, Catalogue, load
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+LOCALE_COOKIE = "loa-locale"
+DEFAULT_ZONE = "Asia/Ho_Chi_Minh"
+
+
+def here(request: Request) -> str:
+    """Tell which of our pages is open: for a fragment, the page that asked for it."""
+    asked = request.headers.get("hx-current-url")
+    parts = urlsplit(asked) if asked else request.url
+    return own_path(parts.path + (f"?{parts.query}" if parts.query else ""))
+
+
+@dataclass
+class Visit:
+    """One request of a person who is signed in."""
+
+    site: "Site"
+    request: Request
+    token: str
+    person: PersonOut
+    areas: list[AreaOut]
+    """The whole tree, upper areas first."""
+    form: Formats
+    """Says times at this place, in this person's language."""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def services(self) -> Services:
+        """Give what the centre can do."""
+        return self.site.services
+
+    @property
+    def actor(self) -> Actor:
+        """Name who acts."""
+        return Actor(self.person.id, origin_of(self.request))
+
+    @property
+    def text(self) -> Catalogue:
+        """Give the words of this person's language."""
+        return self.form.text
+
+    def fragment(self, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
+        """Answer with a part of a page."""
+        return self.site.html(template, self.text, status=status, f=self.form, here=here(self.request), **context)
+
+
+class Site:
+    """Templates, words and services of the pages."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.catalogues = {locale: load(locale) for locale in LOCALES}
+        self._hashes: dict[str, str] = {}
+        self._templates = Environment(
+            loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        )
+        self._templates.globals.update(static=self.static, locales=LOCALES)
+
+    def static(self, path: str, *, plain: bool = False) -> str:
+        """Give the address of a static file, which changes with its content unless ``plain`` (as style sheets ask)."""
+        if plain:
+            return f"/static/{path}"
+        if path not in self._hashes:
+            self._hashes[path] = hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
+        return f"/static/{path}?v={self._hashes[path]}"
+
+    def html(self, template: str, text: Catalogue, *, status: int = 200, **context: Any) -> HTMLResponse:
+        """Answer with a filled-in template. What a person sees of the centre is kept by no cache."""
+        body = self._templates.get_template(template).render(t=text, **context)
+        return HTMLResponse(body, status, headers={"Cache-Control": "no-store", "Vary": "Cookie"})
+
+    def words(self, request: Request, person: PersonOut | None = None) -> Catalogue:
+        """Choose the language: the person's, else the browser's cookie, else the first."""
+        wanted = person.locale if person else request.cookies.get(LOCALE_COOKIE, "")
+        return self.catalogues.get(wanted, self.catalogues[LOCALES[0]])
+
+    def formats(self, text: Catalogue, areas: list[AreaOut]) -> Formats:
+        """Say times by the clock of the uppermost area."""
+        zone = areas[0].effective.zone if areas else DEFAULT_ZONE
+        return Formats(text, ZoneInfo(zone), self.services.clock())
+
+    async def visit(self, request: Request) -> Visit:
+        """Say who asks.
+
+        Raises:
+            NotSignedInError: nobody, or a session that ended.
+        """
+        token = token_of(request)
+        if not token:
+            raise NotSignedInError("sign in first")
+        person = await self.services.people.whoami(token)
+        areas = await self.services.areas.tree()
+        return Visit(self, request, token, person, areas, self.formats(self.words(request, person), areas))
+
+
+def page_route(site: Site) -> type[APIRoute]:
+    """Make a route class that answers errors as pages: sign in first, not found, not allowed."""
+
+    class PageRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def handler(request: Request) -> Response:
+                try:
+                    return await handle(request)
+                except NotSignedInError:
+                    return to_sign_in(request)
+                except LoaError as error:
+                    return problem_page(site, request, error)
+
+            return handler
+
+    return PageRoute
+
+
+def to_sign_in(request: Request) -> Response:
+    """Send to the sign-in page and back to where the person was; a fragment tells the whole page to go there."""
+    target = f"/sign-in?next={quote(here(request), safe='/')}"
+    if "hx-request" in request.headers:
+        return Response(status_code=401, headers={"HX-Redirect": target})
+    return RedirectResponse(target, 303)
+
+
+def problem_page(site: Site, request: Request, error: LoaError) -> Response:
+    """Say on a page of its own what no form could show."""
+    text = site.words(request)
+    kind, status = "broken", 409
+    if isinstance(error, NotFoundError | GoneError):
+        kind, status = "not_found", 404
+    said = text(f"problem.{kind}_said")
+    key = f"wrong.{error.code}"
+    if kind == "broken" and error.code in {"conflict", "busy", "forbidden"} and text.has(key):
+        said = text(key)
+    return site.html("problem.html", text, status=status, heading=text(f"problem.{kind}"), said=said)

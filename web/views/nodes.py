@@ -1,0 +1,75 @@
+"""One node, in words first."""
+
+from dataclasses import dataclass
+
+from controller.nodes.schemas import NodeOut
+from web.formats import Formats
+from web.words import Mark, faults, node_mark
+
+
+@dataclass(frozen=True)
+class Node:
+    """What a node's page says."""
+
+    id: str
+    name: str
+    place: str
+    mark: Mark
+    lines: tuple[str, ...]
+    faults: tuple[Mark, ...]
+    facts: tuple[tuple[str, str], ...]
+    """Name and value."""
+
+
+def one_node(node: NodeOut, form: Formats) -> Node:
+    """Say how a node is."""
+    return Node(
+        id=node.id,
+        name=node.name,
+        place=" · ".join(node.area_path),
+        mark=node_mark(node, form),
+        lines=tuple(_lines(node, form)),
+        faults=tuple(faults(node, form)),
+        facts=tuple((form.text(f"node.{key}"), value) for key, value in _facts(node, form)),
+    )
+
+
+def _lines(node: NodeOut, form: Formats) -> list[str]:
+    text, lines = form.text, []
+    if node.status == "never_seen":
+        lines.append(text("node.never_said"))
+    elif node.status == "offline":
+        if node.leaving_reason:
+            lines.append(text("node.left_said", reason=text.word("leaving", node.leaving_reason)))
+        lines.append(text("node.offline_said"))
+    elif node.now_playing:
+        left = form.left(node.now_playing.ends_at)
+        title = node.now_playing.title
+        lines.append(
+            text("node.playing_now", title=title, left=left) if title else text("node.playing_other", left=left)
+        )
+    elif node.holds:
+        lines.append(text("node.held_said"))
+    elif not faults(node, form):
+        lines.append(text("node.well"))
+    if node.simulated_output:
+        lines.append(text("node.simulated_said"))
+    return lines
+
+
+def _facts(node: NodeOut, form: Formats) -> list[tuple[str, str]]:
+    text = form.text
+    unknown = text("node.unknown")
+    volume = text("node.volume_full") if node.volume_mb == 0 else f"{node.volume_mb / 100:+.1f} dB"
+    grade = text(f"grade.e{node.best_grade}") if node.best_grade is not None else text("node.no_evidence")
+    return [
+        ("heard_at", form.when(node.last_heard_at) if node.last_heard_at else unknown),
+        ("plan", text("node.plan_current") if node.held_up_to_date else text("node.plan_old")),
+        ("clock", text(f"clock.{node.clock_state}") if node.clock_state else unknown),
+        ("evidence", f"{grade} ({text('grade.simulated')})" if node.simulated_output else grade),
+        ("volume", volume),
+        ("disk", form.size(node.disk_free_bytes) if node.disk_free_bytes is not None else unknown),
+        ("temperature", f"{node.temperature_c:.0f} °C" if node.temperature_c is not None else unknown),
+        ("software", node.software or unknown),
+        ("since_enrolled", form.day(node.enrolled_at.astimezone(form.zone).date())),
+    ]

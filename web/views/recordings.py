@@ -1,0 +1,84 @@
+"""A recording to look at, listen to and choose."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from controller.recordings.schemas import RecordingOut
+from web.formats import Formats
+from web.words import Mark
+
+BARS = 160
+"""Bars of a waveform: each some pixels wide on any screen."""
+HEIGHT = 64
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording in one of its states; figures only when ready."""
+
+    id: str
+    title: str
+    state: str
+    url: str = ""
+    length: str = ""
+    mark: str = ""
+    length_ms: int = 0
+    wave: str = ""
+    wave_width: int = BARS * 4
+    warnings: tuple[Mark, ...] = ()
+    why: str = ""
+    """With ``rejected``: what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Recent:
+    """A recording of before, in a list."""
+
+    id: str
+    title: str
+    said: str
+
+
+def wave_path(peaks: Sequence[int]) -> str:
+    """Draw peaks (0–255) as bars, each as tall as the loudest within it."""
+    if not peaks:
+        return ""
+    bars = []
+    for bar in range(BARS):
+        part = peaks[bar * len(peaks) // BARS : max((bar + 1) * len(peaks) // BARS, bar * len(peaks) // BARS + 1)]
+        tall = max(2, round(HEIGHT * max(part) / 255))
+        bars.append(f"M{bar * 4} {(HEIGHT - tall) // 2}h3v{tall}h-3z")
+    return "".join(bars)
+
+
+def card(found: RecordingOut, peaks: Sequence[int], form: Formats) -> Recording:
+    """Show a recording as far as it is."""
+    if found.state == "rejected" or found.withdrawn_at is not None:
+        why = form.text.word("rejected", found.reason) if found.reason else form.text("recording.gone")
+        return Recording(found.id, found.title, "rejected", why=why)
+    if found.state == "processing" or found.length_ms is None:
+        return Recording(found.id, found.title, "processing")
+    return Recording(
+        id=found.id,
+        title=found.title,
+        state="ready",
+        url=found.media_url or "",
+        length=form.length(found.length_ms),
+        mark=form.mark(found.length_ms),
+        length_ms=found.length_ms,
+        wave=wave_path(peaks),
+        warnings=tuple(Mark("triangle", "care", form.text.word("warning", code)) for code in found.warnings),
+    )
+
+
+def recent(found: Sequence[RecordingOut], form: Formats) -> list[Recent]:
+    """List the recordings that can be used again."""
+    return [
+        Recent(
+            each.id,
+            each.title,
+            form.text("recording.recent_said", length=form.length(each.length_ms), when=form.since(each.created_at)),
+        )
+        for each in found
+        if each.state == "ready" and each.length_ms is not None
+    ]

@@ -1,0 +1,174 @@
+"""A broadcast being written: what was typed, what it means, and the sentence of what will happen."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from controller.areas.schemas import AreaOut
+from controller.broadcasts.schemas import ForecastOut, PreviewOut
+from controller.ids import new_id
+from web.formats import Formats
+from web.forms import Form
+from web.problems import Problems
+from web.words import Mark
+
+DAYS_AHEAD = 14
+_HOUR = re.compile(r"\s*(\d{1,2})\s*(?:[:hHgG.]\s*(\d{2})?|(\d{2}))?\s*\Z")
+_KEY = re.compile(r"[0-9a-f]{32}\Z")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What was typed, as it was typed."""
+
+    key: str
+    """Makes sending twice be once."""
+    recording: str = ""
+    title: str = ""
+    targets: tuple[str, ...] = ()
+    when: str = "now"
+    day: str = ""
+    hour: str = ""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What will happen, or what is still missing."""
+
+    button: str
+    sentence: str = ""
+    missing: str = ""
+    warnings: tuple[Mark, ...] = ()
+
+
+class Unclear(Exception):  # noqa: N818 - a state of the form, not a failure
+    """A field does not say what it must. ``problems`` says which."""
+
+    def __init__(self, problems: Problems) -> None:
+        super().__init__(", ".join(problems))
+        self.problems = problems
+
+
+def read_draft(typed: Form) -> Draft:
+    """Take what was typed."""
+    key = typed.one("key")
+    return Draft(
+        key=key if _KEY.match(key) else new_id(),
+        recording=typed.one("recording"),
+        title=typed.one("title").strip(),
+        targets=tuple(typed.many("target")),
+        when="later" if typed.one("when") == "later" else "now",
+        day=typed.one("day"),
+        hour=typed.one("hour").strip(),
+    )
+
+
+def covered(targets: Sequence[str], areas: Sequence[AreaOut]) -> tuple[str, ...]:
+    """Leave out areas that lie in another chosen area: the upper one reaches them."""
+    parents = {area.scope: f"areas/{area.parent_id}" if area.parent_id else None for area in areas}
+
+    def under_chosen(scope: str) -> bool:
+        above = parents.get(scope)
+        while above is not None:
+            if above in targets:
+                return True
+            above = parents.get(above)
+        return False
+
+    return tuple(scope for scope in targets if not under_chosen(scope))
+
+
+def start_of(draft: Draft, form: Formats) -> datetime | None:
+    """Tell when it is to start; None is now.
+
+    Raises:
+        Unclear: day or hour cannot be understood, or lie in the past.
+    """
+    if draft.when == "now":
+        return None
+    found = _HOUR.match(draft.hour)
+    hour, minute = (int(found[1]), int(found[2] or found[3] or 0)) if found else (99, 99)
+    if hour > 23 or minute > 59:
+        raise Unclear({"hour": form.text("wrong.hour")})
+    try:
+        start = form.at(date.fromisoformat(draft.day), hour, minute)
+    except (ValueError, OverflowError):
+        raise Unclear({"day": form.text("wrong.day")}) from None
+    if start < form.now - timedelta(minutes=1):
+        raise Unclear({"hour": form.text("wrong.hour_past", now=form.hour(form.now))})
+    return start
+
+
+def days(form: Formats) -> list[tuple[str, str]]:
+    """List the days that can be chosen, in words."""
+    words = {0: "say.day_today", 1: "say.day_tomorrow"}
+    every = [form.today() + timedelta(days=ahead) for ahead in range(DAYS_AHEAD)]
+    said = (
+        form.text(words[ahead], day=form.day(day)) if ahead in words else form.day(day)
+        for ahead, day in enumerate(every)
+    )
+    return [(day.isoformat(), words) for day, words in zip(every, said, strict=True)]
+
+
+def button(draft: Draft, form: Formats) -> str:
+    """Name the act."""
+    return form.text("say.send" if draft.when == "now" else "say.plan")
+
+
+def missing(draft: Draft, form: Formats, *, processing: bool) -> str:
+    """Say what the form still lacks, step by step; empty when nothing."""
+    if not draft.recording:
+        return form.text("say.missing_recording")
+    if processing:
+        return form.text("say.missing_processing")
+    if not draft.targets:
+        return form.text("say.missing_targets")
+    return form.text("say.missing_hour") if draft.when == "later" and not draft.hour else ""
+
+
+def preview(draft: Draft, found: PreviewOut, form: Formats) -> Preview:
+    """Say in one sentence what will happen, and below it what will not."""
+    text, later = form.text, draft.when == "later"
+    sentence = text(
+        "say.sentence_later" if later else "say.sentence_now",
+        length=form.length(found.length_ms),
+        start=form.when(found.start_at),
+        nodes=text("count.nodes", count=found.node_count),
+        areas=text("count.areas", count=len(found.area_names)),
+        names=form.names(found.area_names),
+        online=text("count.nodes", count=found.online_count),
+    )
+    warnings = [*_absent(found, form), *(_refusal(each, form) for each in found.forecasts if each.outcome != "played")]
+    if found.late_count:
+        warnings.append(Mark("part", "unsure", text("say.late", count=found.late_count)))
+    if found.yields:
+        warnings.append(Mark("part", "unsure", text("say.yields", titles=form.names(found.yields))))
+    return Preview(button=button(draft, form), sentence=sentence, warnings=tuple(warnings))
+
+
+def _absent(found: PreviewOut, form: Formats) -> list[Mark]:
+    absent = found.node_count - found.online_count
+    if not absent:
+        return []
+    until = form.when(found.latest_start_at)
+    alone = form.text("say.none_online") if not found.online_count else ""
+    return [Mark("triangle", "care", alone or form.text("say.some_offline", count=absent, until=until))]
+
+
+def _refusal(found: ForecastOut, form: Formats) -> Mark:
+    names = form.names([node.name for node in found.nodes])
+    if found.quiet_hours:
+        return Mark("triangle", "care", form.text("say.refused_quiet", names=names, hours=found.quiet_hours))
+    reason = form.text.word("reason", found.reason) if found.reason else ""
+    return Mark("triangle", "care", form.text("say.refused_by", names=names, reason=reason))
+
+
+def empty_draft(when: str, form: Formats) -> Draft:
+    """Begin a new broadcast."""
+    return Draft(key=new_id(), when="later" if when == "later" else "now", day=form.today().isoformat())
+
+
+def with_title(draft: Draft, title: str) -> Draft:
+    """Fill in a title where none was typed."""
+    return draft if draft.title else replace(draft, title=title)

@@ -1,0 +1,148 @@
+"""What stands on top of every page: silence ordered, what sounds by the nodes' own word, and what needs a person."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from controller.broadcasts.schemas import BroadcastOut
+from controller.holds.schemas import HoldOut
+from controller.nodes.schemas import NodeOut
+from web.formats import Formats
+from web.words import FAILED, Mark, faults, run_mark
+
+FAILURE_STANDS_FOR = timedelta(hours=1)
+"""After this a failed broadcast is told in today's list only."""
+
+
+@dataclass(frozen=True)
+class HeldLine:
+    """Silence ordered somewhere."""
+
+    id: str
+    mark: Mark
+    said: str
+    waiting: str
+    """Who has not answered; empty when all have."""
+    release_said: str
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """A broadcast that sounds, or comes next."""
+
+    id: str
+    title: str
+    said: str
+    mark: Mark | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that needs a person, and where to see it."""
+
+    mark: Mark
+    href: str
+
+
+@dataclass(frozen=True)
+class Strip:
+    """All of it."""
+
+    held: tuple[HeldLine, ...]
+    on_air: tuple[RunLine, ...]
+    next: RunLine | None
+    problems: tuple[Problem, ...]
+
+
+def strip(holds: Sequence[HoldOut], nodes: Sequence[NodeOut], runs: Sequence[BroadcastOut], form: Formats) -> Strip:
+    """Gather what stands on top of every page."""
+    on_air = _on_air(nodes, runs, form)
+    return Strip(
+        held=tuple(_held(hold, form) for hold in holds),
+        on_air=on_air,
+        next=_next(runs, form),
+        problems=(*_offline(nodes, form), *_faults(nodes, form), *_failed(runs, form)),
+    )
+
+
+def _held(hold: HoldOut, form: Formats) -> HeldLine:
+    text, names = form.text, [node.name for node in hold.not_yet]
+    return HeldLine(
+        id=hold.id,
+        mark=Mark("square", "stop", text("hold.word", place=hold.scope_name)),
+        said=text(
+            "hold.said",
+            since=form.since(hold.ordered_at),
+            by=hold.ordered_by,
+            confirmed=hold.confirmed_count,
+            count=hold.node_count,
+        ),
+        waiting=text("hold.waiting", names=form.names(names), count=len(names)) if names else "",
+        release_said=text("hold.release_said", place=hold.scope_name),
+    )
+
+
+def _on_air(nodes: Sequence[NodeOut], runs: Sequence[BroadcastOut], form: Formats) -> tuple[RunLine, ...]:
+    """Say what nodes themselves say that they play; a node that is lost says nothing."""
+    totals = {run.id: run.node_count for run in runs}
+    sounding: dict[str, list[NodeOut]] = {}
+    for node in nodes:
+        if node.now_playing and node.status in {"online", "late"}:
+            sounding.setdefault(node.now_playing.broadcast_id, []).append(node)
+    lines = []
+    for broadcast_id, those in sounding.items():
+        playing = [node.now_playing for node in those if node.now_playing]
+        left = form.left(max(each.ends_at for each in playing))
+        total = totals.get(broadcast_id, len(those))
+        mark = Mark(
+            "dot", "live", form.text("state.playing"), pulse=True, simulated=all(n.simulated_output for n in those)
+        )
+        said = form.text("strip.on_air", left=left, sounding=len(those), count=total)
+        lines.append(RunLine(broadcast_id, playing[0].title or "?", said, mark))
+    return tuple(lines)
+
+
+def _next(runs: Sequence[BroadcastOut], form: Formats) -> RunLine | None:
+    coming = [run for run in runs if run.phase in {"sending", "ready"} and run.start_at > form.now]
+    if not coming:
+        return None
+    run = min(coming, key=lambda each: each.start_at)
+    return RunLine(run.id, run.title, form.when(run.start_at))
+
+
+def _offline(nodes: Sequence[NodeOut], form: Formats) -> tuple[Problem, ...]:
+    lost = [node for node in nodes if node.status == "offline"]
+    if not lost:
+        return ()
+    since = max((node.status_since for node in lost if node.status_since), default=form.now)
+    names = form.names([node.name for node in lost])
+    word = form.text("strip.offline", names=names, count=len(lost), since=form.since(since))
+    return (Problem(Mark("triangle", "care", word), f"/nodes/{lost[0].id}" if len(lost) == 1 else "/nodes"),)
+
+
+def _faults(nodes: Sequence[NodeOut], form: Formats) -> tuple[Problem, ...]:
+    bad = [node for node in nodes if node.status in {"online", "late"} and faults(node, form)]
+    if not bad:
+        return ()
+    names = form.names([node.name for node in bad])
+    word = form.text("strip.fault", names=names, count=len(bad), fault=faults(bad[0], form)[0].word)
+    return (Problem(Mark("triangle", "care", word), f"/nodes/{bad[0].id}" if len(bad) == 1 else "/nodes"),)
+
+
+def _failed(runs: Sequence[BroadcastOut], form: Formats) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(
+            Mark(
+                "triangle",
+                "care",
+                form.text(
+                    "strip.failed", title=run.title, hour=form.hour(run.start_at), word=run_mark(run, form.text).word
+                ),
+            ),
+            f"/broadcasts/{run.id}",
+        )
+        for run in runs
+        if run.phase == "over"
+        and form.now - run.ends_at < FAILURE_STANDS_FOR
+        and any(run.counts.get(name) for name in FAILED)
+    )
