@@ -21,7 +21,7 @@ async def read_tree(session: AsyncSession) -> Tree:
 async def count_nodes(session: AsyncSession) -> dict[str, int]:
     """Give the number of nodes directly in each area."""
     query = select(Node.area_id, func.count()).where(Node.removed_at.is_(None)).group_by(Node.area_id)
-    return dict((await session.execute(query)).tuples().all())
+    return dict((await session.execute(query)).all())
 
 
 async def nodes_in(session: AsyncSession, tree: Tree, scopes: Iterable[str], *, reports: bool = True) -> list[Node]:

@@ -167,7 +167,7 @@ async def _targets(session: AsyncSession, ids: Sequence[str]) -> dict[str, list[
     names: dict[str, str] = {}
     if node_ids:
         rows = await session.execute(select(Node.id, Node.name).where(Node.id.in_(node_ids)))
-        names = dict(rows.tuples().all())
+        names = dict(rows.all())
     order = {f"areas/{place.id}": index for index, place in enumerate(tree.walk())}
     found: dict[str, list[TargetOut]] = defaultdict(list)
     for broadcast_id, scope in sorted(pairs, key=lambda pair: (order.get(pair[1], len(order)), pair[1])):
@@ -177,7 +177,7 @@ async def _targets(session: AsyncSession, ids: Sequence[str]) -> dict[str, list[
 
 async def _names(session: AsyncSession, person_ids: Collection[str]) -> dict[str, str]:
     rows = await session.execute(select(Person.id, Person.name).where(Person.id.in_(person_ids)))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _out(

@@ -210,7 +210,7 @@ class Broadcasts:
             await asyncio.sleep(0)  # a province has many different surroundings: others get a turn
         crossed = {key for each, _ in found for key in each.crossed}
         rows = await session.execute(select(Broadcast.id, Broadcast.title).where(Broadcast.id.in_(crossed)))
-        return found, dict(rows.tuples().all())
+        return found, dict(rows.all())
 
     def _online(self, draft: Draft, now: datetime) -> int:
         contacts = map(self._live.contact, draft.targets.nodes)

@@ -101,7 +101,7 @@ class Holds:
             return []
         tree = await read_tree(session)
         query = select(Person.id, Person.name).where(Person.id.in_({hold.ordered_by for hold in holds}))
-        people = dict((await session.execute(query)).tuples().all())
+        people = dict((await session.execute(query)).all())
         return [
             self._one(hold, await nodes_in(session, tree, [hold.scope]), tree, people.get(hold.ordered_by, ""))
             for hold in holds

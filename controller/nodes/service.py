@@ -135,7 +135,7 @@ async def _titles(session: AsyncSession, heard: Any) -> dict[str, str]:
     if not playing:
         return {}
     rows = await session.execute(select(Broadcast.id, Broadcast.title).where(Broadcast.id.in_(playing)))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def up_to_date(health: Mapping[str, Any] | None, scopes: Sequence[str], versions: Versions) -> bool:

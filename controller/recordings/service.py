@@ -341,4 +341,4 @@ async def _row(session: AsyncSession, recording_id: str) -> Recording:
 
 
 async def _person_names(session: AsyncSession) -> dict[str, str]:
-    return dict((await session.execute(select(Person.id, Person.name))).tuples().all())
+    return dict((await session.execute(select(Person.id, Person.name))).all())

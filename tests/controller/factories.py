@@ -1,0 +1,179 @@
+"""A centre for tests: real services on a real database, a clock that is stepped, nothing listening."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+from controller.api import create_app
+from controller.areas.schemas import AreaOut
+from controller.config import Config
+from controller.db import Database
+from controller.events import EventBus
+from controller.ids import new_id
+from controller.nodes.schemas import NodeOut
+from controller.people.actor import Actor
+from controller.people.passwords import Passwords
+from controller.people.schemas import PersonOut
+from controller.recordings.models import Recording, RecordingState
+from controller.recordings.uploads import UploadLimits
+from controller.services import Services, build_services
+from controller.tables import Base
+from controller.wire.keys import load_keys
+from controller.wire.pki import Authority
+from edge_agent.protocol.enrolment import EnrolmentRequest, claim_hash, new_claim_code
+from edge_agent.protocol.reports import Abilities, PlayEvent
+from edge_agent.protocol.states import Grade
+
+MORNING = datetime(2026, 3, 9, 2, 0, tzinfo=UTC)
+"""Monday 9 March 2026, 09:00 in Hanoi: not in quiet hours."""
+
+PASSWORD = "đồng bằng sông Hồng"
+ADDRESS = "192.0.2.7"
+"""TEST-NET-1 (RFC 5737)."""
+
+
+@dataclass
+class SteppedClock:
+    """Stands still until it is stepped."""
+
+    now: datetime = MORNING
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def step(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@dataclass
+class Centre:
+    """Everything a test may want to touch."""
+
+    services: Services
+    clock: SteppedClock
+    database: Database
+    bus: EventBus
+    person: PersonOut
+    keys: dict[str, Ed25519PrivateKey] = field(default_factory=dict)
+    """Private keys of the nodes, by node id."""
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(self.person.id, ADDRESS)
+
+    async def area(self, name: str = "Thôn Đông", parent: AreaOut | None = None, **given: Any) -> AreaOut:
+        return await self.services.areas.create(self.actor, name=name, parent_id=parent.id if parent else None, **given)
+
+    async def node(self, area: AreaOut, name: str = "Cụm 1", *, online: bool = True) -> NodeOut:
+        """A node that was adopted and, if it is online, said hello."""
+        code, key = new_claim_code(), Ed25519PrivateKey.generate()
+        await self.services.enrolments.ask(enrolment_request(code, key), ADDRESS)
+        node = await self.services.enrolments.adopt(self.actor, claim_code=code, area_id=area.id, name=name)
+        self.keys[node.id] = key
+        if online:
+            self.hears(node.id)
+        return await self.services.nodes.get(node.id)
+
+    def hears(self, node_id: str, **health: Any) -> None:
+        """The node said something just now."""
+        at = self.clock()
+        said: Mapping[str, Any] = {"clock": {"state": "trusted"}, **health}
+        self.services.live.note(node_id, presence="online", presence_at=at, last_heard_at=at, health=said)
+
+    async def recording(self, title: str = "Thông báo", *, length_ms: int = 24_000, **given: Any) -> str:
+        """A recording that was processed; gives its id. Its file is not there."""
+        row = Recording(
+            id=new_id(),
+            title=title,
+            file_name="thong-bao.mp3",
+            language="vi",
+            state=RecordingState.READY,
+            source_sha256=new_id() * 2,
+            source_bytes=1000,
+            sha256=new_id() * 2,
+            bytes=length_ms * 4,
+            length_ms=length_ms,
+            warnings=[],
+            waveform=[0, 255],
+            uploaded_by=self.person.id,
+            created_at=self.clock(),
+        )
+        for name, value in given.items():
+            setattr(row, name, value)
+        async with self.database.transaction() as tx:
+            tx.session.add(row)
+        return row.id
+
+    @asynccontextmanager
+    async def client(self, *, signed_in: bool = True, **given: Any) -> AsyncIterator[httpx.AsyncClient]:
+        """A client of the API as a script uses it, with a bearer token."""
+        headers = {}
+        if signed_in:
+            opened = await self.services.people.sign_in(login="lan", password=PASSWORD, origin=ADDRESS)
+            headers["Authorization"] = f"Bearer {opened.token}"
+        transport = httpx.ASGITransport(create_app(self.services), client=(ADDRESS, 50_000), **given)
+        async with httpx.AsyncClient(transport=transport, base_url="https://loa.test", headers=headers) as client:
+            yield client
+
+
+@asynccontextmanager
+async def centre(folder: Path, *, url: str | None = None, limits: UploadLimits | None = None) -> AsyncIterator[Centre]:
+    """Open a centre with one administrator; its tables are made unless ``url`` names a database that has them."""
+    clock, bus = SteppedClock(), EventBus()
+    config = Config(state=folder, disk_reserve_bytes=0, broker_port=28_883, media_port=28_443)
+    database = Database(url or config.database, bus)
+    if url is None:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(Base.metadata.create_all)
+    authority = Authority(config.keys, load_keys(config.keys), clock, names=("localhost",))
+    services = build_services(
+        config, database, bus, clock, authority, passwords=quick_passwords(), upload_limits=limits
+    )
+    system = Actor(None, "tests")
+    person = await services.people.add(system, login="lan", name="Nguyễn Thị Lan", password=PASSWORD)
+    try:
+        yield Centre(services, clock, database, bus, person)
+    finally:
+        await database.close()
+        assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # every pool that we use has it
+
+
+def quick_passwords() -> Passwords:
+    """Argon2id with the least work: what is tested is not how long it takes."""
+    return Passwords(PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),)))
+
+
+def enrolment_request(code: str, key: Ed25519PrivateKey | None = None, *, name: str = "whatever") -> EnrolmentRequest:
+    """What a new node sends."""
+    return EnrolmentRequest(
+        csr_pem=csr(key or Ed25519PrivateKey.generate(), name), claim_sha256=claim_hash(code), abilities=abilities()
+    )
+
+
+def csr(key: Any, name: str = "whatever") -> str:
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    return builder.sign(key, None).public_bytes(Encoding.PEM).decode()
+
+
+def abilities() -> Abilities:
+    return Abilities(software="loa-agent 0.1.0", output="virtual", best_grade=Grade.E1)
+
+
+def as_json(message: msgspec.Struct) -> Any:
+    return msgspec.to_builtins(message)
+
+
+def play_event(broadcast_id: str, seq: int, at: datetime, **said: Any) -> PlayEvent:
+    return PlayEvent(seq=seq, at=at, broadcast_id=broadcast_id, **said)
