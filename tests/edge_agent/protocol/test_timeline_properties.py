@@ -1,0 +1,317 @@
+"""The timeline keeps the promises, whatever happens; and ten ways of getting it wrong are caught."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from edge_agent.protocol import listings, quiet, timeline
+from edge_agent.protocol.states import CENTRE_OUTCOMES, Outcome, Reason
+from tests.edge_agent.protocol import promises
+from tests.edge_agent.protocol.factories import T0
+from tests.edge_agent.protocol.mutants import Bug
+from tests.edge_agent.protocol.promises import PROMISES
+from tests.edge_agent.protocol.scenarios import EVENING, SCOPES, evening, scenarios
+from tests.edge_agent.protocol.walks import Lists, Rules, Scenario, Walk, Withdraws, walk
+
+ELSEWHERE = {
+    Reason.NOT_YET,
+    Reason.CORRUPT_FILE,
+    Reason.NO_SPACE,
+    Reason.WITHDRAWN,
+    Reason.OUTPUT_LOST,
+    Reason.SHUTDOWN,
+}
+"""Reasons that end no play, or that the agent gives and not the timeline."""
+
+QUICK = settings(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=80,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+)
+"""The same examples on every run and machine."""
+
+EVENINGS = range(2000)
+"""Seeds of evenings that chance makes up: many and long, where hypothesis looks for the few and short."""
+
+HUNT = range(10_000, 16_000)
+"""Seeds within which each planted bug must be met."""
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+def test_every_walk_keeps(promise: Callable[[Walk], None]) -> None:
+    @QUICK
+    @given(scenarios())
+    def holds(scenario: Scenario) -> None:
+        promise(walk(scenario))
+
+    holds()
+
+
+def test_thousands_of_evenings_keep_every_promise() -> None:
+    for seed in EVENINGS:
+        lived = walk(evening(seed))
+        for promise in PROMISES:
+            try:
+                promise(lived)
+            except AssertionError as broken:
+                broken.add_note(f"{promise.__name__}: evening({seed})")
+                raise
+
+
+def test_the_evenings_are_eventful() -> None:
+    """What the promises are about does happen, often, and every reason is met: else they would prove nothing."""
+    lived = [walk(evening(seed)) for seed in EVENINGS]
+    told = Counter(found.outcome for one in lived for _, found in one.conclusions)
+    reasons = {found.reason for one in lived for _, found in one.conclusions}
+    cuts = sum(1 for one in lived for moment in one.moments if moment.step.cut and moment.began)
+    crashes = sum(1 for one in lived for heard in one.heard for crash in one.crashes if heard.until_at == crash[0])
+
+    assert all(told[outcome] > 30 for outcome in set(Outcome) - CENTRE_OUTCOMES), told
+    assert min(cuts, crashes) > 30, (cuts, crashes)
+    assert reasons >= set(Reason) - ELSEWHERE
+
+
+def sounds(found: Walk) -> list[tuple[Any, ...]]:
+    """Give what was heard, to compare two walks."""
+    return [tuple(heard) for heard in found.heard]
+
+
+def outcomes(found: Walk) -> dict[str, tuple[Any, ...]]:
+    """Give how each play ended, to compare two walks."""
+    return {end.broadcast_id: (end.outcome, end.reason, end.by) for _, end in found.conclusions}
+
+
+def expect_same(one: Walk, other: Walk) -> None:
+    """Expect that a node heard the same, and said the same of it, in both walks."""
+    assert sounds(one) == sounds(other)
+    assert outcomes(one) == outcomes(other)
+
+
+LOOKS = st.lists(st.integers(0, 4 * 3600).map(lambda second: second + 0.37), min_size=1, max_size=60)
+
+
+@QUICK
+@given(scenarios(), LOOKS)
+def test_looking_more_often_changes_nothing(scenario: Scenario, looks: list[float]) -> None:
+    """``next_at`` misses nothing: between two of them a node may sleep."""
+    expect_same(walk(scenario), walk(scenario, extra=looks))
+
+
+def test_asking_twice_gives_the_same_answer() -> None:
+    """A step leaves nothing to be decided at its own instant."""
+    for seed in EVENINGS[:500]:
+        for view, step, _ in walk(evening(seed)).moments:
+            again = timeline.step(msgspec.structs.replace(view, progress={**view.progress, **step.changes}), step.at)
+
+            assert (again.sound, again.changes, again.conclusions) == (step.sound, {}, ()), seed
+
+
+@QUICK
+@given(scenarios(), st.randoms(use_true_random=False))
+def test_the_order_in_which_things_are_listed_does_not_matter(scenario: Scenario, chance: Random) -> None:
+    shuffled = list(scenario.events)
+    chance.shuffle(shuffled)
+    # What happens at one instant keeps its order where that is meant: a change after the listing it changes.
+    first = {}
+    for event in scenario.events:
+        first.setdefault(event.second, []).append(event)
+    for moment in first.values():
+        lists = [event for event in moment if isinstance(event.act, Lists)]
+        names = [(event.act.scope, event.act.urgent, event.act.broadcast.broadcast_id) for event in lists]
+        assume(len(set(names)) == len(names))
+        assume(len(lists) == len(moment) or len(moment) == 1)
+
+    expect_same(walk(scenario), walk(scenario._replace(events=tuple(shuffled))))
+
+
+def test_a_broadcast_counts_once_wherever_it_is_listed() -> None:
+    """Listed by the hamlet, the commune and the node alike, it sounds as if one of them listed it."""
+    evenings = [scenario for scenario in map(evening, EVENINGS) if lists_each_once(scenario)]
+
+    assert len(evenings) > 300
+    for scenario in evenings:
+        expect_same(walk(scenario), walk(listed_everywhere(scenario)))
+
+
+def lists_each_once(scenario: Scenario) -> bool:
+    """Tell whether no broadcast is changed, withdrawn or listed again."""
+    names = [event.act.broadcast.broadcast_id for event in scenario.events if isinstance(event.act, Lists)]
+    return len(set(names)) == len(names) and not any(isinstance(event.act, Withdraws) for event in scenario.events)
+
+
+def listed_everywhere(scenario: Scenario) -> Scenario:
+    """Let every area and the node list what one of them lists, at the same time."""
+    lists = [event for event in scenario.events if isinstance(event.act, Lists)]
+    copies = [event._replace(act=event.act._replace(scope=scope)) for event in lists for scope in SCOPES]
+    return scenario._replace(events=(*scenario.events, *copies))
+
+
+@QUICK
+@given(scenarios(disturbed=False))
+def test_the_preview_is_what_the_node_plays(scenario: Scenario) -> None:
+    """P10: looked at beforehand or lived through, the evening is the same."""
+    scenario = scenario._replace(events=tuple(event._replace(second=0) for event in scenario.events))
+    lived = walk(scenario)
+    view = lived.moments[0].view
+
+    preview = list(timeline.project(view, T0, T0 + timedelta(days=2)))
+    begun = list(dict.fromkeys((step.sound.broadcast_id, step.sound.item) for step in preview if step.sound))
+    begun_at = [step.sound.begins_at for step in preview if step.sound and step.sound.begins_at == step.at]
+    ends = {end.broadcast_id: (end.outcome, end.reason, end.by) for step in preview for end in step.conclusions}
+
+    assert begun == [(one.broadcast_id, one.item) for one in lived.heard]
+    assert begun_at == [one.begins_at for one in lived.heard]
+    assert ends == outcomes(lived)
+
+
+# Ten planted bugs and more. Each names the promise that catches it.
+
+
+def is_caught(bug: Bug, promise: Callable[[Walk], None]) -> None:
+    """Expect that walks by the wrong rules break the promise, where walks by the right ones keep it."""
+    wrong = bug.planted()
+    seed = next((seed for seed in HUNT if is_broken(promise, seed, wrong)), None)
+
+    assert seed is not None, f"{promise.__name__} does not notice: {bug.wrong}"
+    promise(walk(evening(seed)))
+
+
+def is_broken(promise: Callable[[Walk], None], seed: int, rules: Rules) -> bool:
+    """Tell whether an evening lived by these rules breaks the promise."""
+    try:
+        promise(walk(evening(seed), rules))
+    except AssertionError:
+        return True
+    except IndexError:  # the mutant tripped over itself, which proves nothing
+        return False
+    return False
+
+
+def test_planted_bug_quiet_hours_ignored_at_item_end_is_caught() -> None:
+    bug = Bug(quiet, "any(edge < ends_at", "any(edge < begins_at")
+    is_caught(bug, promises.quiet_hours_are_quiet)
+
+
+def test_planted_bug_quiet_hours_end_at_midnight_is_caught() -> None:
+    bug = Bug(quiet, "now >= start or now < until", "now >= start and now < until")
+    is_caught(bug, promises.quiet_hours_are_quiet)
+
+
+def test_planted_bug_latest_start_ignored_is_caught() -> None:
+    bug = Bug(timeline, "if self.at > broadcast.latest_start_at or not fits:", "if not fits:")
+    is_caught(bug, promises.routine_keeps_its_times)
+
+
+def test_planted_bug_hold_forgets_emergencies_is_caught() -> None:
+    bug = Bug(
+        timeline, "if self.view.holds:\n            return", "if self.view.holds and not emergency:\n            return"
+    )
+    is_caught(bug, promises.holds_are_silent)
+
+
+def test_planted_bug_second_emergency_cuts_the_first_is_caught() -> None:
+    bug = Bug(timeline, "if holder is not None and _emergency(holder) and", "if holder is not None and not ready and")
+    is_caught(bug, promises.emergencies_do_not_cut_each_other)
+
+
+def test_planted_bug_emergency_waits_for_routine_is_caught() -> None:
+    bug = Bug(timeline, "        if emergencies:\n", "        if emergencies and holder is None:\n")
+    is_caught(bug, promises.emergencies_come_first)
+
+
+def test_planted_bug_resume_replays_the_cut_item_is_caught() -> None:
+    bug = Bug(
+        timeline,
+        "replace(progress, sounding=None, suspended=True)",
+        "replace(progress, sounding=None, suspended=True, next_item=progress.next_item - (cut is not None))",
+    )
+    is_caught(bug, promises.routine_items_begin_once)
+
+
+def test_planted_bug_resume_comes_ahead_of_its_slot_is_caught() -> None:
+    bug = Bug(timeline, "begins_at = max(slot_at, self.at)", "begins_at = self.at")
+    is_caught(bug, promises.nothing_comes_ahead_of_its_slot)
+
+
+def test_planted_bug_restart_replays_a_routine_item_is_caught() -> None:
+    bug = Bug(timeline, "progress.sounding, level is Level.EMERGENCY", "progress.sounding, True")
+    is_caught(bug, promises.routine_items_begin_once)
+
+
+def test_planted_bug_restart_falls_out_of_step_is_caught() -> None:
+    bug = Bug(timeline, "rejoins=not emergency", "rejoins=False")
+    is_caught(bug, promises.power_cuts_leave_neighbours_in_step)
+
+
+def test_planted_bug_emergency_forgotten_after_a_long_power_cut_is_caught() -> None:
+    bug = Bug(
+        timeline, "cut = sounding is not None and not early", "cut = sounding is not None and at < sounding.ends_at"
+    )
+    is_caught(bug, promises.emergencies_sound_at_least_once)
+
+
+def test_planted_bug_approval_for_another_place_accepted_is_caught() -> None:
+    bug = Bug(
+        timeline,
+        "broadcast.approved_for(listing.scopes)",
+        "broadcast.approved_for(frozenset(scope for approval in broadcast.approvals for scope in approval.scopes))",
+    )
+    is_caught(bug, promises.nothing_sounds_unapproved)
+
+
+def test_planted_bug_absolute_cap_skipped_is_caught() -> None:
+    bug = Bug(timeline, "settings.trim_mb, settings.cap_mb)", "settings.trim_mb, 1200)")
+    is_caught(bug, promises.the_cap_is_kept)
+
+
+def test_planted_bug_untrusted_clock_lets_plan_emergencies_through_is_caught() -> None:
+    bug = Bug(timeline, "(_emergency(listing.broadcast) and listing.urgent)", "_emergency(listing.broadcast)")
+    is_caught(bug, promises.untrusted_clocks_play_no_plan)
+
+
+def test_planted_bug_begun_broadcast_follows_a_changed_plan_is_caught() -> None:
+    bug = Bug(listings, "broadcast=broadcast, scopes=listed.scopes", "broadcast=listed.broadcast, scopes=listed.scopes")
+    is_caught(bug, promises.what_has_begun_does_not_change)
+
+
+def test_planted_bug_plan_outlives_its_lease_is_caught() -> None:
+    bug = Bug(timeline, "if self.at >= listing.lease_until and", "if self.at < listing.lease_until and")
+    is_caught(bug, promises.routine_keeps_its_times)
+
+
+def test_planted_bug_left_out_items_called_played_is_caught() -> None:
+    bug = Bug(timeline, "Reason.POWER if progress.rejoins else Reason.LATEST_END", "None")
+    is_caught(bug, promises.outcomes_are_true)
+
+
+def test_planted_bug_plays_per_hour_counted_one_short_is_caught() -> None:
+    bug = Bug(timeline, ">= self.settings.plays_per_hour", "> self.settings.plays_per_hour")
+    is_caught(bug, promises.plays_per_hour_are_bounded)
+
+
+def test_planted_bug_next_at_too_late_is_caught() -> None:
+    right = "[broadcast.start_at, broadcast.latest_start_at + _INSTANT]"
+    rules = Bug(timeline, right, "[broadcast.latest_end_at]").planted()
+    looks = range(0, EVENING, 7)
+
+    assert any(
+        sounds(walk(evening(seed), rules)) != sounds(walk(evening(seed), rules, extra=looks)) for seed in EVENINGS
+    )
+
+
+def test_planted_bug_only_the_first_scope_counts_is_caught() -> None:
+    rules = Bug(listings, "scopes=old.scopes | new.scopes", "scopes=old.scopes").planted()
+    evenings = [scenario for scenario in map(evening, EVENINGS) if lists_each_once(scenario)]
+
+    assert any(
+        sounds(walk(scenario, rules)) != sounds(walk(listed_everywhere(scenario), rules)) for scenario in evenings
+    )
