@@ -46,12 +46,11 @@ from edge_agent.protocol.documents import (
     Signed,
     Stop,
     TimeAnswer,
-    TrustedKey,
     Urgent,
 )
 from edge_agent.protocol.enrolment import Adoption
 from edge_agent.protocol.reports import Health, PlayEvent, Receipts, TimeAsk
-from edge_agent.protocol.signing import SigningKey, TrustStore, open_receipts
+from edge_agent.protocol.signing import SigningKey, TrustStore, open_receipts, public_x
 from edge_agent.protocol.states import KeyUse, Level, Outcome
 from edge_agent.protocol.topics import Topic, Word
 
@@ -179,7 +178,7 @@ class Broker:
     async def start(self) -> None:
         self._process = subprocess.Popen([MOSQUITTO, "-c", str(self._config)])  # noqa: ASYNC220 - returns at once
         async with asyncio.timeout(10):
-            while not await self._answers():
+            while not await self._answers():  # noqa: ASYNC110 - a port tells nobody that it listens
                 await asyncio.sleep(0.02)
 
     def kill(self) -> None:
@@ -215,58 +214,62 @@ class Shelves:
     """Method and path → what answers it (enrolment)."""
 
 
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one request from the shelves."""
+
+    protocol_version = "HTTP/1.1"
+    shelves: Shelves
+
+    def do_GET(self) -> None:
+        self.shelves.asked.append((self.path, self.headers.get("Range")))
+        page = self.shelves.pages.get(("GET", self.path))
+        if page is not None:
+            self._answer(*page(b""))
+        elif self.path in self.shelves.gone:
+            self._answer(410, b"")
+        elif self.path not in self.shelves.files:
+            self._answer(404, b"")
+        else:
+            self._send(self.shelves.files[self.path])
+
+    def do_POST(self) -> None:
+        page = self.shelves.pages.get(("POST", self.path))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(*(page(body) if page else (404, b"")))
+
+    def _send(self, data: bytes) -> None:
+        start = 0
+        asked = self.headers.get("Range")
+        if asked:
+            start = int(asked.removeprefix("bytes=").split("-")[0])
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        else:
+            self.send_response(200)
+        self.send_header("Content-Length", str(len(data) - start))
+        self.end_headers()
+        cut = self.shelves.broken_after.pop(self.path, None)
+        self.wfile.write(data[start:] if cut is None else data[start : start + cut])
+        if cut is not None:
+            self.close_connection = True
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that http.server gives it
+        pass
+
+
 class FileServer:
     """HTTPS with Range, in threads."""
 
     def __init__(self, root: Path) -> None:
-        self.shelves = shelves = Shelves()
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
-                shelves.asked.append((self.path, self.headers.get("Range")))
-                page = shelves.pages.get(("GET", self.path))
-                if page is not None:
-                    self._answer(*page(b""))
-                elif self.path in shelves.gone:
-                    self._answer(410, b"")
-                elif self.path not in shelves.files:
-                    self._answer(404, b"")
-                else:
-                    self._send(shelves.files[self.path])
-
-            def do_POST(self) -> None:  # noqa: N802 - as above
-                page = shelves.pages.get(("POST", self.path))
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                self._answer(*(page(body) if page else (404, b"")))
-
-            def _send(self, data: bytes) -> None:
-                start = 0
-                asked = self.headers.get("Range")
-                if asked:
-                    start = int(asked.removeprefix("bytes=").split("-")[0])
-                    self.send_response(206)
-                    self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-                else:
-                    self.send_response(200)
-                self.send_header("Content-Length", str(len(data) - start))
-                self.end_headers()
-                cut = shelves.broken_after.pop(self.path, None)
-                self.wfile.write(data[start:] if cut is None else data[start : start + cut])
-                if cut is not None:
-                    self.close_connection = True
-
-            def _answer(self, status: int, body: bytes) -> None:
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as above
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.shelves = Shelves()
+        handler = type("Handler", (_Handler,), {"shelves": self.shelves})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self._server.block_on_close = False
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -352,7 +355,7 @@ class Centre:
         (state / "node.json").write_bytes(msgspec.json.encode(adoption))
 
     def adoption(self, node_id: str, public: Any) -> Adoption:
-        self._node_keys[node_id] = TrustStore.of_node(_public_x(public))
+        self._node_keys[node_id] = TrustStore.of_node(public_x(public))
         return Adoption(
             node_id=node_id,
             name=f"Cụm {node_id}",
@@ -518,6 +521,10 @@ class Centre:
         self._connected.clear()
         self.broker.kill()
 
+    def forget_retained(self, scope: str, word: Word) -> None:
+        """Publish it no more when the broker comes back."""
+        self._retained.pop(str(Topic(scope, word)), None)
+
     async def bring_broker_back(self) -> None:
         """Start it again, empty, and publish again all that is retained."""
         await self.broker.start()
@@ -542,6 +549,7 @@ class Centre:
             protocol=aiomqtt.ProtocolVersion.V5,
             tls_context=tls,
             timeout=5,
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         ) as client:
             for word in (Word.PRESENCE, Word.HEALTH, Word.RECEIPTS, Word.TIME_ASK):
                 await client.subscribe(f"loa/v1/nodes/+/{word}", qos=1)
@@ -640,12 +648,6 @@ def soon(seconds: float) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
-def _public_x(public: Any) -> str:
-    from edge_agent.protocol.signing import public_x  # noqa: PLC0415 - one use
-
-    return public_x(public)
-
-
 class VirtualRecording:
     """The WAV of a virtual output and the instants of its frames."""
 
@@ -669,6 +671,16 @@ class VirtualRecording:
         mark, at_ns = max((one for one in self._marks if one[0] <= frame), key=lambda one: one[0])
         ns = at_ns + (frame - mark) * 1_000_000_000 // 48_000
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ns / 1000)
+
+    def between(self, begin_at: datetime, end_at: datetime) -> bytes:
+        """Give the sound that was consumed between two instants."""
+        found, edges = b"", [frame for frame, _ in self._marks[1:]] + [len(self.pcm) // 2]
+        for (frame, at_ns), edge in zip(self._marks, edges, strict=True):
+            mark_at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_ns / 1000)
+            first = frame + max(0, int((begin_at - mark_at).total_seconds() * 48_000))
+            last = min(edge, frame + int((end_at - mark_at).total_seconds() * 48_000))
+            found += self.pcm[first * 2 : last * 2] if last > first else b""
+        return found
 
     def sounding_frames(self) -> int:
         """Count frames that are not exactly zero."""

@@ -1,0 +1,104 @@
+"""Agents as black boxes: a command line, a state directory, and the files of a virtual output.
+
+An agent that is to pass ``test_agent_contract.py`` takes ``--state DIR``, finds ``node.json`` (an ``Adoption``),
+``node.key``, ``node.crt`` and ``ca.crt`` there, and leaves ``output.wav`` (16 bit mono, 48 kHz, header of 44 bytes,
+continued by the next run) and ``output.instants.jsonl`` (lines of ``{"frame": n, "at_ns": utc}``) there.
+"""
+
+import asyncio
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from audio.correlate import compare, samples
+from tests.edge_agent.centre import VirtualRecording, agent_process
+
+ALIKE = 0.95
+"""Correlation from which a sound counts as the right one (issue: over the whole length)."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One implementation."""
+
+    name: str
+    command: Callable[[Path], list[str]]
+
+
+OURS = Kind(
+    "ours", lambda state: [sys.executable, "-m", "edge_agent", "run", "--state", str(state), "--output=virtual"]
+)
+_TINY = Path(__file__).with_name("tiny_agent.py")
+KINDS = [OURS]
+if _TINY.exists():
+    KINDS.append(Kind("tiny", lambda state: [sys.executable, str(_TINY), "--state", str(state)]))
+
+
+@dataclass
+class Node:
+    """One agent process, started and ended as a test wants."""
+
+    kind: Kind
+    state: Path
+    stack: contextlib.ExitStack
+    process: subprocess.Popen[bytes] | None = field(default=None)
+
+    def start(self) -> None:
+        command = self.kind.command(self.state)
+        self.process = self.stack.enter_context(agent_process(command, self.state / "agent.log"))
+
+    def stop(self) -> int:
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(10)
+
+    async def consumed_until(self, at: datetime) -> None:
+        """Wait until the output has consumed what was due by ``at``; there is nothing but its file to tell."""
+        path = self.state / "output.instants.jsonl"
+        async with asyncio.timeout(20):
+            while json.loads(path.read_text().splitlines()[-1])["at_ns"] < at.timestamp() * 1e9:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+    def recording(self) -> VirtualRecording:
+        return VirtualRecording(self.state / "output.wav", self.state / "output.instants.jsonl")
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a sound was found in a recording."""
+
+    at: datetime
+    whole: bool
+
+
+def starts(recording: VirtualRecording, sound: bytes) -> list[Start]:
+    """Give the instants at which a sound began, whole or cut."""
+    if not any(recording.pcm):
+        return []
+    found = compare(samples(sound), samples(recording.pcm))
+    return [Start(recording.at(match.start), match.correlation >= ALIKE) for match in found.matches]
+
+
+def is_silent_but_for(recording: VirtualRecording, *sounds: bytes) -> bool:
+    """Say whether, outside of these sounds, every sample is exactly zero."""
+    rest = samples(recording.pcm).copy()
+    for sound in sounds:
+        reference = samples(sound)
+        for match in compare(reference, rest).matches:
+            # The decoder of another agent may be some samples longer.
+            rest[max(0, match.start - 480) : match.start + len(reference) + 480] = 0
+    return not np.any(rest)
