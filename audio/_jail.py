@@ -73,7 +73,10 @@ def main() -> None:
         os._exit(1)
     os.chdir("/")
     os.closerange(3, 4096)
-    os.execve(order["argv"][0], order["argv"], order["env"])  # noqa: S606 - becoming the program is what this file is for
+    try:
+        os.execve(order["argv"][0], order["argv"], order["env"])  # noqa: S606 - what this file is for
+    except OSError as error:
+        sys.exit(f"cannot start {order['argv'][0]}: {error.strerror}")
 
 
 if __name__ == "__main__":

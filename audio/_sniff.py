@@ -22,6 +22,8 @@ RATES = (4_000, 384_000)
 """Hertz, lowest and highest that any recorder makes."""
 SCAN = 1 << 13
 """Bytes in which the first mp3 or aac frame must begin."""
+MAX_CHANNELS = 64
+"""More than any mixing desk writes into one file."""
 MAX_TAGS = 16
 """ID3 tags skipped in a row at the beginning."""
 
@@ -52,7 +54,7 @@ _NOT_AUDIO = (
     b"MZ",
     b"Rar!",
 )
-_PLAIN = {b"fLaC": "flac", b"OggS": "ogg", b"\x1a\x45\xdf\xa3": "matroska"}
+_PLAIN = {b"fLaC": "flac", b"\x1a\x45\xdf\xa3": "matroska"}
 
 # ISO 11172-3 and 13818-3 tables: kbit/s by (MPEG-1?, layer), index 1..14.
 _KBITS = {
@@ -94,9 +96,10 @@ def sniff(file: IO[bytes], size: int) -> Sniffed:
     head, tail = _read(file, start, HEAD), _read(file, max(start, size - TAIL), TAIL)
     if head[:4] in {b"RIFF", b"RF64"} and head[8:12] == b"WAVE":
         return _wav(head, size - start, start)
+    if head.startswith(b"OggS"):
+        return Sniffed("ogg", start, seekable=False, claimed_s=_claimed_by_ogg(head, tail), ends_early=_cut_ogg(tail))
     if head[:4] in _PLAIN:
-        demuxer = _PLAIN[head[:4]]
-        return Sniffed(demuxer, start, seekable=False, claimed_s=None, ends_early=demuxer == "ogg" and _cut_ogg(tail))
+        return Sniffed(_PLAIN[head[:4]], start, seekable=False, claimed_s=None, ends_early=False)
     if head[4:8] == b"ftyp":
         return Sniffed("mov", start, seekable=True, claimed_s=None, ends_early=False)
     if head.startswith((b"#!AMR\n", b"#!AMR-WB\n")):
@@ -141,6 +144,10 @@ def _check_wav_format(channels: int, rate: int, align: int) -> None:
     if not RATES[0] <= rate <= RATES[1]:
         message = f"the wav header claims {rate} Hz: possible are {RATES[0]} to {RATES[1]} Hz"
         raise Rejected(Reason.LYING_HEADER, message, found=rate)
+    if channels > MAX_CHANNELS:
+        raise Rejected(
+            Reason.TOO_MANY_CHANNELS, f"the wav header claims {channels} channels", found=channels, limit=MAX_CHANNELS
+        )
     if channels == 0 or align == 0:
         raise Rejected(Reason.LYING_HEADER, "the wav header claims no channels", found=channels)
 
@@ -156,6 +163,31 @@ def _wav_data(present: int, claimed: int, bytes_per_s: int, start: int, *, wide:
         message = f"the wav header claims {claimed} bytes of sound, the file holds {present}: save it again"
         raise Rejected(Reason.LYING_HEADER, message, found=present, limit=claimed)
     return Sniffed("wav", start, seekable=False, claimed_s=claimed / bytes_per_s, ends_early=False)
+
+
+def _claimed_by_ogg(head: bytes, tail: bytes) -> float | None:
+    """Seconds between the first position that an Ogg stream states and its last: at most a page less than the whole.
+
+    Not from zero, since a piece of a live stream starts late. None for codecs other than Opus and Vorbis, and for
+    chained streams, whose positions start anew.
+    """
+    opus, vorbis = head.find(b"OpusHead", 0, 512), head.find(b"\x01vorbis", 0, 512)
+    rate = 48_000 if opus >= 0 else int.from_bytes(head[vorbis + 12 : vorbis + 16], "little") if vorbis >= 0 else 0
+    last = tail.rfind(b"OggS")
+    if rate == 0 or last < 0 or last + 18 > len(tail):
+        return None
+    at = head.find(b"OggS")
+    while at >= 0 and at + 18 <= len(head):
+        begins = _position(head, at)
+        if 0 < begins < 1 << 62:  # header pages say 0, pages on which nothing ends say -1
+            same = head[at + 14 : at + 18] == tail[last + 14 : last + 18]
+            return max(0, _position(tail, last) - begins) / rate if same else None
+        at = head.find(b"OggS", at + 4)
+    return None
+
+
+def _position(page: bytes, at: int) -> int:
+    return int.from_bytes(page[at + 6 : at + 14], "little")
 
 
 def _cut_ogg(tail: bytes) -> bool:

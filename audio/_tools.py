@@ -27,6 +27,8 @@ CHUNK = 1 << 16
 """Bytes handed to a sink at once: 0.7 s of sound, about 1 ms of work, so the event loop breathes."""
 HEAD, TAIL = 1 << 14, 1 << 16
 """Bytes of a program's complaints that are kept from the beginning and from the end."""
+_NO_MEMORY = ("Cannot allocate memory", "failed to map segment", "MemoryError")
+"""How ffmpeg, the loader and Python say it."""
 _JAIL = str(Path(__file__).with_name("_jail.py"))
 _ENV = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "AV_LOG_FORCE_NOCOLOR": "1", "MALLOC_ARENA_MAX": "2"}
 
@@ -162,7 +164,7 @@ def _check_limits(finished: Finished, limits: Limits) -> None:
     if finished.exit_code in {-signal.SIGXCPU, -signal.SIGKILL}:
         message = f"it used more than {limits.cpu_s} s of processor time"
         raise LimitReachedError(finished.tool, Reason.TOOK_TOO_LONG, message)
-    if finished.exit_code != 0 and "Cannot allocate memory" in finished.words:
+    if finished.exit_code != 0 and any(sign in finished.words for sign in _NO_MEMORY):
         message = f"it wanted more than {limits.memory // MIB} MiB"
         raise LimitReachedError(finished.tool, Reason.OUT_OF_MEMORY, message)
 
@@ -216,11 +218,13 @@ class _Words:
     """Standard error, kept small whatever the program prints."""
 
     def __init__(self) -> None:
-        self._head, self._tail, self.errors = b"", b"", 0
+        self._head, self._tail, self._line, self.errors = b"", b"", b"", 0
 
     def feed(self, piece: bytes) -> None:
-        seam = self._tail[-6:] if self._tail else self._head[-6:]
-        self.errors += (seam + piece).count(b"[error]") - seam.count(b"[error]")
+        *lines, rest = (self._line + piece).split(b"\n")
+        # The cache in front of a pipe calls it an error that a pipe has no end to seek to.
+        self.errors += sum(b"[error]" in line and not line.startswith(b"[cache @") for line in lines)
+        self._line = rest[-1024:]
         room = HEAD - len(self._head)
         self._head += piece[:room]
         self._tail = (self._tail + piece[room:])[-TAIL:] if len(piece) > room else self._tail

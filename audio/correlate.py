@@ -17,7 +17,7 @@ import numpy.typing as npt
 from audio import _tools
 from audio._levels import RATE, decibels
 from audio.errors import LimitReachedError, Rejected, ToolFailedError
-from audio.measure import MONO, decoding
+from audio.measure import decoding, mixdown
 from audio.probe import probe
 
 Samples = npt.NDArray[np.int16]
@@ -91,7 +91,17 @@ async def load(path: Path, *, max_length_s: int = 7200) -> Samples:
         file.seek(source.start)
         pcm = bytearray()
         reading = decoding(source.container, seekable=source.seekable)
-        args = [*reading, "-map", "0:a:0", "-vn", "-af", f"{MONO},aformat=sample_fmts=s16", "-f", "s16le", "pipe:1"]
+        args = [
+            *reading,
+            "-map",
+            "0:a:0",
+            "-vn",
+            "-af",
+            f"{mixdown(source.channels)},aformat=sample_fmts=s16",
+            "-f",
+            "s16le",
+            "pipe:1",
+        ]
         limits = _tools.with_file_room(_tools.Limits(output_bytes=max_length_s * RATE * 2), source.size)
         try:
             finished = await _tools.run("ffmpeg", args, limits=limits, source=file, sink=pcm.extend)
@@ -247,8 +257,8 @@ def _normal(dot: float, first: float, second: float) -> float:
 def _judge(reference: Samples, recording: Samples, start: int, max_hz: int | None) -> Match | None:
     """Compare piece by piece; None when no piece is alike."""
     field = _shifted(recording, start)
-    ends = [*range(PIECE, len(reference) - PIECE // 2, PIECE), len(reference)]
-    rows = [_piece(reference, field, at, end - at, max_hz) for at, end in pairwise([0, *ends])]
+    bounds = [0, *range(PIECE, len(reference) - PIECE // 2, PIECE), len(reference)]
+    rows = [_piece(reference, field, at, end - at, max_hz) for at, end in pairwise(bounds)]
     table = np.array(rows)
     alike = np.array([_normal(*row) for row in rows])
     power = max(SILENT_POWER, QUIET_SHARE * float(table[:, 1].max()) / PIECE)
@@ -263,7 +273,7 @@ def _judge(reference: Samples, recording: Samples, start: int, max_hz: int | Non
         correlation=_normal(*table.sum(axis=0)),
         played_correlation=_normal(*part),
         worst=_worst(alike[first : last + 1], sounding[first : last + 1], cut=last < np.flatnonzero(sounding)[-1]),
-        played_samples=_played(reference, field, ([0, *ends][last], [*ends, ends[-1]][last + 1]), power),
+        played_samples=_played(reference, field, (bounds[last], bounds[min(last + 2, len(rows))]), power),
         gain_db=10 * float(np.log10(max(part[2], 1e-9) / part[1])),
     )
 

@@ -69,17 +69,28 @@ def decoding(demuxer: str, *, seekable: bool = False) -> Decoding:
 CANONICAL: Decoding = decoding("ogg")
 
 
+def mixdown(channels: int, *, first_only: bool = False) -> str:
+    """The filter that makes one channel at 48 kHz of ``channels``: their mean, which never clips, or the first."""
+    inputs = [f"c{number}" for number in range(1 if first_only else channels)]
+    return f"pan=mono|c0<{'+'.join(inputs)},aresample={RATE}"
+
+
+MONO = mixdown(1)
+
+
 async def measure(
     file: IO[bytes] | bytes,
     source: Decoding,
     *,
     limits: _tools.Limits,
     max_samples: int,
+    mono: str = MONO,
     verify: bool = False,
     on_samples: Callable[[int], None] | None = None,
 ) -> Measurement:
     """Decode from where ``file`` stands to its end and measure.
 
+    ``mono`` is the filter that mixes the channels down (``mixdown``).
     ``verify`` is for our own encoding: it looks for the true peak, not for silence, clipping or audibility.
 
     Raises:
@@ -99,7 +110,7 @@ async def measure(
             on_samples(levels.samples)
 
     meter = f"ebur128=framelog=verbose:peak={'true' if verify else 'none'}"
-    filters = f"{MONO},{meter},aformat=sample_fmts=s16"
+    filters = f"{mono},{meter},aformat=sample_fmts=s16"
     args = [*source, "-map", "0:a:0", "-vn", "-sn", "-dn", "-af", filters, "-f", "s16le", "pipe:1"]
     try:
         finished = await _tools.run("ffmpeg", args, limits=limits, source=file, sink=take)
@@ -108,9 +119,6 @@ async def measure(
     if finished.exit_code != 0:
         raise ToolFailedError("ffmpeg", finished.exit_code, finished.last_words)
     return _result(levels, finished, true_peak=verify)
-
-
-MONO = f"aformat=channel_layouts=mono:sample_rates={RATE}"
 
 
 def _result(levels: Levels, finished: _tools.Finished, *, true_peak: bool) -> Measurement:

@@ -17,7 +17,7 @@ with warnings.catch_warnings():
 from audio import _tools
 from audio._levels import RATE
 from audio.errors import AudioError, ToolFailedError
-from audio.measure import MONO, decoding, measure
+from audio.measure import decoding, measure
 
 MAX_CLIP_S = 1800
 LOUDNESS_LUFS = -20.0
@@ -26,6 +26,7 @@ MAX_GAIN_DB = 20.0
 HEADROOM_DBFS = -0.5
 FADE_MS = 5
 """Against clicks at the seams."""
+_MONO = f"aformat=channel_layouts=mono,aresample={RATE}"
 _LIMITS = _tools.Limits(cpu_s=120, wall_s=240, output_bytes=MAX_CLIP_S * RATE * 2)
 
 
@@ -61,8 +62,8 @@ async def to_mp3(wav: bytes, *, kbits: int = 64) -> bytes:
 
 
 async def _even(clip: bytes) -> AudioSegment:
-    measured = await measure(clip, decoding("wav"), limits=_LIMITS, max_samples=MAX_CLIP_S * RATE)
-    args = [*decoding("wav"), "-map", "0:a:0", "-af", f"{MONO},aformat=sample_fmts=s16", "-f", "s16le", "pipe:1"]
+    measured = await measure(clip, decoding("wav"), limits=_LIMITS, max_samples=MAX_CLIP_S * RATE, mono=_MONO)
+    args = [*decoding("wav"), "-map", "0:a:0", "-af", f"{_MONO},aformat=sample_fmts=s16", "-f", "s16le", "pipe:1"]
     pcm = await _convert(args, clip)
     segment = AudioSegment(data=pcm, sample_width=2, frame_rate=RATE, channels=1)
     if measured.loudness_lufs is not None:

@@ -18,7 +18,7 @@ from typing import IO
 from audio import _tools
 from audio._levels import RATE
 from audio.errors import Reason, Rejected, SoundWarning, ToolFailedError
-from audio.measure import CANONICAL, Decoding, Measurement, decoding, measure
+from audio.measure import CANONICAL, Decoding, Measurement, decoding, measure, mixdown
 from audio.probe import Source, probe
 from audio.transcode import THOROUGH_UP_TO_S, chain, transcode, trim
 
@@ -44,7 +44,7 @@ CLAIM_SLACK_S, CLAIM_SLACK_SHARE = 0.25, 0.005
 """How much less than its header a file may hold: encoder padding, rounding of containers."""
 INVENTED = 10
 """A claim this many times what is there is invented; a smaller one is a file cut short."""
-ERRORS_FORGIVEN, ERRORS_PER_S = 3, 0.05
+ERRORS_FORGIVEN, ERRORS_PER_S = 2, 0.02
 """Complaints of a decoder that one file may cause: a click or two, not a damaged middle."""
 
 
@@ -79,11 +79,11 @@ class Prepared:
     samples: int
     """Of the decoded result, at 48 kHz."""
     loudness_lufs: float
-    """Of the decoded result; -70 when nothing passes the gate of EBU R128 (a click, say)."""
+    """Of the decoded result; by its level when it is shorter than 400 ms, which EBU R128 cannot measure."""
     true_peak_dbtp: float
     """Of the decoded result."""
     source_loudness_lufs: float
-    """Of the upload, mixed down; -70 as above."""
+    """Of the upload, mixed down; by its level as above."""
     gain_db: float
     """Linear gain before the limiter."""
     silence_ms: int
@@ -144,19 +144,28 @@ class _Job:
             )
         self._source = await probe(self._file, max_channels=self._settings.max_channels)
         self._limits = _tools.with_file_room(self._limits, size)
+        self._mono = mixdown(self._source.channels)
         try:
-            self._rewind()
-            self._heard = await measure(
-                self._file,
-                self._decoding,
-                limits=self._limits,
-                max_samples=self._max_samples,
-                on_samples=lambda _: self._report(0.3 * self._read_share()),
-            )
+            self._heard = await self._hear()
+            if self._heard.audible_dbfs < AUDIBLE_DBFS and self._source.channels > 1:
+                # Two channels wired against each other cancel out; one of them alone may be fine.
+                self._mono = mixdown(self._source.channels, first_only=True)
+                self._heard = await self._hear()
         except ToolFailedError as error:
             reason = Reason.TRUNCATED if self._source.ends_early else Reason.CORRUPT
             raise Rejected(reason, f"the sound cannot be decoded: {error.last_words}") from error
         judge(self._source, self._heard)
+
+    async def _hear(self) -> Measurement:
+        self._rewind()
+        return await measure(
+            self._file,
+            self._decoding,
+            limits=self._limits,
+            max_samples=self._max_samples,
+            mono=self._mono,
+            on_samples=lambda _: self._report(0.3 * self._read_share()),
+        )
 
     async def encode(self, target: IO[bytes]) -> Measurement:
         """Write the canonical file to ``target`` and measure what a node will decode from it."""
@@ -166,7 +175,7 @@ class _Job:
             target.truncate()
             await self._encode_once(target)
             result = self._trimmed(await self._verify(target), target)
-            missing = self._settings.loudness_lufs - _loudness(result)
+            missing = self._settings.loudness_lufs - self._result_lufs(result)
             if abs(missing) <= LOUDNESS_SLACK or (missing > 0 and self._gain >= self._settings.max_gain_db):
                 break
             self._correction += missing
@@ -180,13 +189,13 @@ class _Job:
             size=size,
             length_ms=result.length_ms,
             samples=result.samples,
-            loudness_lufs=_loudness(result),
+            loudness_lufs=self._result_lufs(result),
             true_peak_dbtp=result.true_peak_dbtp if result.true_peak_dbtp is not None else -100.0,
-            source_loudness_lufs=_loudness(self._heard),
+            source_loudness_lufs=self._heard_lufs,
             gain_db=round(self._gain, 2),
             silence_ms=self._heard.silence_ms,
             waveform=result.waveform,
-            warnings=tuple(_warnings(self._heard, result, self._settings)),
+            warnings=tuple(self._warnings(result)),
             source=self._source,
         )
 
@@ -194,6 +203,25 @@ class _Job:
     def _limiting(self) -> bool:
         """No limiter where nothing reaches its ceiling: it would only cost time."""
         return self._heard.peak_dbfs + self._gain > self._ceiling
+
+    def _warnings(self, result: Measurement) -> Iterator[SoundWarning]:
+        heard, settings = self._heard, self._settings
+        if heard.clipped:
+            yield SoundWarning.CLIPPED
+        if self._result_lufs(result) < settings.loudness_lufs - LOUDNESS_SLACK:
+            yield SoundWarning.VERY_QUIET
+        if heard.longest_silence_ms >= LONG_SILENCE_MS or heard.silence_ms > SILENT_SHARE * heard.length_ms:
+            yield SoundWarning.LONG_SILENCE
+
+    def _result_lufs(self, result: Measurement) -> float:
+        loudness = result.loudness_lufs
+        return loudness if loudness is not None else self._heard_lufs + self._gain
+
+    @property
+    def _heard_lufs(self) -> float:
+        """Loudness of the upload; what is shorter than a meter's 400 ms goes by its level."""
+        loudness = self._heard.loudness_lufs
+        return loudness if loudness is not None else self._heard.audible_dbfs
 
     @property
     def _thorough(self) -> bool:
@@ -205,16 +233,19 @@ class _Job:
 
     @property
     def _filters(self) -> str:
-        return chain(self._gain, self._ceiling if self._limiting else None)
+        return f"{self._mono},{chain(self._gain, self._ceiling if self._limiting else None)}"
 
     def _needed_gain(self) -> float:
         """The gain that gives the target behind the limiter, which eats a part of what is added."""
-        gain = wanted = self._settings.loudness_lufs + self._correction - _loudness(self._heard)
+        most = self._settings.max_gain_db
+        wanted = self._settings.loudness_lufs + self._correction - self._heard_lufs
+        gain = min(wanted, most)
         if self._heard.peak_dbfs + gain > self._ceiling:
             wanted += HEADROOM_LU
         for _ in range(50):  # settles to a hundredth long before
-            gain = (gain + wanted + LIMITER_LOSS * self._heard.levels.clipping_loss_db(gain, self._ceiling)) / 2
-        return min(gain, self._settings.max_gain_db)
+            loss = LIMITER_LOSS * self._heard.levels.clipping_loss_db(gain, self._ceiling)
+            gain = min((gain + wanted + loss) / 2, most)
+        return gain
 
     def _trimmed(self, result: Measurement, target: IO[bytes]) -> Measurement:
         """Turn the file down by its header until no peak stands out; Opus adds 1 to 2 dB to limited speech."""
@@ -291,15 +322,6 @@ def judge(source: Source, heard: Measurement) -> None:
         raise Rejected(Reason.NO_SOUND, message, found=heard.audible_dbfs, limit=AUDIBLE_DBFS)
 
 
-def _warnings(heard: Measurement, result: Measurement, settings: Settings) -> Iterator[SoundWarning]:
-    if heard.clipped:
-        yield SoundWarning.CLIPPED
-    if _loudness(result) < settings.loudness_lufs - LOUDNESS_SLACK:
-        yield SoundWarning.VERY_QUIET
-    if heard.longest_silence_ms >= LONG_SILENCE_MS or heard.silence_ms > SILENT_SHARE * heard.length_ms:
-        yield SoundWarning.LONG_SILENCE
-
-
 def _rising(on_progress: Progress | None) -> Progress:
     """Let only growing shares through: a second encoding does not set the bar back."""
     reached = -1.0
@@ -311,10 +333,6 @@ def _rising(on_progress: Progress | None) -> Progress:
             on_progress(share)
 
     return report
-
-
-def _loudness(measured: Measurement) -> float:
-    return measured.loudness_lufs if measured.loudness_lufs is not None else -70.0
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import IO
 
 from audio import _tools
 from audio.errors import CorruptAudioError, LimitReachedError, Rejected, ToolFailedError
-from audio.measure import MONO, Decoding
+from audio.measure import Decoding
 
 THOROUGH, FAST = 10, 5
 """libopus complexity. From 7 on it keeps 4 dB more of the waveform and takes three times as long (decision 0002).
@@ -73,7 +73,7 @@ async def transcode(
     thorough: bool,
     limits: _tools.Limits,
 ) -> None:
-    """Encode from where ``file`` stands and hand the Ogg pages to ``sink``.
+    """Encode from where ``file`` stands and hand the Ogg pages to ``sink``; ``filters`` gives mono at 48 kHz.
 
     Raises:
         Rejected: the encoder used up its limits.
@@ -94,7 +94,7 @@ async def transcode(
     )
     # The flags fix the stream's serial number and keep version strings out.
     exact = ("-compression_level", str(THOROUGH if thorough else FAST), "-fflags", "+bitexact", "-flags:a", "+bitexact")
-    args = [*source, "-map", "0:a:0", *bare, "-af", f"{MONO},{filters}", *opus, *exact, "-f", "ogg", "pipe:1"]
+    args = [*source, "-map", "0:a:0", *bare, "-af", filters, *opus, *exact, "-f", "ogg", "pipe:1"]
     try:
         finished = await _tools.run("ffmpeg", args, limits=limits, source=file, sink=sink)
     except LimitReachedError as error:
