@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from .errors import MalformedError
-from .fields import Id, Instant, Language, Millibel, Millis, Scope, Sha256, Wire
+from .fields import Id, Instant, Language, Millibel, Millis, Scope, Sha256, Wire, decode
 from .states import Level, StartMode
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -159,9 +159,9 @@ def unpack_body(packed: bytes, *, sha256: str, scope: str) -> PlanBody:
         raw = inflater.decompress(packed, MAX_BODY_BYTES)
         if inflater.unconsumed_tail or not inflater.eof:
             raise MalformedError(f"plan body: more than {MAX_BODY_BYTES} bytes, or cut short")
-        body = msgspec.json.decode(raw, type=PlanBody)
-    except (zlib.error, msgspec.DecodeError) as error:
+    except zlib.error as error:
         raise MalformedError(f"plan body: {error}") from None
+    body = decode(raw, PlanBody)
     if body.scope != scope:
         raise MalformedError(f"plan body: made for {body.scope}, not {scope}")
     return body

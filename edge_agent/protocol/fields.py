@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import Meta
+
+from .errors import MalformedError
 
 Id = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,63}\Z")]
 """Name of an area, node, broadcast, hold…: 1–64 of ``a-z 0-9 -``. Made by the centre, never by a person."""
@@ -47,6 +49,12 @@ Text = Annotated[str, Meta(max_length=500)]
 """Free words for a person. Never trusted, always escaped."""
 
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""All that msgspec raises for hostile JSON: bad UTF-8 and deep nesting are not among its own errors."""
+
+_WireT = TypeVar("_WireT", bound=msgspec.Struct)
+
+
 @cache
 def _types(cls: type) -> dict[str, Any]:
     return get_type_hints(cls, include_extras=True)
@@ -72,6 +80,18 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
                 raise ValueError(f"{type(self).__name__}.{name}: {error}") from None
             if isinstance(value, datetime) and value.utcoffset() != timedelta(0):
                 raise ValueError(f"{type(self).__name__}.{name}: must be UTC, not {value.isoformat()}")
+
+
+def decode(raw: bytes, kind: type[_WireT]) -> _WireT:
+    """Read JSON from outside. For unions, which have no class, use msgspec and catch what ``UNREADABLE`` names.
+
+    Raises:
+        MalformedError: not JSON, or not the shape or range of ``kind``.
+    """
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except UNREADABLE as error:
+        raise MalformedError(f"{kind.__name__}: {error}") from None
 
 
 def utc(seconds: float) -> datetime:

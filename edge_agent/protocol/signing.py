@@ -13,7 +13,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
-from .documents import Signed, TrustedKey
+from .documents import Settings, Signed, TrustedKey
 from .errors import (
     BadSignatureError,
     ExpiredError,
@@ -22,7 +22,7 @@ from .errors import (
     UnknownKeyError,
     WrongAudienceError,
 )
-from .fields import utc
+from .fields import decode, utc
 from .reports import Receipts
 from .states import KeyUse
 
@@ -32,10 +32,22 @@ ALGORITHM = "Ed25519"
 MAX_TOKEN_BYTES = 1024 * 1024
 """No signed message is larger: an urgent of 64 broadcasts with 16 KiB of audio is below 100 KiB."""
 
+MAX_HEADER_BYTES = 256
+"""Encoded. Ours has 76 bytes: ``alg``, ``typ``, ``kid``, and nothing that names another key."""
+
 _DocumentT = TypeVar("_DocumentT", bound=Signed)
 
 
-class _Header(msgspec.Struct, frozen=True):
+class _Registry(jws.JWSRegistry):
+    """The library's own limit is 128 kB."""
+
+    max_payload_length = MAX_TOKEN_BYTES
+
+
+_REGISTRY = _Registry(algorithms=[ALGORITHM])
+
+
+class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alg: str
     typ: str
     kid: str
@@ -65,27 +77,33 @@ class SigningKey:
         return TrustedKey(kid=self.kid, use=use, x=public_x(self.public))
 
     def sign(self, document: Signed | Receipts) -> bytes:
-        """Sign a document; gives the compact token as it goes on the wire."""
+        """Sign a document; gives the compact token as it goes on the wire.
+
+        Raises:
+            ValueError: it would be larger than any receiver takes.
+        """
         header = {"alg": ALGORITHM, "typ": _typ(type(document)), "kid": self.kid}
-        token = jws.serialize_compact(header, msgspec.json.encode(document), self._jwk, algorithms=[ALGORITHM])
-        return token.encode()
+        token = jws.serialize_compact(header, msgspec.json.encode(document), self._jwk, registry=_REGISTRY).encode()
+        if len(token) > MAX_TOKEN_BYTES:
+            raise ValueError(f"{type(document).__name__} of {len(token)} bytes, at most {MAX_TOKEN_BYTES}: split it")
+        return token
 
 
 class TrustStore:
-    """Public keys by name, each for one use."""
+    """Public keys by name, each for one use.
+
+    Raises:
+        MalformedError: a key is not one, or its name is not its own.
+    """
 
     def __init__(self, keys: Iterable[TrustedKey]) -> None:
         self.keys = tuple(keys)
-        self._jwks = {
-            (key.kid, key.use): OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": key.x}) for key in self.keys
-        }
+        self._jwks = {(key.kid, key.use): _import(key) for key in self.keys}
 
     @classmethod
     def of_node(cls, x: str) -> Self:
         """Trust one node's key for its receipts."""
-        raw = base64.urlsafe_b64decode(x + "=")
-        kid = key_id(Ed25519PublicKey.from_public_bytes(raw))
-        return cls([TrustedKey(kid=kid, use=KeyUse.NODE, x=x)])
+        return cls([TrustedKey(kid=key_id(_public(x)), use=KeyUse.NODE, x=x)])
 
     def payload(self, token: bytes, *, typ: str, use: KeyUse) -> bytes:
         """Check a token and give what it signs.
@@ -107,7 +125,7 @@ class TrustStore:
         if jwk is None:
             raise UnknownKeyError(f"key {header.kid[:20]!r} is not trusted for {use}")
         try:
-            return jws.deserialize_compact(token, jwk, algorithms=[ALGORITHM]).payload
+            return jws.deserialize_compact(token, jwk, registry=_REGISTRY).payload
         except (JoseError, ValueError) as error:
             raise BadSignatureError(f"{typ}: {error}") from None
 
@@ -118,9 +136,11 @@ def open_document(token: bytes, kind: type[_DocumentT], *, audience: str, trust:
     Raises:
         ProtocolError: one of its children, by what is wrong first.
     """
-    document = _decode(trust.payload(token, typ=_typ(kind), use=kind.key_use), kind)
+    document = decode(trust.payload(token, typ=_typ(kind), use=kind.key_use), kind)
     if document.aud != audience:
         raise WrongAudienceError(f"{kind.__name__} for {document.aud}, came for {audience}")
+    if isinstance(document, Settings):
+        _check_signer_stays(document, _read_header(token).kid)
     return document
 
 
@@ -130,7 +150,7 @@ def open_receipts(token: bytes, *, node_id: str, trust: TrustStore) -> Receipts:
     Raises:
         ProtocolError: one of its children, by what is wrong first.
     """
-    receipts = _decode(trust.payload(token, typ=_typ(Receipts), use=KeyUse.NODE), Receipts)
+    receipts = decode(trust.payload(token, typ=_typ(Receipts), use=KeyUse.NODE), Receipts)
     if receipts.iss != node_id:
         raise WrongAudienceError(f"receipts of {receipts.iss}, came from {node_id}")
     return receipts
@@ -149,26 +169,38 @@ def check_window(document: Signed, now: datetime) -> None:
         raise ExpiredError(f"{type(document).__name__} expired at {utc(document.exp).isoformat()}")
 
 
+def _check_signer_stays(settings: Settings, kid: str) -> None:
+    """Refuse settings by which the node would lock out the key that sent them: no later ones could mend it."""
+    if not any(key.kid == kid and key.use is KeyUse.POLICY for key in settings.trusted_keys):
+        raise UnknownKeyError(f"Settings.trusted_keys: the policy key {kid} that signs them is not among them")
+
+
 def _typ(kind: type[Signed | Receipts]) -> str:
     return f"loa-{kind.word.replace('/', '-')}"
-
-
-_ModelT = TypeVar("_ModelT")
-
-
-def _decode(payload: bytes, kind: type[_ModelT]) -> _ModelT:
-    try:
-        return msgspec.json.decode(payload, type=kind)
-    except msgspec.DecodeError as error:
-        raise MalformedError(f"{kind.__name__}: {error}") from None
 
 
 def _read_header(token: bytes) -> _Header:
     if token.count(b".") != 2:
         raise MalformedError("not a signed token: it does not have three parts")
     head = token.split(b".", 1)[0]
+    if len(head) > MAX_HEADER_BYTES:
+        raise MalformedError(f"not a signed token: header of {len(head)} bytes, at most {MAX_HEADER_BYTES}")
     padded = head + b"=" * (-len(head) % 4)
     try:
-        return msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=_Header)
+        raw = base64.b64decode(padded, altchars=b"-_", validate=True)
     except ValueError as error:
         raise MalformedError(f"not a signed token: {error}") from None
+    return decode(raw, _Header)
+
+
+def _public(x: str) -> Ed25519PublicKey:
+    try:
+        return Ed25519PublicKey.from_public_bytes(base64.b64decode(x + "=", altchars=b"-_", validate=True))
+    except ValueError as error:
+        raise MalformedError(f"not an Ed25519 public key: {error}") from None
+
+
+def _import(key: TrustedKey) -> OKPKey:
+    if key_id(_public(key.x)) != key.kid:
+        raise MalformedError(f"key {key.kid} is named after another key")
+    return OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": key.x})
