@@ -10,7 +10,7 @@ T = TypeVar("T")
 EVERY_S = 0.05
 
 
-async def until(condition: Callable[[], T | None | bool | Awaitable[T | None | bool]], within_s: float, what: str) -> T:
+async def until(condition: Callable[[], T | Awaitable[T | None] | None], within_s: float, what: str) -> T:
     """Wait until the condition gives something true, and give it; fails with ``what`` when it does not in time."""
     found: object = None
     try:
