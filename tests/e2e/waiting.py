@@ -3,16 +3,20 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 EVERY_S = 0.05
 
 
-async def until(condition: Callable[[], T | Awaitable[T | None] | None], within_s: float, what: str) -> T:
+@overload
+async def until(condition: Callable[[], Awaitable[T]], within_s: float, what: str) -> T: ...
+@overload
+async def until(condition: Callable[[], T], within_s: float, what: str) -> T: ...
+async def until(condition: Callable[[], Any], within_s: float, what: str) -> Any:
     """Wait until the condition gives something true, and give it; fails with ``what`` when it does not in time."""
-    found: object = None
+    found: Any = None
     try:
         async with asyncio.timeout(within_s):
             while True:
@@ -20,7 +24,7 @@ async def until(condition: Callable[[], T | Awaitable[T | None] | None], within_
                 if inspect.isawaitable(found):
                     found = await found
                 if found:
-                    return found  # type: ignore[return-value]  # true, so neither None nor False
+                    return found
                 await asyncio.sleep(EVERY_S)
     except TimeoutError:
         raise AssertionError(f"not within {within_s} s: {what}; last seen {found!r:.500}") from None
