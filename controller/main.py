@@ -107,7 +107,7 @@ async def serve(config: Config, ready: Callable[[Centre], None] = lambda _centre
 
     Raises:
         LoaError: it cannot start.
-        BaseExceptionGroup: a member died.
+        Exception: what a member died of.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -184,17 +184,27 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
 @asynccontextmanager
 async def _all_running(members: list[Member]) -> AsyncIterator[None]:
     """Run the members for the length of the block; they start one after the other and end in reverse order."""
-    async with asyncio.TaskGroup() as group:
-        tasks: list[asyncio.Task[None]] = []
-        try:
-            for member in members:
-                tasks.append(group.create_task(_run(member), name=member.name))
-                await _become_ready(member)
-            yield
-        finally:
-            for task in reversed(tasks):
-                task.cancel()
-                await asyncio.wait([task])
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks: list[asyncio.Task[None]] = []
+            try:
+                for member in members:
+                    tasks.append(group.create_task(_run(member), name=member.name))
+                    await _become_ready(member)
+                yield
+            finally:
+                for task in reversed(tasks):
+                    task.cancel()
+                    await asyncio.wait([task])
+    except BaseExceptionGroup as group_of_errors:
+        # One error is the usual case, and whoever started us wants to read that and not its wrapping.
+        raise _alone_in(group_of_errors) from None
+
+
+def _alone_in(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 async def _become_ready(member: Member) -> None:

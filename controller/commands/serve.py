@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import sys
 
-from controller.errors import LoaError
 from controller.main import Centre, serve
 
 from .settings import add_state, read_config
@@ -33,19 +32,8 @@ def run(options: argparse.Namespace) -> int:
     def greet(centre: Centre) -> None:
         greeting.append(asyncio.get_running_loop().create_task(_greet(centre), name="greeting"))
 
-    try:
-        asyncio.run(serve(config, greet))
-    except BaseExceptionGroup as group:
-        ours, others = group.split(LoaError)
-        if others is not None or ours is None:
-            raise
-        raise _first(ours) from None
+    asyncio.run(serve(config, greet))
     return 0
-
-
-def _first(group: BaseExceptionGroup[LoaError]) -> LoaError:
-    found = group.exceptions[0]
-    return _first(found) if isinstance(found, BaseExceptionGroup) else found
 
 
 async def _greet(centre: Centre) -> None:

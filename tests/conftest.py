@@ -1,0 +1,38 @@
+"""Fixtures for all tests: what is installed, and ports that nobody uses."""
+
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+
+
+@pytest.fixture
+def free_port() -> Iterator[Callable[[], int]]:
+    """Finds free ports on loopback, for programs that cannot be handed a socket."""
+    held: list[socket.socket] = []
+
+    def find() -> int:
+        probe = socket.socket()
+        probe.bind(("127.0.0.1", 0))
+        held.append(probe)  # two calls must not find the same one
+        return int(probe.getsockname()[1])
+
+    def release_then_find() -> int:
+        port = find()
+        held[-1].close()
+        return port
+
+    yield release_then_find
+    for probe in held:
+        probe.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fail early and in words where a program is missing: a skipped test proves nothing."""
+    if any(item.get_closest_marker("broker") for item in items) and not _mosquitto():
+        raise pytest.UsageError("mosquitto is not installed: apt-get install mosquitto")
+
+
+def _mosquitto() -> str | None:
+    return shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")

@@ -1,0 +1,320 @@
+"""The centre and a node, end to end over a real broker: what is said arrives, and nothing else may be said."""
+
+import asyncio
+import os
+import signal
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiomqtt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import func, select
+
+from controller.broadcasts.schemas import BroadcastOut
+from controller.nodes.rules import NodeStatus
+from controller.plans.models import PlanBody
+from controller.receipts.models import Receipt
+from controller.wire.mqtt import Connection, RefusedError
+from edge_agent.protocol import content
+from edge_agent.protocol.documents import Hold, Plan, ReceiptsAck, Settings, TimeAnswer, Urgent
+from edge_agent.protocol.reports import Leaving, TimeAsk
+from edge_agent.protocol.states import Outcome, PlayState, Reason
+
+from .live import WITHIN_S, FakeNode, Live, encode, event, live_centre
+
+pytestmark = pytest.mark.broker
+
+
+async def until(true: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for something that nobody tells of."""
+    async with asyncio.timeout(WITHIN_S):
+        while not await true():
+            await asyncio.sleep(0.02)
+
+
+async def status(node: FakeNode) -> NodeStatus:
+    return (await node.centre.services.nodes.get(node.node_id)).status
+
+
+async def say_now(live: Live, *targets: str, audio: bytes = b"Ogg") -> BroadcastOut:
+    """A broadcast now, of a recording whose file lies there."""
+    recording = await live.rows.recording(length_ms=2_000, bytes=len(audio))
+    row = await live.centre.services.recordings.get(recording)
+    (live.centre.config.media / f"{row.sha256}.opus").write_bytes(audio)
+    broadcasts = live.centre.services.broadcasts
+    return await broadcasts.create(live.rows.actor, title="Thông báo", recordings=[recording], targets=targets)
+
+
+async def test_a_node_that_connects_finds_everything_that_holds_for_it(tmp_path: Path) -> None:
+    async with live_centre(tmp_path) as live:
+        commune = await live.area("Xã Hòa Bình")
+        hamlet = await live.area("Thôn Đông", commune)
+        node = await live.node(hamlet)
+        areas = [f"areas/{hamlet.id}", f"areas/{commune.id}"]
+        async with node.connected():
+            await node.document(Settings, node.scope)  # the last one to be signed
+        node.inbox.clear()
+        async with node.connected(*(f"loa/v1/{scope}/#" for scope in areas)):
+            settings = await node.document(Settings, node.scope)
+            assert [area.area_id for area in settings.areas] == [hamlet.id, commune.id]
+            for scope in (node.scope, *areas):
+                assert (await node.document(Hold, scope)).active == ()
+                assert (await node.document(Urgent, scope)).broadcasts == ()
+                plan = await node.document(Plan, scope)
+                async with live.centre.services.database.reading() as session:
+                    body = await session.get(PlanBody, plan.body_sha256)
+                assert body is not None
+                assert content.unpack_body(body.packed, sha256=plan.body_sha256, scope=scope).broadcasts == ()
+            assert all(came.retained for came in node.inbox)
+
+
+async def test_stop_and_its_release_reach_a_connected_node(tmp_path: Path) -> None:
+    async with live_centre(tmp_path) as live:
+        area = await live.area()
+        node = await live.node(area)
+        scope = f"areas/{area.id}"
+        async with node.connected(f"loa/v1/{scope}/#"):
+            [hold] = await live.centre.services.holds.order(live.rows.actor, [scope])
+            await node.document(Hold, scope, lambda said: [each.hold_id for each in said.active] == [hold.id])
+            await live.centre.services.holds.release(live.rows.actor, hold.id)
+            last = await node.document(Hold, scope, lambda said: hold.id in said.released)
+            assert last.active == ()
+
+
+async def test_what_is_said_now_comes_with_its_audio_inside(tmp_path: Path) -> None:
+    audio = b"OggS" * 2_000
+    async with live_centre(tmp_path) as live:
+        area = await live.area()
+        node = await live.node(area)
+        async with node.connected(f"loa/v1/areas/{area.id}/#"):
+            sent = await say_now(live, f"areas/{area.id}", audio=audio)
+            urgent = await node.document(Urgent, f"areas/{area.id}", lambda said: said.broadcasts != ())
+    assert [each.broadcast_id for each in urgent.broadcasts] == [sent.id]
+    assert urgent.broadcasts[0].approved_for(frozenset({f"areas/{area.id}"}))
+    assert urgent.inline == {urgent.broadcasts[0].items[0].voices[0].sha256: audio}
+
+
+async def test_a_scheduled_broadcast_stands_in_the_plan_and_leaves_it_when_cancelled(tmp_path: Path) -> None:
+    async with live_centre(tmp_path) as live:
+        area = await live.area()
+        node = await live.node(area)
+        services, scope = live.centre.services, f"areas/{area.id}"
+        async with node.connected(f"loa/v1/{scope}/#"):
+            before = await node.document(Plan, scope)
+            sent = await services.broadcasts.create(
+                live.rows.actor,
+                title="Bản tin",
+                recordings=[await live.rows.recording()],
+                targets=[scope],
+                start_at=datetime.now(UTC) + timedelta(hours=1),
+            )
+            plan = await node.document(Plan, scope, lambda said: said.body_sha256 != before.body_sha256)
+            packed = await services.media.plan_body(plan.body_sha256)
+            body = content.unpack_body(packed, sha256=plan.body_sha256, scope=scope)
+            assert [each.broadcast_id for each in body.broadcasts] == [sent.id]
+            await services.broadcasts.cancel(live.rows.actor, sent.id)
+            await node.document(Plan, scope, lambda said: said.body_sha256 == before.body_sha256 and said.version > 1)
+            urgent = await node.document(Urgent, scope, lambda said: said.stops != ())
+            assert [stop.broadcast_id for stop in urgent.stops] == [sent.id]
+
+
+async def test_a_node_hears_its_areas_and_itself_and_nobody_else(tmp_path: Path) -> None:
+    """Counted are deliveries: the broker grants the subscription and delivers nothing of it."""
+    async with live_centre(tmp_path) as live:
+        area = await live.area()
+        node, other = await live.node(area), await live.node(area, "Cụm 2")
+        async with other.connected("loa/v1/#", "#"):
+            await live.centre.services.holds.order(live.rows.actor, [node.scope])
+            await live.centre.services.holds.order(live.rows.actor, [f"areas/{area.id}"])
+            await other.document(Hold, f"areas/{area.id}", lambda said: said.active != ())
+            assert {came.topic.split("/")[3] for came in other.inbox} == {area.id, other.node_id}
+
+
+async def test_a_node_may_write_its_own_reports_and_nothing_else(tmp_path: Path) -> None:
+    async with live_centre(tmp_path) as live:
+        area = await live.area()
+        node, other = await live.node(area), await live.node(area, "Cụm 2")
+        connection = Connection("whatever", other.tls(), lambda *_came: None)
+        await connection.open("127.0.0.1", live.centre.config.broker_port)
+        try:
+            for topic in (
+                *(f"nodes/{node.node_id}/{word}" for word in ("presence", "health", "receipts", "time/ask")),
+                *(f"{other.scope}/{word}" for word in ("hold", "urgent", "plan", "settings", "command")),
+                *(f"areas/{area.id}/{word}" for word in ("hold", "urgent", "plan")),
+            ):
+                with pytest.raises(RefusedError):
+                    await connection.publish(f"loa/v1/{topic}", b"{}", qos=1, retain=True)
+            await connection.publish(
+                f"loa/v1/{other.scope}/presence", encode(Leaving(reason="test")), qos=1, retain=True
+            )
+        finally:
+            await connection.close()
+        assert await status(node) is NodeStatus.NEVER_SEEN
+
+
+async def test_nobody_can_take_the_centres_place(tmp_path: Path) -> None:
+    """Who connects with another's client id gets its own: the certificate's name."""
+    async with live_centre(tmp_path) as live:
+        node = await live.node(await live.area())
+        async with node.connected(identifier="centre"):
+            await node.hello()
+            await until(lambda: _is(node, NodeStatus.ONLINE))
+            assert live.centre.bridge.connected
+
+
+async def _is(node: FakeNode, wanted: NodeStatus) -> bool:
+    return await status(node) is wanted
+
+
+@pytest.mark.parametrize("shown", ["nothing", "another authority's certificate", "the server's certificate"])
+async def test_the_broker_talks_to_nobody_without_a_certificate_of_ours(tmp_path: Path, shown: str) -> None:
+    async with live_centre(tmp_path) as live:
+        authority = live.centre.authority
+        context = ssl.create_default_context(cafile=authority.ca_file)
+        if shown == "the server's certificate":
+            context.load_cert_chain(authority.server_chain, authority.server_key)
+        elif shown != "nothing":
+            async with live_centre(tmp_path / "other") as foreign:
+                other = await foreign.node(await foreign.area())
+                other.tls()
+            context.load_cert_chain(
+                tmp_path / "other" / f"{other.node_id}.crt", tmp_path / "other" / f"{other.node_id}.key"
+            )
+        client = aiomqtt.Client(
+            "127.0.0.1",
+            live.centre.config.broker_port,
+            protocol=aiomqtt.ProtocolVersion.V5,
+            tls_context=context,
+            timeout=3,
+        )
+        with pytest.raises(aiomqtt.MqttError):
+            await client.__aenter__()
+        held = client._client.socket()
+        if held is not None:
+            client._client.disconnect()
+
+
+async def test_a_broker_that_is_killed_comes_back_with_every_document(tmp_path: Path) -> None:
+    async with live_centre(tmp_path) as live:
+        area = await live.area()
+        node = await live.node(area)
+        [hold] = await live.centre.services.holds.order(live.rows.actor, [f"areas/{area.id}"])
+        async with node.connected():
+            await node.document(Settings, node.scope)
+            killed = live.centre.broker.pid
+            assert killed is not None
+            os.kill(killed, signal.SIGKILL)
+
+            async def came_back() -> bool:
+                return live.centre.bridge.connected and live.centre.broker.pid not in {None, killed}
+
+            await until(came_back)
+        node.inbox.clear()
+        async with node.connected(f"loa/v1/areas/{area.id}/#"):
+            found = await node.document(Hold, f"areas/{area.id}")
+            assert [each.hold_id for each in found.active] == [hold.id]
+            for kind in (Urgent, Plan, Settings):
+                await node.document(kind, node.scope)
+
+
+async def test_receipts_are_acknowledged_once_they_are_rows(tmp_path: Path) -> None:
+    async with live_centre(tmp_path) as live:
+        area = await live.area()
+        node = await live.node(area)
+        sent = await say_now(live, f"areas/{area.id}")
+        async with node.connected():
+            await node.report(event(1, sent.id), event(2, sent.id, PlayState.CACHED))
+            ack = await node.document(ReceiptsAck, node.scope)
+            assert (ack.store_id, ack.stored_through_seq, ack.send_from_seq) == (node.store_id, 2, None)
+            async with live.centre.services.database.reading() as session:
+                assert await session.scalar(select(func.count()).select_from(Receipt)) == 2
+            [play] = await live.centre.services.broadcasts.plays(sent.id)
+            assert play.state is PlayState.CACHED
+            end = event(3, sent.id)
+            over = type(end)(seq=3, at=end.at, broadcast_id=sent.id, outcome=Outcome.MISSED, reason=Reason.NO_FILE)
+            await node.report(over)
+            await node.document(ReceiptsAck, node.scope, lambda said: said.stored_through_seq == 3)
+            [play] = await live.centre.services.broadcasts.plays(sent.id)
+            assert (play.outcome, play.reason) == (Outcome.MISSED, Reason.NO_FILE)
+
+
+async def test_receipts_with_a_gap_are_asked_for_again(tmp_path: Path) -> None:
+    async with live_centre(tmp_path) as live:
+        node = await live.node(await live.area())
+        async with node.connected():
+            await node.report(event(1), event(4))
+            ack = await node.document(ReceiptsAck, node.scope)
+            assert (ack.stored_through_seq, ack.send_from_seq) == (1, 2)
+            await node.report(event(2), event(3))
+            ack = await node.document(ReceiptsAck, node.scope, lambda said: said.stored_through_seq == 4)
+            assert ack.send_from_seq is None
+
+
+async def test_forged_receipts_are_counted_and_change_nothing(tmp_path: Path) -> None:
+    async with live_centre(tmp_path) as live:
+        node = await live.node(await live.area())
+        async with node.connected():
+            await node.report(event(1), key=Ed25519PrivateKey.generate())
+            await node.client.publish(f"loa/v1/{node.scope}/receipts", b"\xff" * 100, 1)
+            await node.report(event(7))
+            ack = await node.document(ReceiptsAck, node.scope)
+            assert (ack.stored_through_seq, ack.send_from_seq) == (0, 1)
+            assert live.centre.ingest.dropped == {"unknown_key": 1, "malformed": 1}
+            async with live.centre.services.database.reading() as session:
+                assert list(await session.scalars(select(Receipt.seq))) == [7]
+
+
+async def test_a_broken_link_makes_a_node_offline_without_waiting(tmp_path: Path) -> None:
+    async with live_centre(tmp_path) as live:
+        node = await live.node(await live.area())
+        with pytest.raises(aiomqtt.MqttError):
+            async with node.connected():
+                await node.hello()
+                await until(lambda: _is(node, NodeStatus.ONLINE))
+                held = node.client._client.socket()
+                assert isinstance(held, socket.socket)
+                held.shutdown(socket.SHUT_RDWR)
+                await until(lambda: _is(node, NodeStatus.OFFLINE))
+                await node.client.publish("loa/v1/never", b"")
+        assert (await live.centre.services.nodes.get(node.node_id)).leaving_reason is None
+
+
+async def test_a_goodbye_tells_its_reason(tmp_path: Path) -> None:
+    async with live_centre(tmp_path) as live:
+        node = await live.node(await live.area())
+        async with node.connected():
+            await node.hello()
+            await node.say(node.health())
+            await node.say(Leaving(reason="update"))
+            await until(lambda: _is(node, NodeStatus.OFFLINE))
+        assert (await live.centre.services.nodes.get(node.node_id)).leaving_reason == "update"
+
+
+async def test_who_asks_for_the_time_gets_it_for_this_question(tmp_path: Path) -> None:
+    async with live_centre(tmp_path) as live:
+        node = await live.node(await live.area())
+        async with node.connected():
+            asked_at = datetime.now(UTC)
+            await node.say(TimeAsk(nonce="0123456789abcdef" * 2))
+            answer = await node.document(TimeAnswer, node.scope)
+            assert answer.nonce == "0123456789abcdef" * 2
+            assert asked_at <= answer.time_at <= datetime.now(UTC)
+
+
+async def test_nonsense_from_a_node_is_counted_and_stops_nothing(tmp_path: Path) -> None:
+    nonsense = (b"", b"\x00", b"[]", b'{"state":"online"}', b"{" * 10_000, b"9" * 100_000)
+    async with live_centre(tmp_path) as live:
+        node = await live.node(await live.area())
+        async with node.connected():
+            for word in ("presence", "health", "receipts", "time/ask"):
+                for payload in nonsense:
+                    await node.client.publish(f"loa/v1/{node.scope}/{word}", payload, 1)
+            await node.report(event(1))
+            await node.document(ReceiptsAck, node.scope)
+        centre = live.centre
+        counted = (centre.presence.dropped, centre.ingest.dropped, centre.timekeeper.dropped)
+        assert [sum(counts.values()) for counts in counted] == [10, 5, 5]  # an empty payload clears what is kept
