@@ -171,6 +171,7 @@ class Agent:
                     await service.ready.wait()
                 systemd.notify("READY=1")
                 log.info("node %s is ready", self._adoption.node_id)
+                await self.stage.warm_up()
                 reason = await self._leaving
                 self.player.shut_down()
                 await self.link.goodbye(reason)

@@ -16,8 +16,8 @@ MIN_ELAPSED = 0.98
 """Real time that must have passed, as part of the length (DESIGN section 6)."""
 MUTE_MB = -6000
 """Own gain at which nothing can be heard: the wire's lowest."""
-PACE_SLACK_MS = 150
-"""A device takes its frames in buffers of up to 100 ms: a length is measured no finer between two of its calls."""
+SLACK_MS = 150
+"""A device takes its frames in buffers of up to 100 ms: between two of its calls time is measured no finer."""
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,8 +61,7 @@ def weigh(sound: Sound, consumed: Consumed, *, simulated: bool) -> Heard:
         sound.gain_mb > MUTE_MB
         and consumed.frames > 0
         and consumed.missing <= MAX_FRAME_ERROR * max(consumed.frames, 1)
-        and consumed.stamps_ms >= MIN_ELAPSED * played_ms - 1
-        and consumed.pace_ms >= MIN_ELAPSED * played_ms - PACE_SLACK_MS
+        and min(consumed.stamps_ms, consumed.pace_ms) >= MIN_ELAPSED * played_ms - SLACK_MS
     )
     whole = steady and abs(consumed.frames - asked) <= MAX_FRAME_ERROR * asked
     error_ms = None

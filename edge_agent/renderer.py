@@ -165,6 +165,8 @@ class Renderer:
             return End.LATE
         if cue.feed.spoiled:
             return End.SPOILED
+        if cue.feed.empty and not cue.feed.ended:
+            return None  # the decoder is late: rather a late beginning than one without its head
         block.position = max(index, block.position)
         cue.first_ns, cue.first_call_ns = block.stamp(block.position), block.called_ns
         cue.first_utc_ns = cue.first_ns + block.utc_minus

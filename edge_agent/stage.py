@@ -4,6 +4,7 @@ The timeline knows what should have sounded; only what was weighed here may be c
 """
 
 import asyncio
+import importlib
 import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -66,6 +67,10 @@ class Stage:
         return NowPlaying(
             broadcast_id=sound.broadcast_id, item=sound.item, started_at=started_at, ends_at=sound.ends_at
         )
+
+    async def warm_up(self) -> None:
+        """Load the decoder now: that takes up to a second on a small machine, which an emergency does not have."""
+        await asyncio.to_thread(importlib.import_module, "audio.decode")
 
     def arm(self, sound: Sound) -> None:
         """Begin to decode, and place the sound at the output's clock."""
@@ -147,7 +152,10 @@ class Stage:
         sound, until_ns = cue.sound, self._clock.monotonic_ns()
         self._cues.remove(cue)
         if cue.first_ns is not None:
-            heard = weigh(sound, cue.consumed(until_ns), simulated=self._simulated)
+            consumed = cue.consumed(until_ns)
+            heard = weigh(sound, consumed, simulated=self._simulated)
+            if not heard.whole:
+                log.warning("item %d of %s is not proven whole: %s", sound.item, sound.broadcast_id, consumed)
             self._keep(sound.broadcast_id, heard)
         if cue.end in _REASONS:
             reason = _REASONS[cue.end]
@@ -180,7 +188,7 @@ class Stage:
         Raises:
             SpoiledError: the file's bytes are not the recording, or cannot be decoded.
         """
-        from audio.decode import Decoder  # noqa: PLC0415 - an idle node holds no decoder: 17 MB
+        from audio.decode import Decoder  # noqa: PLC0415 - see warm_up
 
         source = self._shelf.source(sound.voice.sha256)
         if source is None:

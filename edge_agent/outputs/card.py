@@ -5,6 +5,7 @@ block will leave it, less the instant of the call (start errors of 0.02–0.08 m
 """
 
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -13,8 +14,41 @@ from edge_agent.errors import OutputError
 from edge_agent.evidence import RATE
 from edge_agent.outputs.base import Render
 
+WINDOW = 41
+"""Blocks whose median counts: a second of 25 ms blocks."""
+JUMPED, JUMP_NS = 3, 15_000_000
+"""So many blocks in a row that are so far off are a jump, not a waver."""
 LATENCY_S = 0.1
 """Seconds of buffer asked of the card: no drop-outs, and 0.3 % of a core."""
+
+
+class Stamps:
+    """Steadies a card's account of when its frames leave.
+
+    The account wavers by some milliseconds when the machine is busy; the card's clock does not. So the median of a
+    second is taken, and thrown away when the card has really jumped (it ran dry, or has only just started).
+    """
+
+    def __init__(self) -> None:
+        self._frames = 0
+        self._origins: deque[int] = deque(maxlen=WINDOW)
+        """By each of the last blocks: when frame 0 of the stream left the card."""
+
+    def steady(self, stamp_ns: int, frames: int) -> int:
+        """Give the instant of a block's first frame; ``stamp_ns`` is what the card says, ``frames`` its length."""
+        position_ns = self._frames * NS // RATE
+        self._frames += frames
+        self._origins.append(stamp_ns - position_ns)
+        origin = self._median()
+        latest = [found - origin for found in list(self._origins)[-JUMPED:]]
+        if len(latest) == JUMPED and (min(latest) > JUMP_NS or max(latest) < -JUMP_NS):
+            for _ in range(len(self._origins) - JUMPED):
+                self._origins.popleft()
+            origin = self._median()
+        return origin + position_ns
+
+    def _median(self) -> int:
+        return sorted(self._origins)[len(self._origins) // 2]
 
 
 class CardOutput:
@@ -39,11 +73,14 @@ class CardOutput:
         except (ImportError, OSError) as error:
             raise OutputError(f"PortAudio is not there ({error}): install libportaudio2 and sounddevice") from None
 
-        def callback(outdata: Any, _frames: int, times: Any, status: Any) -> None:
+        stamps = Stamps()
+
+        def callback(outdata: Any, frames: int, times: Any, status: Any) -> None:
             if status.output_underflow:
                 on_underrun()
             delay_s = times.outputBufferDacTime - times.currentTime
-            render(memoryview(outdata).cast("B"), time.monotonic_ns() + round(delay_s * NS))
+            stamp_ns = time.monotonic_ns() + round(delay_s * NS)
+            render(memoryview(outdata).cast("B"), stamps.steady(stamp_ns, frames))
 
         def finished() -> None:
             if not self._closing:
