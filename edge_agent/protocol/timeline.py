@@ -222,14 +222,14 @@ class _Moment:
             self._wait(broadcast, Reason.NOT_YET)
             return False
         if self.at >= broadcast.latest_end_at:
-            self._conclude(broadcast, Outcome.EXPIRED, self._why_late(broadcast))
+            why = self._why_late(broadcast)
+            self._conclude(broadcast, Outcome.EXPIRED if why is Reason.LATE else Outcome.MISSED, why)
             return False
         if (guard := self._guard(listing)) is not None:
             self._conclude(broadcast, Outcome.REFUSED, guard)
             return False
         reason = self._blocker(listing, Progress())
-        fits = self._next_slot(broadcast, Progress())[0] is not None
-        if self.at > broadcast.latest_start_at or not fits:
+        if self.at > broadcast.latest_start_at or not self._has_more(broadcast, Progress()):
             reason = reason or self._why_late(broadcast)
             self._conclude(broadcast, Outcome.REFUSED if reason in REFUSALS else Outcome.MISSED, reason)
         elif reason is not None:
@@ -445,11 +445,17 @@ class _Moment:
         for item in range(progress.next_item, len(broadcast.items)):
             slot_at = anchor_at + _ms(broadcast.items[item].offset_ms)
             if slot_at >= self.at or not progress.rejoins:
-                begins_at = max(slot_at, self.at)
-                last_at = broadcast.latest_end_at - _ms(self._voice(broadcast, item).length_ms)
-                self.wake_ups.append(last_at + _INSTANT)
-                return (item, begins_at) if begins_at <= last_at else (None, self.at)
+                return item, max(slot_at, self.at)
         return None, self.at
+
+    def _has_more(self, broadcast: Broadcast, progress: Progress) -> bool:
+        """Tell whether there is a next item that would end in time."""
+        item, begins_at = self._next_slot(broadcast, progress)
+        if item is None:
+            return False
+        last_at = broadcast.latest_end_at - _ms(self._voice(broadcast, item).length_ms)
+        self.wake_ups.append(last_at + _INSTANT)
+        return begins_at <= last_at
 
     def _is_over(self, listing: Listing, progress: Progress) -> bool:
         """Tell whether nothing of it is to come, nor the rest of a slot that it keeps free for its neighbours."""
@@ -457,7 +463,7 @@ class _Moment:
         if self._under_way(progress):
             return False
         if progress.next_item < len(broadcast.items):
-            return self._clock_serves(listing) and self._next_slot(broadcast, progress)[0] is None
+            return self._clock_serves(listing) and not self._has_more(broadcast, progress)
         given_up = progress.suspended or progress.rejoins
         return given_up or self.at >= min(self._slot_end(broadcast, progress), broadcast.latest_end_at)
 

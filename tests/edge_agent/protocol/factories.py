@@ -54,7 +54,7 @@ def items(name: str, lengths: Iterable[float]) -> tuple[Item, ...]:
 def broadcast(
     name: str,
     *,
-    start: float = 0,
+    second: float = 0,
     lengths: Iterable[float] = (10,),
     late: float = 300,
     until: float | None = None,
@@ -65,20 +65,20 @@ def broadcast(
     """Build a broadcast, approved for ``scopes``; it may begin up to ``late`` seconds late."""
     said = fields.pop("items", None) or items(name, lengths)
     length = (said[-1].offset_ms + said[-1].slot_ms) / 1000
-    end_at = after(start + late + length if until is None else until)
+    end_at = after(second + late + length if until is None else until)
     approval = Approval(
         approval_id="yes",
         content_sha256=content_hash(said),
         scopes=tuple(scopes),
-        not_before_at=after(start),
+        not_before_at=after(second),
         not_after_at=end_at,
     )
     return Broadcast(
         **{
             "broadcast_id": name,
             "level": level,
-            "start_at": after(start),
-            "latest_start_at": after(start + late),
+            "start_at": after(second),
+            "latest_start_at": after(second + late),
             "latest_end_at": end_at,
             "approvals": (approval,),
             "items": said,

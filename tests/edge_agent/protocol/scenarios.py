@@ -127,7 +127,8 @@ def _listings(pick: Pick, name: str, start: int) -> list[Event]:
     scope = pick(SCOPES)
     broadcast = _broadcast(pick, name, scope, start)
     urgent = pick([True, False] if broadcast.level is Level.EMERGENCY else [False] * 4 + [True])
-    found = [Event(pick([0, 0, 0, start + pick(SOON)]), Lists(scope, urgent, broadcast))]
+    since = pick([*[0] * 9, *[start + pick(SOON)] * 3, start + EVENING])
+    found = [Event(since, Lists(scope, urgent, broadcast))]
     second = start + pick(SOON)
     match pick(["", "", "", "", "twice", "changed", "withdrawn"]):
         case "twice":

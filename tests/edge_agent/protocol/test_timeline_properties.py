@@ -225,7 +225,7 @@ def test_planted_bug_quiet_hours_end_at_midnight_is_caught() -> None:
 
 
 def test_planted_bug_latest_start_ignored_is_caught() -> None:
-    bug = Bug(timeline, "if self.at > broadcast.latest_start_at or not fits:", "if not fits:")
+    bug = Bug(timeline, "if self.at > broadcast.latest_start_at or", "if")
     is_caught(bug, promises.routine_keeps_its_times)
 
 
@@ -256,7 +256,7 @@ def test_planted_bug_resume_replays_the_cut_item_is_caught() -> None:
 
 
 def test_planted_bug_resume_comes_ahead_of_its_slot_is_caught() -> None:
-    bug = Bug(timeline, "begins_at = max(slot_at, self.at)", "begins_at = self.at")
+    bug = Bug(timeline, "return item, max(slot_at, self.at)", "return item, self.at")
     is_caught(bug, promises.nothing_comes_ahead_of_its_slot)
 
 
