@@ -89,7 +89,7 @@ class Formats:
 
     def size(self, count: int) -> str:
         """Say a number of bytes in MB or GB."""
-        return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"
+        return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{max(1, round(count / 2**20))} MB"
 
     def at(self, day: date, hour: int, minute: int) -> datetime:
         """Turn wall-clock time at this place into an instant."""

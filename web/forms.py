@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from controller.errors import InvalidError, TooLargeError
 
@@ -37,10 +38,13 @@ async def read_form(request: Request) -> Form:
     if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
         raise InvalidError("the body must be a form", field="body", problem="content_type")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise TooLargeError("the form is too large", most=MOST_BYTES)
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MOST_BYTES:
+                raise TooLargeError("the form is too large", most=MOST_BYTES)
+    except ClientDisconnect as error:
+        raise InvalidError("the form broke off", field="body", problem="length") from error
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError as error:

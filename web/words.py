@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from controller.broadcasts.schemas import BroadcastOut
 from controller.nodes.schemas import NodeOut
@@ -34,6 +35,8 @@ _ENDS = {
     "unknown": ("unknown", "unsure"),
     "cancel_unconfirmed": ("unknown", "unsure"),
 }
+WORTH_TELLING = timedelta(seconds=1)
+"""A start later than this is told."""
 FAILED = frozenset({"interrupted", "missed", "refused", "expired"})
 """Outcomes that need a person's eye."""
 
@@ -56,9 +59,14 @@ def play_why(play: PlayOut, form: Formats) -> str:
     """Say why a play did not end well, or what was measured when it did; empty when there is nothing to add."""
     text = form.text
     if play.outcome == "played":
-        if play.start_error_ms is None or play.started_at is None:
+        if play.started_at is None:
             return ""
-        return text("play.began", at=form.second(play.started_at), error=f"{abs(play.start_error_ms):.0f}")
+        at, late = form.second(play.started_at), timedelta(milliseconds=play.start_error_ms or 0)
+        return (
+            text("play.began_late", at=at, late=form.about(late))
+            if late >= WORTH_TELLING
+            else text("play.began", at=at)
+        )
     said = [text.word("reason", play.reason)] if play.reason else []
     if play.played_ms and play.requested_ms:
         said.append(text("play.partly", played=form.length(play.played_ms), asked=form.length(play.requested_ms)))

@@ -1,0 +1,103 @@
+"""The real pages over real services, on a loopback port, with a clock that is stepped and nodes that say what we let them."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from controller.api import create_app
+from controller.areas.schemas import AreaOut, QuietWindow
+from controller.broadcasts.schemas import BroadcastOut
+from controller.http_server import HttpServer
+from controller.nodes.schemas import NodeOut
+from controller.plays import service as plays
+from edge_agent.protocol.states import Grade, Outcome, PlayState, Reason
+from tests.controller.factories import Centre, centre, play_event
+from web.app import add_pages
+
+MONDAY = datetime(2031, 11, 24, 10, 3, tzinfo=UTC)
+"""17:03 in Hanoi on Monday 24 November, in a year whose cookies no browser finds ended."""
+
+
+@dataclass
+class Commune:
+    """Three hamlets with four nodes, as a person would have set them up."""
+
+    centre: Centre
+    url: str
+    root: AreaOut
+    hamlets: dict[str, AreaOut]
+    nodes: dict[str, NodeOut]
+
+    async def says(self, run: BroadcastOut, name: str, **said: Any) -> None:
+        """Let a node report about its part of a broadcast."""
+        event = play_event(run.id, 1, self.centre.clock(), **said)
+        async with self.centre.database.transaction() as tx:
+            assert await plays.apply(tx, self.nodes[name].id, event, self.centre.clock())
+
+    async def reach(self, run: BroadcastOut, state: PlayState, *names: str) -> None:
+        for name in names:
+            await self.says(run, name, state=state)
+
+    async def played(self, run: BroadcastOut, *names: str, grade: Grade = Grade.E1, simulated: bool = False) -> None:
+        for name in names:
+            await self.says(run, name, state=PlayState.PLAYING, item=0, start_error_ms=0.4)
+            figures = {"requested_ms": run.length_ms, "played_ms": run.length_ms, "underruns": 0}
+            await self.says(run, name, outcome=Outcome.PLAYED, grade=grade, simulated=simulated, **figures)
+
+    async def missed(self, run: BroadcastOut, name: str, reason: Reason) -> None:
+        await self.says(run, name, outcome=Outcome.MISSED, reason=reason)
+
+    def plays_now(self, run: BroadcastOut, *names: str) -> None:
+        """Let nodes say in their health what sounds."""
+        now = self.centre.clock()
+        for name in names:
+            said = {"broadcast_id": run.id, "item": 0, "started_at": now.isoformat(), "ends_at": run.ends_at.isoformat()}
+            self.centre.hears(self.nodes[name].id, now_playing=said)
+
+    async def broadcast(self, title: str, *targets: str, length_ms: int = 24_000, **given: Any) -> BroadcastOut:
+        recording = await self.centre.recording(title, length_ms=length_ms)
+        scopes = [self.hamlets[name].scope for name in targets] or [self.root.scope]
+        services = self.centre.services
+        return await services.broadcasts.create(
+            self.centre.actor, title=title, recordings=[recording], targets=scopes, **given
+        )
+
+
+NODES = {
+    "Nhà văn hóa thôn Đồng": "Thôn Đồng",
+    "Đầu làng Trại": "Thôn Trại",
+    "Cổng chợ Trại": "Thôn Trại",
+    "Xóm Mới, gần trạm y tế": "Tổ dân phố số 12, thị trấn Hương Sơn",
+}
+
+
+@asynccontextmanager
+async def commune(folder: Path) -> AsyncIterator[Commune]:
+    """Open the pages of a commune for the length of the block."""
+    async with centre(folder) as made, _served(made) as url:
+        made.clock.now = MONDAY
+        root = await made.area("Xã Nga My", kind="commune", quiet_hours=[QuietWindow(start="22:00", until="05:00")])
+        hamlets = {name: await made.area(name, root) for name in dict.fromkeys(NODES.values())}
+        nodes = {name: await made.node(hamlets[place], name) for name, place in NODES.items()}
+        yield Commune(made, url, root, hamlets, nodes)
+
+
+@asynccontextmanager
+async def _served(made: Centre) -> AsyncIterator[str]:
+    app = create_app(made.services)
+    add_pages(app, made.services)
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = HttpServer("http", app, listening)
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(server.run()), group.create_task(made.services.recordings.run())]
+        await server.ready.wait()
+        try:
+            yield f"http://localhost:{listening.getsockname()[1]}"
+        finally:
+            for task in running:
+                task.cancel()
