@@ -15,10 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from audio import correlate, mix, speech, tune
+from audio.errors import AudioError
+from controller.errors import LoaError
 
-from .check import Expected, judge_node, report
+from .check import Expected, NodeVerdict, VirtualRecording, judge_node, report
 from .commune import LOGIN, THREE_HAMLETS, Commune, NodeSpec
 from .notice import TEXT, TITLE
+
+
+class DemoFailedError(LoaError):
+    """The demo could not do its work; the message says what went wrong."""
+
+    code = "demo_failed"
+
 
 PORT = 8080
 AHEAD = timedelta(seconds=5)
@@ -36,12 +45,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the demo; gives the exit status."""
+    """Run the demo; gives the exit status.
+
+    Raises:
+        LoaError: a program failed, or the recording cannot be used.
+    """
+    if options.json and not options.check:
+        raise DemoFailedError("--json goes with --check")
     if options.audio is not None and not options.audio.is_file():
-        raise SystemExit(f"loa demo: {options.audio}: no such file")
+        raise DemoFailedError(f"{options.audio}: no such file")
     with tempfile.TemporaryDirectory(prefix="loa-demo-") as folder:
-        os.environ.setdefault("PYTHONUNBUFFERED", "1")
-        return asyncio.run(_main(options, Path(folder)))
+        try:
+            return asyncio.run(_main(options, Path(folder)))
+        except AudioError as error:
+            raise DemoFailedError(f"{options.audio or 'our own notice'}: {error}") from error
 
 
 async def _main(options: argparse.Namespace, folder: Path) -> int:
@@ -49,7 +66,7 @@ async def _main(options: argparse.Namespace, folder: Path) -> int:
     loop = asyncio.get_running_loop()
     for one in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(one, stop.set)
-    work = asyncio.create_task(_check(options, folder) if options.check else _show(options, folder, stop))
+    work = asyncio.create_task(_verdict(options, folder) if options.check else _show(options, folder, stop))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
@@ -61,7 +78,25 @@ async def _main(options: argparse.Namespace, folder: Path) -> int:
     return work.result()
 
 
-async def _check(options: argparse.Namespace, folder: Path) -> int:
+async def _verdict(options: argparse.Namespace, folder: Path) -> int:
+    """Check, and print the verdict; what could not be checked has not passed.
+
+    Raises:
+        LoaError: it could not be checked.
+        AudioError: the recording cannot be used.
+    """
+    verdicts: list[NodeVerdict] = []
+    try:
+        verdicts = await _check(options, folder)
+    finally:
+        found = report(verdicts)
+        _print_verdict(found)
+        if options.json:
+            print(json.dumps(found, ensure_ascii=False), flush=True)  # noqa: T201  the result is the output
+    return 0 if found["pass"] else 1
+
+
+async def _check(options: argparse.Namespace, folder: Path) -> list[NodeVerdict]:
     """Broadcast once 5 s ahead and once now to all nodes, and compare."""
     file = await _recording(options, folder)
     reference = await correlate.load(file)
@@ -77,14 +112,10 @@ async def _check(options: argparse.Namespace, folder: Path) -> int:
         for node in commune.nodes:  # so that their files are complete
             if node.program:
                 await node.program.stop()
-        verdicts = [
-            await judge_node(node.spec.name, node.node_id, node.folder, reference, expected) for node in commune.nodes
+        return [
+            await judge_node(node.spec.name, node.node_id, VirtualRecording(node.folder), reference, expected)
+            for node in commune.nodes
         ]
-    found = report(verdicts)
-    _print_verdict(found)
-    if options.json:
-        print(json.dumps(found, ensure_ascii=False), flush=True)  # noqa: T201  the result is the output
-    return 0 if found["pass"] else 1
 
 
 async def _broadcast(commune: Commune, recording: dict[str, Any], kind: str, start_at: datetime | None) -> Expected:

@@ -7,11 +7,11 @@ import re
 import secrets
 import socket
 import ssl
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 
@@ -21,6 +21,7 @@ LOGIN = "lan"
 READY_TIMEOUT_S = 60
 """A weak PC with a cold disk needs most of it."""
 ONLINE_TIMEOUT_S = 30
+_T = TypeVar("_T")
 _CLAIM_CODE = re.compile(r"\b([2-9A-Z]{4}-[2-9A-Z]{4})\b")
 
 
@@ -95,9 +96,8 @@ class Commune:
         try:
             await self.start_centre(first=True)
             await self._settle()
-            for spec in self._specs:
-                self.nodes.append(await self._enrol(spec))
-            await asyncio.gather(*(self.start_node(node) for node in self.nodes))
+            self.nodes = await _together(self._enrol(*each) for each in enumerate(self._specs, 1))
+            await _together(self.start_node(node) for node in self.nodes)
             await self.until_online()
         except BaseException:
             await self._stack.aclose()
@@ -138,7 +138,7 @@ class Commune:
             program.check()
 
     async def _until_ready(self, program: Program) -> None:
-        async with asyncio.timeout(READY_TIMEOUT_S), httpx.AsyncClient(trust_env=False) as client:
+        async with _within(READY_TIMEOUT_S, "a ready centre"), httpx.AsyncClient(trust_env=False) as client:
             while True:
                 program.check()
                 try:
@@ -152,9 +152,12 @@ class Commune:
         """Call the API; gives the decoded answer.
 
         Raises:
-            ProgramFailedError: the API refused; the message carries its answer.
+            ProgramFailedError: the API refused, and the message carries its answer; or it does not answer.
         """
-        response = await self.api.request(method, path, **options)
+        try:
+            response = await self.api.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise ProgramFailedError(f"{method} {path}: no answer ({error!r})") from error
         if response.is_error:
             raise ProgramFailedError(f"{method} {path}: {response.status_code} {response.text[:500]}")
         return response.json() if response.content else None
@@ -171,9 +174,9 @@ class Commune:
 
     # Nodes.
 
-    async def _enrol(self, spec: NodeSpec) -> DemoNode:
+    async def _enrol(self, number: int, spec: NodeSpec) -> DemoNode:
         """Enrol a node: it shows a claim code, and we type it, as a person would."""
-        folder = self.folder / f"node-{len(self.nodes) + 1}"
+        folder = self.folder / f"node-{number}"
         folder.mkdir()
         log = folder / "enroll.log"
         argv = [script("loa-agent"), "enroll", "--state", str(folder), "--server", self.media_url]
@@ -184,7 +187,7 @@ class Commune:
             area_id = self.areas[spec.hamlet]
             body = {"claim_code": code, "area_id": area_id, "name": spec.name}
             adopted = await self.call("POST", "/enrolments/adopt", json=body)
-            async with asyncio.timeout(ONLINE_TIMEOUT_S):
+            async with _within(ONLINE_TIMEOUT_S, f"{spec.name} enrolled"):
                 if await program.process.wait() != 0:
                     program.check()
         finally:
@@ -192,7 +195,7 @@ class Commune:
         return DemoNode(spec, adopted["id"], area_id, folder)
 
     async def _claim_code(self, program: Program) -> str:
-        async with asyncio.timeout(ONLINE_TIMEOUT_S):
+        async with _within(ONLINE_TIMEOUT_S, f"a claim code of {program.name}"):
             while True:
                 program.check()
                 found = _CLAIM_CODE.search(program.log.read_text(errors="replace"))
@@ -221,11 +224,10 @@ class Commune:
         """Wait until the centre sees every node online and up to date.
 
         Raises:
-            ProgramFailedError: an agent ended.
-            TimeoutError: some node does not come.
+            ProgramFailedError: an agent ended, or some node does not come.
         """
         wanted = {node.node_id for node in self.nodes}
-        async with asyncio.timeout(ONLINE_TIMEOUT_S):
+        async with _within(ONLINE_TIMEOUT_S, "every node online and up to date"):
             while True:
                 for node in self.nodes:
                     if node.program:
@@ -266,13 +268,39 @@ class Commune:
         return created
 
     async def until_over(self, broadcast_id: str, *, timeout_s: float) -> list[dict[str, Any]]:
-        """Wait until every node has said how its play ended; gives the plays."""
-        async with asyncio.timeout(timeout_s):
-            while True:
-                plays: list[dict[str, Any]] = await self.call("GET", f"/broadcasts/{broadcast_id}/plays")
-                if plays and all(play["outcome"] for play in plays):
-                    return plays
-                await asyncio.sleep(0.2)
+        """Wait until every node has said how its play ended, or the time is over; gives the plays as they are then."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + timeout_s
+        while True:
+            plays: list[dict[str, Any]] = await self.call("GET", f"/broadcasts/{broadcast_id}/plays")
+            if (plays and all(play["outcome"] for play in plays)) or loop.time() > until_s:
+                return plays
+            await asyncio.sleep(0.2)
+
+
+async def _together(work: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
+    """Do all at once; when one fails, the others end too."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _within(seconds: float, what: str) -> AsyncIterator[None]:
+    """Bound a wait.
+
+    Raises:
+        ProgramFailedError: it took longer.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise ProgramFailedError(f"not within {seconds:.0f} s: {what}") from None
 
 
 def free_ports(count: int) -> list[int]:
