@@ -1,11 +1,13 @@
 """Errors → HTTP, once: ``{"error": {"code", "message", "fields"}}`` and a status per class."""
 
+import logging
 from typing import Any, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 
 from .errors import (
@@ -50,6 +52,8 @@ CODES = {
 
 BUSY_RETRY_S = 2
 
+_log = logging.getLogger(__name__)
+
 
 class ErrorOut(BaseModel):
     """What went wrong."""
@@ -82,6 +86,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LoaError, _ours)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(IntegrityError, _somebody_was_faster)
+    app.add_exception_handler(OperationalError, _database_busy)
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -119,6 +125,16 @@ def _framework(_request: Request, raised: Exception) -> JSONResponse:
     error = cast("HTTPException", raised)
     code = CODES.get(error.status_code, "http")
     return respond(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
+
+
+def _somebody_was_faster(_request: Request, _raised: Exception) -> JSONResponse:
+    return respond(409, ConflictError.code, "somebody changed this at the same moment; look again")
+
+
+def _database_busy(_request: Request, raised: Exception) -> JSONResponse:
+    _log.error("database: %s", raised)
+    headers = {"Retry-After": str(BUSY_RETRY_S)}
+    return respond(503, BusyError.code, "the database is busy; nothing was changed", headers=headers)
 
 
 def _unforeseen(_request: Request, _raised: Exception) -> JSONResponse:

@@ -10,6 +10,11 @@ MAX_NAME = 200
 _FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories of control, bidirectional, zero-width, private and unassigned characters and line separators."""
 
+_ALPHABET = "aăâbcdđeêfghijklmnoôơpqrstuưvwxyz"
+"""Vietnamese, with the letters of other languages at their usual places."""
+
+_TONES = "\u0300\u0301\u0303\u0309\u0323"
+
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -42,7 +47,19 @@ def clean_file_name(text: str) -> str:
     return short or "audio"
 
 
-def in_reading_order(name: str) -> list[tuple[int, int, str]]:
-    """Sort key in which "Thôn 2" comes before "Thôn 10" and marks come after plain letters."""
-    parts = _DIGITS.split(unicodedata.normalize("NFD", name.casefold()))
-    return [(1, int(part[:18]), "") if part.isdecimal() else (0, 0, part) for part in parts if part]
+def in_reading_order(name: str) -> tuple[list[tuple[int, int, tuple[int, ...]]], str]:
+    """Sort key in the order of the Vietnamese alphabet, in which "Thôn 2" comes before "Thôn 10"."""
+    lower = unicodedata.normalize("NFC", name.casefold())
+    parts = [
+        (0, int(part[:18]), ()) if part.isdecimal() else (1, 0, tuple(_rank(letter) for letter in part))
+        for part in _DIGITS.split(lower)
+        if part
+    ]
+    return parts, lower  # tones decide last
+
+
+def _rank(letter: str) -> int:
+    without_tone = "".join(mark for mark in unicodedata.normalize("NFD", letter) if mark not in _TONES)
+    plain = unicodedata.normalize("NFC", without_tone)
+    place = _ALPHABET.find(plain)
+    return 0x100 + place if place >= 0 else ord(plain[0]) if ord(plain[0]) < 0x80 else 0x200 + ord(plain[0])

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.audit import service as audit
@@ -77,6 +78,14 @@ class Broadcasts:
         """
         wish = Wish(title, tuple(recordings), tuple(targets), start_at, level, latest_start_at, latest_end_at)
         key = _checked_key(idempotency_key)
+        try:
+            return await self._create(actor, wish, key)
+        except IntegrityError:
+            if key is None:
+                raise
+            return await self._create(actor, wish, key)  # the same key was faster on another connection: find its row
+
+    async def _create(self, actor: Actor, wish: Wish, key: str | None) -> BroadcastOut:
         async with self._database.transaction() as tx:
             await rights.require(tx.session, actor, Act.BROADCASTS_CREATE)
             known = await _by_key(tx.session, actor, key, wish)

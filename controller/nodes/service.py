@@ -15,7 +15,7 @@ from controller.clock import Clock
 from controller.db import Database
 from controller.errors import InvalidError, NotFoundError
 from controller.events import Event, Topic
-from controller.names import clean_name
+from controller.names import clean_name, in_reading_order
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act
@@ -100,7 +100,7 @@ class Nodes:
         return found[0]
 
     async def _read(self, session: AsyncSession, node_id: str | None = None) -> list[NodeOut]:
-        query = select(Node).where(Node.removed_at.is_(None)).order_by(Node.name, Node.id)
+        query = select(Node).where(Node.removed_at.is_(None))
         if node_id is not None:
             query = query.where(Node.id == node_id)
         rows = (await session.scalars(query)).all()
@@ -110,7 +110,7 @@ class Nodes:
         order = {place.id: index for index, place in enumerate(tree.walk())}
         now = self._clock()
         found = [_out(row, heard[row.id], tree=tree, versions=versions, titles=titles, now=now) for row in rows]
-        return sorted(found, key=lambda node: order[node.area_id])
+        return sorted(found, key=lambda node: (order[node.area_id], in_reading_order(node.name), node.id))
 
 
 async def _row(session: AsyncSession, node_id: str) -> Node:

@@ -11,6 +11,7 @@ from controller.areas.repository import read_tree
 from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.db import Transaction
 from controller.events import Event, Topic
+from controller.names import in_reading_order
 from controller.nodes.models import Node
 from edge_agent.protocol.reports import PlayEvent
 from edge_agent.protocol.states import Outcome, PlayState, Reason
@@ -99,10 +100,11 @@ async def of_broadcast(session: AsyncSession, broadcast_id: str) -> list[PlayOut
     """Give the plays of one broadcast, area by area."""
     tree = await read_tree(session)
     order = {place.id: index for index, place in enumerate(tree.walk())}
-    query = select(Play, Node).join(Node, Node.id == Play.node_id).where(Play.broadcast_id == broadcast_id)
-    rows = (await session.execute(query.order_by(Node.name, Node.id))).all()
-    found = sorted(rows, key=lambda pair: order[pair[1].area_id])
-    return [_out(play, node, tree.path(node.area_id)) for play, node in found]
+    columns = (Play, Node.name, Node.area_id)
+    query = select(*columns).join(Node, Node.id == Play.node_id).where(Play.broadcast_id == broadcast_id)
+    rows = (await session.execute(query)).all()
+    found = sorted(rows, key=lambda row: (order[row[2]], in_reading_order(row[1]), row[0].node_id))
+    return [_out(play, name, tree.path(area_id)) for play, name, area_id in found]
 
 
 def _facts(row: Play) -> PlayFacts:
@@ -122,13 +124,13 @@ def _facts(row: Play) -> PlayFacts:
     )
 
 
-def _out(play: Play, node: Node, area_path: tuple[str, ...]) -> PlayOut:
+def _out(play: Play, node_name: str, area_path: tuple[str, ...]) -> PlayOut:
     facts = dataclasses.asdict(_facts(play))
     facts.pop("item")
     return PlayOut(
         broadcast_id=play.broadcast_id,
-        node_id=node.id,
-        node_name=node.name,
+        node_id=play.node_id,
+        node_name=node_name,
         area_path=area_path,
         updated_at=play.updated_at,
         **facts,

@@ -1,9 +1,13 @@
 """A centre for tests: real services on a real database, a clock that is stepped, nothing listening."""
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy import create_engine
 
 from controller.api import create_app
 from controller.areas.schemas import AreaOut
@@ -134,8 +139,7 @@ async def centre(folder: Path, *, url: str | None = None, limits: UploadLimits |
     config = Config(state=folder, disk_reserve_bytes=0, broker_port=28_883, media_port=28_443)
     database = Database(url or config.database, bus)
     if url is None:
-        async with database.engine.begin() as connection:
-            await connection.run_sync(Base.metadata.create_all)
+        shutil.copyfile(_empty_database(), folder / "loa.db")
     authority = Authority(config.keys, load_keys(config.keys), clock, names=("localhost",))
     services = build_services(
         config, database, bus, clock, authority, passwords=quick_passwords(), upload_limits=limits
@@ -147,6 +151,17 @@ async def centre(folder: Path, *, url: str | None = None, limits: UploadLimits |
     finally:
         await database.close()
         assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # every pool that we use has it
+
+
+@cache
+def _empty_database() -> Path:
+    """An SQLite file with all tables, made once: making them takes longer than most tests."""
+    path = Path(tempfile.mkdtemp(prefix="loa-empty-")) / "loa.db"
+    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    engine = create_engine(f"sqlite:///{path}")
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    return path
 
 
 def quick_passwords() -> Passwords:

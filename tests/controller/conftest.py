@@ -1,0 +1,45 @@
+"""The services' tests run on both databases."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from controller.tables import Base
+from tests.controller.factories import Centre, centre
+from tests.controller.postgres import postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    with postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def here(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Centre]:
+    """A centre on each database, empty but for one administrator."""
+    url = None
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres_url")
+        await _empty(url)
+    async with centre(tmp_path, url=url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def lite(tmp_path: Path) -> AsyncIterator[Centre]:
+    """A centre on SQLite, for what the database does not matter to."""
+    async with centre(tmp_path) as opened:
+        yield opened
+
+
+async def _empty(url: str) -> None:
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+        await connection.execute(text(f"TRUNCATE {tables} CASCADE"))
+    await engine.dispose()
