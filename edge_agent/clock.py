@@ -146,6 +146,20 @@ class Clock:
         self.on_change: Callable[[], None] = lambda: None
         self._kernel = instruments.kernel_synchronised()
         self._state = self._judge()
+        self._up_since_ns = instruments.monotonic_ns()
+        self._good_since_ns: int | None = None
+
+    @property
+    def up_since_at(self) -> datetime:
+        """When the agent started, by what the clock says now."""
+        return _utc(self._up_since_ns + self.utc_minus_monotonic_ns())
+
+    @property
+    def good_since_at(self) -> datetime | None:
+        """When the clock became good; None when it is not, or has been since the agent started."""
+        if self._good_since_ns is None:
+            return None
+        return _utc(self._good_since_ns + self.utc_minus_monotonic_ns())
 
     @property
     def state(self) -> ClockState:
@@ -228,6 +242,10 @@ class Clock:
         old, self._state = self._state, self._judge()
         self._faults.turn(Fault.CLOCK_UNTRUSTED, self._state is ClockState.UNTRUSTED, "no scheduled plays")
         if old is not self._state:
+            if self._state is ClockState.UNTRUSTED:
+                self._good_since_ns = None
+            elif old is ClockState.UNTRUSTED:
+                self._good_since_ns = self._instruments.monotonic_ns()
             self.on_change()
 
     def _judge(self) -> ClockState:

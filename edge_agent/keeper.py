@@ -132,7 +132,7 @@ class Keeper:
         Raises:
             CorruptError: the bytes are not the body that the manifest names.
         """
-        if self._coming.get(plan.aud) is not plan:
+        if self._coming.get(plan.aud) != plan:
             return
         try:
             body = unpack_body(packed, sha256=plan.body_sha256, scope=plan.aud)

@@ -39,7 +39,6 @@ MAX_STEPS = 100
 JUMP = timedelta(seconds=5)
 """A clock that has gone back by more makes instants already decided worthless."""
 _HOUR = timedelta(hours=1)
-_INSTANT = timedelta(microseconds=1)
 
 
 class Player:
@@ -70,6 +69,8 @@ class Player:
         self._last_at: datetime | None = None
         self._next_at: datetime | None = None
         self._current: Sound | None = None
+        self._attend_s: float | None = None
+        stage.on_news = self._nudge.set
         stage.on_item_lost = self._item_lost
         stage.requested_ms = self._requested_ms
 
@@ -95,7 +96,8 @@ class Player:
             await self._sleep()
 
     def catch_up(self) -> None:
-        """Decide all that is due up to ``now + LEAD``."""
+        """Take note of what the output has done, and decide all that is due up to ``now + LEAD``."""
+        self._attend_s = self._stage.attend()
         now = self._clock.now()
         frontier = now + LEAD
         if self._last_at is not None and self._last_at > frontier + JUMP:
@@ -179,6 +181,8 @@ class Player:
             holds=self._keeper.holds,
             stops=self._keeper.stops,
             clock=self._clock.state,
+            clock_good_since_at=self._clock.good_since_at,
+            up_since_at=self._clock.up_since_at,
             progress=progress,
             absent=self._absent(settings, listings),
         )
@@ -270,36 +274,41 @@ class Player:
         """Go on after a restart: what was sounding is lost, or sounds once more."""
         for play in list(self._ledger.plays.values()):
             progress = play.progress
-            if play.reported:
+            if play.reported or (progress.outcome is None and progress.began_at is None):
                 continue
+            if progress.outcome is None or (progress.outcome is Outcome.PLAYED and _is_emergency(play)):
+                progress = self._cut_short(play, Reason.POWER)
             if progress.outcome is not None:
                 conclusion = Conclusion(play.broadcast_id, progress.outcome, progress.cut_by, progress.by)
                 self._stage.report(play, conclusion, missing=Reason.POWER)
-            elif progress.began_at is not None and play.broadcast is not None:
-                whole = progress.sounding is not None and any(
-                    one.whole for one in play.heard if one.item == progress.sounding.item
+        self._keeper.relist()  # an outcome may have been taken back
+
+    def _cut_short(self, play: Play, reason: Reason) -> Progress:
+        """Keep how a play stands whose last item did not sound to its end; gives it."""
+        emergency, progress = _is_emergency(play), play.progress
+        level, last = Level.EMERGENCY if emergency else Level.NORMAL, progress.next_item - 1
+        proven = any(one.whole for one in play.heard if one.item == last)
+        ended = progress.sounding is None  # by the timeline, which decides ahead of the output
+        progress = after_restart(progress, level, self._clock.now())
+        if ended and last >= 0 and not proven:
+            if emergency and progress.repeated != last:
+                progress = msgspec.structs.replace(
+                    progress, outcome=None, suspended=False, next_item=last, repeated=last
                 )
-                self._restart(play, Reason.POWER, whole=whole)
+            elif progress.cut_by is None:
+                progress = msgspec.structs.replace(progress, cut_by=reason)
+        if play.progress.cut_by is None and progress.cut_by is Reason.POWER:
+            progress = msgspec.structs.replace(progress, cut_by=reason)
+        self._ledger.put(msgspec.structs.replace(play, progress=progress))
+        return progress
 
     def _item_lost(self, sound: Sound, reason: Reason) -> None:
         play = self._ledger.plays[sound.broadcast_id]
         if play.progress.outcome is None and play.broadcast is not None and play.progress.sounding == sound:
-            self._restart(play, reason, whole=False)
+            self._cut_short(play, reason)
         if self._current == sound:
             self._current = None
         self.changed()
-
-    def _restart(self, play: Play, reason: Reason, *, whole: bool) -> None:
-        """Take the item that was sounding as cut, whatever the clock says: its evidence is missing."""
-        now, sounding = self._clock.now(), play.progress.sounding
-        at = now
-        if sounding is not None:
-            at = max(now, sounding.ends_at) if whole else min(now, sounding.ends_at - _INSTANT)
-        level = play.broadcast.level if play.broadcast is not None else Level.NORMAL
-        progress = after_restart(play.progress, level, at)
-        if play.progress.cut_by is None and progress.cut_by is Reason.POWER:
-            progress = msgspec.structs.replace(progress, cut_by=reason)
-        self._ledger.put(msgspec.structs.replace(play, progress=progress))
 
     # Small things.
 
@@ -317,7 +326,7 @@ class Player:
         return at if self._last_at is None else max(at, self._last_at)
 
     async def _sleep(self) -> None:
-        wait_s = 1.0  # so that the watchdog sees us
+        wait_s = min(1.0, self._attend_s or 1.0)  # at most a second, so that the watchdog sees us
         if self._next_at is not None:
             wait_s = min(wait_s, max(0.0, (self._next_at - LEAD - self._clock.now()).total_seconds()))
         try:
@@ -325,6 +334,10 @@ class Player:
                 await self._nudge.wait()
         except TimeoutError:
             return
+
+
+def _is_emergency(play: Play) -> bool:
+    return play.broadcast is not None and play.broadcast.level is Level.EMERGENCY
 
 
 def _new_play(listing: Listing) -> Play:

@@ -51,7 +51,7 @@ class Cue:
         self.first_utc_ns = 0
         self.first_call_ns = self.last_call_ns = 0
         self.cut_ns: int | None = None
-        """Frames stamped from here on fade out; 0 cuts at once."""
+        """The sound has faded out by then; 0 cuts at once."""
         self.fade_from: int | None = None
         self._owed = 0
 
@@ -176,7 +176,8 @@ class Renderer:
     def _go_on(self, cue: Cue, block: "_Block") -> End | None:
         start, stop = block.position, block.frames
         if cue.cut_ns is not None and cue.fade_from is None:
-            last = max(start, block.index(cue.cut_ns)) if cue.cut_ns else start
+            # A cut to come fades before its instant, which may be the start of another sound.
+            last = max(start, block.index(cue.cut_ns) - FADE_FRAMES) if cue.cut_ns else start
             if last < stop:
                 cue.fade_from = cue.frames + last - start
         if cue.fade_from is not None:

@@ -6,8 +6,10 @@ The timeline knows what should have sounded; only what was weighed here may be c
 import asyncio
 import importlib
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -41,6 +43,12 @@ class Stage:
         self._simulated = simulated
         self._loop = asyncio.get_running_loop()
         self._cues: list[Cue] = []
+        self._news: deque[tuple[Cue, bool]] = deque()
+        """Cues that have begun, or ended (True), from the output's thread."""
+        self._due: list[tuple[int, Cue, bool]] = []
+        """When to take note of what (monotonic): a cue, and whether of its end."""
+        self.on_news: Callable[[], None] = lambda: None
+        """``attend`` is wanted soon; called in the event loop."""
         self._settling: dict[str, Conclusion] = {}
         self._why: dict[str, Reason] = {}
         self.requested_ms: Callable[[Play], list[int]] = lambda _: []
@@ -52,8 +60,8 @@ class Stage:
         self.renderer = Renderer(
             utc_minus_monotonic_ns=clock.utc_minus_monotonic_ns,
             monotonic_ns=clock.monotonic_ns,
-            on_started=self._tell(self._started),
-            on_ended=self._tell(self._ended),
+            on_started=partial(self._hear_of, ended=False),
+            on_ended=partial(self._hear_of, ended=True),
         )
 
     @property
@@ -116,21 +124,31 @@ class Stage:
 
     # From the output.
 
-    def _tell(self, take: Callable[[Cue], None]) -> Callable[[Cue], None]:
-        """Make a callback for the output's thread."""
+    def attend(self) -> float | None:
+        """Take note of what has left the output by now; gives the seconds until there is more, None when there is not.
 
-        def tell(cue: Cue) -> None:
-            try:
-                self._loop.call_soon_threadsafe(take, cue)
-            except RuntimeError:  # the loop has ended before the output: nobody is left to be told
-                log.info("sound of %s after the end", cue.sound.broadcast_id)
+        Sound is placed some buffers ahead: it has begun, or ended, only when its frames have left.
+        """
+        while self._news:
+            cue, ended = self._news.popleft()
+            self._due.append((_due_ns(cue, ended=ended), cue, ended))
+            self.on_change()
+        now_ns = self._clock.monotonic_ns()
+        for one in sorted((one for one in self._due if one[0] <= now_ns), key=_by_time):
+            self._due.remove(one)
+            if one[2]:
+                self._weigh(one[1])
+            else:
+                self._report_playing(one[1])
+        return min((due_ns - now_ns) / NS for due_ns, _, _ in self._due) if self._due else None
 
-        return tell
-
-    def _started(self, cue: Cue) -> None:
-        """Report ``playing`` when the first frame really leaves: it was placed some buffers ahead."""
-        self._loop.call_later(self._delay_s(cue.first_ns or 0), self._report_playing, cue)
-        self.on_change()
+    def _hear_of(self, cue: Cue, *, ended: bool) -> None:
+        """Pass on what the renderer says. Runs in the output's thread."""
+        self._news.append((cue, ended))
+        try:
+            self._loop.call_soon_threadsafe(self.on_news)
+        except RuntimeError:  # the loop has ended before the output: nobody is left to be told
+            log.info("sound of %s after the end", cue.sound.broadcast_id)
 
     def _report_playing(self, cue: Cue) -> None:
         if not cue.frames:
@@ -140,12 +158,6 @@ class Stage:
         play = self._ledger.plays[sound.broadcast_id]
         self._ledger.advance(play, PlayState.PLAYING, first_at, item=sound.item, start_error_ms=error_ms)
         self.on_change()
-
-    def _ended(self, cue: Cue) -> None:
-        if cue.end is End.LOST:
-            self._weigh(cue)
-        else:
-            self._loop.call_later(self._delay_s(cue.last_ns), self._weigh, cue)
 
     def _weigh(self, cue: Cue) -> None:
         """Judge a cue when its last frame has left the output."""
@@ -177,9 +189,6 @@ class Stage:
         missing = self._why.pop(broadcast_id, Reason.OUTPUT_LOST)
         self.report(self._ledger.plays[broadcast_id], self._settling.pop(broadcast_id), missing=missing)
 
-    def _delay_s(self, until_ns: int) -> float:
-        return max(0.0, (until_ns - self._clock.monotonic_ns()) / NS)
-
     # To the output.
 
     def _blocks(self, sound: Sound) -> Iterator[bytes]:
@@ -206,6 +215,17 @@ def _cap(decoder: "Decoder", left: int) -> Iterator[bytes]:
         left -= len(block)
         if left <= 0:
             return
+
+
+def _due_ns(cue: Cue, *, ended: bool) -> int:
+    """Give when a cue has begun or ended for those who listen; monotonic."""
+    if not ended:
+        return cue.first_ns or 0
+    return 0 if cue.end is End.LOST else cue.last_ns
+
+
+def _by_time(one: tuple[int, Cue, bool]) -> tuple[int, bool]:
+    return one[0], one[2]
 
 
 def _at(utc_ns: int) -> datetime:

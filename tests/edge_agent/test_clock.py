@@ -1,0 +1,144 @@
+"""Whether to believe the clock: every source, and everything that ends trust."""
+
+from datetime import timedelta
+
+import pytest
+
+from edge_agent.clock import Clock, SystemInstruments, Trust
+from edge_agent.faults import FaultBook
+from edge_agent.protocol.documents import TimeAnswer
+from edge_agent.protocol.states import ClockState
+from tests.edge_agent.fakes import NOON, SteppedInstruments
+
+
+class Bench:
+    """A clock over stepped instruments, and what it saved."""
+
+    def __init__(self) -> None:
+        self.instruments = SteppedInstruments()
+        self.saved: list[Trust] = []
+        self.faults = FaultBook(lambda: NOON)
+        self.clock = self.start()
+
+    def start(self) -> Clock:
+        saved = self.saved[-1] if self.saved else None
+        return Clock(self.instruments, self.faults, saved=saved, save=self.saved.append)
+
+    def answer(self, clock: Clock, *, off_ms: float = 0, rtt_ms: float = 20, nonce: str | None = None) -> bool:
+        asked = clock.ask()
+        self.instruments.pass_(milliseconds=rtt_ms / 2)
+        now = NOON.timestamp() + (self.instruments.wall_ns() / 1e9 - NOON.timestamp())
+        time_at = NOON + timedelta(seconds=now - NOON.timestamp(), milliseconds=off_ms)
+        self.instruments.pass_(milliseconds=rtt_ms / 2)
+        claims = {"aud": "nodes/node-1", "epoch": 1, "version": 1, "iat": 1, "nbf": 1, "exp": 2}
+        return clock.take_answer(TimeAnswer(**claims, nonce=nonce or asked, time_at=time_at))
+
+    def codes(self) -> set[str]:
+        return {fault.code for fault in self.faults.standing()}
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_a_clock_that_nobody_vouches_for_is_untrusted(bench: Bench) -> None:
+    bench.clock.check()
+    assert bench.clock.state is ClockState.UNTRUSTED
+    assert bench.codes() == {"clock_untrusted"}
+
+
+def test_a_synchronised_kernel_is_enough(bench: Bench) -> None:
+    bench.instruments.synchronised = True
+    bench.clock.check()
+    assert bench.clock.state is ClockState.TRUSTED
+    assert bench.codes() == set()
+
+
+@pytest.mark.parametrize(("off_ms", "rtt_ms", "state"), [
+    (0, 20, ClockState.TRUSTED),
+    (250, 0, ClockState.TRUSTED),
+    (-255, 20, ClockState.TRUSTED),
+    (270, 20, ClockState.UNTRUSTED),
+    (-3_600_000, 20, ClockState.UNTRUSTED),
+    (900, 1500, ClockState.TRUSTED),
+])  # fmt: skip
+def test_the_centres_time_is_enough_within_250_ms_and_half_the_round_trip(
+    bench: Bench, off_ms: float, rtt_ms: float, state: ClockState
+) -> None:
+    assert bench.answer(bench.clock, off_ms=off_ms, rtt_ms=rtt_ms)
+    assert bench.clock.state is state
+    assert bench.clock.offset_ms == pytest.approx(-off_ms, abs=0.01)
+    assert ("clock_offset" in bench.codes()) is (state is ClockState.UNTRUSTED)
+
+
+def test_an_answer_to_another_question_or_a_second_one_tells_nothing(bench: Bench) -> None:
+    assert not bench.answer(bench.clock, nonce="0" * 32)
+    assert bench.clock.state is ClockState.UNTRUSTED
+    assert bench.answer(bench.clock)
+    bench.clock.ask()
+    assert not bench.answer(bench.clock, nonce="f" * 32)
+
+
+def test_an_answer_that_took_more_than_a_minute_tells_nothing(bench: Bench) -> None:
+    assert not bench.answer(bench.clock, rtt_ms=61_000)
+    assert bench.clock.state is ClockState.UNTRUSTED
+
+
+def test_trust_grows_old_and_then_ends(bench: Bench) -> None:
+    bench.clock.hold_ms = 10 * 3_600_000
+    bench.answer(bench.clock)
+    bench.instruments.pass_(minutes=61)
+    bench.clock.check()
+    assert bench.clock.state is ClockState.HELD
+    bench.instruments.pass_(hours=9)
+    bench.clock.check()
+    assert bench.clock.state is ClockState.UNTRUSTED
+
+
+def test_trust_survives_a_restart_of_the_agent_but_not_of_the_machine(bench: Bench) -> None:
+    bench.answer(bench.clock)
+    bench.instruments.pass_(minutes=5)
+    assert bench.start().state is ClockState.HELD
+    bench.instruments.reboot()
+    assert bench.start().state is ClockState.UNTRUSTED
+
+
+@pytest.mark.parametrize("hours", [1, -1, 24, -24])
+def test_a_step_of_the_wall_clock_ends_trust_until_asked_again(bench: Bench, hours: int) -> None:
+    bench.answer(bench.clock)
+    bench.instruments.step(hours=hours)
+    bench.clock.check()
+    assert bench.clock.state is ClockState.UNTRUSTED
+    bench.answer(bench.clock)
+    assert bench.clock.state is ClockState.TRUSTED
+
+
+def test_a_step_while_the_agent_was_down_is_noticed(bench: Bench) -> None:
+    bench.answer(bench.clock)
+    bench.instruments.step(seconds=6)
+    assert bench.start().state is ClockState.UNTRUSTED
+
+
+def test_small_corrections_do_no_harm(bench: Bench) -> None:
+    bench.answer(bench.clock)
+    bench.instruments.step(seconds=4)
+    bench.clock.check()
+    assert bench.clock.state is ClockState.TRUSTED
+
+
+def test_a_wrong_clock_is_told_the_centres_time_without_being_believed(bench: Bench) -> None:
+    """Emergencies need an instant even when the wall clock shows 1970."""
+    bench.answer(bench.clock, off_ms=5 * 3_600_000)
+    bench.instruments.pass_(seconds=10)
+    assert bench.clock.state is ClockState.UNTRUSTED
+    now = NOON + timedelta(hours=5, seconds=10, milliseconds=20)
+    assert abs(bench.clock.now() - now) < timedelta(milliseconds=1)
+
+
+def test_the_kernels_own_clocks_can_be_read() -> None:
+    instruments = SystemInstruments()
+    assert instruments.wall_ns() > 1_700_000_000 * 10**9
+    assert 0 < instruments.monotonic_ns() <= instruments.boottime_ns()
+    assert instruments.kernel_synchronised() in {True, False}
+    assert len(instruments.boot_id) == 36

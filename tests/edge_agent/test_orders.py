@@ -1,0 +1,357 @@
+"""Orders as they come in: what is taken, what is dropped, what stays. Real signatures, real store, stepped clock."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge_agent.errors import CorruptError
+from edge_agent.protocol.content import Voice
+from edge_agent.protocol.documents import Command, CommandAction, Membership, Plan, ReceiptsAck, Settings
+from edge_agent.protocol.states import ClockState, Outcome, PlayState
+from edge_agent.protocol.topics import Topic, Word
+from tests.edge_agent.centre import broadcast
+from tests.edge_agent.fakes import AREA, NODE, NOON, Desk, Keys
+
+VOICE = Voice(language="vi", sha256="a" * 64, bytes=10, length_ms=1000)
+LATER = NOON + timedelta(minutes=10)
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> Desk:
+    desk = Desk(tmp_path)
+    desk.settle()
+    return desk
+
+
+@pytest.fixture(autouse=True)
+def closed(desk: Desk) -> Iterator[None]:
+    yield
+    desk.close()
+
+
+def listed(desk: Desk) -> set[str]:
+    return set(desk.keeper.listings)
+
+
+# Plans.
+
+
+async def test_a_plan_acts_when_its_body_is_here(desk: Desk) -> None:
+    plan = desk.make_plan(broadcast("b-1", LATER, VOICE))
+    desk.send(plan)
+    assert listed(desk) == set()
+    assert desk.keeper.held()[AREA]["plan"].complete is False
+    desk.bring_bodies()
+    assert listed(desk) == {"b-1"}
+    assert desk.keeper.held()[AREA]["plan"].complete is True
+
+
+async def test_the_old_plan_stands_until_the_body_of_the_new_one_is_here(desk: Desk) -> None:
+    desk.plan(broadcast("b-old", LATER, VOICE))
+    desk.send(desk.make_plan(broadcast("b-new", LATER, VOICE)))
+    assert listed(desk) == {"b-old"}
+    desk.bring_bodies()
+    assert listed(desk) == {"b-new"}
+
+
+async def test_a_plan_signed_anew_renews_the_lease_without_its_body(desk: Desk) -> None:
+    due = broadcast("b-1", LATER, VOICE)
+    desk.plan(due)
+    desk.send(desk.make_plan(due, lease=timedelta(days=7)))
+    assert desk.keeper.bodies_wanted() == []
+    assert desk.keeper.listings["b-1"].lease_until == NOON + timedelta(days=7)
+
+
+async def test_a_wrong_body_changes_nothing(desk: Desk) -> None:
+    plan = desk.make_plan(broadcast("b-1", LATER, VOICE))
+    desk.send(plan)
+    with pytest.raises(CorruptError):
+        desk.keeper.body_arrived(plan, b"something else")
+    assert listed(desk) == set()
+    assert desk.keeper.bodies_wanted() == [plan]
+
+
+async def test_a_body_that_comes_after_a_newer_plan_is_left_alone(desk: Desk) -> None:
+    old = desk.make_plan(broadcast("b-old", LATER, VOICE))
+    desk.send(old)
+    desk.send(desk.make_plan(broadcast("b-new", LATER, VOICE)))
+    desk.keeper.body_arrived(old, desk.bodies[old.body_sha256])
+    assert listed(desk) == set()
+
+
+async def test_what_is_withdrawn_before_it_began_is_cancelled(desk: Desk) -> None:
+    desk.plan(broadcast("b-1", LATER, VOICE), broadcast("b-2", LATER, VOICE))
+    desk.plan(broadcast("b-2", LATER, VOICE))
+    assert desk.outcomes() == {"b-1": (Outcome.CANCELLED, "withdrawn")}
+    assert [one.state for one in desk.events("b-1")] == [PlayState.RECEIVED, None]
+
+
+async def test_what_is_stopped_before_it_began_is_cancelled_for_that(desk: Desk) -> None:
+    desk.urgent(broadcast("b-1", LATER, VOICE))
+    desk.urgent(stops=("b-1",))
+    assert desk.outcomes() == {"b-1": (Outcome.CANCELLED, "stopped")}
+
+
+# What has no effect.
+
+
+def forged(desk: Desk, plan: Plan) -> bytes:
+    return Keys().dispatch.sign(plan)
+
+
+def bent(desk: Desk, plan: Plan) -> bytes:
+    return desk.sign(plan)[:-6] + b"AAAAAA"
+
+
+def of_the_policy_key(desk: Desk, plan: Plan) -> bytes:
+    return desk.keys.policy.sign(plan)
+
+
+def for_another(desk: Desk, plan: Plan) -> bytes:
+    return desk.sign(msgspec.structs.replace(plan, aud="areas/elsewhere"))
+
+
+def expired(desk: Desk, plan: Plan) -> bytes:
+    return desk.sign(msgspec.structs.replace(plan, exp=plan.iat - 1))
+
+
+def early(desk: Desk, plan: Plan) -> bytes:
+    return desk.sign(msgspec.structs.replace(plan, nbf=plan.iat + 60))
+
+
+def of_an_older_epoch(desk: Desk, plan: Plan) -> bytes:
+    desk.settle(claims={"epoch": 2})
+    return desk.sign(plan)
+
+
+def unsigned(desk: Desk, plan: Plan) -> bytes:
+    return msgspec.json.encode(plan)
+
+
+@pytest.mark.parametrize(("make", "code"), [
+    (forged, "unknown_key"),
+    (bent, "bad_signature"),
+    (of_the_policy_key, "unknown_key"),
+    (for_another, "wrong_audience"),
+    (expired, "expired"),
+    (early, "not_yet_valid"),
+    (of_an_older_epoch, "stale"),
+    (unsigned, "malformed"),
+])  # fmt: skip
+async def test_a_document_that_is_not_right_is_dropped_and_counted(
+    desk: Desk, make: Callable[[Desk, Plan], bytes], code: str
+) -> None:
+    token = make(desk, desk.make_plan(broadcast("b-1", LATER, VOICE)))
+    desk.inbox.take(str(Topic(AREA, Word.PLAN)), token)
+    assert desk.inbox.dropped == {code: 1}
+    assert desk.keeper.bodies_wanted() == []
+    stands = {fault.code for fault in desk.faults.standing()}
+    assert ("bad_message" in stands) is (code not in {"stale", "expired", "not_yet_valid"})
+
+
+@pytest.mark.parametrize("topic", ["loa/v1/areas/elsewhere/plan", "loa/v1/nodes/node-2/settings", "other", ""])
+async def test_a_topic_that_is_not_ours_is_dropped(desk: Desk, topic: str) -> None:
+    desk.inbox.take(topic, b"x.y.z")
+    assert sum(desk.inbox.dropped.values()) == 1
+
+
+async def test_the_fault_of_a_bad_message_ends_when_no_more_come(desk: Desk) -> None:
+    desk.inbox.take(str(Topic(AREA, Word.PLAN)), b"rubbish")
+    desk.inbox.check()
+    assert [fault.code for fault in desk.faults.standing()] == ["bad_message"]
+    desk.instruments.pass_(minutes=11)
+    desk.inbox.check()
+    assert desk.faults.standing() == ()
+
+
+async def test_an_older_version_has_no_effect_even_after_a_restart(desk: Desk) -> None:
+    old = desk.make_plan(broadcast("b-old", LATER, VOICE))
+    desk.plan(broadcast("b-new", LATER, VOICE))
+    again = desk.again()
+    again.send(old)
+    assert again.inbox.dropped == {"stale": 1}
+    assert listed(again) == {"b-new"}
+    again.close()
+
+
+async def test_the_same_message_again_is_no_drop(desk: Desk) -> None:
+    urgent = desk.urgent(broadcast("b-1", LATER, VOICE))
+    desk.send(urgent)
+    assert desk.inbox.dropped == {}
+    assert len(desk.events("b-1")) == 1
+
+
+# Holds.
+
+
+async def test_a_hold_ends_only_by_a_release_that_names_it(desk: Desk) -> None:
+    desk.hold("hold-1", "hold-2")
+    desk.hold()
+    assert desk.keeper.holds == {"hold-1", "hold-2"}
+    desk.hold(released=("hold-2", "hold-9"))
+    assert desk.keeper.holds == {"hold-1"}
+
+
+async def test_a_hold_can_be_released_on_another_scope(desk: Desk) -> None:
+    desk.hold("hold-1")
+    desk.hold(released=("hold-1",), scope=f"nodes/{NODE}")
+    assert desk.keeper.holds == frozenset()
+
+
+async def test_a_release_that_came_first_counts(desk: Desk) -> None:
+    """Two scopes have no order between them."""
+    desk.hold(released=("hold-1",), scope=f"nodes/{NODE}")
+    desk.hold("hold-1")
+    assert desk.keeper.holds == frozenset()
+    again = desk.again()
+    assert again.keeper.holds == frozenset()
+    again.close()
+
+
+async def test_a_hold_and_its_release_survive_restarts(desk: Desk) -> None:
+    desk.hold("hold-1", "hold-2")
+    again = desk.again(reboot=True)
+    assert again.keeper.holds == {"hold-1", "hold-2"}
+    again.hold(released=("hold-1",))
+    last = again.again()
+    assert last.keeper.holds == {"hold-2"}
+    last.close()
+
+
+async def test_a_hold_is_obeyed_whatever_the_clock_says(tmp_path: Path, desk: Desk) -> None:
+    blind = Desk(tmp_path / "blind", keys=desk.keys, trust=False)
+    blind.settle()
+    blind.hold("hold-1", exp=1, nbf=0)
+    assert blind.keeper.holds == {"hold-1"}
+    blind.close()
+
+
+async def test_a_forged_release_changes_nothing(desk: Desk) -> None:
+    held = desk.hold("hold-1")
+    forged_release = msgspec.structs.replace(held, active=(), released=("hold-1",), version=99)
+    desk.inbox.take(str(Topic(AREA, Word.HOLD)), Keys().dispatch.sign(forged_release))
+    assert desk.keeper.holds == {"hold-1"}
+
+
+async def test_a_node_that_moves_away_takes_its_hold_along(desk: Desk) -> None:
+    desk.hold("hold-1")
+    desk.settle(areas=(Membership(area_id="thon-2"),))
+    assert desk.again().keeper.holds == {"hold-1"}
+
+
+# Without a clock.
+
+
+async def test_without_a_trusted_clock_plans_and_urgents_wait_for_the_time(tmp_path: Path, desk: Desk) -> None:
+    blind = Desk(tmp_path / "blind", keys=desk.keys, trust=False)
+    blind.settle()
+    blind.plan(broadcast("b-plan", LATER, VOICE))
+    blind.urgent(broadcast("b-urgent", LATER, VOICE))
+    assert blind.keeper.bodies_wanted() == []
+    assert listed(blind) == set()
+    blind.answer_time()
+    assert blind.clock.state is ClockState.TRUSTED
+    blind.bring_bodies()
+    assert listed(blind) == {"b-plan", "b-urgent"}
+    blind.close()
+
+
+async def test_what_waited_is_judged_by_the_centres_time(tmp_path: Path, desk: Desk) -> None:
+    """An urgent recorded yesterday and played back to a node that has just booted in 1970 is not taken."""
+    blind = Desk(tmp_path / "blind", keys=desk.keys, trust=False)
+    blind.settle()
+    blind.urgent(broadcast("b-1", LATER, VOICE))
+    blind.answer_time(off_ms=2 * 86_400_000)
+    assert listed(blind) == set()
+    assert blind.inbox.dropped == {"expired": 1}
+    blind.close()
+
+
+# Settings and keys.
+
+
+async def test_settings_of_the_dispatch_key_are_not_taken(desk: Desk) -> None:
+    settings = Settings(**desk.claims(Settings, f"nodes/{NODE}"), volume_mb=1200, trusted_keys=desk.keys.trusted)
+    desk.inbox.take(str(Topic(f"nodes/{NODE}", Word.SETTINGS)), desk.keys.dispatch.sign(settings))
+    assert desk.inbox.dropped == {"unknown_key": 1}
+
+
+async def test_keys_are_rotated_by_settings_and_stay_so_after_a_restart(desk: Desk) -> None:
+    old, new = desk.keys, Keys()
+    desk.settle(keys=(*old.trusted, *new.trusted))
+    desk.keys = new
+    desk.settle(keys=new.trusted)
+    desk.hold("hold-1")
+    assert desk.keeper.holds == {"hold-1"}
+    again = desk.again()
+    again.keys = new
+    assert again.keeper.settings is not None
+    again.inbox.take(str(Topic(AREA, Word.PLAN)), old.dispatch.sign(again.make_plan()))
+    assert again.inbox.dropped == {"unknown_key": 1}
+    again.close()
+
+
+async def test_orders_are_found_again_after_a_restart_without_a_link(desk: Desk) -> None:
+    desk.plan(broadcast("b-plan", LATER, VOICE))
+    desk.urgent(broadcast("b-urgent", LATER, VOICE), stops=("b-x",))
+    desk.send(desk.make_plan(broadcast("b-coming", LATER, VOICE), scope=f"nodes/{NODE}"))
+    again = desk.again()
+    assert listed(again) == {"b-plan", "b-urgent"}
+    assert again.keeper.stops == {"b-x"}
+    assert [plan.aud for plan in again.keeper.bodies_wanted()] == [f"nodes/{NODE}"]
+    assert again.keeper.settings == desk.keeper.settings
+    again.close()
+
+
+async def test_a_stored_order_that_was_tampered_with_is_left_out(desk: Desk) -> None:
+    desk.plan(broadcast("b-plan", LATER, VOICE))
+    desk.urgent(broadcast("b-urgent", LATER, VOICE))
+    desk.store.run("UPDATE documents SET token = CAST(token || 'A' AS BLOB) WHERE word = 'urgent'")
+    desk.store.run("UPDATE bodies SET packed = zeroblob(10)")
+    again = desk.again()
+    assert listed(again) == set()
+    again.close()
+
+
+# Moving house.
+
+
+async def test_a_node_that_moves_keeps_the_old_areas_plan_until_it_holds_the_new_one(desk: Desk) -> None:
+    desk.plan(broadcast("b-old", LATER, VOICE))
+    desk.settle(areas=(Membership(area_id="thon-2", plan_from_version=2),))
+    assert listed(desk) == {"b-old"}
+    assert AREA in desk.keeper.scopes
+    new = broadcast("b-new", LATER, VOICE, scopes=("areas/thon-2",))
+    desk.plan(new, scope="areas/thon-2")
+    assert listed(desk) == {"b-old", "b-new"}, "version 1 was made before the node moved"
+    desk.plan(new, scope="areas/thon-2")
+    assert listed(desk) == {"b-new"}
+    assert desk.keeper.scopes == (f"nodes/{NODE}", "areas/thon-2")
+    assert desk.outcomes() == {"b-old": (Outcome.CANCELLED, "withdrawn")}
+
+
+# Commands and acknowledgements.
+
+
+async def test_a_command_twice_is_once_even_after_a_restart(desk: Desk) -> None:
+    def command() -> Command:
+        claims = desk.claims(Command, f"nodes/{NODE}")
+        return Command(**claims, command_id="c-1", action=CommandAction.RESTART)
+
+    desk.send(command())
+    desk.send(command())
+    assert len(desk.commands) == 1
+    again = desk.again()
+    again.send(command())
+    assert again.commands == []
+    again.close()
+
+
+async def test_an_acknowledgement_is_handed_on(desk: Desk) -> None:
+    claims = desk.claims(ReceiptsAck, f"nodes/{NODE}")
+    ack = ReceiptsAck(**claims, store_id=desk.store.store_id, stored_through_seq=3)
+    desk.send(ack)
+    assert desk.acks == [ack]

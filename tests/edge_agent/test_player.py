@@ -1,0 +1,351 @@
+"""The player over a real store and real audio, with a stepped clock and an output that is taken from by hand."""
+
+import functools
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from edge_agent.protocol.content import Broadcast, Voice
+from edge_agent.protocol.documents import QuietHours
+from edge_agent.protocol.states import Grade, Level, Outcome, PlayState, Reason
+from edge_agent.renderer import End
+from tests.edge_agent.centre import broadcast, make_opus, pcm_of, voice_of
+from tests.edge_agent.fakes import NOON, Desk, HandOutput, until
+
+LEVEL = Level.NORMAL
+
+
+@functools.cache
+def opus(seed: int, length_ms: int = 500) -> bytes:
+    return make_opus(seed, length_ms)
+
+
+class Hall:
+    """A desk with something to listen to."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.output = HandOutput(desk.instruments)
+        self.output.open(desk.stage.renderer.render, desk.stage.renderer.count_underrun, lambda _: None)
+
+    def voice(self, seed: int, length_ms: int = 500) -> Voice:
+        """Put a recording on the shelf."""
+        data = opus(seed, length_ms)
+        voice = voice_of(data)
+        self.desk.shelf.put(voice.sha256, data)
+        return voice
+
+    async def pass_ms(self, ms: int) -> None:
+        """Let time and sound pass, with the player's loop at work as in life."""
+        for _ in range(ms // 10):
+            self.desk.player.catch_up()
+            await self._primed()
+            self.output.consume(10)
+            await until(lambda: True)
+
+    async def outcome(self, broadcast_id: str, *, within_ms: int = 6000) -> tuple[Outcome, str | None]:
+        for _ in range(within_ms // 100):
+            await self.pass_ms(100)
+            if broadcast_id in self.desk.outcomes():
+                return self.desk.outcomes()[broadcast_id]
+        raise AssertionError(f"no outcome of {broadcast_id}: {self.desk.events()}")
+
+    async def _primed(self) -> None:
+        for cue in list(self.desk.stage._cues):
+            await until(cue.feed.primed.is_set)
+
+    def starts(self, seed: int, length_ms: int = 500) -> list[float]:
+        """Give when a sound began, as milliseconds after noon; to the sample."""
+        found, sound, at = [], pcm_of(opus(seed, length_ms)), -1
+        while (at := self.output.pcm.find(sound, at + 1)) >= 0:
+            found.append(self.output.begun_ns / 1e6 - 1_000_000 + at / 2 / 48)
+        return found
+
+
+@pytest.fixture
+async def hall(tmp_path: Path) -> Hall:
+    desk = Desk(tmp_path)
+    desk.settle()
+    return Hall(desk)
+
+
+@pytest.fixture(autouse=True)
+def closed(hall: Hall) -> Iterator[None]:
+    yield
+    hall.desk.store.close()
+
+
+def at(ms: float) -> "timedelta":
+    return timedelta(milliseconds=ms)
+
+
+def due(name: str, ms: float, *voices: Voice, **fields: object) -> Broadcast:
+    return broadcast(name, NOON + at(ms), *voices, **fields)
+
+
+async def test_a_sound_begins_on_its_sample_wherever_the_blocks_lie(hall: Hall) -> None:
+    hall.desk.plan(due("b-1", 1003.5, hall.voice(1)))
+    assert await hall.outcome("b-1") == (Outcome.PLAYED, None)
+    assert hall.starts(1) == [pytest.approx(1003.5, abs=0.011)]
+    event = hall.desk.events("b-1")[-1]
+    assert event.grade is Grade.E1
+    assert event.start_error_ms == pytest.approx(0, abs=0.011)
+    assert event.played_ms == event.requested_ms
+
+
+async def test_items_follow_each_other_without_a_sample_between(hall: Hall) -> None:
+    first, second = hall.voice(1), hall.voice(2)
+    hall.desk.plan(due("b-1", 1000, first, second))
+    await hall.outcome("b-1")
+    assert hall.starts(1) == [pytest.approx(1000)]
+    assert hall.starts(2) == [pytest.approx(1000 + first.length_ms)]
+
+
+async def test_nothing_is_due_and_every_sample_is_zero(hall: Hall) -> None:
+    hall.desk.plan(due("b-1", 60_000, hall.voice(1)))
+    await hall.pass_ms(2000)
+    assert not any(hall.output.pcm)
+
+
+async def test_the_store_knows_before_anything_sounds(hall: Hall) -> None:
+    """Killed at any moment, the node must not begin the same routine twice."""
+    hall.desk.plan(due("b-1", 1000, hall.voice(1)))
+    while not any(hall.output.pcm):
+        await hall.pass_ms(10)
+    begun = hall.desk.store.rows("SELECT play FROM plays WHERE broadcast_id = 'b-1'")[0][0]
+    assert b'"began_at":"2026-11-22T05:00:01Z"' in begun
+    hall.desk = hall.desk.again()
+
+
+@pytest.mark.parametrize(("killed_ms", "joins"), [(1050, 1), (1150, 1), (1250, 0), (1490, 0)])
+async def test_routine_is_not_begun_again_after_a_kill(hall: Hall, killed_ms: int, joins: int) -> None:
+    """It joins at the next item that has not begun; what was decided upon counts as begun."""
+    hall.desk.plan(due("b-1", 1000, hall.voice(1), hall.voice(2)))
+    await hall.pass_ms(killed_ms)
+    hall.desk = hall.desk.again()
+    hall.desk.player._take_up()
+    again = Hall(hall.desk)
+    event = await again.outcome("b-1")
+    assert event == (Outcome.INTERRUPTED, "power")
+    assert again.starts(1) == []
+    assert len(again.starts(2)) == joins
+
+
+@pytest.mark.parametrize("away_ms", [0, 2000])
+async def test_an_emergency_cut_by_a_kill_sounds_once_more(hall: Hall, away_ms: int) -> None:
+    """Even when its end has passed by the time the node is back: it was not heard."""
+    hall.desk.urgent(due("b-1", 1000, hall.voice(1), level=Level.EMERGENCY))
+    await hall.pass_ms(1250)
+    hall.desk.instruments.pass_(milliseconds=away_ms)
+    hall.desk = hall.desk.again()
+    hall.desk.player._take_up()
+    again = Hall(hall.desk)
+    assert await again.outcome("b-1") == (Outcome.PLAYED, None)
+    assert len(again.starts(1)) == 1
+
+
+async def test_an_emergency_sounds_no_third_time(hall: Hall) -> None:
+    hall.desk.urgent(due("b-1", 1000, hall.voice(1), level=Level.EMERGENCY))
+    await hall.pass_ms(1250)
+    for _ in range(2):
+        hall.desk = hall.desk.again()
+        hall.desk.player._take_up()
+        last = Hall(hall.desk)
+        await last.pass_ms(600)
+    assert await last.outcome("b-1") == (Outcome.INTERRUPTED, "power")
+
+
+async def test_a_kill_between_the_end_and_its_proof_is_no_claim_to_have_played(hall: Hall) -> None:
+    hall.desk.plan(due("b-1", 1000, hall.voice(1)))
+    while (play := hall.desk.ledger.plays.get("b-1")) is None or play.progress.outcome is None:
+        await hall.pass_ms(10)
+    assert "b-1" not in hall.desk.outcomes()
+    hall.desk = hall.desk.again()
+    hall.desk.player._take_up()
+    assert hall.desk.outcomes() == {"b-1": (Outcome.INTERRUPTED, "power")}
+
+
+async def test_a_hold_silences_within_one_block_and_its_fade(hall: Hall) -> None:
+    hall.desk.plan(due("b-1", 1000, hall.voice(1, 3000)))
+    await hall.pass_ms(1500)
+    heard = len(hall.output.pcm)
+    hall.desk.hold("hold-1")
+    await hall.pass_ms(1000)
+    assert any(hall.output.pcm[heard : heard + 480])
+    assert not any(hall.output.pcm[heard + 480 :])
+    event = hall.desk.events("b-1")[-1]
+    assert (event.outcome, event.reason, event.by) == (Outcome.INTERRUPTED, Reason.HELD, "hold-1")
+    assert event.played_ms == pytest.approx(505, abs=2)
+
+
+async def test_a_hold_between_decision_and_start_leaves_no_sound(hall: Hall) -> None:
+    hall.desk.plan(due("b-1", 1000, hall.voice(1)))
+    await hall.pass_ms(900)
+    assert hall.desk.ledger.plays["b-1"].progress.began_at is not None
+    hall.desk.hold("hold-1")
+    await hall.outcome("b-1")
+    assert not any(hall.output.pcm)
+
+
+async def test_an_emergency_cuts_routine_which_goes_on_with_its_next_item(hall: Hall) -> None:
+    hall.desk.plan(due("b-1", 1000, hall.voice(1, 1500), hall.voice(2)))
+    await hall.pass_ms(1400)
+    hall.desk.urgent(due("b-2", 1900, hall.voice(3), level=Level.EMERGENCY))
+    assert await hall.outcome("b-2") == (Outcome.PLAYED, None)
+    assert await hall.outcome("b-1") == (Outcome.INTERRUPTED, "preempted")
+    assert hall.starts(3) == [pytest.approx(1900, abs=0.011)]
+    assert hall.starts(1, 1500) == []
+    assert len(hall.starts(2)) == 1
+
+
+async def test_what_was_stopped_falls_silent(hall: Hall) -> None:
+    bulletin = due("b-1", 1000, hall.voice(1, 3000))
+    hall.desk.urgent(bulletin)
+    await hall.pass_ms(1500)
+    hall.desk.urgent(bulletin, stops=("b-1",))
+    assert await hall.outcome("b-1") == (Outcome.INTERRUPTED, "stopped")
+    await hall.pass_ms(200)
+    assert not any(hall.output.pcm[-9600:])
+
+
+async def test_withdrawing_what_has_begun_does_not_stop_it(hall: Hall) -> None:
+    hall.desk.plan(due("b-1", 1000, hall.voice(1)))
+    await hall.pass_ms(1100)
+    hall.desk.plan()
+    assert await hall.outcome("b-1") == (Outcome.PLAYED, None)
+
+
+async def test_on_an_untrusted_clock_routine_is_silent_and_an_urgent_emergency_sounds(
+    tmp_path: Path, hall: Hall
+) -> None:
+    blind = Desk(tmp_path / "blind", keys=hall.desk.keys, trust=False)
+    blind.settle()
+    listening = Hall(blind)
+    blind.answer_time(off_ms=3_600_000)
+    now = blind.clock.now()
+    blind.plan(broadcast("b-plan", now + at(500), listening.voice(1), late=at(300)))
+    emergency = broadcast("b-now", now + at(1500), listening.voice(2), level=Level.EMERGENCY)
+    blind.urgent(emergency)
+    assert await listening.outcome("b-now") == (Outcome.PLAYED, None)
+    assert listening.starts(1) == []
+    blind.instruments.step(hours=1)
+    blind.answer_time()
+    assert await listening.outcome("b-plan") == (Outcome.MISSED, "clock_untrusted")
+    assert listening.starts(1) == []
+    blind.close()
+
+
+async def test_a_clock_that_is_stepped_over_a_start_begins_nothing(hall: Hall) -> None:
+    hall.desk.instruments.synchronised = False
+    hall.desk.clock.check()
+    hall.desk.answer_time()
+    hall.desk.clock.on_change = hall.desk.player.changed
+    hall.desk.plan(broadcast("b-1", NOON + at(60_000), hall.voice(1), late=at(600_000)))
+    await hall.pass_ms(500)
+    hall.desk.instruments.step(seconds=65)
+    hall.desk.clock.check()
+    await hall.pass_ms(2000)
+    assert not any(hall.output.pcm)
+    hall.desk.answer_time(off_ms=-65_000)
+    await hall.pass_ms(2000)
+    assert not any(hall.output.pcm)
+
+
+async def test_quiet_hours_and_length_are_guarded_by_the_node_itself(hall: Hall) -> None:
+    """P2: the centre's order is right in form and wrong in time."""
+    quiet = QuietHours(start="11:00", until="13:00")
+    hall.desk.settle(quiet_hours=(quiet,), max_broadcast_ms=60_000, max_emergency_ms=400)
+    routine = due("b-1", 500, hall.voice(1), late=at(300))
+    long = due("b-2", 500, hall.voice(2), level=Level.EMERGENCY)
+    hall.desk.urgent(routine, long)
+    assert await hall.outcome("b-1") == (Outcome.REFUSED, "quiet_hours")
+    assert await hall.outcome("b-2") == (Outcome.REFUSED, "too_long")
+    assert not any(hall.output.pcm)
+
+
+async def test_a_recording_that_is_not_here_is_missed_and_one_that_comes_in_time_is_played(hall: Hall) -> None:
+    voice = hall.voice(1)
+    hall.desk.shelf.spoil(voice.sha256)
+    hall.desk.plan(due("b-late", 500, voice, late=at(1000)), due("b-never", 600, voice_of(opus(2)), late=at(300)))
+    assert await hall.outcome("b-never") == (Outcome.MISSED, "no_file")
+    hall.voice(1)
+    hall.desk.player.note_files()
+    assert await hall.outcome("b-late") == (Outcome.PLAYED, None)
+
+
+async def test_a_byte_that_changes_after_the_check_is_not_played(hall: Hall) -> None:
+    """The file is read once more when it is armed; its time stamp is put back, as rot would leave it."""
+    voice = hall.voice(1)
+    hall.desk.plan(due("b-1", 1000, voice, hall.voice(2)))
+    await hall.pass_ms(300)
+    path = hall.desk.shelf.path(voice.sha256)
+    before, data = path.stat(), bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(data)
+    import os  # noqa: PLC0415 - one use
+
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert await hall.outcome("b-1") == (Outcome.INTERRUPTED, "corrupt_file")
+    assert hall.starts(2) == [pytest.approx(1000 + voice.length_ms)]
+    assert not any(hall.output.pcm[: round((1000 + voice.length_ms) * 48) * 2 - 2])
+    assert not path.exists()
+
+
+async def test_an_output_that_goes_away_interrupts_and_what_follows_waits_for_it(hall: Hall) -> None:
+    hall.desk.plan(due("b-1", 1000, hall.voice(1, 3000)), due("b-2", 4000, hall.voice(2), late=at(300)))
+    await hall.pass_ms(1500)
+    hall.desk.output.available = False
+    hall.desk.stage.renderer.drop_all(End.LOST)
+    hall.desk.player.changed()
+    assert await hall.outcome("b-1") == (Outcome.INTERRUPTED, "output_lost")
+    assert hall.desk.events("b-1")[-1].played_ms == pytest.approx(500, abs=2)
+    assert await hall.outcome("b-2") == (Outcome.MISSED, "output_lost")
+
+
+async def test_a_machine_that_slept_over_the_start_does_not_play_late(hall: Hall) -> None:
+    hall.desk.plan(due("b-1", 1000, hall.voice(1), late=at(5000)))
+    await hall.pass_ms(900)
+    hall.desk.instruments.pass_(seconds=8)
+    await hall.pass_ms(1000)
+    assert not any(hall.output.pcm)
+    assert hall.desk.outcomes()["b-1"][0] is Outcome.INTERRUPTED
+
+
+async def test_a_recording_longer_than_promised_is_cut_at_its_promise(hall: Hall) -> None:
+    data = opus(1, 2000)
+    true = voice_of(data)
+    hall.desk.shelf.put(true.sha256, data)
+    lie = Voice(language="vi", sha256=true.sha256, bytes=true.bytes, length_ms=500)
+    hall.desk.plan(due("b-1", 1000, lie))
+    await hall.outcome("b-1")
+    await hall.pass_ms(500)
+    assert not any(hall.output.pcm[1502 * 96 :])
+
+
+async def test_a_store_that_was_lost_does_not_let_routine_begin_again(hall: Hall) -> None:
+    """The node no longer knows what it has begun: at most once means that it does not try."""
+    hall.desk.store.put_meta("reset_at", (NOON + at(1500)).isoformat().encode())
+    hall.desk.plan(due("b-1", 1000, hall.voice(1)), due("b-2", 2500, hall.voice(2)))
+    assert hall.desk.outcomes() == {"b-1": (Outcome.MISSED, "off")}
+    assert await hall.outcome("b-2") == (Outcome.PLAYED, None)
+
+
+async def test_every_step_is_told_once_and_in_order(hall: Hall) -> None:
+    voice = voice_of(opus(1))
+    bulletin = due("b-1", 1000, voice)
+    hall.desk.plan(bulletin)
+    hall.voice(1)
+    hall.desk.player.note_files()
+    hall.desk.urgent(bulletin)
+    await hall.outcome("b-1")
+    events = hall.desk.events("b-1")
+    assert [one.state for one in events][:-1] == [
+        PlayState.RECEIVED,
+        PlayState.CACHED,
+        PlayState.ARMED,
+        PlayState.PLAYING,
+    ]
+    assert [one.seq for one in events] == [1, 2, 3, 4, 5]
+    assert events[3].item == 0
