@@ -238,7 +238,9 @@ class Player:
             self._stage.report(play, conclusion, missing=Reason.OUTPUT_LOST)
 
     def _explained(self, conclusion: Conclusion, view: View) -> Conclusion:
-        """Say more exactly why there was "no file"."""
+        """Say more exactly why there was "no file", or what cut it when the power did not."""
+        if conclusion.reason is Reason.POWER:
+            return conclusion._replace(reason=self._stage.why_lost(conclusion.broadcast_id) or Reason.POWER)
         if conclusion.reason is not Reason.NO_FILE:
             return conclusion
         if not self._output.available:

@@ -95,6 +95,10 @@ class Stage:
         self._settling[conclusion.broadcast_id] = conclusion
         self._report_if_done(conclusion.broadcast_id)
 
+    def why_lost(self, broadcast_id: str) -> Reason | None:
+        """Say why the output did not sound an item of it, if one was lost and the outcome is not reported yet."""
+        return self._why.get(broadcast_id)
+
     def report(self, play: Play, conclusion: Conclusion, *, missing: Reason) -> None:
         """Write an outcome down, for good, with what was heard."""
         verdict = conclude(conclusion.outcome, conclusion.reason, play.heard, self.requested_ms(play), missing=missing)
