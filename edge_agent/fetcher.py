@@ -196,7 +196,7 @@ class Fetcher:
     async def _fetch_media(self, want: Want) -> None:
         voice = want.voice
         pause = (lambda: False) if want.urgent else (lambda: self._urgent_under_way)
-        throttle = Throttle(self._stop, pause, (lambda: None) if want.urgent else self.bytes_per_s)
+        throttle = Throttle(self._stop, pause, lambda: None if want.urgent else self.bytes_per_s())
         needed = {one.voice.sha256 for one in self._all_wanted()}
         await asyncio.to_thread(self._download, voice, throttle, needed)
         log.info("fetched %s, %d bytes", voice.sha256[:12], voice.bytes)

@@ -1,0 +1,76 @@
+"""What may be called played."""
+
+from datetime import timedelta
+
+import pytest
+
+from edge_agent.evidence import Consumed, Heard, conclude, weigh
+from edge_agent.protocol.content import Voice
+from edge_agent.protocol.states import Grade, Outcome, Reason
+from edge_agent.protocol.timeline import Sound
+from tests.edge_agent.fakes import NOON
+
+LENGTH_MS = 10_000
+WHOLE = LENGTH_MS * 48
+
+
+def sound(gain_mb: int = 0) -> Sound:
+    voice = Voice(language="vi", sha256="a" * 64, bytes=1, length_ms=LENGTH_MS)
+    return Sound(
+        broadcast_id="b-1", item=0, voice=voice, begins_at=NOON, ends_at=NOON + timedelta(seconds=10), gain_mb=gain_mb
+    )
+
+
+def consumed(**changes: object) -> Consumed:
+    fields = {"frames": WHOLE, "first_at": NOON, "stamps_ms": 10_000.0, "pace_ms": 9_980.0}
+    return Consumed(**{**fields, **changes})
+
+
+def test_all_frames_in_real_time_are_grade_e1() -> None:
+    heard = weigh(sound(), consumed(first_at=NOON + timedelta(milliseconds=2.5)), simulated=True)
+    assert (heard.grade, heard.whole, heard.played_ms, heard.start_error_ms) == (Grade.E1, True, LENGTH_MS, 2.5)
+    assert heard.simulated
+
+
+@pytest.mark.parametrize(("changes", "grade"), [
+    ({"frames": WHOLE * 985 // 1000}, Grade.E1),
+    ({"frames": WHOLE * 1015 // 1000}, Grade.E1),
+    ({"frames": 0, "first_at": None}, Grade.E0),
+    ({"stamps_ms": 9_000.0}, Grade.E0),
+    ({"pace_ms": 8.0}, Grade.E0),
+    ({"missing": WHOLE // 50}, Grade.E0),
+])  # fmt: skip
+def test_less_than_that_is_not_whole(changes: dict[str, object], grade: Grade) -> None:
+    """The last but one: a sink that swallows ten seconds in 8 ms (ALSA's null) is no evidence."""
+    heard = weigh(sound(), consumed(**changes), simulated=False)
+    assert not heard.whole
+    assert heard.grade is grade
+
+
+def test_a_muted_node_has_not_played() -> None:
+    assert weigh(sound(gain_mb=-6000), consumed(), simulated=False).grade is Grade.E0
+
+
+def heard(item: int, **changes: object) -> Heard:
+    fields = {"requested_ms": 1000, "played_ms": 1000, "start_error_ms": 0.5, "whole": True, "grade": Grade.E1}
+    return Heard(item=item, **{**fields, **changes})
+
+
+def test_played_needs_evidence_for_every_item() -> None:
+    both = (heard(0), heard(1))
+    verdict = conclude(Outcome.PLAYED, None, both, [1000, 1000], missing=Reason.POWER)
+    assert (verdict.outcome, verdict.played_ms, verdict.grade) == (Outcome.PLAYED, 2000, Grade.E1)
+    lacking = conclude(Outcome.PLAYED, None, both[:1], [1000, 1000], missing=Reason.POWER)
+    assert (lacking.outcome, lacking.reason) == (Outcome.INTERRUPTED, Reason.POWER)
+    poor = (heard(0), heard(1, whole=False, grade=Grade.E0))
+    assert conclude(Outcome.PLAYED, None, poor, [1000, 1000], missing=Reason.OUTPUT_LOST).grade is Grade.E0
+
+
+def test_without_any_item_nothing_was_played() -> None:
+    assert conclude(Outcome.PLAYED, None, (), [], missing=Reason.POWER).outcome is Outcome.INTERRUPTED
+
+
+def test_an_item_that_sounded_twice_counts_once() -> None:
+    twice = (heard(0, whole=False, played_ms=300), heard(0))
+    verdict = conclude(Outcome.PLAYED, None, twice, [1000], missing=Reason.POWER)
+    assert (verdict.outcome, verdict.played_ms) == (Outcome.PLAYED, 1000)

@@ -1,0 +1,234 @@
+"""Fetching over real HTTPS from a server that breaks off, forgets, lies and withdraws."""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import threading
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from edge_agent import fetcher as fetcher_module
+from edge_agent import tls
+from edge_agent.config import StateDir
+from edge_agent.download import Throttle, get
+from edge_agent.errors import CorruptError, FetchError, NoSpaceError
+from edge_agent.faults import Fault
+from edge_agent.fetcher import Fetcher, wanted
+from edge_agent.protocol.content import Broadcast, Voice
+from edge_agent.protocol.listings import merge
+from edge_agent.protocol.states import Level
+from edge_agent.shelf import Shelf
+from tests.edge_agent.centre import Authority, FileServer, broadcast
+from tests.edge_agent.fakes import NOON, Desk, until
+
+SIZE = 100_000
+
+
+class Yard:
+    """A desk, a file server and the fetcher between them."""
+
+    def __init__(self, root: Path) -> None:
+        (root / "centre").mkdir()
+        authority = Authority(root / "centre")
+        authority.server(root / "centre")
+        self.server = FileServer(root / "centre")
+        self.desk = Desk(root / "node")
+        (root / "node" / "ca.crt").write_text(authority.pem)
+        state = StateDir(root / "node")
+        self.fetcher = Fetcher(
+            self.desk.keeper,
+            self.desk.shelf,
+            self.desk.faults,
+            media_url=self.server.url,
+            tls=lambda: tls.context(state, check_dates=True, as_node=False),
+            now=self.desk.clock.now,
+        )
+        self.desk.keeper.on_change = self.fetcher.nudge
+        self.desk.settle()
+
+    def serve(self, data: bytes, *, size: int | None = None) -> Voice:
+        sha256 = hashlib.sha256(data).hexdigest()
+        self.server.shelves.files[f"/media/{sha256}.opus"] = data
+        return Voice(language="vi", sha256=sha256, bytes=size or len(data), length_ms=1000)
+
+    def due(self, name: str, *voices: Voice, seconds: float = 0, **fields: object) -> Broadcast:
+        return broadcast(name, NOON + timedelta(seconds=seconds), *voices, late=timedelta(minutes=5), **fields)
+
+    def has(self, voice: Voice) -> bool:
+        return self.desk.shelf.is_vouched(voice.sha256)
+
+    def asked(self, voice: Voice) -> list[str | None]:
+        return [span for path, span in self.server.shelves.asked if voice.sha256 in path]
+
+    def faults(self) -> set[str]:
+        return {one.code for one in self.desk.faults.standing()}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetcher_module, "BACKOFF_S", (0.01, 0.02))
+    monkeypatch.setattr(fetcher_module, "GONE_S", 0.02)
+
+
+@pytest.fixture
+async def yard(tmp_path: Path) -> AsyncIterator[Yard]:
+    yard = Yard(tmp_path)
+    task = asyncio.create_task(yard.fetcher.run())
+    await yard.fetcher.ready.wait()
+    yield yard
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    yard.server.close()
+    yard.desk.close()
+
+
+async def test_a_plan_brings_its_body_and_its_recordings(yard: Yard) -> None:
+    voice = yard.serve(os.urandom(SIZE))
+    plan = yard.desk.make_plan(yard.due("b-1", voice))
+    yard.server.shelves.files[f"/plans/{plan.body_sha256}"] = yard.desk.bodies[plan.body_sha256]
+    yard.desk.send(plan)
+    await until(lambda: yard.has(voice))
+    assert yard.faults() == set()
+    assert list(yard.desk.shelf.path("x").parent.glob("*.part")) == []
+
+
+async def test_a_download_that_breaks_off_is_continued_where_it_stood(yard: Yard) -> None:
+    voice = yard.serve(os.urandom(SIZE))
+    yard.server.shelves.broken_after[f"/media/{voice.sha256}.opus"] = 40_000
+    yard.desk.urgent(yard.due("b-1", voice))
+    await until(lambda: yard.has(voice))
+    assert yard.asked(voice) == [None, "bytes=40000-"]
+
+
+async def test_a_download_is_continued_after_a_restart(yard: Yard) -> None:
+    data = os.urandom(SIZE)
+    voice = yard.serve(data)
+    yard.desk.shelf.part(voice.sha256).write_bytes(data[:70_000])
+    yard.desk.urgent(yard.due("b-1", voice))
+    await until(lambda: yard.has(voice))
+    assert yard.asked(voice) == ["bytes=70000-"]
+
+
+async def test_a_part_that_is_wrong_is_fetched_from_the_beginning(yard: Yard) -> None:
+    voice = yard.serve(os.urandom(SIZE))
+    yard.desk.shelf.part(voice.sha256).write_bytes(bytes(70_000))
+    yard.desk.urgent(yard.due("b-1", voice))
+    await until(lambda: yard.has(voice))
+    assert yard.asked(voice) == ["bytes=70000-", None]
+
+
+async def test_wrong_bytes_are_never_put_in_place(yard: Yard) -> None:
+    voice = yard.serve(os.urandom(SIZE))
+    path = f"/media/{voice.sha256}.opus"
+    true = yard.server.shelves.files[path]
+    yard.server.shelves.files[path] = os.urandom(SIZE)
+    yard.desk.urgent(yard.due("b-1", voice))
+    await until(lambda: "media_corrupt" in yard.faults())
+    assert not yard.desk.shelf.has(voice.sha256)
+    assert yard.fetcher.failed(voice.sha256) is Fault.MEDIA_CORRUPT
+    yard.server.shelves.files[path] = true
+    await until(lambda: yard.has(voice) and not yard.faults())
+
+
+async def test_more_than_the_promised_size_is_not_taken(yard: Yard) -> None:
+    voice = yard.serve(os.urandom(SIZE), size=SIZE // 2)
+    yard.desk.urgent(yard.due("b-1", voice))
+    await until(lambda: "media_corrupt" in yard.faults())
+    assert not yard.desk.shelf.has(voice.sha256)
+
+
+@pytest.mark.parametrize("withdrawn", [True, False])
+async def test_what_is_gone_or_not_there_yet_is_reported_and_tried_again(yard: Yard, withdrawn: bool) -> None:  # noqa: FBT001
+    data = os.urandom(SIZE)
+    voice = yard.serve(data)
+    path = f"/media/{voice.sha256}.opus"
+    if withdrawn:
+        yard.server.shelves.gone.add(path)
+    else:
+        del yard.server.shelves.files[path]
+    yard.desk.urgent(yard.due("b-1", voice))
+    await until(lambda: yard.faults() == {"media_missing"} and len(yard.asked(voice)) >= 2)
+    yard.server.shelves.gone.clear()
+    yard.server.shelves.files[path] = data
+    await until(lambda: yard.has(voice) and not yard.faults())
+
+
+async def test_what_is_no_longer_wanted_is_no_fault(yard: Yard) -> None:
+    voice = Voice(language="vi", sha256="a" * 64, bytes=10, length_ms=1000)
+    yard.desk.urgent(yard.due("b-1", voice))
+    await until(lambda: yard.faults() == {"media_missing"})
+    yard.desk.urgent()
+    await until(lambda: not yard.faults())
+
+
+async def test_nothing_is_fetched_for_what_is_over(yard: Yard) -> None:
+    over, due = yard.serve(os.urandom(100)), yard.serve(os.urandom(100))
+    yard.fetcher.is_over = lambda name: name == "b-over"
+    yard.desk.urgent(yard.due("b-over", over), yard.due("b-due", due))
+    await until(lambda: yard.has(due))
+    assert yard.asked(over) == []
+
+
+async def test_an_urgent_overtakes_bulk_which_stands_still_meanwhile(yard: Yard) -> None:
+    bulk, urgent = yard.serve(os.urandom(2_000_000)), yard.serve(os.urandom(SIZE))
+    yard.fetcher.bytes_per_s = lambda: 200_000
+    yard.desk.plan(yard.due("b-bulk", bulk))
+    part = yard.desk.shelf.part(bulk.sha256)
+    await until(lambda: part.exists() and part.stat().st_size > 0)
+    yard.desk.urgent(yard.due("b-urgent", urgent, level=Level.EMERGENCY))
+    await until(lambda: yard.has(urgent))
+    assert not yard.has(bulk)
+    assert part.stat().st_size < 2_000_000
+    yard.fetcher.bytes_per_s = lambda: None
+    await until(lambda: yard.has(bulk))
+
+
+def test_recordings_are_wanted_by_urgency_and_start_and_each_once() -> None:
+    voices = [Voice(language="vi", sha256=letter * 64, bytes=10, length_ms=1000) for letter in "abc"]
+    late = broadcast("b-late", NOON + timedelta(hours=2), voices[0])
+    early = broadcast("b-early", NOON, voices[1], voices[0])
+    emergency = broadcast("b-now", NOON + timedelta(hours=1), voices[2])
+    found = merge([("areas/thon-1", NOON, [late, early])], [("areas/thon-1", [emergency])])
+    wants = wanted(found.values(), ("vi",))
+    assert [want.voice.sha256[0] for want in wants] == ["c", "b", "a"]
+    assert [want.urgent for want in wants] == [True, False, False]
+
+
+def test_what_nobody_needs_makes_room_oldest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = Shelf(tmp_path, reserve_bytes=1000)
+    free = 1100
+    monkeypatch.setattr(shelf, "free_bytes", lambda: free)
+    for number, letter in enumerate("abc"):
+        path = shelf.path(letter * 64)
+        path.write_bytes(bytes(100))
+        os.utime(path, (number, number))
+    shelf.make_room(150, needed={"a" * 64})
+    assert [shelf.has(letter * 64) for letter in "abc"] == [True, False, True]
+    with pytest.raises(NoSpaceError, match="bytes short"):
+        shelf.make_room(10_000, needed={"a" * 64})
+    assert shelf.has("a" * 64)
+
+
+def test_a_link_in_the_media_directory_is_no_recording(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "media")
+    (tmp_path / "secret").write_bytes(b"secret")
+    shelf.path("a" * 64).symlink_to(tmp_path / "secret")
+    assert not shelf.has("a" * 64)
+    assert shelf.source("a" * 64) is None
+
+
+def test_inline_audio_with_another_hash_is_not_kept(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    with pytest.raises(CorruptError):
+        shelf.put("a" * 64, b"something")
+    assert not shelf.has("a" * 64)
+
+
+def test_only_https_is_fetched(tmp_path: Path) -> None:
+    with (tmp_path / "x").open("w+b") as file, pytest.raises(FetchError, match="only https"):
+        get("http://127.0.0.1/x", None, into=file, offset=0, limit=10, throttle=Throttle(threading.Event()))

@@ -1,0 +1,122 @@
+"""What is committed is on the disk; what is damaged is put aside; nothing is half done. With real kills."""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_agent.errors import StoreError
+from edge_agent.store import SCHEMA_VERSION, Store
+
+_WRITER = """
+from pathlib import Path
+from edge_agent.store import Store
+store = Store.open(Path({path!r}))
+print("open", flush=True)
+number = 0
+while True:
+    number += 1
+    with store.writing():
+        store.put_meta("a", str(number).encode())
+        store.run("INSERT OR REPLACE INTO commands VALUES (?, ?)", f"c-{{number}}", number)
+        store.put_meta("b", str(number).encode())
+    print(number, flush=True)
+"""
+
+
+def test_a_kill_at_any_moment_leaves_whole_transactions_and_all_that_were_told(tmp_path: Path) -> None:
+    path, told = tmp_path / "agent.db", 0
+    for length in (1, 7, 40, 160):
+        script = _WRITER.format(path=str(path))
+        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            for _ in range(length):
+                told = int(process.stdout.readline())
+            os.kill(process.pid, signal.SIGKILL)
+        store = Store.open(path)
+        first, last = int(store.meta("a") or 0), int(store.meta("b") or 0)
+        assert not store.was_reset
+        assert first == last >= told
+        assert store.rows("SELECT count(*) FROM commands WHERE seen_s = ?", last) == [(1,)]
+        store.close()
+
+
+def test_a_power_cut_is_provided_for(tmp_path: Path) -> None:
+    """Each commit waits for the disk: without this a kill loses nothing, but a power cut does."""
+    store = Store.open(tmp_path / "agent.db")
+    assert store.rows("PRAGMA synchronous") == [(2,)]
+    assert store.rows("PRAGMA journal_mode") == [("wal",)]
+    store.close()
+
+
+def test_an_error_undoes_the_whole_transaction(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "agent.db")
+    with contextlib.suppress(ZeroDivisionError), store.writing():
+        store.put_meta("a", b"1")
+        with store.writing():
+            store.put_meta("b", b"2")
+        raise ZeroDivisionError
+    assert store.meta("a") is None
+    assert store.meta("b") is None
+    with store.writing():
+        store.put_meta("a", b"3")
+    assert store.meta("a") == b"3"
+    store.close()
+
+
+def test_a_store_keeps_its_name_until_it_is_lost(tmp_path: Path) -> None:
+    names = []
+    for _ in range(2):
+        store = Store.open(tmp_path / "agent.db")
+        names.append(store.store_id)
+        store.close()
+    (tmp_path / "agent.db").unlink()
+    fresh = Store.open(tmp_path / "agent.db")
+    assert names[0] == names[1] != fresh.store_id
+    fresh.close()
+
+
+@pytest.mark.parametrize("damage", ["rubbish", "middle", "cut"])
+def test_a_damaged_store_is_put_aside_and_begun_anew(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "agent.db"
+    store = Store.open(path)
+    name = store.store_id
+    for number in range(300):
+        store.run("INSERT INTO events VALUES (?, 1, ?)", number + 1, bytes(200))
+    store.close()
+    data = bytearray(path.read_bytes())
+    if damage == "rubbish":
+        data = bytearray(b"not a database at all" * 300)
+    elif damage == "middle":
+        data[4096 : len(data) // 2] = b"\xff" * (len(data) // 2 - 4096)
+    else:
+        del data[len(data) // 2 :]
+    path.write_bytes(data)
+    again = Store.open(path)
+    assert again.was_reset
+    assert again.store_id != name
+    assert [one.read_bytes() for one in tmp_path.glob("agent.db.damaged-*") if not one.name.endswith(("wal", "shm"))]
+    again.close()
+    last = Store.open(path)
+    assert not last.was_reset
+    last.close()
+
+
+def test_a_store_of_a_newer_agent_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "agent.db"
+    Store.open(path).close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(StoreError, match="newer agent"):
+        Store.open(path)
+
+
+def test_a_directory_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be opened"):
+        Store.open(tmp_path / "nowhere" / "agent.db")
