@@ -21,7 +21,7 @@ from controller.wire.keys import private_pem
 from edge_agent.protocol import topics
 from edge_agent.protocol.documents import Signed
 from edge_agent.protocol.enrolment import new_claim_code
-from edge_agent.protocol.reports import ClockReport, Held, Health, Lost, Online, PlayEvent, Receipts, Report
+from edge_agent.protocol.reports import ClockReport, Health, Held, Lost, Online, PlayEvent, Receipts, Report
 from edge_agent.protocol.signing import SigningKey, TrustStore, open_document
 from edge_agent.protocol.states import ClockState, PlayState
 from tests.controller import factories

@@ -1,6 +1,7 @@
 """The centre and a node, end to end over a real broker: what is said arrives, and nothing else may be said."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -15,10 +16,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import func, select
 
 from controller.broadcasts.schemas import BroadcastOut
+from controller.clock import system_clock
 from controller.nodes.rules import NodeStatus
 from controller.plans.models import PlanBody
 from controller.receipts.models import Receipt
+from controller.wire.keys import load_keys
 from controller.wire.mqtt import Connection, RefusedError
+from controller.wire.pki import Authority
 from edge_agent.protocol import content
 from edge_agent.protocol.documents import Hold, Plan, ReceiptsAck, Settings, TimeAnswer, Urgent
 from edge_agent.protocol.reports import Leaving, TimeAsk
@@ -32,7 +36,7 @@ pytestmark = pytest.mark.broker
 async def until(true: Callable[[], Awaitable[bool]]) -> None:
     """Wait for something that nobody tells of."""
     async with asyncio.timeout(WITHIN_S):
-        while not await true():
+        while not await true():  # noqa: ASYNC110  rows have no events
             await asyncio.sleep(0.02)
 
 
@@ -170,32 +174,40 @@ async def _is(node: FakeNode, wanted: NodeStatus) -> bool:
     return await status(node) is wanted
 
 
-@pytest.mark.parametrize("shown", ["nothing", "another authority's certificate", "the server's certificate"])
-async def test_the_broker_talks_to_nobody_without_a_certificate_of_ours(tmp_path: Path, shown: str) -> None:
+async def test_the_broker_talks_to_nobody_without_a_node_certificate_of_ours(tmp_path: Path) -> None:
     async with live_centre(tmp_path) as live:
-        authority = live.centre.authority
-        context = ssl.create_default_context(cafile=authority.ca_file)
-        if shown == "the server's certificate":
-            context.load_cert_chain(authority.server_chain, authority.server_key)
-        elif shown != "nothing":
-            async with live_centre(tmp_path / "other") as foreign:
-                other = await foreign.node(await foreign.area())
-                other.tls()
-            context.load_cert_chain(
-                tmp_path / "other" / f"{other.node_id}.crt", tmp_path / "other" / f"{other.node_id}.key"
-            )
-        client = aiomqtt.Client(
-            "127.0.0.1",
-            live.centre.config.broker_port,
-            protocol=aiomqtt.ProtocolVersion.V5,
-            tls_context=context,
-            timeout=3,
-        )
-        with pytest.raises(aiomqtt.MqttError):
-            await client.__aenter__()
-        held = client._client.socket()
-        if held is not None:
-            client._client.disconnect()
+        authority, port = live.centre.authority, live.centre.config.broker_port
+        foreign_folder = tmp_path / "foreign"
+        foreign_folder.mkdir()
+        Authority(foreign_folder, load_keys(foreign_folder), system_clock, names=("localhost",))
+        shown = {
+            "nothing": None,
+            "the server's own": (authority.server_chain, authority.server_key),
+            "another authority's": (foreign_folder / "centre.crt", foreign_folder / "centre.key"),
+        }
+        for name, pair in shown.items():
+            context = ssl.create_default_context(cafile=authority.ca_file)
+            if pair is not None:
+                context.load_cert_chain(*pair)
+            assert await answer_of_broker(port, context) == b"", name
+        node = await live.node(await live.area())
+        assert await answer_of_broker(port, node.tls()) != b""
+
+
+async def answer_of_broker(port: int, context: ssl.SSLContext) -> bytes:
+    """What the broker says to an MQTT 5 CONNECT; nothing when it breaks off."""
+    connect = b"\x10\x10\x00\x04MQTT\x05\x02\x00\x14\x00\x00\x03abc"
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    try:
+        writer.write(connect)
+        async with asyncio.timeout(WITHIN_S):
+            return await reader.read(4)
+    except (ssl.SSLError, ConnectionError):
+        return b""
+    finally:
+        writer.close()
+        with contextlib.suppress(ssl.SSLError, ConnectionError):
+            await writer.wait_closed()
 
 
 async def test_a_broker_that_is_killed_comes_back_with_every_document(tmp_path: Path) -> None:
@@ -272,15 +284,19 @@ async def test_a_broken_link_makes_a_node_offline_without_waiting(tmp_path: Path
     async with live_centre(tmp_path) as live:
         node = await live.node(await live.area())
         with pytest.raises(aiomqtt.MqttError):
-            async with node.connected():
-                await node.hello()
-                await until(lambda: _is(node, NodeStatus.ONLINE))
-                held = node.client._client.socket()
-                assert isinstance(held, socket.socket)
-                held.shutdown(socket.SHUT_RDWR)
-                await until(lambda: _is(node, NodeStatus.OFFLINE))
-                await node.client.publish("loa/v1/never", b"")
+            await lose_link(node)
         assert (await live.centre.services.nodes.get(node.node_id)).leaving_reason is None
+
+
+async def lose_link(node: FakeNode) -> None:
+    async with node.connected():
+        await node.hello()
+        await until(lambda: _is(node, NodeStatus.ONLINE))
+        held = node.client._client.socket()
+        assert isinstance(held, socket.socket)
+        held.shutdown(socket.SHUT_RDWR)
+        await until(lambda: _is(node, NodeStatus.OFFLINE))
+        await node.client.publish("loa/v1/never", b"")
 
 
 async def test_a_goodbye_tells_its_reason(tmp_path: Path) -> None:

@@ -1,0 +1,77 @@
+"""What people type, and what they read when it cannot work."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from controller.cli import COMMANDS, main
+from tests.controller import factories
+
+
+@pytest.fixture(autouse=True)
+def nobody_types(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LOA_STATE", str(tmp_path / "state"))
+    monkeypatch.delenv("LOA_PASSWORD", raising=False)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "words"),
+    [
+        (("person", "add", "--login", "lan"), {}, "no password"),
+        (("audit", "verify"), {}, "holds no database"),
+        (("serve", "--port", "70000"), {}, "LOA_PORT"),
+        (("serve",), {"LOA_LOG": "loud"}, "LOA_LOG"),
+        (("serve",), {"LOA_LEAD_MS": "soon", "LOA_PORT": "-1"}, "LOA_LEAD_MS"),
+    ],
+)
+def test_a_command_that_cannot_work_says_so_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    env: dict[str, str],
+    words: str,
+) -> None:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    assert main(arguments) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("loa: ")
+    assert said.err.count("\n") == 1
+    assert all(name in said.err for name in env)
+    assert words in said.err
+
+
+def test_people_are_added_and_the_audit_knows(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{factories.PASSWORD}\n"))
+    assert main(["person", "add", "--login", "lan"]) == 0
+    monkeypatch.setenv("LOA_PASSWORD", factories.PASSWORD)
+    assert main(["person", "add", "--login", "lan"]) == 1
+    assert main(["audit", "verify"]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "lan can sign in now."
+    assert "taken" in said[1]
+    assert said[2] == "1 entries, all hold."
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"usage: loa {command}" in capsys.readouterr().out
+
+
+def test_the_description_of_the_api_is_json_and_makes_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["openapi"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("{")
+    assert '"/api/v1/broadcasts"' in said
+    assert not (tmp_path / "state").exists()
