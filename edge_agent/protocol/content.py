@@ -157,8 +157,8 @@ def unpack_body(packed: bytes, *, sha256: str, scope: str) -> PlanBody:
     try:
         inflater = zlib.decompressobj(wbits=31)  # 31: gzip header and checksum
         raw = inflater.decompress(packed, MAX_BODY_BYTES)
-        if inflater.unconsumed_tail or not inflater.eof:
-            raise MalformedError(f"plan body: more than {MAX_BODY_BYTES} bytes, or cut short")
+        if inflater.unconsumed_tail or inflater.unused_data or not inflater.eof:
+            raise MalformedError(f"plan body: more than {MAX_BODY_BYTES} bytes, cut short, or with something after it")
     except zlib.error as error:
         raise MalformedError(f"plan body: {error}") from None
     body = decode(raw, PlanBody)

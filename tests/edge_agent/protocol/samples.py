@@ -1,0 +1,161 @@
+"""One of each message, with every field away from its default."""
+
+from datetime import timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge_agent.protocol.content import PlanBody
+from edge_agent.protocol.documents import (
+    Command,
+    CommandAction,
+    Hold,
+    HoldOrder,
+    Membership,
+    NightCap,
+    Plan,
+    QuietHours,
+    ReceiptsAck,
+    Settings,
+    Stop,
+    TimeAnswer,
+    Urgent,
+)
+from edge_agent.protocol.enrolment import Adoption, EnrolmentRequest, EnrolmentStatus, EnrolmentTicket
+from edge_agent.protocol.fields import Wire
+from edge_agent.protocol.reports import (
+    Abilities,
+    ClockReport,
+    FaultReport,
+    Health,
+    Held,
+    Leaving,
+    Lost,
+    NowPlaying,
+    Online,
+    PlayEvent,
+    Receipts,
+    TimeAsk,
+)
+from edge_agent.protocol.signing import SigningKey
+from edge_agent.protocol.states import ClockState, Grade, KeyUse, Level, Outcome, PlayState, Reason, StartMode
+from tests.edge_agent.protocol.factories import HAMLET, NODE, T0, broadcast, sha
+
+DISPATCH = SigningKey(Ed25519PrivateKey.from_private_bytes(b"dispatch".ljust(32)))
+POLICY = SigningKey(Ed25519PrivateKey.from_private_bytes(b"policy".ljust(32)))
+NODE_KEY = SigningKey(Ed25519PrivateKey.from_private_bytes(b"node".ljust(32)))
+STRANGER = SigningKey(Ed25519PrivateKey.from_private_bytes(b"stranger".ljust(32)))
+TRUSTED = (DISPATCH.trusted_as(KeyUse.DISPATCH), POLICY.trusted_as(KeyUse.POLICY))
+
+NOW_S = int(T0.timestamp())
+_LATER = T0 + timedelta(seconds=1.25)
+_NONCE = "0123456789abcdef" * 2
+
+
+def _claims(aud: str) -> dict[str, Any]:
+    return {"aud": aud, "epoch": 3, "version": 7, "iat": NOW_S, "nbf": NOW_S - 60, "exp": NOW_S + 3600}
+
+
+_BROADCAST = broadcast(
+    "b1", lengths=(5, 10), level=Level.PRIORITY, order=-4, start=StartMode.HARD, resumes=False, scopes=(HAMLET, NODE)
+)
+_ABILITIES = Abilities(
+    software="loa-agent 9",
+    protocols=(1, 2),
+    codecs=("opus", "pcm"),
+    output="virtual",
+    best_grade=Grade.E2,
+    languages=("hmn", "vi-VN"),
+    clock_battery=True,
+)
+_ADOPTION = Adoption(
+    node_id="n1",
+    name="Bản Lác",
+    certificate_pem="certificate",
+    ca_pem="authority",
+    broker_host="localhost",
+    broker_port=8883,
+    media_url="https://localhost:8443",
+    trusted_keys=TRUSTED,
+)
+
+SAMPLES: tuple[Wire, ...] = (
+    Hold(**_claims(HAMLET), active=(HoldOrder(hold_id="h1", ordered_at=T0),), released=("h0",)),
+    Urgent(
+        **_claims(HAMLET),
+        broadcasts=(_BROADCAST,),
+        stops=(Stop(broadcast_id="b0", stopped_at=_LATER),),
+        inline={sha("chime"): b"\x00\xff opus"},
+    ),
+    Plan(**_claims(HAMLET), covers_until=_LATER, lease_until=_LATER, body_sha256=sha("body"), body_bytes=42),
+    Settings(
+        **_claims(NODE),
+        areas=(Membership(area_id="hamlet", plan_from_version=9),),
+        zone="Asia/Bangkok",
+        quiet_hours=(QuietHours(start="22:00", until="05:00"),),
+        volume_mb=-100,
+        trim_mb=50,
+        cap_mb=-20,
+        night_cap=NightCap(window=QuietHours(start="20:00", until="06:00"), cap_mb=-1200),
+        languages=("hmn", "vi"),
+        max_broadcast_ms=1,
+        max_emergency_ms=2,
+        plays_per_hour=3,
+        clock_hold_ms=4,
+        health_interval_ms=5000,
+        trusted_keys=TRUSTED,
+    ),
+    Command(**_claims(NODE), command_id="c1", action=CommandAction.SELF_TEST),
+    ReceiptsAck(**_claims(NODE), store_id="s1", stored_through_seq=41, send_from_seq=42),
+    TimeAnswer(**_claims(NODE), nonce=_NONCE, time_at=_LATER),
+    PlanBody(scope=HAMLET, broadcasts=(_BROADCAST,)),
+    _BROADCAST,
+    Online(boot_id="boot-1", connected_at=_LATER, abilities=_ABILITIES),
+    Leaving(reason="shutdown"),
+    Lost(boot_id="boot-1"),
+    Health(
+        sent_at=_LATER,
+        uptime_ms=12,
+        held={HAMLET: {"plan": Held(epoch=3, version=7, complete=False)}},
+        holds=("h1",),
+        now_playing=NowPlaying(broadcast_id="b1", item=3, started_at=T0, ends_at=_LATER),
+        clock=ClockReport(state=ClockState.HELD, offset_ms=-1.5),
+        faults=(FaultReport(code="disk_low", since_at=T0, detail="<b>5 %</b>"),),
+        dropped={"stale": 2},
+        disk_free_bytes=1,
+        memory_bytes=2,
+        temperature_c=51.5,
+        supply_low=True,
+        link_rtt_ms=3.5,
+        store_id="s1",
+        last_seq=9,
+        acked_seq=8,
+    ),
+    Receipts(
+        iss="n1",
+        iat=NOW_S,
+        store_id="s1",
+        events=(
+            PlayEvent(seq=1, at=T0, broadcast_id="b1", state=PlayState.PLAYING, item=2, start_error_ms=0.02),
+            PlayEvent(
+                seq=2,
+                at=_LATER,
+                broadcast_id="b1",
+                outcome=Outcome.INTERRUPTED,
+                reason=Reason.HELD,
+                by="h1",
+                requested_ms=100,
+                played_ms=40,
+                underruns=1,
+                grade=Grade.E1,
+                simulated=True,
+            ),
+        ),
+    ),
+    TimeAsk(nonce=_NONCE),
+    EnrolmentRequest(csr_pem="request", claim_sha256=sha("code"), abilities=_ABILITIES),
+    EnrolmentTicket(enrolment_id="e1", poll_ms=3000),
+    EnrolmentStatus(state="adopted", adoption=_ADOPTION),
+)
+
+BY_NAME = {type(sample).__name__: sample for sample in SAMPLES}
