@@ -26,8 +26,8 @@ from edge_agent.store import Store
 
 log = logging.getLogger(__name__)
 
-LEAD = timedelta(milliseconds=300)
-"""A card's buffer (100 ms), a commit on a slow SD card (100 ms) and the first decoded block, with room."""
+LEAD = timedelta(milliseconds=400)
+"""An output's buffer (100–200 ms), a commit on a slow SD card (100 ms) and the first decoded block."""
 MAX_LATE = timedelta(seconds=1)
 """A wake-up that is later (the machine slept) is not made up for: the timeline is asked for now."""
 HORIZON = timedelta(hours=1)

@@ -1,0 +1,141 @@
+"""The agent as one process: its life at the broker, its end, its supervisor."""
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge_agent.agent import Agent
+from edge_agent.config import Options, StateDir
+from edge_agent.protocol.documents import CommandAction
+from edge_agent.protocol.reports import Online
+from edge_agent.protocol.states import ClockState, Outcome
+from edge_agent.protocol.topics import Word
+from tests.e2e.agents import OURS, Node
+from tests.edge_agent.centre import Authority, Centre, broadcast, make_opus, soon
+
+pytestmark = pytest.mark.broker
+NODE = "node-1"
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    with contextlib.ExitStack() as stack:
+        yield Node(OURS, tmp_path / "node", stack)
+
+
+@pytest.fixture
+async def centre(tmp_path: Path, node: Node) -> AsyncIterator[Centre]:
+    async with Centre(tmp_path / "centre") as made:
+        made.adopt(node.state, NODE)
+        await made.settle(NODE)
+        yield made
+
+
+async def state(centre: Centre, wanted: str) -> dict[str, object]:
+    found = await centre.until(lambda: (one := centre.presence(NODE)).get("state") == wanted and one)
+    assert isinstance(found, dict)
+    return found
+
+
+async def test_presence_tells_hello_and_a_sudden_end(centre: Centre, node: Node) -> None:
+    node.start()
+    await state(centre, "online")
+    hello = msgspec.json.decode(centre.said(NODE, Word.PRESENCE)[0], type=Online)
+    assert hello.abilities.output == "virtual"
+    assert len(hello.boot_id) == 36
+    node.kill()
+    lost = await state(centre, "lost")
+    assert lost["boot_id"] == hello.boot_id
+
+
+async def test_a_restart_command_ends_the_process_well(centre: Centre, node: Node) -> None:
+    node.start()
+    await centre.until(lambda: (one := centre.health(NODE)) and one.clock.state is ClockState.TRUSTED)
+    await centre.command(NODE, CommandAction.UPDATE, "command-0")
+    await centre.until(lambda: (one := centre.health(NODE)) and one.dropped == {"unsupported_command": 1})
+    await centre.command(NODE, CommandAction.RESTART)
+    leaving = await state(centre, "leaving")
+    assert leaving["reason"] == "restart"
+    assert node.process is not None
+    assert await asyncio.to_thread(node.process.wait, 10) == 0
+
+
+async def test_settings_that_name_another_area_are_followed_at_once(centre: Centre, node: Node) -> None:
+    voice = centre.add_media(make_opus(1, 500))
+    node.start()
+    await state(centre, "online")
+    await centre.settle(NODE, areas=("thon-2", "xa-1"))
+    scope = "areas/xa-1"
+    await centre.plan(broadcast("b-1", soon(1.5), voice, scopes=(scope,)), scope=scope)
+    assert (await centre.until_outcome(NODE, "b-1")).outcome is Outcome.PLAYED
+
+
+async def test_the_link_comes_back_after_the_broker_was_killed(centre: Centre, node: Node) -> None:
+    node.start()
+    await state(centre, "online")
+    hellos = len(centre.said(NODE, Word.PRESENCE))
+    await centre.lose_broker()
+    await centre.bring_broker_back()
+    await centre.until(lambda: len(centre.said(NODE, Word.PRESENCE)) > hellos, within_s=30)
+    hold = await centre.hold("hold-1")
+    await centre.until_held(NODE, hold)
+
+
+async def test_a_broker_of_another_authority_is_not_spoken_to(centre: Centre, node: Node, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (node.state / "ca.crt").write_text(Authority(tmp_path / "other").pem)
+    node.start()
+    log = node.state / "agent.log"
+    async with asyncio.timeout(10):
+        while "certificate verify failed" not in log.read_text():  # noqa: ASYNC110 - a log tells nobody
+            await asyncio.sleep(0.05)
+    assert centre.said(NODE, Word.PRESENCE) == []
+    assert node.stop() == 0
+
+
+async def test_a_service_that_dies_ends_the_process(centre: Centre, node: Node) -> None:
+    class Bad(Exception):  # noqa: N818 - nothing but this test raises it
+        pass
+
+    async def die() -> None:
+        raise Bad
+
+    agent = Agent(Options(state=StateDir(node.state), output="virtual"))
+    agent.voucher.run = die  # type: ignore[method-assign]
+    with pytest.raises(ExceptionGroup) as caught:
+        await agent.run()
+    assert caught.value.subgroup(Bad)
+
+
+async def test_a_process_that_dies_does_not_say_zero(centre: Centre, node: Node) -> None:
+    """A supervisor starts it again only then."""
+    script = (
+        "import sys\n"
+        "from edge_agent import voucher\n"
+        "async def die(self):\n    raise ZeroDivisionError\n"
+        "voucher.Voucher.run = die\n"
+        "from edge_agent.cli import main\n"
+        f"sys.exit(main(['run', '--state', {str(node.state)!r}, '--output', 'virtual']))\n"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stderr=asyncio.subprocess.DEVNULL)
+    assert await asyncio.wait_for(process.wait(), 20) != 0
+
+
+async def test_the_supervisor_hears_ready_and_then_that_the_player_lives(
+    centre: Centre, node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(str(tmp_path / "notify"))
+        supervisor.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        node.start()
+        loop = asyncio.get_running_loop()
+        heard = [await asyncio.wait_for(loop.sock_recv(supervisor, 100), 10) for _ in range(4)]
+    assert b"READY=1" in heard
+    assert heard.count(b"WATCHDOG=1") >= 2
