@@ -71,6 +71,7 @@ def _bare(services: Services, ready_checks: Mapping[str, ReadyCheck] | None) -> 
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,  # the framework's pages load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat whatever the Host header says
     )
     app.state.services = services
     app.state.ready_checks = dict(ready_checks or {})

@@ -115,10 +115,11 @@ def _validation(_request: Request, raised: Exception) -> JSONResponse:
     first = cast("RequestValidationError", raised).errors()[0]
     if first["type"] == "json_invalid":
         return respond(400, CODES[400], "the body is not JSON")
-    field = ".".join(str(part) for part in first["loc"] if part != "body")[:100]
     # Only names from the schema and pydantic's own words: what was sent is not sent back.
+    names = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
+    field = ".".join(str(name) for name in names if name != "body")[:100]
     fields = {"field": field, "problem": first["type"]}
-    return respond(422, InvalidError.code, f"{field}: {first['msg']}"[:300], fields)
+    return respond(422, InvalidError.code, f"{field or 'body'}: {first['msg']}"[:300], fields)
 
 
 def _framework(_request: Request, raised: Exception) -> JSONResponse:

@@ -4,7 +4,8 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Self
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -46,6 +47,19 @@ class Wish:
     latest_start_at: datetime | None
     latest_end_at: datetime | None
 
+    @classmethod
+    def of(
+        cls,
+        title: str,
+        recordings: Sequence[str],
+        targets: Sequence[str],
+        level: str,
+        times: tuple[datetime | None, datetime | None, datetime | None],
+    ) -> Self:
+        """Take what was asked; ``times`` are start, latest start and latest end, in any zone."""
+        start_at, latest_start_at, latest_end_at = (None if at is None else _utc(at) for at in times)
+        return cls(title, tuple(recordings), tuple(targets), start_at, level, latest_start_at, latest_end_at)
+
     @property
     def sha256(self) -> str:
         """Hash by which a repeated request is told from another one."""
@@ -85,6 +99,14 @@ async def make_draft(session: AsyncSession, wish: Wish, *, now: datetime, lead: 
     if not targets.nodes:
         raise InvalidError("targets: there is no node at or under them", field="targets", problem="no_nodes")
     return Draft(title, Level(wish.level), wish.start_at is None, window, recordings, items, length_ms, targets)
+
+
+def _utc(at: datetime) -> datetime:
+    """Give an instant as the wire has it: UTC, whole milliseconds."""
+    if at.tzinfo is None:
+        raise ValueError(f"naive datetime {at.isoformat()}: instants are aware")
+    at = at.astimezone(UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 async def _ready(session: AsyncSession, wanted: Sequence[str]) -> tuple[Recording, ...]:

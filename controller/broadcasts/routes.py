@@ -4,13 +4,12 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
-from pydantic import AwareDatetime
 
 from controller.errors import InvalidError
 from controller.http.session import Acting, AnyServices, SignedInPerson
 from controller.plays.schemas import PlayOut
 
-from .schemas import BroadcastIn, BroadcastOut, PreviewOut
+from .schemas import BroadcastIn, BroadcastOut, PreviewOut, When
 
 router = APIRouter(prefix="/broadcasts", tags=["broadcasts"])
 
@@ -38,8 +37,8 @@ async def preview(wanted: BroadcastIn, _person: SignedInPerson, services: AnySer
 async def list_broadcasts(
     _person: SignedInPerson,
     services: AnyServices,
-    from_at: Annotated[AwareDatetime | None, Query()] = None,
-    to_at: Annotated[AwareDatetime | None, Query()] = None,
+    from_at: Annotated[When | None, Query()] = None,
+    to_at: Annotated[When | None, Query()] = None,
 ) -> list[BroadcastOut]:
     """Give those that start in the time, and those still on air at its beginning; today's when no time is given."""
     if from_at is None and to_at is None:

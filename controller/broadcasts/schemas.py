@@ -1,7 +1,9 @@
 """Broadcasts as the API takes and shows them."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
+from annotated_types import Ge, Le
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from edge_agent.protocol.states import Level, Outcome, Reason
@@ -9,6 +11,8 @@ from edge_agent.protocol.states import Level, Outcome, Reason
 from .rules import MAX_ITEMS, Phase
 
 Title = Annotated[str, Field(max_length=1000)]
+When = Annotated[AwareDatetime, Ge(datetime(1970, 1, 1, tzinfo=UTC)), Le(datetime(2200, 1, 1, tzinfo=UTC))]
+"""An instant with which one can reckon: near the ends of the calendar, adding a day overflows."""
 Scopes = Annotated[list[str], Field(max_length=4096)]
 
 
@@ -22,11 +26,11 @@ class BroadcastIn(BaseModel):
     """Ids, in the order in which they are to sound."""
     targets: Scopes
     """``areas/{id}`` and ``nodes/{id}``."""
-    start_at: AwareDatetime | None = None
+    start_at: When | None = None
     """None: now."""
     level: Literal["normal", "priority"] = "normal"
-    latest_start_at: AwareDatetime | None = None
-    latest_end_at: AwareDatetime | None = None
+    latest_start_at: When | None = None
+    latest_end_at: When | None = None
 
 
 class TargetOut(BaseModel):

@@ -76,7 +76,7 @@ class Broadcasts:
             InvalidError: a field is wrong, or no node would play it (``QuietHoursError``, ``RefusedByAllError``).
             ConflictError: the key was used for another request, or too much is being said at once.
         """
-        wish = Wish(title, tuple(recordings), tuple(targets), start_at, level, latest_start_at, latest_end_at)
+        wish = Wish.of(title, recordings, targets, level, (start_at, latest_start_at, latest_end_at))
         key = _checked_key(idempotency_key)
         try:
             return await self._create(actor, wish, key)
@@ -121,7 +121,7 @@ class Broadcasts:
         Raises:
             InvalidError: a field is wrong.
         """
-        wish = Wish(title, tuple(recordings), tuple(targets), start_at, level, latest_start_at, latest_end_at)
+        wish = Wish.of(title, recordings, targets, level, (start_at, latest_start_at, latest_end_at))
         now = self._now()
         async with self._database.reading() as session:
             draft = await make_draft(session, wish, now=now, lead=self._lead)

@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from .rules import NodeStatus
 
-Millibel = Annotated[int, Field(ge=-6000, le=1200)]
+Millibel = Annotated[int, Field(ge=-6000, le=1200, strict=True)]
 
 
 class NowPlayingOut(BaseModel):

@@ -1,7 +1,9 @@
 """A centre for tests: real services on a real database, a clock that is stepped, nothing listening."""
 
+import asyncio
 import atexit
 import shutil
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -13,6 +15,7 @@ from typing import Any
 
 import httpx
 import msgspec
+import uvicorn
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -25,6 +28,7 @@ from controller.areas.schemas import AreaOut
 from controller.config import Config
 from controller.db import Database
 from controller.events import EventBus
+from controller.http.routes import ReadyCheck
 from controller.ids import new_id
 from controller.nodes.schemas import NodeOut
 from controller.people.actor import Actor
@@ -121,13 +125,20 @@ class Centre:
         return row.id
 
     @asynccontextmanager
-    async def client(self, *, signed_in: bool = True, **given: Any) -> AsyncIterator[httpx.AsyncClient]:
+    async def client(
+        self,
+        *,
+        signed_in: bool = True,
+        raise_app_exceptions: bool = True,
+        ready_checks: Mapping[str, ReadyCheck] | None = None,
+    ) -> AsyncIterator[httpx.AsyncClient]:
         """A client of the API as a script uses it, with a bearer token."""
         headers = {}
         if signed_in:
             opened = await self.services.people.sign_in(login="lan", password=PASSWORD, origin=ADDRESS)
             headers["Authorization"] = f"Bearer {opened.token}"
-        transport = httpx.ASGITransport(create_app(self.services), client=(ADDRESS, 50_000), **given)
+        app = create_app(self.services, ready_checks=ready_checks)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=raise_app_exceptions, client=(ADDRESS, 50_000))
         async with httpx.AsyncClient(transport=transport, base_url="https://loa.test", headers=headers) as client:
             yield client
 
@@ -162,6 +173,34 @@ def _empty_database() -> Path:
     Base.metadata.create_all(engine)
     engine.dispose()
     return path
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
+@asynccontextmanager
+async def served(here: Centre) -> AsyncIterator[int]:
+    """The API behind a real server; gives its port."""
+    app = create_app(here.services)
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, log_level="warning", lifespan="off", timeout_graceful_shutdown=1
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve())
+    try:
+        async with asyncio.timeout(20):
+            await server.listening.wait()
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        await task
 
 
 def quick_passwords() -> Passwords:

@@ -1,0 +1,67 @@
+"""STOP and its release."""
+
+import pytest
+
+from controller.errors import ConflictError, InvalidError, NotFoundError
+from tests.controller.factories import Centre
+from tests.controller.test_services_areas import dirty
+
+
+async def test_one_click_holds_every_scope_and_says_who_has_not_confirmed(here: Centre) -> None:
+    commune = await here.area("Xã")
+    first, second = await here.node(commune, "Cụm 1"), await here.node(commune, "Cụm 2", online=False)
+    await dirty(here)
+    holds = await here.services.holds.order(here.actor, [commune.scope])
+    assert await dirty(here) == {(commune.scope, "hold")}
+    assert [(hold.scope_name, hold.ordered_by, hold.node_count, hold.confirmed_count) for hold in holds] == [
+        ("Xã", "Nguyễn Thị Lan", 2, 0)
+    ]
+    here.hears(first.id, holds=[holds[0].id])
+    (hold,) = await here.services.holds.active()
+    assert hold.confirmed_count == 1
+    assert [(node.node_id, node.status) for node in hold.not_yet] == [(second.id, "never_seen")]
+
+
+async def test_a_second_click_is_the_same_hold(here: Centre) -> None:
+    commune = await here.area("Xã")
+    hamlet = await here.area("Thôn", commune)
+    (hold,) = await here.services.holds.order(here.actor, [commune.scope])
+    assert [again.id for again in await here.services.holds.order(here.actor, [commune.scope])] == [hold.id]
+    (other,) = await here.services.holds.order(here.actor, [hamlet.scope])
+    assert other.id != hold.id  # the release of one is not the release of the other
+
+
+async def test_a_hold_lasts_until_a_person_releases_it_once(here: Centre) -> None:
+    commune = await here.area("Xã")
+    node = await here.node(commune)
+    (hold,) = await here.services.holds.order(here.actor, [node.scope])
+    here.hears(node.id, holds=[hold.id])
+    here.clock.step(days=30)
+    assert [each.id for each in await here.services.holds.active()] == [hold.id]
+    await dirty(here)
+    released = await here.services.holds.release(here.actor, hold.id)
+    assert await dirty(here) == {(node.scope, "hold")}
+    assert (released.confirmed_count, [each.name for each in released.not_yet]) == (0, ["Cụm 1"])
+    here.hears(node.id, holds=[])
+    assert (await here.services.holds.get(hold.id)).confirmed_count == 1
+    assert await here.services.holds.active() == []
+    with pytest.raises(ConflictError):
+        await here.services.holds.release(here.actor, hold.id)
+
+
+async def test_after_a_release_a_new_stop_is_a_new_hold(here: Centre) -> None:
+    commune = await here.area("Xã")
+    (first,) = await here.services.holds.order(here.actor, [commune.scope])
+    await here.services.holds.release(here.actor, first.id)
+    (second,) = await here.services.holds.order(here.actor, [commune.scope])
+    assert second.id != first.id
+
+
+async def test_what_is_not_there_cannot_be_held(lite: Centre) -> None:
+    for scopes in ([], ["areas/nowhere"], ["nodes/nothing"], ["everything"]):
+        with pytest.raises(InvalidError):
+            await lite.services.holds.order(lite.actor, scopes)
+    with pytest.raises(NotFoundError):
+        await lite.services.holds.release(lite.actor, "nothing")
+    with pytest.raises(NotFoundError):
+        await lite.services.holds.get("nothing")
