@@ -24,6 +24,8 @@ SCAN = 1 << 13
 """Bytes in which the first mp3 or aac frame must begin."""
 MAX_CHANNELS = 64
 """More than any mixing desk writes into one file."""
+MAX_BOXES = 10_000
+"""Outermost boxes of an mp4 that are walked; a phone that writes fragments makes one or two a second."""
 MAX_TAGS = 16
 """ID3 tags skipped in a row at the beginning."""
 
@@ -101,7 +103,7 @@ def sniff(file: IO[bytes], size: int) -> Sniffed:
     if head[:4] in _PLAIN:
         return Sniffed(_PLAIN[head[:4]], start, seekable=False, claimed_s=None, ends_early=False)
     if head[4:8] == b"ftyp":
-        return Sniffed("mov", start, seekable=True, claimed_s=None, ends_early=False)
+        return Sniffed("mov", start, seekable=True, claimed_s=None, ends_early=_cut_mp4(file, size, start))
     if head.startswith((b"#!AMR\n", b"#!AMR-WB\n")):
         return _amr(file, head, size, start)
     if head.startswith(_UNSUPPORTED):
@@ -198,6 +200,21 @@ def _cut_ogg(tail: bytes) -> bool:
     segments = tail[at + 26]
     body = tail[at + 27 : at + 27 + segments]
     return len(body) < segments or at + 27 + segments + sum(body) > len(tail)
+
+
+def _cut_mp4(file: IO[bytes], size: int, at: int) -> bool:
+    """Whether the last of the outermost boxes (ISO 14496-12, 4.2) reaches beyond the end of the file."""
+    for _ in range(MAX_BOXES):
+        head = _read(file, at, 16)
+        length = int.from_bytes(head[:4], "big")
+        if length == 1:
+            length = int.from_bytes(head[8:16], "big")
+        if at >= size or length < 8:  # 0 means up to the end; other small numbers are the demuxer's to judge
+            return False
+        at += length
+        if at > size:
+            return True
+    return False
 
 
 def _amr(file: IO[bytes], head: bytes, size: int, start: int) -> Sniffed:

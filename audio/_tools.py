@@ -12,6 +12,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -27,6 +28,9 @@ CHUNK = 1 << 16
 """Bytes handed to a sink at once: 0.7 s of sound, about 1 ms of work, so the event loop breathes."""
 HEAD, TAIL = 1 << 14, 1 << 16
 """Bytes of a program's complaints that are kept from the beginning and from the end."""
+_ERROR = re.compile(rb"(?!\[cache )(\[[^]]* @ 0x[0-9a-f]+\] )?\[error\]")
+"""A line that ffmpeg marked as an error, at its beginning: titles are printed indented. The cache in front of a pipe
+calls it an error that a pipe has no end to seek to; it is none."""
 _NO_MEMORY = ("Cannot allocate memory", "failed to map segment", "MemoryError")
 """How ffmpeg, the loader and Python say it."""
 _JAIL = str(Path(__file__).with_name("_jail.py"))
@@ -222,8 +226,7 @@ class _Words:
 
     def feed(self, piece: bytes) -> None:
         *lines, rest = (self._line + piece).split(b"\n")
-        # The cache in front of a pipe calls it an error that a pipe has no end to seek to.
-        self.errors += sum(b"[error]" in line and not line.startswith(b"[cache @") for line in lines)
+        self.errors += sum(_ERROR.match(line) is not None for line in lines)
         self._line = rest[-1024:]
         room = HEAD - len(self._head)
         self._head += piece[:room]

@@ -18,6 +18,8 @@ from audio.errors import LimitReachedError, Reason, Rejected, ToolFailedError
 BYTES_PER_SAMPLE = 2
 _LOUDNESS = re.compile(r"I:\s+(\S+) LUFS")
 _PEAK = re.compile(r"Peak:\s+(\S+) dBFS")
+SLACK = RATE
+"""Samples over the limit that are let pass: codecs pad."""
 FLOOR_LUFS = -70.0
 """The absolute gate of EBU R128: what lies below has no loudness."""
 
@@ -101,7 +103,7 @@ async def measure(
 
     def take(piece: bytes) -> None:
         levels.feed(piece)
-        if levels.samples > max_samples:
+        if levels.samples > max_samples + SLACK:
             limit = max_samples / RATE
             raise Rejected(
                 Reason.TOO_LONG, f"the sound is longer than {limit:g} s", found=levels.samples / RATE, limit=limit

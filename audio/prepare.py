@@ -131,7 +131,7 @@ class _Job:
         self._limits = _tools.Limits(
             cpu_s=60 + settings.max_length_s // 5, wall_s=120 + settings.max_length_s / 2, memory=settings.max_memory
         )
-        self._max_samples = (settings.max_length_s + 1) * RATE
+        self._max_samples = settings.max_length_s * RATE
         self._gain, self._correction = 0.0, 0.0
 
     async def listen(self) -> None:

@@ -36,7 +36,7 @@ class Source:
     size: int
     """Bytes."""
     claimed_ms: int | None
-    """Length by the header; None when it claims none."""
+    """Length by the header; None when it claims none. Of an Ogg file at most a page less."""
     ends_early: bool
     """The file ends in the middle of a frame or page."""
     start: int
@@ -92,8 +92,8 @@ async def _ask(file: IO[bytes], sniffed: _sniff.Sniffed, size: int) -> dict[str,
     if finished.exit_code == 0:
         answer: dict[str, Any] = json.loads(printed)
         return answer
-    if "moov atom not found" in finished.words:
-        raise Rejected(Reason.TRUNCATED, "the file ends before its index: record or send it again")
+    if sniffed.ends_early or "moov atom not found" in finished.words:
+        raise Rejected(Reason.TRUNCATED, "the file ends too early to be read: record or send it again")
     raise Rejected(Reason.CORRUPT, f"the {sniffed.demuxer} file cannot be read: {finished.last_words}")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import io
+import math
 import shutil
 import struct
 import subprocess
@@ -98,6 +100,11 @@ def _syllable(random: np.random.Generator, rate: int) -> Floats:
     return np.asarray(voice) * np.sin(np.pi * np.arange(length) / length) ** 0.5
 
 
+def driven(samples: Samples, gain_db: float) -> Samples:
+    """The sound recorded that much too loud: what does not fit is cut off flat."""
+    return int16(samples / 32_768.0 * level(gain_db))
+
+
 def wav(samples: Samples, *, rate: int = RATE, channels: int = 1) -> bytes:
     """An honest WAV file; every channel gets the same."""
     target = io.BytesIO()
@@ -137,14 +144,72 @@ def encoded(samples: Samples, suffix: str, *, rate: int = RATE, extra: Sequence[
     return ffmpeg(wav(samples, rate=rate), ["-f", "wav"], [*ENCODINGS[suffix], *extra], suffix=f".{suffix}")
 
 
-def ffmpeg(data: bytes, before: Sequence[str], after: Sequence[str], *, suffix: str) -> bytes:
+def ffmpeg(data: bytes, before: Sequence[str], after: Sequence[str], *, suffix: str, read_input: bool = True) -> bytes:
     """Convert with a real file at the end, so that headers are filled in."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / f"sound{suffix}"
         program = shutil.which("ffmpeg") or "ffmpeg"
-        command = [program, "-v", "error", "-nostdin", *before, "-i", "pipe:0", *after, str(target)]
+        source = ["-i", "pipe:0"] if read_input else []
+        command = [program, "-v", "error", "-nostdin", *before, *source, *after, str(target)]
         subprocess.run(command, input=data, check=True, timeout=60)
         return target.read_bytes()
+
+
+def flac_silence(seconds: int) -> bytes:
+    """Silence as small as FLAC can write it: 14 bytes for 1.4 s, made without encoding a single sample."""
+    block = 65_535
+    total = seconds * RATE
+    head = struct.pack(">HH", block, block) + bytes(6) + (RATE << 44 | 15 << 36 | total).to_bytes(8, "big") + bytes(16)
+    parts = [b"fLaC\x80\0\0\x22", head]
+    for number in range(-(-total // block)):
+        frame = b"\xff\xf8\x7a\x08" + _flac_number(number) + struct.pack(">H", block - 1)
+        frame += bytes([_crc(frame, 8, 0x07)]) + b"\0\0\0"
+        parts.append(frame + _crc(frame, 16, 0x8005).to_bytes(2, "big"))
+    return b"".join(parts)
+
+
+def _flac_number(number: int) -> bytes:
+    return chr(number).encode("utf-8", "surrogatepass")
+
+
+@functools.cache
+def _crc_table(bits: int, polynomial: int) -> tuple[int, ...]:
+    top, mask = 1 << bits - 1, (1 << bits) - 1
+    table = []
+    for byte in range(256):
+        crc = byte << bits - 8
+        for _ in range(8):
+            crc = (crc << 1 ^ (polynomial if crc & top else 0)) & mask
+        table.append(crc)
+    return tuple(table)
+
+
+def _crc(data: bytes, bits: int, polynomial: int) -> int:
+    table, crc, mask = _crc_table(bits, polynomial), 0, (1 << bits) - 1
+    for byte in data:
+        crc = (crc << 8 & mask) ^ table[crc >> bits - 8 ^ byte]
+    return crc
+
+
+def ogg_page(serial: int, number: int, position: int, packets: Sequence[bytes], *, kind: int = 0) -> bytes:
+    """One Ogg page of packets shorter than 255 bytes; ``kind`` 2 opens a stream, 4 ends it."""
+    head = struct.pack("<4sBBqIII", b"OggS", 0, kind, position, serial, number, 0)
+    page = head + bytes([len(packets), *map(len, packets)]) + b"".join(packets)
+    return page[:22] + struct.pack("<I", _crc(page, 32, 0x04C11DB7)) + page[26:]
+
+
+def opus_silence(seconds: float, *, serial: int = 1) -> bytes:
+    """Silence as small as Opus can write it: 2 bytes for 120 ms."""
+    packets = math.ceil(seconds / 0.12)
+    parts = [
+        ogg_page(serial, 0, 0, [b"OpusHead\1\1" + struct.pack("<HIhB", 312, RATE, 0, 0)], kind=2),
+        ogg_page(serial, 1, 0, [b"OpusTags" + struct.pack("<II", 0, 0)]),
+    ]
+    for number, first in enumerate(range(0, packets, 255), 2):
+        count = min(255, packets - first)
+        last = 4 if first + count == packets else 0
+        parts.append(ogg_page(serial, number, (first + count) * 5760, [b"\xfb\x06"] * count, kind=last))
+    return b"".join(parts)
 
 
 def id3(*frames: bytes) -> bytes:
