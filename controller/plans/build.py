@@ -145,7 +145,7 @@ def build_settings(
         **stamp.claims(stamp.now + FOREVER),
         areas=tuple(areas),
         zone=local.zone,
-        quiet_hours=tuple(QuietHours(start=start, until=until) for start, until in local.quiet_hours),
+        quiet_hours=tuple(QuietHours(**window) for window in local.quiet_hours),
         volume_mb=node.volume_mb,
         trim_mb=node.trim_mb,
         languages=local.languages,
