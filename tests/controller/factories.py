@@ -5,6 +5,7 @@ import atexit
 import shutil
 import socket
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ import uvicorn
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
+from fastapi import FastAPI
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import create_engine
@@ -137,7 +139,7 @@ class Centre:
         if signed_in:
             opened = await self.services.people.sign_in(login="lan", password=PASSWORD, origin=ADDRESS)
             headers["Authorization"] = f"Bearer {opened.token}"
-        app = create_app(self.services, ready_checks=ready_checks)
+        app = api(self.services) if ready_checks is None else create_app(self.services, ready_checks=ready_checks)
         transport = httpx.ASGITransport(app, raise_app_exceptions=raise_app_exceptions, client=(ADDRESS, 50_000))
         async with httpx.AsyncClient(transport=transport, base_url="https://loa.test", headers=headers) as client:
             yield client
@@ -175,6 +177,17 @@ def _empty_database() -> Path:
     return path
 
 
+_made: list[FastAPI] = []
+
+
+def api(services: Services) -> FastAPI:
+    """The API over these services. Made once and handed on from test to test: making it takes longer than most."""
+    if not _made:
+        _made.append(create_app(services))
+    _made[0].state.services, _made[0].state.open_streams = services, Counter()
+    return _made[0]
+
+
 class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -188,7 +201,7 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def served(here: Centre) -> AsyncIterator[int]:
     """The API behind a real server; gives its port."""
-    app = create_app(here.services)
+    app = api(here.services)
     config = uvicorn.Config(
         app, host="127.0.0.1", port=0, log_level="warning", lifespan="off", timeout_graceful_shutdown=1
     )
