@@ -10,6 +10,10 @@ UNKNOWN_AFTER = timedelta(minutes=2)
 """Without an outcome so long after the latest end, a play is ``unknown`` until its node says more."""
 
 
+MOST = 2**31 - 1
+"""Of an integer column in PostgreSQL; as milliseconds 24 days."""
+
+
 @dataclass(frozen=True)
 class PlayFacts:
     """What is known of a play."""
@@ -33,6 +37,11 @@ def advance(play: PlayFacts, event: PlayEvent) -> PlayFacts:
     if event.state is not None:
         return _step(play, event, event.state)
     return play if event.outcome is None else _end(play, event, event.outcome)
+
+
+def _bounded(count: int | None) -> int | None:
+    """Cut off what no column takes: a node may say any number, and one row must not stop the others."""
+    return None if count is None else min(count, MOST)
 
 
 def _step(play: PlayFacts, event: PlayEvent, said: PlayState) -> PlayFacts:
@@ -66,9 +75,9 @@ def _end(play: PlayFacts, event: PlayEvent, said: Outcome) -> PlayFacts:
         item=play.item,
         started_at=play.started_at,
         start_error_ms=event.start_error_ms if event.start_error_ms is not None else play.start_error_ms,
-        requested_ms=event.requested_ms,
-        played_ms=event.played_ms,
-        underruns=event.underruns,
+        requested_ms=_bounded(event.requested_ms),
+        played_ms=_bounded(event.played_ms),
+        underruns=_bounded(event.underruns),
         grade=event.grade,
         simulated=event.simulated,
     )

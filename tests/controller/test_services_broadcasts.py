@@ -297,6 +297,14 @@ async def test_a_play_only_goes_forward_whatever_the_order_of_the_news(here: Cen
     assert (play.state, play.outcome, play.started_at, play.start_error_ms) == ("playing", "played", at, 0.25)
 
 
+async def test_an_absurd_number_of_a_node_stops_nothing(here: Centre) -> None:
+    place = await commune(here)
+    sent = await here.services.broadcasts.create(here.actor, **wish(place))
+    said = PLAYED | {"played_ms": 2**53 - 1, "underruns": 2**53 - 1, "start_error_ms": 1e9}
+    assert await tell(here, place["first"].id, sent.id, **said)
+    assert (await here.services.broadcasts.plays(sent.id))[0].played_ms == 2**31 - 1
+
+
 async def test_the_phase_follows_the_nodes(here: Centre) -> None:
     place = await commune(here)
     sent = await here.services.broadcasts.create(here.actor, **wish(place))
