@@ -112,7 +112,12 @@ class _Moment:
 
     def _may_sound(self, listing: Listing) -> bool:
         """Tell whether nothing but another broadcast keeps it from the node; note waiting and endings."""
-        broadcast, progress = listing.broadcast, self._without_ended_sound(listing.broadcast)
+        broadcast = listing.broadcast
+        if self._is_far(broadcast):
+            self.wake_ups.append(broadcast.start_at)
+            self._wait(broadcast, Reason.NOT_YET)
+            return False
+        progress = self._without_ended_sound(broadcast)
         if progress.outcome is not None:
             return False
         self.wake_ups.append(broadcast.latest_end_at)
@@ -123,6 +128,12 @@ class _Moment:
         else:
             return self._may_go_on(listing, progress)
         return False
+
+    def _is_far(self, broadcast: Broadcast) -> bool:
+        """Tell whether nothing of interest can happen before its start: most of a week's plan, at most steps."""
+        key, view = broadcast.broadcast_id, self.view
+        untouched = key not in view.progress and key not in view.stops
+        return self.at < broadcast.start_at and untouched and view.clock is not ClockState.UNTRUSTED
 
     def _may_begin(self, listing: Listing) -> bool:
         broadcast = listing.broadcast
