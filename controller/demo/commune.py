@@ -35,6 +35,8 @@ class NodeSpec:
     """``card`` or ``virtual``, as ``loa-agent run --output``."""
     device: str | None = None
     env: dict[str, str] = field(default_factory=dict)
+    through: tuple[str, ...] = ()
+    """Command that starts the agent, as ``nice -n -10``: what its unit file says on a real node."""
 
 
 THREE_HAMLETS = (
@@ -210,7 +212,8 @@ class Commune:
 
     async def start_node(self, node: DemoNode) -> None:
         """Start a node's agent."""
-        argv = [script("loa-agent"), "run", "--state", str(node.folder), "--output", node.spec.output]
+        argv = [*node.spec.through, script("loa-agent"), "run", "--state", str(node.folder)]
+        argv += ["--output", node.spec.output]
         if node.spec.device:
             argv += ["--device", node.spec.device]
         node.program = await Program.start(

@@ -33,6 +33,10 @@ that somebody asked for: ours. So a frame is heard this much before it leaves (m
 ENVELOPE_FRAMES = 2 * RATE
 """Arrivals this far around a frame tell its instant: some of them came without delay."""
 
+FIRST = ("nice", "-n", "-10")
+"""A sound card does not wait for other programs, and a node's unit file says the same. Without the right to it ``nice``
+only warns, and the programs run as everybody else."""
+
 _ALSA = """</usr/share/alsa/alsa.conf>
 pcm.!default { type pulse }
 ctl.!default { type pulse }
@@ -59,7 +63,15 @@ class PulseAudio:
     async def __aenter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._alsa.write_text(_ALSA)
-        argv = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--log-level=warn"]
+        argv = [
+            *FIRST,
+            "pulseaudio",
+            "-n",
+            "--daemonize=no",
+            "--exit-idle-time=-1",
+            "--use-pid-file=no",
+            "--log-level=warn",
+        ]
         argv += ["-L", f"module-native-protocol-unix auth-anonymous=1 socket={self._folder / 'pulse.sock'}"]
         for sink in self.sinks:
             argv += ["-L", f"module-null-sink sink_name={sink} rate={RATE} channels=1 format=s16le"]
@@ -111,7 +123,7 @@ class Recorder:
     """What leaves a sink, mono, and when. A frame is named by its number since the beginning."""
 
     def __init__(self, env: dict[str, str], sink: str, log: IO[bytes]) -> None:
-        argv = ["parec", "-d", f"{sink}.monitor", "--format=s16le", f"--rate={RATE}", "--channels=1"]
+        argv = [*FIRST, "parec", "-d", f"{sink}.monitor", "--format=s16le", f"--rate={RATE}", "--channels=1"]
         argv += [f"--latency-msec={round(MONITOR_AHEAD_S * 1000)}", "--raw"]
         self._process = subprocess.Popen(
             argv,

@@ -20,9 +20,8 @@ async def until(condition: Callable[[], Any], within_s: float, what: str) -> Any
     try:
         async with asyncio.timeout(within_s):
             while True:
-                found = condition()
-                if inspect.isawaitable(found):
-                    found = await found
+                given = condition()
+                found = await given if inspect.isawaitable(given) else given
                 if found:
                     return found
                 await asyncio.sleep(EVERY_S)

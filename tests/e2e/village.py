@@ -1,0 +1,304 @@
+"""A whole commune with sound: a real centre, three agents at null sinks, and somebody who listens at each of them.
+
+Tests act through the API, the command line, signals and files, as people and accidents do. What sounded is judged from
+the recordings alone; what was reported is judged beside it.
+"""
+
+import asyncio
+import json
+import signal
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from audio import correlate, mix, speech, tune
+from controller.demo.check import Expected, NodeVerdict, judge_node
+from controller.demo.commune import THREE_HAMLETS, Commune, DemoNode
+from tests.e2e.pulse import FIRST, PulseAudio, Recorder, Samples
+from tests.e2e.waiting import until
+
+AUDIBLE = 33
+"""Amplitude of 16 bit above which something sounds: -60 dBFS."""
+TAIL = timedelta(seconds=1)
+"""Recorded behind the end of a sound, so that what follows it would be heard."""
+
+_BULLETIN = "Đài truyền thanh xã An Hòa thông báo. Sáng mai, trạm y tế xã tiêm phòng cho trẻ em dưới năm tuổi."
+_NOTICE = "Mời bà con thôn Đông ra nhà văn hóa họp thôn lúc bảy giờ tối nay. Xin nhắc lại."
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A recording as it was uploaded, and as the centre knows it."""
+
+    row: Row
+    samples: Samples
+
+    @property
+    def length(self) -> timedelta:
+        """As the nodes were told."""
+        return timedelta(milliseconds=self.row["length_ms"])
+
+
+@dataclass(frozen=True)
+class Part:
+    """What left a sink from one frame to another."""
+
+    recorder: Recorder
+    start: int
+    stop: int
+
+    @cached_property
+    def samples(self) -> Samples:
+        """All of it."""
+        return self.recorder.between(self.start, self.stop)
+
+    def at(self, frame: int) -> float:
+        """Give the instant of a frame of this part, in seconds since 1970."""
+        return self.recorder.at(self.start + frame)
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing could be heard."""
+        return not bool(np.any(np.abs(self.samples.astype(np.int32)) > AUDIBLE))
+
+    def last_audible_at(self) -> float | None:
+        """Give the instant of the last frame that could be heard; None in silence."""
+        loud = np.flatnonzero(np.abs(self.samples.astype(np.int32)) > AUDIBLE)
+        return self.at(int(loud[-1])) if len(loud) else None
+
+
+class Village:
+    """The commune and its listeners."""
+
+    def __init__(self, commune: Commune, recorders: Sequence[Recorder], sounds: dict[str, Sound]) -> None:
+        self.commune, self.sounds = commune, sounds
+        self._recorders = {node.node_id: recorder for node, recorder in zip(commune.nodes, recorders, strict=True)}
+
+    @property
+    def nodes(self) -> list[DemoNode]:
+        """The three nodes."""
+        return self.commune.nodes
+
+    @property
+    def scope(self) -> str:
+        """The whole commune as a target."""
+        return f"areas/{self.commune.areas['commune']}"
+
+    # What a person does.
+
+    async def send(
+        self,
+        sound: str,
+        *,
+        in_s: float | None = None,
+        latest_after_s: float | None = None,
+        targets: Sequence[str] | None = None,
+    ) -> Row:
+        """Broadcast a sound, now or in some seconds, to the whole commune or to some scopes; gives the broadcast."""
+        body: Row = {"title": sound, "recordings": [self.sounds[sound].row["id"]], "targets": targets or [self.scope]}
+        if in_s is not None:
+            start_at = datetime.now(UTC) + timedelta(seconds=in_s)
+            body["start_at"] = start_at.isoformat()
+            if latest_after_s is not None:
+                body["latest_start_at"] = (start_at + timedelta(seconds=latest_after_s)).isoformat()
+        created: Row = await self.commune.call("POST", "/broadcasts", json=body)
+        return created
+
+    async def plays(self, broadcast: Row) -> dict[str, Row]:
+        """Give what is known of a broadcast's plays, by node."""
+        rows = await self.commune.call("GET", f"/broadcasts/{broadcast['id']}/plays")
+        return {row["node_id"]: row for row in rows}
+
+    async def outcomes(self, broadcast: Row) -> dict[str, str | None]:
+        """Give the outcomes of a broadcast, by node."""
+        return {node_id: play["outcome"] for node_id, play in (await self.plays(broadcast)).items()}
+
+    async def until_outcomes(self, broadcast: Row, expected: dict[str, str], within_s: float = 30) -> None:
+        """Wait until the centre shows these outcomes, by node."""
+
+        async def shown() -> bool:
+            return await self.outcomes(broadcast) == expected
+
+        await until(shown, within_s, f"outcomes {expected}")
+
+    async def until_cached(self, *broadcasts: Row, within_s: float = 20) -> None:
+        """Wait until every node has the sound of these broadcasts."""
+
+        async def cached() -> bool:
+            rows = [row for one in broadcasts for row in (await self.plays(one)).values()]
+            return all(row["state"] in {"cached", "armed", "playing"} for row in rows)
+
+        await until(cached, within_s, "every node has the sound")
+
+    async def until_over(self, broadcast: Row, within_s: float = 60) -> dict[str, Row]:
+        """Wait until every node has said how its play ended."""
+
+        async def over() -> dict[str, Row]:
+            plays = await self.plays(broadcast)
+            return plays if all(row["outcome"] not in {None, "unknown"} for row in plays.values()) else {}
+
+        return await until(over, within_s, "every node has reported")
+
+    async def until_playing(self, broadcast: Row) -> None:
+        """Wait until every node has begun to sound."""
+
+        async def playing() -> bool:
+            return all(row["state"] == "playing" for row in (await self.plays(broadcast)).values())
+
+        await until(playing, 30, "every node plays")
+
+    async def until_sounded(self, broadcast: Row) -> datetime:
+        """Wait until a broadcast that begins on time is over and recorded at every sink; gives the end of the wait."""
+        end_at = datetime.fromisoformat(broadcast["ends_at"]) + TAIL
+        for recorder in self._recorders.values():
+            await recorder.until(end_at)
+        return end_at
+
+    # What was heard.
+
+    def part(self, node: DemoNode, since: datetime, to: datetime) -> Part:
+        """Cut a node's recording."""
+        recorder = self._recorders[node.node_id]
+        return Part(recorder, max(0, recorder.frame_at(since)), recorder.frame_at(to))
+
+    async def judge(self, sound: str, since: datetime, to: datetime, *sent: Row) -> list[NodeVerdict]:
+        """Judge every node's recording and reports: these broadcasts of one sound, each once, and nothing else."""
+        expected = [
+            Expected(
+                "now" if one["urgent"] else "scheduled",
+                datetime.fromisoformat(one["start_at"]),
+                await self.plays(one),
+            )
+            for one in sent
+        ]
+        reference = self.sounds[sound].samples
+        return [
+            await judge_node(node.spec.name, node.node_id, self.part(node, since, to), reference, expected)
+            for node in self.nodes
+        ]
+
+    async def occurrences(self, node: DemoNode, sound: str, since: datetime, to: datetime) -> correlate.Comparison:
+        """Look for a sound in a node's recording."""
+        return await asyncio.to_thread(
+            correlate.compare, self.sounds[sound].samples, self.part(node, since, to).samples, max_hz=4_000
+        )
+
+    async def now(self) -> datetime:
+        """Give this instant, once it is recorded at every sink."""
+        return await self.listened_for(0)
+
+    async def listened_for(self, seconds: float) -> datetime:
+        """Give the instant so far from now, once it is recorded at every sink."""
+        at = datetime.now(UTC) + timedelta(seconds=seconds)
+        for recorder in self._recorders.values():
+            await recorder.until(at)
+        return at
+
+    async def all_have_fault(self, code: str) -> bool:
+        """Say whether every node tells of a fault."""
+        rows = await self.commune.call("GET", "/nodes")
+        return all(code in {fault["code"] for fault in row["faults"]} for row in rows)
+
+    # What happens to programs.
+
+    async def kill_centre(self) -> None:
+        """``kill -9``; the broker dies with it."""
+        centre = self.commune.centre
+        assert centre is not None
+        children = psutil.Process(centre.process.pid).children(recursive=True)
+        await centre.stop(signal.SIGKILL)
+        await until(lambda: not any(_alive(child) for child in children), 10, "a dead broker")
+
+    async def kill_node(self, node: DemoNode) -> None:
+        """``kill -9`` an agent."""
+        assert node.program is not None
+        await node.program.stop(signal.SIGKILL)
+
+    def broker(self) -> psutil.Process:
+        """Give the broker's process."""
+        assert self.commune.centre is not None
+        children = psutil.Process(self.commune.centre.process.pid).children(recursive=True)
+        return next(child for child in children if child.name() == "mosquitto")
+
+    async def bring_back(self) -> None:
+        """Start what does not run, and wait until every node is online and up to date."""
+        commune = self.commune
+        if commune.centre is None or commune.centre.process.returncode is not None:
+            await commune.start_centre()
+        for node in self.nodes:
+            if node.program is None or node.program.process.returncode is not None:
+                await commune.start_node(node)
+        await commune.until_online()
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Read the centre's database, as a person with a shell would."""
+        connection = sqlite3.connect(f"file:{self.commune.centre_state / 'loa.db'}?mode=ro", uri=True)
+        try:
+            return connection.execute(query, values).fetchall()
+        finally:
+            connection.close()
+
+    def document(self, scope: str, word: str) -> tuple[int, bytes]:
+        """Give version and token of a signed document, as the centre has it."""
+        ((version, token),) = self.rows(
+            "SELECT version, token FROM documents WHERE scope = ? AND word = ?", scope, word
+        )
+        return version, token
+
+    def media(self, node: DemoNode, sound: str) -> Path:
+        """Give the file of a sound in a node's cache."""
+        return node.folder / "media" / f"{self.sounds[sound].row['sha256']}.opus"
+
+    def cut_link(self, node: DemoNode) -> bytes:
+        """Let a node look for its broker where there is none, from its next start on; gives what stood there."""
+        path = node.folder / "node.json"
+        before = path.read_bytes()
+        path.write_text(json.dumps({**json.loads(before), "broker_port": 1}))
+        return before
+
+
+@asynccontextmanager
+async def running_village(folder: Path) -> AsyncIterator[Village]:
+    """Run a village for the length of the block; leaving it ends every process."""
+    async with AsyncExitStack() as stack:
+        pulse = await stack.enter_async_context(PulseAudio(folder / "pulse"))
+        files, recorders, *_ = await asyncio.gather(_files(folder), _record(stack, pulse))
+        specs = [
+            replace(spec, output="card", env=pulse.env(sink), through=FIRST)
+            for spec, sink in zip(THREE_HAMLETS, pulse.sinks, strict=True)
+        ]
+        commune = await stack.enter_async_context(Commune(folder, specs))
+        sounds = {
+            name: Sound(await commune.upload(file, name), await correlate.load(file)) for name, file in files.items()
+        }
+        yield Village(commune, recorders, sounds)
+
+
+async def _record(stack: AsyncExitStack, pulse: PulseAudio) -> list[Recorder]:
+    return await asyncio.gather(*(stack.enter_async_context(pulse.record(sink)) for sink in pulse.sinks))
+
+
+async def _files(folder: Path) -> dict[str, Path]:
+    """Make what an operator brings: mp3 files of real words."""
+    made = {
+        "bulletin": await mix.join([await speech.speak(_BULLETIN)]),
+        "notice": await mix.join([tune.signature(), await speech.speak(_NOTICE)]),
+    }
+    files = {name: folder / f"{name}.mp3" for name in made}
+    for name, joined in made.items():
+        files[name].write_bytes(await mix.to_mp3(joined))
+    return files
+
+
+def _alive(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
