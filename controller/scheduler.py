@@ -1,11 +1,13 @@
-"""Wakes the centre. APScheduler holds no truth: its jobs are derived from rows, a job of a row has the row's id."""
+"""Wakes the centre. APScheduler holds no truth: its jobs are derived from rows, a job of a row has the row's id.
+
+A job does nothing but name itself; the work is done here, so that it ends with us and its errors are ours.
+"""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 
-from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import select
 
@@ -25,91 +27,78 @@ CERTIFICATES_S = 6 * 3600
 AFTER_END = timedelta(seconds=1)
 """Rows are looked at just after an instant, not at it."""
 
+Work = Callable[[], Awaitable[None]]
+
 _log = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """Runs what is to be done at a time. Runs until cancelled, or until a job fails."""
+    """Does what is to be done at a time. Runs until cancelled."""
 
     name = "scheduler"
 
     def __init__(
-        self,
-        database: Database,
-        bus: EventBus,
-        clock: Clock,
-        *,
-        renew_plans: Callable[[], Awaitable[None]],
-        renew_certificates: Callable[[], Awaitable[None]],
+        self, database: Database, bus: EventBus, clock: Clock, *, renew_plans: Work, renew_certificates: Work
     ) -> None:
         self._database, self._bus, self._clock = database, bus, clock
-        self._renew_plans, self._renew_certificates = renew_plans, renew_certificates
+        self._regular: dict[str, tuple[Work, int]] = {
+            "renew-plans": (renew_plans, ROLL_S),
+            "sweep-plays": (self.sweep, SWEEP_S),
+            "renew-certificates": (renew_certificates, CERTIFICATES_S),
+        }
         self._jobs = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
-        self._failed: asyncio.Future[None] | None = None
+        self._due: asyncio.Queue[str] = asyncio.Queue()
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
-        """Derive the jobs from rows, then keep up with new broadcasts.
-
-        Raises:
-            Exception: whatever a job raised; silence must never look like health.
-        """
-        self._failed = asyncio.get_running_loop().create_future()
-        jobs = self._jobs
-        jobs.add_listener(self._note_failure, EVENT_JOB_ERROR)
-        for name, work, seconds in (
-            ("renew-plans", self._renew_plans, ROLL_S),
-            ("sweep-plays", self.sweep, SWEEP_S),
-            ("renew-certificates", self._renew_certificates, CERTIFICATES_S),
-        ):
-            jobs.add_job(work, "interval", seconds=seconds, id=name, next_run_time=self._clock())
+        """Derive the jobs from rows, keep up with new broadcasts, and work when a job is due."""
+        for name, (_, seconds) in self._regular.items():
+            self._jobs.add_job(self._wake, "interval", seconds=seconds, args=[name], id=name)
+            self._due.put_nowait(name)  # whatever was missed while we were down
         with self._bus.listen() as events:
-            jobs.start()
-            ear = asyncio.create_task(self._follow(events), name="scheduler-ear")
+            self._jobs.start()
             try:
                 await self._derive()
-                self.ready.set()
-                ends: list[asyncio.Future[None]] = [ear, self._failed]
-                done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-                for ended in done:
-                    ended.result()
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._follow(events), name="scheduler-ear")
+                    self.ready.set()
+                    while True:
+                        await self._do(await self._due.get())
             finally:
-                ear.cancel()
-                jobs.shutdown(wait=False)
+                self._jobs.shutdown(wait=False)
 
     async def sweep(self) -> None:
         """Call plays without a word ``unknown``."""
-        await self._patiently(self._sweep)
-
-    async def close_broadcast(self, broadcast_id: str) -> None:
-        """Take a broadcast that is over out of its documents."""
-
-        async def close() -> None:
-            now = self._clock()
-            async with self._database.transaction() as tx:
-                row = await tx.session.get(Broadcast, broadcast_id)
-                if row is None or row.latest_end_at > now:
-                    return
-                scopes = await tx.session.scalars(
-                    select(BroadcastTarget.scope).where(BroadcastTarget.broadcast_id == broadcast_id)
-                )
-                # A cancelled one stands in urgents as a stop.
-                urgent = row.urgent or row.cancelled_at is not None
-                await mark(tx, [(scope, "urgent" if urgent else "plan") for scope in scopes], self._clock)
-
-        await self._patiently(close)
-
-    async def _sweep(self) -> None:
         async with self._database.transaction() as tx:
             await plays.sweep(tx, self._clock())
 
-    async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def close_broadcast(self, broadcast_id: str) -> None:
+        """Take a broadcast that is over out of its documents."""
+        async with self._database.transaction() as tx:
+            row = await tx.session.get(Broadcast, broadcast_id)
+            if row is None or row.latest_end_at > self._clock():
+                return
+            scopes = await tx.session.scalars(
+                select(BroadcastTarget.scope).where(BroadcastTarget.broadcast_id == broadcast_id)
+            )
+            # A cancelled one stands in urgents, as a stop.
+            word = "urgent" if row.urgent or row.cancelled_at is not None else "plan"
+            await mark(tx, [(scope, word) for scope in scopes], self._clock)
+
+    async def _wake(self, name: str) -> None:
+        self._due.put_nowait(name)
+
+    async def _do(self, name: str) -> None:
         try:
-            await work()
+            if name in self._regular:
+                await self._regular[name][0]()
+            else:
+                await self.close_broadcast(name)
         except BusyError as error:
-            _log.warning("%s; it is tried again", error.message)
+            _log.warning("%s: %s; it is done the next time", name, error.message)
 
     async def _derive(self) -> None:
+        """Give every broadcast its job, also those that ended while we were down."""
         now = self._clock()
         query = select(Broadcast.id, Broadcast.latest_end_at).where(Broadcast.latest_end_at > now - UNKNOWN_AFTER)
         async with self._database.reading() as session:
@@ -128,14 +117,10 @@ class Scheduler:
 
     def _plan(self, broadcast_id: str, latest_end_at: datetime) -> None:
         self._jobs.add_job(
-            self.close_broadcast,
+            self._wake,
             "date",
             run_date=latest_end_at + AFTER_END,
             args=[broadcast_id],
             id=broadcast_id,
             replace_existing=True,
         )
-
-    def _note_failure(self, event: JobExecutionEvent) -> None:
-        if self._failed is not None and not self._failed.done():
-            self._failed.set_exception(event.exception)

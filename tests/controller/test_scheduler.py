@@ -1,0 +1,116 @@
+"""What is done at a time: jobs come from rows, and whatever was missed is made up for."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from controller.events import Event, Topic
+from controller.plans.models import Document
+from controller.scheduler import AFTER_END, Scheduler
+from tests.controller import factories
+from tests.controller.wire.test_dispatcher import WITHIN_S
+
+
+async def nothing() -> None:
+    """Renew nothing."""
+
+
+def scheduler(centre: factories.Centre) -> Scheduler:
+    return Scheduler(centre.database, centre.bus, centre.clock, renew_plans=nothing, renew_certificates=nothing)
+
+
+async def broadcast(centre: factories.Centre, **given: object) -> str:
+    area = await centre.area(quiet_hours=[])
+    await centre.node(area)
+    wanted = {"title": "Thông báo", "recordings": [await centre.recording()], "targets": [f"areas/{area.id}"], **given}
+    return (await centre.services.broadcasts.create(centre.actor, **wanted)).id  # type: ignore[arg-type]  # mixed
+
+
+async def dirty(centre: factories.Centre) -> set[str]:
+    async with centre.database.reading() as session:
+        return set(await session.scalars(select(Document.word).where(Document.dirty_since.is_not(None))))
+
+
+async def clean(centre: factories.Centre) -> None:
+    async with centre.database.transaction() as tx:
+        for document in await tx.session.scalars(select(Document)):
+            document.dirty_since = None
+
+
+async def test_a_broadcast_leaves_its_document_after_its_latest_end(tmp_path: Path) -> None:
+    async with factories.centre(tmp_path) as centre:
+        now_id = await broadcast(centre)
+        later_id = await broadcast(centre, start_at=centre.clock() + timedelta(minutes=1))
+        await clean(centre)
+        made = scheduler(centre)
+        await made.close_broadcast(now_id)
+        assert await dirty(centre) == set()
+        centre.clock.step(hours=1)
+        await made.close_broadcast(now_id)
+        assert await dirty(centre) == {"urgent"}
+        await clean(centre)
+        await made.close_broadcast(later_id)
+        assert await dirty(centre) == {"plan"}
+        await made.close_broadcast("nothing")
+
+
+async def test_jobs_have_the_ids_of_rows_and_follow_new_ones(tmp_path: Path) -> None:
+    async with factories.centre(tmp_path) as centre:
+        centre.clock.now = datetime.now(UTC).replace(
+            microsecond=0
+        )  # the scheduler has no other clock than the machine's
+        first = await broadcast(centre)
+        made = scheduler(centre)
+        running = asyncio.create_task(made.run())
+        async with asyncio.timeout(WITHIN_S):
+            await made.ready.wait()
+            assert made._jobs.get_job(first) is not None
+            second = await broadcast(centre, start_at=centre.clock() + timedelta(hours=2))
+            while made._jobs.get_job(second) is None:  # noqa: ASYNC110  the scheduler tells nobody
+                await asyncio.sleep(0.01)
+        found = await centre.services.broadcasts.get(second)
+        assert made._jobs.get_job(second).next_run_time == found.latest_end_at + AFTER_END
+        centre.bus.publish(Event(Topic.BROADCAST, "nothing"))
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
+async def test_a_job_that_fails_ends_the_scheduler(tmp_path: Path) -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    async with factories.centre(tmp_path) as centre:
+        made = Scheduler(centre.database, centre.bus, centre.clock, renew_plans=fail, renew_certificates=nothing)
+        with pytest.raises(ExceptionGroup) as found:
+            await asyncio.wait_for(made.run(), WITHIN_S)
+        assert found.group_contains(ZeroDivisionError)
+
+
+async def test_a_broadcast_that_ended_while_the_centre_was_down_is_closed_at_the_start(tmp_path: Path) -> None:
+    async with factories.centre(tmp_path) as centre:
+        centre.clock.now = datetime.now(UTC) - timedelta(minutes=4)
+        sent = await broadcast(centre)
+        await clean(centre)
+        centre.clock.now = (await centre.services.broadcasts.get(sent)).latest_end_at + AFTER_END
+        running = asyncio.create_task(scheduler(centre).run())
+        async with asyncio.timeout(WITHIN_S):
+            while await dirty(centre) != {"urgent"}:  # noqa: ASYNC110  rows have no events
+                await asyncio.sleep(0.01)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
+async def test_plays_without_a_word_become_unknown(tmp_path: Path) -> None:
+    async with factories.centre(tmp_path) as centre:
+        sent = await broadcast(centre)
+        made = scheduler(centre)
+        await made.sweep()
+        assert [play.outcome for play in await centre.services.broadcasts.plays(sent)] == [None]
+        centre.clock.step(hours=1)
+        await made.sweep()
+        assert [play.outcome for play in await centre.services.broadcasts.plays(sent)] == ["unknown"]

@@ -1,0 +1,304 @@
+"""From dirty rows to published documents, on real rows, with a broker that may be gone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from controller.areas.models import Area
+from controller.config import Config
+from controller.plans.models import Document, PlanVersion
+from controller.wire.dispatcher import Dispatcher
+from controller.wire.keys import KeyFileError, Keys, load_keys
+from controller.wire.laggards import PATIENCE_S, Laggards
+from controller.wire.mqtt import LinkError
+from controller.wire.signer import Signer
+from edge_agent.protocol.documents import BY_WORD, Plan, ReceiptsAck, Settings, Signed
+from edge_agent.protocol.reports import ClockReport, Health, Held
+from edge_agent.protocol.signing import TrustStore, open_document
+from edge_agent.protocol.states import ClockState
+from edge_agent.protocol.topics import Word
+from edge_agent.protocol.versions import Version
+from tests.controller import factories
+
+WITHIN_S = 10.0
+
+
+@dataclass
+class FakeBroker:
+    """Keeps what was published, in order, while it is there."""
+
+    there: bool = True
+    published: list[tuple[str, str, bytes]] = field(default_factory=list)
+
+    async def publish_document(self, scope: str, word: str, token: bytes, **_options: Any) -> None:
+        if not self.there:
+            raise LinkError("gone")
+        self.published.append((scope, word, token))
+
+    def topics(self) -> list[tuple[str, str]]:
+        return [(scope, word) for scope, word, _ in self.published]
+
+
+@dataclass
+class Desk:
+    """A dispatcher on a stepped centre."""
+
+    centre: factories.Centre
+    broker: FakeBroker
+    signer: Signer
+    dispatcher: Dispatcher
+    keys: Keys
+
+    async def settle(self) -> None:
+        """Dispatch until nothing is dirty."""
+        async with asyncio.timeout(WITHIN_S):
+            await self.dispatcher._dispatch_all()
+
+    def last(self, scope: str, word: str) -> Signed:
+        token = next(token for s, w, token in reversed(self.broker.published) if (s, w) == (scope, word))
+        return open_document(token, BY_WORD[Word(word)], audience=scope, trust=TrustStore(self.keys.trusted))
+
+
+@asynccontextmanager
+async def desk(folder: Path) -> AsyncIterator[Desk]:
+    async with factories.centre(folder) as centre:
+        yield make_desk(centre, folder)
+
+
+def make_desk(centre: factories.Centre, folder: Path) -> Desk:
+    keys, broker = load_keys(folder / "keys"), FakeBroker()
+    signer = Signer(Config(state=folder), keys, centre.clock, centre.services.live)
+    bridge: Any = broker
+    return Desk(centre, broker, signer, Dispatcher(centre.database, centre.bus, centre.clock, signer, bridge), keys)
+
+
+async def test_what_is_not_dirty_is_not_signed_again(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        area = await made.centre.area()
+        await made.settle()
+        assert sorted(made.broker.topics()) == [(f"areas/{area.id}", word) for word in ("hold", "plan", "urgent")]
+        await made.settle()
+        assert len(made.broker.published) == 3
+
+
+async def test_a_change_that_says_nothing_new_makes_no_version(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        area = await made.centre.area()
+        await made.settle()
+        async with made.centre.database.transaction() as tx:
+            for word in ("hold", "urgent", "plan"):
+                await made.centre.services.documents.touch(tx, f"areas/{area.id}", word)
+        made.centre.clock.step(minutes=10)
+        await made.settle()
+        assert len(made.broker.published) == 3
+        async with made.centre.database.reading() as session:
+            assert (await session.scalars(select(Document.dirty_since))).all() == [None, None, None]
+
+
+async def test_versions_rise_and_each_one_is_kept(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        area = await made.centre.area()
+        await made.settle()
+        scope = f"areas/{area.id}"
+        [hold] = await made.centre.services.holds.order(made.centre.actor, [scope])
+        await made.settle()
+        await made.centre.services.holds.release(made.centre.actor, hold.id)
+        await made.settle()
+        assert made.last(scope, "hold").version == 3
+        assert made.dispatcher.versions[scope, "hold"] == Version(1, 3)
+        async with made.centre.database.reading() as session:
+            kept = await session.scalars(select(PlanVersion.version).where(PlanVersion.word == "hold"))
+            assert sorted(kept) == [1, 2, 3]
+
+
+async def test_a_stop_does_not_wait_behind_other_documents(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        area = await made.centre.area()
+        for number in range(8):
+            await made.centre.node(area, f"Cụm {number}")
+        await made.centre.services.holds.order(made.centre.actor, [f"areas/{area.id}"])
+        await made.settle()
+        words = [word for _, word in made.broker.topics()]
+        assert words[:9] == ["hold"] * 9
+        assert words == sorted(words, key=["hold", "urgent", "plan", "settings"].index)
+
+
+async def test_a_lease_is_renewed_every_six_hours_with_the_same_body(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        area = await made.centre.area()
+        await made.settle()
+        scope = f"areas/{area.id}"
+        first = made.last(scope, "plan")
+        made.centre.clock.step(hours=5)
+        await made.dispatcher.renew()
+        await made.settle()
+        assert made.last(scope, "plan") == first
+        made.centre.clock.step(hours=1)
+        await made.dispatcher.renew()
+        await made.settle()
+        second = made.last(scope, "plan")
+        assert isinstance(first, Plan)
+        assert isinstance(second, Plan)
+        assert second.body_sha256 == first.body_sha256
+        assert second.lease_until - first.lease_until == timedelta(hours=6)
+
+
+async def test_what_the_broker_did_not_hear_is_published_after_the_next_connect(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        area = await made.centre.area()
+        node = await made.centre.node(area)
+        made.broker.there = False
+        await made.settle()
+        assert made.broker.published == []
+        made.broker.there = True
+        await made.dispatcher.publish_again()
+        words = [word for _, word in made.broker.topics()]
+        assert words == ["hold", "hold", "urgent", "urgent", "plan", "plan", "settings"]
+        assert {scope for scope, _ in made.broker.topics()} == {f"areas/{area.id}", f"nodes/{node.id}"}
+
+
+async def test_a_dispatcher_that_starts_finds_what_the_last_one_left(tmp_path: Path) -> None:
+    """Dirty rows of a process that was killed before it signed anything."""
+    async with desk(tmp_path) as made:
+        area = await made.centre.area()
+        running = asyncio.create_task(made.dispatcher.run())
+        async with asyncio.timeout(WITHIN_S):
+            await made.dispatcher.ready.wait()
+        assert len(made.broker.published) == 3
+        await made.centre.services.holds.order(made.centre.actor, [f"areas/{area.id}"])
+        async with asyncio.timeout(WITHIN_S):
+            while len(made.broker.published) < 4:  # noqa: ASYNC110  a broker tells nobody
+                await asyncio.sleep(0.01)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
+async def test_after_a_restore_everything_is_signed_in_the_new_epoch(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        area = await made.centre.area()
+        await made.settle()
+        (tmp_path / "keys" / "epoch").write_text("2\n")
+        restored = make_desk(made.centre, tmp_path)
+        await restored.dispatcher._begin()
+        await restored.settle()
+        assert {restored.last(f"areas/{area.id}", word).epoch for word in ("hold", "urgent", "plan")} == {2}
+
+
+async def test_an_epoch_behind_the_rows_is_refused(tmp_path: Path) -> None:
+    """Nodes would drop everything that is signed with it."""
+    async with desk(tmp_path) as made:
+        await made.centre.area()
+        await made.settle()
+        async with made.centre.database.transaction() as tx:
+            await tx.session.execute(update(Document).values(epoch=3))
+        with pytest.raises(KeyFileError, match="epoch"):
+            await made.dispatcher.run()
+
+
+async def test_one_row_that_makes_no_sense_does_not_silence_the_others(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        good, bad = await made.centre.area("A"), await made.centre.area("B")
+        await made.settle()
+        async with made.centre.database.transaction() as tx:
+            await tx.session.execute(update(Area).where(Area.id == bad.id).values(zone="not a zone!"))
+        nodes = [await made.centre.node(place) for place in (bad, good)]
+        await made.settle()
+        settings = {scope for scope, word in made.broker.topics() if word == "settings"}
+        assert settings == {f"nodes/{nodes[1].id}"}
+
+
+async def test_a_node_that_moves_waits_for_the_plan_of_its_new_area(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        first, second = await made.centre.area("Thôn Đông"), await made.centre.area("Thôn Đoài")
+        node = await made.centre.node(first)
+        await made.settle()
+        for _ in range(2):
+            made.centre.clock.step(hours=6)
+            await made.dispatcher.renew()
+            await made.settle()
+        await made.centre.services.nodes.change(made.centre.actor, node.id, area_id=second.id)
+        await made.settle()
+        moved = made.last(f"nodes/{node.id}", "settings")
+        assert isinstance(moved, Settings)
+        assert [(area.area_id, area.plan_from_version) for area in moved.areas] == [(second.id, 3)]
+        await made.centre.services.nodes.change(made.centre.actor, node.id, volume_mb=-100)
+        made.centre.clock.step(hours=6)
+        await made.dispatcher.renew()
+        await made.settle()
+        louder = made.last(f"nodes/{node.id}", "settings")
+        assert isinstance(louder, Settings)
+        assert louder.areas == moved.areas
+
+
+async def test_answers_rise_in_version_also_within_one_moment(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        trust, life = TrustStore(made.keys.trusted), timedelta(hours=1)
+        tokens = [
+            made.signer.answer(ReceiptsAck, "nodes/n-1", life, store_id="s-1", stored_through_seq=seq)
+            for seq in range(3)
+        ]
+        versions = [open_document(token, ReceiptsAck, audience="nodes/n-1", trust=trust).version for token in tokens]
+        assert versions == sorted(set(versions))
+        restarted = make_desk(made.centre, tmp_path).signer
+        made.centre.clock.step(seconds=1)
+        later = restarted.answer(ReceiptsAck, "nodes/n-1", life, store_id="s-1", stored_through_seq=3)
+        assert open_document(later, ReceiptsAck, audience="nodes/n-1", trust=trust).version > versions[-1]
+
+
+async def test_who_lags_is_told_again_less_and_less_often(tmp_path: Path) -> None:
+    now = 1000.0
+    async with desk(tmp_path) as made:
+        area = await made.centre.area()
+        node = await made.centre.node(area)
+        await made.settle()
+        laggards = Laggards(made.centre.database, made.centre.bus, made.dispatcher, now=lambda: now)
+        newest = {word: Held(epoch=1, version=1) for word in ("hold", "urgent", "plan", "settings")}
+        current = {f"nodes/{node.id}": newest, f"areas/{area.id}": newest}
+        behind = {**current, f"areas/{area.id}": {**newest, "hold": Held(epoch=1, version=1)}}
+        await made.centre.services.holds.order(made.centre.actor, [f"areas/{area.id}"])
+        await made.settle()
+
+        async def says(held: dict[str, dict[str, Held]]) -> list[tuple[str, str]]:
+            laggards.note_health(node.id, health(held))
+            return await laggards.look()
+
+        key = (f"areas/{area.id}", "hold")
+        told_at = []
+        for _ in range(100):
+            if await says(behind):
+                told_at.append(now - 1000)
+            now += 1
+        assert told_at == [PATIENCE_S, 3 * PATIENCE_S, 7 * PATIENCE_S]
+        assert made.broker.topics()[-3:] == [key] * 3
+        behind[f"areas/{area.id}"]["hold"] = Held(epoch=1, version=2)
+        now += 1000
+        assert await says(behind) == []
+
+
+async def test_a_stranger_and_a_node_that_is_up_to_date_cause_nothing(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        await made.centre.area()
+        await made.settle()
+        laggards = Laggards(made.centre.database, made.centre.bus, made.dispatcher)
+        laggards.note_health("stranger", health({}))
+        assert await laggards.look() == []
+
+
+def health(held: dict[str, dict[str, Held]]) -> Health:
+    return Health(
+        sent_at=factories.MORNING,
+        uptime_ms=1,
+        held=held,
+        clock=ClockReport(state=ClockState.TRUSTED),
+        store_id="s-1",
+        last_seq=0,
+        acked_seq=0,
+    )
