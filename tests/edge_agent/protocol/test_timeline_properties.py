@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from edge_agent.protocol import listings, quiet, timeline
 from edge_agent.protocol.states import CENTRE_OUTCOMES, Outcome, Reason
 from tests.edge_agent.protocol import promises
-from tests.edge_agent.protocol.factories import T0
+from tests.edge_agent.protocol.factories import COMMUNE, HAMLET, T0, after, broadcast
+from tests.edge_agent.protocol.factories import settings as node_settings
 from tests.edge_agent.protocol.mutants import Bug
 from tests.edge_agent.protocol.promises import PROMISES
 from tests.edge_agent.protocol.scenarios import EVENING, SCOPES, evening, scenarios
-from tests.edge_agent.protocol.walks import Lists, Rules, Scenario, Walk, Withdraws, walk
+from tests.edge_agent.protocol.walks import Event, Lists, Rules, Scenario, Walk, Withdraws, walk
 
 ELSEWHERE = {
     Reason.NOT_YET,
@@ -333,3 +334,14 @@ def test_planted_bug_only_the_first_scope_counts_is_caught() -> None:
     assert any(
         sounds(walk(scenario, rules)) != sounds(walk(listed_everywhere(scenario), rules)) for scenario in evenings
     )
+
+
+def test_planted_bug_whoever_comes_first_rules_is_caught() -> None:
+    rules = Bug(listings, "in sorted(plans, key=itemgetter(0))", "in plans").planted()
+    first, other = (broadcast("news", lengths=(length,), scopes=SCOPES) for length in (30, 60))
+    lists = (Event(0, Lists(COMMUNE, False, first)), Event(0, Lists(HAMLET, False, other)))
+    one = Scenario(node_settings(), lists, after(EVENING))
+    turned = one._replace(events=lists[::-1])
+
+    expect_same(walk(one), walk(turned))
+    assert sounds(walk(one, rules)) != sounds(walk(turned, rules))
