@@ -33,3 +33,5 @@ class ReceiptStore(Base):
     node_id: Mapped[str] = mapped_column(ForeignKey("nodes.id"), primary_key=True)
     store_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     through_seq: Mapped[int] = mapped_column(BigInteger, default=0)
+    last_seq: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Highest number that was stored; above ``through_seq`` when something in between is missing."""

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +19,20 @@ from .models import Receipt, ReceiptStore
 
 IN_LIST = 200
 """Pairs in one query: below SQLite's limit of bound values."""
+
+
+_Key = tuple[str, str]
+_Fresh = dict[_Key, list[PlayEvent]]
+
+_receipts = cast("Table", Receipt.__table__)
+_stores = cast("Table", ReceiptStore.__table__)
+
+
+class _Reach(NamedTuple):
+    """Up to where a store is known without gaps, and its highest number."""
+
+    through: int
+    last: int
 
 
 @dataclass(frozen=True)
@@ -39,22 +53,24 @@ async def store(tx: Transaction, batch: Sequence[Receipts], now: datetime) -> li
     What was stored before changes nothing and is acknowledged again.
     """
     merged = _merge(batch)
-    known = await _through(tx.session, merged)
-    fresh: dict[tuple[str, str], list[PlayEvent]] = {}
-    results = []
+    known = await _known(tx.session, merged)
+    fresh: dict[_Key, list[PlayEvent]] = {}
+    reached: dict[_Key, _Reach] = {}
     for key, events in merged.items():
-        through, above = known.get(key, 0), await _above(tx.session, key, known.get(key, 0), events)
-        fresh[key] = [events[seq] for seq in sorted(events) if seq > through and seq not in above]
-        reached = _contiguous(through, above | {event.seq for event in fresh[key]})
-        results.append(Stored(*key, reached, gap=max(above | set(events), default=0) > reached))
-        await _keep(tx, key, fresh[key], reached, now)
+        reach = known.get(key, _Reach(0, 0))
+        # Only behind a gap may there be numbers that the reach does not tell of.
+        above = await _above(tx.session, key, reach.through) if reach.last > reach.through else set()
+        fresh[key] = [events[seq] for seq in sorted(events) if seq > reach.through and seq not in above]
+        there = above | {event.seq for event in fresh[key]}
+        reached[key] = _Reach(_contiguous(reach.through, there), max(there, default=reach.last))
+    await _keep(tx, fresh, reached, now)
     await _apply(tx, fresh, now)
-    return results
+    return [Stored(*key, reach.through, gap=reach.last > reach.through) for key, reach in reached.items()]
 
 
-def _merge(batch: Iterable[Receipts]) -> dict[tuple[str, str], dict[int, PlayEvent]]:
+def _merge(batch: Iterable[Receipts]) -> dict[_Key, dict[int, PlayEvent]]:
     """Join messages of one store; of two events with one number the first stays, as it would in the database."""
-    merged: dict[tuple[str, str], dict[int, PlayEvent]] = {}
+    merged: dict[_Key, dict[int, PlayEvent]] = {}
     for receipts in batch:
         events = merged.setdefault((receipts.iss, receipts.store_id), {})
         for event in receipts.events:
@@ -62,20 +78,16 @@ def _merge(batch: Iterable[Receipts]) -> dict[tuple[str, str], dict[int, PlayEve
     return merged
 
 
-async def _through(session: AsyncSession, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    wanted, found = list(keys), {}
-    for some in (wanted[at : at + IN_LIST] for at in range(0, len(wanted), IN_LIST)):
-        nodes = {node_id for node_id, _ in some}
-        query = select(ReceiptStore.node_id, ReceiptStore.store_id, ReceiptStore.through_seq)
-        for row in await session.execute(query.where(ReceiptStore.node_id.in_(nodes))):
-            found[row.node_id, row.store_id] = row.through_seq
+async def _known(session: AsyncSession, keys: Iterable[_Key]) -> dict[_Key, _Reach]:
+    nodes, found = sorted({node_id for node_id, _ in keys}), {}
+    for some in (nodes[at : at + IN_LIST] for at in range(0, len(nodes), IN_LIST)):
+        query = select(ReceiptStore.node_id, ReceiptStore.store_id, ReceiptStore.through_seq, ReceiptStore.last_seq)
+        for row in await session.execute(query.where(ReceiptStore.node_id.in_(some))):
+            found[row.node_id, row.store_id] = _Reach(row.through_seq, row.last_seq)
     return found
 
 
-async def _above(session: AsyncSession, key: tuple[str, str], through: int, events: dict[int, PlayEvent]) -> set[int]:
-    """Give the numbers beyond the known end that are stored already; only where there may be any."""
-    if not any(seq > through for seq in events):
-        return set()
+async def _above(session: AsyncSession, key: _Key, through: int) -> set[int]:
     node_id, store_id = key
     query = select(Receipt.seq).where(Receipt.node_id == node_id, Receipt.store_id == store_id, Receipt.seq > through)
     return set(await session.scalars(query))
@@ -87,18 +99,22 @@ def _contiguous(through: int, there: set[int]) -> int:
     return through
 
 
-async def _keep(
-    tx: Transaction, key: tuple[str, str], events: Sequence[PlayEvent], reached: int, now: datetime
-) -> None:
-    node_id, store_id = key
+async def _keep(tx: Transaction, fresh: _Fresh, reached: dict[_Key, _Reach], now: datetime) -> None:
     insert = postgresql.insert if tx.session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    if events:
-        rows = [_row(node_id, store_id, event, now) for event in events]
-        await tx.session.execute(insert(Receipt).on_conflict_do_nothing(), rows)
-    place = insert(ReceiptStore).values(node_id=node_id, store_id=store_id, through_seq=reached)
-    await tx.session.execute(
-        place.on_conflict_do_update(index_elements=["node_id", "store_id"], set_={"through_seq": reached})
-    )
+    connection = await tx.session.connection()  # below the ORM: nobody needs these rows as objects
+    rows = [_row(*key, event, now) for key, events in fresh.items() for event in events]
+    if rows:
+        await connection.execute(insert(_receipts).on_conflict_do_nothing(), rows)
+    places = [
+        {"node_id": node_id, "store_id": store_id, "through_seq": reach.through, "last_seq": reach.last}
+        for (node_id, store_id), reach in reached.items()
+    ]
+    place = insert(_stores)
+    newer = {"through_seq": place.excluded.through_seq, "last_seq": place.excluded.last_seq}
+    if places:
+        await connection.execute(
+            place.on_conflict_do_update(index_elements=["node_id", "store_id"], set_=newer), places
+        )
 
 
 def _row(node_id: str, store_id: str, event: PlayEvent, now: datetime) -> dict[str, Any]:
@@ -113,7 +129,7 @@ def _row(node_id: str, store_id: str, event: PlayEvent, now: datetime) -> dict[s
     }
 
 
-async def _apply(tx: Transaction, fresh: dict[tuple[str, str], list[PlayEvent]], now: datetime) -> None:
+async def _apply(tx: Transaction, fresh: _Fresh, now: datetime) -> None:
     # One query for the plays of the whole batch: ``plays.apply`` then finds them in the session.
     broadcasts = sorted({event.broadcast_id for events in fresh.values() for event in events})
     nodes = {node_id for node_id, _ in fresh}

@@ -302,6 +302,7 @@ def upgrade() -> None:
         sa.Column("node_id", sa.String(length=64), nullable=False),
         sa.Column("store_id", sa.String(length=64), nullable=False),
         sa.Column("through_seq", sa.BigInteger(), nullable=False),
+        sa.Column("last_seq", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["node_id"], ["nodes.id"], name=op.f("fk_receipt_stores_node_id_nodes")),
         sa.PrimaryKeyConstraint("node_id", "store_id", name=op.f("pk_receipt_stores")),
     )
