@@ -68,6 +68,7 @@ class Agent:
             save=lambda trust: store.put_meta("clock", msgspec.json.encode(trust)),
         )
         self._note_reset()
+        store.keep_reserve()
         self.shelf = Shelf(state.media)
         self.ledger = ledger = Ledger(store)
         self.keeper = keeper = Keeper(
@@ -224,8 +225,8 @@ class Agent:
         self.player.changed()
         self.health.nudge()
 
-    def _file_arrived(self) -> None:
-        self.player.note_files()
+    def _file_arrived(self, sha256: str) -> None:
+        self.player.note_files(sha256)
         self.health.nudge()
 
     def _connected(self) -> None:

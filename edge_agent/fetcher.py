@@ -18,10 +18,11 @@ from edge_agent.download import Throttle, get
 from edge_agent.errors import CorruptError, FetchError, GoneError, NoSpaceError
 from edge_agent.faults import Fault, FaultBook
 from edge_agent.keeper import Keeper
-from edge_agent.protocol.content import MAX_BODY_BYTES, Voice
+from edge_agent.protocol.content import MAX_BODY_BYTES, PlanBody, Voice
 from edge_agent.protocol.documents import Plan
 from edge_agent.protocol.listings import Listing
 from edge_agent.shelf import Shelf
+from edge_agent.threads import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +73,8 @@ class Fetcher:
         self._keeper, self._shelf, self._faults = keeper, shelf, faults
         self._base, self._tls, self._now = media_url, tls, now
         self.ready = asyncio.Event()
-        self.on_arrival: Callable[[], None] = lambda: None
-        """Called when a recording has come."""
+        self.on_arrival: Callable[[str], None] = lambda _: None
+        """Called with the hash of a recording that has come."""
         self._nudges = {urgent: asyncio.Event() for urgent in (True, False)}
         self._tries: dict[str, _Try] = {}
         self._stop = threading.Event()
@@ -198,9 +199,9 @@ class Fetcher:
         pause = (lambda: False) if want.urgent else (lambda: self._urgent_under_way)
         throttle = Throttle(self._stop, pause, lambda: None if want.urgent else self.bytes_per_s())
         needed = {one.voice.sha256 for one in self._all_wanted()}
-        await asyncio.to_thread(self._download, voice, throttle, needed)
+        await in_thread(self._download, voice, throttle, needed)
         log.info("fetched %s, %d bytes", voice.sha256[:12], voice.bytes)
-        self.on_arrival()
+        self.on_arrival(voice.sha256)
 
     def _all_wanted(self) -> list[Want]:
         settings = self._keeper.settings
@@ -226,15 +227,17 @@ class Fetcher:
     async def _fetch_body(self, plan: Plan) -> None:
         if plan.body_bytes > MAX_BODY_BYTES:
             raise CorruptError(f"plan body of {plan.body_bytes} bytes, at most {MAX_BODY_BYTES}")
-        packed = await asyncio.to_thread(self._download_body, plan)
-        self._keeper.body_arrived(plan, packed)
+        packed, body = await in_thread(self._download_body, plan)
+        self._keeper.body_arrived(plan, packed, body)
         log.info("plan of %s, version %d, is here", plan.aud, plan.version)
 
-    def _download_body(self, plan: Plan) -> bytes:
+    def _download_body(self, plan: Plan) -> tuple[bytes, PlanBody]:
+        """Fetch and read a body. Runs in a worker thread."""
         memory = io.BytesIO()
         url = f"{self._base}/plans/{plan.body_sha256}"
         get(url, self._tls(), into=memory, offset=0, limit=plan.body_bytes, throttle=Throttle(self._stop))
-        return memory.getvalue()
+        packed = memory.getvalue()
+        return packed, self._keeper.open_body(plan, packed)
 
 
 def wanted(listings: Iterable[Listing], languages: tuple[str, ...]) -> list[Want]:

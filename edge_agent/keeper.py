@@ -126,18 +126,22 @@ class Keeper:
                 self._keep_parts(scope, document)
         self._renew()
 
-    def body_arrived(self, plan: Plan, packed: bytes) -> None:
-        """Let a plan act whose body has come.
+    @staticmethod
+    def open_body(plan: Plan, packed: bytes) -> PlanBody:
+        """Read a body. Slow (0.3 ms a broadcast on a PC): not for the event loop.
 
         Raises:
             CorruptError: the bytes are not the body that the manifest names.
         """
-        if self._coming.get(plan.aud) != plan:
-            return
         try:
-            body = unpack_body(packed, sha256=plan.body_sha256, scope=plan.aud)
+            return unpack_body(packed, sha256=plan.body_sha256, scope=plan.aud)
         except MalformedError as error:
             raise CorruptError(str(error)) from None
+
+    def body_arrived(self, plan: Plan, packed: bytes, body: PlanBody) -> None:
+        """Let a plan act whose body has come, unless a newer one is awaited."""
+        if self._coming.get(plan.aud) != plan:
+            return
         with self._store.writing():
             self._store.run("INSERT OR REPLACE INTO bodies VALUES (?, ?)", plan.body_sha256, packed)
             self._store.run("DELETE FROM documents WHERE scope = ? AND word = 'plan' AND slot = 'held'", plan.aud)

@@ -50,19 +50,18 @@ class Ledger:
 
     def put(self, play: Play) -> None:
         """Write a play, inside the caller's transaction or its own."""
-        self._store.run(
-            "INSERT OR REPLACE INTO plays VALUES (?, ?, ?)",
-            play.broadcast_id,
-            int(play.latest_end_at.timestamp()),
-            self._ENCODER.encode(play),
-        )
+        latest_end_s = int(play.latest_end_at.timestamp())
+        with self._store.writing():
+            insert = "INSERT OR REPLACE INTO plays VALUES (?, ?, ?)"
+            self._store.run(insert, play.broadcast_id, latest_end_s, self._ENCODER.encode(play))
         self.plays[play.broadcast_id] = play
 
     def write_event(self, at: datetime, broadcast_id: str, **fields: object) -> None:
         """Add an event with the next sequence number, inside the caller's transaction or its own."""
         event = PlayEvent(seq=self.last_seq + 1, at=at, broadcast_id=broadcast_id, **fields)  # type: ignore[arg-type]
         written_s = int(at.timestamp())
-        self._store.run("INSERT INTO events VALUES (?, ?, ?)", event.seq, written_s, self._ENCODER.encode(event))
+        with self._store.writing():
+            self._store.run("INSERT INTO events VALUES (?, ?, ?)", event.seq, written_s, self._ENCODER.encode(event))
         self.last_seq = event.seq
         self.on_event()
 

@@ -36,6 +36,8 @@ LOOK_AGAIN = timedelta(minutes=5)
 """How often it is looked beyond that horizon."""
 MAX_STEPS = 100
 """Steps in a row before others in the event loop get their turn."""
+NOTE_AT_ONCE = 50
+"""Broadcasts reported as received in one go: 10 ms on a PC, so that sound does not wait for a plan of a week."""
 JUMP = timedelta(seconds=5)
 """A clock that has gone back by more makes instants already decided worthless."""
 _HOUR = timedelta(hours=1)
@@ -66,6 +68,8 @@ class Player:
         """Rises while the player lives; the watchdog looks at it."""
         self._nudge = asyncio.Event()
         self._changed = True
+        self._unnoted = False
+        """There are broadcasts that have not been reported as received."""
         self._last_at: datetime | None = None
         self._next_at: datetime | None = None
         self._current: Sound | None = None
@@ -110,34 +114,42 @@ class Player:
             self._decide(self._not_before_last(at), at_once=False)
         if changed:
             self._decide(self._not_before_last(frontier), at_once=True)
+        if self._unnoted:
+            self.note_orders()
 
     def note_orders(self) -> None:
-        """Report what has been received, and what was withdrawn before it began."""
+        """Report what has been received, nearest first and some at a time, and what was withdrawn before it began."""
         if self._keeper.settings is None:
             return
         now, listings = self._clock.now(), self._keeper.listings
+        new = [listing for key, listing in listings.items() if key not in self._ledger.plays]
+        new.sort(key=lambda listing: listing.broadcast.start_at)
+        self._unnoted = len(new) > NOTE_AT_ONCE
         with self._store.writing():
-            for key, listing in listings.items():
-                if key not in self._ledger.plays:
-                    self._receive(listing, now)
+            for listing in new[:NOTE_AT_ONCE]:
+                self._receive(listing, now)
             for key, play in list(self._ledger.plays.items()):
                 if key not in listings and play.progress.began_at is None and play.progress.outcome is None:
                     self._withdraw(play, now)
-        self.note_files()
-
-    def note_files(self) -> None:
-        """Report broadcasts whose recordings are all here now."""
-        settings = self._keeper.settings
-        if settings is None:
-            return
-        with self._store.writing():
-            for key, listing in self._keeper.listings.items():
-                play = self._ledger.plays.get(key)
-                if play is not None and play.said is PlayState.RECEIVED and not play.reported:
-                    voices = [item.voice_for(settings.languages) for item in listing.broadcast.items]
-                    if all(self._shelf.has(voice.sha256) for voice in voices):
-                        self._ledger.advance(play, PlayState.CACHED, self._clock.now())
+            for listing in new[:NOTE_AT_ONCE]:
+                self._note_cached(listing)
         self.changed()
+
+    def note_files(self, sha256: str) -> None:
+        """Report broadcasts for which this recording was the last that they lacked."""
+        with self._store.writing():
+            for listing in self._keeper.listings.values():
+                voices = [voice for item in listing.broadcast.items for voice in item.voices]
+                if any(voice.sha256 == sha256 for voice in voices):
+                    self._note_cached(listing)
+        self.changed()
+
+    def _note_cached(self, listing: Listing) -> None:
+        settings, play = self._keeper.settings, self._ledger.plays.get(listing.broadcast.broadcast_id)
+        if settings is None or play is None or play.said is not PlayState.RECEIVED or play.reported:
+            return
+        if all(self._shelf.has(item.voice_for(settings.languages).sha256) for item in listing.broadcast.items):
+            self._ledger.advance(play, PlayState.CACHED, self._clock.now())
 
     def shut_down(self) -> None:
         """Note why what is sounding will be cut."""
@@ -284,6 +296,8 @@ class Player:
                 conclusion = Conclusion(play.broadcast_id, progress.outcome, progress.cut_by, progress.by)
                 self._stage.report(play, conclusion, missing=Reason.POWER)
         self._keeper.relist()  # an outcome may have been taken back
+        for listing in self._keeper.listings.values():
+            self._note_cached(listing)
 
     def _cut_short(self, play: Play, reason: Reason) -> Progress:
         """Keep how a play stands whose last item did not sound to its end; gives it."""
@@ -328,6 +342,7 @@ class Player:
         return at if self._last_at is None else max(at, self._last_at)
 
     async def _sleep(self) -> None:
+        await asyncio.sleep(0)  # others get their turn even when there is always something to do
         wait_s = min(1.0, self._attend_s or 1.0)  # at most a second, so that the watchdog sees us
         if self._next_at is not None:
             wait_s = min(wait_s, max(0.0, (self._next_at - LEAD - self._clock.now()).total_seconds()))

@@ -25,6 +25,7 @@ from edge_agent.protocol.timeline import Conclusion, Sound
 from edge_agent.renderer import FRAME_BYTES, Cue, End, Renderer
 from edge_agent.shelf import Shelf
 from edge_agent.store import Store
+from edge_agent.threads import in_thread
 
 if TYPE_CHECKING:
     from audio.decode import Decoder
@@ -78,7 +79,7 @@ class Stage:
 
     async def warm_up(self) -> None:
         """Load the decoder now: that takes up to a second on a small machine, which an emergency does not have."""
-        await asyncio.to_thread(importlib.import_module, "audio.decode")
+        await in_thread(importlib.import_module, "audio.decode")
 
     def arm(self, sound: Sound) -> None:
         """Begin to decode, and place the sound at the output's clock."""

@@ -6,7 +6,9 @@ wait for it; the output has a thread of its own.
 
 import contextlib
 import logging
+import os
 import secrets
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -36,11 +38,16 @@ CREATE TABLE events (seq INTEGER PRIMARY KEY AUTOINCREMENT, written_s INTEGER NO
 """
 
 
+RESERVE_BYTES = 4 * 1024 * 1024
+"""Kept beside the store, and freed when the disk is full: even a DELETE needs room (trust.md M16)."""
+
+
 class Store:
     """One open database."""
 
-    def __init__(self, connection: sqlite3.Connection, *, was_reset: bool) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, *, was_reset: bool) -> None:
         self._connection, self._depth = connection, 0
+        self._reserve = path.with_name(f"{path.name}.reserve")
         self.was_reset = was_reset
         """A damaged store was moved aside: what had been begun is not known any more."""
         self.store_id = self._name()
@@ -53,13 +60,13 @@ class Store:
             StoreError: the directory cannot be written, or the store is of a newer agent.
         """
         try:
-            return cls(_connect(path), was_reset=False)
+            return cls(_connect(path), path, was_reset=False)
         except sqlite3.OperationalError as error:
             raise StoreError(f"{path} cannot be opened: {error}") from None
         except sqlite3.DatabaseError as error:
             log.exception("store %s is damaged, starting anew", path)
             _move_aside(path)
-            store = cls(_connect(path), was_reset=True)
+            store = cls(_connect(path), path, was_reset=True)
             store.put_meta("reset_reason", str(error).encode())
             return store
 
@@ -69,20 +76,26 @@ class Store:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """One transaction, on the disk when the outermost block ends; nothing of it if an error leaves the block."""
+        """One transaction, on the disk when the outermost block ends; nothing of it if an error leaves the block.
+
+        Raises:
+            StoreError: the disk is full. The reserve is freed, so that a restarted agent can work on.
+        """
         if self._depth == 0:
             self._connection.execute("BEGIN IMMEDIATE")
         self._depth += 1
         try:
             yield
-        except BaseException:
-            self._depth -= 1
-            if self._depth == 0:
-                self._connection.execute("ROLLBACK")
+            if self._depth == 1:
+                self._connection.execute("COMMIT")
+        except BaseException as error:
+            if self._depth == 1:
+                self._undo()
+            if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
+                raise self._out_of_room() from error
             raise
-        self._depth -= 1
-        if self._depth == 0:
-            self._connection.execute("COMMIT")
+        finally:
+            self._depth -= 1
 
     def run(self, sql: str, *values: Any) -> sqlite3.Cursor:
         """Execute one statement."""
@@ -100,6 +113,20 @@ class Store:
     def put_meta(self, key: str, value: bytes) -> None:
         """Write a small thing by name."""
         self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def keep_reserve(self) -> None:
+        """Set the reserve aside, if it is not and there is plenty of room."""
+        if not self._reserve.exists() and shutil.disk_usage(self._reserve.parent).free > 16 * RESERVE_BYTES:
+            with self._reserve.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+
+    def _undo(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def _out_of_room(self) -> StoreError:
+        self._reserve.unlink(missing_ok=True)
+        return StoreError(f"the disk of {self._reserve.parent} is full: free some space; a reserve has been released")
 
     def _name(self) -> str:
         found = self.meta("store_id")

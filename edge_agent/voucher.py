@@ -9,6 +9,7 @@ from edge_agent.faults import Fault, FaultBook
 from edge_agent.keeper import Keeper
 from edge_agent.player import Player
 from edge_agent.shelf import Shelf
+from edge_agent.threads import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class Voucher:
         return [sha256 for sha256 in names if self._shelf.has(sha256) and not self._shelf.is_vouched(sha256)]
 
     async def _vouch(self, sha256: str) -> None:
-        if not await asyncio.to_thread(self._shelf.vouch, sha256):
+        if not await in_thread(self._shelf.vouch, sha256):
             log.error("recording %s has changed on the disk; fetching it again", sha256[:12])
             self._faults.put(Fault.MEDIA_CORRUPT, f"{sha256[:12]} has changed on the disk")
             self.on_spoiled()

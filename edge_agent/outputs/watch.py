@@ -8,6 +8,7 @@ from edge_agent.errors import OutputError
 from edge_agent.faults import Fault, FaultBook
 from edge_agent.outputs.base import Maker, Output
 from edge_agent.renderer import Renderer
+from edge_agent.threads import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class OutputWatch:
         def on_lost(why: str) -> None:
             loop.call_soon_threadsafe(tell, why)
 
-        await asyncio.to_thread(output.open, self._renderer.render, self._renderer.count_underrun, on_lost)
+        await in_thread(output.open, self._renderer.render, self._renderer.count_underrun, on_lost)
         return lost
 
     async def _attend(self, output: Output, lost: asyncio.Future[str]) -> None:
@@ -89,7 +90,7 @@ class OutputWatch:
     async def _close(self, output: Output) -> None:
         try:
             async with asyncio.timeout(CLOSE_S):
-                await asyncio.shield(asyncio.to_thread(output.close))
+                await in_thread(output.close)
         except TimeoutError:
             log.exception("the output does not close; its thread is left behind")
 

@@ -241,7 +241,8 @@ class Desk:
 
     def bring_bodies(self) -> None:
         for plan in self.keeper.bodies_wanted():
-            self.keeper.body_arrived(plan, self.bodies[plan.body_sha256])
+            packed = self.bodies[plan.body_sha256]
+            self.keeper.body_arrived(plan, packed, self.keeper.open_body(plan, packed))
 
     def urgent(self, *broadcasts: Broadcast, scope: str = AREA, stops: tuple[str, ...] = (), **fields: Any) -> Urgent:
         changes = fields.pop("claims", {})

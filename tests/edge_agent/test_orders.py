@@ -69,7 +69,7 @@ async def test_a_wrong_body_changes_nothing(desk: Desk) -> None:
     plan = desk.make_plan(broadcast("b-1", LATER, VOICE))
     desk.send(plan)
     with pytest.raises(CorruptError):
-        desk.keeper.body_arrived(plan, b"something else")
+        desk.keeper.open_body(plan, b"something else")
     assert listed(desk) == set()
     assert desk.keeper.bodies_wanted() == [plan]
 
@@ -78,7 +78,8 @@ async def test_a_body_that_comes_after_a_newer_plan_is_left_alone(desk: Desk) ->
     old = desk.make_plan(broadcast("b-old", LATER, VOICE))
     desk.send(old)
     desk.send(desk.make_plan(broadcast("b-new", LATER, VOICE)))
-    desk.keeper.body_arrived(old, desk.bodies[old.body_sha256])
+    packed = desk.bodies[old.body_sha256]
+    desk.keeper.body_arrived(old, packed, desk.keeper.open_body(old, packed))
     assert listed(desk) == set()
 
 

@@ -270,8 +270,7 @@ async def test_a_recording_that_is_not_here_is_missed_and_one_that_comes_in_time
     hall.desk.shelf.spoil(voice.sha256)
     hall.desk.plan(due("b-late", 500, voice, late=at(1000)), due("b-never", 600, voice_of(opus(2)), late=at(300)))
     assert await hall.outcome("b-never") == (Outcome.MISSED, "no_file")
-    hall.voice(1)
-    hall.desk.player.note_files()
+    hall.desk.player.note_files(hall.voice(1).sha256)
     assert await hall.outcome("b-late") == (Outcome.PLAYED, None)
 
 
@@ -336,8 +335,7 @@ async def test_every_step_is_told_once_and_in_order(hall: Hall) -> None:
     voice = voice_of(opus(1))
     bulletin = due("b-1", 1000, voice)
     hall.desk.plan(bulletin)
-    hall.voice(1)
-    hall.desk.player.note_files()
+    hall.desk.player.note_files(hall.voice(1).sha256)
     hall.desk.urgent(bulletin)
     await hall.outcome("b-1")
     events = hall.desk.events("b-1")

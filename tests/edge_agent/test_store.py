@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.errors import StoreError
-from edge_agent.store import SCHEMA_VERSION, Store
+from edge_agent.store import RESERVE_BYTES, SCHEMA_VERSION, Store
 
 _WRITER = """
 from pathlib import Path
@@ -120,3 +120,21 @@ def test_a_store_of_a_newer_agent_is_left_alone(tmp_path: Path) -> None:
 def test_a_directory_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be opened"):
         Store.open(tmp_path / "nowhere" / "agent.db")
+
+
+def test_a_full_disk_frees_the_reserve_and_changes_nothing(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "agent.db")
+    store.keep_reserve()
+    reserve = tmp_path / "agent.db.reserve"
+    assert reserve.stat().st_size == RESERVE_BYTES
+    pages = store.rows("PRAGMA page_count")[0][0]
+    store.run(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(StoreError, match="is full"), store.writing():
+        store.put_meta("a", b"1")
+        store.put_meta("big", bytes(200_000))
+    assert not reserve.exists()
+    assert store.meta("a") is None
+    with store.writing():
+        store.put_meta("a", b"2")
+    assert store.meta("a") == b"2"
+    store.close()
