@@ -35,8 +35,6 @@ async def read_form(request: Request) -> Form:
         InvalidError: it is not a form.
         TooLargeError: more bytes or fields than any page of ours sends.
     """
-    if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
-        raise InvalidError("the body must be a form", field="body", problem="content_type")
     body = bytearray()
     try:
         async for chunk in request.stream():
@@ -45,6 +43,9 @@ async def read_form(request: Request) -> Form:
                 raise TooLargeError("the form is too large", most=MOST_BYTES)
     except ClientDisconnect as error:
         raise InvalidError("the form broke off", field="body", problem="length") from error
+    kind = request.headers.get("content-type", "").partition(";")[0]
+    if body and kind != "application/x-www-form-urlencoded":
+        raise InvalidError("the body must be a form", field="body", problem="content_type")
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError as error:

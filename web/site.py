@@ -141,7 +141,8 @@ def page_route(site: Site) -> type[APIRoute]:
 
 def to_sign_in(request: Request) -> Response:
     """Send to the sign-in page and back to where the person was; a fragment tells the whole page to go there."""
-    target = f"/sign-in?next={quote(here(request), safe='/')}"
+    ended = "&ended=1" if token_of(request) else ""
+    target = f"/sign-in?next={quote(here(request), safe='/')}{ended}"
     if "hx-request" in request.headers:
         return Response(status_code=401, headers={"HX-Redirect": target})
     return RedirectResponse(target, 303)

@@ -1,4 +1,4 @@
-"""The real pages over real services, on a loopback port, with a clock that is stepped and nodes that say what we let them."""
+"""The real pages over real services, on a loopback port; a clock that is stepped, nodes that say what we let them."""
 
 import asyncio
 import socket
@@ -28,10 +28,33 @@ class Commune:
     """Three hamlets with four nodes, as a person would have set them up."""
 
     centre: Centre
-    url: str
     root: AreaOut
     hamlets: dict[str, AreaOut]
     nodes: dict[str, NodeOut]
+    group: asyncio.TaskGroup
+    port: int = 0
+    serving: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    async def start_serving(self) -> None:
+        """Answer, on the same port as before."""
+        app = create_app(self.centre.services)
+        add_pages(app, self.centre.services)
+        listening = socket.create_server(("127.0.0.1", self.port))
+        self.port = listening.getsockname()[1]
+        server = HttpServer("http", app, listening)
+        self.serving = self.group.create_task(server.run())
+        await server.ready.wait()
+
+    async def stop_serving(self) -> None:
+        """Be gone, as a centre whose machine is off."""
+        if self.serving:
+            self.serving.cancel()
+            await asyncio.wait([self.serving])
+            self.serving = None
 
     async def says(self, run: BroadcastOut, name: str, **said: Any) -> None:
         """Let a node report about its part of a broadcast."""
@@ -56,7 +79,12 @@ class Commune:
         """Let nodes say in their health what sounds."""
         now = self.centre.clock()
         for name in names:
-            said = {"broadcast_id": run.id, "item": 0, "started_at": now.isoformat(), "ends_at": run.ends_at.isoformat()}
+            said = {
+                "broadcast_id": run.id,
+                "item": 0,
+                "started_at": now.isoformat(),
+                "ends_at": run.ends_at.isoformat(),
+            }
             self.centre.hears(self.nodes[name].id, now_playing=said)
 
     async def broadcast(self, title: str, *targets: str, length_ms: int = 24_000, **given: Any) -> BroadcastOut:
@@ -79,25 +107,16 @@ NODES = {
 @asynccontextmanager
 async def commune(folder: Path) -> AsyncIterator[Commune]:
     """Open the pages of a commune for the length of the block."""
-    async with centre(folder) as made, _served(made) as url:
+    async with centre(folder) as made, asyncio.TaskGroup() as group:
         made.clock.now = MONDAY
         root = await made.area("Xã Nga My", kind="commune", quiet_hours=[QuietWindow(start="22:00", until="05:00")])
         hamlets = {name: await made.area(name, root) for name in dict.fromkeys(NODES.values())}
         nodes = {name: await made.node(hamlets[place], name) for name, place in NODES.items()}
-        yield Commune(made, url, root, hamlets, nodes)
-
-
-@asynccontextmanager
-async def _served(made: Centre) -> AsyncIterator[str]:
-    app = create_app(made.services)
-    add_pages(app, made.services)
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = HttpServer("http", app, listening)
-    async with asyncio.TaskGroup() as group:
-        running = [group.create_task(server.run()), group.create_task(made.services.recordings.run())]
-        await server.ready.wait()
+        worker = group.create_task(made.services.recordings.run())
+        opened = Commune(made, root, hamlets, nodes, group)
+        await opened.start_serving()
         try:
-            yield f"http://localhost:{listening.getsockname()[1]}"
+            yield opened
         finally:
-            for task in running:
-                task.cancel()
+            await opened.stop_serving()
+            worker.cancel()

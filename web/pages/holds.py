@@ -3,10 +3,10 @@
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from controller.errors import ConflictError
+from controller.errors import ConflictError, InvalidError, NotFoundError
 from web.forms import own_path, read_form
 from web.pages.frame import whole_page
 from web.site import Site
@@ -21,13 +21,16 @@ def add(router: APIRouter, site: Site) -> None:
 
     @router.get("/stop")
     async def stop(request: Request) -> HTMLResponse:
-        return await whole_page(await site.visit(request), "stop.html")
+        return await whole_page(await site.visit(request), "stop.html", problem="")
 
     @router.post("/holds")
-    async def order(request: Request) -> RedirectResponse:
+    async def order(request: Request) -> Response:
         visit = await site.visit(request)
         typed = await read_form(request)
-        await visit.services.holds.order(visit.actor, typed.many("scope"))
+        try:
+            await visit.services.holds.order(visit.actor, typed.many("scope"))
+        except (InvalidError, NotFoundError):
+            return await whole_page(visit, "stop.html", problem=visit.text("stop.nowhere"), status=422)
         return _back(typed.one("next"), "ordered")
 
     @router.post("/holds/{hold_id}/release")

@@ -16,9 +16,12 @@ from web.site import LOCALE_COOKIE, Site
 YEAR_S = 365 * 24 * 3600
 
 
-def _sign_in_page(site: Site, request: Request, *, problem: str = "", login: str = "", after: str = "") -> HTMLResponse:
+def _sign_in_page(
+    site: Site, request: Request, *, problem: str = "", login: str = "", after: str = "", ended: bool = False
+) -> HTMLResponse:
     status = 401 if problem else 200
     text = site.words(request)
+    problem = text("sign_in.ended") if ended else problem
     return site.html("sign_in.html", text, status=status, problem=problem, login=login, next=own_path(after))
 
 
@@ -28,7 +31,8 @@ def add(router: APIRouter, site: Site) -> None:
 
     @router.get("/sign-in")
     async def form(request: Request) -> HTMLResponse:
-        return _sign_in_page(site, request, after=request.query_params.get("next", ""))
+        ended = "ended" in request.query_params
+        return _sign_in_page(site, request, ended=ended, after=request.query_params.get("next", ""))
 
     @router.post("/sign-in")
     async def sign_in(request: Request) -> Response:

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 from controller.nodes.schemas import NodeOut
 from web.formats import Formats
+from web.views.places import is_heard
 from web.words import Mark, faults, node_mark
+
+_ORDER = ("heard_at", "plan", "clock", "evidence", "volume", "disk", "temperature", "software", "since_enrolled")
 
 
 @dataclass(frozen=True)
@@ -58,18 +61,19 @@ def _lines(node: NodeOut, form: Formats) -> list[str]:
 
 
 def _facts(node: NodeOut, form: Formats) -> list[tuple[str, str]]:
+    """Name what is known; what a lost node said about plan and clock may no longer be true and is left out."""
     text = form.text
-    unknown = text("node.unknown")
-    volume = text("node.volume_full") if node.volume_mb == 0 else f"{node.volume_mb / 100:+.1f} dB"
-    grade = text(f"grade.e{node.best_grade}") if node.best_grade is not None else text("node.no_evidence")
-    return [
-        ("heard_at", form.when(node.last_heard_at) if node.last_heard_at else unknown),
-        ("plan", text("node.plan_current") if node.held_up_to_date else text("node.plan_old")),
-        ("clock", text(f"clock.{node.clock_state}") if node.clock_state else unknown),
-        ("evidence", f"{grade} ({text('grade.simulated')})" if node.simulated_output else grade),
-        ("volume", volume),
-        ("disk", form.size(node.disk_free_bytes) if node.disk_free_bytes is not None else unknown),
-        ("temperature", f"{node.temperature_c:.0f} °C" if node.temperature_c is not None else unknown),
-        ("software", node.software or unknown),
-        ("since_enrolled", form.day(node.enrolled_at.astimezone(form.zone).date())),
-    ]
+    grade = text(f"grade.e{node.best_grade}") if node.best_grade is not None else ""
+    found = {
+        "heard_at": form.when(node.last_heard_at) if node.last_heard_at else "",
+        "evidence": f"{grade} ({text('grade.simulated')})" if grade and node.simulated_output else grade,
+        "volume": text("node.volume_full") if node.volume_mb == 0 else f"{node.volume_mb / 100:+.1f} dB",
+        "disk": form.size(node.disk_free_bytes) if node.disk_free_bytes is not None else "",
+        "temperature": f"{node.temperature_c:.0f} °C" if node.temperature_c is not None else "",
+        "software": node.software or "",
+        "since_enrolled": form.day(node.enrolled_at.astimezone(form.zone).date()),
+    }
+    if is_heard(node):
+        found["plan"] = text("node.plan_current") if node.held_up_to_date else text("node.plan_old")
+        found["clock"] = text(f"clock.{node.clock_state}") if node.clock_state else ""
+    return [(name, found[name]) for name in _ORDER if found.get(name)]

@@ -1,7 +1,7 @@
 // In a tree of places, a chosen place covers all below it: those are shown as chosen and are not sent again.
 (() => {
   const cover = (box) => {
-    const below = box.closest("li").querySelectorAll("ul input[type=checkbox]");
+    const below = box.closest("li").querySelectorAll(":scope ul input[type=checkbox]");
     for (const child of below) {
       child.checked = box.checked;
       child.disabled = box.checked;

@@ -1,0 +1,69 @@
+"""Chromium for tests: Debian's own, one page at a time, and nothing it complains of is overlooked."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+
+from tests.controller.factories import PASSWORD
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
+PC = {"width": 1366, "height": 768}
+PHONE = {"width": 390, "height": 844}
+PATIENCE_MS = 15_000
+
+
+@dataclass
+class Complaints:
+    """What the browser wrote to its console, and scripts that died."""
+
+    said: list[str] = field(default_factory=list)
+    expected: tuple[str, ...] = ()
+    """Parts of messages that a test provokes on purpose."""
+
+    def note(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not any(part in message.text for part in self.expected):
+            self.said.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as driver:
+        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def page_of(
+    browser: Browser, url: str, *, expected: tuple[str, ...] = (), password: str = PASSWORD, **given: Any
+) -> AsyncIterator[Page]:
+    """Open a page, signed in, in a browser of its own; any complaint of the browser fails the test."""
+    context: BrowserContext = await browser.new_context(**{"viewport": PC, "base_url": url} | given)
+    complaints = Complaints(expected=expected)
+    page = await context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.on("console", complaints.note)
+    page.on("pageerror", lambda error: complaints.said.append(f"died: {error}"))
+    try:
+        await sign_in(page, password)
+        yield page
+        assert complaints.said == []
+    finally:
+        await context.close()
+
+
+async def sign_in(page: Page, password: str = PASSWORD) -> None:
+    await page.goto("/sign-in")
+    await page.fill("#login", "lan")
+    await page.fill("#password", password)
+    await page.click("button.main")
+    await page.wait_for_url("**/today")

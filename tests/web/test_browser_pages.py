@@ -1,0 +1,241 @@
+"""The pages in Chromium: usable by keyboard and by screen reader, on any screen, live, and honest when the link is lost."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from edge_agent.protocol.states import PlayState
+from tests.web.browser import PC, PHONE, chromium, page_of
+from tests.web.harness import NODES, Commune, commune
+from tests.web.scenes import busy_day
+
+pytestmark = pytest.mark.browser
+
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
+SERIOUS = """async () => {
+  const found = await axe.run(document, {resultTypes: ["violations"]});
+  return found.violations.filter((each) => ["serious", "critical"].includes(each.impact))
+    .map((each) => `${each.id}: ${each.nodes.map((node) => node.html + " " + node.failureSummary).join(" | ")}`);
+}"""
+SMALL_TARGETS = """() => [...document.querySelectorAll("button, .button, nav a, summary, label.choice, input:not([type=hidden], [type=radio], [type=checkbox]), select")]
+  .filter((each) => each.checkVisibility({visibilityProperty: true}))
+  .map((each) => [each.outerHTML.slice(0, 80), each.getBoundingClientRect()])
+  .filter(([, box]) => box.height && Math.round(box.height) < 44)
+  .map(([html, box]) => `${html}: ${Math.round(box.height)} px`)"""
+UNNAMED = """() => [...document.querySelectorAll("input:not([type=hidden]), select, button, a")]
+  .filter((each) => each.checkVisibility())
+  .filter((each) => !(each.labels?.length || each.textContent.trim() || each.getAttribute("aria-label")))
+  .map((each) => each.outerHTML)"""
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Commune]:
+    async with commune(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("size", [PC, PHONE], ids=["pc", "phone"])
+async def test_every_page_can_be_used_by_everybody(site: Commune, browser: Browser, size: dict[str, int]) -> None:
+    """No serious fault that axe knows, every control named and large enough to press."""
+    scene = await busy_day(site)
+    paths = ["/today", "/say", "/say?when=later", "/nodes", "/stop", *scene.addresses()]
+    async with page_of(browser, site.url, viewport=size) as page:
+        for path in paths:
+            await page.goto(path)
+            await page.evaluate("document.querySelectorAll('main details').forEach((each) => { each.open = true; })")
+            await page.evaluate(AXE)  # not as a script element: the page's own policy forbids what is inline
+            assert await page.evaluate(SERIOUS) == [], path
+            assert await page.evaluate(SMALL_TARGETS) == [], path
+            assert await page.evaluate(UNNAMED) == [], path
+        await page.click(".stopbar a")
+        assert await page.evaluate(SERIOUS) == []
+
+
+@pytest.mark.parametrize(
+    "size", [{"width": 360, "height": 640}, {"width": 683, "height": 384}], ids=["360px", "zoomed-200"]
+)
+async def test_nothing_is_cut_off_on_a_small_screen(site: Commune, browser: Browser, size: dict[str, int]) -> None:
+    scene = await busy_day(site)
+    await site.centre.node(await site.centre.area("Tổ_dân_phố_" + "rất_dài_" * 12, site.root), "x" * 120)
+    async with page_of(browser, site.url, viewport=size) as page:
+        for path in ["/today", "/say", "/nodes", "/stop", *scene.addresses()]:
+            await page.goto(path)
+            wider = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wider <= 0, path
+
+
+async def test_reduced_motion_stills_everything(site: Commune, browser: Browser) -> None:
+    await busy_day(site)
+    async with page_of(browser, site.url, reduced_motion="reduce") as page:
+        await expect(page.locator("#strip .pulse").first).to_be_visible()
+        assert await page.evaluate("document.getAnimations().length") == 0
+
+
+async def test_stop_is_two_keys_away_and_can_be_left(site: Commune, browser: Browser) -> None:
+    async with page_of(browser, site.url) as page:
+        stop = page.locator(".stopbar a")
+        await stop.focus()
+        await page.keyboard.press("Enter")
+        await expect(page.locator("dialog#stop")).to_be_visible()
+        await page.keyboard.press("Escape")
+        await expect(page.locator("dialog#stop")).to_be_hidden()
+        await expect(stop).to_be_focused()
+    assert await site.centre.services.holds.active() == []
+
+
+async def test_stop_silences_and_stands_until_released(site: Commune, browser: Browser) -> None:
+    async with page_of(browser, site.url, viewport=PHONE) as page:
+        await page.click(".stopbar a")
+        await page.locator("dialog#stop").get_by_label("Thôn Trại").check()
+        await page.get_by_role("button", name="DỪNG NGAY").click()
+        strip = page.locator("#strip")
+        await expect(strip).to_contain_text("Đang tạm ngừng phát: Thôn Trại")
+        await expect(strip).to_contain_text("0/2 cụm đã im")
+        [hold] = await site.centre.services.holds.active()
+        for name in ("Đầu làng Trại", "Cổng chợ Trại"):
+            site.centre.hears(site.nodes[name].id, holds=[hold.id])
+        await expect(strip).to_contain_text("2/2 cụm đã im", timeout=20_000)
+        await page.get_by_text("Bỏ lệnh dừng", exact=True).click()
+        await page.get_by_role("button", name="Bỏ lệnh dừng, cho phát lại").click()
+        await expect(strip).not_to_contain_text("Đang tạm ngừng")
+    assert await site.centre.services.holds.active() == []
+
+
+async def test_send_and_stop_are_never_neighbours(site: Commune, browser: Browser) -> None:
+    """A thumb's width apart, wherever the page is scrolled to."""
+    for size in (PC, PHONE):
+        async with page_of(browser, site.url, viewport=size) as page:
+            await page.goto("/say")
+            await page.locator("#send").evaluate("each => scrollTo(0, document.body.scrollHeight)")
+            send = await page.locator("#send").bounding_box()
+            stop = await page.locator(".stopbar a").bounding_box()
+            assert send
+            assert stop
+            apart_x = max(stop["x"] - send["x"] - send["width"], send["x"] - stop["x"] - stop["width"])
+            apart_y = max(stop["y"] - send["y"] - send["height"], send["y"] - stop["y"] - stop["height"])
+            assert max(apart_x, apart_y) >= 72
+
+
+async def test_a_report_appears_without_touching_the_page(site: Commune, browser: Browser) -> None:
+    run = await site.broadcast("Bản tin", "Thôn Trại", start_at=site.centre.clock() + timedelta(hours=1))
+    async with page_of(browser, site.url) as page:
+        await page.goto(f"/broadcasts/{run.id}")
+        await expect(page.locator("#broadcast")).to_contain_text("Đang gửi xuống cụm: 0/2")
+        await page.click("#cancel summary")  # what a person opened stays open
+        await site.reach(run, PlayState.CACHED, "Đầu làng Trại", "Cổng chợ Trại")
+        await expect(page.locator("#broadcast")).to_contain_text("Đã sẵn sàng tại 2 cụm")
+        await expect(page.locator("#cancel")).to_have_attribute("open", "")
+        site.centre.clock.step(hours=1)
+        await site.played(run, "Đầu làng Trại", "Cổng chợ Trại", simulated=True)
+        await expect(page.locator("#broadcast")).to_contain_text("Thiết bị đã phát: 2/2 cụm")
+        await expect(page.locator("#group-played")).to_contain_text("2")
+        await expect(page.locator("#broadcast .simulated").first).to_be_visible()
+
+
+async def test_a_lost_link_is_told_with_its_hour_and_heals(site: Commune, browser: Browser) -> None:
+    lost = ("ERR_", "Failed to load resource", "Failed to fetch", "htmx")
+    async with page_of(browser, site.url, expected=lost) as page:
+        await expect(page.locator("#link-lost")).to_be_hidden()
+        await site.stop_serving()
+        await expect(page.locator("#link-lost")).to_be_visible()
+        await expect(page.locator("#link-lost")).to_contain_text("từ 17:03")
+        await expect(page.locator("#today")).to_be_visible()
+        await site.start_serving()
+        await expect(page.locator("#link-lost")).to_be_hidden()
+
+
+async def test_an_ended_session_leads_to_sign_in_and_back(site: Commune, browser: Browser) -> None:
+    async with page_of(browser, site.url, expected=("401",)) as page:
+        await page.goto("/nodes")
+        site.centre.clock.step(hours=13)
+        await site.broadcast("Bản tin", start_at=site.centre.clock() + timedelta(minutes=5))
+        await page.wait_for_url("**/sign-in?next=/nodes&ended=1")
+        await expect(page.get_by_role("alert")).to_contain_text("Phiên làm việc đã hết")
+        await page.fill("#login", "lan")
+        await page.fill("#password", "đồng bằng sông Hồng")
+        await page.click("button.main")
+        await page.wait_for_url("**/nodes")
+
+
+async def test_a_chosen_place_covers_its_parts_and_is_sent_alone(site: Commune, browser: Browser) -> None:
+    recording = await site.centre.recording("Mất nước")
+    async with page_of(browser, site.url) as page:
+        await page.goto("/say")
+        await choose(page, "Mất nước")
+        await page.get_by_role("checkbox", name="Xã Nga My").check()
+        await expect(page.get_by_role("checkbox", name="Thôn Đồng")).to_be_checked()
+        await expect(page.get_by_role("checkbox", name="Thôn Đồng")).to_be_disabled()
+        await expect(page.locator("#preview")).to_contain_text("tới 4 cụm của 3 nơi")
+        await page.get_by_role("checkbox", name="Xã Nga My").uncheck()
+        await page.get_by_role("checkbox", name="Thôn Đồng").check()
+        await expect(page.locator("#preview")).to_contain_text("tới 1 cụm của 1 nơi: Thôn Đồng")
+        await page.locator("#send").dblclick()
+        await page.wait_for_url("**/broadcasts/*")
+    [run] = await site.centre.services.broadcasts.today()
+    assert [target.name for target in run.targets] == ["Thôn Đồng"]
+    assert [item.recording_id for item in run.items] == [recording]
+
+
+async def test_planning_by_keyboard_alone(site: Commune, browser: Browser) -> None:
+    await site.centre.recording("Họp thôn")
+    async with page_of(browser, site.url) as page:
+        await page.goto("/say?when=later")
+        await page.locator("#recent summary").press("Enter")
+        await page.get_by_role("button", name="Họp thôn").press("Enter")
+        await expect(page.locator("#recording [data-title]")).to_be_visible()
+        await page.get_by_role("checkbox", name="Thôn Trại").press("Space")
+        await page.locator("#hour").fill("19h30")
+        await expect(page.locator("#preview")).to_contain_text("lúc 19:30, tới 2 cụm")
+        await page.locator("#send").press("Enter")
+        await page.wait_for_url("**/broadcasts/*")
+        await expect(page.locator("#broadcast")).to_contain_text("Bắt đầu 19:30.")
+
+
+async def test_hostile_names_never_run(site: Commune, browser: Browser) -> None:
+    texts = [
+        "<script>window.pwned=1</script>",
+        '"><img src=x onerror=window.pwned=1>',
+        "' autofocus onfocus=window.pwned=1 x='",
+        "<svg onload=window.pwned=1>",
+        "javascript:window.pwned=1",
+    ]
+    for text in texts:
+        area = await site.centre.area(text, site.root)
+        await site.centre.node(area, text)
+        await site.centre.recording(text, file_name=text)
+    run = await site.broadcast(texts[0])
+    node = await site.centre.node(site.root, texts[1])
+    site.centre.hears(node.id, faults=[{"code": "output_lost", "since_at": "2031-11-24T10:00:00Z", "detail": texts[1]}])
+    async with page_of(browser, site.url) as page:
+        for path in ["/today", "/nodes", "/say", f"/broadcasts/{run.id}", f"/nodes/{node.id}"]:
+            await page.goto(path)
+            assert await page.evaluate("window.pwned") is None, path
+        await page.goto("/say")
+        await page.click("#recent summary")
+        for text in texts:
+            await page.get_by_role("button", name=text).first.click()
+            await expect(page.locator("#recording [data-title]")).to_have_attribute("data-title", text)
+        await page.get_by_role("checkbox", name="Xã Nga My").check()
+        await expect(page.locator("#preview")).to_contain_text("cụm của")
+        await page.click(".stopbar a")
+        assert await page.evaluate("window.pwned") is None
+
+
+async def choose(page: Page, title: str) -> None:
+    await page.click("#recent summary")
+    await page.get_by_role("button", name=title).click()
+    await expect(page.locator("#recording [data-title]")).to_be_visible()
+
+
+def test_the_commune_has_a_place_with_two_nodes() -> None:
+    """Several tests above count on it."""
+    assert sorted(NODES.values()).count("Thôn Trại") == 2

@@ -1,0 +1,140 @@
+"""The words: the same in every language, all there, none unused, and none outside the catalogues."""
+
+import re
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from audio.errors import Reason as Rejection
+from audio.errors import SoundWarning
+from controller.broadcasts.rules import Phase
+from controller.nodes.rules import NodeStatus
+from edge_agent.faults import Fault
+from edge_agent.protocol.states import ClockState, Grade, Outcome, PlayState, Reason
+from web.i18n import LOCALES, Plural, load
+from web.pages.nodes import KINDS
+from web.pages.say import UPLOAD_PROBLEMS
+from web.problems import _TEXTS
+from web.views.runs import _GROUPS
+
+WEB = Path(__file__).resolve().parents[2] / "web"
+CATALOGUES = {locale: load(locale) for locale in LOCALES}
+VIETNAMESE = CATALOGUES["vi"]
+
+FAMILIES = {
+    "language": LOCALES,
+    "weekday": [str(day) for day in range(1, 8)],
+    "kind": KINDS,
+    "clock": ClockState,
+    "fault": [*Fault, "other"],
+    "leaving": ["other", "shutdown", "restart", "update"],
+    "state": PlayState,
+    "grade": [*(f"e{grade}" for grade in Grade), "simulated"],
+    "outcome": set(Outcome) - {Outcome.PLAYED},
+    "reason": [*Reason, "other"],
+    "rejected": [*Rejection, "other"],
+    "warning": [*SoundWarning, "other"],
+    "upload_problem": UPLOAD_PROBLEMS,
+    "problem": ["home", *(kind + end for kind in ("not_found", "broken") for end in ("", "_said"))],
+}
+"""Texts whose keys are made from a machine's code; what the code may be."""
+
+
+def placeholders(text: str | Plural) -> set[str]:
+    forms = [text.one, text.other] if isinstance(text, Plural) else [text]
+    return {name for form in forms for _, name, _, _ in string.Formatter().parse(form) if name}
+
+
+def templates() -> Iterator[tuple[str, str]]:
+    return ((path.name, path.read_text("utf-8")) for path in sorted((WEB / "templates").glob("*.html")))
+
+
+def sources() -> Iterator[str]:
+    yield from (source for _, source in templates())
+    yield from (path.read_text("utf-8") for path in WEB.rglob("*.py"))
+
+
+def literal_keys() -> set[str]:
+    """Everything in the sources that looks like a key: quoted, with a dot, and beginning with a table's name."""
+    tables = {key.split(".")[0] for key in VIETNAMESE.texts}
+    found = {match for source in sources() for match in re.findall(r"""["']([a-z_]+\.[a-z0-9_]+)["']""", source)}
+    return {key for key in found if key.split(".")[0] in tables and not key.endswith((".html", ".css", ".svg"))}
+
+
+def test_every_language_has_the_same_texts() -> None:
+    keys = {locale: catalogue.texts.keys() for locale, catalogue in CATALOGUES.items()}
+    assert keys["vi"] == keys["en"]
+
+
+@pytest.mark.parametrize("key", sorted(VIETNAMESE.texts))
+def test_a_text_needs_the_same_values_in_every_language(key: str) -> None:
+    needed = [placeholders(catalogue.texts[key]) - {"count"} for catalogue in CATALOGUES.values()]
+    assert needed[0] == needed[1]
+
+
+def test_every_key_that_is_used_exists() -> None:
+    missing = literal_keys() - VIETNAMESE.texts.keys()
+    assert missing == set()
+    assert len(literal_keys()) > 150
+
+
+@pytest.mark.parametrize(("family", "codes"), FAMILIES.items())
+def test_every_code_of_the_machine_has_its_words(family: str, codes: set[str]) -> None:
+    there = {key.partition(".")[2] for key in VIETNAMESE.texts if key.startswith(family + ".")}
+    assert there == {str(code) for code in codes}
+
+
+def test_every_phase_and_status_has_its_words() -> None:
+    assert {f"node.{status}" for status in NodeStatus} <= VIETNAMESE.texts.keys()
+    assert {"phase.cancelled", "phase.on_air", "phase.ready", "phase.sending"} <= VIETNAMESE.texts.keys()
+    assert set(Phase) == {"sending", "ready", "on_air", "over", "cancelled"}
+
+
+def test_every_group_of_plays_has_a_title_and_together_they_hold_every_code() -> None:
+    assert {f"broadcast.group_{name}" for name in _GROUPS} <= VIETNAMESE.texts.keys()
+    assert set().union(*_GROUPS.values()) == set(PlayState) | set(Outcome)
+
+
+def test_no_text_is_left_over() -> None:
+    made = {f"{family}.{code}" for family, codes in FAMILIES.items() for code in codes}
+    made |= {f"broadcast.group_{name}" for name in _GROUPS} | set(_TEXTS.values())
+    made |= {key for key in VIETNAMESE.texts if key.startswith(("node.", "play.", "wrong.", "broadcast.cancel"))}
+    assert set(VIETNAMESE.texts) - made - literal_keys() == set()
+
+
+def words_outside(template: str) -> list[str]:
+    """Find letters that a template itself would show: between tags, or in attributes that are read aloud."""
+    bare = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<!--.*?-->|<!doctype html>", "", template, flags=re.DOTALL)
+    spoken = re.findall(r'(?:aria-label|title|placeholder|alt|data-pending)="([^"]*)"', bare)
+    between = re.sub(r'[\w:-]+="[^"]*"', " ", re.sub(r"<[^>]*>", " ", bare))  # macros write bare attributes too
+    return [text.strip() for text in [*between.split("\n"), *spoken] if re.search(r"[^\W\d_]{2,}", text)]
+
+
+@pytest.mark.parametrize(("name", "source"), list(templates()))
+def test_templates_hold_no_words_of_their_own(name: str, source: str) -> None:
+    assert words_outside(source) == []
+
+
+def test_a_planted_word_is_found() -> None:
+    assert words_outside('<p class="x">{{ t("a.b") }} Xin chào</p>') == ["Xin chào"]
+    assert words_outside('<button aria-label="Close"></button>') == ["Close"]
+
+
+def test_vietnamese_texts_speak_no_jargon() -> None:
+    """Nobody who uses the pages should have to know these words."""
+    jargon = re.compile(r"\b(?:server|upload|node|offline|online|error|click|MQTT|broker|file)\b", re.IGNORECASE)
+    forms = {
+        key: [text.one, text.other] if isinstance(text, Plural) else [text] for key, text in VIETNAMESE.texts.items()
+    }
+    spoken = {key: [re.sub(r"\{\w+\}", "", text) for text in texts] for key, texts in forms.items()}
+    assert [key for key, texts in spoken.items() if any(jargon.search(text) for text in texts)] == []
+
+
+def test_a_code_that_is_newer_than_the_pages_is_shown_as_it_is() -> None:
+    assert VIETNAMESE.word("reason", "solar_flare") == "Lý do khác (solar_flare)."
+
+
+def test_braces_in_a_name_are_only_letters() -> None:
+    assert "{0.__class__}" in VIETNAMESE("hold.word", place="{0.__class__}")

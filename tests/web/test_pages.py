@@ -1,0 +1,326 @@
+"""The pages over HTTP, without a browser: who may see them, what they keep, what they never do."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from controller.tables import Base
+from tests.controller.factories import PASSWORD
+from tests.web.harness import Commune, commune
+
+OWN = {"Sec-Fetch-Site": "same-origin"}
+PAGES = ["/today", "/say", "/say?when=later", "/nodes", "/stop"]
+FRAGMENTS = ["/strip", "/today/live", "/nodes/live"]
+HOSTILE = [
+    "<script>window.pwned=1</script>",
+    '"><img src=x onerror=window.pwned=1>',
+    "{{ 7001*7 }}{% raw %}",
+    "' onfocus='window.pwned=1' autofocus='",
+    "</textarea></template></title><svg/onload=window.pwned=1>",
+]
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Commune]:
+    async with commune(tmp_path) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def visitor(site: Commune, *, signed_in: bool = True) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser's requests by hand. The cookie is set here because its prefix asks for https or localhost."""
+    async with httpx.AsyncClient(base_url=site.url, headers=OWN, trust_env=False) as client:
+        if signed_in:
+            answer = await client.post("/sign-in", data={"login": "lan", "password": PASSWORD})
+            assert answer.status_code == 303
+            client.headers["Cookie"] = answer.headers["set-cookie"].split(";")[0]
+        yield client
+
+
+async def everything(site: Commune) -> dict[str, list[tuple[object, ...]]]:
+    """Read all rows of all tables."""
+    async with site.centre.database.reading() as session:
+        return {
+            table.name: [tuple(row) for row in await session.execute(select(table).order_by(*table.primary_key))]
+            for table in Base.metadata.sorted_tables
+        }
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_who_is_not_signed_in_is_sent_to_sign_in_and_back(site: Commune, path: str) -> None:
+    async with visitor(site, signed_in=False) as client:
+        answer = await client.get(path)
+        assert answer.status_code == 303
+        assert answer.headers["location"] == "/sign-in?" + urlencode({"next": path}, safe="/")
+
+
+async def test_a_fragment_sends_the_whole_page_to_sign_in(site: Commune) -> None:
+    asking = {"HX-Request": "true", "HX-Current-URL": f"{site.url}/broadcasts/x"}
+    async with visitor(site, signed_in=False) as client:
+        answer = await client.get("/strip", headers=asking)
+    assert (answer.status_code, answer.text) == (401, "")
+    assert answer.headers["hx-redirect"] == "/sign-in?next=/broadcasts/x"
+
+
+async def test_an_ended_session_is_told_as_such(site: Commune) -> None:
+    async with visitor(site) as client:
+        site.centre.clock.step(hours=13)
+        answer = await client.get("/today", follow_redirects=True)
+    assert "Phiên làm việc đã hết" in answer.text
+
+
+async def test_looking_at_every_page_changes_no_row(site: Commune) -> None:
+    run = await site.broadcast("Bản tin")
+    node = next(iter(site.nodes.values()))
+    paths = [*PAGES, *FRAGMENTS, f"/broadcasts/{run.id}", f"/broadcasts/{run.id}/live"]
+    paths += [f"/nodes/{node.id}", f"/nodes/{node.id}/live"]
+    async with visitor(site) as client:
+        before = await everything(site)
+        for path in paths:
+            assert (await client.get(path)).status_code == 200, path
+        assert await everything(site) == before
+
+
+async def test_a_form_from_another_site_is_refused(site: Commune) -> None:
+    async with visitor(site) as client:
+        before = await everything(site)
+        for path in ["/say", "/holds", "/areas", "/nodes", "/language", "/sign-out"]:
+            answer = await client.post(path, data={"scope": site.root.scope}, headers={"Sec-Fetch-Site": "cross-site"})
+            assert answer.status_code == 403, path
+        assert await everything(site) == before
+
+
+async def test_a_wrong_password_keeps_the_login_and_says_what_to_do(site: Commune) -> None:
+    async with visitor(site, signed_in=False) as client:
+        answer = await client.post("/sign-in", data={"login": "lan", "password": "sai"})
+    assert answer.status_code == 401
+    assert 'value="lan"' in answer.text
+    assert "Caps Lock" in answer.text
+    assert 'value="sai"' not in answer.text
+
+
+async def test_a_locked_account_says_how_long(site: Commune) -> None:
+    async with visitor(site, signed_in=False) as client:
+        for _ in range(10):
+            await client.post("/sign-in", data={"login": "lan", "password": "sai"})
+        answer = await client.post("/sign-in", data={"login": "lan", "password": PASSWORD})
+    assert "hãy đợi 15 phút" in answer.text
+
+
+async def test_signing_in_leads_nowhere_else(site: Commune) -> None:
+    typed = {"login": "lan", "password": PASSWORD, "next": "https://evil.example/"}
+    async with visitor(site, signed_in=False) as client:
+        answer = await client.post("/sign-in", data=typed)
+    assert answer.headers["location"] == "/today"
+    cookie = answer.headers["set-cookie"]
+    assert {"HttpOnly", "Secure", "SameSite=strict", "Path=/"} <= {part.strip() for part in cookie.split(";")}
+
+
+async def test_signing_out_ends_the_session_itself(site: Commune) -> None:
+    async with visitor(site) as client:
+        await client.post("/sign-out")
+        assert (await client.get("/today")).status_code == 303
+
+
+async def test_the_language_is_kept_with_the_person(site: Commune) -> None:
+    async with visitor(site) as client:
+        assert (await client.post("/language", data={"locale": "en", "next": "/nodes"})).headers["location"] == "/nodes"
+    async with visitor(site) as another_browser:
+        assert '<html lang="en">' in (await another_browser.get("/today")).text
+
+
+async def draft(site: Commune, **given: object) -> dict[str, object]:
+    page_key = "0123456789abcdef" * 2
+    recording = await site.centre.recording("Mất nước")
+    typed = {"key": page_key, "recording": recording, "title": "Mất nước", "target": [site.root.scope], "when": "now"}
+    return typed | given
+
+
+async def test_sending_twice_sends_once(site: Commune) -> None:
+    typed = await draft(site)
+    async with visitor(site) as client:
+        first, second = await client.post("/say", data=typed), await client.post("/say", data=typed)
+    assert first.status_code == second.status_code == 303
+    assert first.headers["location"] == second.headers["location"]
+    assert len((await everything(site))["broadcasts"]) == 1
+
+
+async def test_a_wrong_hour_keeps_everything_that_was_typed(site: Commune) -> None:
+    chosen = site.hamlets["Thôn Trại"].scope
+    typed = await draft(site, title="Họp thôn", target=[chosen], when="later", day="2031-11-25", hour="25:99")
+    async with visitor(site) as client:
+        answer = await client.post("/say", data=typed)
+    page = answer.text
+    assert answer.status_code == 422
+    assert 'value="Họp thôn"' in page
+    assert 'value="25:99"' in page
+    assert f'value="{chosen}" checked' in page
+    assert f'name="recording" value="{typed["recording"]}"' in page
+    assert 'value="2031-11-25" selected' in page
+    assert 'value="later" checked' in page
+    assert str(typed["key"]) in page
+    assert 'id="wrong-hour"' in page
+    assert 'aria-describedby="wrong-hour"' in page
+
+
+async def test_all_that_is_missing_is_said_at_once(site: Commune) -> None:
+    async with visitor(site) as client:
+        page = (await client.post("/say", data={"when": "later"})).text
+    assert re.findall(r'id="wrong-(\w+)"', page) == ["recording", "title", "targets", "hour"]
+
+
+async def test_quiet_hours_are_told_before_and_at_sending(site: Commune) -> None:
+    typed = await draft(site, when="later", day="2031-11-25", hour="3:15")
+    async with visitor(site) as client:
+        preview = (await client.post("/say/preview", data=typed)).text
+        sent = await client.post("/say", data=typed)
+    assert "22:00–05:00" in preview
+    assert sent.status_code == 422
+    assert "giờ yên tĩnh (22:00–05:00)" in sent.text
+    assert (await everything(site))["broadcasts"] == []
+
+
+async def test_the_sentence_says_length_nodes_places_and_who_is_connected(site: Commune) -> None:
+    site.centre.clock.step(minutes=2)
+    for name in list(site.nodes)[:3]:
+        site.centre.hears(site.nodes[name].id)
+    async with visitor(site) as client:
+        preview = (await client.post("/say/preview", data=await draft(site))).text
+    assert "Phát ngay 24 giây tới 4 cụm của 3 nơi" in preview
+    assert "3 cụm đang kết nối" in preview
+    assert "1 cụm đang mất kết nối" in preview
+
+
+async def test_a_stop_stands_on_every_page_until_it_is_released(site: Commune) -> None:
+    async with visitor(site) as client:
+        answer = await client.post("/holds", data={"scope": site.root.scope, "next": "/nodes"})
+        assert answer.headers["location"] == "/nodes?done=ordered"
+        [hold] = await site.centre.services.holds.active()
+        for path in PAGES:
+            page = (await client.get(path)).text
+            assert "Đang tạm ngừng phát: Xã Nga My" in page, path
+            assert "0/4 cụm đã im" in page, path
+        await client.post(f"/holds/{hold.id}/release", data={"next": "/today"})
+        assert "Đang tạm ngừng phát" not in (await client.get("/today")).text
+        again = await client.post(f"/holds/{hold.id}/release", data={"next": "/today"})
+        assert again.status_code == 303
+
+
+async def test_a_stop_nowhere_says_so(site: Commune) -> None:
+    async with visitor(site) as client:
+        answer = await client.post("/holds", data={"scope": "areas/gone"})
+    assert answer.status_code == 422
+    assert "Hãy chọn lại" in answer.text
+
+
+async def test_cancelling_says_first_what_it_does_and_twice_is_once(site: Commune) -> None:
+    run = await site.broadcast("Bản tin", start_at=site.centre.clock() + timedelta(hours=1))
+    async with visitor(site) as client:
+        assert "sẽ không phát tại 4 cụm" in (await client.get(f"/broadcasts/{run.id}")).text
+        for _ in range(2):
+            answer = await client.post(f"/broadcasts/{run.id}/cancel", data={})
+            assert answer.headers["location"] == f"/broadcasts/{run.id}"
+        page = (await client.get(f"/broadcasts/{run.id}")).text
+    assert "Đã hủy, cụm chưa trả lời" in page
+
+
+async def test_a_wrong_claim_code_keeps_the_name(site: Commune) -> None:
+    typed = {"code": "ABCD-2345", "name": "Cụm mới", "area_id": site.root.id}
+    async with visitor(site) as client:
+        answer = await client.post("/nodes", data=typed)
+    assert answer.status_code == 422
+    assert "đã quá 24 giờ" in answer.text
+    assert 'value="Cụm mới"' in answer.text
+
+
+async def test_a_place_is_added_under_another(site: Commune) -> None:
+    typed = {"name": "  Xóm   Núi ", "kind": "hamlet", "parent_id": site.root.id}
+    async with visitor(site) as client:
+        assert (await client.post("/areas", data=typed)).headers["location"] == "/nodes?done=area"
+    assert ("Xã Nga My", "Xóm Núi") in {area.path for area in await site.centre.services.areas.tree()}
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_hostile_text_is_only_text_on_every_page(site: Commune, text: str) -> None:
+    centre = site.centre
+    area = await centre.area(text, site.root)
+    node = await centre.node(area, text)
+    run = await site.broadcast(text)
+    await centre.recording(text, file_name=text)
+    typed = await draft(site, title=text, hour=text, day=text, when="later", target=[text])
+    async with visitor(site) as client:
+        answers = [await client.get(path) for path in [*PAGES, f"/broadcasts/{run.id}", f"/nodes/{node.id}"]]
+        answers += [await client.post("/say", data=typed), await client.post("/say/preview", data=typed)]
+        answers.append(await client.post("/nodes", data={"code": text, "name": text, "area_id": text}))
+        answers.append(await client.post("/sign-in", data={"login": text, "password": text}))
+        answers.append(await client.get("/sign-in", params={"next": text}))
+    for answer in answers:
+        page = answer.text
+        assert answer.status_code in {200, 401, 422}
+        assert "<script>" not in page
+        assert "49007" not in page
+        assert not re.search(r"<(?:img|svg/)", page)
+        assert not re.search(r"""<[^>"']*(?:"[^"]*"[^>"']*)*\son\w+=""", page)
+
+
+async def test_nothing_on_a_page_is_inline_and_nothing_comes_from_elsewhere(site: Commune) -> None:
+    async with visitor(site) as client:
+        pages = [(await client.get(path)).text for path in PAGES]
+    for page in pages:
+        assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\shx-on|javascript:", page)
+        assert not re.search(r"""(?:src|href|action)=["'](?:https?:)?//""", page)
+
+
+async def test_the_first_page_is_light(site: Commune) -> None:
+    """All that a phone loads to see "Hôm nay", before any compression by a proxy."""
+    async with visitor(site) as client:
+        page = (await client.get("/today")).text
+        links = set(re.findall(r"""(?:src|href)=["'](/static/[^"'#]+)""", page))
+        loaded = [await client.get(link) for link in sorted(links)]
+        fonts = [
+            await client.get(f"/static/vendor/be-vietnam-pro/{name}.woff2")
+            for name in ("latin-400", "latin-600", "vietnamese-400", "vietnamese-600")
+        ]
+    assert all(answer.status_code == 200 for answer in [*loaded, *fonts])
+    assert len(links) >= 8
+    assert (
+        len(page.encode()) + sum(len(answer.content) for answer in {a.url.path: a for a in [*loaded, *fonts]}.values())
+        < 200_000
+    )
+
+
+async def test_files_with_their_hash_are_kept_for_good_and_pages_never(site: Commune) -> None:
+    async with visitor(site) as client:
+        page = await client.get("/today")
+        [style] = re.findall(r'href="(/static/css/base\.css\?v=\w+)"', page.text)
+        assert "immutable" in (await client.get(style)).headers["cache-control"]
+        assert "immutable" not in (await client.get("/static/css/base.css")).headers["cache-control"]
+    assert page.headers["cache-control"] == "no-store"
+
+
+async def test_what_is_not_there_is_a_page_that_says_so(site: Commune) -> None:
+    async with visitor(site) as client:
+        for path in ["/broadcasts/none", "/nodes/none"]:
+            answer = await client.get(path)
+            assert answer.status_code == 404
+            assert "Không có trang này" in answer.text
+            assert "hx-redirect" not in answer.headers
+
+
+async def test_a_form_that_is_too_large_or_not_a_form_changes_nothing(site: Commune) -> None:
+    async with visitor(site) as client:
+        before = await everything(site)
+        large = await client.post("/areas", data={"name": "x" * 600_000})
+        json = await client.post("/areas", json={"name": "x"})
+        many = await client.post(
+            "/say", content="&".join(["target=a"] * 9000), headers={"Content-Type": "application/x-www-form-urlencoded"}
+        )
+        assert {answer.status_code for answer in (large, json, many)} <= {409, 413, 422}
+        assert await everything(site) == before

@@ -1,0 +1,163 @@
+"""What a state looks like: never greener than what is known."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from controller.broadcasts.rules import Phase
+from controller.broadcasts.schemas import BroadcastOut
+from controller.nodes.rules import NodeStatus
+from controller.nodes.schemas import FaultOut, NodeOut
+from controller.plays.schemas import PlayOut
+from edge_agent.protocol.states import Level, Outcome, PlayState, Reason
+from web.formats import Formats
+from web.i18n import load
+from web.words import node_mark, play_mark, play_why, run_mark, why_in_words
+
+NOW = datetime(2031, 11, 24, 10, 3, tzinfo=UTC)
+TEXT = load("vi")
+FORM = Formats(TEXT, ZoneInfo("Asia/Ho_Chi_Minh"), NOW)
+
+
+def play(**given: Any) -> PlayOut:
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("outcome", "reason", "interrupted_by", "grade", "started_at", "start_error_ms", "requested_ms", "played_ms")
+    )
+    values = {
+        "broadcast_id": "b",
+        "node_id": "n",
+        "node_name": "Xóm Mới",
+        "area_path": ("Xã",),
+        "state": PlayState.PLANNED,
+        "simulated": False,
+        "underruns": None,
+        "updated_at": NOW,
+    }
+    return PlayOut(**nothing | values | given)
+
+
+def run(phase: Phase = Phase.OVER, *, count: int = 3, counts: dict[str, int], grades: dict[str, int]) -> BroadcastOut:
+    return BroadcastOut(
+        id="b",
+        title="Bản tin",
+        level=Level.NORMAL,
+        urgent=True,
+        phase=phase,
+        start_at=NOW,
+        ends_at=NOW,
+        latest_start_at=NOW,
+        latest_end_at=NOW,
+        length_ms=1000,
+        created_at=NOW,
+        created_by="Lan",
+        cancelled_at=None,
+        targets=(),
+        items=(),
+        node_count=count,
+        ready_count=count,
+        counts=counts,
+        grades=grades,
+    )
+
+
+def node(status: NodeStatus = NodeStatus.ONLINE, **given: Any) -> NodeOut:
+    values: dict[str, Any] = {
+        "id": "n",
+        "name": "Xóm Mới",
+        "area_id": "a",
+        "area_path": ("Xã",),
+        "status": status,
+        "status_since": NOW - timedelta(minutes=23),
+        "last_heard_at": NOW,
+        "leaving_reason": None,
+        "now_playing": None,
+        "held_up_to_date": True,
+        "holds": (),
+        "clock_state": "trusted",
+        "clock_offset_ms": None,
+        "faults": (),
+        "best_grade": 1,
+        "simulated_output": False,
+        "software": None,
+        "disk_free_bytes": None,
+        "temperature_c": None,
+        "volume_mb": 0,
+        "trim_mb": 0,
+        "enrolled_at": NOW,
+        "certificate_expires_at": NOW,
+    }
+    return NodeOut(**values | given)
+
+
+def test_played_on_the_players_word_alone_is_not_verified_and_not_green() -> None:
+    mark = play_mark(play(outcome=Outcome.PLAYED, grade=0), TEXT)
+    assert (mark.word, mark.tone) == ("Chưa kiểm chứng", "unsure")
+
+
+def test_played_without_a_grade_is_not_verified() -> None:
+    assert play_mark(play(outcome=Outcome.PLAYED, grade=None), TEXT).word == "Chưa kiểm chứng"
+
+
+@pytest.mark.parametrize(("grade", "icon"), [(1, "tick"), (2, "ticks"), (3, "ear")])
+def test_each_grade_has_its_own_shape(grade: int, icon: str) -> None:
+    assert play_mark(play(outcome=Outcome.PLAYED, grade=grade), TEXT).icon == icon
+
+
+def test_simulated_evidence_says_so() -> None:
+    assert play_mark(play(outcome=Outcome.PLAYED, grade=1, simulated=True), TEXT).simulated
+    assert run_mark(run(counts={"played": 3}, grades={"e1": 2, "e1_simulated": 1}), TEXT).simulated
+
+
+@pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.CANCEL_UNCONFIRMED])
+def test_what_the_centre_does_not_know_is_neither_good_nor_failed(outcome: Outcome) -> None:
+    mark = play_mark(play(outcome=outcome), TEXT)
+    assert (mark.icon, mark.tone) == ("unknown", "unsure")
+
+
+def test_a_broadcast_is_as_green_as_its_weakest_play() -> None:
+    mark = run_mark(run(counts={"played": 3}, grades={"e3": 2, "e1": 1}), TEXT)
+    assert (mark.icon, mark.word) == ("tick", "Thiết bị đã phát: 3/3 cụm")
+
+
+def test_a_broadcast_with_a_silent_node_is_not_known_rather_than_good() -> None:
+    mark = run_mark(run(counts={"played": 2, "unknown": 1}, grades={"e1": 2}), TEXT)
+    assert (mark.icon, mark.tone) == ("unknown", "unsure")
+
+
+def test_a_broadcast_that_failed_somewhere_needs_an_eye() -> None:
+    assert run_mark(run(counts={"played": 2, "missed": 1}, grades={"e1": 2}), TEXT).icon == "triangle"
+    assert run_mark(run(counts={"refused": 3}, grades={}), TEXT).word == "Không cụm nào phát được"
+
+
+def test_an_overdue_report_is_never_a_success() -> None:
+    """Over by the clock, no outcome yet."""
+    assert run_mark(run(counts={"playing": 3}, grades={}), TEXT).tone == "unsure"
+
+
+def test_a_lost_node_is_offline_not_faulty() -> None:
+    fault = FaultOut(code="output_lost", since_at=NOW, detail="")
+    mark = node_mark(node(NodeStatus.OFFLINE, faults=(fault,)), FORM)
+    assert mark.word == "Mất kết nối từ 16:40"
+
+
+def test_a_node_that_does_not_trust_its_clock_has_a_fault() -> None:
+    assert node_mark(node(clock_state="untrusted"), FORM).icon == "triangle"
+
+
+def test_an_interrupted_play_says_how_much_was_heard() -> None:
+    said = play_why(play(outcome=Outcome.INTERRUPTED, reason=Reason.POWER, played_ms=10_000, requested_ms=24_000), FORM)
+    assert said == "Cụm mất điện hoặc khởi động lại. Đã phát 10 giây trong 24 giây."
+
+
+def test_a_late_start_is_told_and_a_start_on_time_needs_no_figure() -> None:
+    on_time = play(outcome=Outcome.PLAYED, grade=1, started_at=NOW, start_error_ms=0.4)
+    late = play(outcome=Outcome.PLAYED, grade=1, started_at=NOW, start_error_ms=90_000)
+    assert play_why(on_time, FORM) == "Bắt đầu 17:03:00."
+    assert play_why(late, FORM) == "Bắt đầu 17:03:00, muộn 2 phút."
+
+
+def test_the_same_reason_is_told_once_for_all_its_nodes() -> None:
+    failed = [play(node_name=name, outcome=Outcome.MISSED, reason=Reason.NO_FILE) for name in "ABCDE"]
+    assert why_in_words(failed, FORM) == "A, B và 3 nơi khác: Cụm chưa tải được tệp."
