@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from controller.db import Database
 from controller.events import EventBus
@@ -38,4 +39,17 @@ async def test_a_database_of_a_newer_version_is_refused(database: Database) -> N
         await tx.session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(SchemaError, match="9999"):
         await upgrade(database)
+    await database.close()
+
+
+@pytest.mark.postgres
+async def test_the_steps_make_the_same_tables_on_postgresql(postgres_url: str) -> None:
+    engine = create_async_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text("DROP DATABASE IF EXISTS steps"))
+        await connection.execute(text("CREATE DATABASE steps"))
+    await engine.dispose()
+    database = Database(postgres_url.replace("/postgres?", "/steps?"), EventBus())
+    await upgrade(database)
+    assert await check(database) == []
     await database.close()

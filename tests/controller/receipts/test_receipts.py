@@ -1,7 +1,5 @@
 """Receipts in rows: each event once, known without gaps, plays moved on."""
 
-from pathlib import Path
-
 from sqlalchemy import select
 
 from controller.plays.models import Play
@@ -30,72 +28,67 @@ async def stored(centre: factories.Centre) -> list[tuple[str, int]]:
         return [(row.store_id, row.seq) for row in rows]
 
 
-async def test_what_comes_twice_is_stored_once_and_acknowledged_twice(tmp_path: Path) -> None:
-    async with factories.centre(tmp_path) as centre:
-        node = await centre.node(await centre.area())
-        expected = [Stored(node.id, "s-1", 3, gap=False)]
-        assert await store(centre, message(node.id, 1, 2, 3)) == expected
-        assert await store(centre, message(node.id, 2, 3), message(node.id, 1)) == expected
-        assert await stored(centre) == [("s-1", 1), ("s-1", 2), ("s-1", 3)]
+async def test_what_comes_twice_is_stored_once_and_acknowledged_twice(here: factories.Centre) -> None:
+    node = await here.node(await here.area())
+    expected = [Stored(node.id, "s-1", 3, gap=False)]
+    assert await store(here, message(node.id, 1, 2, 3)) == expected
+    assert await store(here, message(node.id, 2, 3), message(node.id, 1)) == expected
+    assert await stored(here) == [("s-1", 1), ("s-1", 2), ("s-1", 3)]
 
 
-async def test_a_gap_is_closed_whatever_the_order(tmp_path: Path) -> None:
-    async with factories.centre(tmp_path) as centre:
-        node = await centre.node(await centre.area())
-        assert await store(centre, message(node.id, 5, 3)) == [Stored(node.id, "s-1", 0, gap=True)]
-        assert await store(centre, message(node.id, 1)) == [Stored(node.id, "s-1", 1, gap=True)]
-        assert await store(centre, message(node.id, 2)) == [Stored(node.id, "s-1", 3, gap=True)]
-        assert await store(centre, message(node.id, 4)) == [Stored(node.id, "s-1", 5, gap=False)]
+async def test_a_gap_is_closed_whatever_the_order(here: factories.Centre) -> None:
+    node = await here.node(await here.area())
+    assert await store(here, message(node.id, 5, 3)) == [Stored(node.id, "s-1", 0, gap=True)]
+    assert await store(here, message(node.id, 1)) == [Stored(node.id, "s-1", 1, gap=True)]
+    assert await store(here, message(node.id, 2)) == [Stored(node.id, "s-1", 3, gap=True)]
+    assert await store(here, message(node.id, 4)) == [Stored(node.id, "s-1", 5, gap=False)]
 
 
-async def test_every_store_of_every_node_counts_for_itself(tmp_path: Path) -> None:
-    async with factories.centre(tmp_path) as centre:
-        area = await centre.area()
-        first, second = await centre.node(area), await centre.node(area, "Cụm 2")
-        found = await store(
-            centre,
-            message(first.id, 1, 2),
-            message(second.id, 1),
-            message(first.id, 1, store="s-2"),
-            message(first.id, 3),
-        )
-        assert found == [
-            Stored(first.id, "s-1", 3, gap=False),
-            Stored(second.id, "s-1", 1, gap=False),
-            Stored(first.id, "s-2", 1, gap=False),
-        ]
-        async with centre.database.reading() as session:
-            assert sorted(await session.scalars(select(ReceiptStore.through_seq))) == [1, 1, 3]
+async def test_every_store_of_every_node_counts_for_itself(here: factories.Centre) -> None:
+    area = await here.area()
+    first, second = await here.node(area), await here.node(area, "Cụm 2")
+    found = await store(
+        here,
+        message(first.id, 1, 2),
+        message(second.id, 1),
+        message(first.id, 1, store="s-2"),
+        message(first.id, 3),
+    )
+    assert found == [
+        Stored(first.id, "s-1", 3, gap=False),
+        Stored(second.id, "s-1", 1, gap=False),
+        Stored(first.id, "s-2", 1, gap=False),
+    ]
+    async with here.database.reading() as session:
+        assert sorted(await session.scalars(select(ReceiptStore.through_seq))) == [1, 1, 3]
 
 
-async def test_the_largest_number_of_the_wire_fits(tmp_path: Path) -> None:
-    async with factories.centre(tmp_path) as centre:
-        node = await centre.node(await centre.area())
-        assert await store(centre, message(node.id, 2**53 - 1)) == [Stored(node.id, "s-1", 0, gap=True)]
-        assert await stored(centre) == [("s-1", 2**53 - 1)]
+async def test_the_largest_number_of_the_wire_fits(here: factories.Centre) -> None:
+    node = await here.node(await here.area())
+    assert await store(here, message(node.id, 2**53 - 1)) == [Stored(node.id, "s-1", 0, gap=True)]
+    assert await stored(here) == [("s-1", 2**53 - 1)]
 
 
-async def test_a_play_goes_its_way_within_one_batch(tmp_path: Path) -> None:
-    async with factories.centre(tmp_path) as centre:
-        area = await centre.area(quiet_hours=[])
-        node, other = await centre.node(area), await centre.node(area, "Cụm 2")
-        sent = await centre.services.broadcasts.create(
-            centre.actor, title="Thông báo", recordings=[await centre.recording()], targets=[f"areas/{area.id}"]
-        )
-        events = (
-            PlayEvent(seq=1, at=MORNING, broadcast_id=sent.id, state=PlayState.CACHED),
-            PlayEvent(seq=2, at=MORNING, broadcast_id=sent.id, state=PlayState.RECEIVED),
-            PlayEvent(seq=3, at=MORNING, broadcast_id=sent.id, outcome=Outcome.REFUSED, reason=Reason.TOO_LONG),
-            PlayEvent(seq=4, at=MORNING, broadcast_id="not-ours", state=PlayState.PLAYING),
-        )
-        await store(centre, Receipts(iss=node.id, iat=1, store_id="s-1", events=events))
-        async with centre.database.reading() as session:
-            plays = {play.node_id: play for play in await session.scalars(select(Play))}
-        assert (plays[node.id].state, plays[node.id].outcome, plays[node.id].reason) == (
-            "cached",
-            "refused",
-            "too_long",
-        )
-        assert (plays[other.id].state, plays[other.id].outcome) == ("planned", None)
-        assert len(plays) == 2
-        assert len(await stored(centre)) == 4
+async def test_a_play_goes_its_way_within_one_batch(here: factories.Centre) -> None:
+    area = await here.area(quiet_hours=[])
+    node, other = await here.node(area), await here.node(area, "Cụm 2")
+    sent = await here.services.broadcasts.create(
+        here.actor, title="Thông báo", recordings=[await here.recording()], targets=[f"areas/{area.id}"]
+    )
+    events = (
+        PlayEvent(seq=1, at=MORNING, broadcast_id=sent.id, state=PlayState.CACHED),
+        PlayEvent(seq=2, at=MORNING, broadcast_id=sent.id, state=PlayState.RECEIVED),
+        PlayEvent(seq=3, at=MORNING, broadcast_id=sent.id, outcome=Outcome.REFUSED, reason=Reason.TOO_LONG),
+        PlayEvent(seq=4, at=MORNING, broadcast_id="not-ours", state=PlayState.PLAYING),
+    )
+    await store(here, Receipts(iss=node.id, iat=1, store_id="s-1", events=events))
+    async with here.database.reading() as session:
+        plays = {play.node_id: play for play in await session.scalars(select(Play))}
+    assert (plays[node.id].state, plays[node.id].outcome, plays[node.id].reason) == (
+        "cached",
+        "refused",
+        "too_long",
+    )
+    assert (plays[other.id].state, plays[other.id].outcome) == ("planned", None)
+    assert len(plays) == 2
+    assert len(await stored(here)) == 4
