@@ -1,6 +1,5 @@
 """The HTTP API: routes, middleware and errors put together. Pages are added by ``web``, processes by ``main``."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +18,7 @@ from .enrolments.routes import router as enrolments
 from .holds.routes import router as holds
 from .http.middleware import SameOrigin, SecurityHeaders, SmallBodies
 from .http.routes import ReadyCheck, events_router, health_router
+from .http.stream import OpenStreams
 from .http_errors import ErrorBody
 from .media.routes import router as media
 from .nodes.routes import router as nodes
@@ -75,7 +75,7 @@ def _bare(services: Services, ready_checks: Mapping[str, ReadyCheck] | None) -> 
     )
     app.state.services = services
     app.state.ready_checks = dict(ready_checks or {})
-    app.state.open_streams = Counter()
+    app.state.streams = OpenStreams()  # whoever stops the server closes them first
     http_errors.install(app)
     for middleware in (SmallBodies, SameOrigin, SecurityHeaders):  # the last one added is the outermost
         app.add_middleware(middleware)

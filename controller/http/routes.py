@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -16,14 +15,12 @@ from controller.errors import NotSignedInError
 from controller.services import Services
 
 from .session import AnyServices, SignedInPerson, token_of
-from .stream import event_stream
+from .stream import OpenStreams
 
 ReadyCheck = Callable[[], bool | Awaitable[bool]]
 """Says whether one part of the centre does its work."""
 
 CHECK_WITHIN_S = 2.0
-STREAMS_PER_PERSON = 20
-"""Open pages of one person."""
 
 events_router = APIRouter(tags=["events"])
 health_router = APIRouter(tags=["health"])
@@ -62,23 +59,12 @@ async def events(
     token = token_of(request)
     if token is None:
         raise NotSignedInError("sign in first")
+    streams: OpenStreams = request.app.state.streams
     return StreamingResponse(
-        _counted(request.app.state.open_streams, person.id, event_stream(services, token, broadcast_id=broadcast_id)),
+        streams.stream(services, person_id=person.id, token=token, broadcast_id=broadcast_id),
         media_type="text/event-stream",
         headers={"X-Accel-Buffering": "no"},  # nginx would hold small events back
     )
-
-
-async def _counted(open_streams: Counter[str], person_id: str, stream: AsyncIterator[str]) -> AsyncIterator[str]:
-    if open_streams[person_id] >= STREAMS_PER_PERSON:
-        yield "event: too_many\ndata: {}\n\n"
-        return
-    open_streams[person_id] += 1
-    try:
-        async for text_ in stream:
-            yield text_
-    finally:
-        open_streams[person_id] -= 1
 
 
 @health_router.get("/healthz", summary="Is the process alive?")

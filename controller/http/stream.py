@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 
 from controller.errors import LoaError
@@ -15,30 +16,60 @@ GATHER_S = 0.1
 RETRY_MS = 2000
 
 MOST_WAITING = 1000
+STREAMS_PER_PERSON = 20
+"""Open pages of one person."""
 
 INSIDE = frozenset({Topic.DOCUMENTS})
 """Topics that pages do not hear of."""
 
 
-async def event_stream(
-    services: Services, token: str, *, broadcast_id: str | None = None, heartbeat_s: float = HEARTBEAT_S
-) -> AsyncIterator[str]:
-    """Give the stream's text until the session ends. With ``broadcast_id``, other broadcasts are left out."""
-    with services.events.listen() as events:
+class OpenStreams:
+    """The streams of one application: bounded for each person, and ended before the server stops."""
+
+    def __init__(self) -> None:
+        self._of_person: Counter[str] = Counter()
+        self._gathering: set[_Gathered] = set()
+        self._closed = False
+
+    def close(self) -> None:
+        """End all streams, also those that are opened from now on: a server waits for them before it stops."""
+        self._closed = True
+        for gathered in self._gathering:
+            gathered.end()
+
+    async def stream(
+        self,
+        services: Services,
+        *,
+        person_id: str,
+        token: str,
+        broadcast_id: str | None = None,
+        heartbeat_s: float = HEARTBEAT_S,
+    ) -> AsyncIterator[str]:
+        """Give a stream's text until its session ends. With ``broadcast_id``, other broadcasts are left out."""
+        if self._of_person[person_id] >= STREAMS_PER_PERSON:
+            yield "event: too_many\ndata: {}\n\n"
+            return
         gathered = _Gathered()
-        filling = asyncio.create_task(gathered.fill(events), name="event-stream")
+        self._of_person[person_id] += 1
+        self._gathering.add(gathered)
         try:
-            yield f"retry: {RETRY_MS}\n: listening\n\n"
-            while True:
-                batch = await gathered.batch(heartbeat_s)
-                if not batch:
-                    if not await _still_signed_in(services, token):
-                        return
-                    yield ": still here\n\n"
-                if text := "".join(_text(event) for event in batch if _wanted(event, broadcast_id)):
-                    yield text
+            with services.events.listen() as events:
+                filling = asyncio.create_task(gathered.fill(events), name="event-stream")
+                try:
+                    yield f"retry: {RETRY_MS}\n: listening\n\n"
+                    while not self._closed:
+                        batch = await gathered.batch(heartbeat_s)
+                        if not batch and not await _still_signed_in(services, token):
+                            return
+                        text = "".join(_text(event) for event in batch if _wanted(event, broadcast_id))
+                        if text or not batch:
+                            yield text or ": still here\n\n"
+                finally:
+                    filling.cancel()
         finally:
-            filling.cancel()
+            self._gathering.discard(gathered)
+            self._of_person[person_id] -= 1
 
 
 class _Gathered:
@@ -54,6 +85,10 @@ class _Gathered:
                 self._waiting = {Event(Topic.MISSED): None}
             self._waiting[event] = None
             self._more.set()
+
+    def end(self) -> None:
+        """Let whoever waits for a batch go on."""
+        self._more.set()
 
     async def batch(self, within_s: float) -> list[Event]:
         """Give what gathered; nothing when nothing happened for so long."""

@@ -5,7 +5,6 @@ import atexit
 import shutil
 import socket
 import tempfile
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,6 +30,7 @@ from controller.config import Config
 from controller.db import Database
 from controller.events import EventBus
 from controller.http.routes import ReadyCheck
+from controller.http.stream import OpenStreams
 from controller.ids import new_id
 from controller.nodes.schemas import NodeOut
 from controller.people.actor import Actor
@@ -184,7 +184,7 @@ def api(services: Services) -> FastAPI:
     """The API over these services. Made once and handed on from test to test: making it takes longer than most."""
     if not _made:
         _made.append(create_app(services))
-    _made[0].state.services, _made[0].state.open_streams = services, Counter()
+    _made[0].state.services, _made[0].state.streams = services, OpenStreams()
     return _made[0]
 
 
@@ -212,6 +212,7 @@ async def served(here: Centre) -> AsyncIterator[int]:
             await server.listening.wait()
         yield server.servers[0].sockets[0].getsockname()[1]
     finally:
+        app.state.streams.close()
         server.should_exit = True
         await task
 

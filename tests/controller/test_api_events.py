@@ -89,7 +89,7 @@ async def test_a_quiet_stream_shows_that_it_lives_and_ends_with_the_session(
     lite: Centre, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = await lite.services.people.sign_in(login="lan", password=PASSWORD, origin="tests")
-    lines = stream.event_stream(lite.services, opened.token, heartbeat_s=0.01)
+    lines = stream.OpenStreams().stream(lite.services, person_id="lan", token=opened.token, heartbeat_s=0.01)
     async with asyncio.timeout(10):
         assert "listening" in await anext(lines)
         assert await anext(lines) == ": still here\n\n"
@@ -98,7 +98,7 @@ async def test_a_quiet_stream_shows_that_it_lives_and_ends_with_the_session(
 
 
 async def test_one_person_opens_only_so_many_streams(lite: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("controller.http.routes.STREAMS_PER_PERSON", 1)
+    monkeypatch.setattr("controller.http.stream.STREAMS_PER_PERSON", 1)
     async with signed_in(lite) as client, listening(client) as lines:
         async with asyncio.timeout(10), client.stream("GET", "/api/v1/events") as second:
             assert await next_event(second.aiter_lines()) == ("too_many", {})
@@ -108,8 +108,21 @@ async def test_one_person_opens_only_so_many_streams(lite: Centre, monkeypatch: 
 
 async def test_a_stream_that_is_closed_listens_no_more(lite: Centre) -> None:
     opened = await lite.services.people.sign_in(login="lan", password=PASSWORD, origin="tests")
-    lines = stream.event_stream(lite.services, opened.token)
+    lines = stream.OpenStreams().stream(lite.services, person_id="lan", token=opened.token)
     await anext(lines)
     assert len(lite.bus._queues) == 1
     await lines.aclose()  # type: ignore[attr-defined]  # a generator in fact
     assert len(lite.bus._queues) == 0
+
+
+async def test_open_streams_do_not_keep_the_server_from_stopping(lite: Centre) -> None:
+    opened = await lite.services.people.sign_in(login="lan", password=PASSWORD, origin="tests")
+    streams = stream.OpenStreams()
+    lines = streams.stream(lite.services, person_id="lan", token=opened.token, heartbeat_s=3600)
+    await anext(lines)
+    ended = asyncio.create_task(anext(lines, None))
+    streams.close()
+    async with asyncio.timeout(10):
+        assert not await ended
+    later = streams.stream(lite.services, person_id="lan", token=opened.token)
+    assert len([text async for text in later]) == 1
