@@ -144,6 +144,12 @@ def encoded(samples: Samples, suffix: str, *, rate: int = RATE, extra: Sequence[
     return ffmpeg(wav(samples, rate=rate), ["-f", "wav"], [*ENCODINGS[suffix], *extra], suffix=f".{suffix}")
 
 
+@functools.cache
+def spoken(suffix: str, seconds: float = 3.0) -> bytes:
+    """Speech as a file of one of ``ENCODINGS``; made once."""
+    return encoded(speech(seconds), suffix)
+
+
 def ffmpeg(data: bytes, before: Sequence[str], after: Sequence[str], *, suffix: str, read_input: bool = True) -> bytes:
     """Convert with a real file at the end, so that headers are filled in."""
     with tempfile.TemporaryDirectory() as folder:

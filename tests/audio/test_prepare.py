@@ -65,7 +65,7 @@ def metered(path: Path) -> tuple[float, float]:
 @pytest.mark.parametrize("suffix", sounds.ENCODINGS)
 async def test_what_people_bring_is_accepted(tmp_path: Path, suffix: str) -> None:
     """Length within 60 ms: mp3 and aac add silence of their own."""
-    result = await prepared(tmp_path, sounds.encoded(sounds.speech(SPEECH_S), suffix))
+    result = await prepared(tmp_path, sounds.spoken(suffix, SPEECH_S))
     assert result.length_ms == pytest.approx(SPEECH_S * 1000, abs=60)
     assert result.loudness_lufs == pytest.approx(-16, abs=1)
     assert result.warnings == ()
@@ -88,7 +88,7 @@ async def test_an_index_at_the_end_of_a_phone_recording_is_found(tmp_path: Path,
 
 async def test_the_result_is_in_the_canonical_format_and_bare(tmp_path: Path) -> None:
     upload = sounds.id3(sounds.id3_title("<script>alert(1)</script>"), sounds.id3_cover(1000))
-    result = await prepared(tmp_path, upload + sounds.encoded(sounds.speech(SPEECH_S), "mp3"))
+    result = await prepared(tmp_path, upload + sounds.spoken("mp3", SPEECH_S))
     found = asked(result.path)
     plain = {"codec_name": "opus", "sample_rate": "48000", "channels": 1}
     assert found["streams"] == [plain | {"tags": {"encoder": "Lavc libopus"}}]  # no version, nothing of the upload
@@ -107,7 +107,7 @@ async def test_the_file_is_named_by_its_hash_and_alone_in_its_folder(tmp_path: P
 
 
 async def test_the_same_input_and_settings_give_the_same_bytes(tmp_path: Path) -> None:
-    data = sounds.encoded(sounds.speech(SPEECH_S), "mp3")
+    data = sounds.spoken("mp3", SPEECH_S)
     first = await prepared(tmp_path, data, name="one.mp3")
     second = await prepared(tmp_path, data, name="quite another name.wav")
     assert first.sha256 == second.sha256
@@ -179,7 +179,7 @@ async def test_the_length_is_exact_to_the_sample(tmp_path: Path) -> None:
     assert (result.samples, result.length_ms) == (samples, 3001)
 
 
-@pytest.mark.parametrize("rate", [8_000, 11_025, 44_100, 96_000])
+@pytest.mark.parametrize("rate", [8_000, 44_100, 96_000])
 async def test_any_sample_rate_is_brought_to_48_khz(tmp_path: Path, rate: int) -> None:
     result = await prepared(tmp_path, sounds.wav(sounds.sine(1000, 3, rate=rate), rate=rate))
     assert result.length_ms == pytest.approx(3000, abs=2)
@@ -198,7 +198,7 @@ async def test_channels_wired_against_each_other_do_not_cancel(tmp_path: Path) -
 
 async def test_progress_rises_from_nothing_to_one(tmp_path: Path) -> None:
     upload, out, shares = tmp_path / "upload", tmp_path / "out", list[float]()
-    upload.write_bytes(sounds.encoded(sounds.speech(8.0), "mp3"))
+    upload.write_bytes(sounds.spoken("mp3", 8.0))
     out.mkdir()
     await prepare(upload, out, None, shares.append)
     assert shares == sorted(set(shares))

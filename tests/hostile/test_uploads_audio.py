@@ -7,7 +7,6 @@ nothing left behind, bounded time and memory.
 from __future__ import annotations
 
 import asyncio
-import functools
 import random
 import resource
 import socket
@@ -31,11 +30,6 @@ PATIENCE_S = 60
 FIVE_MINUTES = Settings(max_length_s=300)
 DAY_S = 24 * 3600
 VOICE = sounds.speech(3.0)
-
-
-@functools.cache
-def made(suffix: str, seconds: float) -> bytes:
-    return sounds.encoded(sounds.speech(seconds), suffix)
 
 
 async def attempt(folder: Path, data: bytes, settings: Settings | None = None, *, name: str = "upload.mp3") -> Prepared:
@@ -121,7 +115,7 @@ async def test_a_wav_header_that_cannot_be_true_is_called_so(
     assert await reason(tmp_path, sounds.lying_wav(VOICE, **header)) is expected
 
 
-@pytest.mark.parametrize("bits", [1, 7, 13, 64, 65_535])
+@pytest.mark.parametrize("bits", [7, 64, 65_535])
 async def test_odd_sample_sizes_are_refused_or_read_never_crash(tmp_path: Path, bits: int) -> None:
     with pytest.raises(Rejected):
         await attempt(tmp_path, sounds.lying_wav(VOICE, bits=bits))
@@ -134,7 +128,7 @@ async def test_a_header_without_sound_behind_it_is_refused(tmp_path: Path) -> No
 
 
 async def test_a_flac_header_that_claims_a_day_is_not_believed(tmp_path: Path) -> None:
-    data = bytearray(made("flac", 3.0))
+    data = bytearray(sounds.spoken("flac"))
     packed = int.from_bytes(data[18:26], "big")
     data[18:26] = (packed >> 36 << 36 | sounds.RATE * DAY_S).to_bytes(8, "big")
     assert await reason(tmp_path, bytes(data)) is Reason.LYING_HEADER
@@ -143,10 +137,13 @@ async def test_a_flac_header_that_claims_a_day_is_not_believed(tmp_path: Path) -
 # 7, 8: cut and damaged.
 
 
-@pytest.mark.parametrize("share", [0.3, 0.9])
-@pytest.mark.parametrize("suffix", ["mp3", "wav", "m4a", "aac", "opus", "ogg", "flac", "webm", "3gp"])
+@pytest.mark.parametrize(
+    ("suffix", "share"),
+    [("mp3", 0.3), ("mp3", 0.9), ("wav", 0.6), ("m4a", 0.3), ("m4a", 0.97), ("aac", 0.6), ("opus", 0.6), ("ogg", 0.6),
+     ("flac", 0.6), ("webm", 0.6), ("3gp", 0.6)],
+)  # fmt: skip
 async def test_a_file_cut_short_is_truncated(tmp_path: Path, suffix: str, share: float) -> None:
-    data = made(suffix, 6.0)
+    data = sounds.spoken(suffix)
     assert await reason(tmp_path, data[: int(len(data) * share)]) is Reason.TRUNCATED
 
 
@@ -160,9 +157,9 @@ async def test_a_file_without_a_claimed_length_is_truncated_when_its_last_frame_
 
 @pytest.mark.parametrize("suffix", ["mp3", "m4a", "aac", "opus", "ogg", "flac", "webm", "3gp"])
 async def test_a_file_with_a_random_middle_is_refused(tmp_path: Path, suffix: str) -> None:
-    data = made(suffix, 20.0)
+    data = sounds.spoken(suffix, 12.0)
     middle = len(data) // 2
-    spoilt = data[: middle - 4000] + random.Random(8).randbytes(8000) + data[middle + 4000 :]
+    spoilt = data[: middle - 3000] + random.Random(8).randbytes(6000) + data[middle + 3000 :]
     assert await reason(tmp_path, spoilt) in {Reason.CORRUPT, Reason.TRUNCATED}
 
 
@@ -173,7 +170,7 @@ def archive() -> bytes:
     target = BytesIO()
     with zipfile.ZipFile(target, "w") as writer:
         writer.writestr("../../etc/cron.d/x", "* * * * * root id")
-        writer.writestr("voice.mp3", made("mp3", 3.0))
+        writer.writestr("voice.mp3", sounds.spoken("mp3"))
     return target.getvalue()
 
 
@@ -240,7 +237,7 @@ async def test_a_film_without_sound_is_not_audio(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["voice.mp3", "voice.txt", "voice", "voice.m3u8"])
 async def test_the_name_decides_nothing(tmp_path: Path, name: str) -> None:
-    result = await attempt(tmp_path, made("flac", 3.0), name=name)
+    result = await attempt(tmp_path, sounds.spoken("flac"), name=name)
     assert result.source.container == "flac"
 
 
@@ -250,7 +247,7 @@ async def test_the_name_decides_nothing(tmp_path: Path, name: str) -> None:
 def playlists(port: int) -> dict[str, bytes]:
     url = f"http://127.0.0.1:{port}/secret.mp3".encode()
     hls = b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n" + url + b"\n#EXT-X-ENDLIST\n"
-    mp3 = made("mp3", 3.0)
+    mp3 = sounds.spoken("mp3")
     return {
         "hls": hls,
         "hls of files": hls.replace(url, b"file:///etc/passwd"),
@@ -319,7 +316,7 @@ def with_data_elsewhere(m4a: bytes, location: bytes) -> bytes:
 @pytest.mark.parametrize("location", ["http://127.0.0.1:{port}/x", "file:///etc/passwd", "/etc/passwd"])
 async def test_an_mp4_cannot_borrow_its_data_elsewhere(tmp_path: Path, location: str, listener: socket.socket) -> None:
     """What lies in the file itself is read instead; the pointer is not followed."""
-    m4a = made("m4a", 3.0)
+    m4a = sounds.spoken("m4a")
     pointing = with_data_elsewhere(m4a, location.format(port=listener.getsockname()[1]).encode())
     assert pointing != m4a
     result = await attempt(tmp_path, pointing)
@@ -334,19 +331,19 @@ async def test_an_mp4_cannot_borrow_its_data_elsewhere(tmp_path: Path, location:
     "head", [b"%PDF-1.4\n", b"<html><script>", b"<svg xmlns='x'>", b"PK\3\4", b"GIF89a", sounds.png()]
 )
 async def test_a_file_that_is_two_things_is_not_taken_for_sound(tmp_path: Path, head: bytes) -> None:
-    assert await reason(tmp_path, head + made("mp3", 3.0)) is Reason.NOT_AUDIO
+    assert await reason(tmp_path, head + sounds.spoken("mp3")) is Reason.NOT_AUDIO
 
 
 @pytest.mark.parametrize("tail", [b"<script>alert(1)</script>" * 20, b"PK\5\6" + bytes(18), b"%%EOF"])
 async def test_what_hangs_behind_the_sound_is_not_in_the_result(tmp_path: Path, tail: bytes) -> None:
-    result = await attempt(tmp_path, made("mp3", 3.0) + tail)
+    result = await attempt(tmp_path, sounds.spoken("mp3") + tail)
     assert tail[:8] not in result.path.read_bytes()
 
 
 async def test_titles_and_pictures_are_left_behind_unread(tmp_path: Path) -> None:
     """50 MB of cover: neither in the result, nor ever in our memory, nor in the decoder's."""
     tag = sounds.id3(sounds.id3_title("<script>alert(1)</script>"), sounds.id3_cover(50 << 20))
-    data = tag + made("mp3", 3.0)
+    data = tag + sounds.spoken("mp3")
     out = tmp_path / "out"
     out.mkdir()
     (tmp_path / "upload").write_bytes(data)
@@ -423,15 +420,15 @@ async def test_ten_minutes_of_silence_with_one_word_warn(tmp_path: Path) -> None
 
 async def test_decoders_stay_far_below_their_memory_limit(tmp_path: Path) -> None:
     """Resident, the largest child so far of this process: every case above included."""
-    await attempt(tmp_path, made("m4a", 3.0))
+    await attempt(tmp_path, sounds.spoken("m4a"))
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 400 << 10  # KiB
 
 
 async def test_random_damage_ends_in_a_reason_or_a_recording_never_otherwise(tmp_path: Path) -> None:
-    """Thirty files with a few bytes changed anywhere, headers above all."""
+    """Eighteen files with a few bytes changed anywhere, headers above all."""
     dice = random.Random(42)
-    files = [made(suffix, 0.5) for suffix in sounds.ENCODINGS]
-    for number in range(30):
+    files = [sounds.spoken(suffix, 0.5) for suffix in sounds.ENCODINGS]
+    for number in range(18):
         data = bytearray(files[number % len(files)])
         for _ in range(dice.randint(1, 6)):
             data[min(int(dice.expovariate(1 / 60)), len(data) - 1)] = dice.randrange(256)
