@@ -10,13 +10,14 @@ import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from edge_agent.config import Options, StateDir, load_adoption, load_key
 from edge_agent.enroll import PATH, enroll
 from edge_agent.errors import ConfigError, EnrolmentError
 from edge_agent.protocol.enrolment import EnrolmentRequest, EnrolmentStatus, EnrolmentTicket, claim_hash
 from edge_agent.selftest import self_test
-from tests.edge_agent.centre import Centre
+from tests.edge_agent.centre import Authority, Centre
 
 pytestmark = pytest.mark.broker
 
@@ -31,6 +32,7 @@ class Registry:
         self.polls = 0
         self.key_of: Callable[[Any], Any] = lambda public: public
         self.name = "node-7"
+        self.changes: dict[str, str] = {}
         self.state = "adopted"
         pages = centre.files.shelves.pages
         pages["POST", PATH] = self._post
@@ -49,7 +51,7 @@ class Registry:
         request = x509.load_pem_x509_csr(self.requests[-1].csr_pem.encode())
         assert request.is_signature_valid
         adoption = self.centre.adoption("node-7", self.key_of(request.public_key()))
-        adoption = msgspec.structs.replace(adoption, node_id=self.name)
+        adoption = msgspec.structs.replace(adoption, node_id=self.name, **self.changes)
         return 200, msgspec.json.encode(EnrolmentStatus(state="adopted", adoption=adoption))
 
     def show(self, line: str) -> None:
@@ -103,6 +105,21 @@ async def test_a_certificate_for_another_key_or_name_is_refused(registry: Regist
         await join(registry, tmp_path)
     registry.key_of, registry.name = lambda public: public, "node-8"
     with pytest.raises(EnrolmentError, match="another node"):
+        await join(registry, tmp_path)
+    assert not options(tmp_path).state.node.exists()
+
+
+async def test_another_authority_than_the_pinned_one_is_refused(registry: Registry, tmp_path: Path) -> None:
+    """It would let whoever sent it speak to this node from then on."""
+    (tmp_path / "other").mkdir()
+    other = Authority(tmp_path / "other")
+    registry.changes = {"ca_pem": other.pem}
+    with pytest.raises(EnrolmentError, match="does not hold"):
+        await join(registry, tmp_path)
+    key = Ed25519PrivateKey.generate()
+    options(tmp_path).state.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    registry.changes["certificate_pem"] = other.client("node-7", key.public_key())
+    with pytest.raises(EnrolmentError, match="another authority"):
         await join(registry, tmp_path)
     assert not options(tmp_path).state.node.exists()
 

@@ -129,9 +129,14 @@ def test_a_full_disk_frees_the_reserve_and_changes_nothing(tmp_path: Path) -> No
     assert reserve.stat().st_size == RESERVE_BYTES
     pages = store.rows("PRAGMA page_count")[0][0]
     store.run(f"PRAGMA max_page_count = {pages + 2}")
-    with pytest.raises(StoreError, match="is full"), store.writing():
-        store.put_meta("a", b"1")
-        store.put_meta("big", bytes(200_000))
+
+    def write_too_much() -> None:
+        with store.writing():
+            store.put_meta("a", b"1")
+            store.put_meta("big", bytes(200_000))
+
+    with pytest.raises(StoreError, match="is full"):
+        write_too_much()
     assert not reserve.exists()
     assert store.meta("a") is None
     with store.writing():
