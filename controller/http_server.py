@@ -3,16 +3,16 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import uvicorn
-from starlette.types import ASGIApp
+from fastapi import FastAPI
 
 from controller.errors import LoaError
 
 GRACE_S = 3
-"""Open event streams end after this; everything else has long answered."""
+"""A request that is not answered by then is broken off."""
 BACKLOG = 2048
 
 
@@ -25,9 +25,17 @@ class HttpError(LoaError):
 class HttpServer:
     """One uvicorn on a socket that is bound already. Runs until cancelled."""
 
-    def __init__(self, name: str, app: ASGIApp, bound: socket.socket, *, tls: tuple[Path, Path] | None = None) -> None:
-        """``tls`` is certificate chain and key."""
-        self.name, self._socket, self._tls = name, bound, tls
+    def __init__(
+        self,
+        name: str,
+        app: FastAPI,
+        bound: socket.socket,
+        *,
+        tls: tuple[Path, Path] | None = None,
+        before_stop: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``tls`` is certificate chain and key; ``before_stop`` ends what would keep connections open."""
+        self.name, self._socket, self._tls, self._before_stop = name, bound, tls, before_stop
         self.ready = asyncio.Event()
         self._config = uvicorn.Config(
             app,
@@ -62,6 +70,7 @@ class HttpServer:
         try:
             await asyncio.shield(serving)
         except asyncio.CancelledError:
+            self._before_stop()
             server.should_exit = True
             await serving
             raise

@@ -167,7 +167,7 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
     centre = Centre(config, services, authority, broker, bridge, dispatcher, ingest, presence, timekeeper)
     app = create_app(services, ready_checks=centre.checks())
     add_pages(app, services)
-    for_pages = HttpServer("http", app, ports.pages)
+    for_pages = HttpServer("http", app, ports.pages, before_stop=app.state.streams.close)
     tls = (authority.server_chain, authority.server_key)
     for_nodes = HttpServer("https", create_node_app(services), ports.nodes, tls=tls)
 

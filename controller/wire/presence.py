@@ -19,6 +19,7 @@ from controller.events import Event, EventBus, Topic
 from controller.nodes.live import Heard, LiveNodes
 from controller.nodes.models import Node
 from controller.nodes.rules import NodeStatus, status_of
+from edge_agent.protocol.fields import UNREADABLE
 from edge_agent.protocol.reports import Health, Leaving, Online, Presence
 
 MAX_REPORT_BYTES = 64 * 1024
@@ -64,7 +65,7 @@ class PresenceWatch:
             return
         try:
             said = _presence.decode(payload)
-        except (msgspec.DecodeError, ValueError):
+        except UNREADABLE:
             self.dropped["malformed"] += 1
             return
         now = self._clock()
@@ -92,7 +93,7 @@ class PresenceWatch:
             return
         try:
             said = _health.decode(payload)
-        except (msgspec.DecodeError, ValueError):
+        except UNREADABLE:
             self.dropped["malformed"] += 1
             return
         now = self._clock()

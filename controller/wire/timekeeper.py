@@ -11,6 +11,7 @@ from controller.clock import Clock
 from controller.errors import LoaError
 from edge_agent.protocol import topics
 from edge_agent.protocol.documents import TimeAnswer
+from edge_agent.protocol.fields import UNREADABLE
 from edge_agent.protocol.reports import TimeAsk
 
 from .bridge import Bridge
@@ -41,7 +42,7 @@ class Timekeeper:
             return
         try:
             nonce = _ask.decode(payload).nonce
-        except (msgspec.DecodeError, ValueError):
+        except UNREADABLE:
             self.dropped["malformed"] += 1
             return
         if len(self._pending) >= MAX_PENDING:

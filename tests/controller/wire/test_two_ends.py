@@ -13,6 +13,8 @@ from pathlib import Path
 import aiomqtt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from joserfc import jws
+from joserfc.jwk import OKPKey
 from sqlalchemy import func, select
 
 from controller.broadcasts.schemas import BroadcastOut
@@ -20,12 +22,13 @@ from controller.clock import system_clock
 from controller.nodes.rules import NodeStatus
 from controller.plans.models import PlanBody
 from controller.receipts.models import Receipt
-from controller.wire.keys import load_keys
+from controller.wire.keys import load_keys, private_pem
 from controller.wire.mqtt import Connection, RefusedError
 from controller.wire.pki import Authority
 from edge_agent.protocol import content
 from edge_agent.protocol.documents import Hold, Plan, ReceiptsAck, Settings, TimeAnswer, Urgent
 from edge_agent.protocol.reports import Leaving, TimeAsk
+from edge_agent.protocol.signing import ALGORITHM, SigningKey
 from edge_agent.protocol.states import Outcome, PlayState, Reason
 
 from .live import WITHIN_S, FakeNode, Live, encode, event, live_centre
@@ -233,6 +236,20 @@ async def test_a_broker_that_is_killed_comes_back_with_every_document(tmp_path: 
                 await node.document(kind, node.scope)
 
 
+async def test_a_broker_is_restarted_for_new_certificates_and_nobody_notices(tmp_path: Path) -> None:
+    async with live_centre(tmp_path) as live:
+        node = await live.node(await live.area())
+        old = live.centre.broker.pid
+        live.centre.broker.restart()
+
+        async def came_back() -> bool:
+            return live.centre.bridge.connected and live.centre.broker.pid not in {None, old}
+
+        await until(came_back)
+        async with node.connected():
+            await node.document(Settings, node.scope)
+
+
 async def test_receipts_are_acknowledged_once_they_are_rows(tmp_path: Path) -> None:
     async with live_centre(tmp_path) as live:
         area = await live.area()
@@ -322,15 +339,26 @@ async def test_who_asks_for_the_time_gets_it_for_this_question(tmp_path: Path) -
 
 
 async def test_nonsense_from_a_node_is_counted_and_stops_nothing(tmp_path: Path) -> None:
-    nonsense = (b"", b"\x00", b"[]", b'{"state":"online"}', b"{" * 10_000, b"9" * 100_000)
+    deep = b'{"state":"online","x":' + b"[" * 50_000
+    nonsense = (b"", b"\x00", b"[]", b'{"state":"online"}', b"9" * 100_000, deep, b'{"state":"\xff"}')
     async with live_centre(tmp_path) as live:
         node = await live.node(await live.area())
         async with node.connected():
             for word in ("presence", "health", "receipts", "time/ask"):
                 for payload in nonsense:
                     await node.client.publish(f"loa/v1/{node.scope}/{word}", payload, 1)
+            for payload in (deep, b'{"iss":"\xed\xa0\x80"}'):
+                await node.client.publish(f"loa/v1/{node.scope}/receipts", signed(node, payload), 1)
             await node.report(event(1))
             await node.document(ReceiptsAck, node.scope)
         centre = live.centre
         counted = (centre.presence.dropped, centre.ingest.dropped, centre.timekeeper.dropped)
-        assert [sum(counts.values()) for counts in counted] == [10, 5, 5]  # an empty payload clears what is kept
+        assert [sum(counts.values()) for counts in counted] == [12, 8, 6]  # an empty payload clears what is kept
+
+
+def signed(node: FakeNode, payload: bytes) -> bytes:
+    """Sign anything with the node's own key: it was adopted, but nobody says that it is honest."""
+    kid = SigningKey(node.key).kid
+    head = {"alg": ALGORITHM, "typ": "loa-receipts", "kid": kid}
+    jwk = OKPKey.import_key(private_pem(node.key))
+    return jws.serialize_compact(head, payload, jwk, algorithms=[ALGORITHM]).encode()
