@@ -1,0 +1,77 @@
+"""The benchmarks must not rot unseen: the parts that need no broker and no sound, tried in a moment."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.bench import mqtt5
+from tests.bench.__main__ import BENCHES, write_page
+from tests.bench.figures import MISSED, REACHED, UNMEASURED, Result, quantile
+from tests.bench.orders import _silence_ms
+from tests.bench.place import Instants
+from tests.bench.render import QUIET
+from tests.sounds import RATE
+
+
+def result(**given: object) -> Result:
+    return Result("starts", "Start error", "1 s", **given)  # type: ignore[arg-type]  # fields of the test
+
+
+def test_a_quantile_is_never_better_than_what_was_seen() -> None:
+    values = [float(number) for number in range(1, 61)]
+    assert quantile(values, 0.5) == 30
+    assert quantile(values, 0.99) == 60
+    assert quantile([7.0], 0.99) == 7.0
+
+
+def test_no_measurement_has_no_quantile() -> None:
+    with pytest.raises(ValueError, match="no measurement"):
+        quantile([], 0.99)
+
+
+def test_a_target_that_could_not_be_told_is_not_reached() -> None:
+    found = result()
+    found.add("a", "1 ms", target="≤ 5 ms", good=True)
+    found.add("b", "9 ms", target="≤ 5 ms", good=False)
+    found.add("c", "no sound", target="≤ 5 ms")
+    found.add("d", "3 ms")
+    assert [row.verdict for row in found.rows] == [REACHED, MISSED, UNMEASURED, ""]
+
+
+def test_the_page_shows_misses_load_and_what_was_not_measured(tmp_path: Path) -> None:
+    found = result(load_before=QUIET + 1)
+    found.add("start error", "p99 28.27 ms", samples=66, target="p99 ≤ 5 ms", good=False)
+    found.save(tmp_path)
+    (tmp_path / "machine.json").write_text('{"cores": "2"}')
+    write_page(tmp_path, tmp_path / "page.md")
+    page = (tmp_path / "page.md").read_text()
+    assert "0 reached, 1 not reached, 0 not measured" in page
+    assert "| start error | p99 28.27 ms | 66 | p99 ≤ 5 ms | **not reached** |" in page
+    assert "was not quiet" in page
+    assert f"10,000 virtual nodes | ≤ 1 core, ≤ 400 MB | – | {UNMEASURED}" in page
+
+
+def test_packets_survive_being_cut_anywhere() -> None:
+    sent = mqtt5.publish("loa/v1/areas/a/urgent", b"x" * 300, packet_id=7) + mqtt5.puback(9)
+    for size in (1, 2, 3, 150, len(sent)):
+        packets, came = mqtt5.Packets(), []
+        for at in range(0, len(sent), size):
+            came += packets.feed(sent[at : at + size])
+        assert [kind for kind, _, _ in came] == [mqtt5.PUBLISH, mqtt5.PUBACK]
+        assert mqtt5.read_publish(*came[0][1:]) == mqtt5.Publish("loa/v1/areas/a/urgent", b"x" * 300, 7, retained=False)
+
+
+def test_silence_is_measured_to_the_last_sample_after_the_click(tmp_path: Path) -> None:
+    pcm = np.zeros(10 * RATE, np.int16)
+    pcm[RATE : 3 * RATE] = 1000
+    pcm[5 * RATE : 6 * RATE] = 1000
+    marks = tmp_path / "instants"
+    marks.write_text('{"frame": 0, "at_ns": 1000000000000}\n')
+    instants = Instants(marks)
+    assert _silence_ms(pcm, instants, 1002.75) == pytest.approx(250, abs=0.1)
+    assert _silence_ms(pcm, instants, 1007.0) is None
+
+
+def test_every_benchmark_has_a_name_to_call_it_by() -> None:
+    assert set(BENCHES) >= {"starts", "fanout", "armed", "stop", "transcode", "agent", "controller", "receipts"}
