@@ -223,14 +223,14 @@ class Commune:
             log=node.folder / "agent.log",
         )
 
-    async def until_online(self) -> None:
+    async def until_online(self, within_s: float = ONLINE_TIMEOUT_S) -> None:
         """Wait until the centre sees every node online and up to date.
 
         Raises:
             ProgramFailedError: an agent ended, or some node does not come.
         """
         wanted = {node.node_id for node in self.nodes}
-        async with _within(ONLINE_TIMEOUT_S, "every node online and up to date"):
+        async with _within(within_s, "every node online and up to date"):
             while True:
                 for node in self.nodes:
                     if node.program:

@@ -29,6 +29,8 @@ AUDIBLE = 33
 """Amplitude of 16 bit above which something sounds: -60 dBFS."""
 TAIL = timedelta(seconds=1)
 """Recorded behind the end of a sound, so that what follows it would be heard."""
+COMES_BACK_S = 90
+"""A node that was left alone for long asks for its broker once a minute."""
 
 _BULLETIN = "Đài truyền thanh xã An Hòa thông báo. Sáng mai, trạm y tế xã tiêm phòng cho trẻ em dưới năm tuổi."
 _NOTICE = "Mời bà con thôn Đông ra nhà văn hóa họp thôn lúc bảy giờ tối nay. Xin nhắc lại."
@@ -238,7 +240,7 @@ class Village:
         for node in self.nodes:
             if node.program is None or node.program.process.returncode is not None:
                 await commune.start_node(node)
-        await commune.until_online()
+        await commune.until_online(COMES_BACK_S)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Read the centre's database, as a person with a shell would."""
