@@ -7,7 +7,7 @@ from controller.receipts import service
 from controller.receipts.models import Receipt, ReceiptStore
 from controller.receipts.service import Stored
 from edge_agent.protocol.reports import PlayEvent, Receipts
-from edge_agent.protocol.states import Outcome, PlayState, Reason
+from edge_agent.protocol.states import Grade, Outcome, PlayState, Reason
 from tests.controller import factories
 from tests.controller.factories import MORNING
 
@@ -92,3 +92,28 @@ async def test_a_play_goes_its_way_within_one_batch(here: factories.Centre) -> N
     assert (plays[other.id].state, plays[other.id].outcome) == ("planned", None)
     assert len(plays) == 2
     assert len(await stored(here)) == 4
+
+
+async def test_the_largest_figures_of_the_wire_fit_into_a_play(here: factories.Centre) -> None:
+    """A node may claim anything that the wire allows; a database that refuses it would stop the ingest of all."""
+    area = await here.area(quiet_hours=[])
+    node = await here.node(area)
+    sent = await here.services.broadcasts.create(
+        here.actor, title="Thông báo", recordings=[await here.recording()], targets=[f"areas/{area.id}"]
+    )
+    most = 2**53 - 1
+    claim = PlayEvent(
+        seq=1,
+        at=MORNING,
+        broadcast_id=sent.id,
+        outcome=Outcome.PLAYED,
+        grade=Grade.E1,
+        requested_ms=most,
+        played_ms=most,
+        underruns=most,
+        start_error_ms=-1e7,
+    )
+    assert len(await store(here, Receipts(iss=node.id, iat=1, store_id="s-1", events=(claim,)))) == 1
+    [play] = await here.services.broadcasts.plays(sent.id)
+    assert play.outcome == "played"
+    assert len(await stored(here)) == 1
