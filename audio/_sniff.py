@@ -24,6 +24,8 @@ SCAN = 1 << 13
 """Bytes in which the first mp3 or aac frame must begin."""
 MAX_CHANNELS = 64
 """More than any mixing desk writes into one file."""
+MAX_WALKED = 1 << 22
+"""Bytes of AMR that are walked frame by frame: 45 minutes at the highest rate, in some 30 ms."""
 MAX_BOXES = 10_000
 """Outermost boxes of an mp4 that are walked; a phone that writes fragments makes one or two a second."""
 MAX_TAGS = 16
@@ -218,9 +220,11 @@ def _cut_mp4(file: IO[bytes], size: int, at: int) -> bool:
 
 
 def _amr(file: IO[bytes], head: bytes, size: int, start: int) -> Sniffed:
-    """AMR claims no length, but its frames can be walked: each is 20 ms."""
+    """AMR claims no length, but its frames can be walked: each is 20 ms. Hours of it are left to the decoder."""
     wide = head.startswith(b"#!AMR-WB\n")
     sizes, at = _AMR_BYTES[wide], start + (9 if wide else 6)
+    if size - at > MAX_WALKED:
+        return Sniffed("amr", start, seekable=False, claimed_s=None, ends_early=False)
     data, position = _read(file, at, size - at), 0
     while position < len(data):
         kind = data[position] >> 3 & 15

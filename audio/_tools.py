@@ -190,6 +190,7 @@ def _capped(tool: str, sink: Sink | None, limit: int) -> Sink:
 async def _drain(stream: asyncio.StreamReader | None, sink: Sink) -> None:
     while stream is not None and (piece := await stream.read(CHUNK)):
         sink(piece)
+        await asyncio.sleep(0)  # a full buffer is read without waiting: let others have their turn
 
 
 async def _feed(stream: asyncio.StreamWriter | None, data: bytes) -> None:

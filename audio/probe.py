@@ -20,7 +20,7 @@ CODECS = frozenset(_FILES | _PCM | {"adpcm_ms", "adpcm_ima_wav"})
 """Decoders that may run: what people have, and small enough a surface."""
 _CLAIMING = frozenset({"mov", "matroska", "flac"})
 """Demuxers whose length stands in the file; the others guess it from the bit rate."""
-_PROBE_LIMITS = _tools.Limits(cpu_s=20, wall_s=60)
+_PROBE_LIMITS = _tools.Limits(cpu_s=20, wall_s=60, output_bytes=_tools.MIB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,9 @@ async def _ask(file: IO[bytes], sniffed: _sniff.Sniffed, size: int) -> dict[str,
     try:
         finished = await _tools.run("ffprobe", args, limits=limits, source=file, sink=printed.extend)
     except LimitReachedError as error:
-        raise Rejected(error.reason, str(error)) from error
+        # What prints a megabyte about itself has thousands of tracks: no recording.
+        reason = Reason.UNSUPPORTED if error.reason is Reason.TOO_LONG else error.reason
+        raise Rejected(reason, str(error)) from error
     if finished.exit_code == 0:
         answer: dict[str, Any] = json.loads(printed)
         return answer

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from audio import _tools
@@ -273,7 +273,4 @@ async def test_cancelling_leaves_neither_a_file_nor_a_process(tmp_path: Path) ->
 
 def children() -> list[str]:
     """Names of processes that we started and that still live."""
-    listed = subprocess.run(
-        ["ps", "-o", "comm=", "--ppid", str(os.getpid())], capture_output=True, check=False, timeout=30
-    )
-    return [name for name in listed.stdout.decode().split() if name != "ps"]
+    return [child.name() for child in psutil.Process().children(recursive=True)]
