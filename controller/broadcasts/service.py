@@ -98,10 +98,11 @@ class Broadcasts:
                 raise refusal_error(refused)
             if draft.urgent:
                 await _check_room(tx.session, draft, now)
-            broadcast_id = await save(tx, actor, draft, now=now, key=key, request_sha256=wish.sha256 if key else None)
             word = Word.URGENT if draft.urgent else Word.PLAN
-            for scope in sorted(draft.targets.scopes):
+            for scope in sorted(draft.targets.scopes):  # documents before audit, as everywhere: no two wait crosswise
                 await self._documents.touch(tx, scope, word)
+            request_sha256 = wish.sha256 if key else None
+            broadcast_id = await save(tx, actor, draft, now=now, key=key, request_sha256=request_sha256)
             tx.tell(Event(Topic.BROADCAST, broadcast_id))
             return await self._one(tx.session, broadcast_id)
 

@@ -43,6 +43,10 @@ class Holds:
         async with self._database.transaction() as tx:
             await rights.require(tx.session, actor, Act.HOLDS_ORDER)
             targets = await resolve(tx.session, scopes)
+            # Documents before audit, as everywhere, so that no two wait crosswise; and before the look at what is
+            # held, so that of two clicks at once the second one sees the first.
+            for scope in sorted(targets.scopes):
+                await self._documents.touch(tx, scope, Word.HOLD)
             held = {hold.scope: hold for hold in await _active(tx.session)}
             holds = [held.get(scope) or await self._add(tx, actor, scope) for scope in targets.scopes]
             return await self._out(tx.session, holds)
@@ -91,7 +95,6 @@ class Holds:
         hold = Hold(id=new_id(), scope=scope, ordered_by=actor.person_id, ordered_at=now)
         tx.session.add(hold)
         await tx.session.flush()
-        await self._documents.touch(tx, scope, Word.HOLD)
         await audit.write(tx, actor, Act.HOLDS_ORDER, f"holds/{hold.id}", {"scope": scope}, at=now)
         tx.tell(Event(Topic.HOLD, hold.id))
         return hold

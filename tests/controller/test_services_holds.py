@@ -1,10 +1,13 @@
 """STOP and its release."""
 
+import asyncio
+
 import pytest
 
 from controller.errors import ConflictError, InvalidError, NotFoundError
 from tests.controller.factories import Centre
 from tests.controller.test_services_areas import dirty
+from tests.controller.test_services_broadcasts import commune, wish
 
 
 async def test_one_click_holds_every_scope_and_says_who_has_not_confirmed(here: Centre) -> None:
@@ -65,3 +68,23 @@ async def test_what_is_not_there_cannot_be_held(lite: Centre) -> None:
         await lite.services.holds.release(lite.actor, "nothing")
     with pytest.raises(NotFoundError):
         await lite.services.holds.get("nothing")
+
+
+async def test_many_people_act_at_once_and_all_get_their_way(here: Centre) -> None:
+    """STOP, send, cancel and release at the same moment, over the same documents and one audit."""
+    place = await commune(here)
+    sent = await here.services.broadcasts.create(here.actor, **wish(place))
+    scopes = [place["east"].scope, place["west"].scope]
+    (first,) = await here.services.holds.order(here.actor, [place["area"].scope])
+    async with asyncio.timeout(60):
+        await asyncio.gather(
+            here.services.holds.order(here.actor, scopes),
+            here.services.holds.order(here.actor, scopes[::-1]),
+            here.services.broadcasts.create(here.actor, **wish(place, targets=scopes)),
+            here.services.broadcasts.create(here.actor, **wish(place, targets=scopes[::-1])),
+            here.services.broadcasts.cancel(here.actor, sent.id),
+            here.services.holds.release(here.actor, first.id),
+        )
+    assert (await here.services.audit.verify()).broken_at is None
+    held = await here.services.holds.active()
+    assert sorted(hold.scope for hold in held) == sorted(scopes)
