@@ -77,7 +77,7 @@ class Agent:
             self.shelf,
             first_keys=self._adoption.trusted_keys,
             begun=ledger.begun,
-            now=self._now,
+            now=clock.surely,
         )
         self.stage = Stage(clock, store, ledger, self.shelf, simulated=options.output == "virtual")
         self.output = OutputWatch(self._new_output, self.stage.renderer, self.faults)
@@ -100,7 +100,7 @@ class Agent:
             tls=lambda: self._tls(as_node=False),
             now=self._now,
         )
-        self.voucher = Voucher(keeper, self.shelf, self.player, self.faults)
+        self.voucher = Voucher(keeper, self.shelf, self.player)
         self.reporter = Reporter(
             self._adoption.node_id,
             store,
@@ -130,7 +130,7 @@ class Agent:
             link=self.link,
             player=self.player,
             output=self.output,
-            shelf=self.shelf,
+            review=self.fetcher.review_faults,
             output_calls=lambda: self.stage.renderer.calls,
         )
         self._leaving: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -194,7 +194,7 @@ class Agent:
         self.fetcher.on_arrival = self._file_arrived
         self.fetcher.is_over = self._is_over
         self.player.failed = self.fetcher.failed
-        self.voucher.on_spoiled = self.fetcher.nudge
+        self.voucher.on_spoiled = self.stage.on_spoiled = self.fetcher.spoiled
         self.link.on_connected = self._connected
         self.stage.on_change = self.health.nudge
         self.faults.on_change = self.health.nudge

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 
 from edge_agent import systemd
 from edge_agent.clock import Clock
@@ -15,7 +14,6 @@ from edge_agent.link import Link
 from edge_agent.outputs.watch import OutputWatch
 from edge_agent.player import Player
 from edge_agent.protocol.states import ClockState
-from edge_agent.shelf import RESERVE_BYTES, Shelf
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +40,12 @@ class Checks:
         link: Link,
         player: Player,
         output: OutputWatch,
-        shelf: Shelf,
+        review: Callable[[], None],
         output_calls: Callable[[], int],
     ) -> None:
         self._clock, self._faults, self._inbox, self._keeper = clock, faults, inbox, keeper
         self._ledger, self._link, self._player, self._output = ledger, link, player, output
-        self._shelf, self._output_calls = shelf, output_calls
+        self._review, self._output_calls = review, output_calls
         self.ready = asyncio.Event()
         self._seen = (-1, -1)
         self._asked_s = 0.0
@@ -65,7 +63,7 @@ class Checks:
             count += 1
             if count % TIDY_EVERY == 0:
                 self._keeper.relist()
-                self._ledger.forget(self._clock.now(), set(self._keeper.listings))
+                self._ledger.forget(self._clock.surely(), set(self._keeper.listings))
             await asyncio.sleep(EVERY_S)
 
     def asked_time(self) -> None:
@@ -75,12 +73,8 @@ class Checks:
     def _look(self) -> None:
         settings = self._keeper.settings
         self._faults.turn(Fault.NO_SETTINGS, settings is None, "no settings have come yet: nothing will sound")
-        low = self._shelf.free_bytes() < RESERVE_BYTES
-        if low:
-            self._faults.put(Fault.DISK_LOW, "less than 64 MiB are free")
-        now = self._clock.now()
-        leases = [one.lease_until for one in self._keeper.listings.values() if one.lease_until is not None]
-        ended = bool(leases) and max(leases) <= now - timedelta(0)
+        self._review()
+        ended = any(lease_until <= self._clock.surely() for lease_until in self._keeper.leases())
         self._faults.turn(Fault.LEASE_ENDED, ended, "cut off for too long: the plan may not be played any more")
 
     async def _ask_time(self) -> None:

@@ -180,6 +180,10 @@ class Clock:
         """Give UTC: the wall clock's, or the centre's as counted since its answer while the wall clock is wrong."""
         return _utc(self.utc_minus_monotonic_ns() + self._instruments.monotonic_ns())
 
+    def surely(self) -> datetime:
+        """Give an instant that has surely passed: now, or 1970 while the clock is untrusted and decides nothing."""
+        return _EPOCH if self._state is ClockState.UNTRUSTED else self.now()
+
     def monotonic_ns(self) -> int:
         """Read the outputs' clock."""
         return self._instruments.monotonic_ns()

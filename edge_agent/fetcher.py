@@ -21,7 +21,7 @@ from edge_agent.keeper import Keeper
 from edge_agent.protocol.content import MAX_BODY_BYTES, PlanBody, Voice
 from edge_agent.protocol.documents import Plan
 from edge_agent.protocol.listings import Listing
-from edge_agent.shelf import Shelf
+from edge_agent.shelf import RESERVE_BYTES, Shelf
 from edge_agent.threads import in_thread
 
 log = logging.getLogger(__name__)
@@ -96,6 +96,22 @@ class Fetcher:
                 one.not_before_s = 0.0
         self.nudge()
 
+    def spoiled(self, sha256: str) -> None:
+        """Fetch again what has changed on the disk; the fault stands until it is here."""
+        self._tries[sha256] = _Try(0.0, fault=Fault.MEDIA_CORRUPT)
+        self._faults.put(Fault.MEDIA_CORRUPT, f"{sha256[:12]} has changed on the disk")
+        self.nudge()
+
+    def review_faults(self) -> None:
+        """End the faults that no download stands for any more; to be called now and then."""
+        standing = {one.fault for one in self._tries.values()}
+        if self._shelf.free_bytes() < RESERVE_BYTES:
+            standing.add(Fault.DISK_LOW)
+            self._faults.put(Fault.DISK_LOW, f"less than {RESERVE_BYTES // 2**20} MiB are free")
+        for fault in (Fault.FETCH_FAILED, Fault.MEDIA_MISSING, Fault.MEDIA_CORRUPT, Fault.DISK_LOW):
+            if fault not in standing:
+                self._faults.clear(fault)
+
     def failed(self, sha256: str) -> Fault | None:
         """Say why a recording is not here, if its download has failed."""
         found = self._tries.get(sha256)
@@ -158,10 +174,7 @@ class Fetcher:
     def _forget(self, names: Iterable[str]) -> None:
         for name in list(names):
             self._tries.pop(name, None)
-        standing = {one.fault for one in self._tries.values()}
-        for fault in (Fault.FETCH_FAILED, Fault.MEDIA_MISSING, Fault.MEDIA_CORRUPT, Fault.DISK_LOW):
-            if fault not in standing:
-                self._faults.clear(fault)
+        self.review_faults()
 
     def _spread(self, wants: list[Want]) -> None:
         """Give every new want a random delay, shorter when its start is near."""

@@ -63,8 +63,10 @@ class Inbox:
             self.take(topic, token)
 
     def _take(self, topic: Topic, token: bytes) -> None:
-        if topic.word not in BY_WORD or (topic.scope not in self._keeper.scopes):
-            raise WrongAudienceError(f"{topic} is none of this node's business")
+        if topic.word not in BY_WORD or topic.scope not in self._keeper.scopes:
+            # No fault: on its way when the node moved, it arrives from an area that is not listened to any more.
+            self.dropped[WrongAudienceError.code] += 1
+            return
         kind = BY_WORD[topic.word]
         document = open_document(token, kind, audience=topic.scope, trust=self._keeper.trust)
         if isinstance(document, TimeAnswer):

@@ -6,7 +6,8 @@ sound; ``listings``, ``holds`` and ``stops`` are what the player's timeline is f
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -29,6 +30,9 @@ HELD, COMING = "held", "coming"
 """Slots of a document: obeyed, and (plans only) waiting for its body."""
 MAX_RELEASES = 4096
 """Released names remembered; the centre repeats a name until every node has let go."""
+
+FAR_AT = datetime(9000, 1, 1, tzinfo=UTC)
+"""Nothing is scheduled beyond; instants at the calendar's very end cannot be reckoned with."""
 
 _KEYS = "trusted_keys"
 
@@ -104,6 +108,10 @@ class Keeper:
             found.setdefault(scope, {})[Word.PLAN] = Held(epoch=plan.epoch, version=plan.version, complete=False)
         return found
 
+    def leases(self) -> list[datetime]:
+        """Give until when each plan may be played."""
+        return [plan.lease_until for plan in self._documents.values() if isinstance(plan, Plan)]
+
     def bodies_wanted(self) -> list[Plan]:
         """Give the plans whose body is still to be fetched."""
         return list(self._coming.values())
@@ -111,7 +119,13 @@ class Keeper:
     # What changes it.
 
     def accept(self, scope: str, document: Signed, token: bytes) -> None:
-        """Take a checked document: store it, then let it act."""
+        """Take a checked document: store it, then let it act.
+
+        Raises:
+            MalformedError: settings name a zone that this node does not know.
+        """
+        if isinstance(document, Settings):
+            _check_zone(document)
         if isinstance(document, Hold):
             self._obey(document)
             if self.holds:
@@ -223,12 +237,12 @@ class Keeper:
     def _merge(self) -> dict[str, Listing]:
         heard, now = set(self.scopes), self._now()
         plans = [
-            (scope, plan.lease_until, still_listed(self._bodies[scope].broadcasts, now))
+            (scope, plan.lease_until, _playable(self._bodies[scope].broadcasts, now))
             for (scope, _), plan in self._documents.items()
             if isinstance(plan, Plan) and scope in heard
         ]
         urgents = [
-            (scope, urgent.broadcasts)
+            (scope, _playable(urgent.broadcasts, now))
             for (scope, _), urgent in self._documents.items()
             if isinstance(urgent, Urgent) and scope in heard
         ]
@@ -289,3 +303,15 @@ class Keeper:
             self._documents[scope, Word.PLAN] = document
             return
         self._take(scope, document)
+
+
+def _playable(broadcasts: Iterable[Broadcast], now: datetime) -> Iterable[Broadcast]:
+    return [one for one in still_listed(broadcasts, now) if one.latest_end_at < FAR_AT]
+
+
+def _check_zone(settings: Settings) -> None:
+    """Refuse what would end the player at every start, before it could hear of better settings."""
+    try:
+        ZoneInfo(settings.zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise MalformedError(f"Settings.zone: {settings.zone} is not known here ({error})") from None

@@ -168,6 +168,7 @@ class Link:
 
     async def _introduce(self, client: aiomqtt.Client) -> None:
         """Listen to what comes first, say hello, ask the time, listen to the rest; then follow the settings."""
+        self._faults.clear(Fault.BROKER_REFUSED)
         await self._subscribe(client, [Topic(self._own, word) for word in _FIRST])
         await self.publish(self._online())
         await self.ask_time()

@@ -130,7 +130,7 @@ class Player:
                 self._receive(listing, now)
             for key, play in list(self._ledger.plays.items()):
                 if key not in listings and play.progress.began_at is None and play.progress.outcome is None:
-                    self._withdraw(play, now)
+                    self._withdraw(play)
             for listing in new[:NOTE_AT_ONCE]:
                 self._note_cached(listing)
         self.changed()
@@ -276,11 +276,11 @@ class Player:
             conclusion = Conclusion(play.broadcast_id, Outcome.MISSED, Reason.OFF, None)
             self._stage.report(play, conclusion, missing=Reason.OFF)
 
-    def _withdraw(self, play: Play, now: datetime) -> None:
+    def _withdraw(self, play: Play) -> None:
         outcome, reason = Outcome.CANCELLED, Reason.WITHDRAWN
         if play.broadcast_id in self._keeper.stops:
             reason = Reason.STOPPED
-        elif play.latest_end_at <= now:
+        elif play.latest_end_at <= self._clock.surely():
             outcome, reason = Outcome.EXPIRED, Reason.LATE
         self._stage.report(play, Conclusion(play.broadcast_id, outcome, reason, None), missing=reason)
 

@@ -56,6 +56,8 @@ class Stage:
         """Lengths of the items that a play was to have, in this node's language."""
         self.on_item_lost: Callable[[Sound, Reason], None] = lambda _sound, _reason: None
         """An armed item did not sound to its end, though the timeline thinks so."""
+        self.on_spoiled: Callable[[str], None] = lambda _: None
+        """Called with the hash of a file that was thrown away."""
         self.on_change: Callable[[], None] = lambda: None
         """What sounds has changed."""
         self.renderer = Renderer(
@@ -180,6 +182,7 @@ class Stage:
             self._why[sound.broadcast_id] = reason
             if cue.end is End.SPOILED:
                 self._shelf.spoil(sound.voice.sha256)
+                self.on_spoiled(sound.voice.sha256)
             self.on_item_lost(sound, reason)
         self.on_change()
         self._report_if_done(sound.broadcast_id)

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
-from edge_agent.faults import Fault, FaultBook
 from edge_agent.keeper import Keeper
 from edge_agent.player import Player
 from edge_agent.shelf import Shelf
@@ -24,12 +23,12 @@ class Voucher:
 
     name = "voucher"
 
-    def __init__(self, keeper: Keeper, shelf: Shelf, player: Player, faults: FaultBook) -> None:
-        self._keeper, self._shelf, self._player, self._faults = keeper, shelf, player, faults
+    def __init__(self, keeper: Keeper, shelf: Shelf, player: Player) -> None:
+        self._keeper, self._shelf, self._player = keeper, shelf, player
         self.ready = asyncio.Event()
         self._nudge = asyncio.Event()
-        self.on_spoiled: Callable[[], None] = lambda: None
-        """Called when a file was thrown away."""
+        self.on_spoiled: Callable[[str], None] = lambda _: None
+        """Called with the hash of a file that was thrown away."""
 
     def nudge(self) -> None:
         """Look now."""
@@ -63,6 +62,5 @@ class Voucher:
     async def _vouch(self, sha256: str) -> None:
         if not await in_thread(self._shelf.vouch, sha256):
             log.error("recording %s has changed on the disk; fetching it again", sha256[:12])
-            self._faults.put(Fault.MEDIA_CORRUPT, f"{sha256[:12]} has changed on the disk")
-            self.on_spoiled()
+            self.on_spoiled(sha256)
         self._player.changed()

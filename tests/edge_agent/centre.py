@@ -101,7 +101,7 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
         self.certificate = (
-            self._builder(self._name, self._key.public_key(), days=3650)
+            self._builder(self._name, self._key.public_key(), days=(-500, 3650))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(
                 x509.KeyUsage(
@@ -127,11 +127,12 @@ class Authority:
     def sha256(self) -> str:
         return self.certificate.fingerprint(hashes.SHA256()).hex()
 
-    def server(self, root: Path) -> None:
+    def server(self, root: Path, *, days: tuple[int, int] = (-1, 90)) -> None:
+        """Make the centre's own certificate, valid between two days from now."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "centre of a test")])
         names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        made = self._leaf(name, key.public_key(), ExtendedKeyUsageOID.SERVER_AUTH).add_extension(
+        made = self._leaf(name, key.public_key(), ExtendedKeyUsageOID.SERVER_AUTH, days).add_extension(
             x509.SubjectAlternativeName(names), critical=False
         )
         chain = made.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM).decode() + self.pem
@@ -143,16 +144,18 @@ class Authority:
         made = self._leaf(subject, public, ExtendedKeyUsageOID.CLIENT_AUTH).sign(self._key, hashes.SHA256())
         return made.public_bytes(Encoding.PEM).decode()
 
-    def _leaf(self, name: x509.Name, public: Any, use: x509.ObjectIdentifier) -> x509.CertificateBuilder:
+    def _leaf(
+        self, name: x509.Name, public: Any, use: x509.ObjectIdentifier, days: tuple[int, int] = (-1, 90)
+    ) -> x509.CertificateBuilder:
         own = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         return (
-            self._builder(name, public, days=90)
+            self._builder(name, public, days=days)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([use]), critical=False)
             .add_extension(own, critical=False)
         )
 
-    def _builder(self, name: x509.Name, public: Any, *, days: int) -> x509.CertificateBuilder:
+    def _builder(self, name: x509.Name, public: Any, *, days: tuple[int, int]) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
         return (
             x509.CertificateBuilder()
@@ -160,8 +163,8 @@ class Authority:
             .issuer_name(self._name)
             .public_key(public)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=days))
+            .not_valid_before(now + timedelta(days=days[0]))
+            .not_valid_after(now + timedelta(days=days[1]))
         )
 
 
@@ -263,15 +266,21 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that hang up, or do not believe us, are part of the tests."""
+
+
 class FileServer:
     """HTTPS with Range, in threads."""
 
     def __init__(self, root: Path) -> None:
         self.shelves = Shelves()
         handler = type("Handler", (_Handler,), {"shelves": self.shelves})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
+        self._server = _Server(("127.0.0.1", 0), handler)
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(root / "server.crt", root / "server.key")
         self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)

@@ -156,7 +156,7 @@ class Desk:
             self.shelf,
             first_keys=self.keys.trusted,
             begun=self.ledger.begun,
-            now=self.clock.now,
+            now=self.clock.surely,
         )
         self.acks: list[ReceiptsAck] = []
         self.commands: list[Command] = []

@@ -1,7 +1,7 @@
 """Orders as they come in: what is taken, what is dropped, what stays. Real signatures, real store, stepped clock."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -271,6 +271,22 @@ async def test_what_waited_is_judged_by_the_centres_time(tmp_path: Path, desk: D
     blind.close()
 
 
+async def test_a_clock_that_is_wrong_ends_no_broadcast(desk: Desk) -> None:
+    """It would be withdrawn for good because a time server, or an empty battery, moved the clock by a year."""
+    desk.plan(broadcast("b-1", LATER, VOICE))
+    desk.instruments.synchronised = False
+    desk.instruments.step(days=365)
+    desk.clock.check()
+    assert desk.clock.state is ClockState.UNTRUSTED
+    desk.keeper.relist()
+    desk.player.note_orders()
+    assert listed(desk) == {"b-1"}
+    again = desk.again(reboot=True)
+    assert listed(again) == {"b-1"}
+    assert again.outcomes() == {}
+    again.close()
+
+
 # Settings and keys.
 
 
@@ -278,6 +294,27 @@ async def test_settings_of_the_dispatch_key_are_not_taken(desk: Desk) -> None:
     settings = Settings(**desk.claims(Settings, f"nodes/{NODE}"), volume_mb=1200, trusted_keys=desk.keys.trusted)
     desk.inbox.take(str(Topic(f"nodes/{NODE}", Word.SETTINGS)), desk.keys.dispatch.sign(settings))
     assert desk.inbox.dropped == {"unknown_key": 1}
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../../etc/passwd", "/etc", "Asia"])
+async def test_settings_with_a_zone_that_is_none_are_dropped(desk: Desk, zone: str) -> None:
+    """They would end the player at every start, before it could hear of better ones."""
+    if zone.startswith("."):
+        with pytest.raises(ValueError, match="zone"):
+            desk.settle(zone=zone)
+        return
+    desk.settle(zone=zone)
+    assert desk.inbox.dropped == {"malformed": 1}
+    assert desk.keeper.settings is not None
+    assert desk.keeper.settings.zone == "Asia/Ho_Chi_Minh"
+
+
+async def test_a_broadcast_at_the_end_of_the_calendar_does_no_harm(desk: Desk) -> None:
+    last = datetime.max.replace(tzinfo=UTC)
+    due = msgspec.structs.replace(broadcast("b-1", NOON, VOICE), latest_start_at=last, latest_end_at=last)
+    desk.urgent(due)
+    desk.player.catch_up()
+    assert listed(desk) == set()
 
 
 async def test_keys_are_rotated_by_settings_and_stay_so_after_a_restart(desk: Desk) -> None:
