@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.bench import fanout, machine, orders, receipts, resources, starts, transcode
+from tests.bench import fanout, machine, orders, receipts, resources, slow, starts, transcode
 from tests.bench.figures import Result
 from tests.bench.render import render
 
@@ -25,6 +25,7 @@ BENCHES: dict[str, Bench] = {
     "fanout": fanout.run,
     "armed": orders.armed,
     "stop": orders.stop,
+    "slow": slow.run,
     "transcode": transcode.run,
     "agent": resources.agent,
     "controller": resources.controller,
@@ -56,15 +57,15 @@ def write_page(folder: Path, page: Path) -> None:
 
 
 def _run_one(name: str, folder: Path, *, quick: bool) -> bool:
-    load, begun = machine.load(), time.perf_counter()
-    _say(f"{name}: measuring (load average {load:.1f})")
+    busy, begun = machine.busy_percent(), time.perf_counter()
+    _say(f"{name}: measuring (others use {busy:.0f} % of all cores)")
     try:
         result = asyncio.run(_measure(BENCHES[name], quick=quick))
     except Exception:  # one of many may fail; it is named, and the status tells
         logging.getLogger(__name__).exception("%s could not be measured", name)
         (folder / f"{name}.json").unlink(missing_ok=True)  # an old figure must not stand in for a failed one
         return False
-    result.quick, result.load_before, result.seconds = quick, load, time.perf_counter() - begun
+    result.quick, result.busy_before, result.seconds = quick, busy, time.perf_counter() - begun
     result.save(folder)
     for row in result.rows:
         _say(f"  {row.what}: {row.value}{f' ({row.target}: {row.verdict})' if row.verdict else ''}")

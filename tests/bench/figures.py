@@ -41,8 +41,8 @@ class Result:
     """The measurements themselves, for whoever wants to look closer."""
     quick: bool = False
     at: str = ""
-    load_before: float = 0.0
-    """Load average over a minute when it began: others may have been at work."""
+    busy_before: float = 0.0
+    """Per cent of all cores that others used in the seconds before it began."""
     seconds: float = 0.0
 
     def add(self, what: str, value: str, *, samples: int = 0, target: str = "", good: bool | None = None) -> None:

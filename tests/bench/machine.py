@@ -5,7 +5,12 @@ import platform
 import subprocess
 from pathlib import Path
 
+import psutil
+
 from controller.wire.broker import SAFE_PATH
+
+QUIET_PERCENT = 10.0
+"""Used by others; above it nothing may be called idle."""
 
 
 def describe() -> dict[str, str]:
@@ -24,9 +29,9 @@ def describe() -> dict[str, str]:
     }
 
 
-def load() -> float:
-    """Give the load average over the last minute."""
-    return os.getloadavg()[0]
+def busy_percent() -> float:
+    """Watch for two seconds how much of all cores is used; before a benchmark this is what others use."""
+    return psutil.cpu_percent(interval=2.0)
 
 
 def _lines(path: str) -> list[str]:

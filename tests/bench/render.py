@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from tests.bench.figures import MISSED, REACHED, UNMEASURED, Result
+from tests.bench.machine import QUIET_PERCENT
 
-QUIET = 0.5
-"""Load average below which a machine counts as quiet."""
 INTRODUCTION = (
     "Written by `make bench`; do not edit. What is measured, and how, stands in `tests/bench/`. Targets are those of"
     " the design. Everything runs on one machine over loopback, with TLS and client certificates throughout; the"
@@ -46,10 +45,14 @@ def _summary(results: Sequence[Result]) -> list[str]:
 def _section(result: Result) -> list[str]:
     lines = [f"## {result.title}", "", f"Payload: {result.payload}.", ""]
     lines.append(
-        f"Measured {result.at} in {result.seconds:.0f} s; load average before it began {result.load_before:.1f}."
+        f"Measured {result.at} in {result.seconds:.0f} s; before it began, others used {result.busy_before:.0f} % of"
+        " all cores."
     )
-    if result.load_before > QUIET:
-        lines += ["", "**The machine was not quiet: others were at work. Take these figures as an upper bound.**"]
+    if result.busy_before > QUIET_PERCENT:
+        lines += [
+            "",
+            "**The machine was not quiet: others were at work. These figures are worse than what the machine can do, and say little about it.**",
+        ]
     if result.quick:
         lines += ["", "**A quick run, to see that the harness works. Its figures mean little.**"]
     lines += ["", "| what | found | measurements | target | verdict |", "|---|---|---|---|---|"]

@@ -8,9 +8,9 @@ import pytest
 from tests.bench import mqtt5
 from tests.bench.__main__ import BENCHES, write_page
 from tests.bench.figures import MISSED, REACHED, UNMEASURED, Result, quantile
+from tests.bench.machine import QUIET_PERCENT
 from tests.bench.orders import _silence_ms
 from tests.bench.place import Instants
-from tests.bench.render import QUIET
 from tests.sounds import RATE
 
 
@@ -40,7 +40,7 @@ def test_a_target_that_could_not_be_told_is_not_reached() -> None:
 
 
 def test_the_page_shows_misses_load_and_what_was_not_measured(tmp_path: Path) -> None:
-    found = result(load_before=QUIET + 1)
+    found = result(busy_before=QUIET_PERCENT + 1)
     found.add("start error", "p99 28.27 ms", samples=66, target="p99 ≤ 5 ms", good=False)
     found.save(tmp_path)
     (tmp_path / "machine.json").write_text('{"cores": "2"}')
