@@ -58,7 +58,8 @@ class Ledger:
 
     def write_event(self, at: datetime, broadcast_id: str, **fields: object) -> None:
         """Add an event with the next sequence number, inside the caller's transaction or its own."""
-        event = PlayEvent(seq=self.last_seq + 1, at=at, broadcast_id=broadcast_id, **fields)  # type: ignore[arg-type]
+        # The event checks its own fields when it is built.
+        event = PlayEvent(seq=self.last_seq + 1, at=at, broadcast_id=broadcast_id, **fields)  # type: ignore[arg-type] # see above
         written_s = int(at.timestamp())
         with self._store.writing():
             self._store.run("INSERT INTO events VALUES (?, ?, ?)", event.seq, written_s, self._ENCODER.encode(event))

@@ -89,7 +89,7 @@ class CardOutput:
         try:
             # PortAudio counts the cards once, when it starts: begin anew, to see one that was plugged in since.
             sounddevice._terminate()  # noqa: SLF001 - the package offers no other way
-            sounddevice._initialize()  # noqa: SLF001
+            sounddevice._initialize()  # noqa: SLF001 - as above
             self._stream = sounddevice.RawOutputStream(
                 samplerate=RATE,
                 channels=1,
