@@ -10,6 +10,7 @@ INTRODUCTION = (
     " the design. Everything runs on one machine over loopback, with TLS and client certificates throughout; the"
     " outputs of nodes are virtual where it says so."
 )
+DISTURBED = "The machine was not quiet: others were at work. These figures say little about Loa alone."
 ELSEWHERE = (
     ("live speech, microphone → output", "p95 ≤ 300 ms"),
     ("10,000 virtual nodes", "≤ 1 core, ≤ 400 MB"),
