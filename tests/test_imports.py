@@ -185,7 +185,8 @@ def test_a_node_needs_nothing_beyond_the_edge_extra() -> None:
 
 
 def test_the_centre_imports_only_what_it_declares() -> None:
-    starts = [path for room in ("audio", "controller", "web") for path in (ROOT / room).rglob("*.py")]
+    # What the centre needs of `audio` is followed from its imports: the decoder is the node's.
+    starts = [path for room in ("controller", "web") for path in (ROOT / room).rglob("*.py")]
     assert undeclared(ROOT, starts, importable(["controller"])) == []
 
 
