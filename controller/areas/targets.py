@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.errors import InvalidError
@@ -13,6 +14,10 @@ from .rules import Tree
 
 MAX_SCOPES = 4096
 """As many as ``edge_agent.protocol.content.Approval`` takes."""
+
+
+IN_LIST = 500
+"""Values in one query: below SQLite's limit."""
 
 
 @dataclass(frozen=True)
@@ -34,21 +39,37 @@ async def resolve(session: AsyncSession, wanted: Iterable[str]) -> Targets:
     Raises:
         InvalidError: none given, too many, or one that is not there.
     """
+    tree = await read_tree(session)
+    scopes = await check_scopes(session, tree, wanted)
+    return Targets(scopes, tuple(await nodes_in(session, tree, scopes, reports=False)), tree)
+
+
+async def check_scopes(session: AsyncSession, tree: Tree, wanted: Iterable[str]) -> tuple[str, ...]:
+    """Check scopes without reading what lies under them; a scope inside another one is left out.
+
+    Raises:
+        InvalidError: none given, too many, or one that is not there.
+    """
     scopes = tuple(dict.fromkeys(wanted))
     if not scopes:
         raise InvalidError("targets: choose at least one area or node", field="targets", problem="empty")
     if len(scopes) > MAX_SCOPES:
         raise InvalidError(f"targets: at most {MAX_SCOPES}", field="targets", problem="too_long", most=MAX_SCOPES)
-    tree = await read_tree(session)
-    nodes = await nodes_in(session, tree, scopes, reports=False)
-    area_of = {node.id: node.area_id for node in nodes}
+    area_of = await _areas_of(session, [scope.removeprefix("nodes/") for scope in scopes if scope.startswith("nodes/")])
     for scope in scopes:
         kind, _, key = scope.partition("/")
         known = (kind == "areas" and key in tree.places) or (kind == "nodes" and key in area_of)
         if not known:
             raise InvalidError("targets: there is no such area or node", field="targets", problem="unknown")
-    kept = tuple(scope for scope in scopes if not _inside_another(scope, scopes, tree, area_of))
-    return Targets(kept, tuple(nodes), tree)
+    return tuple(scope for scope in scopes if not _inside_another(scope, frozenset(scopes), tree, area_of))
+
+
+async def _areas_of(session: AsyncSession, node_ids: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for some in (node_ids[at : at + IN_LIST] for at in range(0, len(node_ids), IN_LIST)):
+        query = select(Node.id, Node.area_id).where(Node.id.in_(some), Node.removed_at.is_(None))
+        found.update((await session.execute(query)).all())
+    return found
 
 
 def scope_name(scope: str, tree: Tree, node_names: dict[str, str]) -> str:
@@ -59,7 +80,7 @@ def scope_name(scope: str, tree: Tree, node_names: dict[str, str]) -> str:
     return node_names.get(key, key)
 
 
-def _inside_another(scope: str, scopes: tuple[str, ...], tree: Tree, area_of: dict[str, str]) -> bool:
+def _inside_another(scope: str, scopes: frozenset[str], tree: Tree, area_of: dict[str, str]) -> bool:
     kind, _, key = scope.partition("/")
     chain = tree.chain(key)[1:] if kind == "areas" else tree.chain(area_of[key])
     return any(f"areas/{place.id}" in scopes for place in chain)

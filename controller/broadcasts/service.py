@@ -104,7 +104,7 @@ class Broadcasts:
             request_sha256 = wish.sha256 if key else None
             broadcast_id = await save(tx, actor, draft, now=now, key=key, request_sha256=request_sha256)
             tx.tell(Event(Topic.BROADCAST, broadcast_id))
-            return await self._one(tx.session, broadcast_id)
+        return await self.get(broadcast_id)  # after the commit: it is on its way while we look
 
     async def preview(
         self,
@@ -158,7 +158,7 @@ class Broadcasts:
             detail = {"title": row.title, "plays": still_open}
             await audit.write(tx, actor, Act.BROADCASTS_CANCEL, f"broadcasts/{broadcast_id}", detail, at=now)
             tx.tell(Event(Topic.BROADCAST, broadcast_id))
-            return await self._one(tx.session, broadcast_id)
+        return await self.get(broadcast_id)
 
     async def get(self, broadcast_id: str) -> BroadcastOut:
         """Give one broadcast.

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import nodes_in, read_tree
 from controller.areas.rules import Tree
-from controller.areas.targets import resolve, scope_name
+from controller.areas.targets import check_scopes, scope_name
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database, Transaction
@@ -42,14 +42,15 @@ class Holds:
         """
         async with self._database.transaction() as tx:
             await rights.require(tx.session, actor, Act.HOLDS_ORDER)
-            targets = await resolve(tx.session, scopes)
+            checked = await check_scopes(tx.session, await read_tree(tx.session), scopes)
             # Documents before audit, as everywhere, so that no two wait crosswise; and before the look at what is
             # held, so that of two clicks at once the second one sees the first.
-            for scope in sorted(targets.scopes):
+            for scope in sorted(checked):
                 await self._documents.touch(tx, scope, Word.HOLD)
             held = {hold.scope: hold for hold in await _active(tx.session)}
-            holds = [held.get(scope) or await self._add(tx, actor, scope) for scope in targets.scopes]
-            return await self._out(tx.session, holds)
+            holds = [held.get(scope) or await self._add(tx, actor, scope) for scope in checked]
+        async with self._database.reading() as session:  # after the commit: the order is on its way while we look
+            return await self._out(session, holds)
 
     async def release(self, actor: Actor, hold_id: str) -> HoldOut:
         """Let the nodes of a hold sound again, unless another hold keeps them.
@@ -71,7 +72,7 @@ class Holds:
             await self._documents.touch(tx, hold.scope, Word.HOLD)
             await audit.write(tx, actor, Act.HOLDS_RELEASE, f"holds/{hold_id}", {"scope": hold.scope}, at=now)
             tx.tell(Event(Topic.HOLD, hold_id))
-            return (await self._out(tx.session, [hold]))[0]
+        return await self.get(hold_id)
 
     async def active(self) -> list[HoldOut]:
         """Give the holds that are not released, oldest first."""
