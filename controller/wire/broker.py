@@ -11,8 +11,8 @@ import pwd
 import shutil
 import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from controller.config import Config
@@ -72,45 +72,44 @@ class Broker:
         if binary is None:
             raise BrokerError("mosquitto is not installed; install Debian's package mosquitto")
         account = _account()
-        folder = _prepare_folder(self._state, account)
         attempt = 0
-        try:
-            while True:
-                self._write_files(folder, account)
-                began = time.monotonic()
-                try:
-                    async with self._running(
-                        [*_as_user(account), binary, "-c", str(folder / "mosquitto.conf")]
-                    ) as last:
-                        code = await last
-                except BrokerError as error:
-                    if not self.ready.is_set():
-                        raise
-                    _log.error("%s", error.message)
-                else:
-                    _log.error("mosquitto ended with code %s; starting it again", code)
-                attempt = 0 if time.monotonic() - began > STEADY_S else attempt
-                await asyncio.sleep(BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
-                attempt += 1
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        while True:
+            began = time.monotonic()
+            try:
+                async with self._running(binary, account) as last:
+                    code = await last
+            except BrokerError as error:
+                if not self.ready.is_set():
+                    raise
+                _log.error("%s", error.message)
+            else:
+                _log.error("mosquitto ended with code %s; starting it again", code)
+            attempt = 0 if time.monotonic() - began > STEADY_S else attempt
+            await asyncio.sleep(BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
+            attempt += 1
 
     @asynccontextmanager
-    async def _running(self, command: list[str]) -> AsyncIterator[asyncio.Future[int]]:
+    async def _running(self, binary: str, account: pwd.struct_passwd | None) -> AsyncIterator[asyncio.Future[int]]:
         """Run the process for the length of the block; give what waits for its end."""
         _check_free(self._host, self._port)
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for us: the broker goes last
-        )
-        self._process = process
         said: list[str] = []
-        reader = asyncio.create_task(_tell_log(process, said), name="broker-log")
+        with self._folder(account) as folder:
+            process = await asyncio.create_subprocess_exec(
+                *(*_as_user(account), binary, "-c", str(folder / "mosquitto.conf")),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C is for us: the broker goes last
+            )
+            self._process = process
+            reader = asyncio.create_task(_tell_log(process, said), name="broker-log")
+            try:
+                await self._listening(process, said)
+            except BaseException:
+                await _end(process)
+                await reader
+                raise
         try:
-            await self._listening(process, said)
             self.ready.set()
             yield asyncio.ensure_future(process.wait())
         finally:
@@ -119,24 +118,29 @@ class Broker:
 
     async def _listening(self, process: asyncio.subprocess.Process, said: list[str]) -> None:
         host = "127.0.0.1" if self._host in {"0.0.0.0", "::"} else self._host
+        tls = self._authority.centre_context()
         try:
             async with asyncio.timeout(START_S):
                 while process.returncode is None:
+                    # A port that takes connections is not enough: mosquitto listens before it has read its key.
                     try:
-                        _, writer = await asyncio.open_connection(host, self._port)
+                        _, writer = await asyncio.open_connection(host, self._port, ssl=tls)
                     except OSError:
                         await asyncio.sleep(0.01)
                         continue
-                    writer.close()
+                    writer.transport.abort()
                     return
         except TimeoutError:
-            raise BrokerError(f"mosquitto did not listen on {host}:{self._port} within {START_S:.0f} s") from None
+            raise BrokerError(f"mosquitto did not answer on {host}:{self._port} within {START_S:.0f} s") from None
         await asyncio.sleep(0)  # its last words arrive with its end
         raise BrokerError(
             f"mosquitto ended at once with code {process.returncode}: {'; '.join(said[-3:]) or 'no word'}"
         )
 
-    def _write_files(self, folder: Path, account: pwd.struct_passwd | None) -> None:
+    @contextmanager
+    def _folder(self, account: pwd.struct_passwd | None) -> Iterator[Path]:
+        """Write what mosquitto reads when it starts; once it listens, no copy of the server's key is left."""
+        folder = _prepare_folder(self._state, account)
         listener = Listener(self._host, self._port, folder)
         contents = {
             "mosquitto.conf": configuration(listener).encode(),
@@ -145,14 +149,20 @@ class Broker:
             "server.crt": self._authority.server_chain.read_bytes(),
             "server.key": self._authority.server_key.read_bytes(),
         }
-        for name, content in contents.items():
-            path = folder / name
-            path.unlink(missing_ok=True)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            if account is not None:
-                os.chown(path, account.pw_uid, account.pw_gid)
+        try:
+            for name, content in contents.items():
+                _write(folder / name, content, account)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(path: Path, content: bytes, account: pwd.struct_passwd | None) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    if account is not None:
+        os.chown(path, account.pw_uid, account.pw_gid)
 
 
 def _account() -> pwd.struct_passwd | None:

@@ -119,6 +119,8 @@ async def test_one_centre_serves_a_folder_and_its_polite_end_leaves_nothing_behi
         listening = {each.laddr.port for each in broker.net_connections("inet") if each.status == psutil.CONN_LISTEN}
         assert len(listening) == 1
         assert 1883 not in listening
+        [conf] = [Path(word) for word in broker.cmdline() if word.endswith("mosquitto.conf")]
+        assert not conf.parent.exists(), "a copy of the server's key lies about"
         async with httpx.AsyncClient(trust_env=False) as client:
             ready = await client.get(f"{served.url}/readyz")
             assert ready.json()["parts"] == {"database": True, "broker": True, "bridge": True, "dispatcher": True}
