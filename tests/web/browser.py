@@ -46,7 +46,7 @@ async def chromium() -> AsyncIterator[Browser]:
 async def page_of(
     browser: Browser, url: str, *, expected: tuple[str, ...] = (), password: str = PASSWORD, **given: Any
 ) -> AsyncIterator[Page]:
-    """Open a page, signed in, in a browser of its own; any complaint of the browser fails the test."""
+    """Open Hôm nay, signed in, in a browser of its own; any complaint of the browser fails the test."""
     context: BrowserContext = await browser.new_context(**{"viewport": PC, "base_url": url} | given)
     complaints = Complaints(expected=expected)
     page = await context.new_page()
@@ -54,16 +54,10 @@ async def page_of(
     page.on("console", complaints.note)
     page.on("pageerror", lambda error: complaints.said.append(f"died: {error}"))
     try:
-        await sign_in(page, password)
+        answer = await context.request.post("/sign-in", form={"login": "lan", "password": password})
+        assert answer.ok  # it followed to Hôm nay
+        await page.goto("/today")
         yield page
         assert complaints.said == []
     finally:
         await context.close()
-
-
-async def sign_in(page: Page, password: str = PASSWORD) -> None:
-    await page.goto("/sign-in")
-    await page.fill("#login", "lan")
-    await page.fill("#password", password)
-    await page.click("button.main")
-    await page.wait_for_url("**/today")

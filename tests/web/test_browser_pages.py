@@ -1,10 +1,11 @@
-"""The pages in Chromium: usable by keyboard and by screen reader, on any screen, live, and honest when the link is lost."""
+"""The pages in Chromium: by keyboard and by screen reader, on any screen, live, and honest when the link is lost."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from edge_agent.protocol.states import PlayState
@@ -12,7 +13,7 @@ from tests.web.browser import PC, PHONE, chromium, page_of
 from tests.web.harness import NODES, Commune, commune
 from tests.web.scenes import busy_day
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
 SERIOUS = """async () => {
@@ -20,7 +21,8 @@ SERIOUS = """async () => {
   return found.violations.filter((each) => ["serious", "critical"].includes(each.impact))
     .map((each) => `${each.id}: ${each.nodes.map((node) => node.html + " " + node.failureSummary).join(" | ")}`);
 }"""
-SMALL_TARGETS = """() => [...document.querySelectorAll("button, .button, nav a, summary, label.choice, input:not([type=hidden], [type=radio], [type=checkbox]), select")]
+SMALL_TARGETS = """() => [...document.querySelectorAll("button, .button, nav a, summary, label.choice, select, input")]
+  .filter((each) => !["hidden", "radio", "checkbox"].includes(each.type))
   .filter((each) => each.checkVisibility({visibilityProperty: true}))
   .map((each) => [each.outerHTML.slice(0, 80), each.getBoundingClientRect()])
   .filter(([, box]) => box.height && Math.round(box.height) < 44)
@@ -31,13 +33,13 @@ UNNAMED = """() => [...document.querySelectorAll("input:not([type=hidden]), sele
   .map((each) => each.outerHTML)"""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def site(tmp_path: Path) -> AsyncIterator[Commune]:
     async with commune(tmp_path) as opened:
         yield opened
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     async with chromium() as opened:
         yield opened
@@ -71,6 +73,22 @@ async def test_nothing_is_cut_off_on_a_small_screen(site: Commune, browser: Brow
             await page.goto(path)
             wider = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wider <= 0, path
+
+
+async def test_a_planted_fault_is_seen(site: Commune, browser: Browser) -> None:
+    """The three searches above find what they search for."""
+    planted = '<button style="height:20px">&nbsp;</button><img src="x"><p style="color:#ccc;background:#fff">pale</p>'
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.set_content(f'<html lang="vi"><title>x</title><main>{planted}</main></html>')
+    await page.evaluate(AXE)
+    assert {each.split(":")[0] for each in await page.evaluate(SERIOUS)} >= {
+        "button-name",
+        "color-contrast",
+        "image-alt",
+    }
+    assert len(await page.evaluate(SMALL_TARGETS)) == len(await page.evaluate(UNNAMED)) == 1
+    await context.close()
 
 
 async def test_reduced_motion_stills_everything(site: Commune, browser: Browser) -> None:
@@ -230,12 +248,72 @@ async def test_hostile_names_never_run(site: Commune, browser: Browser) -> None:
         assert await page.evaluate("window.pwned") is None
 
 
+async def test_a_file_that_is_not_sound_is_turned_away_with_what_to_do(
+    site: Commune, browser: Browser, tmp_path: Path
+) -> None:
+    picture = tmp_path / "loa.mp3"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(2000))
+    async with page_of(browser, site.url) as page:
+        await page.goto("/say")
+        await page.set_input_files("#file", picture)
+        await expect(page.locator("#recording .notice")).to_contain_text("Tệp này không phải âm thanh", timeout=20_000)
+        await expect(page.locator("#title")).to_have_value("loa")
+        await expect(page.locator("#preview")).to_contain_text("Chọn tệp âm thanh ở bước 1")
+
+
+async def test_an_upload_that_fails_says_why_and_can_be_tried_again(
+    site: Commune, browser: Browser, tmp_path: Path
+) -> None:
+    """Too large is known before a byte is sent; a broken link, a full disk and a proxy's page come back in words."""
+    sound = tmp_path / "bản tin.mp3"
+    sound.write_bytes(bytes(4000))
+    full = {"error": {"code": "no_space", "message": "full", "fields": {}}}
+    async with page_of(browser, site.url, expected=("Failed to load resource", "ERR_FAILED")) as page:
+        await page.goto("/say")
+        wrong = page.locator("#upload-wrong")
+        await page.locator("#upload").evaluate("box => { box.dataset.most = 3999; }")
+        await page.set_input_files("#file", sound)
+        await expect(wrong).to_contain_text("Tệp lớn quá. Tối đa 200 MB")
+        await page.locator("#upload").evaluate("box => { box.dataset.most = 4000; }")
+        await page.route("**/api/v1/recordings?**", lambda route: route.abort())
+        await page.set_input_files("#file", sound)
+        await expect(wrong).to_contain_text("Mất mạng khi đang tải lên")
+        await page.unroute_all()
+        await page.route("**/api/v1/recordings?**", lambda route: route.fulfill(status=507, json=full))
+        await page.set_input_files("#file", sound)
+        await expect(wrong).to_contain_text("sắp hết chỗ trống")
+        await page.unroute_all()
+        await page.route(
+            "**/api/v1/recordings?**", lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>")
+        )
+        await page.set_input_files("#file", sound)
+        await expect(wrong).to_contain_text("Chưa tải lên được")
+        await expect(page.locator("#title")).to_have_value("bản tin")
+
+
+async def test_while_something_long_sounds_saying_now_warns_that_nobody_would_hear(
+    site: Commune, browser: Browser
+) -> None:
+    await busy_day(site)
+    async with page_of(browser, site.url) as page:
+        await page.goto("/say")
+        await choose(page, "Họp thôn tối nay")
+        await page.get_by_role("checkbox", name="Thôn Trại").check()
+        preview = page.locator("#preview")
+        await expect(preview).to_contain_text("Gửi như vậy thì không cụm nào phát")
+        await expect(preview).to_contain_text("Cùng lúc có: Bản tin chiều")
+        await page.get_by_label("Vào giờ khác").check()
+        await page.fill("#hour", "18:00")
+        await expect(preview).to_contain_text("lúc 18:00, tới 2 cụm của 1 nơi: Thôn Trại")
+        await expect(page.locator("#send")).to_have_text("LÊN LỊCH")
+
+
 async def choose(page: Page, title: str) -> None:
     await page.click("#recent summary")
     await page.get_by_role("button", name=title).click()
     await expect(page.locator("#recording [data-title]")).to_be_visible()
 
 
-def test_the_commune_has_a_place_with_two_nodes() -> None:
+async def test_the_commune_has_a_place_with_two_nodes() -> None:
     """Several tests above count on it."""
     assert sorted(NODES.values()).count("Thôn Trại") == 2

@@ -129,17 +129,19 @@ def missing(draft: Draft, form: Formats, *, processing: bool) -> str:
 
 def preview(draft: Draft, found: PreviewOut, form: Formats) -> Preview:
     """Say in one sentence what will happen, and below it what will not."""
-    text, later = form.text, draft.when == "later"
+    text, key = form.text, "say.sentence_later" if draft.when == "later" else "say.sentence_now"
     sentence = text(
-        "say.sentence_later" if later else "say.sentence_now",
+        key if found.played_count else "say.sentence_none",
         length=form.length(found.length_ms),
         start=form.when(found.start_at),
-        nodes=text("count.nodes", count=found.node_count),
+        nodes=text("count.nodes", count=found.played_count),
         areas=text("count.areas", count=len(found.area_names)),
         names=form.names(found.area_names),
         online=text("count.nodes", count=found.online_count),
     )
     warnings = [*_absent(found, form), *(_refusal(each, form) for each in found.forecasts if each.outcome != "played")]
+    if not found.played_count and any(each.reason == "busy" for each in found.forecasts):
+        warnings.append(Mark("part", "unsure", text("say.busy")))
     if found.late_count:
         warnings.append(Mark("part", "unsure", text("say.late", count=found.late_count)))
     if found.yields:

@@ -36,6 +36,7 @@
     source.onerror = () => {
       lost();
       if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+      changed(); // refused, not broken: the fetch finds out whether the session has ended
       setTimeout(listen, retryMs * (0.5 + Math.random()));
       retryMs = Math.min(retryMs * 2, 30000);
     };
