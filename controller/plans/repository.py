@@ -3,13 +3,13 @@
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.areas.repository import nodes_in
-from controller.areas.rules import Tree
+from controller.areas.repository import nodes_in, read_tree
 from controller.broadcasts.models import Approval, Broadcast, BroadcastItem, BroadcastTarget
 from controller.holds.models import Hold
 from controller.nodes.live import LiveNodes
@@ -56,20 +56,29 @@ async def stops_of(session: AsyncSession, scope: str, now: datetime) -> list[tup
     ]
 
 
-async def holds_of(session: AsyncSession, scope: str, tree: Tree, live: LiveNodes) -> list[HoldFacts]:
-    """Read the holds of a scope, the released ones with whether somebody may still obey them."""
+async def holds_of(session: AsyncSession, scope: str, let_go: AbstractSet[str]) -> list[HoldFacts]:
+    """Read the holds of a scope; nobody obeys those in ``let_go`` any more. Fast: a STOP waits for it."""
     holds = (await session.scalars(select(Hold).where(Hold.scope == scope))).all()
-    over = any(hold.released_at for hold in holds)
-    nodes = await nodes_in(session, tree, [scope]) if over else []
     return [
         HoldFacts(
             hold_id=hold.id,
             ordered_at=hold.ordered_at,
             released_at=hold.released_at,
-            still_obeyed=hold.released_at is not None and _still_obeyed(hold.id, hold.released_at, nodes, live),
+            still_obeyed=hold.released_at is not None and hold.id not in let_go,
         )
         for hold in holds
     ]
+
+
+async def find_let_go(session: AsyncSession, live: LiveNodes, before: datetime, known: AbstractSet[str]) -> set[str]:
+    """Name the holds, released ``before``, without which every node of their scope was heard since."""
+    query = select(Hold.id, Hold.scope, Hold.released_at).where(Hold.released_at < before)
+    released = [row for row in await session.execute(query) if row.id not in known]
+    if not released:
+        return set()
+    tree = await read_tree(session)
+    nodes = {scope: await nodes_in(session, tree, [scope]) for scope in {row.scope for row in released}}
+    return {row.id for row in released if not _still_obeyed(row.id, row.released_at, nodes[row.scope], live)}
 
 
 def _still_obeyed(hold_id: str, released_at: datetime, nodes: Sequence[Node], live: LiveNodes) -> bool:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Select, case, func, select
 
 from controller.areas.repository import read_tree
+from controller.areas.rules import Tree
 from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import BusyError
@@ -83,6 +84,8 @@ class Dispatcher:
             (Document.word == "settings") & (Document.signed_at <= now - SETTINGS_RENEWED_AFTER)
         )
         await self._mark(old)
+        async with self._database.reading() as session:
+            await self._signer.find_let_go(session)
 
     async def publish_again(self) -> None:
         """Publish every current document: the broker may have forgotten them. Holds first."""
@@ -159,7 +162,7 @@ class Dispatcher:
         rows = list(await tx.session.scalars(_dirty()))
         if rows and rows[0].word in {"hold", "urgent"}:
             rows = [row for row in rows if row.word in {"hold", "urgent"}]  # not behind the signing of the rest
-        tree = await read_tree(tx.session)
+        tree = await read_tree(tx.session) if any(row.word == "settings" for row in rows) else Tree([])
         told: list[Told] = []
         for row in rows:
             try:

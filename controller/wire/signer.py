@@ -20,6 +20,7 @@ from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
 from controller.plans import repository
 from controller.plans.build import (
+    RELEASE_KEPT,
     NodeFacts,
     Stamp,
     build_hold,
@@ -54,6 +55,7 @@ class Signer:
     def __init__(self, config: Config, keys: Keys, clock: Clock, live: LiveNodes) -> None:
         self._keys, self._clock, self._live = keys, clock, live
         self._last_answer = 0
+        self._let_go: set[str] = set()
         self._media: Path = config.media
         self._covers, self._lease = timedelta(days=config.plan_days), timedelta(days=config.lease_days)
 
@@ -63,7 +65,10 @@ class Signer:
         return self._keys.epoch
 
     async def sign(self, tx: Transaction, row: Document, tree: Tree) -> bool:
-        """Bring one document up to date within the transaction; say whether there is a new version to publish."""
+        """Bring one document up to date within the transaction; say whether there is a new version to publish.
+
+        ``tree`` is needed for settings only.
+        """
         now = self._clock()
         stamp = Stamp(row.scope, self._keys.epoch, (row.version or 0) + 1, now)
         built = await self._build(tx.session, stamp, row, tree)
@@ -75,6 +80,11 @@ class Signer:
             return False
         await self._store(tx, row, built, now)
         return True
+
+    async def find_let_go(self, session: AsyncSession) -> None:
+        """Find out which released holds need not be named any more. Their documents change with their next change."""
+        before = self._clock() - RELEASE_KEPT
+        self._let_go |= await repository.find_let_go(session, self._live, before, self._let_go)
 
     async def _store(self, tx: Transaction, row: Document, built: _Built, now: datetime) -> None:
         document, body = built.document, built.body
@@ -101,7 +111,7 @@ class Signer:
     async def _build(self, session: AsyncSession, stamp: Stamp, row: Document, tree: Tree) -> _Built | None:
         match Word(row.word):
             case Word.HOLD:
-                return _Built(build_hold(stamp, await repository.holds_of(session, row.scope, tree, self._live)))
+                return _Built(build_hold(stamp, await repository.holds_of(session, row.scope, self._let_go)))
             case Word.URGENT:
                 return await self._urgent(session, stamp)
             case Word.PLAN:

@@ -19,7 +19,7 @@ from controller.wire.keys import KeyFileError, Keys, load_keys
 from controller.wire.laggards import PATIENCE_S, Laggards
 from controller.wire.mqtt import LinkError
 from controller.wire.signer import Signer
-from edge_agent.protocol.documents import BY_WORD, Plan, ReceiptsAck, Settings, Signed
+from edge_agent.protocol.documents import BY_WORD, Hold, Plan, ReceiptsAck, Settings, Signed
 from edge_agent.protocol.reports import ClockReport, Health, Held
 from edge_agent.protocol.signing import TrustStore, open_document
 from edge_agent.protocol.states import ClockState
@@ -236,6 +236,36 @@ async def test_a_node_that_moves_waits_for_the_plan_of_its_new_area(tmp_path: Pa
         louder = made.last(f"nodes/{node.id}", "settings")
         assert isinstance(louder, Settings)
         assert louder.areas == moved.areas
+
+
+async def test_a_release_is_named_until_every_node_of_the_scope_was_heard_without_the_hold(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        centre, holds = made.centre, made.centre.services.holds
+        area = await centre.area()
+        scope, nodes = f"areas/{area.id}", [await centre.node(area), await centre.node(area, "Cụm 2")]
+        [first] = await holds.order(centre.actor, [scope])
+        await holds.release(centre.actor, first.id)
+
+        async def released() -> tuple[str, ...]:
+            """What the document says when it is next signed."""
+            await made.dispatcher.renew()
+            [hold] = await holds.order(centre.actor, [scope])
+            await made.settle()
+            await holds.release(centre.actor, hold.id)
+            said = made.last(scope, "hold")
+            assert isinstance(said, Hold)
+            return said.released
+
+        centre.clock.step(minutes=10)
+        for node in nodes:
+            centre.hears(node.id)
+        assert first.id in await released(), "younger than an hour"
+        centre.clock.step(hours=2)
+        centre.hears(nodes[0].id)
+        centre.hears(nodes[1].id, holds=[first.id])
+        assert first.id in await released()
+        centre.hears(nodes[1].id)
+        assert first.id not in await released()
 
 
 async def test_answers_rise_in_version_also_within_one_moment(tmp_path: Path) -> None:
