@@ -33,6 +33,8 @@ AFTER_CHANGE_S = 0.2
 """A real node gathers changes so long before it reports."""
 READ = 1 << 16
 TIDY_S = 0.05
+ALIVE_EVERY = 50
+"""Connects between two looks at those that are connected already."""
 OWN_WORDS = (Word.HOLD, Word.SETTINGS, Word.RECEIPTS_ACK, Word.TIME_ANSWER, Word.URGENT, Word.PLAN, Word.COMMAND)
 AREA_WORDS = (Word.HOLD, Word.URGENT, Word.PLAN)
 
@@ -119,6 +121,8 @@ class Light:
                 self._nodes.append(node)
                 if introduce:
                     self._introduce(node)
+                if len(self._nodes) % ALIVE_EVERY == 0:
+                    self.pump(0)  # those that are there must not be given up meanwhile
         return {"connect_ms": connects, "subscribe_ms": subscribes}
 
     def _connect_one(self, context: ssl.SSLContext, node_id: str) -> LightNode:

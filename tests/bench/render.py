@@ -50,10 +50,7 @@ def _section(result: Result) -> list[str]:
         " all cores."
     )
     if result.busy_before > QUIET_PERCENT:
-        lines += [
-            "",
-            "**The machine was not quiet: others were at work. These figures are worse than what the machine can do, and say little about it.**",
-        ]
+        lines += ["", f"**{DISTURBED}**"]
     if result.quick:
         lines += ["", "**A quick run, to see that the harness works. Its figures mean little.**"]
     lines += ["", "| what | found | measurements | target | verdict |", "|---|---|---|---|---|"]

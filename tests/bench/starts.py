@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,8 @@ async def _measure(broadcasts: int, *, loaded: bool) -> dict[str, Any]:
         due = [instant(one["start_at"]) for one in created]
         for recorder in recorders:
             await recorder.until(due[-1] + timedelta(seconds=2))
-        errors = [[_error_ms(recorder, reference, at) for recorder in recorders] for at in due]
+        places = [[_find(recorder, reference, at) for recorder in recorders] for at in due]
+    errors = [[one.error_ms if one is not None and one.is_it else None for one in row] for row in places]
     found = [error for row in errors for error in row if error is not None]
     return {
         "busy_before": busy_before,
@@ -122,8 +124,9 @@ async def _measure(broadcasts: int, *, loaded: bool) -> dict[str, Any]:
         "spreads_ms": [max(row) - min(row) for row in errors if all(one is not None for one in row)],  # type: ignore[type-var]  # none is None
         "lost": sum(error is None for row in errors for error in row),
         "outcomes": [play["outcome"] for play in plays],
+        "plays": plays,
         "underruns": sum(play["underruns"] or 0 for play in plays),
-        "by_broadcast_ms": errors,
+        "places": [[one and asdict(one) for one in row] for row in places],
     }
 
 
@@ -133,8 +136,21 @@ async def _plan(place: Place, recording: dict[str, Any], broadcasts: int) -> lis
     return [await place.broadcast(f"Thử {at:%H:%M:%S}", recording, start_at=at.isoformat()) for at in starts]
 
 
-def _error_ms(recorder: Recorder, reference: Samples, due_at: datetime) -> float | None:
-    """Find where the sound begins; None when it is not there."""
+@dataclass(frozen=True)
+class Found:
+    """Where a sound was found, or the place that came nearest to it."""
+
+    error_ms: float
+    correlation: float
+
+    @property
+    def is_it(self) -> bool:
+        """Whether it is the sound that was due."""
+        return self.correlation >= ALIKE
+
+
+def _find(recorder: Recorder, reference: Samples, due_at: datetime) -> Found | None:
+    """Find where the sound begins; None when there is no recording of that time."""
     first = recorder.frame_at(due_at) - round(AROUND_S * sounds.RATE)
     first = max(0, first)
     window = recorder.between(first, first + len(reference) + round(2 * AROUND_S * sounds.RATE)).astype(np.float64)
@@ -146,9 +162,8 @@ def _error_ms(recorder: Recorder, reference: Samples, due_at: datetime) -> float
     at = int(np.argmax(alike[: len(window) - len(wanted) + 1]))
     piece = window[at : at + len(wanted)]
     scale = float(np.linalg.norm(piece) * np.linalg.norm(wanted))
-    if not scale or alike[at] / scale < ALIKE:
-        return None
-    return (recorder.at(first + at) - due_at.timestamp()) * 1000
+    correlation = float(alike[at]) / scale if scale else 0.0
+    return Found((recorder.at(first + at) - due_at.timestamp()) * 1000, correlation)
 
 
 @asynccontextmanager
