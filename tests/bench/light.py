@@ -3,6 +3,7 @@ standard input, what was found goes back the same way. One thread and epoll: no 
 """
 
 import json
+import os
 import random
 import select
 import socket
@@ -284,7 +285,7 @@ class Light:
             self.pump(0.05)
             if not select.select([stdin], [], [], 0)[0]:
                 continue
-            piece = sys.stdin.buffer.raw.read(READ)  # type: ignore[attr-defined]  # a pipe: it has a raw file
+            piece = os.read(stdin, READ)
             if not piece:
                 return
             *lines, buffer = (buffer + piece).split(b"\n")

@@ -76,7 +76,8 @@ def _write(folder: Path, fleet: LightFleet, ids: list[str]) -> list[Path]:
 
 
 def _events(ids: list[str]) -> list[PlayEvent]:
-    now, events = datetime.now(UTC), []
+    now = datetime.now(UTC)
+    events: list[PlayEvent] = []
     for broadcast_id in ids:
         common: dict[str, Any] = {"at": now, "broadcast_id": broadcast_id}
         for state in STATES:

@@ -121,13 +121,19 @@ async def _measure(broadcasts: int, *, loaded: bool) -> dict[str, Any]:
     return {
         "busy_before": busy_before,
         "errors_ms": found,
-        "spreads_ms": [max(row) - min(row) for row in errors if all(one is not None for one in row)],  # type: ignore[type-var]  # none is None
+        "spreads_ms": [apart for row in errors if (apart := _apart(row)) is not None],
         "lost": sum(error is None for row in errors for error in row),
         "outcomes": [play["outcome"] for play in plays],
         "plays": plays,
         "underruns": sum(play["underruns"] or 0 for play in plays),
         "places": [[one and asdict(one) for one in row] for row in places],
     }
+
+
+def _apart(row: list[float | None]) -> float | None:
+    """Tell how far apart neighbours began; None when one of them was not found."""
+    found = [one for one in row if one is not None]
+    return max(found) - min(found) if len(found) == len(row) else None
 
 
 async def _plan(place: Place, recording: dict[str, Any], broadcasts: int) -> list[dict[str, Any]]:

@@ -55,7 +55,8 @@ def test_the_page_shows_misses_load_and_what_was_not_measured(tmp_path: Path) ->
 def test_packets_survive_being_cut_anywhere() -> None:
     sent = mqtt5.publish("loa/v1/areas/a/urgent", b"x" * 300, packet_id=7) + mqtt5.puback(9)
     for size in (1, 2, 3, 150, len(sent)):
-        packets, came = mqtt5.Packets(), []
+        packets = mqtt5.Packets()
+        came: list[tuple[int, int, bytes]] = []
         for at in range(0, len(sent), size):
             came += packets.feed(sent[at : at + size])
         assert [kind for kind, _, _ in came] == [mqtt5.PUBLISH, mqtt5.PUBACK]
