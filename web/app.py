@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from controller.errors import NotFoundError
 from controller.services import Services
 from web.pages import broadcasts, frame, holds, nodes, people, say, today
 from web.site import STATIC, Site, page_route
@@ -33,5 +34,11 @@ def add_pages(app: FastAPI, services: Services) -> None:
     router = APIRouter(include_in_schema=False, default_response_class=Response, route_class=page_route(site))
     for page in (frame, people, today, say, broadcasts, holds, nodes):
         page.add(router, site)
+
+    @router.get("/{page}")
+    async def no_such_page(page: str) -> Response:
+        """Answer a mistyped address as a page; deeper addresses and the API's answer for themselves."""
+        raise NotFoundError("there is no such page", resource="pages", id=page[:64])
+
     app.include_router(router)
     app.mount("/static", OurFiles(directory=STATIC), name="static")

@@ -159,6 +159,19 @@ async def test_a_report_appears_without_touching_the_page(site: Commune, browser
         await expect(page.locator("#broadcast .simulated").first).to_be_visible()
 
 
+async def test_a_person_on_the_send_button_stays_there_when_the_page_renews_itself(
+    site: Commune, browser: Browser
+) -> None:
+    async with page_of(browser, site.url) as page:
+        await page.goto("/say")
+        await expect(page.locator("#preview")).to_contain_text("Chọn tệp âm thanh")
+        await page.locator("#send").focus()
+        async with page.expect_response("**/say/preview"):
+            await site.broadcast("Bản tin", start_at=site.centre.clock() + timedelta(hours=1))
+        await expect(page.locator(".htmx-request")).to_have_count(0)
+        await expect(page.locator("#send")).to_be_focused()
+
+
 async def test_a_lost_link_is_told_with_its_hour_and_heals(site: Commune, browser: Browser) -> None:
     lost = ("ERR_", "Failed to load resource", "Failed to fetch", "htmx")
     async with page_of(browser, site.url, expected=lost) as page:

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import select
 
 from controller.tables import Base
-from tests.controller.factories import PASSWORD
+from edge_agent.protocol.enrolment import new_claim_code
+from tests.controller.factories import ADDRESS, PASSWORD, enrolment_request
 from tests.web.harness import Commune, commune
 
 OWN = {"Sec-Fetch-Site": "same-origin"}
@@ -309,9 +310,41 @@ async def test_files_with_their_hash_are_kept_for_good_and_pages_never(site: Com
     assert page.headers["cache-control"] == "no-store"
 
 
+async def test_the_code_that_a_node_shows_makes_it_ours(site: Commune) -> None:
+    code = new_claim_code()
+    await site.centre.services.enrolments.ask(enrolment_request(code), ADDRESS)
+    typed = {"code": code.lower().replace("-", " "), "name": "Cụm mới", "area_id": site.hamlets["Thôn Đồng"].id}
+    async with visitor(site) as client:
+        assert "Có 1 cụm mới đang chờ" in (await client.get("/nodes")).text
+        answer = await client.post("/nodes", data=typed)
+        page = (await client.get(answer.headers["location"])).text
+    assert "Đã nhận cụm loa" in page
+    assert "Cụm mới" in page
+    assert "Chưa kết nối lần nào" in page
+
+
+async def test_loading_anew_after_a_mistake_is_no_dead_end(site: Commune) -> None:
+    async with visitor(site) as client:
+        for path, page in [("/areas", "/nodes"), ("/holds", "/stop"), ("/language", "/today"), ("/sign-out", "/today")]:
+            assert (await client.get(path)).headers["location"] == page
+        assert (await client.get("/today")).status_code == 200
+
+
+async def test_a_sound_that_is_not_ours_is_told_as_such(site: Commune) -> None:
+    name, now = "Đầu làng Trại", site.centre.clock()
+    ends = (now + timedelta(minutes=3)).isoformat()
+    playing = {"broadcast_id": "stranger", "item": 0, "started_at": now.isoformat(), "ends_at": ends}
+    site.centre.hears(site.nodes[name].id, now_playing=playing)
+    async with visitor(site) as client:
+        page = (await client.get("/today")).text
+        assert "Nội dung không do trung tâm này gửi" in page
+        assert f'href="/nodes/{site.nodes[name].id}"' in page
+        assert "không do trung tâm này gửi" in (await client.get(f"/nodes/{site.nodes[name].id}")).text
+
+
 async def test_what_is_not_there_is_a_page_that_says_so(site: Commune) -> None:
     async with visitor(site) as client:
-        for path in ["/broadcasts/none", "/nodes/none"]:
+        for path in ["/broadcasts/none", "/nodes/none", "/nowhere"]:
             answer = await client.get(path)
             assert answer.status_code == 404
             assert "Không có trang này" in answer.text

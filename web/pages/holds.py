@@ -23,6 +23,11 @@ def add(router: APIRouter, site: Site) -> None:
     async def stop(request: Request) -> HTMLResponse:
         return await whole_page(await site.visit(request), "stop.html", problem="")
 
+    @router.get("/holds")
+    async def after_a_mistake() -> RedirectResponse:
+        """Who loads the page anew after a mistake in its form asks for the form's address."""
+        return RedirectResponse("/stop", 303)
+
     @router.post("/holds")
     async def order(request: Request) -> Response:
         visit = await site.visit(request)

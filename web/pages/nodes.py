@@ -119,6 +119,11 @@ def add(router: APIRouter, site: Site) -> None:
         visit = await site.visit(request)
         return await _adopt(visit, await read_form(request))
 
+    @router.get("/areas")
+    async def after_a_mistake() -> RedirectResponse:
+        """Who loads the page anew after a mistake in its form asks for the form's address."""
+        return RedirectResponse("/nodes", 303)
+
     @router.post("/areas")
     async def add_area(request: Request) -> Response:
         visit = await site.visit(request)

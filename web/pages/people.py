@@ -50,6 +50,12 @@ def add(router: APIRouter, site: Site) -> None:
         set_cookie(response, signed.token, signed.expires_at)
         return response
 
+    @router.get("/sign-out")
+    @router.get("/language")
+    async def nothing_here() -> RedirectResponse:
+        """An act's address that was typed or kept: it changes nothing."""
+        return RedirectResponse("/today", 303)
+
     @router.post("/sign-out")
     async def sign_out(request: Request) -> Response:
         await read_form(request)

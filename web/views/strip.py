@@ -30,7 +30,7 @@ class HeldLine:
 class RunLine:
     """A broadcast that sounds, or comes next."""
 
-    id: str
+    href: str
     title: str
     said: str
     mark: Mark | None = None
@@ -98,7 +98,9 @@ def _on_air(nodes: Sequence[NodeOut], runs: Sequence[BroadcastOut], form: Format
             "dot", "live", form.text("state.playing"), pulse=True, simulated=all(n.simulated_output for n in those)
         )
         said = form.text("strip.on_air", left=left, sounding=len(those), count=total)
-        lines.append(RunLine(broadcast_id, playing[0].title or "?", said, mark))
+        title = playing[0].title
+        href = f"/broadcasts/{broadcast_id}" if title else f"/nodes/{those[0].id}"
+        lines.append(RunLine(href, title or form.text("strip.foreign"), said, mark))
     return tuple(lines)
 
 
@@ -107,7 +109,7 @@ def _next(runs: Sequence[BroadcastOut], form: Formats) -> RunLine | None:
     if not coming:
         return None
     run = min(coming, key=lambda each: each.start_at)
-    return RunLine(run.id, run.title, form.when(run.start_at))
+    return RunLine(f"/broadcasts/{run.id}", run.title, form.when(run.start_at))
 
 
 def _offline(nodes: Sequence[NodeOut], form: Formats) -> tuple[Problem, ...]:
