@@ -21,7 +21,7 @@ RATE = 48_000
 HEADER_BYTES = 44
 
 MIN_CORRELATION = 0.95
-"""Over the whole length, compared below ``MAX_HZ``; the codec leaves 0.96 to 0.98 of speech and tunes (decision 0002)."""
+"""Over the whole length, below ``MAX_HZ``; the codec leaves 0.96 to 0.98 of speech and tunes (decision 0002)."""
 MAX_HZ = 4_000
 """Both signals are compared below this: above it the codec keeps the sound, not the waveform."""
 MAX_START_ERROR_MS = 50.0
