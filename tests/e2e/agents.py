@@ -37,9 +37,7 @@ OURS = Kind(
     "ours", lambda state: [sys.executable, "-m", "edge_agent", "run", "--state", str(state), "--output=virtual"]
 )
 _TINY = Path(__file__).with_name("tiny_agent.py")
-KINDS = [OURS]
-if _TINY.exists():
-    KINDS.append(Kind("tiny", lambda state: [sys.executable, str(_TINY), "--state", str(state)]))
+KINDS = [OURS, Kind("tiny", lambda state: [sys.executable, str(_TINY), "--state", str(state)])]
 
 
 @dataclass
