@@ -168,7 +168,7 @@ async def test_a_wrong_hour_keeps_everything_that_was_typed(site: Commune) -> No
     assert 'value="later" checked' in page
     assert str(typed["key"]) in page
     assert 'id="wrong-hour"' in page
-    assert 'aria-describedby="wrong-hour"' in page
+    assert 'aria-describedby="wrong-hour hour-hint"' in page
 
 
 async def test_all_that_is_missing_is_said_at_once(site: Commune) -> None:
