@@ -27,15 +27,22 @@ Samples = npt.NDArray[np.int16]
 
 RATE = 48_000
 FRAME_BYTES = 2
-MONITOR_AHEAD_S = 0.004
+MONITOR_AHEAD_S = 0.020
 """The null sink hands a block to its monitor when it begins to play it, and blocks are as long as the least latency
-that somebody asked for: ours. So a frame is heard this much before it leaves (measured for six kinds of players)."""
+that somebody asked for: ours. So a frame is heard this much before it leaves (measured with 4 and 20 ms: what remains
+is 0.05 and 0.25 ms). Shorter blocks keep a small machine busy."""
 ENVELOPE_FRAMES = 2 * RATE
 """Arrivals this far around a frame tell its instant: some of them came without delay."""
 
-FIRST = ("nice", "-n", "-10")
-"""A sound card does not wait for other programs, and a node's unit file says the same. Without the right to it ``nice``
-only warns, and the programs run as everybody else."""
+
+def _first() -> tuple[str, ...]:
+    asked = subprocess.run(["chrt", "--rr", "5", "true"], capture_output=True, check=False)
+    return ("chrt", "--rr", "5") if asked.returncode == 0 else ("nice", "-n", "-10")
+
+
+FIRST = _first()
+"""Starts a program that goes before all others, where we may: a sound card waits for nobody. (On two busy cores a
+program of normal rank was kept waiting for up to 75 ms, a real-time one never.) Else ``nice`` does what it may."""
 
 _ALSA = """</usr/share/alsa/alsa.conf>
 pcm.!default { type pulse }

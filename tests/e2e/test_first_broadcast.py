@@ -132,6 +132,7 @@ async def test_nothing_sounds_for_a_hostile_neighbour(village: Village) -> None:
             await neighbour.publish(village.scope, Word.URGENT, payload, retain=True)
 
     await persistently(lambda: as_node(village.commune, village.nodes[0]), order_the_others_about)
+    await village.commune.until_online()
     await persistently(lambda: as_centre(village.commune), order_all_about)
     await until(lambda: village.all_have_fault("bad_message"), 15, "every node tells that somebody is at work")
     to = await village.listened_for(4)

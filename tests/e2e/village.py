@@ -22,13 +22,15 @@ import psutil
 from audio import correlate, mix, speech, tune
 from controller.demo.check import Expected, NodeVerdict, judge_node
 from controller.demo.commune import THREE_HAMLETS, Commune, DemoNode
-from tests.e2e.pulse import FIRST, PulseAudio, Recorder, Samples
+from tests.e2e.pulse import PulseAudio, Recorder, Samples
 from tests.e2e.waiting import until
 
 AUDIBLE = 33
 """Amplitude of 16 bit above which something sounds: -60 dBFS."""
 TAIL = timedelta(seconds=1)
 """Recorded behind the end of a sound, so that what follows it would be heard."""
+AS_ON_A_NODE = ("nice", "-n", "-10")
+"""What the unit file of an agent says; without the right to it ``nice`` only warns."""
 COMES_BACK_S = 90
 """A node that was left alone for long asks for its broker once a minute."""
 
@@ -276,7 +278,7 @@ async def running_village(folder: Path) -> AsyncIterator[Village]:
         pulse = await stack.enter_async_context(PulseAudio(folder / "pulse"))
         files, recorders, *_ = await asyncio.gather(_files(folder), _record(stack, pulse))
         specs = [
-            replace(spec, output="card", env=pulse.env(sink), through=FIRST)
+            replace(spec, output="card", env=pulse.env(sink), through=AS_ON_A_NODE)
             for spec, sink in zip(THREE_HAMLETS, pulse.sinks, strict=True)
         ]
         commune = await stack.enter_async_context(Commune(folder, specs))

@@ -1,0 +1,243 @@
+"""``loa demo``: passes when all is well, fails when it is not, and leaves nothing running however it ends."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psutil
+import pytest
+
+from audio import tune
+from controller.demo.check import Expected, NodeVerdict, VirtualRecording, judge_node, report
+from tests import sounds
+from tests.e2e.waiting import until
+
+RATE = 48_000
+LOA = Path(sys.executable).with_name("loa")
+MARK = "LOA_TEST_MARK"
+"""Every process of a demo has it in its environment, however far down."""
+
+
+@dataclass
+class Demo:
+    """A running ``loa demo``."""
+
+    process: asyncio.subprocess.Process
+    mark: str
+    log: Path
+
+    def running(self) -> list[psutil.Process]:
+        """Give the processes of this demo, the command itself included."""
+        return [process for process in psutil.process_iter() if _marked(process, self.mark)]
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+
+@asynccontextmanager
+async def demo(folder: Path, *arguments: str) -> AsyncIterator[Demo]:
+    """Run ``loa demo`` in a session of its own, as a terminal does; whatever is left at the end is killed."""
+    mark, log = uuid4().hex, folder / "demo.log"
+    env = {**os.environ, MARK: mark, "TMPDIR": str(folder)}
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            LOA,
+            "demo",
+            *arguments,
+            env=env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=output,
+            start_new_session=True,
+        )
+    found = Demo(process, mark, log)
+    try:
+        yield found
+    finally:
+        for one in found.running():
+            one.kill()
+        await process.communicate()
+
+
+def _marked(process: psutil.Process, mark: str) -> bool:
+    try:
+        return process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:  # ended meanwhile, or somebody else's
+        return False
+
+
+@pytest.mark.broker
+@pytest.mark.timeout(300)
+async def test_the_check_passes_and_prints_what_the_design_says(tmp_path: Path) -> None:
+    async with demo(tmp_path, "--check", "--json") as running:
+        output, _ = await running.process.communicate()
+        assert running.process.returncode == 0, running.said()
+        await until(lambda: not running.running(), 10, "nothing left running")
+    assert_shape(json.loads(output.decode().splitlines()[-1]))
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.broker
+@pytest.mark.timeout(200)
+async def test_the_check_passes_with_any_recording(tmp_path: Path) -> None:
+    """Music in stereo at 44.1 kHz, as somebody brings it."""
+    file = tmp_path / "nhạc hiệu.wav"
+    file.write_bytes(music())
+    async with demo(tmp_path, "--check", "--json", "--audio", str(file)) as running:
+        output, _ = await running.process.communicate()
+        assert running.process.returncode == 0, running.said()
+    assert_shape(json.loads(output.decode().splitlines()[-1]))
+
+
+async def test_what_is_no_recording_fails_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "danh-sach.mp3"
+    file.write_text("Danh sách hộ dân thôn Đông\n")
+    async with demo(tmp_path, "--check", "--json", "--audio", str(file)) as running:
+        output, _ = await running.process.communicate()
+        assert running.process.returncode == 1
+        assert json.loads(output.decode().splitlines()[-1]) == {"pass": False, "nodes": []}
+        assert running.said().splitlines()[-1].startswith(f"loa: {file}: ")
+        assert "Traceback" not in running.said()
+
+
+@pytest.mark.broker
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("how", ["ctrl-c", "kill -9"])
+async def test_nothing_is_left_running(tmp_path: Path, how: str) -> None:
+    file = tmp_path / "nhạc.wav"
+    file.write_bytes(music())
+    async with demo(tmp_path, "--port", "0", "--audio", str(file)) as running:
+        url = await until(lambda: re.search(r"open +(http://127\.0\.0\.1:(\d+)/)", running.said()), 90, "its address")
+        assert url is not None
+        names = sorted(process.name() for process in running.running())
+        assert "mosquitto" in names
+        assert len(names) == 6  # the command, the centre, its broker, three nodes
+        if how == "ctrl-c":
+            os.killpg(running.process.pid, signal.SIGINT)  # a terminal sends it to all in the foreground
+        else:
+            running.process.kill()
+        await running.process.wait()
+        await until(lambda: not running.running(), 20, "nothing left running")
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", int(url[2]))) != 0
+    if how == "ctrl-c":
+        assert running.process.returncode == 0
+        assert left_behind(tmp_path) == []
+
+
+# The check itself: it hears what is wrong, whatever the node says.
+
+START_AT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+BEFORE_S = 2.0
+"""Silence in an output before the start."""
+SPEECH = sounds.speech(3)
+TOLD = {"outcome": "played", "grade": 1, "simulated": True, "played_ms": 3000, "requested_ms": 3000}
+
+
+def recorded(folder: Path, *parts: tuple[float, sounds.Samples]) -> VirtualRecording:
+    """Write what a virtual output would have left: 12 s, with sounds at so many seconds after the start."""
+    samples = sounds.silence(12)
+    for after_s, sound in parts:
+        at = round((BEFORE_S + after_s) * RATE)
+        samples[at : at + len(sound)] += sound
+    (folder / "output.wav").write_bytes(sounds.wav(samples))
+    begun_ns = round((START_AT.timestamp() - BEFORE_S) * 1e9)
+    marks = [{"frame": frame, "at_ns": begun_ns + frame * 10**9 // RATE} for frame in range(0, len(samples), RATE)]
+    (folder / "output.instants.jsonl").write_text("".join(json.dumps(mark) + "\n" for mark in marks))
+    return VirtualRecording(folder)
+
+
+async def judge(recording: VirtualRecording, **told: Any) -> NodeVerdict:
+    expected = Expected("scheduled", START_AT, {"n": {**TOLD, **told}})
+    return await judge_node("Nhà văn hóa", "n", recording, SPEECH, [expected])
+
+
+async def test_a_good_play_passes_to_the_sample(tmp_path: Path) -> None:
+    verdict = await judge(recorded(tmp_path, (0, SPEECH)))
+    assert verdict.problems == []
+    (play,) = verdict.plays
+    assert (play.correlation, play.evidence, play.simulated, play.outcome) == (1.0, "E1", True, "played")
+    assert play.start_error_ms == pytest.approx(0, abs=0.03)
+    assert report([verdict])["pass"] is True
+
+
+WRONG = {
+    "silence": ((), "sounded 0 times instead of 1"),
+    "twice": (((0, SPEECH), (4, SPEECH)), "sounded 2 times instead of 1"),
+    "another sound beside it": (((0, SPEECH), (6, sounds.sine(440, 0.05))), "something else sounded: -23 dBFS"),
+    "another sound under it": (((0, SPEECH), (0, sounds.noise(3, dbfs=-14, seed=7))), "correlation 0."),
+    "another sound instead": (((0, sounds.speech(3, seed=9)),), "sounded 0 times instead of 1"),
+    "late": (((0.06, SPEECH),), "start error 60"),
+    "early": (((-0.06, SPEECH),), "start error -60"),
+    "cut": (((0, SPEECH[: 2 * RATE]),), "correlation 0."),
+    "begun in the middle": (((1, SPEECH[RATE:]),), "correlation 0."),
+    "a gap of 100 ms": (((0, SPEECH[:RATE]), (1.1, SPEECH[RATE:])), "correlation 0."),
+}
+
+
+@pytest.mark.parametrize(("parts", "problem"), WRONG.values(), ids=WRONG)
+async def test_the_check_hears_what_is_wrong(
+    tmp_path: Path, parts: tuple[tuple[float, sounds.Samples], ...], problem: str
+) -> None:
+    verdict = await judge(recorded(tmp_path, *parts))
+    assert any(problem in found for found in verdict.problems), verdict
+    assert report([verdict])["pass"] is False
+
+
+UNTRUE: dict[str, tuple[dict[str, Any], str]] = {
+    "nothing": ({"outcome": None, "grade": None, "played_ms": None}, "outcome none"),
+    "interrupted": ({"outcome": "interrupted"}, "outcome interrupted"),
+    "without evidence": ({"grade": 0}, "evidence E0"),
+    "shorter": ({"played_ms": 2900}, "2900 of 3000 ms"),
+    "nothing was asked": ({"requested_ms": 0, "played_ms": 0}, "0 of 0 ms"),
+}
+
+
+@pytest.mark.parametrize(("told", "problem"), UNTRUE.values(), ids=UNTRUE)
+async def test_a_good_sound_with_a_report_that_does_not_agree_fails(
+    tmp_path: Path, told: dict[str, Any], problem: str
+) -> None:
+    verdict = await judge(recorded(tmp_path, (0, SPEECH)), **told)
+    assert any(problem in found for found in verdict.problems)
+
+
+def test_no_node_is_no_pass() -> None:
+    assert report([]) == {"pass": False, "nodes": []}
+
+
+def assert_shape(found: dict[str, Any]) -> None:
+    """DESIGN section 10, and what the figures must be."""
+    assert found["pass"] is True
+    assert len(found["nodes"]) == 3
+    assert len({node["node"] for node in found["nodes"]}) == 3
+    for node in found["nodes"]:
+        assert [play["kind"] for play in node["plays"]] == ["scheduled", "now"]
+        for play in node["plays"]:
+            keys = {"kind", "correlation", "start_error_ms", "played_ms", "requested_ms", "evidence", "outcome"}
+            assert play.keys() >= keys
+            assert play["correlation"] >= 0.95
+            assert play["played_ms"] == pytest.approx(play["requested_ms"], rel=0.01)
+            assert (play["evidence"], play["outcome"]) == ("E1", "played")
+            assert play["simulated"] is True  # a virtual output, and it says so
+
+
+def left_behind(folder: Path) -> list[Path]:
+    """Give the working folders of demos."""
+    return list(folder.glob("loa-demo-*"))
+
+
+def music() -> bytes:
+    """Our own tune as others bring theirs: stereo at 44.1 kHz."""
+    after = ["-ar", "44100", "-ac", "2", "-c:a", "pcm_s16le", "-f", "wav"]
+    return sounds.ffmpeg(tune.signature(), ["-f", "wav"], after, suffix=".wav")
