@@ -66,6 +66,10 @@ class Tree:
         """Give the ids of the place and all below it."""
         return frozenset([area_id, *(place.id for place in self.walk(area_id))])
 
+    def everywhere(self) -> tuple[str, ...]:
+        """Give the scopes of all roots: together they reach every node."""
+        return tuple(f"areas/{place.id}" for place in self._children.get(None, ()))
+
     def path(self, area_id: str) -> tuple[str, ...]:
         """Give the names from the root down to the place."""
         return tuple(place.name for place in reversed(self.chain(area_id)))

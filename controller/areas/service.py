@@ -141,6 +141,7 @@ class Areas:
         for node in await nodes_in(tx.session, tree, [f"areas/{area_id}"], reports=False):
             await self._documents.touch(tx, f"nodes/{node.id}", Word.SETTINGS)
             if moved:
+                await self._documents.touch(tx, f"nodes/{node.id}", Word.HOLD)
                 await plays.join(tx, node.id, tree.scopes(node.id, node.area_id), now=self._clock())
 
     async def _changed(self, tx: Transaction, actor: Actor, act: Act, area_id: str, detail: dict[str, Any]) -> AreaOut:

@@ -69,7 +69,14 @@ class Holds:
                 raise ConflictError("this hold is released already", problem="released")
             hold.released_at, hold.released_by = now, actor.person_id
             await tx.session.flush()
-            await self._documents.touch(tx, hold.scope, Word.HOLD)
+            tree = await read_tree(tx.session)
+            moved = [
+                f"nodes/{node.id}"
+                for node in await nodes_in(tx.session, tree, tree.everywhere())
+                if hold_id in self._obeyed(node) and hold.scope not in tree.scopes(node.id, node.area_id)
+            ]
+            for scope in sorted({hold.scope, *moved}):
+                await self._documents.touch(tx, scope, Word.HOLD)
             await audit.write(tx, actor, Act.HOLDS_RELEASE, f"holds/{hold_id}", {"scope": hold.scope}, at=now)
             tx.tell(Event(Topic.HOLD, hold_id))
         return await self.get(hold_id)
@@ -104,11 +111,25 @@ class Holds:
         if not holds:
             return []
         tree = await read_tree(session)
+        nodes = await nodes_in(session, tree, tree.everywhere())
         query = select(Person.id, Person.name).where(Person.id.in_({hold.ordered_by for hold in holds}))
         people = dict((await session.execute(query)).all())
         return [
-            self._one(hold, await nodes_in(session, tree, [hold.scope]), tree, people.get(hold.ordered_by, ""))
-            for hold in holds
+            self._one(hold, self._concerned(hold, nodes, tree), tree, people.get(hold.ordered_by, "")) for hold in holds
+        ]
+
+    def _obeyed(self, node: Node) -> Sequence[str]:
+        """Name the holds that a node says it obeys."""
+        holds: Sequence[str] = (self._live.over(node).health or {}).get("holds", ())
+        return holds
+
+    def _concerned(self, hold: Hold, nodes: Sequence[Node], tree: Tree) -> list[Node]:
+        """Pick the nodes of its scope, and those that obey it wherever they stand now."""
+        below = tree.below(hold.scope.removeprefix("areas/")) if hold.scope.startswith("areas/") else frozenset()
+        return [
+            node
+            for node in nodes
+            if node.area_id in below or hold.scope == f"nodes/{node.id}" or hold.id in self._obeyed(node)
         ]
 
     def _one(self, hold: Hold, nodes: Sequence[Node], tree: Tree, ordered_by: str) -> HoldOut:

@@ -88,6 +88,7 @@ class Nodes:
             if changed.keys() - {"name"}:
                 await self._documents.touch(tx, f"nodes/{node_id}", Word.SETTINGS)
             if area_id is not None:
+                await self._documents.touch(tx, f"nodes/{node_id}", Word.HOLD)  # names what its old areas released
                 await plays.join(tx, node_id, tree.scopes(node_id, area_id), now=self._clock())
             await audit.write(tx, actor, Act.NODES_CHANGE, f"nodes/{node_id}", changed, at=self._clock())
             tx.tell(Event(Topic.NODE, node_id))

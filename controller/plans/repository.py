@@ -19,6 +19,7 @@ from edge_agent.protocol.documents import Stop
 from edge_agent.protocol.states import Level
 
 from .build import HoldFacts
+from .strays import strays
 
 _log = logging.getLogger(__name__)
 
@@ -56,10 +57,17 @@ async def stops_of(session: AsyncSession, scope: str, now: datetime) -> list[tup
     ]
 
 
-async def holds_of(session: AsyncSession, scope: str, let_go: AbstractSet[str]) -> list[HoldFacts]:
-    """Read the holds of a scope; nobody obeys those in ``let_go`` any more. Fast: a STOP waits for it."""
+async def holds_of(session: AsyncSession, scope: str, let_go: AbstractSet[str], live: LiveNodes) -> list[HoldFacts]:
+    """Read the holds of a scope; nobody obeys those in ``let_go`` any more. Fast: a STOP waits for it.
+
+    To a node also the released holds that it obeys and that only its own document can end.
+    """
     holds = (await session.scalars(select(Hold).where(Hold.scope == scope))).all()
+    own = await _strays(session, scope, let_go, live)
     return [
+        HoldFacts(hold_id=hold.id, ordered_at=hold.ordered_at, released_at=hold.released_at, still_obeyed=True)
+        for hold in own
+    ] + [
         HoldFacts(
             hold_id=hold.id,
             ordered_at=hold.ordered_at,
@@ -67,7 +75,15 @@ async def holds_of(session: AsyncSession, scope: str, let_go: AbstractSet[str]) 
             still_obeyed=hold.released_at is not None and hold.id not in let_go,
         )
         for hold in holds
+        if hold not in own
     ]
+
+
+async def _strays(session: AsyncSession, scope: str, let_go: AbstractSet[str], live: LiveNodes) -> Sequence[Hold]:
+    kind, _, node_id = scope.partition("/")
+    node = await session.get(Node, node_id) if kind == "nodes" else None
+    holds = (live.over(node).health or {}).get("holds", ()) if node is not None else ()
+    return (await strays(session, {node_id: holds}, let_go)).get(node_id, []) if holds else []
 
 
 async def find_let_go(session: AsyncSession, live: LiveNodes, before: datetime, known: AbstractSet[str]) -> set[str]:

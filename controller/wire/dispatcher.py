@@ -6,7 +6,7 @@ connect. Versions are made in the database, so that one is never used twice.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -20,12 +20,14 @@ from controller.errors import BusyError
 from controller.events import Event, EventBus, Topic
 from controller.plans.models import Document
 from controller.plans.service import WORDS, mark
+from controller.plans.strays import strays
+from edge_agent.protocol.documents import Hold
 from edge_agent.protocol.versions import Version
 
 from .bridge import Bridge
 from .keys import KeyFileError
 from .mqtt import LinkError, RefusedError
-from .signer import PLAN_RENEWED_AFTER, Signer
+from .signer import PLAN_RENEWED_AFTER, Signer, own_document
 
 BATCH = 100
 """Documents signed in one transaction: about 30 ms of work between two looks at what is urgent."""
@@ -111,6 +113,24 @@ class Dispatcher:
             told = asyncio.ensure_future(self._publish(_told(row)))
             await asyncio.sleep(0)
         await told
+
+    async def release_strays(self, obeyed: Mapping[str, Collection[str]]) -> list[str]:
+        """Have nodes told, each by its own document, of releases that nothing else names to them; give their ids.
+
+        ``obeyed`` names, by node, the holds that silence it.
+        """
+        async with self._database.reading() as session:
+            found = await strays(session, obeyed, self._signer.let_go)
+            untold = []
+            for node_id, holds in found.items():
+                row = await session.get(Document, (f"nodes/{node_id}", "hold"))
+                named = own_document(row.token, Hold).released if row is not None and row.token is not None else ()
+                if not {hold.id for hold in holds} <= set(named):
+                    untold.append(node_id)
+        for some in (untold[at : at + BATCH] for at in range(0, len(untold), BATCH)):
+            async with self._database.transaction() as tx:
+                await mark(tx, [(f"nodes/{node_id}", "hold") for node_id in some], self._clock)
+        return untold
 
     async def _begin(self) -> None:
         async with self._database.reading() as session:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
 from controller.db import Database
+from controller.errors import BusyError
 from controller.events import Event, EventBus, Topic
 from controller.nodes.models import Node
 from edge_agent.protocol.reports import Health
@@ -76,6 +77,9 @@ class Laggards:
         said, self._said = self._said, {}
         if not said:
             return []
+        silenced = {node_id: health.holds for node_id, health in said.items() if health.holds}
+        if silenced:
+            await self._release_strays(silenced)
         areas, now = await self._places(), self._now()
         missing = {
             key
@@ -88,6 +92,13 @@ class Laggards:
             _log.info("%s of %s is told again: a node holds an older version", key[1], key[0])
             await self._dispatcher.tell_again(*key)
         return due
+
+    async def _release_strays(self, silenced: dict[str, tuple[str, ...]]) -> None:
+        try:
+            for node_id in await self._dispatcher.release_strays(silenced):
+                _log.info("node %s obeys a hold that is released; its own document tells it", node_id)
+        except BusyError as error:
+            _log.warning("%s; looked at again with the next health report", error.message)
 
     def _is_due(self, key: Key, now: float) -> bool:
         version = self._dispatcher.versions[key]

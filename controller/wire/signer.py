@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -76,10 +77,19 @@ class Signer:
         if built is None:
             return False
         due = row.word == Word.PLAN and row.signed_at is not None and now - row.signed_at >= PLAN_RENEWED_AFTER
-        if row.token is not None and not due and says_the_same(built.document, _own(row.token, type(built.document))):
+        if (
+            row.token is not None
+            and not due
+            and says_the_same(built.document, own_document(row.token, type(built.document)))
+        ):
             return False
         await self._store(tx, row, built, now)
         return True
+
+    @property
+    def let_go(self) -> AbstractSet[str]:
+        """Released holds that the documents of their scopes need not name any more."""
+        return self._let_go
 
     async def find_let_go(self, session: AsyncSession) -> None:
         """Find out which released holds need not be named any more. Their documents change with their next change."""
@@ -111,7 +121,9 @@ class Signer:
     async def _build(self, session: AsyncSession, stamp: Stamp, row: Document, tree: Tree) -> _Built | None:
         match Word(row.word):
             case Word.HOLD:
-                return _Built(build_hold(stamp, await repository.holds_of(session, row.scope, self._let_go)))
+                return _Built(
+                    build_hold(stamp, await repository.holds_of(session, row.scope, self._let_go, self._live))
+                )
             case Word.URGENT:
                 return await self._urgent(session, stamp)
             case Word.PLAN:
@@ -138,7 +150,7 @@ class Signer:
         if node is None or node.removed_at is not None:
             return None
         chain = [place.id for place in tree.chain(node.area_id)]
-        before = _own(row.token, Settings).areas if row.token is not None else ()
+        before = own_document(row.token, Settings).areas if row.token is not None else ()
         facts = NodeFacts(
             volume_mb=node.volume_mb,
             trim_mb=node.trim_mb,
@@ -162,7 +174,7 @@ class Signer:
 _SignedT = TypeVar("_SignedT", bound=Signed)
 
 
-def _own(token: bytes, kind: type[_SignedT]) -> _SignedT:
+def own_document(token: bytes, kind: type[_SignedT]) -> _SignedT:
     """Read a document that we signed ourselves."""
     payload = token.split(b".")[1]
     return msgspec.json.decode(base64.urlsafe_b64decode(payload + b"=" * (-len(payload) % 4)), type=kind)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import select, update
 
@@ -266,6 +267,57 @@ async def test_a_release_is_named_until_every_node_of_the_scope_was_heard_withou
         assert first.id in await released()
         centre.hears(nodes[1].id)
         assert first.id not in await released()
+
+
+async def test_a_node_that_moved_out_of_a_held_area_is_released_by_its_own_document(tmp_path: Path) -> None:
+    """It stays silent until the hold is released (promise P7), and then no area of it names the release."""
+    async with desk(tmp_path) as made:
+        centre, holds = made.centre, made.centre.services.holds
+        first, second = await centre.area("Thôn Đông"), await centre.area("Thôn Đoài")
+        node = await centre.node(first)
+        [hold] = await holds.order(centre.actor, [f"areas/{first.id}"])
+        centre.hears(node.id, holds=[hold.id])
+        await centre.services.nodes.change(centre.actor, node.id, area_id=second.id)
+        await made.settle()
+        assert released(made, node.id) == (), "it obeys what still stands"
+        [counted] = await holds.active()
+        assert (counted.node_count, counted.confirmed_count) == (1, 1)
+        after = await holds.release(centre.actor, hold.id)
+        assert [waiting.node_id for waiting in after.not_yet] == [node.id]
+        await made.settle()
+        assert released(made, node.id) == (hold.id,)
+        centre.hears(node.id, holds=[])
+        assert (await holds.get(hold.id)).not_yet == ()
+
+
+async def test_a_node_whose_area_moved_is_released_when_its_health_names_the_hold(tmp_path: Path) -> None:
+    """It was not heard between the STOP and the release."""
+    async with desk(tmp_path) as made:
+        centre, holds = made.centre, made.centre.services.holds
+        commune, other = await centre.area("Xã Đông"), await centre.area("Xã Đoài")
+        hamlet = await centre.area("Thôn", commune)
+        node, stays = await centre.node(hamlet), await centre.node(commune, "Cụm 2")
+        [hold] = await holds.order(centre.actor, [f"areas/{commune.id}"])
+        await centre.services.areas.change(centre.actor, hamlet.id, parent_id=other.id)
+        await holds.release(centre.actor, hold.id)
+        await made.settle()
+        assert released(made, node.id) == ()
+        for each in (node, stays):
+            centre.hears(each.id, holds=[hold.id])
+        laggards = Laggards(centre.database, centre.bus, made.dispatcher)
+        for each in (node, stays):
+            laggards.note_health(each.id, msgspec.structs.replace(health({}), holds=(hold.id,)))
+        await laggards.look()
+        await made.settle()
+        assert released(made, node.id) == (hold.id,)
+        assert released(made, stays.id) == (), "its area tells it"
+        assert await made.dispatcher.release_strays({node.id: [hold.id]}) == [], "told once"
+
+
+def released(made: Desk, node_id: str) -> tuple[str, ...]:
+    said = made.last(f"nodes/{node_id}", "hold")
+    assert isinstance(said, Hold)
+    return said.released
 
 
 async def test_answers_rise_in_version_also_within_one_moment(tmp_path: Path) -> None:
