@@ -47,6 +47,8 @@ class Reporter:
         """Sent since the last connect, or since the last resend."""
         self._wait_s = RESEND_S[0]
         self._resend_s: float | None = None
+        self._back_s = 0.0
+        """Until then what was sent already is not sent again because the centre asks for it."""
         ledger.on_event = self.nudge
 
     def nudge(self) -> None:
@@ -65,12 +67,13 @@ class Reporter:
         acked_seq = min(ack.stored_through_seq, self._ledger.last_seq)
         if ack.send_from_seq is not None:
             acked_seq = min(acked_seq, ack.send_from_seq - 1)
-            self._sent_seq = acked_seq
+            self._go_back(acked_seq)
         elif acked_seq <= self.acked_seq:
             return
+        if acked_seq > self.acked_seq:
+            self._wait_s = RESEND_S[0]
         self.acked_seq = acked_seq
         self._sent_seq = max(self._sent_seq, acked_seq)
-        self._wait_s = RESEND_S[0]
         with self._store.writing():
             self._store.put_meta("acked_seq", str(acked_seq).encode())
             self._forget()
@@ -98,7 +101,14 @@ class Reporter:
         except TimeoutError:
             log.info("receipts from %d on are not acknowledged, sending again", self.acked_seq + 1)
             self._sent_seq = self.acked_seq
+            self._back_s = _loop_s() + self._wait_s
             self._wait_s = min(self._wait_s * 2, RESEND_S[1])
+
+    def _go_back(self, acked_seq: int) -> None:
+        """Send again what follows, once in a wait: the centre may ask for ever for what is not kept any more."""
+        if _loop_s() >= self._back_s:
+            self._back_s = _loop_s() + self._wait_s
+            self._sent_seq = acked_seq
 
     def _after(self, seq: int) -> tuple[PlayEvent, ...]:
         rows = self._store.rows("SELECT event FROM events WHERE seq > ? ORDER BY seq LIMIT ?", seq, BATCH)
@@ -106,7 +116,11 @@ class Reporter:
 
     def _sign(self, events: tuple[PlayEvent, ...]) -> bytes:
         receipts = Receipts(
-            iss=self._node_id, iat=max(0, int(self._now().timestamp())), store_id=self._store.store_id, events=events
+            iss=self._node_id,
+            iat=max(0, int(self._now().timestamp())),
+            store_id=self._store.store_id,
+            kept_from_seq=self._store.rows("SELECT min(seq) FROM events")[0][0],
+            events=events,
         )
         return self._key.sign(receipts)
 

@@ -184,6 +184,8 @@ class Receipts(Report, frozen=True, kw_only=True):
     iat: NumericDate
     store_id: Id
     """Changes when the node's store is lost, so that numbers may start anew."""
+    kept_from_seq: Positive = 1
+    """Lowest number that the node still keeps: what the centre lacks below it will never come."""
     events: Annotated[tuple[PlayEvent, ...], Meta(min_length=1, max_length=200)]
 
 

@@ -129,6 +129,25 @@ async def test_the_centre_can_ask_for_old_events_again(office: Office) -> None:
     assert office.reporter.acked_seq == 2
 
 
+async def test_what_is_kept_no_more_is_not_asked_for_in_a_circle(office: Office) -> None:
+    """The centre lost what it had acknowledged, and the node has let go of it: both must come to an end."""
+    office.write(2)
+    await until(lambda: len(office.seqs()) == 2)
+    office.desk.instruments.pass_(days=31)
+    office.ack(2)
+    office.write(2)
+    await until(lambda: office.seqs()[2:] == [3, 4])
+    for _ in range(20):
+        sent = len(office.sent)
+        office.ack(0, again_from=1)
+        await until(lambda sent=sent: not office.reporter._nudge.is_set() and len(office.sent) >= min(sent, 3))  # type: ignore[misc]
+    office.write()
+    await until(lambda: office.seqs()[-1] == 5)
+    assert office.seqs()[2:].count(3) == 2, "when it was written, and once more for twenty questions"
+    assert office.sent[-1].kept_from_seq == 3
+    assert office.reporter.acked_seq == 0
+
+
 async def test_an_acknowledgement_for_another_store_or_of_the_future_means_nothing(office: Office) -> None:
     office.write(2)
     await until(lambda: len(office.seqs()) == 2)

@@ -135,10 +135,11 @@ SAMPLES: tuple[Wire, ...] = (
         iss="n1",
         iat=NOW_S,
         store_id="s1",
+        kept_from_seq=2,
         events=(
-            PlayEvent(seq=1, at=T0, broadcast_id="b1", state=PlayState.PLAYING, item=2, start_error_ms=0.02),
+            PlayEvent(seq=2, at=T0, broadcast_id="b1", state=PlayState.PLAYING, item=2, start_error_ms=0.02),
             PlayEvent(
-                seq=2,
+                seq=3,
                 at=_LATER,
                 broadcast_id="b1",
                 outcome=Outcome.INTERRUPTED,
