@@ -118,6 +118,8 @@ class _Answer:
     time_at: datetime
     boottime_ns: int
     good: bool
+    slack_ns: float
+    """How far the wall clock may be off it."""
 
 
 class Clock:
@@ -192,11 +194,10 @@ class Clock:
         """Give what turns the outputs' clock into UTC. Called by the output's thread: reads only."""
         answer = self._answer
         if self._state is ClockState.UNTRUSTED and answer is not None and not answer.good:
-            at_answer_ns = round((answer.time_at - _EPOCH) / _MICROSECOND) * 1000
-            utc_ns = at_answer_ns + self._instruments.boottime_ns() - answer.boottime_ns
+            now_ns = utc_ns(answer.time_at) + self._instruments.boottime_ns() - answer.boottime_ns
         else:
-            utc_ns = self._instruments.wall_ns()
-        return utc_ns - self._instruments.monotonic_ns()
+            now_ns = self._instruments.wall_ns()
+        return now_ns - self._instruments.monotonic_ns()
 
     def ask(self) -> str:
         """Make a nonce; only its answer counts, and only once."""
@@ -213,8 +214,9 @@ class Clock:
         middle_at = _utc(wall_ns - rtt_ns // 2)
         self.rtt_ms = rtt_ns / 1e6
         self.offset_ms = (middle_at - answer.time_at) / timedelta(milliseconds=1)
-        good = abs(self.offset_ms) <= MAX_OFFSET_MS + self.rtt_ms / 2
-        self._answer = _Answer(answer.time_at, boot_ns - rtt_ns // 2, good)
+        slack_ms = MAX_OFFSET_MS + self.rtt_ms / 2
+        good = abs(self.offset_ms) <= slack_ms
+        self._answer = _Answer(answer.time_at, boot_ns - rtt_ns // 2, good, slack_ms * 1e6)
         detail = f"the node's clock is {self.offset_ms:+.0f} ms off the centre's"
         self._faults.turn(Fault.CLOCK_OFFSET, not good, detail)
         if good:
@@ -227,11 +229,23 @@ class Clock:
     def check(self) -> None:
         """Look at the clocks again; to be called every second."""
         self._kernel = self._instruments.kernel_synchronised()
-        if self._kernel and (self._saved_ns is None or self._age_ns(self._saved_ns) > SAVE_EVERY_NS):
+        if (
+            self._kernel
+            and not self._disagrees()
+            and (self._saved_ns is None or self._age_ns(self._saved_ns) > SAVE_EVERY_NS)
+        ):
             self._believe()
         if self._has_stepped():
             self._trust = self._answer = None
         self._settle()
+
+    def _disagrees(self) -> bool:
+        """Whether the centre's last answer says otherwise than the wall clock of now, which may have been set since."""
+        answer = self._answer
+        if answer is None or answer.good:
+            return False
+        at_answer_ns = utc_ns(answer.time_at) - answer.boottime_ns
+        return abs(self._baseline_ns() - at_answer_ns) > answer.slack_ns
 
     def _has_stepped(self) -> bool:
         return self._trust is not None and abs(self._baseline_ns() - self._trust.wall_minus_boot_ns) > MAX_STEP_NS
@@ -253,6 +267,8 @@ class Clock:
             self.on_change()
 
     def _judge(self) -> ClockState:
+        if self._disagrees():
+            return ClockState.UNTRUSTED
         if self._kernel:
             return ClockState.TRUSTED
         if self._trust is None or self._has_stepped():

@@ -55,6 +55,24 @@ def test_a_synchronised_kernel_is_enough(bench: Bench) -> None:
     assert bench.codes() == set()
 
 
+def test_an_answer_that_disagrees_counts_more_than_the_kernel(bench: Bench) -> None:
+    """A time server can be wrong, or be somebody else's; the centre's answer is signed."""
+    bench.instruments.synchronised = True
+    bench.clock.check()
+    bench.answer(bench.clock, off_ms=3_600_000)
+    assert bench.clock.state is ClockState.UNTRUSTED
+    bench.instruments.pass_(hours=1)
+    bench.clock.check()
+    assert bench.clock.state is ClockState.UNTRUSTED
+    assert bench.start().state is ClockState.TRUSTED, "until it has asked again, a new process knows of no answer"
+    bench.instruments.step(hours=1)
+    bench.clock.check()
+    assert bench.clock.state is ClockState.TRUSTED, "the time server has set right what the answer found wrong"
+    bench.answer(bench.clock)
+    assert bench.clock.state is ClockState.TRUSTED
+    assert bench.codes() == set()
+
+
 @pytest.mark.parametrize(("off_ms", "rtt_ms", "state"), [
     (0, 20, ClockState.TRUSTED),
     (250, 0, ClockState.TRUSTED),
