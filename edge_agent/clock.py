@@ -26,7 +26,7 @@ MAX_OFFSET_MS = 250.0
 FRESH_NS = 3600 * NS
 """How long a source makes the clock ``trusted``; from then on it is ``held``."""
 MAX_KERNEL_ERROR_US = 1_000_000
-"""Estimated error above which the kernel's "synchronised" counts for nothing."""
+"""``maxerror`` of adjtimex(2) above which the kernel's "synchronised" counts for nothing."""
 SAVE_EVERY_NS = 600 * NS
 """A kernel that is synchronised all day need not be written down all day."""
 ASK_TIMEOUT_NS = 60 * NS
@@ -54,7 +54,7 @@ class Instruments(Protocol):
         """Never steps; the outputs' clock."""
 
     def kernel_synchronised(self) -> bool:
-        """Whether the kernel says so, with an estimated error below a second."""
+        """Whether the kernel says so, with a maximum error below a second."""
 
 
 class _Timex(ctypes.Structure):

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from edge_agent import checks, clock
 from edge_agent.protocol import content, documents, enrolment, reports, topics
 from edge_agent.protocol.content import Broadcast, PlanBody, content_hash
 from edge_agent.protocol.documents import DOCUMENTS, Hold, Settings, Urgent
@@ -166,6 +167,20 @@ def test_the_other_worked_figures_are_right() -> None:
     )
     assert claim_hash("abcd 2345") in PAGE
     assert CLAIM_ALPHABET in PAGE
+
+
+def test_the_figures_of_the_clock_are_those_of_the_agent() -> None:
+    told = " ".join(PAGE.split("## 11. Clock")[1].split("## 12.")[0].split())
+
+    for words in (
+        f"**Trusted** for {clock.FRESH_NS // clock.NS // 3600} h after",
+        f"a maximum error below {clock.MAX_KERNEL_ERROR_US // 1_000_000} s (adjtimex: `maxerror`",
+        f"≤ {clock.MAX_OFFSET_MS:.0f} ms + (t1 − t0)/2",
+        f"by more than {clock.MAX_STEP_NS // clock.NS} s against",
+        f"within {clock.ASK_TIMEOUT_NS // clock.NS} s,",
+        f"and every {checks.ASK_S[False] / 60:.0f} min:",
+    ):
+        assert words in told
 
 
 def test_the_links_lead_somewhere() -> None:
