@@ -1,6 +1,7 @@
 """Says how the node is: every 30 s and soon after a change. A heartbeat, not a record."""
 
 import asyncio
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -20,7 +21,8 @@ GATHER_S = 0.2
 """Seconds in which changes are put into one report."""
 INTERVAL_S = 30.0
 """Until settings say otherwise."""
-_PAGE_BYTES = 4096
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+"""16 KiB on a Raspberry Pi 5."""
 _TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")
 
 
