@@ -42,6 +42,11 @@ def test_a_unit_runs_as_its_own_user_with_the_least_rights(unit: Path) -> None:
     assert ["u", given["User"]] in [line.split()[:2] for line in users]
 
 
+def test_the_supervisor_listens_to_what_the_agent_says_about_its_life() -> None:
+    given = settings(ROOT / "deploy" / "systemd" / "loa-agent.service")
+    assert (given["Type"], given["WatchdogSec"]) == ("notify", "30")
+
+
 def test_the_agent_may_ask_the_kernel_about_its_clock() -> None:
     """`ProtectClock` refuses `adjtimex` as a whole; a node that cannot ask would never trust its clock."""
     given = settings(ROOT / "deploy" / "systemd" / "loa-agent.service")
