@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import msgspec
+
 from controller.areas.rules import Effective
+from controller.plans.build import NodeFacts, Stamp, build_settings
 from edge_agent.protocol.content import Approval, Broadcast, content_hash
 from edge_agent.protocol.documents import QuietHours, Settings, TrustedKey
 from edge_agent.protocol.listings import Listing
@@ -18,6 +21,10 @@ from .drafts import Draft
 
 DRAFT_ID = "z-draft"
 """Stands for a broadcast that has no id yet. It sorts after all hexadecimal ids."""
+
+
+PLAYS_PER_HOUR: int = next(each.default for each in msgspec.structs.fields(Settings) if each.name == "plays_per_hour")
+"""As ``build_settings`` leaves it. Nodes with fewer plays within an hour need not be told apart by when they began."""
 
 
 class Guards(NamedTuple):
@@ -37,6 +44,8 @@ class Surroundings:
     """Ids of other broadcasts that it has not done with."""
     sounding: tuple[str, int, datetime] | None = None
     """Broadcast, item and start of what sounds there now."""
+    begun: tuple[datetime, ...] = ()
+    """When the plays of the last hour began that are over; empty while too few to matter."""
     held: bool = False
 
 
@@ -99,7 +108,7 @@ def forecast(
     listed = [draft, *(others[key] for key in sorted(around.broadcasts) if key in others)]
     view = View(
         listings={each.broadcast_id: _listing(each) for each in listed},
-        settings=_settings(around.guards, trusted_keys),
+        settings=_settings(around.guards, trusted_keys, now),
         holds=frozenset({"hold"} if around.held else ()),
         progress=_progress(around, others),
     )
@@ -132,8 +141,12 @@ def _listing(broadcast: Broadcast) -> Listing:
 
 
 def _progress(around: Surroundings, others: Mapping[str, Broadcast]) -> dict[str, Progress]:
+    over = {
+        f"{DRAFT_ID}-{number}": Progress(began_at=began_at, outcome=Outcome.PLAYED)
+        for number, began_at in enumerate(around.begun)
+    }
     if around.sounding is None or around.sounding[0] not in others:
-        return {}
+        return over
     key, index, started_at = around.sounding
     item = others[key].items[min(index, len(others[key].items) - 1)]
     begins_at = started_at + timedelta(milliseconds=item.offset_ms)
@@ -146,23 +159,14 @@ def _progress(around: Surroundings, others: Mapping[str, Broadcast]) -> dict[str
         ends_at=begins_at + timedelta(milliseconds=voice.length_ms),
         gain_mb=0,
     )
-    return {key: Progress(began_at=started_at, anchor_at=started_at, next_item=index + 1, sounding=sound)}
+    return over | {key: Progress(began_at=started_at, anchor_at=started_at, next_item=index + 1, sounding=sound)}
 
 
-def _settings(guards: Guards, trusted_keys: tuple[TrustedKey, ...]) -> Settings:
-    windows = tuple(QuietHours(start=start, until=until) for start, until in guards.quiet_hours)
-    return Settings(
-        aud="nodes/preview",
-        epoch=1,
-        version=1,
-        iat=0,
-        nbf=0,
-        exp=1,
-        zone=guards.zone,
-        quiet_hours=windows,
-        languages=guards.languages,
-        trusted_keys=trusted_keys,
-    )
+def _settings(guards: Guards, trusted_keys: tuple[TrustedKey, ...], now: datetime) -> Settings:
+    windows = tuple({"start": start, "until": until} for start, until in guards.quiet_hours)
+    local = Effective(guards.zone, windows, guards.languages)
+    stamp = Stamp("nodes/preview", epoch=1, version=1, now=now)
+    return build_settings(stamp, NodeFacts(), (), local, trusted_keys)
 
 
 def _window_in_the_way(settings: Settings, draft: Broadcast) -> QuietHours | None:

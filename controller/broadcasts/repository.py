@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
@@ -18,13 +18,17 @@ from controller.recordings.models import Recording
 from edge_agent.protocol import content
 from edge_agent.protocol.states import Level, PlayState
 
-from .forecast import Surroundings, guards_of
-from .models import Approval, Broadcast, BroadcastItem, BroadcastTarget
-from .rules import Piece, PlayCount, Window, by_grade, by_name, items_of, phase_of, ready_count
+from .forecast import PLAYS_PER_HOUR, Surroundings, guards_of
+from .models import Broadcast, BroadcastItem, BroadcastTarget
+from .rules import PlayCount, Window, by_grade, by_name, phase_of, ready_count
 from .schemas import BroadcastOut, ItemOut, TargetOut
+from .wire_form import wire_forms
 
 BEFORE = timedelta(hours=6)
 """What begins earlier than this before a draft cannot delay it."""
+HOUR = timedelta(hours=1)
+IN_LIST = 500
+"""SQLite takes a limited number of values in one query."""
 
 
 async def outs(session: AsyncSession, query: Select[Broadcast], *, now: datetime) -> list[BroadcastOut]:
@@ -48,29 +52,12 @@ async def outs(session: AsyncSession, query: Select[Broadcast], *, now: datetime
     ]
 
 
-async def as_sent(session: AsyncSession, ids: Collection[str]) -> dict[str, content.Broadcast]:
-    """Give broadcasts as nodes get them."""
-    found = {}
-    pieces, approvals = await _pieces(session, ids), await _approvals(session, ids)
-    for row in await session.scalars(select(Broadcast).where(Broadcast.id.in_(ids))):
-        found[row.id] = content.Broadcast(
-            broadcast_id=row.id,
-            level=Level(row.level),
-            start_at=row.start_at,
-            latest_start_at=row.latest_start_at,
-            latest_end_at=row.latest_end_at,
-            order=row.position,
-            approvals=tuple(approvals[row.id]),
-            items=items_of(pieces[row.id]),
-        )
-    return found
-
-
 async def surroundings(
     session: AsyncSession, tree: Tree, nodes: Iterable[Node], window: Window, *, now: datetime
 ) -> tuple[dict[str, Surroundings], dict[str, content.Broadcast]]:
     """Say what else the nodes have to do around a window and what they obey; and give those broadcasts."""
     busy, sounding = await _open_plays(session, max(now, window.start_at - BEFORE), window.latest_end_at)
+    begun = await _begun(session, window.start_at - HOUR)
     held = set(await session.scalars(select(Hold.scope).where(Hold.released_at.is_(None))))
     guards = {area_id: guards_of(tree.effective(area_id)) for area_id in tree.places}
     found = {
@@ -78,12 +65,22 @@ async def surroundings(
             guards=guards[node.area_id],
             broadcasts=frozenset(busy[node.id]),
             sounding=sounding.get(node.id),
+            begun=tuple(begun[node.id]) if len(begun[node.id]) + len(busy[node.id]) >= PLAYS_PER_HOUR else (),
             held=not held.isdisjoint(tree.scopes(node.id, node.area_id)) if held else False,
         )
         for node in nodes
     }
     wanted = {key for around in found.values() for key in around.broadcasts}
-    return found, await as_sent(session, wanted) if wanted else {}
+    return found, await as_sent(session, sorted(wanted))
+
+
+async def as_sent(session: AsyncSession, ids: Sequence[str]) -> dict[str, content.Broadcast]:
+    """Give broadcasts as nodes get them."""
+    found: dict[str, content.Broadcast] = {}
+    for some in (ids[at : at + IN_LIST] for at in range(0, len(ids), IN_LIST)):
+        rows = (await session.scalars(select(Broadcast).where(Broadcast.id.in_(some)))).all()
+        found |= await wire_forms(session, rows)
+    return found
 
 
 async def _open_plays(
@@ -102,6 +99,21 @@ async def _open_plays(
         if state == PlayState.PLAYING and started_at is not None:
             sounding[node_id] = (broadcast_id, item or 0, started_at)
     return busy, sounding
+
+
+async def _begun(session: AsyncSession, since: datetime) -> dict[str, list[datetime]]:
+    """Give, by node, when the plays began that are no longer open: they count for the plays per hour."""
+    query = (
+        select(Play.node_id, Play.started_at)
+        .join(Broadcast, Broadcast.id == Play.broadcast_id)
+        .where(Play.started_at > since, or_(Play.outcome.is_not(None), Broadcast.cancelled_at.is_not(None)))
+        .order_by(Play.started_at)
+    )
+    begun: dict[str, list[datetime]] = defaultdict(list)
+    for node_id, started_at in await session.execute(query):
+        if started_at is not None:
+            begun[node_id].append(started_at)
+    return begun
 
 
 async def _counts(session: AsyncSession, ids: Sequence[str]) -> dict[str, list[PlayCount]]:
@@ -130,30 +142,6 @@ async def _items(session: AsyncSession, ids: Sequence[str]) -> dict[str, list[It
                 sha256=item.sha256,
                 offset_ms=item.offset_ms,
                 length_ms=item.length_ms,
-            )
-        )
-    return found
-
-
-async def _pieces(session: AsyncSession, ids: Collection[str]) -> dict[str, list[Piece]]:
-    query = select(BroadcastItem).where(BroadcastItem.broadcast_id.in_(ids)).order_by(BroadcastItem.position)
-    found: dict[str, list[Piece]] = defaultdict(list)
-    for item in await session.scalars(query):
-        piece = Piece(item.sha256, item.bytes, item.length_ms, item.language, item.gain_mb)
-        found[item.broadcast_id].append(piece)
-    return found
-
-
-async def _approvals(session: AsyncSession, ids: Collection[str]) -> dict[str, list[content.Approval]]:
-    found: dict[str, list[content.Approval]] = defaultdict(list)
-    for row in await session.scalars(select(Approval).where(Approval.broadcast_id.in_(ids))):
-        found[row.broadcast_id].append(
-            content.Approval(
-                approval_id=row.id,
-                content_sha256=row.content_sha256,
-                scopes=tuple(row.scopes),
-                not_before_at=row.not_before_at,
-                not_after_at=row.not_after_at,
             )
         )
     return found

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from controller.audit import service as audit
 from controller.db import Transaction
-from controller.ids import new_id
+from controller.ids import new_broadcast_id, new_id
 from controller.people.actor import Actor
 from controller.people.rights import Act
 from controller.plays import service as plays
@@ -18,7 +18,7 @@ async def save(
     tx: Transaction, actor: Actor, draft: Draft, *, now: datetime, key: str | None, request_sha256: str | None
 ) -> str:
     """Write the broadcast, its items, targets, approval and plays; gives its id."""
-    broadcast_id, window, scopes = new_id(), draft.window, draft.targets.scopes
+    broadcast_id, window, scopes = new_broadcast_id(now), draft.window, draft.targets.scopes
     tx.session.add(
         Broadcast(
             id=broadcast_id,

@@ -1,7 +1,5 @@
 """Rows that documents are made of, read scope by scope and turned into wire types."""
 
-import logging
-from collections import defaultdict
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
@@ -10,18 +8,16 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import nodes_in, read_tree
-from controller.broadcasts.models import Approval, Broadcast, BroadcastItem, BroadcastTarget
+from controller.broadcasts.models import Broadcast, BroadcastTarget
+from controller.broadcasts.wire_form import wire_forms
 from controller.holds.models import Hold
 from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
 from edge_agent.protocol import content
 from edge_agent.protocol.documents import Stop
-from edge_agent.protocol.states import Level
 
 from .build import HoldFacts
 from .strays import strays
-
-_log = logging.getLogger(__name__)
 
 
 async def broadcasts_of(
@@ -38,9 +34,8 @@ async def broadcasts_of(
     if start_before is not None:
         query = query.where(Broadcast.start_at < start_before)
     rows = (await session.scalars(query)).all()
-    items, approvals = await _parts(session, [row.id for row in rows])
-    found = (_broadcast(row, items[row.id], approvals[row.id]) for row in rows)
-    return [broadcast for broadcast in found if broadcast is not None]
+    found = await wire_forms(session, rows)
+    return [found[row.id] for row in rows if row.id in found]
 
 
 async def stops_of(session: AsyncSession, scope: str, now: datetime) -> list[tuple[Stop, datetime]]:
@@ -104,56 +99,3 @@ def _still_obeyed(hold_id: str, released_at: datetime, nodes: Sequence[Node], li
         if silent or hold_id in (heard.health or {}).get("holds", ()):
             return True
     return False
-
-
-async def _parts(
-    session: AsyncSession, ids: Sequence[str]
-) -> tuple[dict[str, list[BroadcastItem]], dict[str, list[Approval]]]:
-    items: dict[str, list[BroadcastItem]] = defaultdict(list)
-    approvals: dict[str, list[Approval]] = defaultdict(list)
-    for some in (ids[at : at + 500] for at in range(0, len(ids), 500)):
-        query = select(BroadcastItem).where(BroadcastItem.broadcast_id.in_(some)).order_by(BroadcastItem.position)
-        for item in await session.scalars(query):
-            items[item.broadcast_id].append(item)
-        for approval in await session.scalars(
-            select(Approval).where(Approval.broadcast_id.in_(some)).order_by(Approval.given_at, Approval.id)
-        ):
-            approvals[approval.broadcast_id].append(approval)
-    return items, approvals
-
-
-def _broadcast(
-    row: Broadcast, items: Sequence[BroadcastItem], approvals: Sequence[Approval]
-) -> content.Broadcast | None:
-    """Write one broadcast for the wire. A row that makes no sense is left out: it must not silence the others."""
-    try:
-        return content.Broadcast(
-            broadcast_id=row.id,
-            level=Level(row.level),
-            start_at=row.start_at,
-            latest_start_at=row.latest_start_at,
-            latest_end_at=row.latest_end_at,
-            order=row.position,
-            approvals=tuple(map(_approval, approvals)),
-            items=tuple(map(_item, items)),
-        )
-    except ValueError:
-        _log.exception("broadcast %s cannot be sent to nodes; it is left out of their plans", row.id)
-        return None
-
-
-def _approval(row: Approval) -> content.Approval:
-    return content.Approval(
-        approval_id=row.id,
-        content_sha256=row.content_sha256,
-        scopes=tuple(row.scopes),
-        not_before_at=row.not_before_at,
-        not_after_at=row.not_after_at,
-    )
-
-
-def _item(row: BroadcastItem) -> content.Item:
-    voice = content.Voice(
-        language=row.language, sha256=row.sha256, bytes=row.bytes, length_ms=row.length_ms, gain_mb=row.gain_mb
-    )
-    return content.Item(offset_ms=row.offset_ms, voices=(voice,))

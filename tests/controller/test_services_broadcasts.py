@@ -7,16 +7,21 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from controller.areas.repository import read_tree
 from controller.broadcasts import service
+from controller.broadcasts.forecast import PLAYS_PER_HOUR
 from controller.broadcasts.models import Broadcast
 from controller.broadcasts.repository import as_sent
 from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.events import Event, Topic
+from controller.plans.build import NodeFacts, Stamp, build_settings
 from controller.plays import service as plays
 from controller.plays.models import Play
 from controller.receipts.models import Receipt
+from edge_agent.protocol.listings import merge
 from edge_agent.protocol.reports import PlayEvent
 from edge_agent.protocol.states import Grade, Outcome, PlayState, Reason
+from edge_agent.protocol.timeline import View, project
 from tests.controller.factories import Centre, play_event
 from tests.controller.test_services_areas import dirty
 
@@ -208,6 +213,53 @@ async def test_the_preview_knows_what_sounds_now(here: Centre) -> None:
         "Cụm Đông": sent.start_at + timedelta(seconds=60),
         "Cụm Tây": here.clock() + timedelta(seconds=1.5),
     }
+
+
+async def test_of_two_at_one_start_the_preview_says_who_waits(lite: Centre) -> None:
+    """Promise P10, many times over: names decide the tie, and chance must not decide the names."""
+    place = await commune(lite)
+    at = lite.clock() + timedelta(hours=1)
+    for number in range(8):
+        start_at = at + timedelta(hours=number)
+        first = await lite.services.broadcasts.create(lite.actor, **wish(place, start_at=start_at))
+        lite.clock.step(seconds=1)
+        preview = await lite.services.broadcasts.preview(**wish(place, start_at=start_at))
+        second = await lite.services.broadcasts.create(lite.actor, **wish(place, start_at=start_at))
+        async with lite.database.reading() as session:
+            wire = await as_sent(session, [first.id, second.id])
+            tree = await read_tree(session)
+        settings = build_settings(
+            Stamp("nodes/n-1", 1, 1, lite.clock()),
+            NodeFacts(),
+            [],
+            tree.effective(place["area"].id),
+            lite.services.broadcasts._trusted_keys,
+        )
+        view = View(listings=merge([(place["area"].scope, second.latest_end_at, wire.values())], []), settings=settings)
+        begins = [
+            step.at
+            for step in project(view, lite.clock(), second.latest_end_at)
+            if step.sound is not None and step.sound.broadcast_id == second.id
+        ]
+        assert {each.begins_at for each in preview.forecasts} == {begins[0]} == {start_at + HALF_A_MINUTE}
+
+
+async def test_the_preview_counts_the_plays_of_the_last_hour(here: Centre) -> None:
+    place = await commune(here)
+    short = await here.recording("Chuông", length_ms=1_000)
+    for number in range(PLAYS_PER_HOUR):
+        if number % 25 == 0:
+            here.clock.step(minutes=2, seconds=30)
+        sent = await here.services.broadcasts.create(here.actor, **wish(place, recordings=[short]))
+        await tell(here, place["first"].id, sent.id, seq=2 * number + 1, state=PlayState.PLAYING, item=0)
+        for node in (place["first"], place["second"]):
+            await tell(here, node.id, sent.id, seq=2 * number + 2, **PLAYED)
+    found = await here.services.broadcasts.preview(**wish(place))
+    said = {node.name: (each.outcome, each.reason) for each in found.forecasts for node in each.nodes}
+    assert said == {"Cụm Đông": ("refused", "plays_per_hour"), "Cụm Tây": ("played", None)}
+    here.clock.step(minutes=60)
+    found = await here.services.broadcasts.preview(**wish(place))
+    assert found.played_count == 2
 
 
 async def test_the_preview_says_that_a_held_node_stays_silent(here: Centre) -> None:

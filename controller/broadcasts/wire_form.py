@@ -1,0 +1,75 @@
+"""Broadcasts as nodes get them: rows turned into wire types. Plans, urgents and previews read them here alike."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from edge_agent.protocol import content
+from edge_agent.protocol.states import Level
+
+from .models import Approval, Broadcast, BroadcastItem
+
+_log = logging.getLogger(__name__)
+
+
+async def wire_forms(session: AsyncSession, rows: Sequence[Broadcast]) -> dict[str, content.Broadcast]:
+    """Give broadcasts by id. One that makes no sense is left out."""
+    items, approvals = await _parts(session, [row.id for row in rows])
+    found = {row.id: _broadcast(row, items[row.id], approvals[row.id]) for row in rows}
+    return {key: broadcast for key, broadcast in found.items() if broadcast is not None}
+
+
+async def _parts(
+    session: AsyncSession, ids: Sequence[str]
+) -> tuple[dict[str, list[BroadcastItem]], dict[str, list[Approval]]]:
+    items: dict[str, list[BroadcastItem]] = defaultdict(list)
+    approvals: dict[str, list[Approval]] = defaultdict(list)
+    for some in (ids[at : at + 500] for at in range(0, len(ids), 500)):
+        query = select(BroadcastItem).where(BroadcastItem.broadcast_id.in_(some)).order_by(BroadcastItem.position)
+        for item in await session.scalars(query):
+            items[item.broadcast_id].append(item)
+        for approval in await session.scalars(
+            select(Approval).where(Approval.broadcast_id.in_(some)).order_by(Approval.given_at, Approval.id)
+        ):
+            approvals[approval.broadcast_id].append(approval)
+    return items, approvals
+
+
+def _broadcast(
+    row: Broadcast, items: Sequence[BroadcastItem], approvals: Sequence[Approval]
+) -> content.Broadcast | None:
+    """Write one broadcast for the wire. A row that makes no sense is left out: it must not silence the others."""
+    try:
+        return content.Broadcast(
+            broadcast_id=row.id,
+            level=Level(row.level),
+            start_at=row.start_at,
+            latest_start_at=row.latest_start_at,
+            latest_end_at=row.latest_end_at,
+            order=row.position,
+            approvals=tuple(map(_approval, approvals)),
+            items=tuple(map(_item, items)),
+        )
+    except ValueError:
+        _log.exception("broadcast %s cannot be sent to nodes; it is left out of their plans", row.id)
+        return None
+
+
+def _approval(row: Approval) -> content.Approval:
+    return content.Approval(
+        approval_id=row.id,
+        content_sha256=row.content_sha256,
+        scopes=tuple(row.scopes),
+        not_before_at=row.not_before_at,
+        not_after_at=row.not_after_at,
+    )
+
+
+def _item(row: BroadcastItem) -> content.Item:
+    voice = content.Voice(
+        language=row.language, sha256=row.sha256, bytes=row.bytes, length_ms=row.length_ms, gain_mb=row.gain_mb
+    )
+    return content.Item(offset_ms=row.offset_ms, voices=(voice,))
