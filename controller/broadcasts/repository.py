@@ -178,14 +178,15 @@ def _out(
     now: datetime,
 ) -> BroadcastOut:
     cancelled = row.cancelled_at is not None
+    ends_at = row.start_at + timedelta(milliseconds=row.length_ms)
     return BroadcastOut(
         id=row.id,
         title=row.title,
         level=Level(row.level),
         urgent=row.urgent,
-        phase=phase_of(counts, start_at=row.start_at, latest_end_at=row.latest_end_at, cancelled=cancelled, now=now),
+        phase=phase_of(counts, ends_at=ends_at, latest_end_at=row.latest_end_at, cancelled=cancelled, now=now),
         start_at=row.start_at,
-        ends_at=row.start_at + timedelta(milliseconds=row.length_ms),
+        ends_at=ends_at,
         latest_start_at=row.latest_start_at,
         latest_end_at=row.latest_end_at,
         length_ms=row.length_ms,

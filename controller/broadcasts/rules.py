@@ -31,6 +31,8 @@ class Phase(StrEnum):
     READY = "ready"
     """Every node has it, sound included."""
     ON_AIR = "on_air"
+    AWAITING_REPORTS = "awaiting_reports"
+    """Its time is up and nodes played it; others have not said what they did."""
     OVER = "over"
     CANCELLED = "cancelled"
 
@@ -80,9 +82,9 @@ def items_of(pieces: Iterable[Piece]) -> tuple[Item, ...]:
 
 
 def phase_of(
-    counts: Sequence[PlayCount], *, start_at: datetime, latest_end_at: datetime, cancelled: bool, now: datetime
+    counts: Sequence[PlayCount], *, ends_at: datetime, latest_end_at: datetime, cancelled: bool, now: datetime
 ) -> Phase:
-    """Say how far a broadcast is, from its plays and the clock."""
+    """Say how far a broadcast is, from its plays and the clock. ``ends_at``: when it ends if it starts on time."""
     open_plays = [each for each in counts if each.outcome is None and each.plays]
     if cancelled:
         return Phase.CANCELLED
@@ -90,8 +92,8 @@ def phase_of(
         return Phase.OVER
     if any(each.state is PlayState.PLAYING for each in open_plays):
         return Phase.ON_AIR
-    if now >= start_at and any(each.outcome == "played" for each in counts):
-        return Phase.ON_AIR
+    if any(each.outcome == "played" for each in counts):
+        return Phase.ON_AIR if now < ends_at else Phase.AWAITING_REPORTS
     return Phase.READY if all(each.state.rank >= PlayState.CACHED.rank for each in open_plays) else Phase.SENDING
 
 

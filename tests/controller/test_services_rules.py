@@ -21,7 +21,7 @@ from edge_agent.protocol.timeline import View, project
 from tests.controller.factories import MORNING, Centre, SteppedClock
 from tests.controller.test_services_broadcasts import commune, wish
 
-START, END = MORNING, MORNING + timedelta(minutes=5)
+START, ENDS, END = MORNING, MORNING + timedelta(seconds=24), MORNING + timedelta(minutes=5)
 
 
 def test_names_come_in_the_order_of_the_vietnamese_alphabet() -> None:
@@ -78,7 +78,9 @@ def test_a_flood_of_keys_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatc
         ([("cached", None), ("armed", None)], -60, Phase.READY),
         ([("cached", None), ("cached", "refused")], -60, Phase.READY),
         ([("playing", None), ("planned", None)], 1, Phase.ON_AIR),
-        ([("playing", "played"), ("armed", None)], 30, Phase.ON_AIR),
+        ([("playing", "played"), ("armed", None)], 23, Phase.ON_AIR),
+        ([("playing", "played"), ("playing", None)], 30, Phase.ON_AIR),
+        ([("playing", "played"), ("armed", None)], 30, Phase.AWAITING_REPORTS),
         ([("planned", "missed"), ("armed", None)], 30, Phase.READY),
         ([("playing", "played"), ("planned", "missed")], 30, Phase.OVER),
         ([("planned", None)], 301, Phase.OVER),
@@ -88,8 +90,8 @@ def test_a_flood_of_keys_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatc
 def test_the_phase_is_read_from_the_plays(plays: list[tuple[Any, str | None]], after_s: int, phase: Phase) -> None:
     counts = [PlayCount(PlayState(state), outcome, None, False, 1) for state, outcome in plays]
     now = START + timedelta(seconds=after_s)
-    assert phase_of(counts, start_at=START, latest_end_at=END, cancelled=False, now=now) is phase
-    assert phase_of(counts, start_at=START, latest_end_at=END, cancelled=True, now=now) is Phase.CANCELLED
+    assert phase_of(counts, ends_at=ENDS, latest_end_at=END, cancelled=False, now=now) is phase
+    assert phase_of(counts, ends_at=ENDS, latest_end_at=END, cancelled=True, now=now) is Phase.CANCELLED
 
 
 def test_a_broken_tree_does_not_turn_in_circles() -> None:
