@@ -1,5 +1,6 @@
 """How often something may be asked: a token bucket per key, in memory, bounded. A restart forgets it."""
 
+import ipaddress
 from collections import OrderedDict
 from datetime import datetime, timedelta
 
@@ -8,6 +9,18 @@ from .errors import TooManyAttemptsError
 
 MAX_KEYS = 10_000
 """Buckets kept; the one unused for longest is forgotten, so that a flood of addresses cannot fill the memory."""
+
+
+def network_of(origin: str) -> str:
+    """Give what counts as one origin: an address, of IPv6 the network of 64 bits that one line has (RFC 6177)."""
+    try:
+        address = ipaddress.ip_address(origin.partition("%")[0])
+    except ValueError:
+        return origin
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    mapped = address.ipv4_mapped
+    return str(mapped or ipaddress.ip_network((address, 64), strict=False))
 
 
 class RateLimit:
@@ -33,3 +46,7 @@ class RateLimit:
         self._full_at.move_to_end(key)
         if len(self._full_at) > MAX_KEYS:
             self._full_at.popitem(last=False)
+
+    def forget(self, key: str) -> None:
+        """Give ``key`` all its turns back."""
+        self._full_at.pop(key, None)

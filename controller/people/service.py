@@ -15,7 +15,7 @@ from controller.db import Database, Transaction
 from controller.errors import ConflictError, InvalidError, NotSignedInError, TooManyAttemptsError
 from controller.ids import new_id
 from controller.names import clean_name
-from controller.ratelimit import RateLimit
+from controller.ratelimit import RateLimit, network_of
 
 from . import rights
 from .actor import Actor
@@ -26,7 +26,10 @@ from .schemas import PersonOut, SignedIn
 
 MAX_FAILURES = 10
 LOCK_FOR = timedelta(minutes=15)
-"""After so many failures in a row an account takes no password for so long; old failures are forgotten as fast."""
+"""After so many failures at once, an address may try a login's password only once every tenth of this."""
+MAX_FAILURES_ANYWHERE = 1000
+"""In a row, from all addresses together, before an account takes no password at all for ``LOCK_FOR``. Far above what
+one stranger can do, who would otherwise lock the only administrator out; a guessed password needs far more."""
 
 LOCALES = ("vi", "en")
 
@@ -43,8 +46,11 @@ class People:
         self._session_for = timedelta(hours=session_hours)
         self._passwords = passwords or Passwords()
         self._from_one_address = RateLimit(burst=60, every=timedelta(seconds=2), clock=clock)
-        # What an unknown login gets must look like what a known one gets, the lock included.
-        self._unknown_logins = RateLimit(burst=MAX_FAILURES, every=LOCK_FOR / MAX_FAILURES, clock=clock)
+        # Known and unknown logins alike: what one gets must look like what the other gets, the lock included.
+        self._failures = RateLimit(burst=MAX_FAILURES, every=LOCK_FOR / MAX_FAILURES, clock=clock)
+        self._unknown_logins = RateLimit(
+            burst=MAX_FAILURES_ANYWHERE, every=LOCK_FOR / MAX_FAILURES_ANYWHERE, clock=clock
+        )
 
     async def any(self) -> bool:
         """Say whether there is anybody who could sign in."""
@@ -97,8 +103,11 @@ class People:
             NotSignedInError: wrong login or password, without saying which.
             TooManyAttemptsError: too many failures.
         """
-        self._from_one_address.take(origin)
+        network = network_of(origin)
+        self._from_one_address.take(network)
         typed = unicodedata.normalize("NFC", login).strip().casefold()
+        trying = f"{network} {typed}"
+        self._failures.take(trying)  # before the password is looked at: many tries at once are many
         async with self._database.reading() as session:
             person = await _by_login(session, typed)
         if person is None:
@@ -111,6 +120,7 @@ class People:
             if person is not None:
                 await self._failed(person.id, origin)
             raise NotSignedInError("wrong login or password", problem="wrong_password")
+        self._failures.forget(trying)
         return await self._open(person.id, origin)
 
     async def whoami(self, token: str) -> PersonOut:
@@ -170,10 +180,12 @@ class People:
             forgotten = row.last_failed_at is None or now - row.last_failed_at > LOCK_FOR
             row.failed_attempts = 1 if forgotten else row.failed_attempts + 1
             row.last_failed_at = now
-            if row.failed_attempts >= MAX_FAILURES:
+            if row.failed_attempts >= MAX_FAILURES_ANYWHERE:
                 row.failed_attempts, row.locked_until = 0, now + LOCK_FOR
                 actor = Actor(None, origin)
-                await audit.write(tx, actor, "people.locked", f"people/{row.id}", {"failures": MAX_FAILURES}, at=now)
+                await audit.write(
+                    tx, actor, "people.locked", f"people/{row.id}", {"failures": MAX_FAILURES_ANYWHERE}, at=now
+                )
 
     async def _open(self, person_id: str, origin: str) -> SignedIn:
         now, token = self._clock(), secrets.token_urlsafe(32)

@@ -7,9 +7,10 @@ from sqlalchemy import update
 
 from controller.audit.models import AuditEntry
 from controller.errors import ConflictError, InvalidError, NotSignedInError, TooManyAttemptsError
+from controller.people import service as people
 from controller.people.actor import Actor
 from controller.people.models import Person
-from tests.controller.factories import ADDRESS, PASSWORD, Centre
+from tests.controller.factories import ADDRESS, PASSWORD, Centre, quick_passwords
 
 SYSTEM = Actor(None, "tests")
 
@@ -45,6 +46,34 @@ async def test_the_right_password_opens_only_after_the_lock(here: Centre) -> Non
         await sign_in(here)
     here.clock.step(minutes=15)
     assert await sign_in(here)
+
+
+async def test_a_stranger_cannot_lock_the_only_administrator_out(here: Centre) -> None:
+    """The limit belongs to a login and the place from where it is tried, the 64 bits of one line counting as one."""
+    for number in range(10):
+        with pytest.raises(NotSignedInError):
+            await here.services.people.sign_in(login="lan", password="wrong password", origin=f"2001:db8::{number}")
+    with pytest.raises(TooManyAttemptsError):
+        await here.services.people.sign_in(login="lan", password=PASSWORD, origin="2001:db8::ffff")
+    assert await sign_in(here)
+
+
+@pytest.mark.parametrize("login", ["lan", "nobody"])
+async def test_many_strangers_together_lock_a_login(here: Centre, login: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(people, "MAX_FAILURES_ANYWHERE", 20)
+    opened = people.People(here.database, here.clock, session_hours=12, passwords=quick_passwords())
+    for number in range(20):
+        with pytest.raises(NotSignedInError):
+            await opened.sign_in(login=login, password="wrong password", origin=f"192.0.2.{number}")
+    with pytest.raises(TooManyAttemptsError):
+        await opened.sign_in(login=login, password=PASSWORD, origin=ADDRESS)
+
+
+async def test_who_knows_the_password_may_sign_in_as_often_as_needed(here: Centre) -> None:
+    for _ in range(11):
+        with pytest.raises(NotSignedInError):
+            await sign_in(here, password="wrong password")
+        assert await sign_in(here)
 
 
 async def test_failures_of_long_ago_are_forgotten(here: Centre) -> None:
