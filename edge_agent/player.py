@@ -281,8 +281,17 @@ class Player:
         if play.broadcast_id in self._keeper.stops:
             reason = Reason.STOPPED
         elif play.latest_end_at <= self._clock.surely():
-            outcome, reason = Outcome.EXPIRED, Reason.LATE
+            outcome, reason = self._slept_through(play)
         self._stage.report(play, Conclusion(play.broadcast_id, outcome, reason, None), missing=reason)
+
+    def _slept_through(self, play: Play) -> tuple[Outcome, Reason]:
+        """Say why what has passed was not begun, in the timeline's words and order."""
+        good_since_at = self._clock.good_since_at
+        if self._clock.up_since_at > play.latest_end_at:
+            return Outcome.MISSED, Reason.OFF
+        if good_since_at is not None and good_since_at > play.latest_end_at:
+            return Outcome.MISSED, Reason.CLOCK_UNTRUSTED
+        return Outcome.EXPIRED, Reason.LATE
 
     def _take_up(self) -> None:
         """Go on after a restart: what was sounding is lost, or sounds once more."""

@@ -325,6 +325,25 @@ async def test_a_recording_longer_than_promised_is_cut_at_its_promise(hall: Hall
     assert not any(hall.output.pcm[1510 * 96 :])
 
 
+async def test_what_passed_while_the_node_was_off_was_missed_for_that(hall: Hall) -> None:
+    hall.desk.plan(due("b-1", 60_000, hall.voice(1)))
+    hall.desk.instruments.pass_(days=1)
+    hall.desk = hall.desk.again()
+    hall.desk.player.note_orders()
+    assert hall.desk.outcomes() == {"b-1": (Outcome.MISSED, "off")}
+
+
+async def test_what_passed_before_the_clock_was_good_was_missed_for_that(hall: Hall) -> None:
+    hall.desk.plan(due("b-1", 60_000, hall.voice(1)))
+    hall.desk.instruments.synchronised = False
+    hall.desk = hall.desk.again(reboot=True)
+    hall.desk.instruments.pass_(days=1)
+    hall.desk.answer_time()
+    hall.desk.keeper.relist()
+    hall.desk.player.note_orders()
+    assert hall.desk.outcomes() == {"b-1": (Outcome.MISSED, "clock_untrusted")}
+
+
 async def test_a_store_that_was_lost_does_not_let_routine_begin_again(hall: Hall) -> None:
     """The node no longer knows what it has begun: at most once means that it does not try."""
     hall.desk.store.put_meta("reset_at", (NOON + at(1500)).isoformat().encode())
