@@ -1,5 +1,6 @@
 """Enrolments: a new node asks, a person who reads its code adopts it, it gets its certificate."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,7 +28,7 @@ from controller.people.actor import Actor
 from controller.people.rights import Act
 from controller.plans.service import Documents
 from controller.plays import service as plays
-from controller.ratelimit import RateLimit
+from controller.ratelimit import RateLimit, network_of
 from edge_agent.protocol.enrolment import Adoption, EnrolmentRequest, EnrolmentStatus, EnrolmentTicket, claim_hash
 from edge_agent.protocol.topics import Word
 
@@ -40,6 +41,8 @@ VALID_FOR = timedelta(hours=24)
 
 MAX_WAITING = 1000
 """More new nodes than a province puts up in a day; beyond, somebody is filling the table."""
+MAX_WAITING_OF_ORIGIN = 200
+"""A commune behind one address; nobody alone can keep others from enrolling."""
 
 NODE_DOCUMENTS = (Word.HOLD, Word.URGENT, Word.PLAN, Word.SETTINGS)
 
@@ -70,7 +73,7 @@ class Enrolments:
             ConflictError: another node waits with this code; the node makes a new one.
             TooManyAttemptsError: too many from this address, or in all.
         """
-        self._asking.take(origin)
+        self._asking.take(network_of(origin))
         _check_csr(request.csr_pem)
         now = self._clock()
         async with self._database.transaction() as tx:
@@ -83,7 +86,7 @@ class Enrolments:
                 return EnrolmentTicket(enrolment_id=known.id)
             if known is not None:
                 raise ConflictError("this claim code is taken; make a new one", problem="claim_code")
-            await _check_room(tx.session)
+            await _check_room(tx.session, origin)
             enrolment_id = await self._add(tx, request, origin, now)
         return EnrolmentTicket(enrolment_id=enrolment_id)
 
@@ -206,9 +209,14 @@ async def _claimed(session: AsyncSession, claim_code: str, now: datetime) -> Enr
     return row
 
 
-async def _check_room(session: AsyncSession) -> None:
-    query = select(func.count()).select_from(Enrolment).where(Enrolment.adopted_at.is_(None))
-    if (await session.scalar(query) or 0) >= MAX_WAITING:
+async def _check_room(session: AsyncSession, origin: str) -> None:
+    query = select(Enrolment.origin, func.count()).where(Enrolment.adopted_at.is_(None)).group_by(Enrolment.origin)
+    waiting: Counter[str] = Counter()
+    for other, rows in await session.execute(query):
+        waiting[network_of(other)] += rows
+    if waiting[network_of(origin)] >= MAX_WAITING_OF_ORIGIN:
+        raise TooManyAttemptsError("too many nodes wait at this address; adopt some first", retry_after_s=600)
+    if waiting.total() >= MAX_WAITING:
         raise TooManyAttemptsError("too many nodes wait for adoption; adopt some first", retry_after_s=600)
 
 

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import select, update
 
+from controller.enrolments import service as enrolments
 from controller.errors import ConflictError, InvalidError, NotFoundError, TooManyAttemptsError
 from controller.nodes.rules import NodeStatus, status_of
 from controller.plans.models import Document
@@ -204,3 +205,19 @@ async def test_one_address_cannot_fill_the_waiting_room(lite: Centre) -> None:
         await lite.services.enrolments.ask(request, "192.0.2.66")
     assert await lite.services.enrolments.ask(request, ADDRESS)
     assert len(await lite.services.enrolments.waiting()) == 1
+
+
+async def test_one_origin_waits_with_a_bounded_number_of_nodes_and_keeps_no_other_out(
+    lite: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each request is another node's: what is asked again takes no room."""
+    monkeypatch.setattr(enrolments, "MAX_WAITING_OF_ORIGIN", 3)
+    asked = [enrolment_request(new_claim_code()) for _ in range(4)]
+    for number, request in enumerate(asked[:3]):
+        await lite.services.enrolments.ask(request, f"2001:db8::{number}")
+        lite.clock.step(minutes=10)
+    with pytest.raises(TooManyAttemptsError):
+        await lite.services.enrolments.ask(asked[3], "2001:db8::3")
+    await lite.services.enrolments.ask(asked[0], "2001:db8::3")
+    await lite.services.enrolments.ask(asked[3], ADDRESS)
+    assert len(await lite.services.enrolments.waiting()) == 4
