@@ -52,7 +52,7 @@ async def store(tx: Transaction, batch: Sequence[Receipts], now: datetime) -> li
 
     What was stored before changes nothing and is acknowledged again.
     """
-    merged = _merge(batch)
+    merged, kept_from = _merge(batch), _kept_from(batch)
     known = await _known(tx.session, merged)
     fresh: dict[_Key, list[PlayEvent]] = {}
     reached: dict[_Key, _Reach] = {}
@@ -62,7 +62,8 @@ async def store(tx: Transaction, batch: Sequence[Receipts], now: datetime) -> li
         above = await _above(tx.session, key, reach.through) if reach.last > reach.through else set()
         fresh[key] = [events[seq] for seq in sorted(events) if seq > reach.through and seq not in above]
         there = above | {event.seq for event in fresh[key]}
-        reached[key] = _Reach(_contiguous(reach.through, there), max(there, default=reach.last))
+        through = _contiguous(max(reach.through, kept_from[key] - 1), there)
+        reached[key] = _Reach(through, max(there | {reach.last, through}))
     await _keep(tx, fresh, reached, now)
     await _apply(tx, fresh, now)
     return [Stored(*key, reach.through, gap=reach.last > reach.through) for key, reach in reached.items()]
@@ -76,6 +77,16 @@ def _merge(batch: Iterable[Receipts]) -> dict[_Key, dict[int, PlayEvent]]:
         for event in receipts.events:
             events.setdefault(event.seq, event)
     return merged
+
+
+def _kept_from(batch: Iterable[Receipts]) -> dict[_Key, int]:
+    """Give the lowest number that each store still keeps. What lies below and is not here was lost; nobody waits."""
+    found: dict[_Key, int] = {}
+    for receipts in batch:
+        key = receipts.iss, receipts.store_id
+        lowest = min(event.seq for event in receipts.events)  # what it sends, it keeps
+        found[key] = max(found.get(key, 1), min(receipts.kept_from_seq, lowest))
+    return found
 
 
 async def _known(session: AsyncSession, keys: Iterable[_Key]) -> dict[_Key, _Reach]:

@@ -6,7 +6,7 @@ A node sends again until it has its acknowledgement, so whatever is dropped here
 import asyncio
 import logging
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -34,6 +34,8 @@ MAX_WAITING = 2_000
 MAX_MESSAGE_BYTES = 256 * 1024
 """200 events with every field are below 100 KiB."""
 ACK_READABLE = timedelta(hours=1)
+ASK_AGAIN_AFTER = timedelta(seconds=30)
+"""A store that has a gap is asked for it this often at most: what it was asked for is on its way."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ class Ingest:
     def __init__(self, database: Database, clock: Clock, signer: Signer, bridge: Bridge) -> None:
         self._database, self._clock, self._signer, self._bridge = database, clock, signer, bridge
         self._queue: asyncio.Queue[_Came] = asyncio.Queue(MAX_WAITING)
+        self._asked_at: dict[tuple[str, str], datetime] = {}
         self._trust: dict[str, TrustStore] = {}
         self.dropped: Counter[str] = Counter()
         """Messages without effect, by reason."""
@@ -131,7 +134,7 @@ class Ingest:
             ACK_READABLE,
             store_id=stored.store_id,
             stored_through_seq=stored.through_seq,
-            send_from_seq=stored.through_seq + 1 if stored.gap else None,
+            send_from_seq=stored.through_seq + 1 if self._asks(stored) else None,
         )
         try:
             await self._bridge.publish_document(
@@ -139,3 +142,15 @@ class Ingest:
             )
         except LoaError as error:
             _log.debug("acknowledgement for %s: %s", stored.node_id, error.message)
+
+    def _asks(self, stored: Stored) -> bool:
+        """Tell whether to ask a store for what is missing."""
+        key, now = (stored.node_id, stored.store_id), self._clock()
+        if not stored.gap:
+            self._asked_at.pop(key, None)
+            return False
+        if key in self._asked_at and now - self._asked_at[key] < ASK_AGAIN_AFTER:
+            return False
+        self._asked_at = {store: at for store, at in self._asked_at.items() if now - at < ASK_AGAIN_AFTER}
+        self._asked_at[key] = now
+        return True

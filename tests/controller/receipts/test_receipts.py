@@ -12,9 +12,9 @@ from tests.controller import factories
 from tests.controller.factories import MORNING
 
 
-def message(node_id: str, *seqs: int, store: str = "s-1", broadcast: str = "b-1") -> Receipts:
+def message(node_id: str, *seqs: int, store: str = "s-1", broadcast: str = "b-1", kept_from: int = 1) -> Receipts:
     events = tuple(PlayEvent(seq=seq, at=MORNING, broadcast_id=broadcast, state=PlayState.RECEIVED) for seq in seqs)
-    return Receipts(iss=node_id, iat=1, store_id=store, events=events)
+    return Receipts(iss=node_id, iat=1, store_id=store, kept_from_seq=kept_from, events=events)
 
 
 async def store(centre: factories.Centre, *batch: Receipts) -> list[Stored]:
@@ -42,6 +42,16 @@ async def test_a_gap_is_closed_whatever_the_order(here: factories.Centre) -> Non
     assert await store(here, message(node.id, 1)) == [Stored(node.id, "s-1", 1, gap=True)]
     assert await store(here, message(node.id, 2)) == [Stored(node.id, "s-1", 3, gap=True)]
     assert await store(here, message(node.id, 4)) == [Stored(node.id, "s-1", 5, gap=False)]
+
+
+async def test_what_a_node_keeps_no_longer_is_not_waited_for(here: factories.Centre) -> None:
+    node = await here.node(await here.area())
+    assert await store(here, message(node.id, 1)) == [Stored(node.id, "s-1", 1, gap=False)]
+    assert await store(here, message(node.id, 5, 8, kept_from=4)) == [Stored(node.id, "s-1", 3, gap=True)]
+    assert await store(here, message(node.id, 8, kept_from=6)) == [Stored(node.id, "s-1", 5, gap=True)]
+    assert await store(here, message(node.id, 9, kept_from=8)) == [Stored(node.id, "s-1", 9, gap=False)]
+    assert await store(here, message(node.id, 10, kept_from=2**53 - 1)) == [Stored(node.id, "s-1", 10, gap=False)]
+    assert await stored(here) == [("s-1", seq) for seq in (1, 5, 8, 9, 10)]
 
 
 async def test_every_store_of_every_node_counts_for_itself(here: factories.Centre) -> None:

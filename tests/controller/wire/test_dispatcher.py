@@ -15,7 +15,9 @@ from sqlalchemy import select, update
 from controller.areas.models import Area
 from controller.config import Config
 from controller.plans.models import Document, PlanVersion
+from controller.receipts.service import Stored
 from controller.wire.dispatcher import Dispatcher
+from controller.wire.ingest import Ingest
 from controller.wire.keys import KeyFileError, Keys, load_keys
 from controller.wire.laggards import PATIENCE_S, Laggards
 from controller.wire.mqtt import LinkError
@@ -333,6 +335,27 @@ async def test_answers_rise_in_version_also_within_one_moment(tmp_path: Path) ->
         made.centre.clock.step(seconds=1)
         later = restarted.answer(ReceiptsAck, "nodes/n-1", life, store_id="s-1", stored_through_seq=3)
         assert open_document(later, ReceiptsAck, audience="nodes/n-1", trust=trust).version > versions[-1]
+
+
+async def test_a_store_with_a_gap_is_asked_for_it_twice_a_minute_at_most(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        bridge: Any = made.broker
+        ingest = Ingest(made.centre.database, made.centre.clock, made.signer, bridge)
+        node = await made.centre.node(await made.centre.area())
+
+        async def asked(*, gap: bool, store: str = "s-1") -> int | None:
+            await ingest._acknowledge(Stored(node.id, store, 4, gap=gap))
+            said = made.last(f"nodes/{node.id}", Word.RECEIPTS_ACK)
+            assert isinstance(said, ReceiptsAck)
+            return said.send_from_seq
+
+        assert [await asked(gap=True), await asked(gap=True), await asked(gap=True, store="s-2")] == [5, None, 5]
+        made.centre.clock.step(seconds=29)
+        assert await asked(gap=True) is None
+        made.centre.clock.step(seconds=1)
+        assert await asked(gap=True) == 5
+        assert await asked(gap=False) is None
+        assert await asked(gap=True) == 5, "another gap"
 
 
 async def test_who_lags_is_told_again_less_and_less_often(tmp_path: Path) -> None:
