@@ -32,6 +32,7 @@ from edge_agent.protocol.states import ClockState, Grade
 from edge_agent.protocol.topics import Word
 from edge_agent.renderer import End
 from edge_agent.reporter import Reporter
+from edge_agent.reset import Reset
 from edge_agent.shelf import Shelf
 from edge_agent.stage import Stage
 from edge_agent.store import Store
@@ -254,11 +255,14 @@ class Agent:
         return self.clock.now()
 
     def _note_reset(self) -> None:
-        if not self._store.was_reset:
+        """Enrolment begins the store: one that nobody has begun replaces one that was damaged or is gone."""
+        if self._store.is_begun:
             return
-        now = self._now()
-        self._store.put_meta("reset_at", now.isoformat().encode())
-        self.faults.put(Fault.STORE_RESET, "the store was damaged: what had been begun is not known any more")
+        with self._store.writing():
+            Reset(self._store, self.clock).note()
+            self._store.begin()
+        what = "damaged" if self._store.was_reset else "gone"
+        self.faults.put(Fault.STORE_RESET, f"the store was {what}: what had been begun is not known any more")
 
     def _new_output(self) -> Output:
         if self._options.output == "card":

@@ -190,6 +190,10 @@ class Clock:
         """Read the outputs' clock."""
         return self._instruments.monotonic_ns()
 
+    def boottime_ns(self) -> int:
+        """Read the clock that counts since boot and never steps."""
+        return self._instruments.boottime_ns()
+
     def utc_minus_monotonic_ns(self) -> int:
         """Give what turns the outputs' clock into UTC. Called by the output's thread: reads only."""
         answer = self._answer

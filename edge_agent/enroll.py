@@ -32,6 +32,7 @@ from edge_agent.protocol.enrolment import (
 )
 from edge_agent.protocol.reports import Abilities
 from edge_agent.protocol.states import Grade
+from edge_agent.store import Store
 from edge_agent.version import __version__
 
 TIMEOUT_S = 20.0
@@ -202,4 +203,7 @@ def _keep(state: StateDir, adoption: Adoption) -> None:
     """Write what came; the file that makes it a node comes last."""
     write_atomically(state.certificate, adoption.certificate_pem.encode())
     write_atomically(state.authority, adoption.ca_pem.encode())
+    store = Store.open(state.database)
+    store.begin()
+    store.close()
     write_atomically(state.node, msgspec.json.format(msgspec.json.encode(adoption)))

@@ -20,6 +20,7 @@ from edge_agent.protocol.documents import Settings
 from edge_agent.protocol.listings import Listing
 from edge_agent.protocol.states import Level, Outcome, PlayState, Reason
 from edge_agent.protocol.timeline import Conclusion, Progress, Sound, Step, View, after_restart, step
+from edge_agent.reset import Reset
 from edge_agent.shelf import Shelf
 from edge_agent.stage import Stage
 from edge_agent.store import Store
@@ -61,6 +62,7 @@ class Player:
     ) -> None:
         self._clock, self._store, self._ledger, self._keeper = clock, store, ledger, keeper
         self._shelf, self._stage, self._output = shelf, stage, output
+        self._reset = Reset(store, clock)
         self.ready = asyncio.Event()
         self.failed: Callable[[str], Fault | None] = lambda _: None
         """Why a recording is not here; the fetcher's."""
@@ -102,6 +104,8 @@ class Player:
     def catch_up(self) -> None:
         """Take note of what the output has done, and decide all that is due up to ``now + LEAD``."""
         self._attend_s = self._stage.attend()
+        if self._reset.is_open:
+            self._judge_reset()
         now = self._clock.now()
         frontier = now + LEAD
         if self._last_at is not None and self._last_at > frontier + JUMP:
@@ -267,14 +271,25 @@ class Player:
 
     def _receive(self, listing: Listing, now: datetime) -> None:
         play = _new_play(listing)
-        lost_at = self._store.meta("reset_at")
-        may_have_begun = lost_at is not None and listing.broadcast.start_at <= datetime.fromisoformat(lost_at.decode())
         self._ledger.put(play)
         play = self._ledger.advance(play, PlayState.RECEIVED, now)
-        if may_have_begun and listing.broadcast.level is not Level.EMERGENCY:
-            # The store was lost: at most once means that it is not begun again.
-            conclusion = Conclusion(play.broadcast_id, Outcome.MISSED, Reason.OFF, None)
-            self._stage.report(play, conclusion, missing=Reason.OFF)
+        self._leave_out(play, listing, self._reset.at)
+
+    def _judge_reset(self) -> None:
+        """Leave out what came before it was known when the store was lost: nothing of it has begun since."""
+        with self._store.writing():
+            lost_at = self._reset.work_out()
+            for key, listing in self._keeper.listings.items():
+                play = self._ledger.plays.get(key)
+                if play is not None and play.progress.began_at is None and play.progress.outcome is None:
+                    self._leave_out(play, listing, lost_at)
+
+    def _leave_out(self, play: Play, listing: Listing, lost_at: datetime | None) -> None:
+        """The store was lost: at most once means that routine of before is not begun again."""
+        if lost_at is None or listing.broadcast.start_at > lost_at or listing.broadcast.level is Level.EMERGENCY:
+            return
+        conclusion = Conclusion(play.broadcast_id, Outcome.MISSED, Reason.OFF, None)
+        self._stage.report(play, conclusion, missing=Reason.OFF)
 
     def _withdraw(self, play: Play) -> None:
         outcome, reason = Outcome.CANCELLED, Reason.WITHDRAWN

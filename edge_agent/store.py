@@ -70,6 +70,15 @@ class Store:
             store.put_meta("reset_reason", str(error).encode())
             return store
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether enrolment has begun it, or the agent after a loss: one that is not stands for one that was lost."""
+        return self.meta("begun") is not None
+
+    def begin(self) -> None:
+        """From now on its absence is a loss."""
+        self.put_meta("begun", b"1")
+
     def close(self) -> None:
         """Close it; what was committed stays."""
         self._connection.close()

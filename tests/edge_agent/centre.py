@@ -53,6 +53,7 @@ from edge_agent.protocol.reports import Health, PlayEvent, Receipts, TimeAsk
 from edge_agent.protocol.signing import SigningKey, TrustStore, open_receipts, public_x
 from edge_agent.protocol.states import KeyUse, Level, Outcome
 from edge_agent.protocol.topics import Topic, Word
+from edge_agent.store import Store
 
 AREA = "thon-1"
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
@@ -361,6 +362,9 @@ class Centre:
         adoption = self.adoption(node_id, key.public_key())
         (state / "node.crt").write_text(adoption.certificate_pem)
         (state / "ca.crt").write_text(self.authority.pem)
+        store = Store.open(state / "agent.db")
+        store.begin()
+        store.close()
         (state / "node.json").write_bytes(msgspec.json.encode(adoption))
 
     def adoption(self, node_id: str, public: Any) -> Adoption:

@@ -11,6 +11,7 @@ from edge_agent.protocol.content import Broadcast, Voice
 from edge_agent.protocol.documents import QuietHours
 from edge_agent.protocol.states import Grade, Level, Outcome, PlayState, Reason
 from edge_agent.renderer import End
+from edge_agent.reset import Reset
 from tests.edge_agent.centre import broadcast, make_opus, pcm_of, voice_of
 from tests.edge_agent.fakes import NOON, Desk, HandOutput, until
 
@@ -346,10 +347,38 @@ async def test_what_passed_before_the_clock_was_good_was_missed_for_that(hall: H
 
 async def test_a_store_that_was_lost_does_not_let_routine_begin_again(hall: Hall) -> None:
     """The node no longer knows what it has begun: at most once means that it does not try."""
-    hall.desk.store.put_meta("reset_at", (NOON + at(1500)).isoformat().encode())
+    hall.desk.instruments.pass_(milliseconds=1500)
+    Reset(hall.desk.store, hall.desk.clock).note()
+    hall.desk.player.catch_up()
+    hall.output.begun_ns = hall.desk.instruments.monotonic_ns()
     hall.desk.plan(due("b-1", 1000, hall.voice(1)), due("b-2", 2500, hall.voice(2)))
     assert hall.desk.outcomes() == {"b-1": (Outcome.MISSED, "off")}
     assert await hall.outcome("b-2") == (Outcome.PLAYED, None)
+
+
+@pytest.mark.parametrize("reboot", [False, True])
+async def test_a_store_that_was_lost_while_the_clock_was_wrong_is_judged_when_it_is_good(
+    tmp_path: Path, hall: Hall, *, reboot: bool
+) -> None:
+    desk = Desk(tmp_path / "blind", keys=hall.desk.keys, trust=False)
+    Reset(desk.store, desk.clock).note()
+    desk.settle()
+    if reboot:
+        desk = desk.again(reboot=True)
+    desk.answer_time(off_ms=365 * 86_400_000)
+    now = desk.clock.now()
+    desk.plan(
+        broadcast("b-old", now - at(5000), hall.voice(1), late=at(600_000)),
+        broadcast("b-new", now + at(60_000), hall.voice(2)),
+    )
+    desk.instruments.pass_(seconds=10)
+    desk.player.catch_up()
+    assert desk.outcomes() == {}
+    desk.instruments.step(days=365)
+    desk.answer_time()
+    desk.player.catch_up()
+    assert desk.outcomes() == {"b-old": (Outcome.MISSED, "off")}
+    desk.close()
 
 
 async def test_every_step_is_told_once_and_in_order(hall: Hall) -> None:

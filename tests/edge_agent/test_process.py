@@ -12,10 +12,12 @@ import pytest
 
 from edge_agent.agent import Agent
 from edge_agent.config import Options, StateDir
+from edge_agent.faults import Fault
 from edge_agent.protocol.documents import CommandAction
 from edge_agent.protocol.reports import Online
 from edge_agent.protocol.states import ClockState, Outcome
 from edge_agent.protocol.topics import Word
+from edge_agent.store import Store
 from tests.e2e.agents import OURS, Node
 from tests.edge_agent.centre import Authority, Centre, broadcast, make_opus, soon
 
@@ -97,6 +99,20 @@ async def test_a_broker_of_another_authority_is_not_spoken_to(centre: Centre, no
             await asyncio.sleep(0.05)
     assert centre.said(NODE, Word.PRESENCE) == []
     assert node.stop() == 0
+
+
+async def test_a_store_that_is_gone_is_a_loss_and_a_new_nodes_is_none(centre: Centre, node: Node) -> None:
+    def faults() -> set[str]:
+        agent = Agent(Options(state=StateDir(node.state), output="virtual"))
+        agent._store.close()
+        return {fault.code for fault in agent.faults.standing()}
+
+    assert Fault.STORE_RESET not in faults()
+    for file in node.state.glob("agent.db*"):
+        file.unlink()
+    Store.open(node.state / "agent.db").close()  # as a self-test makes it, before the agent looks
+    assert Fault.STORE_RESET in faults()
+    assert Fault.STORE_RESET not in faults()
 
 
 async def test_a_service_that_dies_ends_the_process(centre: Centre, node: Node) -> None:

@@ -75,10 +75,12 @@ def test_a_store_keeps_its_name_until_it_is_lost(tmp_path: Path) -> None:
     for _ in range(2):
         store = Store.open(tmp_path / "agent.db")
         names.append(store.store_id)
+        store.begin()
         store.close()
     (tmp_path / "agent.db").unlink()
     fresh = Store.open(tmp_path / "agent.db")
     assert names[0] == names[1] != fresh.store_id
+    assert not fresh.is_begun
     fresh.close()
 
 
