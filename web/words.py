@@ -121,6 +121,9 @@ def run_mark(run: BroadcastOut, text: Catalogue) -> Mark:
         sounding = run.counts.get("playing", 0)
         word = text("phase.on_air", sounding=sounding, count=run.node_count)
         return Mark("dot", "live", word, pulse=True)
+    if run.phase == "awaiting_reports":
+        reported = sum(run.counts.get(outcome, 0) for outcome in ("played", *_ENDS))
+        return Mark("part", "unsure", text("phase.awaiting_reports", reported=reported, count=run.node_count))
     if run.phase in {"sending", "ready"}:
         ready = Mark("ready", "good", text("phase.ready", count=run.node_count))
         sending = Mark("part", "unsure", text("phase.sending", ready=run.ready_count, count=run.node_count))

@@ -126,6 +126,11 @@ def test_a_broadcast_with_a_silent_node_is_not_known_rather_than_good() -> None:
     assert (mark.icon, mark.tone) == ("unknown", "unsure")
 
 
+def test_a_broadcast_whose_time_is_over_does_not_look_as_if_it_sounded() -> None:
+    mark = run_mark(run(Phase.AWAITING_REPORTS, counts={"played": 2}, grades={"e1": 2}), TEXT)
+    assert (mark.tone, mark.pulse, mark.word) == ("unsure", False, "Hết giờ phát, đang chờ cụm báo: 2/3")
+
+
 def test_a_broadcast_that_failed_somewhere_needs_an_eye() -> None:
     assert run_mark(run(counts={"played": 2, "missed": 1}, grades={"e1": 2}), TEXT).icon == "triangle"
     assert run_mark(run(counts={"refused": 3}, grades={}), TEXT).word == "Không cụm nào phát được"

@@ -145,7 +145,7 @@ def _time_lines(run: BroadcastOut, form: Formats) -> list[str]:
     text = form.text
     if run.cancelled_at is not None:
         return [text("broadcast.cancelled_at", at=form.when(run.cancelled_at))]
-    if run.phase == "over":
+    if run.phase in {"over", "awaiting_reports"}:
         return [text("broadcast.ended", at=form.when(run.ends_at))]
     if run.phase == "on_air":
         gap = run.ends_at - form.now
@@ -172,7 +172,7 @@ def _share(run: BroadcastOut, now: datetime) -> int | None:
 
 
 def _cancel(run: BroadcastOut, plays: Sequence[PlayOut], form: Formats) -> Cancel | None:
-    if run.phase not in {"sending", "ready", "on_air"}:
+    if run.phase not in {"sending", "ready", "on_air", "awaiting_reports"}:
         return None
     count = sum(play.outcome is None for play in plays)
     kind = "cancel_running" if run.phase == "on_air" else "cancel"

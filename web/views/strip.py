@@ -146,5 +146,5 @@ def _failed(runs: Sequence[BroadcastOut], form: Formats) -> tuple[Problem, ...]:
         for run in runs
         if run.phase == "over"
         and form.now - run.ends_at < FAILURE_STANDS_FOR
-        and any(run.counts.get(name) for name in FAILED)
+        and any(run.counts.get(name) for name in (*FAILED, "unknown"))  # no report is no success
     )
