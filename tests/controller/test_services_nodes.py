@@ -85,7 +85,7 @@ async def test_moving_or_turning_down_a_node_signs_its_settings_anew(here: Centr
     await dirty(here)
     moved = await here.services.nodes.change(here.actor, node.id, area_id=second.id, volume_mb=-600)
     assert (moved.area_path, moved.volume_mb) == (("Thôn 2",), -600)
-    assert await dirty(here) == {(node.scope, "settings")}
+    assert await dirty(here) == {(node.scope, "settings"), (node.scope, "hold")}
     await here.services.nodes.change(here.actor, node.id, name="Cụm nhà văn hóa")
     assert await dirty(here) == set()
 
