@@ -4,6 +4,7 @@ It carries bytes: what they mean is for the inbox, what to say for the others. A
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import socket
@@ -30,6 +31,8 @@ BACKOFF_S = (1.0, 60.0)
 """First and longest wait before a new try; doubled, full jitter, so that a fleet does not come back at once."""
 GOODBYE_S = 2.0
 CONNECT_S = 15.0
+RETRY_S = 60.0
+"""Until a subscription that was refused is tried again: a person has to mend the broker's rights."""
 REFUSED = 0x80
 """MQTT 5 reason codes from here on are refusals."""
 
@@ -79,6 +82,8 @@ class Link:
         """Called when all subscriptions stand."""
         self._client: aiomqtt.Client | None = None
         self._subscribed: set[Topic] = set()
+        self._unheard = False
+        """A subscription was refused."""
         self._rescope = asyncio.Event()
 
     @property
@@ -173,18 +178,27 @@ class Link:
         await self.publish(self._online())
         await self.ask_time()
         while True:
-            self._rescope.clear()
+            before, tried = set(self._subscribed), self._wanted()
             await self._follow(client)
-            self.on_connected()
-            await self._rescope.wait()
-            while self._wanted() == self._subscribed:
-                self._rescope.clear()
-                await self._rescope.wait()
+            if self._subscribed != before:
+                self.on_connected()
+            await self._until_rescoped(tried)
+
+    async def _until_rescoped(self, tried: set[Topic]) -> None:
+        """Wait until there is something to subscribe to or to leave, or to try again."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RETRY_S if tried - self._subscribed else None):
+                while self._wanted() == tried:
+                    await self._rescope.wait()
+                    self._rescope.clear()
 
     async def _follow(self, client: aiomqtt.Client) -> None:
         wanted = self._wanted()
-        for word in (*_ORDER, Word.COMMAND):
+        for word in dict.fromkeys((*_FIRST, *_ORDER, Word.COMMAND)):
             await self._subscribe(client, [topic for topic in wanted - self._subscribed if topic.word is word])
+        if wanted <= self._subscribed and self._unheard:
+            self._unheard = False
+            self._faults.clear(Fault.BROKER_REFUSED)
         left = self._subscribed - wanted
         if left:
             await client.unsubscribe([str(topic) for topic in left])
@@ -201,8 +215,9 @@ class Link:
         codes = await client.subscribe([(str(topic), 1) for topic in wanted])
         refused = [topic for topic, code in zip(wanted, list(codes), strict=True) if _value(code) >= REFUSED]
         if refused:
+            self._unheard = True
             self._faults.put(Fault.BROKER_REFUSED, f"subscription to {refused[0]} refused")
-        self._subscribed.update(wanted)
+        self._subscribed.update(set(wanted) - set(refused))
 
     def _refused(self, reason_code: ReasonCode) -> None:
         log.error("the broker refused a message: %s", reason_code)
