@@ -63,6 +63,7 @@ class Checks:
             count += 1
             if count % TIDY_EVERY == 0:
                 self._keeper.relist()
+                self._keeper.forget()
                 self._ledger.forget(self._clock.surely(), set(self._keeper.listings))
             await asyncio.sleep(EVERY_S)
 

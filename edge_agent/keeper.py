@@ -6,7 +6,7 @@ sound; ``listings``, ``holds`` and ``stops`` are what the player's timeline is f
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 HELD, COMING = "held", "coming"
 """Slots of a document: obeyed, and (plans only) waiting for its body."""
+KEEP = timedelta(days=31)
+"""How long stops and commands are remembered: a day more than receipts (``ledger.KEEP``)."""
 MAX_RELEASES = 4096
 """Released names remembered; the centre repeats a name until every node has let go."""
 
@@ -174,6 +176,16 @@ class Keeper:
     def relist(self) -> None:
         """Leave out what is over, to keep the lists short."""
         self._listings = self._merge()
+
+    def forget(self) -> None:
+        """Let go of stops and commands that are long over: what they name can come again no more."""
+        oldest_s = int(self._now().timestamp() - KEEP.total_seconds())
+        with self._store.writing():
+            self._store.run("DELETE FROM commands WHERE seen_s < ?", oldest_s)
+            self._store.run("DELETE FROM stops WHERE seen_s < ?", oldest_s)
+            urgents = [document for document in self._documents.values() if isinstance(document, Urgent)]
+            listed = frozenset(stop.broadcast_id for urgent in urgents for stop in urgent.stops)
+            self.stops = listed | {row[0] for row in self._store.rows("SELECT broadcast_id FROM stops")}
 
     # Inside.
 

@@ -388,6 +388,24 @@ async def test_a_command_twice_is_once_even_after_a_restart(desk: Desk) -> None:
     again.close()
 
 
+async def test_stops_and_commands_are_remembered_for_31_days_and_no_longer(desk: Desk) -> None:
+    desk.urgent(stops=("b-1",))
+    desk.urgent()
+    assert desk.keeper.is_new_command("c-1", desk.clock.now())
+    desk.instruments.pass_(days=30)
+    desk.keeper.forget()
+    assert desk.keeper.stops == {"b-1"}
+    assert not desk.keeper.is_new_command("c-1", desk.clock.now())
+    desk.urgent(stops=("b-2",))
+    desk.instruments.pass_(days=2)
+    desk.keeper.forget()
+    assert desk.keeper.stops == {"b-2"}
+    assert desk.keeper.is_new_command("c-1", desk.clock.now())
+    desk.instruments.pass_(days=31)
+    desk.keeper.forget()
+    assert desk.keeper.stops == {"b-2"}, "as long as the centre repeats it"
+
+
 async def test_an_acknowledgement_is_handed_on(desk: Desk) -> None:
     claims = desk.claims(ReceiptsAck, f"nodes/{NODE}")
     ack = ReceiptsAck(**claims, store_id=desk.store.store_id, stored_through_seq=3)
