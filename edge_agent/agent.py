@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from edge_agent import systemd, tls
+from edge_agent.abilities import abilities
 from edge_agent.checks import Checks
 from edge_agent.clock import Clock, Instruments, SystemInstruments, Trust
 from edge_agent.config import Options, load_adoption, load_key
@@ -26,9 +27,9 @@ from edge_agent.outputs.virtual import VirtualOutput
 from edge_agent.outputs.watch import OutputWatch
 from edge_agent.player import Player
 from edge_agent.protocol.documents import Command, CommandAction, ReceiptsAck
-from edge_agent.protocol.reports import Abilities, Online
+from edge_agent.protocol.reports import Online
 from edge_agent.protocol.signing import SigningKey
-from edge_agent.protocol.states import ClockState, Grade
+from edge_agent.protocol.states import ClockState
 from edge_agent.protocol.topics import Word
 from edge_agent.renderer import End
 from edge_agent.reporter import Reporter
@@ -36,7 +37,6 @@ from edge_agent.reset import Reset
 from edge_agent.shelf import Shelf
 from edge_agent.stage import Stage
 from edge_agent.store import Store
-from edge_agent.version import __version__
 from edge_agent.voucher import Voucher
 
 log = logging.getLogger(__name__)
@@ -287,8 +287,3 @@ class Agent:
             scopes=lambda: self.keeper.scopes,
             take=self.inbox.take,
         )
-
-
-def abilities(options: Options) -> Abilities:
-    """Describe what this node can do."""
-    return Abilities(software=f"loa-agent {__version__}", output=options.output, best_grade=Grade.E1)

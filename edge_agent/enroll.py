@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from edge_agent.abilities import abilities
 from edge_agent.config import Options, StateDir, load_key, write_atomically
 from edge_agent.errors import ConfigError, EnrolmentError
 from edge_agent.protocol.enrolment import (
@@ -30,10 +31,7 @@ from edge_agent.protocol.enrolment import (
     claim_hash,
     new_claim_code,
 )
-from edge_agent.protocol.reports import Abilities
-from edge_agent.protocol.states import Grade
 from edge_agent.store import Store
-from edge_agent.version import __version__
 
 TIMEOUT_S = 20.0
 MAX_ANSWER_BYTES = 128 * 1024
@@ -57,7 +55,7 @@ async def enroll(
     key = _own_key(state)
     tls, pinned = await asyncio.to_thread(_trust, server, ca_sha256)
     code = new_claim_code()
-    request = EnrolmentRequest(csr_pem=_request_pem(key), claim_sha256=claim_hash(code), abilities=_abilities(options))
+    request = EnrolmentRequest(csr_pem=_request_pem(key), claim_sha256=claim_hash(code), abilities=abilities(options))
     ask = _Asker(server, tls)
     ticket = msgspec.json.decode(await ask(PATH, msgspec.json.encode(request), 201), type=EnrolmentTicket)
     show(f"Claim code: {code}")
@@ -129,10 +127,6 @@ def _request_pem(key: Ed25519PrivateKey) -> str:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "new-node")])
     request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, None)
     return request.public_bytes(Encoding.PEM).decode()
-
-
-def _abilities(options: Options) -> Abilities:
-    return Abilities(software=f"loa-agent {__version__}", output=options.output, best_grade=Grade.E1)
 
 
 def _netloc(server: str) -> str:
