@@ -16,8 +16,12 @@ MIN_ELAPSED = 0.98
 """Real time that must have passed, as part of the length (DESIGN section 6)."""
 MUTE_MB = -6000
 """Own gain at which nothing can be heard: the wire's lowest."""
-SLACK_MS = 150
-"""A device takes its frames in buffers of up to 100 ms: between two of its calls time is measured no finer."""
+BUFFER_MS = 100
+"""A device takes its frames in buffers of up to this: between two of its calls time is measured no finer."""
+MAX_SLACK_MS = 150
+"""A buffer and the wavering of a busy machine."""
+SLACK_PART = 0.02
+"""What may be missing besides a buffer, as part of the length; and half of a sound must be seen, however short."""
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +57,11 @@ class Consumed(msgspec.Struct, frozen=True, kw_only=True):
     """Between the calls in which the device asked for them, by our monotonic clock."""
 
 
+def slack_ms(played_ms: float) -> float:
+    """How much less than its length a sound may seem to have lasted."""
+    return min(MAX_SLACK_MS, BUFFER_MS + SLACK_PART * played_ms, played_ms / 2)
+
+
 def weigh(sound: Sound, consumed: Consumed, *, simulated: bool) -> Heard:
     """Judge one item that has come to its end, or has been cut."""
     asked = sound.voice.length_ms * RATE // 1000
@@ -61,7 +70,7 @@ def weigh(sound: Sound, consumed: Consumed, *, simulated: bool) -> Heard:
         sound.gain_mb > MUTE_MB
         and consumed.frames > 0
         and consumed.missing <= MAX_FRAME_ERROR * max(consumed.frames, 1)
-        and min(consumed.stamps_ms, consumed.pace_ms) >= MIN_ELAPSED * played_ms - SLACK_MS
+        and min(consumed.stamps_ms, consumed.pace_ms) >= MIN_ELAPSED * played_ms - slack_ms(played_ms)
     )
     whole = steady and abs(consumed.frames - asked) <= MAX_FRAME_ERROR * asked
     error_ms = None

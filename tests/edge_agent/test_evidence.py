@@ -47,6 +47,19 @@ def test_less_than_that_is_not_whole(changes: dict[str, object], grade: Grade) -
     assert heard.grade is grade
 
 
+@pytest.mark.parametrize(("length_ms", "seen_ms", "grade"), [
+    (10_000, 9_651, Grade.E1),
+    (10_000, 9_649, Grade.E0),
+    (300, 190, Grade.E1),
+    (300, 187, Grade.E0),
+    (100, 10, Grade.E0),
+])  # fmt: skip
+def test_a_short_sound_is_given_less_slack(length_ms: int, seen_ms: float, grade: Grade) -> None:
+    """With 150 ms for all, a sink that swallows a short sound at once would have played it."""
+    figures = consumed(frames=length_ms * 48, stamps_ms=seen_ms, pace_ms=seen_ms)
+    assert weigh(sound(), figures, simulated=False).grade is grade
+
+
 def test_a_muted_node_has_not_played() -> None:
     assert weigh(sound(gain_mb=-6000), consumed(), simulated=False).grade is Grade.E0
 
