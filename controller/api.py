@@ -41,9 +41,15 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(services: Services, *, ready_checks: Mapping[str, ReadyCheck] | None = None) -> FastAPI:
-    """Make the application for people: the whole API. ``ready_checks`` are what ``/readyz`` asks besides."""
+def create_app(
+    services: Services,
+    *,
+    ready_checks: Mapping[str, ReadyCheck] | None = None,
+    ready_notes: Mapping[str, ReadyCheck] | None = None,
+) -> FastAPI:
+    """Make the application for people: the whole API. ``/readyz`` asks the checks besides, and tells the notes."""
     app = _bare(services, ready_checks)
+    app.state.ready_notes = dict(ready_notes or {})
     api = APIRouter(prefix=PREFIX, responses=_ERRORS)
     for router in (people, areas, nodes, recordings, broadcasts, holds, enrolments, enrolments_of_nodes, audit):
         api.include_router(router)
@@ -74,7 +80,7 @@ def _bare(services: Services, ready_checks: Mapping[str, ReadyCheck] | None) -> 
         redirect_slashes=False,  # a redirect would repeat whatever the Host header says
     )
     app.state.services = services
-    app.state.ready_checks = dict(ready_checks or {})
+    app.state.ready_checks, app.state.ready_notes = dict(ready_checks or {}), {}
     app.state.streams = OpenStreams()  # whoever stops the server closes them first
     http_errors.install(app)
     for middleware in (SmallBodies, SameOrigin, SecurityHeaders):  # the last one added is the outermost

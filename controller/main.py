@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from audio._tools import network_is_cut
 from edge_agent.protocol.topics import Word
 from web.app import add_pages
 
@@ -101,6 +102,10 @@ class Centre:
             "dispatcher": self.dispatcher.ready.is_set,
         }
 
+    def notes(self) -> dict[str, Callable[[], bool]]:
+        """Say how to find out what is worth a look though the centre works."""
+        return {"documents_built": lambda: not self.dispatcher.unbuilt, "tools_without_network": network_is_cut}
+
 
 async def serve(config: Config, ready: Callable[[Centre], None] = lambda _centre: None) -> None:
     """Run the centre until SIGTERM or SIGINT.
@@ -113,6 +118,8 @@ async def serve(config: Config, ready: Callable[[Centre], None] = lambda _centre
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stop.set)
+    if not await asyncio.to_thread(network_is_cut):
+        _log.warning("the kernel forbids network namespaces: programs that read uploads can reach the network")
     async with running(config) as centre:
         ready(centre)
         await stop.wait()
@@ -165,7 +172,7 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
         dispatcher.publish_again,
     )
     centre = Centre(config, services, authority, broker, bridge, dispatcher, ingest, presence, timekeeper)
-    app = create_app(services, ready_checks=centre.checks())
+    app = create_app(services, ready_checks=centre.checks(), ready_notes=centre.notes())
     add_pages(app, services)
     for_pages = HttpServer("http", app, ports.pages, before_stop=app.state.streams.close)
     tls = (authority.server_chain, authority.server_key)

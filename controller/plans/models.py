@@ -17,7 +17,10 @@ class Document(Base):
     word: Mapped[str] = mapped_column(String(16), primary_key=True)
     """``hold urgent plan settings``."""
     dirty_since: Mapped[datetime | None] = mapped_column(Instant, index=True)
-    """Set in the transaction that changed something it tells; None when it is up to date."""
+    """Set in the transaction that changed something it tells; None when it is up to date.
+
+    In the future when it could not be built: not tried again before then.
+    """
     epoch: Mapped[int | None]
     version: Mapped[int | None]
     """None before the first signing."""

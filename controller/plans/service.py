@@ -1,6 +1,6 @@
 """Marks signed documents as out of date, in the transaction that changes what they tell."""
 
-from sqlalchemy import func
+from sqlalchemy import case
 from sqlalchemy.dialects import postgresql, sqlite
 
 from controller.clock import Clock
@@ -39,7 +39,8 @@ async def mark(tx: Transaction, wanted: list[tuple[str, str]], clock: Clock) -> 
     new = insert(Document).values([{"scope": scope, "word": word, "dirty_since": now} for scope, word in wanted])
     # Writing also where the mark stands already: the row's lock makes a dispatcher on another connection wait, so that
     # it cannot clear the mark without having seen this change.
-    earliest = func.coalesce(Document.dirty_since, new.excluded.dirty_since)
+    # A mark in the future is one that could not be built; what was changed may have mended it.
+    earliest = case((Document.dirty_since <= now, Document.dirty_since), else_=new.excluded.dirty_since)
     await tx.session.execute(
         new.on_conflict_do_update(index_elements=["scope", "word"], set_={"dirty_since": earliest})
     )

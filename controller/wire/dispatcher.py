@@ -7,7 +7,7 @@ connect. Versions are made in the database, so that one is never used twice.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Select, case, func, select
@@ -34,6 +34,8 @@ BATCH = 100
 AGAIN_BATCH = 200
 SWEEP_S = 30.0
 """Dirty rows are looked for this often even if nobody said so."""
+TRY_AGAIN_AFTER = timedelta(minutes=5)
+"""For a document that could not be built; a change to what it tells brings it sooner."""
 SETTINGS_RENEWED_AFTER = timedelta(days=30)
 
 _log = logging.getLogger(__name__)
@@ -61,6 +63,8 @@ class Dispatcher:
         self._marked = asyncio.Event()
         self.versions: dict[tuple[str, str], Version] = {}
         """Newest version by scope and word."""
+        self.unbuilt: dict[tuple[str, str], datetime] = {}
+        """Documents that could not be built, and when that was tried last."""
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
@@ -154,13 +158,13 @@ class Dispatcher:
                 self._marked.set()
 
     async def _mark(self, which: ColumnElement[bool]) -> None:
-        async with self._database.transaction() as tx:
-            rows = await tx.session.execute(
-                select(Document.scope, Document.word).where(which, Document.dirty_since.is_(None)).limit(20 * BATCH)
-            )
-            found = [(row.scope, row.word) for row in rows]
-            for some in (found[at : at + BATCH] for at in range(0, len(found), BATCH)):
-                await mark(tx, some, self._clock)
+        query = select(Document.scope, Document.word).where(which, Document.dirty_since.is_(None)).limit(BATCH)
+        while True:
+            async with self._database.transaction() as tx:
+                found = [(row.scope, row.word) for row in await tx.session.execute(query)]
+                await mark(tx, found, self._clock)
+            if not found:
+                return
 
     async def _dispatch_all(self) -> None:
         """Sign and publish until nothing is dirty."""
@@ -179,7 +183,8 @@ class Dispatcher:
             _log.warning("%s; the documents stay marked", error.message)
 
     async def _sign_some(self, tx: Transaction) -> tuple[int, list[Told]]:
-        rows = list(await tx.session.scalars(_dirty()))
+        now = self._clock()
+        rows = list(await tx.session.scalars(_dirty(now)))
         if rows and rows[0].word in {"hold", "urgent"}:
             rows = [row for row in rows if row.word in {"hold", "urgent"}]  # not behind the signing of the rest
         tree = await read_tree(tx.session) if any(row.word == "settings" for row in rows) else Tree([])
@@ -189,7 +194,10 @@ class Dispatcher:
                 new = await self._signer.sign(tx, row, tree)
             except ValueError:
                 _log.exception("%s of %s cannot be built; nodes keep the version before", row.word, row.scope)
-                row.dirty_since, new = None, False
+                row.dirty_since, new = now + TRY_AGAIN_AFTER, False
+                self.unbuilt[row.scope, row.word] = now
+            else:
+                self.unbuilt.pop((row.scope, row.word), None)
             if new:
                 told.append(_told(row))
         return len(rows), told
@@ -218,11 +226,11 @@ def _told(row: Document) -> Told:
     return Told(row.scope, row.word, row.token or b"", Version(row.epoch or 1, row.version or 1))
 
 
-def _dirty() -> Select[Document]:
+def _dirty(now: datetime) -> Select[Document]:
     urgency = case({word: place for place, word in enumerate(WORDS)}, value=Document.word)
     return (
         select(Document)
-        .where(Document.dirty_since.is_not(None))
+        .where(Document.dirty_since <= now)
         .order_by(urgency, Document.dirty_since, Document.scope)
         .limit(BATCH)
         .with_for_update()

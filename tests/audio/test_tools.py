@@ -201,3 +201,7 @@ def test_no_program_outlives_a_parent_that_was_killed() -> None:
 async def test_a_missing_program_is_named_with_what_to_do() -> None:
     with pytest.raises(ToolMissingError, match="apt install no-such-program"):
         await _tools.run("no-such-program", [], limits=Limits())
+
+
+def test_the_probe_says_whether_a_cell_has_no_network() -> None:
+    assert _tools.network_is_cut() is namespaces_allowed()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
@@ -177,10 +178,15 @@ async def test_readiness_names_the_part_that_does_not_work(lite: Centre) -> None
 
     async with lite.client(signed_in=False) as client:
         assert (await client.get("/healthz")).json() == {"status": "alive"}
-        assert (await client.get("/readyz")).json() == {"ready": True, "parts": {"database": True}}
+        assert (await client.get("/readyz")).json() == {"ready": True, "parts": {"database": True}, "notes": {}}
     checks = {"broker": lambda: True, "dispatcher": dispatcher}
     async with lite.client(signed_in=False, ready_checks=checks) as client:
         answer = await client.get("/readyz")
+    app = create_app(lite.services, ready_notes={"documents": lambda: False})
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="https://loa.test") as client:
+        noted = await client.get("/readyz")
+    assert (noted.status_code, noted.json()["notes"]) == (200, {"documents": False})
     assert answer.status_code == 503
     assert answer.json()["parts"] == {"database": True, "broker": True, "dispatcher": False}
 

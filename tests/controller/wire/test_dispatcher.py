@@ -16,6 +16,7 @@ from controller.areas.models import Area
 from controller.config import Config
 from controller.plans.models import Document, PlanVersion
 from controller.receipts.service import Stored
+from controller.wire import dispatcher as dispatching
 from controller.wire.dispatcher import Dispatcher
 from controller.wire.ingest import Ingest
 from controller.wire.keys import KeyFileError, Keys, load_keys
@@ -216,6 +217,44 @@ async def test_one_row_that_makes_no_sense_does_not_silence_the_others(tmp_path:
         await made.settle()
         settings = {scope for scope, word in made.broker.topics() if word == "settings"}
         assert settings == {f"nodes/{nodes[1].id}"}
+        assert list(made.dispatcher.unbuilt) == [(f"nodes/{nodes[0].id}", "settings")]
+        async with made.centre.database.transaction() as tx:
+            await tx.session.execute(update(Area).where(Area.id == bad.id).values(zone=None))
+        await made.settle()
+        assert made.dispatcher.unbuilt, "it is not tried again at once"
+        made.centre.clock.step(minutes=5)
+        await made.settle()
+        assert made.last(f"nodes/{nodes[0].id}", "settings").version == 1
+        assert made.dispatcher.unbuilt == {}
+
+
+async def test_what_is_mended_is_told_at_once(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        area = await made.centre.area()
+        node = await made.centre.node(area)
+        async with made.centre.database.transaction() as tx:
+            await tx.session.execute(update(Area).values(zone="not a zone!"))
+        await made.settle()
+        assert made.dispatcher.unbuilt
+        await made.centre.services.areas.change(made.centre.actor, area.id, zone=None)
+        await made.settle()
+        assert made.last(f"nodes/{node.id}", "settings").version == 1
+
+
+async def test_a_new_epoch_reaches_every_document_however_many_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatching, "BATCH", 2)
+    async with desk(tmp_path) as made:
+        for number in range(3):
+            await made.centre.area(f"Thôn {number}")
+        await made.settle()
+        (tmp_path / "keys" / "epoch").write_text("2\n")
+        restored = make_desk(made.centre, tmp_path)
+        await restored.dispatcher._begin()
+        await restored.settle()
+        assert {version.epoch for version in restored.dispatcher.versions.values()} == {2}
+        assert len(restored.broker.published) == 9
 
 
 async def test_a_node_that_moves_waits_for_the_plan_of_its_new_area(tmp_path: Path) -> None:
