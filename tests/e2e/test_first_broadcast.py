@@ -96,7 +96,7 @@ async def test_a_changed_byte_in_a_cached_file_is_not_played(village: Village) -
     await village.kill_node(stopped)
     for node in village.nodes:
         flip_a_byte(village.media(node, "bulletin"), trace=node is not rotten)
-    await village.commune.start_node(stopped)
+    await village.start_node(stopped)
     await village.until_over(sent)
     to = await village.until_sounded(sent)
 
@@ -154,7 +154,7 @@ async def test_a_cancelled_broadcast_does_not_sound_and_what_a_lost_node_did_is_
     await village.kill_node(dead)
     await village.kill_node(cut_off)
     adoption = village.cut_link(cut_off)
-    await village.commune.start_node(cut_off)
+    await village.start_node(cut_off)
     await village.commune.call("POST", f"/broadcasts/{sent['id']}/cancel")
     expected = {
         online.node_id: "cancelled",
@@ -184,7 +184,7 @@ async def test_nodes_alone_play_on_time_and_report_later_and_never_a_changed_fil
     await village.until_cached(sent)
     await village.kill_centre()
     await village.kill_node(restarted)
-    await village.commune.start_node(restarted)
+    await village.start_node(restarted)
     flip_a_byte(village.media(spoiled, "bulletin"))
     to = await village.until_sounded(sent)
 

@@ -6,10 +6,11 @@ the recordings alone; what was reported is judged beside it.
 
 import asyncio
 import json
+import os
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -29,11 +30,12 @@ AUDIBLE = 33
 """Amplitude of 16 bit above which something sounds: -60 dBFS."""
 TAIL = timedelta(seconds=1)
 """Recorded behind the end of a sound, so that what follows it would be heard."""
-AS_ON_A_NODE = ("nice", "-n", "-10")
-"""What the unit file of an agent says; without the right to it ``nice`` only warns."""
+AGENT_PRIORITY = 1
+"""Real-time, below the sound server's: a card's buffer of 100 ms does not outlast what else a busy machine does."""
 COMES_BACK_S = 90
 """A node that was left alone for long asks for its broker once a minute."""
 
+_READY = " is ready"
 _BULLETIN = "Đài truyền thanh xã An Hòa thông báo. Sáng mai, trạm y tế xã tiêm phòng cho trẻ em dưới năm tuổi."
 _NOTICE = "Mời bà con thôn Đông ra nhà văn hóa họp thôn lúc bảy giờ tối nay. Xin nhắc lại."
 
@@ -239,10 +241,24 @@ class Village:
         commune = self.commune
         if commune.centre is None or commune.centre.process.returncode is not None:
             await commune.start_centre()
-        for node in self.nodes:
-            if node.program is None or node.program.process.returncode is not None:
-                await commune.start_node(node)
+        ended = [node for node in self.nodes if node.program is None or node.program.process.returncode is not None]
+        await asyncio.gather(*(self.start_node(node) for node in ended))
         await commune.until_online(COMES_BACK_S)
+
+    async def start_node(self, node: DemoNode) -> None:
+        """Start an agent and wait until it can play."""
+        log = node.folder / "agent.log"
+        ready = log.read_text().count(_READY)
+        await self.commune.start_node(node)
+        await until(lambda: log.read_text().count(_READY) > ready, 30, "a ready agent")
+        self.let_go_first(node)
+
+    def let_go_first(self, node: DemoNode) -> None:
+        """Let an agent run before other programs, where we may."""
+        assert node.program is not None
+        for thread in psutil.Process(node.program.process.pid).threads():
+            with suppress(PermissionError, ProcessLookupError):
+                os.sched_setscheduler(thread.id, os.SCHED_RR, os.sched_param(AGENT_PRIORITY))
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Read the centre's database, as a person with a shell would."""
@@ -278,14 +294,17 @@ async def running_village(folder: Path) -> AsyncIterator[Village]:
         pulse = await stack.enter_async_context(PulseAudio(folder / "pulse"))
         files, recorders, *_ = await asyncio.gather(_files(folder), _record(stack, pulse))
         specs = [
-            replace(spec, output="card", env=pulse.env(sink), through=AS_ON_A_NODE)
+            replace(spec, output="card", env=pulse.env(sink))
             for spec, sink in zip(THREE_HAMLETS, pulse.sinks, strict=True)
         ]
         commune = await stack.enter_async_context(Commune(folder, specs))
         sounds = {
             name: Sound(await commune.upload(file, name), await correlate.load(file)) for name, file in files.items()
         }
-        yield Village(commune, recorders, sounds)
+        village = Village(commune, recorders, sounds)
+        for node in village.nodes:
+            village.let_go_first(node)
+        yield village
 
 
 async def _record(stack: AsyncExitStack, pulse: PulseAudio) -> list[Recorder]:
