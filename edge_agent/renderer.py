@@ -43,6 +43,8 @@ class Cue:
         self.end: End | None = None
         self.frames = 0
         self.missing = 0
+        self.lost = 0
+        """Frames that were written, and that the device has not played: it ran dry."""
         self.underruns = 0
         self.first_ns: int | None = None
         """Stamp of the first frame, monotonic."""
@@ -58,12 +60,12 @@ class Cue:
     def consumed(self, until_ns: int) -> Consumed:
         """Sum up what had left the output by ``until_ns`` (monotonic)."""
         if self.first_ns is None:
-            return Consumed(frames=0, missing=self.missing, underruns=self.underruns)
+            return Consumed(frames=0, missing=self.missing + self.lost, underruns=self.underruns)
         stamps_ns = min(self.last_ns, until_ns) - self.first_ns
         frames = min(self.frames, max(0, -(-stamps_ns * RATE // NS)))
         return Consumed(
-            frames=frames,
-            missing=self.missing,
+            frames=max(0, frames - self.lost),
+            missing=self.missing + self.lost,
             underruns=self.underruns,
             first_at=_EPOCH + timedelta(microseconds=self.first_utc_ns // 1000),
             stamps_ms=stamps_ns / 1e6,
@@ -141,11 +143,12 @@ class Renderer:
                 self._cues.popleft()
                 self._finish(cue, end)
 
-    def count_underrun(self) -> None:
-        """Note that the device ran dry by its own account."""
+    def count_underrun(self, frames: int) -> None:
+        """Note that the device ran dry by its own account, and played silence instead of ``frames`` of ours."""
         with self._lock:
             if self._cues and self._cues[0].first_ns is not None:
                 self._cues[0].underruns += 1
+                self._cues[0].lost += frames
 
     def _place(self, cue: Cue, block: "_Block") -> End | None:
         """Write what of the cue falls into the block; None while it is not over."""

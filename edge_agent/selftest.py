@@ -89,7 +89,7 @@ def _output(options: Options) -> str:
         if frames >= 48_000:
             second.set()
 
-    output.open(render, lambda: None, lambda _: None)
+    output.open(render, lambda _: None, lambda _: None)
     try:
         if not second.wait(LISTEN_S):
             raise OutputError(f"{options.output}: it opens, but asks for no sound")

@@ -18,8 +18,11 @@ class Output(Protocol):
     simulated: bool
     """Evidence that rests on it is marked so."""
 
-    def open(self, render: Render, on_underrun: Callable[[], None], on_lost: Callable[[str], None]) -> None:
-        """Begin to ask for frames. ``on_lost`` tells, once and from any thread, that the device has gone.
+    def open(self, render: Render, on_underrun: Callable[[int], None], on_lost: Callable[[str], None]) -> None:
+        """Begin to ask for frames.
+
+        ``on_underrun`` tells that the device ran dry, and how many frames of ours went unheard for it. ``on_lost``
+        tells, once and from any thread, that the device has gone.
 
         Raises:
             OutputError: there is no such device, or it does not open.

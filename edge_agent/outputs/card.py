@@ -77,7 +77,7 @@ class CardOutput:
         self._stream: Any = None
         self._closing = False
 
-    def open(self, render: Render, on_underrun: Callable[[], None], on_lost: Callable[[str], None]) -> None:
+    def open(self, render: Render, on_underrun: Callable[[int], None], on_lost: Callable[[str], None]) -> None:
         """Open the card and begin to ask for frames.
 
         Raises:
@@ -92,7 +92,7 @@ class CardOutput:
 
         def callback(outdata: Any, frames: int, times: Any, status: Any) -> None:
             if status.output_underflow:
-                on_underrun()
+                on_underrun(frames)  # PortAudio does not say how long: at least one buffer
             stamp_ns = leaves_ns(times.currentTime, times.outputBufferDacTime)
             render(memoryview(outdata).cast("B"), stamps.steady(stamp_ns, frames))
 

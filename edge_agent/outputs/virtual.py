@@ -96,7 +96,7 @@ class VirtualOutput:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def open(self, render: Render, on_underrun: Callable[[], None], on_lost: Callable[[str], None]) -> None:
+    def open(self, render: Render, on_underrun: Callable[[int], None], on_lost: Callable[[str], None]) -> None:
         """Begin to ask for frames.
 
         Raises:
@@ -118,7 +118,7 @@ class VirtualOutput:
             self._thread.join()
 
     def _work(
-        self, recording: Recording, render: Render, on_underrun: Callable[[], None], on_lost: Callable[[str], None]
+        self, recording: Recording, render: Render, on_underrun: Callable[[int], None], on_lost: Callable[[str], None]
     ) -> None:
         try:
             self._pace(recording, render, on_underrun)
@@ -127,7 +127,7 @@ class VirtualOutput:
         finally:
             recording.close()
 
-    def _pace(self, recording: Recording, render: Render, on_underrun: Callable[[], None]) -> None:
+    def _pace(self, recording: Recording, render: Render, on_underrun: Callable[[int], None]) -> None:
         """Render ahead of the device's clock, and write what it has passed."""
         begun_ns = time.monotonic_ns()
         rendered = 0
@@ -148,7 +148,7 @@ class VirtualOutput:
                 buffer = bytearray(BLOCK * FRAME_BYTES)
                 render(memoryview(buffer), block_ns)
                 if rendered < passed:  # its time is over: the device has played silence instead
-                    on_underrun()
+                    on_underrun(BLOCK)
                     buffer = bytearray(len(buffer))
                 waiting.append((rendered, bytes(buffer)))
                 rendered += 1

@@ -230,3 +230,12 @@ def test_a_feed_holds_two_seconds_and_no_more() -> None:
     feed.close()
     feed.join(5)
     assert given <= 5 * 48_000
+
+
+def test_what_a_dry_device_swallowed_is_not_counted_as_played(stand: Stand) -> None:
+    cue = stand.arm(0, [tone(4800, 1)])
+    stand.render(960)
+    stand.renderer.count_underrun(480)
+    stand.render(960)
+    consumed = cue.consumed(stand.now_ns)
+    assert (consumed.frames, consumed.missing, consumed.underruns) == (1440, 480, 1)

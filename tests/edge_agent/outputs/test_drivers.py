@@ -39,7 +39,8 @@ class Taker:
         if sum(frames for frames, _, _ in self.calls) >= self._enough:
             self.full.set()
 
-    def count_underrun(self) -> None:
+    def count_underrun(self, frames: int) -> None:
+        assert frames > 0
         self.underruns += 1
 
 
