@@ -54,7 +54,7 @@ def missing() -> str | None:
     """Say what is not installed; None when all is there."""
     for name in ("pulseaudio", "pactl", "parec"):
         if shutil.which(name) is None:
-            return f"{name} is not installed"
+            return f"{name} is not installed: apt-get install pulseaudio pulseaudio-utils"
     return None
 
 
@@ -68,6 +68,8 @@ class PulseAudio:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        lacking = missing()
+        assert lacking is None, lacking
         self._folder.mkdir(parents=True, exist_ok=True)
         self._alsa.write_text(_ALSA)
         argv = [
