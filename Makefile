@@ -11,7 +11,7 @@ SETUP := deploy/setup
 .DEFAULT_GOAL := help
 # The set-up steps share .venv and dpkg's lock; pytest and apt would only be in each other's way.
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format bench faults screenshots lock debian-demo debian-test venv-demo venv-dev
+.PHONY: help setup demo test listen lint format bench faults screenshots lock debian-demo debian-test venv-demo venv-dev
 
 help: ## list what can be typed
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' Makefile | expand -t 14
@@ -21,8 +21,11 @@ setup: debian-test venv-dev ## install everything that developing needs
 demo: debian-demo venv-demo ## a small commune: broker, controller and three nodes on this machine
 	@$(BIN)/loa demo $(if $(filter-out 0,$(CHECK)),--check --json) $(if $(AUDIO),--audio '$(AUDIO)')
 
-test: setup ## all tests but the benchmarks
-	@$(BIN)/pytest --ignore=tests/bench $(ARGS)
+test: setup ## all tests but the benchmarks and what needs a quiet machine
+	@$(BIN)/pytest --ignore=tests/bench -m 'not listening' $(ARGS)
+
+listen: setup ## the first broadcast judged at the sinks; a machine that stalls fails it
+	@$(BIN)/pytest -m listening $(ARGS)
 
 lint: venv-dev ## ruff and mypy, changing nothing
 	@$(BIN)/ruff check .

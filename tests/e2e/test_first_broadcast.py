@@ -24,7 +24,13 @@ from tests.e2e.neighbour import Neighbour, as_centre, as_node, persistently, rea
 from tests.e2e.village import Village, running_village
 from tests.e2e.waiting import until
 
-pytestmark = [pytest.mark.broker, pytest.mark.sound, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.broker,
+    pytest.mark.sound,
+    pytest.mark.listening,
+    pytest.mark.timeout(180),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
