@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -53,11 +53,25 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """All that msgspec raises for hostile JSON: bad UTF-8 and deep nesting are not among its own errors."""
 
 _WireT = TypeVar("_WireT", bound=msgspec.Struct)
+_UTC = timedelta(0)
+
+
+class _Rules(NamedTuple):
+    """What the fields of one wire type must be."""
+
+    types: dict[str, Any]
+    mirror: type[msgspec.Struct]
+    """The same fields without ``__post_init__``: all are checked in one step."""
+    instants: tuple[str, ...]
+    """Fields that may hold a datetime."""
 
 
 @cache
-def _types(cls: type) -> dict[str, Any]:
-    return get_type_hints(cls, include_extras=True)
+def _rules(cls: type[msgspec.Struct]) -> _Rules:
+    hints = get_type_hints(cls, include_extras=True)
+    types = {name: hints[name] for name in cls.__struct_fields__}
+    instants = tuple(name for name, kind in types.items() if kind is Instant or Instant in get_args(kind))
+    return _Rules(types, msgspec.defstruct(f"{cls.__name__}Mirror", [*types.items()]), instants)
 
 
 class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -72,14 +86,23 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         """Check every field against its annotation."""
-        for name in self.__struct_fields__:
+        rules = _rules(type(self))
+        try:
+            msgspec.convert(msgspec.structs.asdict(self), rules.mirror)
+        except msgspec.ValidationError:
+            self._name_what_is_wrong(rules.types)
+            raise
+        for name in rules.instants:
             value = getattr(self, name)
+            if value is not None and value.utcoffset() != _UTC:
+                raise ValueError(f"{type(self).__name__}.{name}: must be UTC, not {value.isoformat()}")
+
+    def _name_what_is_wrong(self, types: dict[str, Any]) -> None:
+        for name, kind in types.items():
             try:
-                msgspec.convert(value, _types(type(self))[name])
+                msgspec.convert(getattr(self, name), kind)
             except msgspec.ValidationError as error:
                 raise ValueError(f"{type(self).__name__}.{name}: {error}") from None
-            if isinstance(value, datetime) and value.utcoffset() != timedelta(0):
-                raise ValueError(f"{type(self).__name__}.{name}: must be UTC, not {value.isoformat()}")
 
 
 def decode(raw: bytes, kind: type[_WireT]) -> _WireT:

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta, field
 
 from .fields import Code, Count, Id, Instant, Language, NumericDate, Positive, Scope, Text, Wire
-from .states import ClockState, Grade, Outcome, PlayState, Reason
+from .states import CENTRE_OUTCOMES, ClockState, Grade, Outcome, PlayState, Reason
 from .topics import Word
 
 PROTOCOL = 1
@@ -167,7 +167,7 @@ class PlayEvent(Wire, frozen=True, kw_only=True):
         super().__post_init__()
         if (self.state is None) == (self.outcome is None):
             raise ValueError("PlayEvent: give either state or outcome")
-        if self.outcome in {Outcome.UNKNOWN, Outcome.CANCEL_UNCONFIRMED}:
+        if self.outcome in CENTRE_OUTCOMES:
             raise ValueError(f"PlayEvent.outcome: only the centre says {self.outcome}")
         if self.outcome is Outcome.PLAYED and (self.grade is None or self.grade < Grade.E1):
             raise ValueError("PlayEvent.outcome: played needs evidence of grade E1 or better")
