@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import os
 import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from controller.errors import InvalidError, LoaError, NoSpaceError, TooLargeError, TooManyAttemptsError
+from controller.files import settle, sync_file
 
 _PIECE = 256 * 1024
 """Bytes written at once: one hop to a thread for many small chunks."""
@@ -77,8 +77,8 @@ class UploadRoom:
             try:
                 with part.open("xb") as file:
                     stored = await self._receive(file, body, declared_bytes)
-                    await asyncio.to_thread(_sync, file)
-                await asyncio.to_thread(_settle, part, self.path(recording_id))
+                    await asyncio.to_thread(sync_file, file)
+                await asyncio.to_thread(settle, part, self.path(recording_id))
             finally:
                 part.unlink(missing_ok=True)
                 self._arriving -= {part.name}
@@ -163,17 +163,3 @@ class UploadRoom:
 def _write(file: BinaryIO, digest: "hashlib._Hash", piece: bytes) -> None:
     digest.update(piece)
     file.write(piece)
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _settle(part: Path, target: Path) -> None:
-    part.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

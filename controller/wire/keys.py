@@ -1,6 +1,5 @@
 """The centre's signing keys and its epoch, made on first start. They stand beside the database, and in no backup."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from controller.errors import LoaError
+from controller.files import write_whole
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.signing import SigningKey
 from edge_agent.protocol.states import KeyUse
@@ -87,36 +87,8 @@ def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
         pass
     except OSError as error:
         raise KeyFileError(f"{path}: cannot be read ({error.strerror})") from None
-    write_secret(path, make(), replace=False)
+    write_whole(path, make(), replace=False)
     return path.read_bytes()
-
-
-def write_secret(path: Path, content: bytes, *, replace: bool = True) -> None:
-    """Put a file in place whole or not at all, readable by us alone; with ``replace=False`` the first one stays."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-    try:
-        if replace:
-            temporary.replace(path)
-        else:
-            path.hardlink_to(temporary)
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _read_epoch(path: Path) -> int:

@@ -18,10 +18,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from controller.clock import Clock
 from controller.errors import InvalidError
+from controller.files import write_whole
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.signing import public_x
 
-from .keys import KeyFileError, Keys, ed25519_key, read_or_make, write_secret
+from .keys import KeyFileError, Keys, ed25519_key, read_or_make
 
 CENTRE = "centre"
 """Common name, MQTT user and client id of the controller; no node may have it."""
@@ -139,7 +140,7 @@ class Authority:
         if path.exists() and self._still_good(_load(path, path.read_bytes()), key, names):
             return False
         leaf = self._sign(name, key.public_key(), use, names)
-        write_secret(path, leaf.public_bytes(Encoding.PEM) + self.ca_pem.encode())
+        write_whole(path, leaf.public_bytes(Encoding.PEM) + self.ca_pem.encode())
         return True
 
     def _still_good(
