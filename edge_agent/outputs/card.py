@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
-from edge_agent.clock import NS
+from edge_agent.clock import NS, ahead_ns
 from edge_agent.errors import OutputError
 from edge_agent.evidence import RATE
 from edge_agent.outputs.base import Render
@@ -59,10 +59,11 @@ def leaves_ns(current_s: float, dac_s: float) -> int:
     Its own time is one of the system's clocks, which one depends on the driver. Read so, it does not matter how long
     Python kept us waiting before the call: with only the difference of the two, that time would be added.
     """
-    monotonic_ns, wall_ns = time.monotonic_ns(), time.time_ns()
-    for clock_ns in (monotonic_ns, wall_ns):
-        if abs(current_s - clock_ns / NS) < SAME_CLOCK_S:
-            return monotonic_ns + round((dac_s - clock_ns / NS) * NS)
+    monotonic_ns = time.monotonic_ns()
+    if abs(current_s - monotonic_ns / NS) < SAME_CLOCK_S:
+        return round(dac_s * NS)
+    if abs(current_s - time.time()) < SAME_CLOCK_S:
+        return round(dac_s * NS) - ahead_ns(time.time_ns, time.monotonic_ns)
     return monotonic_ns + round((dac_s - current_s) * NS)
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from edge_agent.clock import Clock, SystemInstruments, Trust
+from edge_agent.clock import Clock, SystemInstruments, Trust, ahead_ns
 from edge_agent.faults import FaultBook
 from edge_agent.protocol.documents import TimeAnswer
 from edge_agent.protocol.states import ClockState
@@ -160,3 +160,27 @@ def test_the_kernels_own_clocks_can_be_read() -> None:
     assert 0 < instruments.monotonic_ns() <= instruments.boottime_ns()
     assert instruments.kernel_synchronised() in {True, False}
     assert len(instruments.boot_id) == 36
+
+
+def test_a_wait_between_two_readings_does_not_set_the_clocks_apart() -> None:
+    waits_ns = iter([0, 150 * 10**6, 0, 90 * 10**6, 0, 0])
+    now_ns = 0
+
+    def read(ahead_ns: int) -> int:
+        nonlocal now_ns
+        now_ns += next(waits_ns, 0)
+        return now_ns + ahead_ns
+
+    assert ahead_ns(lambda: read(7 * 10**9), lambda: read(0)) == 7 * 10**9
+
+
+def test_of_readings_that_are_all_disturbed_the_closest_counts() -> None:
+    waits_ns = iter([0, 3_000_000, 0] * 4 + [0, 400_000, 0])
+    now_ns = 0
+
+    def read() -> int:
+        nonlocal now_ns
+        now_ns += next(waits_ns)
+        return now_ns
+
+    assert abs(ahead_ns(read, read)) <= 200_000
