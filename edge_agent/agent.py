@@ -191,6 +191,7 @@ class Agent:
         self.keeper.on_change = self._orders_changed
         self.keeper.on_hold = self.player.silence
         self.clock.on_change = self._clock_changed
+        self.inbox.on_time = self.player.changed
         self.output.on_change = self._output_changed
         self.fetcher.on_arrival = self._file_arrived
         self.fetcher.is_over = self._is_over

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable
+from typing import NamedTuple
 
 from edge_agent.clock import NS, Clock
 from edge_agent.faults import Fault, FaultBook
@@ -21,8 +22,18 @@ HARMLESS = frozenset({"stale", "expired", "not_yet_valid"})
 """Drops that reordering and delay cause by themselves; all others mean that somebody sends what they should not."""
 QUIET_NS = 600 * NS
 """Ten minutes without a bad message end the fault: a person must have had time to see it."""
-MAX_PENDING = 64
-"""Documents that wait for the time; there is one for each scope and word."""
+MAX_PENDING = 66
+"""Documents that wait for the time: the plans and urgents of a node and of twice 16 areas."""
+MAX_PENDING_COMMANDS = 16
+"""Commands that wait for the time; each tells a person's click, and is worth nothing after two minutes."""
+
+
+class _Waiting(NamedTuple):
+    """A document that waits for a time to judge it by."""
+
+    version: Version
+    topic: Topic
+    token: bytes
 
 
 class Inbox:
@@ -43,13 +54,16 @@ class Inbox:
         """Of words that the keeper does not keep."""
         self._last: dict[str, bytes] = {}
         """Newest token taken from each topic: a retained message comes again with every connect."""
-        self._pending: dict[str, bytes] = {}
+        self._pending: dict[tuple[Topic, str], _Waiting] = {}
+        """By topic, the newest of each; commands by their id too, for none stands for another."""
+        self.on_time: Callable[[], None] = lambda: None
+        """Called when the centre has told the time."""
         self.dropped: Counter[str] = Counter()
         self._bad_ns: int | None = None
 
     def take(self, topic: str, token: bytes) -> None:
         """Take one message; whatever is wrong with it ends here."""
-        if self._last.get(topic) == token or self._pending.get(topic) == token:
+        if self._last.get(topic) == token:
             return
         try:
             self._take(topics.parse(topic), token)
@@ -59,8 +73,8 @@ class Inbox:
     def retry_pending(self) -> None:
         """Look again at what waited for a time to judge it by."""
         waiting, self._pending = self._pending, {}
-        for topic, token in waiting.items():
-            self.take(topic, token)
+        for one in sorted(waiting.values()):
+            self.take(str(one.topic), one.token)
 
     def _take(self, topic: Topic, token: bytes) -> None:
         if topic.word not in BY_WORD or topic.scope not in self._keeper.scopes:
@@ -72,14 +86,22 @@ class Inbox:
         if isinstance(document, TimeAnswer):
             if self._clock.take_answer(document):
                 self.retry_pending()
+                self.on_time()
             return
         version = check_newer(document, self._held(topic), floor_epoch=self._keeper.floor_epoch)
         if not self._is_timely(document):
-            if len(self._pending) < MAX_PENDING:
-                self._pending[str(topic)] = token
+            self._let_wait(topic, document, _Waiting(version, topic, token))
             return
         self._last[str(topic)] = token
         self._hand_on(topic, document, token, version)
+
+    def _let_wait(self, topic: Topic, document: Signed, new: _Waiting) -> None:
+        command_id = document.command_id if isinstance(document, Command) else ""
+        old = self._pending.get((topic, command_id))
+        alike = sum(bool(other_id) is bool(command_id) for _, other_id in self._pending)
+        has_room = alike < (MAX_PENDING_COMMANDS if command_id else MAX_PENDING)
+        if has_room if old is None else old.version < new.version:
+            self._pending[topic, command_id] = new
 
     def _held(self, topic: Topic) -> Version | None:
         return self._keeper.version(*topic) or self._versions.get((topic.scope, topic.word))

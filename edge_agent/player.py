@@ -197,6 +197,7 @@ class Player:
             holds=self._keeper.holds,
             stops=self._keeper.stops,
             clock=self._clock.state,
+            answered=self._clock.answered,
             clock_good_since_at=self._clock.good_since_at,
             up_since_at=self._clock.up_since_at,
             progress=progress,

@@ -58,6 +58,9 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     stops: frozenset[str] = frozenset()
     """Broadcasts that were stopped explicitly."""
     clock: ClockState = ClockState.TRUSTED
+    answered: bool = False
+    """The centre has told its time since the node came up, and since its clock last jumped. By that time an untrusted
+    clock judges the emergencies of urgents; without it, nothing."""
     clock_good_since_at: datetime | None = None
     """When an untrusted clock became good again; explains what was missed before."""
     up_since_at: datetime | None = None

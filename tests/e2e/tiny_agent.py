@@ -533,9 +533,12 @@ class Timeline:
     def voice(self, play: Json, item: int) -> Json:
         return self.agent.voice(play["broadcast"]["items"][item])
 
+    @staticmethod
+    def urgent_emergency(play: Json) -> bool:
+        return bool(play["urgent"] and play["broadcast"]["level"] == "emergency")
+
     def serves(self, play: Json) -> bool:
-        urgent_emergency = play["urgent"] and play["broadcast"]["level"] == "emergency"
-        return self.good or bool(urgent_emergency and self.agent.clock.known())
+        return self.good or (self.urgent_emergency(play) and self.agent.clock.known())
 
     def end(self, name: str, play: Json, outcome: str, reason: str | None = None, by: str | None = None) -> None:
         if reason:
@@ -609,7 +612,7 @@ class Timeline:
     def blocker(self, play: Json) -> str | None:
         if self.agent.holds:
             return "held"
-        if not self.serves(play):
+        if not self.serves(play) and not (self.urgent_emergency(play) and play["sounding"]):
             return "clock_untrusted"
         following, emergency = self.next(play), play["broadcast"]["level"] == "emergency"
         reason = None if emergency else self.routine_blocker(play, following)
@@ -775,7 +778,7 @@ class Agent:
         self.output = Output(state, self.clock)
         self.documents: dict[str, Json] = {}
         self.bodies: dict[str, Json] = {}
-        self.waiting: dict[str, tuple[tuple[int, int], bytes]] = {}
+        self.waiting: dict[tuple[str, str], tuple[tuple[int, int], bytes]] = {}
         self.dropped: dict[str, int] = {}
         self.faults: dict[str, int] = {}
         self.retry: dict[str, tuple[int, int]] = {}
@@ -915,7 +918,8 @@ class Agent:
         if word not in {"time/answer", "receipts/ack"}:
             self.require_newer(place, version)
         if word in {"plan", "urgent", "command"} and not self.clock.known():
-            self.waiting[place] = max(self.waiting.get(place, (version, payload)), (version, payload))
+            key = (place, document.get("command_id", ""))
+            self.waiting[key] = max(self.waiting.get(key, (version, payload)), (version, payload))
             return None
         if word in {"plan", "urgent", "command"} or (word == "settings" and self.clock.known()):
             self.require_in_time(document)
@@ -978,7 +982,7 @@ class Agent:
     def on_time_answer(self, answer: Json) -> None:
         self.clock.take(answer)
         waiting, self.waiting = (self.waiting, {}) if self.clock.known() else ({}, self.waiting)
-        for place, (_, payload) in waiting.items():
+        for (place, _), (_, payload) in sorted(waiting.items(), key=lambda one: one[1]):
             self.take(f"loa/v1/{place}", payload)
 
     # Section 9: bodies and audio.

@@ -176,6 +176,7 @@ class Desk:
         )
         self.keeper.on_change = self._orders
         self.keeper.on_hold = self.player.silence
+        self.inbox.on_time = self.player.changed
         self.bodies: dict[str, bytes] = {}
         self._versions: dict[tuple[str, str], int] = {}
 

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from edge_agent.errors import CorruptError
+from edge_agent.inbox import MAX_PENDING_COMMANDS
 from edge_agent.protocol.content import Voice
 from edge_agent.protocol.documents import Command, CommandAction, Membership, Plan, ReceiptsAck, Settings
 from edge_agent.protocol.states import ClockState, Outcome, PlayState
@@ -268,6 +269,48 @@ async def test_what_waited_is_judged_by_the_centres_time(tmp_path: Path, desk: D
     blind.answer_time(off_ms=2 * 86_400_000)
     assert listed(blind) == set()
     assert blind.inbox.dropped == {"expired": 1}
+    blind.close()
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_of_what_waits_the_highest_version_is_taken(tmp_path: Path, desk: Desk, *, newest_first: bool) -> None:
+    """An old message that comes late, or again, does not push aside what has come before it."""
+    blind = Desk(tmp_path / "blind", keys=desk.keys, trust=False)
+    blind.settle()
+    plans = [blind.make_plan(broadcast(name, LATER, VOICE)) for name in ("b-old", "b-new")]
+    for plan in reversed(plans) if newest_first else plans:
+        blind.send(plan)
+    blind.answer_time()
+    blind.bring_bodies()
+    assert listed(blind) == {"b-new"}
+    assert blind.inbox.dropped == {}
+    blind.close()
+
+
+async def test_commands_that_wait_are_all_done_and_in_order(tmp_path: Path, desk: Desk) -> None:
+    blind = Desk(tmp_path / "blind", keys=desk.keys, trust=False)
+    first, second = (
+        Command(**blind.claims(Command, f"nodes/{NODE}"), command_id=name, action=CommandAction.IDENTIFY)
+        for name in ("c-1", "c-2")
+    )
+    blind.send(second)
+    blind.send(first)
+    blind.send(first)
+    blind.answer_time()
+    assert blind.commands == [first, second]
+    blind.close()
+
+
+async def test_commands_that_wait_leave_room_for_what_must_sound(tmp_path: Path, desk: Desk) -> None:
+    blind = Desk(tmp_path / "blind", keys=desk.keys, trust=False)
+    blind.settle()
+    for number in range(100):
+        claims = blind.claims(Command, f"nodes/{NODE}")
+        blind.send(Command(**claims, command_id=f"c-{number}", action=CommandAction.IDENTIFY))
+    blind.urgent(broadcast("b-urgent", LATER, VOICE))
+    blind.answer_time()
+    assert len(blind.commands) == MAX_PENDING_COMMANDS
+    assert listed(blind) == {"b-urgent"}
     blind.close()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from edge_agent.protocol.content import Broadcast, Voice
 from edge_agent.protocol.documents import QuietHours
-from edge_agent.protocol.states import Grade, Level, Outcome, PlayState, Reason
+from edge_agent.protocol.states import ClockState, Grade, Level, Outcome, PlayState, Reason
 from edge_agent.renderer import End
 from edge_agent.reset import Reset
 from tests.edge_agent.centre import broadcast, make_opus, pcm_of, voice_of
@@ -238,6 +238,25 @@ async def test_on_an_untrusted_clock_routine_is_silent_and_an_urgent_emergency_s
     assert await listening.outcome("b-plan") == (Outcome.MISSED, "clock_untrusted")
     assert listening.starts(1) == []
     blind.close()
+
+
+@pytest.mark.parametrize(("slow_ms", "outcome"), [(0, (Outcome.PLAYED, None)), (86_400_000, (Outcome.MISSED, "off"))])
+async def test_an_emergency_from_before_a_reboot_waits_until_the_centre_has_told_the_time(
+    hall: Hall, slow_ms: int, outcome: tuple[Outcome, str | None]
+) -> None:
+    """A clock without a battery goes on where the power went; by that yesterday's emergency seems to be due."""
+    hall.desk.urgent(due("b-1", 5000, hall.voice(1), level=Level.EMERGENCY))
+    hall.desk.instruments.synchronised = False
+    hall.desk.instruments.pass_(seconds=4)
+    again = Hall(hall.desk.again(reboot=True))
+    hall.desk = again.desk
+    again.voice(1)
+    await again.pass_ms(2000)
+    assert not any(again.output.pcm)
+    assert again.desk.outcomes() == {}
+    again.desk.answer_time(off_ms=max(slow_ms, 300))
+    assert again.desk.clock.state is ClockState.UNTRUSTED
+    assert await again.outcome("b-1") == outcome
 
 
 async def test_a_clock_that_is_stepped_over_a_start_begins_nothing(hall: Hall) -> None:

@@ -6,11 +6,15 @@ from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
+from unittest import mock
 
-from edge_agent.protocol import listings, quiet, timeline
+from edge_agent.protocol import guards, listings, quiet, standing, timeline
 from tests.edge_agent.protocol.walks import Rules
 
 _NUMBER = count(1)
+
+_STEPS = (quiet, standing, guards, timeline)
+"""What ``step`` is made of; each imports from those before it."""
 
 
 class Bug(NamedTuple):
@@ -22,13 +26,13 @@ class Bug(NamedTuple):
 
     def planted(self) -> Rules:
         """Give the rules with this bug in them; everything else is the real code."""
-        mutant = _compiled(self.module, self.right, self.wrong)
         if self.module is listings:
-            return Rules(timeline=timeline, listings=mutant)
-        if self.module is quiet:
-            host = _compiled(timeline, "", "")
-            host.__dict__["quiet"] = mutant
-            return Rules(timeline=host, listings=listings)
+            return Rules(timeline=timeline, listings=_compiled(listings, self.right, self.wrong))
+        with mock.patch.dict(sys.modules):
+            mutant = _compiled(self.module, self.right, self.wrong)
+            sys.modules[self.module.__name__] = mutant
+            for host in _STEPS[_STEPS.index(self.module) + 1 :]:
+                sys.modules[host.__name__] = mutant = _compiled(host, "", "")
         return Rules(timeline=mutant, listings=listings)
 
 

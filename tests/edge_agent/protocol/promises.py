@@ -68,7 +68,8 @@ def is_approved(broadcast: Broadcast, scopes: frozenset[str]) -> bool:
 
 
 def clock_serves(view: Any, listing: Any) -> bool:
-    return view.clock is not ClockState.UNTRUSTED or (listing.urgent and is_emergency(listing.broadcast))
+    told = listing.urgent and is_emergency(listing.broadcast) and view.answered
+    return view.clock is not ClockState.UNTRUSTED or told
 
 
 def begun_in_last_hour(view: Any, at: datetime) -> int:
@@ -166,10 +167,25 @@ def quiet_hours_are_quiet(walk: Walk) -> None:
 
 
 def untrusted_clocks_play_no_plan(walk: Walk) -> None:
-    """P2: on an untrusted clock nothing sounds but emergencies that stand in an urgent."""
+    """P2: on an untrusted clock nothing begins, or goes on, but emergencies of urgents by the centre's time."""
+    for view, step, began in walk.moments:
+        if step.sound is None:
+            continue
+        listing = view.listings[step.sound.broadcast_id]
+        under_way = began is None and listing.urgent and is_emergency(listing.broadcast)
+        assert under_way or clock_serves(view, listing), step.sound
+
+
+def emergencies_are_not_cut_by_a_clock(walk: Walk) -> None:
+    """What sounds of an emergency in an urgent sounds to its end, whatever becomes of the clock meanwhile."""
     for view, step, _ in walk.moments:
-        if step.sound is not None:
-            assert clock_serves(view, view.listings[step.sound.broadcast_id]), step.sound
+        if step.cut is not None:
+            listing = view.listings[step.cut.broadcast_id]
+            clock = any(
+                end == (step.cut.broadcast_id, Outcome.INTERRUPTED, Reason.CLOCK_UNTRUSTED, None)
+                for end in step.conclusions
+            )
+            assert not (clock and listing.urgent and is_emergency(listing.broadcast)), step.cut
 
 
 def untrusted_clocks_decide_nothing(walk: Walk) -> None:
@@ -415,6 +431,7 @@ PROMISES: tuple[Callable[[Walk], None], ...] = (
     routine_keeps_its_times,
     quiet_hours_are_quiet,
     untrusted_clocks_play_no_plan,
+    emergencies_are_not_cut_by_a_clock,
     untrusted_clocks_decide_nothing,
     routine_items_begin_once,
     emergencies_sound_at_least_once,

@@ -151,7 +151,9 @@ def _disturbance(pick: Pick, index: int, starts: list[int], names: list[str]) ->
             return [Event(second, Stops(pick(names)))]
         case "clock":
             good = pick([ClockState.TRUSTED, ClockState.HELD])
-            return [Event(second, ClockBecomes(ClockState.UNTRUSTED)), Event(later, ClockBecomes(good))]
+            lost = ClockBecomes(ClockState.UNTRUSTED, answered=pick([True, False]))
+            told = Event(later + pick(SOON), ClockBecomes(ClockState.UNTRUSTED))
+            return [Event(second, lost), *pick([[], [told]]), Event(later + 5 * GRID, ClockBecomes(good))]
         case "file":
             file = pick(FILES)
             return [Event(second, Loses(file)), Event(later, Fetches(file))]

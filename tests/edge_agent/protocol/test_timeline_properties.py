@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from edge_agent.protocol import listings, quiet, timeline
+from edge_agent.protocol import guards, listings, quiet, standing, timeline
 from edge_agent.protocol.states import CENTRE_OUTCOMES, Outcome, Reason
 from tests.edge_agent.protocol import promises
 from tests.edge_agent.protocol.factories import COMMUNE, HAMLET, T0, after, broadcast
@@ -231,9 +231,7 @@ def test_planted_bug_latest_start_ignored_is_caught() -> None:
 
 
 def test_planted_bug_hold_forgets_emergencies_is_caught() -> None:
-    bug = Bug(
-        timeline, "if self.view.holds:\n            return", "if self.view.holds and not emergency:\n            return"
-    )
+    bug = Bug(guards, "if one.view.holds:", "if one.view.holds and not one.is_emergency:")
     is_caught(bug, promises.holds_are_silent)
 
 
@@ -257,7 +255,7 @@ def test_planted_bug_resume_replays_the_cut_item_is_caught() -> None:
 
 
 def test_planted_bug_resume_comes_ahead_of_its_slot_is_caught() -> None:
-    bug = Bug(timeline, "return item, max(slot_at, self.at)", "return item, self.at")
+    bug = Bug(standing, "return item, max(slot_at, self.at)", "return item, self.at")
     is_caught(bug, promises.nothing_comes_ahead_of_its_slot)
 
 
@@ -280,21 +278,31 @@ def test_planted_bug_emergency_forgotten_after_a_long_power_cut_is_caught() -> N
 
 def test_planted_bug_approval_for_another_place_accepted_is_caught() -> None:
     bug = Bug(
-        timeline,
-        "broadcast.approved_for(listing.scopes)",
-        "broadcast.approved_for(frozenset(scope for approval in broadcast.approvals for scope in approval.scopes))",
+        guards,
+        "approved_for(one.listing.scopes)",
+        "approved_for(frozenset(scope for approval in one.broadcast.approvals for scope in approval.scopes))",
     )
     is_caught(bug, promises.nothing_sounds_unapproved)
 
 
 def test_planted_bug_absolute_cap_skipped_is_caught() -> None:
-    bug = Bug(timeline, "settings.trim_mb, settings.cap_mb)", "settings.trim_mb, 1200)")
+    bug = Bug(guards, "settings.trim_mb, settings.cap_mb)", "settings.trim_mb, 1200)")
     is_caught(bug, promises.the_cap_is_kept)
 
 
 def test_planted_bug_untrusted_clock_lets_plan_emergencies_through_is_caught() -> None:
-    bug = Bug(timeline, "(_emergency(listing.broadcast) and listing.urgent)", "_emergency(listing.broadcast)")
+    bug = Bug(standing, "(self.is_urgent_emergency and", "(self.is_emergency and")
     is_caught(bug, promises.untrusted_clocks_play_no_plan)
+
+
+def test_planted_bug_stored_emergency_sounds_before_the_centre_has_told_the_time_is_caught() -> None:
+    bug = Bug(standing, "self.is_urgent_emergency and self.view.answered", "self.is_urgent_emergency")
+    is_caught(bug, promises.untrusted_clocks_play_no_plan)
+
+
+def test_planted_bug_clock_cuts_an_emergency_is_caught() -> None:
+    bug = Bug(guards, "not (one.is_urgent_emergency and one.under_way)", "True")
+    is_caught(bug, promises.emergencies_are_not_cut_by_a_clock)
 
 
 def test_planted_bug_begun_broadcast_follows_a_changed_plan_is_caught() -> None:
@@ -303,7 +311,7 @@ def test_planted_bug_begun_broadcast_follows_a_changed_plan_is_caught() -> None:
 
 
 def test_planted_bug_plan_outlives_its_lease_is_caught() -> None:
-    bug = Bug(timeline, "if self.at >= listing.lease_until and", "if self.at < listing.lease_until and")
+    bug = Bug(guards, "if one.at >= listing.lease_until and", "if one.at < listing.lease_until and")
     is_caught(bug, promises.routine_keeps_its_times)
 
 
@@ -313,12 +321,12 @@ def test_planted_bug_left_out_items_called_played_is_caught() -> None:
 
 
 def test_planted_bug_plays_per_hour_counted_one_short_is_caught() -> None:
-    bug = Bug(timeline, ">= self.settings.plays_per_hour", "> self.settings.plays_per_hour")
+    bug = Bug(guards, ">= one.view.settings.plays_per_hour", "> one.view.settings.plays_per_hour")
     is_caught(bug, promises.plays_per_hour_are_bounded)
 
 
 def test_planted_bug_next_at_too_late_is_caught() -> None:
-    right = "[broadcast.start_at, broadcast.latest_start_at + _INSTANT]"
+    right = "[broadcast.start_at, broadcast.latest_start_at + INSTANT]"
     rules = Bug(timeline, right, "[broadcast.latest_end_at]").planted()
     looks = range(0, EVENING, 7)
 

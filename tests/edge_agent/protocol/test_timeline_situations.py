@@ -332,6 +332,27 @@ def test_on_an_untrusted_clock_only_an_urgent_emergency_sounds() -> None:
     assert heard(evening) == [("21:10:00", "flood 0", 60)]
 
 
+def test_an_emergency_of_before_waits_on_an_untrusted_clock_until_the_centre_has_told_the_time() -> None:
+    """Nobody knows whether it is an hour old: a clock without a battery shows the time of the power cut."""
+    flood = aired("flood", "21:10", level=Level.EMERGENCY)
+    before = ClockBecomes(ClockState.UNTRUSTED, answered=False)
+
+    evening = lived(urgent(flood, "21:00"), at("21:05", before), at("21:12", ClockBecomes(ClockState.UNTRUSTED)))
+    over = lived(urgent(flood, "21:00"), at("21:05", before), at("21:30", ClockBecomes(ClockState.UNTRUSTED)))
+
+    assert heard(evening) == [("21:12:00", "flood 0", 60)]
+    assert heard(over) == []
+
+
+def test_an_emergency_is_not_cut_by_a_clock_that_jumps_but_its_next_item_waits_for_the_time() -> None:
+    flood = aired("flood", "21:10", (60, 60), level=Level.EMERGENCY)
+    jump = at("21:10:30", ClockBecomes(ClockState.UNTRUSTED, answered=False))
+    evening = lived(urgent(flood, "21:00"), jump, at("21:12", ClockBecomes(ClockState.UNTRUSTED)))
+
+    assert heard(evening) == [("21:10:00", "flood 0", 60), ("21:12:00", "flood 1", 60)]
+    assert ended(evening) == {"flood": "played"}
+
+
 def test_a_clock_held_from_before_is_good_enough() -> None:
     evening = lived(plan(aired("news", "21:10")), at("21:05", ClockBecomes(ClockState.HELD)))
 

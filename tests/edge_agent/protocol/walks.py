@@ -48,9 +48,10 @@ class Stops(NamedTuple):
 
 
 class ClockBecomes(NamedTuple):
-    """Trust in the clock changes."""
+    """Trust in the clock changes; an untrusted one may have the centre's time beside it."""
 
     state: ClockState
+    answered: bool = True
 
 
 class Loses(NamedTuple):
@@ -143,6 +144,7 @@ class _Node:
         self.holds: set[str] = set()
         self.stops: set[str] = set()
         self.clock = ClockState.TRUSTED
+        self.answered = True
         self.clock_good_since_at: datetime | None = None
         self.up_since_at: datetime | None = None
         self.absent: set[str] = set()
@@ -157,6 +159,7 @@ class _Node:
             holds=frozenset(self.holds),
             stops=frozenset(self.stops),
             clock=self.clock,
+            answered=self.answered,
             clock_good_since_at=self.clock_good_since_at,
             up_since_at=self.up_since_at,
             progress=dict(self.progress),
@@ -181,10 +184,10 @@ class _Node:
                     found.pop(broadcast_id, None)
             case Stops(broadcast_id):
                 self.stops.add(broadcast_id)
-            case ClockBecomes(state):
+            case ClockBecomes(state, answered):
                 if self.clock is ClockState.UNTRUSTED and state is not ClockState.UNTRUSTED:
                     self.clock_good_since_at = at
-                self.clock = state
+                self.clock, self.answered = state, answered
             case Holds(name) | Loses(name):
                 (self.holds if isinstance(act, Holds) else self.absent).add(name)
             case Releases(name) | Fetches(name):

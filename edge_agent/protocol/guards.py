@@ -1,0 +1,99 @@
+"""What keeps a broadcast from sounding, taken alone: the node's last guard. Who goes first is ``timeline``'s."""
+
+from datetime import datetime, timedelta
+
+from .moment import Progress, View
+from .quiet import in_window, next_edge, touches
+from .standing import INSTANT, Standing, has_node, ms
+from .states import Reason
+
+_HOUR = timedelta(hours=1)
+
+
+def guard(one: Standing) -> Reason | None:
+    """Give the guard that no waiting will change."""
+    settings = one.view.settings
+    cap_ms = settings.max_emergency_ms if one.is_emergency else settings.max_broadcast_ms
+    if not one.broadcast.approved_for(one.listing.scopes):
+        return Reason.NOT_APPROVED
+    return Reason.TOO_LONG if one.broadcast.length_ms > cap_ms else None
+
+
+def blocker(one: Standing) -> Reason | None:
+    """Give the first rule that keeps it from sounding now."""
+    if one.view.holds:
+        return Reason.HELD
+    if not one.clock_serves and not (one.is_urgent_emergency and one.under_way):
+        return Reason.CLOCK_UNTRUSTED
+    if not one.is_emergency and (reason := _routine_blocker(one)):
+        return reason
+    may_skip = one.has_begun and not one.is_emergency
+    item, _ = one.next_slot()
+    if one.under_way or may_skip or item is None:
+        return None
+    return Reason.NO_FILE if one.voice(item).sha256 in one.view.absent else None
+
+
+def why_late(one: Standing) -> Reason:
+    """Say what kept it from beginning in time when nothing keeps it now."""
+    last_at, view = one.broadcast.latest_start_at, one.view
+    if view.up_since_at is not None and view.up_since_at > last_at:
+        return Reason.OFF
+    if view.clock_good_since_at is not None and view.clock_good_since_at > last_at:
+        return Reason.CLOCK_UNTRUSTED
+    return Reason.BUSY if _others_have_node(one) else Reason.LATE
+
+
+def volume(one: Standing, item: int) -> int:
+    """Give the gain at which an item that begins now sounds here, in hundredths of a decibel."""
+    settings, night = one.view.settings, one.view.settings.night_cap
+    gain_mb = min(one.voice(item).gain_mb + settings.volume_mb + settings.trim_mb, settings.cap_mb)
+    if night and not one.is_emergency and in_window(night.window, settings.zone, one.at):
+        gain_mb = min(gain_mb, night.cap_mb)
+    return gain_mb
+
+
+def _routine_blocker(one: Standing) -> Reason | None:
+    listing = one.listing
+    if listing.lease_until is not None:
+        one.wake_ups.append(listing.lease_until)
+        if one.at >= listing.lease_until and one.under_way is None:
+            return Reason.LEASE_ENDED
+    if _would_be_heard_in_quiet_hours(one):
+        return Reason.QUIET_HOURS
+    if not one.has_begun and _plays_in_last_hour(one) >= one.view.settings.plays_per_hour:
+        return Reason.PLAYS_PER_HOUR
+    return None
+
+
+def _would_be_heard_in_quiet_hours(one: Standing) -> bool:
+    settings = one.view.settings
+    edge = next_edge(settings, one.at)
+    if edge:
+        one.wake_ups.append(edge)
+    if under_way := one.under_way:
+        return touches(settings, one.at, under_way.ends_at)
+    item, begins_at = one.next_slot()
+    if item is None:
+        return False
+    length = ms(one.voice(item).length_ms)
+    if edge:
+        one.wake_ups.append(edge - length + INSTANT)
+    return touches(settings, begins_at, begins_at + length)
+
+
+def _plays_in_last_hour(one: Standing) -> int:
+    recent = [began_at for began_at in _begins(one.view) if one.at - _HOUR < began_at <= one.at]
+    one.wake_ups.extend(began_at + _HOUR for began_at in recent)
+    return len(recent)
+
+
+def _begins(view: View) -> list[datetime]:
+    return [progress.began_at for progress in view.progress.values() if progress.began_at is not None]
+
+
+def _others_have_node(one: Standing) -> bool:
+    def holds_it(key: str, progress: Progress) -> bool:
+        return key != one.broadcast.broadcast_id and progress.outcome is None and has_node(progress)
+
+    return any(holds_it(key, progress) for key, progress in one.view.progress.items())
