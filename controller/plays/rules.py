@@ -1,7 +1,7 @@
 """How a play moves: forward only, into exactly one outcome."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from edge_agent.protocol.reports import PlayEvent
 from edge_agent.protocol.states import Outcome, PlayState, Reason, later_state, settled_outcome
@@ -14,9 +14,8 @@ MOST = 2**31 - 1
 """Of an integer column in PostgreSQL; as milliseconds 24 days."""
 
 
-@dataclass(frozen=True)
-class PlayFacts:
-    """What is known of a play."""
+class PlayFacts(NamedTuple):
+    """What is known of a play. The names are those of the row."""
 
     state: PlayState
     outcome: Outcome | None = None

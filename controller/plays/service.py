@@ -1,11 +1,12 @@
 """Plays in the database: planned with their broadcast, moved on by what nodes report, swept when nothing comes."""
 
-import dataclasses
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import reduce
+from typing import Any, cast
 
-from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Table, bindparam, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from controller.areas.repository import read_tree
 from controller.broadcasts.models import Broadcast, BroadcastTarget
@@ -19,6 +20,18 @@ from edge_agent.protocol.states import Outcome, PlayState, Reason
 from .models import Play
 from .rules import UNKNOWN_AFTER, PlayFacts, advance
 from .schemas import PlayOut
+
+IN_LIST = 200
+"""Plays in one query: far below SQLite's limit of bound values."""
+
+_Key = tuple[str, str]
+"""Broadcast, node."""
+_table = cast("Table", Play.__table__)
+_move = (
+    update(_table)
+    .where(_table.c.broadcast_id == bindparam("of_broadcast"), _table.c.node_id == bindparam("of_node"))
+    .values({name: bindparam(name, type_=_table.c[name].type) for name in (*PlayFacts._fields, "updated_at")})
+)
 
 
 async def plan(tx: Transaction, broadcast_id: str, node_ids: Iterable[str], *, now: datetime) -> None:
@@ -54,22 +67,44 @@ async def join(tx: Transaction, node_id: str, scopes: Collection[str], *, now: d
 
 
 async def apply(tx: Transaction, node_id: str, event: PlayEvent, now: datetime) -> bool:
-    """Take in one play event of a node, whose signature was checked; say whether it changed anything.
+    """Take in one play event; see ``apply_many``. Say whether it changed anything."""
+    return bool(await apply_many(tx, [(node_id, event)], now))
+
+
+async def apply_many(tx: Transaction, said: Iterable[tuple[str, PlayEvent]], now: datetime) -> set[_Key]:
+    """Take in play events by node, in this order, whose signatures were checked; name the plays that moved.
 
     A node moves its own plays only; what it says of a broadcast that was not meant for it stays a receipt.
+    Below the ORM: plays that the session holds as objects are not changed.
     """
-    row = await tx.session.get(Play, (event.broadcast_id, node_id))
-    if row is None:
-        return False
-    before = _facts(row)
-    after = advance(before, event)
-    if after == before:
-        return False
-    for field in dataclasses.fields(PlayFacts):
-        setattr(row, field.name, getattr(after, field.name))
-    row.updated_at = now
-    tx.tell(Event(Topic.PLAY, event.broadcast_id, node_id))
-    return True
+    by_play: dict[_Key, list[PlayEvent]] = {}
+    for node_id, event in said:
+        by_play.setdefault((event.broadcast_id, node_id), []).append(event)
+    connection = await tx.session.connection()
+    before = await _locked(connection, list(by_play))
+    after = {key: reduce(advance, by_play[key], facts) for key, facts in before.items()}
+    moved = {key: facts for key, facts in after.items() if facts != before[key]}
+    if moved:
+        rows = [
+            {"of_broadcast": broadcast_id, "of_node": node_id, **facts._asdict(), "updated_at": now}
+            for (broadcast_id, node_id), facts in moved.items()
+        ]
+        await connection.execute(_move, rows)
+    for key in moved:
+        tx.tell(Event(Topic.PLAY, *key))
+    return set(moved)
+
+
+async def _locked(connection: AsyncConnection, keys: Sequence[_Key]) -> dict[_Key, PlayFacts]:
+    """Read plays, and keep others from changing them until the end of the transaction."""
+    found: dict[_Key, PlayFacts] = {}
+    ordered = sorted(keys)  # so that no two wait crosswise
+    columns = (_table.c.broadcast_id, _table.c.node_id, *(_table.c[name] for name in PlayFacts._fields))
+    for some in (ordered[at : at + IN_LIST] for at in range(0, len(ordered), IN_LIST)):
+        query = select(*columns).where(tuple_(*columns[:2]).in_(some)).order_by(*columns[:2]).with_for_update()
+        for broadcast_id, node_id, *values in await connection.execute(query):
+            found[broadcast_id, node_id] = _facts(*values)
+    return found
 
 
 async def sweep(tx: Transaction, now: datetime) -> int:
@@ -107,25 +142,18 @@ async def of_broadcast(session: AsyncSession, broadcast_id: str) -> list[PlayOut
     return [_out(play, name, tree.path(area_id)) for play, name, area_id in found]
 
 
-def _facts(row: Play) -> PlayFacts:
+def _facts(state: str, outcome: str | None, reason: str | None, *rest: Any) -> PlayFacts:
+    """Read the columns of a play, in the order of ``PlayFacts``."""
     return PlayFacts(
-        state=PlayState(row.state),
-        outcome=Outcome(row.outcome) if row.outcome else None,
-        reason=Reason(row.reason) if row.reason else None,
-        interrupted_by=row.interrupted_by,
-        item=row.item,
-        started_at=row.started_at,
-        start_error_ms=row.start_error_ms,
-        requested_ms=row.requested_ms,
-        played_ms=row.played_ms,
-        underruns=row.underruns,
-        grade=row.grade,
-        simulated=row.simulated,
+        PlayState(state),
+        Outcome(outcome) if outcome else None,
+        Reason(reason) if reason else None,
+        *rest,
     )
 
 
 def _out(play: Play, node_name: str, area_path: tuple[str, ...]) -> PlayOut:
-    facts = dataclasses.asdict(_facts(play))
+    facts = _facts(*(getattr(play, name) for name in PlayFacts._fields))._asdict()
     facts.pop("item")
     return PlayOut(
         broadcast_id=play.broadcast_id,

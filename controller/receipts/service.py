@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.db import Transaction
 from controller.plays import service as plays
-from controller.plays.models import Play
 from edge_agent.protocol.reports import PlayEvent, Receipts
 
 from .models import Receipt, ReceiptStore
@@ -65,7 +64,7 @@ async def store(tx: Transaction, batch: Sequence[Receipts], now: datetime) -> li
         through = _contiguous(max(reach.through, kept_from[key] - 1), there)
         reached[key] = _Reach(through, max(there | {reach.last, through}))
     await _keep(tx, fresh, reached, now)
-    await _apply(tx, fresh, now)
+    await plays.apply_many(tx, ((node_id, event) for (node_id, _), events in fresh.items() for event in events), now)
     return [Stored(*key, reach.through, gap=reach.last > reach.through) for key, reach in reached.items()]
 
 
@@ -138,18 +137,3 @@ def _row(node_id: str, store_id: str, event: PlayEvent, now: datetime) -> dict[s
         "at": event.at,
         "stored_at": now,
     }
-
-
-async def _apply(tx: Transaction, fresh: _Fresh, now: datetime) -> None:
-    # One query for the plays of the whole batch: ``plays.apply`` then finds them in the session.
-    broadcasts = sorted({event.broadcast_id for events in fresh.values() for event in events})
-    nodes = {node_id for node_id, _ in fresh}
-    held: list[Play] = []  # the session itself refers to them weakly
-    for some in (broadcasts[at : at + IN_LIST] for at in range(0, len(broadcasts), IN_LIST)):
-        query = select(Play).where(Play.broadcast_id.in_(some), Play.node_id.in_(nodes))
-        held += (await tx.session.scalars(query)).all()
-    for (node_id, _), events in fresh.items():
-        for event in events:
-            await plays.apply(tx, node_id, event, now)
-    await tx.session.flush()
-    del held

@@ -4,9 +4,11 @@ A node sends again until it has its acknowledgement, so whatever is dropped here
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -26,7 +28,8 @@ from edge_agent.protocol.signing import TrustStore, open_receipts
 from .bridge import Bridge
 from .signer import Signer
 
-BATCH_EVENTS = 500
+BATCH_BYTES = 160 * 1024
+"""About 1,000 events: some 60 ms in which nobody else can write to SQLite."""
 BATCH_S = 0.05
 """A batch is closed by whichever comes first."""
 MAX_WAITING = 2_000
@@ -38,6 +41,11 @@ ASK_AGAIN_AFTER = timedelta(seconds=30)
 """A store that has a gap is asked for it this often at most: what it was asked for is on its way."""
 
 _log = logging.getLogger(__name__)
+
+
+@lru_cache(maxsize=4096)
+def _trust_in(public_key: str) -> TrustStore:
+    return TrustStore.of_node(public_key)
 
 
 class _Came(NamedTuple):
@@ -54,7 +62,6 @@ class Ingest:
         self._database, self._clock, self._signer, self._bridge = database, clock, signer, bridge
         self._queue: asyncio.Queue[_Came] = asyncio.Queue(MAX_WAITING)
         self._asked_at: dict[tuple[str, str], datetime] = {}
-        self._trust: dict[str, TrustStore] = {}
         self.dropped: Counter[str] = Counter()
         """Messages without effect, by reason."""
         self.ready = asyncio.Event()
@@ -73,46 +80,42 @@ class Ingest:
         """Take batch after batch."""
         self.ready.set()
         while True:
-            batch = await self._collect()
+            batch = await self._open(await self._collect())
             if batch:
                 await self._store(batch)
 
-    async def _collect(self) -> list[Receipts]:
-        """Wait for a message, then gather what comes within a moment; give what is genuine."""
+    async def _collect(self) -> list[_Came]:
+        """Wait for a message, then gather what comes within a moment."""
         came = [await self._queue.get()]
-        found = await self._open(came)
-        deadline = asyncio.get_running_loop().time() + BATCH_S
-        while sum(len(each.events) for each in found) < BATCH_EVENTS:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    came = [await self._queue.get()]
-            except TimeoutError:
-                break
-            found += await self._open(came)
-        return found
+        size = len(came[0].payload)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BATCH_S):
+                while size < BATCH_BYTES:
+                    came.append(await self._queue.get())
+                    size += len(came[-1].payload)
+        return came
 
     async def _open(self, came: list[_Came]) -> list[Receipts]:
+        """Give what is genuine."""
+        trusted = await self._trusted({each.node_id for each in came})
         found = []
         for node_id, payload in came:
-            trust = await self._trust_in(node_id)
-            if trust is None:
+            await asyncio.sleep(0)  # one signature between two looks at what is urgent
+            if node_id not in trusted:
                 self.dropped["unknown_node"] += 1
                 continue
             try:
-                found.append(open_receipts(payload, node_id=node_id, trust=trust))
+                found.append(open_receipts(payload, node_id=node_id, trust=trusted[node_id]))
             except ProtocolError as error:
                 self.dropped[error.code] += 1
                 _log.warning("receipts of node %s: %s", node_id, error)
         return found
 
-    async def _trust_in(self, node_id: str) -> TrustStore | None:
-        if node_id not in self._trust:
-            async with self._database.reading() as session:
-                key = await session.scalar(select(Node.public_key).where(Node.id == node_id, Node.removed_at.is_(None)))
-            if key is None:
-                return None
-            self._trust[node_id] = TrustStore.of_node(key)
-        return self._trust[node_id]
+    async def _trusted(self, node_ids: set[str]) -> dict[str, TrustStore]:
+        """Read the keys of nodes that are there; asked anew each time, for a node may go or get another key."""
+        query = select(Node.id, Node.public_key).where(Node.id.in_(node_ids), Node.removed_at.is_(None))
+        async with self._database.reading() as session:
+            return {row.id: _trust_in(row.public_key) for row in await session.execute(query)}
 
     async def _store(self, batch: list[Receipts]) -> None:
         try:
@@ -125,6 +128,7 @@ class Ingest:
         async with asyncio.TaskGroup() as group:
             for each in stored:
                 group.create_task(self._acknowledge(each))
+                await asyncio.sleep(0)
 
     async def _acknowledge(self, stored: Stored) -> None:
         scope = topics.node(stored.node_id)

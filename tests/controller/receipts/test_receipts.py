@@ -2,6 +2,7 @@
 
 from sqlalchemy import select
 
+from controller.events import Event, Topic
 from controller.plays.models import Play
 from controller.receipts import service
 from controller.receipts.models import Receipt, ReceiptStore
@@ -91,7 +92,10 @@ async def test_a_play_goes_its_way_within_one_batch(here: factories.Centre) -> N
         PlayEvent(seq=3, at=MORNING, broadcast_id=sent.id, outcome=Outcome.REFUSED, reason=Reason.TOO_LONG),
         PlayEvent(seq=4, at=MORNING, broadcast_id="not-ours", state=PlayState.PLAYING),
     )
-    await store(here, Receipts(iss=node.id, iat=1, store_id="s-1", events=events))
+    with here.bus.listen() as told:
+        await store(here, Receipts(iss=node.id, iat=1, store_id="s-1", events=events))
+        here.bus.publish(Event(Topic.MISSED))
+        assert [await anext(told), await anext(told)] == [Event(Topic.PLAY, sent.id, node.id), Event(Topic.MISSED)]
     async with here.database.reading() as session:
         plays = {play.node_id: play for play in await session.scalars(select(Play))}
     assert (plays[node.id].state, plays[node.id].outcome, plays[node.id].reason) == (
