@@ -70,7 +70,13 @@ def build_services(
             database, clock, bus, UploadRoom(config.uploads, limits), media=config.media, settings=settings
         ),
         broadcasts=Broadcasts(
-            database, clock, documents, live, lead_ms=config.lead_ms, trusted_keys=authority.trusted_keys
+            database,
+            clock,
+            documents,
+            live,
+            lead_ms=config.lead_ms,
+            plan_days=config.plan_days,
+            trusted_keys=authority.trusted_keys,
         ),
         holds=Holds(database, clock, documents, live),
         enrolments=Enrolments(database, clock, documents, nodes=nodes, authority=authority, config=config),

@@ -31,6 +31,7 @@ def problem_text(error: LoaError, form: Formats) -> str:
     text, code, fields = form.text, error.code, error.fields
     values = {
         "most": fields.get("most", ""),
+        "place": fields.get("place", ""),
         "now": form.hour(form.now),
         "hours": fields.get("hours", ""),
         "code": code,

@@ -25,6 +25,8 @@ class Broadcast(Base):
     position: Mapped[int] = mapped_column(default=0)
     """The operator's order among waiting broadcasts."""
     length_ms: Mapped[int]
+    wire_bytes: Mapped[int] = mapped_column(default=0, server_default="0")
+    """What it takes in a plan or urgent, as JSON; 0 for those made before this was counted."""
     created_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     created_at: Mapped[datetime] = mapped_column(Instant)
     cancelled_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from controller.errors import InvalidError
+from controller.errors import ConflictError, InvalidError
 from edge_agent.protocol.states import Outcome, Reason
 
 from .drafts import Draft
@@ -26,13 +26,16 @@ class RefusedByAllError(InvalidError):
     code = "refused_by_all"
 
 
-def describe(draft: Draft, found: Forecasts, titles: Mapping[str, str], *, online_count: int) -> PreviewOut:
+def describe(
+    draft: Draft, found: Forecasts, titles: Mapping[str, str], *, online_count: int, full: ConflictError | None
+) -> PreviewOut:
     """Say what sending a draft would do. ``titles`` are those of the broadcasts that it meets."""
     targets, window = draft.targets, draft.window
     names = {node.id: node.name for node in targets.nodes}
     stands = {node.area_id for node in targets.nodes}
     begins = [each.begins_at for each, ids in found for _ in ids if each.outcome is Outcome.PLAYED]
     refused = refusal(each for each, _ in found)
+    error = refusal_error(refused) if refused else full
     by_size = sorted(found, key=lambda pair: -len(pair[1]))
     return PreviewOut(
         title=draft.title,
@@ -49,7 +52,8 @@ def describe(draft: Draft, found: Forecasts, titles: Mapping[str, str], *, onlin
         late_count=sum(at is not None and at > window.start_at for at in begins),
         forecasts=tuple(_out(each, ids, names) for each, ids in by_size),
         yields=tuple(sorted(titles.values())),
-        refusal=refusal_error(refused).code if refused else None,
+        refusal=error.code if error else None,
+        refusal_fields=error.fields if error else {},
     )
 
 

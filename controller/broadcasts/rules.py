@@ -19,8 +19,6 @@ FARTHEST = timedelta(days=366)
 """Further ahead a typing slip is likelier than a wish."""
 LONGEST_WINDOW = timedelta(hours=24)
 MAX_ITEMS = 50
-MAX_LIVE_URGENTS = 60
-"""An urgent lists at most 64 broadcasts."""
 
 
 class Phase(StrEnum):

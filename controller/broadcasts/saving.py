@@ -12,6 +12,7 @@ from edge_agent.protocol.content import content_hash
 
 from .drafts import Draft
 from .models import Approval, Broadcast, BroadcastItem, BroadcastTarget
+from .room import wire_bytes
 
 
 async def save(
@@ -30,6 +31,7 @@ async def save(
             latest_end_at=window.latest_end_at,
             position=0,
             length_ms=draft.length_ms,
+            wire_bytes=wire_bytes(draft),
             created_by=actor.person_id,
             created_at=now,
             idempotency_key=key,

@@ -1,7 +1,7 @@
 """Broadcasts as the API takes and shows them."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -136,3 +136,5 @@ class PreviewOut(BaseModel):
     """Titles of broadcasts that sound or wait at the same time."""
     refusal: str | None
     """Code with which creating it would be refused; None when it would not."""
+    refusal_fields: dict[str, Any]
+    """Values that a translated message of the refusal needs."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -30,7 +30,7 @@ from .forecast import draft_broadcast, forecast, group, refusal
 from .models import Broadcast, BroadcastTarget
 from .preview import Forecasts, describe, refusal_error
 from .repository import outs, surroundings
-from .rules import MAX_LIVE_URGENTS
+from .room import PlanFullError, UrgentFullError, check_room
 from .saving import save
 from .schemas import BroadcastOut, PreviewOut
 
@@ -49,10 +49,11 @@ class Broadcasts:
         live: LiveNodes,
         *,
         lead_ms: int,
+        plan_days: int,
         trusted_keys: tuple[TrustedKey, ...],
     ) -> None:
         self._database, self._clock, self._documents, self._live = database, clock, documents, live
-        self._lead = timedelta(milliseconds=lead_ms)
+        self._lead, self._covers = timedelta(milliseconds=lead_ms), timedelta(days=plan_days)
         self._trusted_keys = trusted_keys
 
     async def create(
@@ -74,7 +75,8 @@ class Broadcasts:
 
         Raises:
             InvalidError: a field is wrong, or no node would play it (``QuietHoursError``, ``RefusedByAllError``).
-            ConflictError: the key was used for another request, or too much is being said at once.
+            ConflictError: the key was used for another request, or there is no room (``PlanFullError``,
+                ``UrgentFullError``).
         """
         wish = Wish.of(title, recordings, targets, level, (start_at, latest_start_at, latest_end_at))
         key = _checked_key(idempotency_key)
@@ -96,8 +98,7 @@ class Broadcasts:
             found, _ = await self._forecasts(tx.session, draft, now)
             if refused := refusal(each for each, _ in found):
                 raise refusal_error(refused)
-            if draft.urgent:
-                await _check_room(tx.session, draft, now)
+            await check_room(tx.session, draft, covers=self._covers, now=now)
             word = Word.URGENT if draft.urgent else Word.PLAN
             for scope in sorted(draft.targets.scopes):  # documents before audit, as everywhere: no two wait crosswise
                 await self._documents.touch(tx, scope, word)
@@ -127,7 +128,8 @@ class Broadcasts:
         async with self._database.reading() as session:
             draft = await make_draft(session, wish, now=now, lead=self._lead)
             found, titles = await self._forecasts(session, draft, now)
-        return describe(draft, found, titles, online_count=self._online(draft, now))
+            full = await self._full(session, draft, now)
+        return describe(draft, found, titles, online_count=self._online(draft, now), full=full)
 
     async def cancel(self, actor: Actor, broadcast_id: str) -> BroadcastOut:
         """Take it out of what nodes are told, and stop it where it sounds.
@@ -222,6 +224,13 @@ class Broadcasts:
         rows = await session.execute(select(Broadcast.id, Broadcast.title).where(Broadcast.id.in_(crossed)))
         return found, dict(rows.all())
 
+    async def _full(self, session: AsyncSession, draft: Draft, now: datetime) -> ConflictError | None:
+        try:
+            await check_room(session, draft, covers=self._covers, now=now)
+        except (PlanFullError, UrgentFullError) as error:
+            return error
+        return None
+
     def _online(self, draft: Draft, now: datetime) -> int:
         contacts = map(self._live.contact, draft.targets.nodes)
         found = (status_of(each.presence, each.presence_at, each.last_heard_at, now).status for each in contacts)
@@ -236,25 +245,6 @@ async def _by_key(session: AsyncSession, actor: Actor, key: str | None, wish: Wi
     if row is not None and row.request_sha256 != wish.sha256:
         raise ConflictError("this Idempotency-Key was used for another request", problem="key_reused")
     return None if row is None else row.id
-
-
-async def _check_room(session: AsyncSession, draft: Draft, now: datetime) -> None:
-    query = (
-        select(func.count())
-        .select_from(BroadcastTarget)
-        .join(Broadcast, Broadcast.id == BroadcastTarget.broadcast_id)
-        .where(Broadcast.urgent, Broadcast.latest_end_at > now, Broadcast.cancelled_at.is_(None))
-        .where(BroadcastTarget.scope.in_(draft.targets.scopes[:500]))
-        .group_by(BroadcastTarget.scope)
-        .order_by(func.count().desc())
-        .limit(1)
-    )
-    if (await session.scalar(query) or 0) >= MAX_LIVE_URGENTS:
-        raise ConflictError(
-            f"{MAX_LIVE_URGENTS} broadcasts are waiting to be said there already; cancel some",
-            problem="too_many_urgents",
-            most=MAX_LIVE_URGENTS,
-        )
 
 
 def _checked_key(key: str | None) -> str | None:

@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import select
 
 from controller.areas.repository import read_tree
-from controller.broadcasts import service
 from controller.broadcasts.forecast import PLAYS_PER_HOUR
 from controller.broadcasts.models import Broadcast
 from controller.broadcasts.repository import as_sent
@@ -385,17 +384,6 @@ async def test_today_is_the_day_of_the_place(here: Centre) -> None:
     today = await here.services.broadcasts.create(here.actor, **wish(place))
     await here.services.broadcasts.create(here.actor, **wish(place, start_at=datetime(2026, 3, 11, 0, 0, tzinfo=UTC)))
     assert [each.id for each in await here.services.broadcasts.today("Asia/Ho_Chi_Minh")] == [today.id]
-
-
-async def test_only_so_much_can_be_said_at_once(lite: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert service.MAX_LIVE_URGENTS <= 64  # what an urgent lists
-    monkeypatch.setattr(service, "MAX_LIVE_URGENTS", 3)
-    place = await commune(lite)
-    for _ in range(3):
-        await lite.services.broadcasts.create(lite.actor, **wish(place))
-    with pytest.raises(ConflictError) as refused:
-        await lite.services.broadcasts.create(lite.actor, **wish(place))
-    assert refused.value.fields["problem"] == "too_many_urgents"
 
 
 def test_a_node_cannot_say_what_only_the_centre_knows() -> None:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from controller.broadcasts import room
 from controller.tables import Base
 from edge_agent.protocol.enrolment import new_claim_code
 from tests.controller.factories import ADDRESS, PASSWORD, enrolment_request
@@ -186,6 +187,19 @@ async def test_quiet_hours_are_told_before_and_at_sending(site: Commune) -> None
     assert sent.status_code == 422
     assert "giờ yên tĩnh (22:00–05:00)" in sent.text
     assert (await everything(site))["broadcasts"] == []
+
+
+async def test_a_full_plan_is_told_before_and_at_sending(site: Commune, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "PLAN_ROOM", room.Room(broadcasts=1, bytes=100_000))
+    await site.broadcast("Bản tin", start_at=site.centre.clock() + timedelta(hours=1))
+    typed = await draft(site, when="later", day="2031-11-25", hour="8:15")
+    async with visitor(site) as client:
+        preview = (await client.post("/say/preview", data=typed)).text
+        sent = await client.post("/say", data=typed)
+    for said in (preview, sent.text):
+        assert "Xã Nga My đã kín lịch vào dịp đó" in said
+    assert sent.status_code == 422
+    assert len((await everything(site))["broadcasts"]) == 1
 
 
 async def test_the_sentence_says_length_nodes_places_and_who_is_connected(site: Commune) -> None:

@@ -14,6 +14,8 @@ from web.problems import Problems
 from web.words import Mark
 
 DAYS_AHEAD = 14
+FULL = frozenset({"plan_full", "urgent_full"})
+"""Refusals that no node's forecast tells of."""
 _HOUR = re.compile(r"\s*(\d{1,2})\s*(?:[:hHgG.]\s*(\d{2})?|(\d{2}))?\s*\Z")
 _KEY = re.compile(r"[0-9a-f]{32}\Z")
 
@@ -129,6 +131,9 @@ def missing(draft: Draft, form: Formats, *, processing: bool) -> str:
 
 def preview(draft: Draft, found: PreviewOut, form: Formats) -> Preview:
     """Say in one sentence what will happen, and below it what will not."""
+    if found.refusal in FULL:
+        full = Mark("triangle", "care", form.text(f"wrong.{found.refusal}", **found.refusal_fields))
+        return Preview(button=button(draft, form), missing=form.text("say.look_again"), warnings=(full,))
     text, key = form.text, "say.sentence_later" if draft.when == "later" else "say.sentence_now"
     sentence = text(
         key if found.played_count else "say.sentence_none",
