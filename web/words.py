@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from controller.broadcasts.schemas import BroadcastOut
 from controller.nodes.schemas import NodeOut
@@ -98,19 +98,23 @@ def _online_mark(node: NodeOut, text: Catalogue) -> Mark:
     return Mark("on", "good", text("node.online"))
 
 
+def standing_faults(node: NodeOut) -> list[tuple[str, datetime | None]]:
+    """Name what is wrong with a node, by its own word, and since when if it says so."""
+    found: list[tuple[str, datetime | None]] = [(each.code, each.since_at) for each in node.faults]
+    if node.clock_state == "untrusted" and not any(code.startswith("clock") for code, _ in found):
+        found.append(("clock_untrusted", None))
+    return found
+
+
+def fault_in_words(code: str, since_at: datetime | None, form: Formats, *, key: str = "node.fault_since") -> str:
+    """Say one fault and since when it stands."""
+    fault = form.text.word("fault", code)
+    return form.text(key, fault=fault, since=form.since(since_at)) if since_at else fault
+
+
 def faults(node: NodeOut, form: Formats) -> list[Mark]:
-    """Show what is wrong with a node, by its own word."""
-    marks = [
-        Mark(
-            "triangle",
-            "care",
-            form.text("node.fault_since", fault=form.text.word("fault", each.code), since=form.since(each.since_at)),
-        )
-        for each in node.faults
-    ]
-    if node.clock_state == "untrusted" and not any(each.code.startswith("clock") for each in node.faults):
-        marks.append(Mark("triangle", "care", form.text("fault.clock_untrusted")))
-    return marks
+    """Show what is wrong with a node."""
+    return [Mark("triangle", "care", fault_in_words(code, at, form)) for code, at in standing_faults(node)]
 
 
 def run_mark(run: BroadcastOut, text: Catalogue) -> Mark:

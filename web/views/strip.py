@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from operator import itemgetter
 
 from controller.broadcasts.schemas import BroadcastOut
 from controller.holds.schemas import HoldOut
 from controller.nodes.schemas import NodeOut
 from web.formats import Formats
-from web.words import FAILED, Mark, faults, run_mark
+from web.views.places import is_heard
+from web.words import FAILED, Mark, fault_in_words, run_mark, standing_faults
 
 FAILURE_STANDS_FOR = timedelta(hours=1)
 """After this a failed broadcast is told in today's list only."""
+MOST_FAULTS = 4
+"""Kinds of faults told one by one: the strip must leave room for the page."""
 
 
 @dataclass(frozen=True)
@@ -113,22 +117,40 @@ def _next(runs: Sequence[BroadcastOut], form: Formats) -> RunLine | None:
 
 
 def _offline(nodes: Sequence[NodeOut], form: Formats) -> tuple[Problem, ...]:
-    lost = [node for node in nodes if node.status == "offline"]
+    """Name who is not heard from, the longest silence first."""
+    lost = [(node.status_since or form.now, node) for node in nodes if node.status == "offline"]
     if not lost:
         return ()
-    since = max((node.status_since for node in lost if node.status_since), default=form.now)
-    names = form.names([node.name for node in lost])
-    word = form.text("strip.offline", names=names, count=len(lost), since=form.since(since))
-    return (Problem(Mark("triangle", "care", word), f"/nodes/{lost[0].id}" if len(lost) == 1 else "/nodes"),)
+    lost.sort(key=itemgetter(0))
+    said = _names([node for _, node in lost], form)
+    return (_problem("strip.offline", [node for _, node in lost], form, since=form.since(lost[0][0]), names=said),)
 
 
 def _faults(nodes: Sequence[NodeOut], form: Formats) -> tuple[Problem, ...]:
-    bad = [node for node in nodes if node.status in {"online", "late"} and faults(node, form)]
-    if not bad:
-        return ()
-    names = form.names([node.name for node in bad])
-    word = form.text("strip.fault", names=names, count=len(bad), fault=faults(bad[0], form)[0].word)
-    return (Problem(Mark("triangle", "care", word), f"/nodes/{bad[0].id}" if len(bad) == 1 else "/nodes"),)
+    """Say each fault once, with all nodes that have it and its oldest time; what most nodes have comes first."""
+    bad: dict[str, list[tuple[datetime | None, NodeOut]]] = {}
+    for node in nodes:
+        for code, since_at in standing_faults(node) if is_heard(node) else ():
+            bad.setdefault(code, []).append((since_at, node))
+    most_first = sorted(bad.items(), key=lambda found: (-len(found[1]), found[0]))
+    told = []
+    for code, those in most_first[:MOST_FAULTS]:
+        oldest = min((since_at for since_at, _ in those if since_at), default=None)
+        ill = [node for _, node in those]
+        said = fault_in_words(code, oldest, form, key="node.fault_since" if len(ill) == 1 else "strip.fault_oldest")
+        told.append(_problem("strip.fault", ill, form, fault=said, names=_names(ill, form)))
+    if rest := len(most_first) - len(told):
+        told.append(Problem(Mark("triangle", "care", form.text("strip.more_faults", count=rest)), "/nodes"))
+    return tuple(told)
+
+
+def _problem(key: str, nodes: Sequence[NodeOut], form: Formats, **said: str) -> Problem:
+    word = form.text(key, count=len(nodes), **said)
+    return Problem(Mark("triangle", "care", word), f"/nodes/{nodes[0].id}" if len(nodes) == 1 else "/nodes")
+
+
+def _names(nodes: Sequence[NodeOut], form: Formats) -> str:
+    return form.names([node.name for node in nodes])
 
 
 def _failed(runs: Sequence[BroadcastOut], form: Formats) -> tuple[Problem, ...]:

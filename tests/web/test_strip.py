@@ -1,0 +1,80 @@
+"""What stands on top of every page: a line for several nodes says the oldest time and which fault it is."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from controller.nodes.rules import NodeStatus
+from controller.nodes.schemas import FaultOut, NodeOut
+from tests.web.test_words import node
+from web.formats import Formats
+from web.i18n import load
+from web.views.strip import MOST_FAULTS, Problem, strip
+
+NOW = datetime(2031, 11, 24, 10, 3, tzinfo=UTC)  # 17:03 in Hanoi
+
+
+def problems(nodes: list[NodeOut], locale: str = "vi") -> list[Problem]:
+    return list(strip([], nodes, [], Formats(load(locale), ZoneInfo("Asia/Ho_Chi_Minh"), NOW)).problems)
+
+
+def said(nodes: list[NodeOut], locale: str = "vi") -> list[str]:
+    return [problem.mark.word for problem in problems(nodes, locale)]
+
+
+def lost(name: str, minutes: float) -> NodeOut:
+    return node(NodeStatus.OFFLINE, id=name, name=name, status_since=NOW - timedelta(minutes=minutes))
+
+
+def ill(name: str, **codes: float) -> NodeOut:
+    """A node with faults, each standing for so many minutes."""
+    found = (FaultOut(code=code, since_at=NOW - timedelta(minutes=old), detail="") for code, old in codes.items())
+    return node(id=name, name=name, faults=tuple(found))
+
+
+def test_several_lost_nodes_are_told_with_the_longest_silence_first() -> None:
+    nodes = [lost("Chợ", 3), lost("Đồng", 183), lost("Trại", 23)]
+    assert said(nodes) == ["3 cụm mất kết nối, lâu nhất từ 14:00: Đồng, Trại, Chợ"]
+    assert said(nodes, "en") == ["3 nodes offline, the first since 14:00: Đồng, Trại, Chợ"]
+
+
+def test_of_many_lost_nodes_those_lost_longest_are_named() -> None:
+    [word] = said([lost(f"Cụm {number}", number) for number in range(1, 31)])
+    assert "từ 16:33: Cụm 30, Cụm 29, Cụm 28 và 27 nơi khác" in word
+
+
+def test_silence_since_an_earlier_day_tells_the_day() -> None:
+    assert "lâu nhất từ 17:03 22/11" in said([lost("Chợ", 1), lost("Đồng", 2 * 24 * 60)])[0]
+
+
+def test_a_fault_of_several_nodes_is_told_once_with_its_name_and_its_oldest_time() -> None:
+    nodes = [ill("Chợ", output_lost=3), ill("Đồng", output_lost=183)]
+    [word] = said(nodes)
+    assert word.startswith("2 cụm cùng một sự cố (Chợ, Đồng): Mất thiết bị âm thanh")
+    assert word.endswith("Lâu nhất từ 14:00.")
+    assert "The first since 14:00." in said(nodes, "en")[0]
+
+
+def test_different_faults_are_different_lines_also_on_one_node() -> None:
+    nodes = [ill("Chợ", output_lost=3, disk_low=10), ill("Đồng", disk_low=20), node(clock_state="untrusted")]
+    first, second, third = problems(nodes)
+    assert "Thẻ nhớ" in first.mark.word
+    assert "(Chợ, Đồng)" in first.mark.word
+    assert first.href == "/nodes"
+    assert second.mark.word.startswith("Xóm Mới: Đồng hồ")
+    assert second.href == "/nodes/n"
+    assert third.mark.word.startswith("Chợ: Mất thiết bị âm thanh")
+    assert third.href == "/nodes/Chợ"
+
+
+def test_many_kinds_of_faults_leave_room_for_the_page() -> None:
+    words = said([ill("Chợ", **{f"fault_{number}": 1 for number in range(9)})])
+    assert len(words) == MOST_FAULTS + 1
+    assert words[-1] == f"Còn {9 - MOST_FAULTS} loại sự cố khác. Bấm để xem từng cụm."
+
+
+@pytest.mark.parametrize("status", [NodeStatus.OFFLINE, NodeStatus.NEVER_SEEN])
+def test_what_a_node_said_before_it_was_lost_is_not_told_as_standing(status: NodeStatus) -> None:
+    fault = FaultOut(code="output_lost", since_at=NOW, detail="")
+    assert not any("âm thanh" in word for word in said([node(status, faults=(fault,))]))
