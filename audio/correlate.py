@@ -7,14 +7,15 @@ memory and are widened in pieces. One constant offset per occurrence is assumed:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from audio import _tools
+from audio import _periods, _tools
 from audio._levels import RATE, decibels
 from audio.errors import LimitReachedError, Rejected, ToolFailedError
 from audio.measure import decoding, mixdown
@@ -44,6 +45,12 @@ _ANCHOR = RATE // _DOWN
 _ANCHORS = 4
 _FOUND, _CANDIDATES = 0.3, 24
 _FFT = 1 << 17
+_REACH = 3 * _DOWN
+"""Samples around a place found at 8 kHz among which the exact one is looked for."""
+_LAID = RATE // 10
+"""Where less of the sound lies over the recording, nothing is refined: 0.1 s."""
+_FIT = 10 * RATE
+"""Samples widened at once where only one sum is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,8 @@ class Match:
     """From the first sample of the reference to the last that was heard; its silent end counts as heard."""
     gain_db: float
     """Level of the recording against the reference."""
+    ambiguous: bool = False
+    """The sound repeats itself and fits as well some periods earlier or later: ``start`` is one of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +132,56 @@ def compare(reference: Samples, recording: Samples, *, max_hz: int | None = None
     ``max_hz`` leaves out what lies above, in both: a codec keeps the waveform of low tones and only the colour of
     high ones, so 4000 is right for recordings with much noise in them (cymbals, applause). None compares all.
     """
-    found: list[Match] = []
-    for start in _candidates(reference, recording):
-        if any(match.start - PIECE < start < match.start + match.played_samples - PIECE for match in found):
-            continue  # this stretch is explained already
-        match = _judge(_Overlay(reference, recording, _refine(reference, recording, start), max_hz))
-        if match is not None and match.played_correlation >= ALIKE:
-            found.append(match)
+    length = min(len(reference), _periods.LOOKED_AT)
+    period = _periods.period_of(_cut(reference, _loudest(reference, reference, 0, length), length))
+    found = _search(reference, recording, period, max_hz)
+    new = found if period is not None else []
+    while new:  # everywhere alike, one occurrence hides another one
+        recording_left = _blanked(recording, _without_overlap(found))
+        new = [one for one in _search(reference, recording_left, period, max_hz) if all(_apart(one, o) for o in found)]
+        found += new
     chosen = _without_overlap(found)
     return Comparison(chosen, *_residual(recording, chosen))
+
+
+def _search(reference: Samples, recording: Samples, period: float | None, max_hz: int | None) -> list[Match]:
+    found: list[Match] = []
+    for near in _candidates(reference, recording):
+        if any(match.start - PIECE < near < match.start + match.played_samples - PIECE for match in found):
+            continue  # this stretch is explained already
+        if period is not None and any(abs(match.start - near) < len(reference) for match in found):
+            continue  # it would climb to the same place
+        start, told = _place(reference, recording, near, period)
+        match = _judge(_Overlay(reference, recording, start, max_hz))
+        if match is not None and match.played_correlation >= ALIKE:
+            found.append(replace(match, ambiguous=not told))
+    return found
+
+
+def _place(reference: Samples, recording: Samples, near: int, period: float | None) -> tuple[int, bool]:
+    """The exact sample near a place found at 8 kHz, and whether it is the only one that fits."""
+    start = _refine(reference, recording, near)
+    if period is None:
+        return start, True
+    length = len(reference)
+
+    def fit(at: int) -> float:
+        pieces = range(0, length, _FIT)
+        return sum(_dot(_cut(reference, low, _FIT), _cut(recording, at + low, _FIT)) for low in pieces)
+
+    def lock(at: int) -> int:
+        return _refine(reference, recording, at) if -length < at - _LAID < len(recording) - 2 * _LAID else at
+
+    best = _periods.best_of_periods(start, period, length, fit=fit, lock=lock, reach=_REACH)
+    return best, _periods.is_told(best, period, length, fit)
+
+
+def _blanked(recording: Samples, matches: Sequence[Match]) -> Samples:
+    """The recording without what is explained."""
+    left = recording.copy()
+    for match in matches:
+        left[max(0, match.start - GUARD) : max(0, match.start + match.played_samples + GUARD)] = 0
+    return left
 
 
 def _decimated(signal: Samples) -> npt.NDArray[np.float32]:
@@ -199,7 +249,7 @@ def _peaks(scores: npt.NDArray[np.float32], apart: int) -> list[int]:
 
 def _refine(reference: Samples, recording: Samples, start: int) -> int:
     """The exact sample near a place found at 8 kHz."""
-    reach, length = 3 * _DOWN, 2 * RATE
+    reach, length = _REACH, 2 * RATE
     at = _loudest(reference, recording, start, length)
     needle = reference[at : at + length].astype(np.float64)
     field = _cut(recording, start + at - reach, len(needle) + 2 * reach)

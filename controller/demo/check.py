@@ -95,6 +95,8 @@ async def judge_node(
     for one in expected:
         match = _match_of(one, expected, found.matches, recorded)
         verdict.plays.append(_judge_play(one, node_id, match, recorded))
+    if any(match.ambiguous for match in found.matches):
+        verdict.problems.append("the sound repeats itself, and its ends do not tell when it began")
     verdict.problems += [problem for play in verdict.plays for problem in _problems(play)]
     return verdict
 

@@ -152,6 +152,49 @@ async def test_too_long_a_sound_is_not_loaded(tmp_path: Path) -> None:
     assert caught.value.reason is Reason.TOO_LONG
 
 
+@pytest.mark.parametrize("hertz", [50, 997, 7000])
+def test_a_pure_tone_is_found_at_its_place_and_not_some_periods_off(hertz: int) -> None:
+    tone = sounds.sine(hertz, 3.0)
+    recording = np.concatenate([silence(30_011), tone // 2, silence(30_000), tone, silence(60_000)])
+    found = compare(tone, recording).matches
+    assert [match.start for match in found] == [30_011, 60_011 + len(tone)]
+    assert [match.ambiguous for match in found] == [False, False]
+    assert min(match.correlation for match in found) > 0.999
+
+
+def test_a_beat_that_repeats_itself_is_found_at_its_place() -> None:
+    """Periods of half a second: none of those that lie over each other may hide the right one."""
+    beat = np.tile(np.concatenate([sounds.sweep(0.1), silence(19_200)]), 10)
+    (match,) = compare(beat, np.concatenate([silence(7_001), beat, silence(90_000)])).matches
+    assert (match.start, match.ambiguous) == (7_001, False)
+
+
+@pytest.mark.parametrize("hertz", [440, 7000])
+@pytest.mark.parametrize(("begins_s", "lasts_s"), [(1.0, 9.0), (0.0, 2.0)], ids=["goes on", "its ends are missing"])
+def test_a_tone_without_its_ends_is_said_to_be_ambiguous(hertz: int, begins_s: float, lasts_s: float) -> None:
+    heard = np.concatenate([silence(round(begins_s * sounds.RATE)), sounds.sine(hertz, lasts_s)])
+    found = compare(sounds.sine(hertz, 3.0), heard).matches
+    assert found
+    assert any(match.ambiguous for match in found)
+
+
+def test_words_are_never_ambiguous() -> None:
+    (match,) = compare(REFERENCE, np.concatenate([silence(999), REFERENCE])).matches
+    assert match.ambiguous is False
+
+
+async def test_a_tone_that_went_through_the_codec_is_found_at_its_place(tmp_path: Path) -> None:
+    upload, tone = tmp_path / "tone.wav", sounds.sine(1000, 4.0)
+    upload.write_bytes(sounds.wav(tone))
+    result = await prepare(upload, tmp_path)
+    with Decoder(result.path) as decoder:
+        played = samples(b"".join(decoder.blocks()))
+    (match,) = compare(tone, np.concatenate([silence(24_000), played, silence(24_000)]), max_hz=4000).matches
+    assert abs(match.start - 24_000) <= 1
+    assert match.ambiguous is False
+    assert match.correlation > 0.99
+
+
 def test_ten_minutes_stay_within_memory() -> None:
     """Beside both signals themselves, 58 MB each, less than 120 MB."""
 
