@@ -175,7 +175,7 @@ class Agent:
                 log.info("node %s is ready", self._adoption.node_id)
                 await self.stage.warm_up()
                 reason = await self._leaving
-                self.player.shut_down()
+                await self.player.shut_down()
                 await self.link.goodbye(reason)
                 for task in tasks:
                     task.cancel()

@@ -6,11 +6,14 @@ what the centre previewed. What comes from outside (orders, holds, files, clock)
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
+from edge_agent import cuts
 from edge_agent.clock import Clock
 from edge_agent.faults import Fault
 from edge_agent.keeper import Keeper
@@ -19,7 +22,7 @@ from edge_agent.outputs.watch import OutputWatch
 from edge_agent.protocol.documents import Settings
 from edge_agent.protocol.listings import Listing
 from edge_agent.protocol.states import Level, Outcome, PlayState, Reason
-from edge_agent.protocol.timeline import Conclusion, Progress, Sound, Step, View, after_restart, step
+from edge_agent.protocol.timeline import Conclusion, Progress, Sound, Step, View, step
 from edge_agent.reset import Reset
 from edge_agent.shelf import Shelf
 from edge_agent.stage import Stage
@@ -41,7 +44,16 @@ NOTE_AT_ONCE = 50
 """Broadcasts reported as received in one go: 10 ms on a PC, so that sound does not wait for a plan of a week."""
 JUMP = timedelta(seconds=5)
 """A clock that has gone back by more makes instants already decided worthless."""
+LAST_WORDS_S = 1.0
+"""How long the output may take, on leaving, to tell how much was heard: its buffers have 200 ms."""
 _HOUR = timedelta(hours=1)
+
+
+class _Armed(NamedTuple):
+    """A sound given to the output, and how often its item had been heard before."""
+
+    sound: Sound
+    heard_before: int
 
 
 class Player:
@@ -75,6 +87,11 @@ class Player:
         self._last_at: datetime | None = None
         self._next_at: datetime | None = None
         self._current: Sound | None = None
+        self._armed: deque[_Armed] = deque(maxlen=2)
+        """What was given to the output last: one sounds to its end while the next is placed."""
+        self._leaving = False
+        self._attended = asyncio.Event()
+        """Set when note has been taken of what the output has done."""
         self._attend_s: float | None = None
         stage.on_news = self._nudge.set
         stage.on_item_lost = self._item_lost
@@ -104,6 +121,9 @@ class Player:
     def catch_up(self) -> None:
         """Take note of what the output has done, and decide all that is due up to ``now + LEAD``."""
         self._attend_s = self._stage.attend()
+        self._attended.set()
+        if self._leaving:
+            return
         if self._reset.is_open:
             self._judge_reset()
         now = self._clock.now()
@@ -155,14 +175,16 @@ class Player:
         if all(self._shelf.has(item.voice_for(settings.languages).sha256) for item in listing.broadcast.items):
             self._ledger.advance(play, PlayState.CACHED, self._clock.now())
 
-    def shut_down(self) -> None:
-        """Note why what is sounding will be cut."""
-        for play in list(self._ledger.plays.values()):
-            progress = play.progress
-            under_way = progress.sounding is not None and self._clock.now() < progress.sounding.ends_at
-            if under_way and progress.outcome is None and progress.cut_by is None:
-                progress = msgspec.structs.replace(progress, cut_by=Reason.SHUTDOWN)
-                self._ledger.put(msgspec.structs.replace(play, progress=progress))
+    async def shut_down(self) -> None:
+        """Begin nothing more and end what sounds; but what is decided to be over, in its last moments, sounds out."""
+        self._leaving = True
+        await self._weighed(one for one in self._armed if not self._is_under_way(one.sound))
+        self._stage.renderer.cut()
+        cut = [one for one in self._armed if self._is_under_way(one.sound)]
+        for one in cut:
+            play = self._ledger.plays[one.sound.broadcast_id]
+            self._put(play, cuts.shut_down(play))
+        await self._weighed(cut)
 
     def near(self, within: timedelta) -> list[Listing]:
         """Give what is to begin soon or should have begun, and is not over."""
@@ -239,6 +261,7 @@ class Player:
             if self._progress(conclusion.broadcast_id).began_at is not None:
                 self._stage.settle(conclusion)
         if found.sound is not None and found.sound != self._current:
+            self._armed.append(_Armed(found.sound, self._times_heard(found.sound)))
             self._stage.arm(found.sound)
         self._current = found.sound
 
@@ -309,14 +332,32 @@ class Player:
             return Outcome.MISSED, Reason.CLOCK_UNTRUSTED
         return Outcome.EXPIRED, Reason.LATE
 
+    def _is_under_way(self, sound: Sound) -> bool:
+        return self._progress(sound.broadcast_id).sounding == sound
+
+    def _times_heard(self, sound: Sound) -> int:
+        return sum(one.item == sound.item for one in self._ledger.plays[sound.broadcast_id].heard)
+
+    async def _weighed(self, armed: Iterable[_Armed]) -> None:
+        """Wait, not for long, until it is known how much was heard of what still sounds."""
+        now = self._clock.now()
+        sounding = [one for one in armed if one.sound.begins_at <= now < one.sound.ends_at + LEAD]
+        try:
+            async with asyncio.timeout(LAST_WORDS_S):
+                while any(self._times_heard(one.sound) == one.heard_before for one in sounding):
+                    self._attended.clear()
+                    await self._attended.wait()
+        except TimeoutError:
+            log.warning("the output did not tell in time how much was heard")
+
     def _take_up(self) -> None:
         """Go on after a restart: what was sounding is lost, or sounds once more."""
         for play in list(self._ledger.plays.values()):
             progress = play.progress
             if play.reported or (progress.outcome is None and progress.began_at is None):
                 continue
-            if progress.outcome is None or (progress.outcome is Outcome.PLAYED and _is_emergency(play)):
-                progress = self._cut_short(play, Reason.POWER)
+            if progress.outcome is None or (progress.outcome is Outcome.PLAYED and cuts.is_emergency(play)):
+                progress = self._put(play, cuts.cut_short(play, Reason.POWER, self._clock.now()))
             if progress.outcome is not None:
                 conclusion = Conclusion(play.broadcast_id, progress.outcome, progress.cut_by, progress.by)
                 self._stage.report(play, conclusion, missing=Reason.POWER)
@@ -324,34 +365,19 @@ class Player:
         for listing in self._keeper.listings.values():
             self._note_cached(listing)
 
-    def _cut_short(self, play: Play, reason: Reason) -> Progress:
-        """Keep how a play stands whose last item did not sound to its end; gives it."""
-        emergency, progress = _is_emergency(play), play.progress
-        level, last = Level.EMERGENCY if emergency else Level.NORMAL, progress.next_item - 1
-        proven = any(one.whole for one in play.heard if one.item == last)
-        ended = progress.sounding is None  # by the timeline, which decides ahead of the output
-        progress = after_restart(progress, level, self._clock.now())
-        if ended and last >= 0 and not proven:
-            if emergency and progress.repeated != last:
-                progress = msgspec.structs.replace(
-                    progress, outcome=None, suspended=False, next_item=last, repeated=last
-                )
-            elif progress.cut_by is None:
-                progress = msgspec.structs.replace(progress, cut_by=reason)
-        if play.progress.cut_by is None and progress.cut_by is Reason.POWER:
-            progress = msgspec.structs.replace(progress, cut_by=reason)
-        self._ledger.put(msgspec.structs.replace(play, progress=progress))
-        return progress
-
     def _item_lost(self, sound: Sound, reason: Reason) -> None:
         play = self._ledger.plays[sound.broadcast_id]
         if play.progress.outcome is None and play.broadcast is not None and play.progress.sounding == sound:
-            self._cut_short(play, reason)
+            self._put(play, cuts.cut_short(play, reason, self._clock.now()))
         if self._current == sound:
             self._current = None
         self.changed()
 
     # Small things.
+
+    def _put(self, play: Play, progress: Progress) -> Progress:
+        self._ledger.put(msgspec.structs.replace(play, progress=progress))
+        return progress
 
     def _progress(self, key: str) -> Progress:
         play = self._ledger.plays.get(key)
@@ -376,10 +402,6 @@ class Player:
                 await self._nudge.wait()
         except TimeoutError:
             return
-
-
-def _is_emergency(play: Play) -> bool:
-    return play.broadcast is not None and play.broadcast.level is Level.EMERGENCY
 
 
 def _new_play(listing: Listing) -> Play:

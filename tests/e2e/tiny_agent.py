@@ -730,13 +730,18 @@ class Timeline:
         return sorted(at for at in found if self.now < at <= self.now + AHEAD)
 
 
+def sounds_again(play: Json) -> bool:
+    """Say whether what sounds will sound once more after a restart."""
+    return play["broadcast"]["level"] == "emergency" and bool(play["repeated"] != play["sounding"][0])
+
+
 def after_a_restart(play: Json, now: int) -> None:
     """Go on as section 12 says: what was sounding is lost, but for an emergency's, once."""
     sounding, emergency = play["sounding"], play["broadcast"]["level"] == "emergency"
     play["sounding"], play["rejoins"] = None, not emergency
     if sounding and sounding[1] > now:
         play["next_item"] -= 1
-    elif sounding and emergency and play["repeated"] != sounding[0]:
+    elif sounding and sounds_again(play | {"sounding": sounding}):
         play["repeated"] = sounding[0]
         play["next_item"] -= 1
     elif sounding:
@@ -1411,7 +1416,8 @@ class Agent:
         self.output.close()
         for play in self.kept["plays"].values():
             if play["sounding"] and not play["outcome"] and play["sounding"][1] <= self.clock.now():
-                Timeline.note(play, "shutdown")
+                if not sounds_again(play):
+                    Timeline.note(play, "shutdown")
         self.kept["ahead"] = None
         self.save()
         if ending.done():

@@ -1,5 +1,6 @@
 """The player over a real store and real audio, with a stepped clock and an output that is taken from by hand."""
 
+import asyncio
 import functools
 from collections.abc import Iterator
 from datetime import timedelta
@@ -157,6 +158,69 @@ async def test_an_emergency_sounds_no_third_time(hall: Hall) -> None:
         last = Hall(hall.desk)
         await last.pass_ms(600)
     assert await last.outcome("b-1") == (Outcome.INTERRUPTED, "power")
+
+
+async def left_and_back(hall: Hall) -> Hall:
+    """Let the agent end well, and start anew."""
+    leaving = asyncio.create_task(hall.desk.player.shut_down())
+    while not leaving.done():
+        await hall.pass_ms(10)
+        await asyncio.sleep(0)
+    await leaving
+    hall.desk = hall.desk.again()
+    hall.desk.player._take_up()
+    return Hall(hall.desk)
+
+
+async def test_routine_that_is_shut_down_falls_silent_and_says_how_much_was_heard(hall: Hall) -> None:
+    hall.desk.plan(due("b-1", 1000, hall.voice(1, 3000)))
+    await hall.pass_ms(1500)
+    heard = len(hall.output.pcm)
+    again = await left_and_back(hall)
+    assert not any(hall.output.pcm[heard + 30 * 96 :])
+    assert await again.outcome("b-1") == (Outcome.INTERRUPTED, "shutdown")
+    assert not any(again.output.pcm)
+    assert again.desk.events("b-1")[-1].played_ms == pytest.approx(500, abs=30)
+
+
+async def test_an_emergency_that_sounds_whole_after_a_shutdown_was_played(hall: Hall) -> None:
+    """One true story: what cut it took nothing away."""
+    hall.desk.urgent(due("b-1", 1000, hall.voice(1, 3000), level=Level.EMERGENCY))
+    await hall.pass_ms(1500)
+    again = await left_and_back(hall)
+    assert await again.outcome("b-1") == (Outcome.PLAYED, None)
+    assert len(again.starts(1, 3000)) == 1
+    event = again.desk.events("b-1")[-1]
+    assert (event.played_ms, event.grade) == (event.requested_ms, Grade.E1)
+
+
+async def test_an_emergency_that_is_shut_down_once_more_was_interrupted_by_that(hall: Hall) -> None:
+    hall.desk.urgent(due("b-1", 1000, hall.voice(1, 3000), level=Level.EMERGENCY))
+    await hall.pass_ms(1500)
+    again = await left_and_back(hall)
+    await again.pass_ms(1500)
+    last = await left_and_back(again)
+    hall.desk = last.desk
+    assert await last.outcome("b-1") == (Outcome.INTERRUPTED, "shutdown")
+    assert not any(last.output.pcm)
+
+
+async def test_the_last_moments_of_a_sound_are_not_cut_by_a_shutdown(hall: Hall) -> None:
+    """It is decided already that it was played: to cut it then would make that untrue."""
+    hall.desk.plan(due("b-1", 1000, hall.voice(1)))
+    await hall.pass_ms(1250)
+    before = hall
+    again = await left_and_back(hall)
+    assert len(before.starts(1)) == 1
+    assert again.desk.outcomes() == {"b-1": (Outcome.PLAYED, None)}
+
+
+async def test_nothing_begins_when_the_agent_is_leaving(hall: Hall) -> None:
+    hall.desk.plan(due("b-1", 1000, hall.voice(1)))
+    await hall.desk.player.shut_down()
+    await hall.pass_ms(2000)
+    assert not any(hall.output.pcm)
+    assert hall.desk.outcomes() == {}
 
 
 async def test_a_kill_between_the_end_and_its_proof_is_no_claim_to_have_played(hall: Hall) -> None:
