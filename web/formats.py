@@ -82,10 +82,10 @@ class Formats:
         return f"{minutes}:{seconds:02}"
 
     def names(self, names: Sequence[str], told: int = NAMES_TOLD) -> str:
-        """Say some names, the rest as a number."""
-        if len(names) <= told + 1:
-            return ", ".join(names)
-        return self.text("names.more", names=", ".join(names[:told]), count=len(names) - told)
+        """Say some names, the rest as a number. Names that hold a comma are told apart by a semicolon."""
+        shown = names if len(names) <= told + 1 else names[:told]
+        said = ("; " if any("," in name for name in shown) else ", ").join(shown)
+        return said if shown is names else self.text("names.more", names=said, count=len(names) - told)
 
     def size(self, count: int) -> str:
         """Say a number of bytes in MB or GB."""

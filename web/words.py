@@ -39,6 +39,8 @@ WORTH_TELLING = timedelta(seconds=1)
 """A start later than this is told."""
 FAILED = frozenset({"interrupted", "missed", "refused", "expired"})
 """Outcomes that need a person's eye."""
+NOT_WELL = FAILED | {"unknown"}
+"""No report is no success."""
 
 
 def play_mark(play: PlayOut, text: Catalogue) -> Mark:
@@ -106,15 +108,14 @@ def standing_faults(node: NodeOut) -> list[tuple[str, datetime | None]]:
     return found
 
 
-def fault_in_words(code: str, since_at: datetime | None, form: Formats, *, key: str = "node.fault_since") -> str:
-    """Say one fault and since when it stands."""
-    fault = form.text.word("fault", code)
-    return form.text(key, fault=fault, since=form.since(since_at)) if since_at else fault
-
-
 def faults(node: NodeOut, form: Formats) -> list[Mark]:
-    """Show what is wrong with a node."""
-    return [Mark("triangle", "care", fault_in_words(code, at, form)) for code, at in standing_faults(node)]
+    """Show what is wrong with a node, and what to do about it."""
+    return [Mark("triangle", "care", _fault(code, since_at, form)) for code, since_at in standing_faults(node)]
+
+
+def _fault(code: str, since_at: datetime | None, form: Formats) -> str:
+    fault = form.text.word("fault", code)
+    return form.text("node.fault_since", fault=fault, since=form.since(since_at)) if since_at else fault
 
 
 def run_mark(run: BroadcastOut, text: Catalogue) -> Mark:
@@ -150,13 +151,18 @@ def _over_mark(run: BroadcastOut, text: Catalogue) -> Mark:
 
 
 def why_in_words(plays: Iterable[PlayOut], form: Formats) -> str:
-    """Say which nodes did not play and why, the same reason once."""
+    """Say which nodes did not play and why, and from which there is no word; the same reason once."""
     reasons: dict[str, list[str]] = {}
     for play in plays:
-        if play.outcome in FAILED:
-            key = form.text.word("reason", play.reason) if play.reason else form.text(f"outcome.{play.outcome}")
-            reasons.setdefault(key, []).append(play.node_name)
+        if play.outcome in NOT_WELL:
+            reasons.setdefault(_short_reason(play, form), []).append(play.node_name)
     return " ".join(f"{form.names(names, 2)}: {reason}" for reason, names in reasons.items())
+
+
+def _short_reason(play: PlayOut, form: Formats) -> str:
+    if play.outcome == "unknown":
+        return form.text("today.no_word")
+    return form.text.word("reason", play.reason) if play.reason else form.text(f"outcome.{play.outcome}")
 
 
 def quiet(mark: Mark) -> Mark:

@@ -29,6 +29,7 @@ FAMILIES = {
     "kind": KINDS,
     "clock": ClockState,
     "fault": [*Fault, "other"],
+    "fault_short": [*Fault, "other"],
     "leaving": ["other", "shutdown", "restart", "update"],
     "state": PlayState,
     "grade": [*(f"e{grade}" for grade in Grade), "simulated"],

@@ -71,6 +71,10 @@ def test_many_names_are_counted_and_few_are_told() -> None:
     assert formats().names(["A", "B", "C", "D", "E"]) == "A, B, C và 2 nơi khác"
 
 
+def test_names_that_hold_a_comma_stay_apart() -> None:
+    assert formats().names(["Xóm Mới, gần trạm", "Chợ"]) == "Xóm Mới, gần trạm; Chợ"
+
+
 def test_wall_clock_time_becomes_an_instant_of_the_place() -> None:
     form = formats()
     assert form.at(form.today(), 17, 0) == datetime(2031, 11, 24, 10, 0, tzinfo=UTC)

@@ -163,6 +163,15 @@ def test_a_late_start_is_told_and_a_start_on_time_needs_no_figure() -> None:
     assert play_why(late, FORM) == "Bắt đầu 17:03:00, muộn 2 phút."
 
 
+def test_a_node_that_said_nothing_is_named_too() -> None:
+    plays = [
+        play(node_name="Chợ", outcome=Outcome.UNKNOWN),
+        play(node_name="Đồng", outcome=Outcome.PLAYED, grade=1),
+        play(node_name="Trại", outcome=Outcome.MISSED, reason=Reason.NO_FILE),
+    ]
+    assert why_in_words(plays, FORM) == "Chợ: Chưa báo kết quả. Trại: Cụm chưa tải được tệp."
+
+
 def test_the_same_reason_is_told_once_for_all_its_nodes() -> None:
     failed = [play(node_name=name, outcome=Outcome.MISSED, reason=Reason.NO_FILE) for name in "ABCDE"]
     assert why_in_words(failed, FORM) == "A, B và 3 nơi khác: Cụm chưa tải được tệp."

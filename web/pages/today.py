@@ -11,14 +11,14 @@ from web.pages.frame import nodes_and_runs, whole_page
 from web.site import Site, Visit
 from web.views.places import tree
 from web.views.runs import today_line
-from web.words import FAILED
+from web.words import NOT_WELL
 
 MOST_EXPLAINED = 20
 """Failed broadcasts whose reasons are read; a day with more has another problem, which the strip tells."""
 
 
 async def _context(visit: Visit, nodes: list[NodeOut], runs: list[BroadcastOut]) -> dict[str, Any]:
-    failed = [run.id for run in runs if any(run.counts.get(name) for name in FAILED)][-MOST_EXPLAINED:]
+    failed = [run.id for run in runs if any(run.counts.get(name) for name in NOT_WELL)][-MOST_EXPLAINED:]
     plays = {run_id: await visit.services.broadcasts.plays(run_id) for run_id in failed}
     lines = [today_line(run, plays.get(run.id, []), visit.form) for run in runs]
     return {"run_lines": lines, "places": tree(visit.areas, nodes, visit.form)}

@@ -21,7 +21,7 @@ class TodayLine:
     said: str
     mark: Mark
     why: str
-    """Which nodes did not play and why; empty when all did."""
+    """Which nodes did not play and why, or say nothing; empty when all did."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def code_of(play: PlayOut) -> str:
 
 
 def today_line(run: BroadcastOut, plays: Sequence[PlayOut], form: Formats) -> TodayLine:
-    """Show a broadcast in today's list; its plays are only needed when some failed."""
+    """Show a broadcast in today's list; its plays are only needed when some failed or said nothing."""
     return TodayLine(
         id=run.id,
         hour=form.hour(run.start_at),

@@ -10,7 +10,7 @@ from controller.holds.schemas import HoldOut
 from controller.nodes.schemas import NodeOut
 from web.formats import Formats
 from web.views.places import is_heard
-from web.words import FAILED, Mark, fault_in_words, run_mark, standing_faults
+from web.words import NOT_WELL, Mark, run_mark, standing_faults
 
 FAILURE_STANDS_FOR = timedelta(hours=1)
 """After this a failed broadcast is told in today's list only."""
@@ -122,8 +122,7 @@ def _offline(nodes: Sequence[NodeOut], form: Formats) -> tuple[Problem, ...]:
     if not lost:
         return ()
     lost.sort(key=itemgetter(0))
-    said = _names([node for _, node in lost], form)
-    return (_problem("strip.offline", [node for _, node in lost], form, since=form.since(lost[0][0]), names=said),)
+    return (_problem("strip.offline", [node for _, node in lost], form, since=form.since(lost[0][0])),)
 
 
 def _faults(nodes: Sequence[NodeOut], form: Formats) -> tuple[Problem, ...]:
@@ -136,21 +135,18 @@ def _faults(nodes: Sequence[NodeOut], form: Formats) -> tuple[Problem, ...]:
     told = []
     for code, those in most_first[:MOST_FAULTS]:
         oldest = min((since_at for since_at, _ in those if since_at), default=None)
-        ill = [node for _, node in those]
-        said = fault_in_words(code, oldest, form, key="node.fault_since" if len(ill) == 1 else "strip.fault_oldest")
-        told.append(_problem("strip.fault", ill, form, fault=said, names=_names(ill, form)))
+        said = {"fault": form.text.word("fault_short", code)} | ({"since": form.since(oldest)} if oldest else {})
+        told.append(
+            _problem("strip.fault" if oldest else "strip.fault_undated", [node for _, node in those], form, **said)
+        )
     if rest := len(most_first) - len(told):
         told.append(Problem(Mark("triangle", "care", form.text("strip.more_faults", count=rest)), "/nodes"))
     return tuple(told)
 
 
 def _problem(key: str, nodes: Sequence[NodeOut], form: Formats, **said: str) -> Problem:
-    word = form.text(key, count=len(nodes), **said)
+    word = form.text(key, count=len(nodes), names=form.names([node.name for node in nodes]), **said)
     return Problem(Mark("triangle", "care", word), f"/nodes/{nodes[0].id}" if len(nodes) == 1 else "/nodes")
-
-
-def _names(nodes: Sequence[NodeOut], form: Formats) -> str:
-    return form.names([node.name for node in nodes])
 
 
 def _failed(runs: Sequence[BroadcastOut], form: Formats) -> tuple[Problem, ...]:
@@ -168,5 +164,5 @@ def _failed(runs: Sequence[BroadcastOut], form: Formats) -> tuple[Problem, ...]:
         for run in runs
         if run.phase == "over"
         and form.now - run.ends_at < FAILURE_STANDS_FOR
-        and any(run.counts.get(name) for name in (*FAILED, "unknown"))  # no report is no success
+        and any(run.counts.get(name) for name in NOT_WELL)
     )
