@@ -44,14 +44,22 @@ class LiveNodes:
         heard = self._heard[node_id] = replace(self._heard.get(node_id, Heard()), **said)
         return heard
 
+    def health(self, node_id: str) -> Mapping[str, Any] | None:
+        """Give the last report that was heard; None when there was none since the start."""
+        return self._heard.get(node_id, Heard()).health
+
     def contact(self, row: Node) -> Contact:
         """Give the freshest known about the link to a node; needs no JSON column of its row."""
-        live = self._heard.get(row.id, Heard())
-        heard = [at for at in (live.last_heard_at, row.last_heard_at) if at is not None]
+        return self.fresher(row.id, Contact(row.presence, row.presence_at, row.presence_reason, row.last_heard_at))
+
+    def fresher(self, node_id: str, written: Contact) -> Contact:
+        """Lay what was heard over what the row of a node says of its link."""
+        live = self._heard.get(node_id, Heard())
+        heard = [at for at in (live.last_heard_at, written.last_heard_at) if at is not None]
         last_heard_at = max(heard, default=None)
-        if live.presence_at is not None and (row.presence_at is None or live.presence_at >= row.presence_at):
+        if live.presence_at is not None and (written.presence_at is None or live.presence_at >= written.presence_at):
             return Contact(live.presence, live.presence_at, live.presence_reason, last_heard_at)
-        return Contact(row.presence, row.presence_at, row.presence_reason, last_heard_at)
+        return written._replace(last_heard_at=last_heard_at)
 
     def over(self, row: Node) -> Heard:
         """Give the freshest known of a node."""

@@ -3,8 +3,10 @@
 import asyncio
 
 import pytest
+from sqlalchemy import update
 
 from controller.errors import ConflictError, InvalidError, NotFoundError
+from controller.nodes.models import Node
 from tests.controller.factories import Centre
 from tests.controller.test_services_areas import dirty
 from tests.controller.test_services_broadcasts import commune, wish
@@ -50,6 +52,23 @@ async def test_a_hold_lasts_until_a_person_releases_it_once(here: Centre) -> Non
     assert await here.services.holds.active() == []
     with pytest.raises(ConflictError):
         await here.services.holds.release(here.actor, hold.id)
+
+
+async def test_after_a_restart_the_last_written_report_tells_who_obeys(here: Centre) -> None:
+    """Nothing was heard yet in this life of the centre: rows say who obeyed, who said nothing, who never reported."""
+    commune = await here.area("Xã")
+    silent, loud, never = [await here.node(commune, f"Cụm {number}", online=False) for number in (1, 2, 3)]
+    (hold,) = await here.services.holds.order(here.actor, [commune.scope])
+    async with here.database.transaction() as tx:
+        for node, health in ((silent, {"holds": [hold.id]}), (loud, {"clock": {"state": "trusted"}})):
+            await tx.session.execute(update(Node).where(Node.id == node.id).values(health=health))
+    (found,) = await here.services.holds.active()
+    assert (found.node_count, found.confirmed_count) == (3, 1)
+    assert [node.node_id for node in found.not_yet] == sorted([loud.id, never.id])
+    here.hears(loud.id, holds=[hold.id])
+    assert (await here.services.holds.get(hold.id)).confirmed_count == 2
+    released = await here.services.holds.release(here.actor, hold.id)
+    assert (released.confirmed_count, len(released.not_yet)) == (0, 3)
 
 
 async def test_after_a_release_a_new_stop_is_a_new_hold(here: Centre) -> None:
