@@ -35,6 +35,8 @@ class Config(BaseSettings):
     max_recording_minutes: Annotated[int, Gt(0)] = 60
     disk_reserve_bytes: Annotated[int, Ge(0)] = 256 * 1024 * 1024
     """Uploads are refused below this much free space, so that rows and receipts still fit."""
+    evidence_days: Annotated[int, Ge(31)] = 731
+    """Receipts are kept this long as nodes sent them; what became of each play is kept for good."""
     session_hours: Annotated[int, Gt(0)] = 12
 
     @property

@@ -29,6 +29,7 @@ from .errors import LoaError
 from .events import EventBus
 from .http_server import HttpServer, bind, free_port
 from .migrations.upgrade import upgrade
+from .retention import Forgetting
 from .scheduler import Scheduler
 from .services import Services, build_services
 from .wire.bridge import Bridge
@@ -183,7 +184,14 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
             for_nodes.renew_certificate()
             broker.restart()
 
-    scheduler = Scheduler(database, bus, clock, renew_plans=dispatcher.renew, renew_certificates=renew_certificates)
+    scheduler = Scheduler(
+        database,
+        bus,
+        clock,
+        renew_plans=dispatcher.renew,
+        renew_certificates=renew_certificates,
+        forget=Forgetting(database, clock, services.live, config.evidence_days).forget,
+    )
     members: list[Member] = [broker, bridge, dispatcher, laggards, presence, ingest]
     return centre, [*members, services.recordings, scheduler, for_pages, for_nodes]
 

@@ -23,7 +23,10 @@ from controller.plays.rules import UNKNOWN_AFTER
 ROLL_S = 180
 """Plans reach a week ahead and leases are renewed every 6 h: minutes do not matter."""
 SWEEP_S = 30
+FORGET_S = 24 * 3600
 CERTIFICATES_S = 6 * 3600
+FORGET = "forget"
+"""Takes minutes where there is much: nothing waits for it."""
 AFTER_END = timedelta(seconds=1)
 """Rows are looked at just after an instant, not at it."""
 
@@ -38,13 +41,21 @@ class Scheduler:
     name = "scheduler"
 
     def __init__(
-        self, database: Database, bus: EventBus, clock: Clock, *, renew_plans: Work, renew_certificates: Work
+        self,
+        database: Database,
+        bus: EventBus,
+        clock: Clock,
+        *,
+        renew_plans: Work,
+        renew_certificates: Work,
+        forget: Work,
     ) -> None:
         self._database, self._bus, self._clock = database, bus, clock
         self._regular: dict[str, tuple[Work, int]] = {
             "renew-plans": (renew_plans, ROLL_S),
             "sweep-plays": (self.sweep, SWEEP_S),
             "renew-certificates": (renew_certificates, CERTIFICATES_S),
+            FORGET: (forget, FORGET_S),
         }
         self._jobs = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
         self._due: asyncio.Queue[str] = asyncio.Queue()
@@ -63,7 +74,11 @@ class Scheduler:
                     group.create_task(self._follow(events), name="scheduler-ear")
                     self.ready.set()
                     while True:
-                        await self._do(await self._due.get())
+                        name = await self._due.get()
+                        if name == FORGET:
+                            group.create_task(self._do(name), name=f"scheduler-{name}")
+                        else:
+                            await self._do(name)
             finally:
                 self._jobs.shutdown(wait=False)
 

@@ -32,7 +32,7 @@ class Document(Base):
 
 
 class PlanVersion(Base):
-    """Every version ever signed: evidence of what nodes were told."""
+    """What was signed lately: evidence of what nodes were told. ``pruning`` says which versions go, and when."""
 
     __tablename__ = "plan_versions"
 

@@ -19,7 +19,9 @@ async def nothing() -> None:
 
 
 def scheduler(centre: factories.Centre) -> Scheduler:
-    return Scheduler(centre.database, centre.bus, centre.clock, renew_plans=nothing, renew_certificates=nothing)
+    return Scheduler(
+        centre.database, centre.bus, centre.clock, renew_plans=nothing, renew_certificates=nothing, forget=nothing
+    )
 
 
 async def broadcast(centre: factories.Centre, **given: object) -> str:
@@ -79,12 +81,40 @@ async def test_jobs_have_the_ids_of_rows_and_follow_new_ones(tmp_path: Path) -> 
             await running
 
 
+async def test_nothing_waits_for_the_daily_forgetting(tmp_path: Path) -> None:
+    begun, closed = asyncio.Event(), asyncio.Event()
+
+    async def forget() -> None:
+        begun.set()
+        await closed.wait()
+
+    async with factories.centre(tmp_path) as centre:
+        centre.clock.now = datetime.now(UTC) - timedelta(minutes=4)
+        sent = await broadcast(centre)
+        await clean(centre)
+        centre.clock.now = (await centre.services.broadcasts.get(sent)).latest_end_at + AFTER_END
+        made = Scheduler(
+            centre.database, centre.bus, centre.clock, renew_plans=nothing, renew_certificates=nothing, forget=forget
+        )
+        running = asyncio.create_task(made.run())
+        async with asyncio.timeout(WITHIN_S):
+            await begun.wait()
+            while await dirty(centre) != {"urgent"}:  # noqa: ASYNC110  rows have no events
+                await asyncio.sleep(0.01)
+        assert not closed.is_set()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
 async def test_a_job_that_fails_ends_the_scheduler(tmp_path: Path) -> None:
     async def fail() -> None:
         raise ZeroDivisionError
 
     async with factories.centre(tmp_path) as centre:
-        made = Scheduler(centre.database, centre.bus, centre.clock, renew_plans=fail, renew_certificates=nothing)
+        made = Scheduler(
+            centre.database, centre.bus, centre.clock, renew_plans=fail, renew_certificates=nothing, forget=nothing
+        )
         with pytest.raises(ExceptionGroup) as found:
             await asyncio.wait_for(made.run(), WITHIN_S)
         assert found.group_contains(ZeroDivisionError)
