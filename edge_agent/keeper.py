@@ -19,6 +19,7 @@ from edge_agent.protocol.errors import MalformedError, ProtocolError
 from edge_agent.protocol.listings import Listing, merge
 from edge_agent.protocol.reports import Held
 from edge_agent.protocol.signing import TrustStore, open_document
+from edge_agent.protocol.states import KeyUse
 from edge_agent.protocol.topics import Word
 from edge_agent.protocol.versions import Version
 from edge_agent.shelf import Shelf
@@ -36,7 +37,9 @@ MAX_RELEASES = 4096
 FAR_AT = datetime(9000, 1, 1, tzinfo=UTC)
 """Nothing is scheduled beyond; instants at the calendar's very end cannot be reckoned with."""
 
-_KEYS = "trusted_keys"
+_KEYS, _FORMER = "trusted_keys", "former_keys"
+MAX_FORMER = 64
+"""Keys remembered that are trusted no more: what they signed while they were is read again at a restart."""
 
 
 class Keeper:
@@ -55,9 +58,8 @@ class Keeper:
         """``begun`` gives what is under way, as it was begun; ``first_keys`` are those of the adoption."""
         self.own = topics.node(node_id)
         self._store, self._shelf, self._begun, self._now = store, shelf, begun, now
-        saved = store.meta(_KEYS)
-        keys = tuple(first_keys) if saved is None else msgspec.json.decode(saved, type=tuple[TrustedKey, ...])
-        self.trust = TrustStore(keys)
+        self.trust = TrustStore(self._saved_keys(_KEYS) or tuple(first_keys))
+        self._former = self._saved_keys(_FORMER)
         self.settings: Settings | None = None
         self.on_change: Callable[[], None] = lambda: None
         """Called after anything that the player, the fetcher or the link may want to know."""
@@ -67,6 +69,8 @@ class Keeper:
         self._coming: dict[str, Plan] = {}
         self._bodies: dict[str, PlanBody] = {}
         """By scope, of the plans obeyed."""
+        self._left_out: set[tuple[str, Word]] = set()
+        """Documents stored that are not believed any more, or cannot be read."""
         self._listings: dict[str, Listing] = {}
         self._held = {row[0] for row in store.rows("SELECT hold_id FROM holds")}
         self._released = {row[0] for row in store.rows("SELECT hold_id FROM releases")}
@@ -84,6 +88,11 @@ class Keeper:
     def listings(self) -> Mapping[str, Listing]:
         """All broadcasts of the plans and urgents held, merged."""
         return self._listings
+
+    @property
+    def knows_all(self) -> bool:
+        """Whether what is listed nowhere was withdrawn; not while a document is left out that may have listed it."""
+        return not any(scope in self.scopes for scope, _ in self._left_out - set(self._documents))
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -133,6 +142,8 @@ class Keeper:
             if self.holds:
                 self.on_hold()  # silence first: the store may be slow
         with self._store.writing():
+            if isinstance(document, Settings):
+                self._change_keys(document)
             if isinstance(document, Plan) and not self._has_body(scope, document):
                 self._coming[scope] = document
                 self._write(scope, document, token, slot=COMING)
@@ -187,6 +198,51 @@ class Keeper:
             listed = frozenset(stop.broadcast_id for urgent in urgents for stop in urgent.stops)
             self.stops = listed | {row[0] for row in self._store.rows("SELECT broadcast_id FROM stops")}
 
+    # Keys.
+
+    def _saved_keys(self, name: str) -> tuple[TrustedKey, ...]:
+        saved = self._store.meta(name)
+        return () if saved is None else msgspec.json.decode(saved, type=tuple[TrustedKey, ...])
+
+    def _change_keys(self, settings: Settings) -> None:
+        """Trust the keys that settings name; believe what others signed before, unless they are revoked."""
+        known, trusted = {*self.trust.keys, *self._former}, set(settings.trusted_keys)
+        revoked = {key for key in known if key.kid in settings.revoked_keys}
+        former = dict.fromkeys(key for key in (*self.trust.keys, *self._former) if key.use is KeyUse.DISPATCH)
+        self._former = tuple(key for key in former if key not in trusted | revoked)[:MAX_FORMER]
+        self.trust = TrustStore(settings.trusted_keys)
+        self._store.put_meta(_KEYS, msgspec.json.encode(settings.trusted_keys))
+        self._store.put_meta(_FORMER, msgspec.json.encode(self._former))
+        if revoked:
+            self._leave_out_unbelieved(settings)
+
+    def _believed(self) -> TrustStore:
+        """Give the keys by which what is stored is read again, but for settings: those need a key of their own."""
+        return TrustStore(dict.fromkeys((*self.trust.keys, *self._former)))
+
+    def _leave_out_unbelieved(self, settings: Settings) -> None:
+        """Void what a revoked key signed. What sounds by it alone is stopped; what it listed may be listed again."""
+        trust = self._believed()
+        for scope, word, slot, token in self._stored():
+            try:
+                if word is not Word.SETTINGS:
+                    open_document(token, BY_WORD[word], audience=scope, trust=trust)
+            except ProtocolError as error:
+                self._leave_out(scope, word, error)
+                if slot == COMING:
+                    self._coming.pop(scope, None)
+                else:
+                    self._documents.pop((scope, word), None)
+        listed = self._merge()
+        for name in [one.broadcast_id for one, _ in self._begun() if not listed[one.broadcast_id].scopes]:
+            self._store.run("INSERT OR IGNORE INTO stops VALUES (?, ?)", name, settings.iat)
+            self.stops |= {name}
+
+    def _leave_out(self, scope: str, word: Word, error: ProtocolError) -> None:
+        log.error("stored %s of %s is left out: %s", word, scope, error)
+        if word in {Word.PLAN, Word.URGENT}:
+            self._left_out.add((scope, word))
+
     # Inside.
 
     def _obey(self, hold: Hold) -> None:
@@ -197,7 +253,6 @@ class Keeper:
         self._documents[scope, document.word] = document
         if isinstance(document, Settings):
             self.settings = document
-            self.trust = TrustStore(document.trusted_keys)
         elif isinstance(document, Hold):
             self._obey(document)
         elif isinstance(document, Urgent):
@@ -208,9 +263,7 @@ class Keeper:
     def _keep_parts(self, scope: str, document: Signed) -> None:
         """Store what outlives the document that brought it."""
         run = self._store.run
-        if isinstance(document, Settings):
-            self._store.put_meta(_KEYS, msgspec.json.encode(document.trusted_keys))
-        elif isinstance(document, Hold):
+        if isinstance(document, Hold):
             for order in document.active:
                 run("INSERT OR IGNORE INTO holds VALUES (?, ?, ?)", order.hold_id, scope, order.ordered_at.isoformat())
             for hold_id in document.released:
@@ -277,11 +330,12 @@ class Keeper:
         """Forget documents of areas that the node has left for good. Holds stay: they end by their release only."""
         if self.settings is None:
             return
-        for scope in {scope for scope, _ in self._documents} - set(self.scopes):
+        for scope in {scope for scope, _ in {*self._documents, *self._left_out}} - set(self.scopes):
             for word in (Word.PLAN, Word.URGENT, Word.HOLD):
                 self._documents.pop((scope, word), None)
             self._bodies.pop(scope, None)
             self._coming.pop(scope, None)
+            self._left_out -= {(scope, Word.PLAN), (scope, Word.URGENT)}
             self._store.run("DELETE FROM documents WHERE scope = ?", scope)
 
     def _forget_bodies(self) -> None:
@@ -294,14 +348,19 @@ class Keeper:
 
     def _load(self) -> None:
         """Take up what is stored; each document is verified again, and left out if it does not hold."""
-        rows = self._store.rows("SELECT scope, word, slot, token FROM documents ORDER BY word = 'settings' DESC")
-        for scope, word, slot, token in rows:
+        trust = self._believed()
+        for scope, word, slot, token in self._stored():
             try:
-                document = open_document(bytes(token), BY_WORD[Word(word)], audience=scope, trust=self.trust)
+                keys = self.trust if word is Word.SETTINGS else trust
+                document = open_document(token, BY_WORD[word], audience=scope, trust=keys)
                 self._load_one(scope, document, slot)
             except ProtocolError as error:
-                log.error("stored %s of %s is left out: %s", word, scope, error)  # noqa: TRY400 - expected after rotation
+                self._leave_out(scope, word, error)
         self._listings = self._merge()
+
+    def _stored(self) -> list[tuple[str, Word, str, bytes]]:
+        rows = self._store.rows("SELECT scope, word, slot, token FROM documents")
+        return [(scope, Word(word), slot, bytes(token)) for scope, word, slot, token in rows]
 
     def _load_one(self, scope: str, document: Signed, slot: str) -> None:
         if isinstance(document, Plan):

@@ -153,7 +153,8 @@ class Player:
             for listing in new[:NOTE_AT_ONCE]:
                 self._receive(listing, now)
             for key, play in list(self._ledger.plays.items()):
-                if key not in listings and play.progress.began_at is None and play.progress.outcome is None:
+                waits = play.progress.began_at is None and play.progress.outcome is None
+                if waits and key not in listings and self._is_known_gone(play):
                     self._withdraw(play)
             for listing in new[:NOTE_AT_ONCE]:
                 self._note_cached(listing)
@@ -314,6 +315,11 @@ class Player:
             return
         conclusion = Conclusion(play.broadcast_id, Outcome.MISSED, Reason.OFF, None)
         self._stage.report(play, conclusion, missing=Reason.OFF)
+
+    def _is_known_gone(self, play: Play) -> bool:
+        """Tell whether nobody can list it any more; a document that is left out might, and comes again."""
+        over = play.latest_end_at <= self._clock.surely()
+        return over or self._keeper.knows_all or play.broadcast_id in self._keeper.stops
 
     def _withdraw(self, play: Play) -> None:
         outcome, reason = Outcome.CANCELLED, Reason.WITHDRAWN

@@ -142,10 +142,14 @@ class NightCap(Wire, frozen=True, kw_only=True):
     cap_mb: Millibel
 
 
+KeyId = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
+"""Name of a key: the first 16 hexadecimal digits of the SHA-256 of its raw public bytes."""
+
+
 class TrustedKey(Wire, frozen=True, kw_only=True):
     """A key of the centre that the node is to trust."""
 
-    kid: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
+    kid: KeyId
     use: KeyUse
     x: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}\Z")]
     """Ed25519 public key, base64url without padding (RFC 8037)."""
@@ -177,7 +181,16 @@ class Settings(Signed, frozen=True, kw_only=True):
     """How long a trusted clock stays good without a new source, while not rebooted."""
     health_interval_ms: Annotated[int, Meta(ge=1_000, le=600_000)] = 30_000
     trusted_keys: Annotated[tuple[TrustedKey, ...], Meta(min_length=2, max_length=16)]
-    """All keys to trust from now on; the policy key that signs this must be among them."""
+    """All keys to trust from now on; the policy key that signs this must be among them. What a key signed that is no
+    longer here stays in force until something newer takes its place."""
+    revoked_keys: Annotated[tuple[KeyId, ...], Meta(max_length=64)] = ()
+    """Keys that others may have: what they signed is void at once, as if it had never come. Named for good."""
+
+    def __post_init__(self) -> None:
+        """Check that no key is believed and not believed."""
+        super().__post_init__()
+        if both := {key.kid for key in self.trusted_keys}.intersection(self.revoked_keys):
+            raise ValueError(f"Settings.revoked_keys: {min(both)} is among trusted_keys too")
 
 
 class CommandAction(StrEnum):

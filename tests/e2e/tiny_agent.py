@@ -210,6 +210,7 @@ DOCUMENTS: dict[str, Check] = {
         clock_hold_ms=(number(0, 2592000000), 259200000),
         health_interval_ms=(number(1000, 600000), 30000),
         trusted_keys=many(2, 16, KEY),
+        revoked_keys=(many(0, 64, text("[0-9a-f]{16}")), []),
     ),
     "command": record(**CLAIMS, command_id=ID, action=text("identify|self_test|send_log|restart|update")),
     "receipts/ack": record(**CLAIMS, store_id=ID, stored_through_seq=COUNT, send_from_seq=(nullable(POSITIVE), None)),
@@ -272,6 +273,8 @@ def opened(word: str, token: bytes, keys: list[Json]) -> Json:
         Ed25519PublicKey.from_public_bytes(raw).verify(signature, signed)
         document: Json = DOCUMENTS[word](strict_json(payload))
         require(document["nbf"] < document["exp"])
+        trusted = {key["kid"] for key in document.get("trusted_keys", [])}
+        require(not trusted & set(document.get("revoked_keys", [])))
     except InvalidSignature as wrong:
         raise DroppedError("bad_signature") from wrong
     except ValueError as wrong:
@@ -279,7 +282,7 @@ def opened(word: str, token: bytes, keys: list[Json]) -> Json:
     own = [(key["kid"], key["use"]) for key in document.get("trusted_keys", [])]
     if word == "settings" and (header["kid"], "policy") not in own:
         raise DroppedError("unknown_key")
-    return document
+    return document | {"signed_by": header["kid"]}
 
 
 def content_sha256(items: list[Json]) -> str:
@@ -773,6 +776,7 @@ class Agent:
         row = self.db.execute("SELECT body FROM kept").fetchone()
         self.kept: Json = {"tokens": {}, "versions": {}, "plans": {}, "plays": {}, "acked": 0}
         self.kept |= {"holds": [], "released": [], "stops": [], "ahead": None, "clock": None}
+        self.kept |= {"former": [], "gaps": []}
         self.kept |= {"keys": self.adoption["trusted_keys"], "store_id": f"s-{secrets.token_hex(8)}"}
         self.kept |= json.loads(row[0]) if row else {}
         self.seq = self.db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
@@ -806,10 +810,11 @@ class Agent:
         """Verify again what was stored, and go on after a restart."""
         for topic, token in list(self.kept["tokens"].items()):
             try:
-                self.documents[topic] = opened(topic.split("/", 2)[2], token.encode(), self.kept["keys"])
+                keys = [*self.kept["keys"], *self.kept["former"]]
+                self.documents[topic] = opened(topic.split("/", 2)[2], token.encode(), keys)
             except DroppedError as dropped:
                 LOG.warning("stored %s: %s", topic, dropped)
-                del self.kept["tokens"][topic]
+                self.leave_out(topic)
         for scope, plan in list(self.kept["plans"].items()):
             file = self.state / "bodies" / plan["body_sha256"]
             if file.exists() and self.whole(packed := file.read_bytes(), file.name):
@@ -826,6 +831,24 @@ class Agent:
                 after_a_restart(play, now)
         self.clock.hold = (self.settings or {}).get("clock_hold_ms", 0) * 1000
         self.save()
+
+    def leave_out(self, place: str) -> None:
+        """Let go of a document and its version; nothing is withdrawn until another takes its place."""
+        self.kept["tokens"].pop(place, None)
+        self.kept["versions"].pop(place, None)
+        self.documents.pop(place, None)
+        self.kept["gaps"].append(place)
+
+    def revoke(self, kids: list[str]) -> None:
+        """Void what these keys signed, and stop what sounds by that alone."""
+        for place in [place for place, one in self.documents.items() if one["signed_by"] in kids]:
+            self.leave_out(place)
+        for scope in [scope for scope, plan in self.kept["plans"].items() if plan["signed_by"] in kids]:
+            self.leave_out(f"{scope}/plan")
+            del self.kept["plans"][scope]
+            self.bodies.pop(scope, None)
+        begun = [name for name, one in self.kept["plays"].items() if one["began_at"] is not None and not one["outcome"]]
+        self.kept["stops"] += [name for name in begun if self.kept["gaps"] and name not in self.listed()]
 
     # Short words.
 
@@ -930,6 +953,7 @@ class Agent:
             self.require_in_time(document)
         if word in RETAINED:
             self.kept["tokens"][place], self.documents[place] = payload.decode(), document
+            self.kept["gaps"] = [gap for gap in self.kept["gaps"] if gap != place]
         if word in RETAINED or word == "command":
             self.kept["versions"][place] = version
         getattr(self, "on_" + word.replace("/", "_"))(document)
@@ -956,7 +980,12 @@ class Agent:
         self.kept["holds"] = sorted({*self.holds, *active} - set(released))
 
     def on_settings(self, settings: Json) -> None:
-        self.kept["keys"] = settings["trusted_keys"]
+        keys, revoked = settings["trusted_keys"], settings["revoked_keys"]
+        former = [key for key in (*self.kept["keys"], *self.kept["former"]) if key["use"] == "dispatch"]
+        self.kept["former"] = [key for key in former if key not in keys and key["kid"] not in revoked][:64]
+        self.kept["keys"] = keys
+        if revoked:
+            self.revoke(revoked)
         self.clock.hold = settings["clock_hold_ms"] * 1000
         self.wanted.set()
 
@@ -1100,7 +1129,7 @@ class Agent:
         elif plan is self.documents.get(f"{plan['aud']}/plan"):
             self.step()
             self.bodies[plan["aud"]] = body or {}
-            names = ("epoch", "version", "body_sha256", "lease_until")
+            names = ("epoch", "version", "body_sha256", "lease_until", "signed_by")
             self.kept["plans"][plan["aud"]] = {name: plan[name] for name in names}
             self.save()
 
@@ -1135,6 +1164,7 @@ class Agent:
                 begun = plays[name]["began_at"] is not None
                 plays[name] |= {"lease": found["lease"], "urgent": found["urgent"]} if begun else found
         known = all(scope in self.bodies for scope in self.scopes() if f"{scope}/plan" in self.documents)
+        known = known and not {gap.rsplit("/", 1)[0] for gap in self.kept["gaps"]} & set(self.scopes())
         for name, play in [(name, play) for name, play in plays.items() if name not in listed]:
             gone = play["began_at"] is None and not play["outcome"]
             if gone and known and play["broadcast"]["latest_end_at"] > now:
@@ -1415,9 +1445,9 @@ class Agent:
         self.output.keep(set())
         self.output.close()
         for play in self.kept["plays"].values():
-            if play["sounding"] and not play["outcome"] and play["sounding"][1] <= self.clock.now():
-                if not sounds_again(play):
-                    Timeline.note(play, "shutdown")
+            sounds = play["sounding"] and not play["outcome"] and play["sounding"][1] <= self.clock.now()
+            if sounds and not sounds_again(play):
+                Timeline.note(play, "shutdown")
         self.kept["ahead"] = None
         self.save()
         if ending.done():

@@ -177,6 +177,8 @@ class Desk:
         self.keeper.on_change = self._orders
         self.keeper.on_hold = self.player.silence
         self.inbox.on_time = self.player.changed
+        self.former = self.keys
+        """Keys before the last rotation."""
         self.bodies: dict[str, bytes] = {}
         self._versions: dict[tuple[str, str], int] = {}
 
@@ -220,6 +222,17 @@ class Desk:
         settings = Settings(**claims, areas=members, trusted_keys=fields.pop("keys", self.keys.trusted), **fields)
         self.send(settings)
         return settings
+
+    def rotate_keys(self, *, revoke: bool = False) -> None:
+        """Trust new keys and the old no more; ``revoke`` those of dispatch, which others may have."""
+        old, self.keys = self.keys, Keys()
+        self.former = old
+        both = (*old.trusted, *self.keys.trusted)
+        claims = self.claims(Settings, f"nodes/{NODE}")
+        areas = (Membership(area_id="thon-1"),)
+        settings = Settings(**claims, areas=areas, trusted_keys=both)
+        self.inbox.take(str(Topic(settings.aud, settings.word)), old.policy.sign(settings))
+        self.settle(revoked_keys=(old.dispatch.kid,) if revoke else ())
 
     def make_plan(self, *broadcasts: Broadcast, scope: str = AREA, **changes: Any) -> Plan:
         body = pack_body(PlanBody(scope=scope, broadcasts=broadcasts))

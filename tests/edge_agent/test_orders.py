@@ -375,6 +375,66 @@ async def test_keys_are_rotated_by_settings_and_stay_so_after_a_restart(desk: De
     again.close()
 
 
+async def test_what_a_key_signed_that_is_trusted_no_more_stands_after_a_restart(desk: Desk) -> None:
+    """A rotation is routine: the week that was planned before it is played, link or not."""
+    desk.plan(broadcast("b-plan", LATER, VOICE))
+    desk.urgent(broadcast("b-urgent", LATER, VOICE))
+    desk.rotate_keys()
+    again = desk.again()
+    again.player.note_orders()
+    assert listed(again) == {"b-plan", "b-urgent"}
+    assert again.outcomes() == {}
+    old = again.make_plan(broadcast("b-other", LATER, VOICE))
+    again.inbox.take(str(Topic(AREA, Word.PLAN)), desk.former.dispatch.sign(old))
+    assert again.inbox.dropped == {"unknown_key": 1}, "nothing new is taken of that key"
+    again.close()
+
+
+@pytest.mark.parametrize("restart", [False, True])
+async def test_what_a_revoked_key_signed_is_void_and_may_be_ordered_again(desk: Desk, *, restart: bool) -> None:
+    due = broadcast("b-1", LATER, VOICE)
+    desk.plan(due, broadcast("b-bad", LATER, VOICE), version=1_000_000)
+    desk.rotate_keys(revoke=True)
+    node = desk.again() if restart else desk
+    node.player.note_orders()
+    assert listed(node) == set()
+    assert node.outcomes() == {}, "to be withdrawn is for good, and the centre may list it by its new key"
+    node.plan(due)
+    assert listed(node) == {"b-1"}
+    assert node.outcomes() == {"b-bad": (Outcome.CANCELLED, "withdrawn")}
+    node.close()
+
+
+async def test_a_revoked_key_that_was_retired_before_is_void_too(desk: Desk) -> None:
+    desk.urgent(broadcast("b-1", LATER, VOICE))
+    desk.rotate_keys()
+    assert listed(desk) == {"b-1"}
+    desk.settle(revoked_keys=(desk.former.dispatch.kid,))
+    assert listed(desk) == set()
+    assert desk.keeper.scopes == (f"nodes/{NODE}", AREA)
+
+
+async def test_a_hold_of_a_revoked_key_stays_until_it_is_released(desk: Desk) -> None:
+    desk.hold("hold-1")
+    desk.rotate_keys(revoke=True)
+    assert desk.keeper.holds == {"hold-1"}
+    desk.hold(released=("hold-1",))
+    assert desk.keeper.holds == frozenset()
+
+
+async def test_an_order_that_cannot_be_read_again_withdraws_nothing(desk: Desk) -> None:
+    """The broker has it still: a rotten sector must not cost a week."""
+    due = broadcast("b-1", LATER, VOICE)
+    desk.plan(due)
+    desk.store.run("UPDATE documents SET token = CAST(token || 'A' AS BLOB) WHERE word = 'plan'")
+    again = desk.again()
+    again.player.note_orders()
+    assert (listed(again), again.outcomes()) == (set(), {})
+    again.plan(due)
+    assert listed(again) == {"b-1"}
+    again.close()
+
+
 async def test_orders_are_found_again_after_a_restart_without_a_link(desk: Desk) -> None:
     desk.plan(broadcast("b-plan", LATER, VOICE))
     desk.urgent(broadcast("b-urgent", LATER, VOICE), stops=("b-x",))

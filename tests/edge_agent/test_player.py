@@ -284,6 +284,17 @@ async def test_withdrawing_what_has_begun_does_not_stop_it(hall: Hall) -> None:
     assert await hall.outcome("b-1") == (Outcome.PLAYED, None)
 
 
+async def test_what_sounds_by_a_revoked_key_alone_is_stopped(hall: Hall) -> None:
+    hall.desk.plan(due("b-1", 1000, hall.voice(1, 3000)))
+    hall.desk.urgent(due("b-2", 20_000, hall.voice(2)))
+    await hall.pass_ms(1500)
+    heard = len(hall.output.pcm)
+    hall.desk.rotate_keys(revoke=True)
+    assert await hall.outcome("b-1") == (Outcome.INTERRUPTED, "stopped")
+    assert not any(hall.output.pcm[heard + 960 :])
+    assert set(hall.desk.outcomes()) == {"b-1"}
+
+
 async def test_on_an_untrusted_clock_routine_is_silent_and_an_urgent_emergency_sounds(
     tmp_path: Path, hall: Hall
 ) -> None:

@@ -104,6 +104,7 @@ SAMPLES: tuple[Wire, ...] = (
         clock_hold_ms=4,
         health_interval_ms=5000,
         trusted_keys=TRUSTED,
+        revoked_keys=("f" * 16,),
     ),
     Command(**_claims(NODE), command_id="c1", action=CommandAction.SELF_TEST),
     ReceiptsAck(**_claims(NODE), store_id="s1", stored_through_seq=41, send_from_seq=42),

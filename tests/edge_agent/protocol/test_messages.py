@@ -151,6 +151,8 @@ BAD_VALUES: list[tuple[str, str, Any]] = [
     *[("Settings", "plays_per_hour", bad) for bad in (-1, 1001)],
     *[("Settings", "clock_hold_ms", bad) for bad in (-1, 30 * 86_400_000 + 1)],
     *[("Settings", "health_interval_ms", bad) for bad in (999, 600_001)],
+    *[("Settings", "revoked_keys", (bad,)) for bad in ("", "0" * 15, "G" * 16)],
+    ("Settings", "revoked_keys", (BY_NAME["Settings"].trusted_keys[0].kid,)),  # type: ignore[attr-defined]  # a Settings
     ("Settings", "trusted_keys", BY_NAME["Settings"].trusted_keys[:1]),  # type: ignore[attr-defined]  # a Settings
     *[("TimeAnswer", "nonce", bad) for bad in ("", "0" * 31, "0" * 33, "G" * 32, "A" * 32)],
     ("ReceiptsAck", "stored_through_seq", -1),
