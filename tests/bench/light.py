@@ -89,11 +89,11 @@ class Light:
         self._epoll = select.epoll()
         self._by_fd: dict[int, LightNode] = {}
         self._nodes: list[LightNode] = []
-        self._mode = "follow"
-        """``follow`` acts as a node; ``verify`` and ``raw`` note when messages on ``_watched`` came."""
         self._watched = ""
-        self._arrived: list[int] = []
-        self._done: list[int] = []
+        """Topic whose messages are not obeyed: noted is when each node was done with one."""
+        self._checkers: frozenset[str] = frozenset()
+        """Nodes that check what comes there before they are done; the others only note the arrival."""
+        self._done: dict[str, int] = {}
         self._healthy = False
         self._packet_id = 0
         self._tidy_at = 0.0
@@ -197,17 +197,15 @@ class Light:
                 raise RuntimeError(f"the broker hung up on {node.node_id}")
             for kind, flags, body in node.packets.feed(data):
                 if kind == mqtt5.PUBLISH:
-                    arrived = time.monotonic_ns()
                     message = mqtt5.read_publish(flags, body)
                     if message.packet_id is not None:
                         node.send(mqtt5.puback(message.packet_id))
-                    self._take(node, message, arrived)
+                    self._take(node, message)
 
-    def _take(self, node: LightNode, message: mqtt5.Publish, arrived: int = 0) -> None:
+    def _take(self, node: LightNode, message: mqtt5.Publish) -> None:
         watched = message.topic == self._watched
-        if self._mode == "raw" and watched:
-            self._arrived.append(arrived)
-            self._done.append(time.monotonic_ns())
+        if watched and node.node_id not in self._checkers:
+            self._done[node.node_id] = time.monotonic_ns()
             return
         topic = topics.parse(message.topic)
         if topic.word not in BY_WORD:
@@ -216,9 +214,8 @@ class Light:
             document = open_document(message.payload, BY_WORD[topic.word], audience=topic.scope, trust=self._trust)
         except ProtocolError as error:
             raise RuntimeError(f"{message.topic}: {error}") from error
-        if watched and self._mode == "verify":
-            self._arrived.append(arrived)
-            self._done.append(time.monotonic_ns())
+        if watched:
+            self._done[node.node_id] = time.monotonic_ns()
         if node.note(topic.scope, topic.word, document):
             node.health_at = min(node.health_at, time.monotonic() + AFTER_CHANGE_S)
 
@@ -253,13 +250,12 @@ class Light:
             case "health":
                 self._healthy = order["on"]
             case "watch":
-                self._mode, self._watched = order["mode"], order["topic"]
-                self._arrived, self._done = [], []
+                self._watched, self._checkers, self._done = order["topic"], frozenset(order["checkers"]), {}
             case "found":
                 until = time.monotonic() + order["wait_s"]
                 while len(self._done) < len(self._nodes) and time.monotonic() < until:
                     self.pump(0.05)
-                return {"arrived": self._arrived, "done": self._done}
+                return {"done": self._done}
             case "receipts":
                 return self._burst(order["files"])
             case other:
