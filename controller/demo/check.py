@@ -150,20 +150,26 @@ def report(verdicts: Sequence[NodeVerdict]) -> dict[str, Any]:
     return {"pass": passed, "nodes": [asdict(one) for one in verdicts]}
 
 
-class VirtualRecording:
-    """What a virtual output leaves behind.
+class Instants:
+    """When the frames of a virtual output were consumed.
 
-    ``output.wav`` (16 bit mono), and in ``output.instants.jsonl`` lines of ``{"frame", "at_ns"}``: the UTC instant, in
-    nanoseconds since 1970, at which that frame was consumed.
+    Its file holds lines of ``{"frame", "at_ns"}``: the UTC instant, in nanoseconds since 1970, at which that frame was.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.samples: correlate.Samples = np.fromfile(folder / "output.wav", dtype="<i2", offset=HEADER_BYTES)
-        marks = [json.loads(line) for line in (folder / "output.instants.jsonl").read_text().splitlines()]
+    def __init__(self, path: Path) -> None:
+        marks = [json.loads(line) for line in path.read_text().splitlines()]
         self._frames: list[int] = [mark["frame"] for mark in marks]
         self._seconds: list[float] = [mark["at_ns"] / 1e9 for mark in marks]
 
     def at(self, frame: int) -> float:
-        """Give the instant of a frame from the last mark at or before it."""
+        """Give the instant of a frame, in seconds since 1970, counted from the last mark at or before it."""
         index = max(0, bisect.bisect_right(self._frames, frame) - 1)
         return self._seconds[index] + (frame - self._frames[index]) / RATE
+
+
+class VirtualRecording:
+    """What a virtual output leaves behind: ``output.wav`` (16 bit mono) and ``output.instants.jsonl``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.samples: correlate.Samples = np.fromfile(folder / "output.wav", dtype="<i2", offset=HEADER_BYTES)
+        self.at = Instants(folder / "output.instants.jsonl").at

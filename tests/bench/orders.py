@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from controller.demo.check import Instants
 from controller.demo.commune import DemoNode
 from tests import sounds
 from tests.bench.crowd import crowd
 from tests.bench.figures import Result, quantile, spread
-from tests.bench.place import Instants, Place, instant, output_of, virtual_specs, write_wav
+from tests.bench.place import Place, instant, output_of, virtual_specs, write_wav
 from tests.e2e.waiting import until
 
 NODES = 10

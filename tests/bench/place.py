@@ -1,7 +1,6 @@
 """The commune of a benchmark: the demo's, with virtual nodes, nodes on null sinks, light nodes beside them."""
 
 import asyncio
-import bisect
 import json
 import sqlite3
 import wave
@@ -14,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from audio import correlate
+from controller.demo.check import HEADER_BYTES, Instants
 from controller.demo.commune import Commune, NodeSpec
 from tests import sounds
 from tests.bench.fleet import LightFleet, add_to_centre
 
 HAMLETS = ("Thôn Đông", "Thôn Trại", "Xóm Mới")
-WAV_HEADER_BYTES = 44
 Samples = npt.NDArray[np.int16]
 
 
@@ -83,23 +82,9 @@ def write_wav(path: Path, samples: Samples) -> Path:
     return path
 
 
-class Instants:
-    """When the frames of a virtual output were consumed."""
-
-    def __init__(self, path: Path) -> None:
-        marks = [json.loads(line) for line in path.read_text().splitlines()]
-        self._frames: list[int] = [mark["frame"] for mark in marks]
-        self._seconds: list[float] = [mark["at_ns"] / 1e9 for mark in marks]
-
-    def at(self, frame: int) -> float:
-        """Give the instant of a frame, in seconds since 1970, counted from the last mark before it."""
-        index = max(0, bisect.bisect_right(self._frames, frame) - 1)
-        return self._seconds[index] + (frame - self._frames[index]) / sounds.RATE
-
-
 def output_of(folder: Path) -> tuple[Samples, Instants]:
     """Read what left the virtual output of a node that has ended."""
-    pcm = np.fromfile(folder / "output.wav", dtype=np.int16, offset=WAV_HEADER_BYTES)
+    pcm = np.fromfile(folder / "output.wav", dtype=np.int16, offset=HEADER_BYTES)
     return pcm, Instants(folder / "output.instants.jsonl")
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from controller.demo.check import Instants
 from tests.bench import mqtt5
 from tests.bench.__main__ import BENCHES, write_page
 from tests.bench.figures import MISSED, REACHED, UNMEASURED, Result, quantile
 from tests.bench.machine import QUIET_PERCENT
 from tests.bench.orders import _silence_ms
-from tests.bench.place import Instants
 from tests.sounds import RATE
 
 

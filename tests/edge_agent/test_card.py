@@ -11,7 +11,7 @@ import pytest
 from audio.correlate import compare, samples
 from edge_agent.protocol.states import Grade, Outcome, PlayState, Reason
 from tests.edge_agent.centre import Centre, agent_process, broadcast, make_opus, pcm_of, running_centre, soon
-from tests.edge_agent.pulse import Pulse, running_pulse
+from tests.pulse import Pulse, running_pulse
 
 pytestmark = [pytest.mark.broker, pytest.mark.sound]
 NODE = "node-1"
@@ -39,7 +39,7 @@ async def test_sounds_leave_the_card_whole_and_exactly_as_far_apart_as_they_were
     first, second = make_opus(1, 800), make_opus(2, 800)
     voices = [centre.add_media(data) for data in (first, second)]
     with running_pulse(tmp_path / "pulse") as pulse:
-        recorder = pulse.listen()
+        recorder = pulse.record()
         try:
             with agent(tmp_path, pulse):
                 await centre.until(

@@ -13,7 +13,7 @@ from edge_agent.evidence import RATE
 from edge_agent.outputs.base import Output
 from edge_agent.outputs.card import CardOutput
 from edge_agent.outputs.virtual import VirtualOutput
-from tests.edge_agent.pulse import running_pulse
+from tests.pulse import running_pulse
 
 Make = Callable[[], Output]
 
