@@ -21,6 +21,7 @@ from edge_agent.protocol.documents import Urgent
 from edge_agent.protocol.signing import SigningKey
 from edge_agent.protocol.topics import Word
 from tests.e2e.neighbour import Neighbour, as_centre, as_node, persistently, read_urgent
+from tests.e2e.stalls import on_a_machine_that_keeps_up
 from tests.e2e.village import Village, running_village
 from tests.e2e.waiting import until
 
@@ -28,15 +29,25 @@ pytestmark = [
     pytest.mark.broker,
     pytest.mark.sound,
     pytest.mark.listening,
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300),
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
 
+AFTER_RESTART_S = 22
+"""The centre is killed and back before then, and every node has found it again, on a busy machine too."""
+HEARD_OF_S = 40
+"""What a node tells of itself while the centre's connection is stolen is lost; it says so again after 30 s."""
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Village]:
+async def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Village]:
     async with running_village(tmp_path_factory.mktemp("village")) as village:
         yield village
+    told = request.config.pluginmanager.get_plugin("terminalreporter")
+    assert told is not None
+    for line in [f"{len(village.repeats)} scenes were played again for a machine that stalled", *village.repeats]:
+        told.write_line(f"  {line}")
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -52,9 +63,10 @@ def assert_good(verdicts: list[NodeVerdict]) -> None:
     assert [play.simulated for verdict in verdicts for play in verdict.plays if play.simulated] == []
 
 
+@on_a_machine_that_keeps_up
 async def test_every_node_plays_an_uploaded_mp3_once_at_its_time_and_once_now_and_says_so(village: Village) -> None:
     since = await village.now()
-    scheduled = await village.send("bulletin", in_s=5)
+    scheduled = await village.send("bulletin", in_s=4)
     await village.until_over(scheduled)
     now = await village.send("bulletin")
     plays = await village.until_over(now)
@@ -68,11 +80,12 @@ async def test_every_node_plays_an_uploaded_mp3_once_at_its_time_and_once_now_an
     assert (shown["phase"], shown["counts"], shown["grades"]) == ("over", {"played": 3}, {"e1": 3})
 
 
+@on_a_machine_that_keeps_up
 async def test_the_same_orders_delivered_again_play_once(village: Village) -> None:
     """The retained plan and urgent, sent again by somebody with the centre's certificate: before, while, and after."""
     since = await village.now()
     now = await village.send("bulletin")
-    scheduled = await village.send("bulletin", in_s=village.sounds["bulletin"].length.total_seconds() + 4)
+    scheduled = await village.send("bulletin", in_s=village.sounds["bulletin"].length.total_seconds() + 3.5)
 
     async def tell_again(neighbour: Neighbour) -> None:
         for word in (Word.URGENT, Word.PLAN):
@@ -93,11 +106,12 @@ async def test_the_same_orders_delivered_again_play_once(village: Village) -> No
     assert_good(await village.judge("bulletin", since, to, now, scheduled))
 
 
+@on_a_machine_that_keeps_up
 async def test_a_changed_byte_in_a_cached_file_is_not_played(village: Village) -> None:
     """Changed under a running agent, under a stopped one, and by a disk that rots without a trace."""
     changed, rotten, stopped = village.nodes
     since = await village.now()
-    sent = await village.send("bulletin", in_s=12)
+    sent = await village.send("bulletin", in_s=8)
     await village.until_cached(sent)
     await village.kill_node(stopped)
     for node in village.nodes:
@@ -117,6 +131,7 @@ async def test_a_changed_byte_in_a_cached_file_is_not_played(village: Village) -
         assert village.part(rotten, since, to).silent
 
 
+@on_a_machine_that_keeps_up
 async def test_nothing_sounds_for_a_hostile_neighbour(village: Village) -> None:
     """With a node's certificate the broker refuses; with the centre's, what its keys did not sign has no effect."""
     now = await village.send("bulletin")
@@ -139,8 +154,9 @@ async def test_nothing_sounds_for_a_hostile_neighbour(village: Village) -> None:
 
     await persistently(lambda: as_node(village.commune, village.nodes[0]), order_the_others_about)
     await village.commune.until_online()
+    dropped = {node.node_id: village.dropped(node) for node in village.nodes}
     await persistently(lambda: as_centre(village.commune), order_all_about)
-    await until(lambda: village.all_have_fault("bad_message"), 15, "every node tells that somebody is at work")
+    await until(lambda: all(village.dropped(node) >= dropped[node.node_id] + 3 for node in village.nodes), 15, "drops")
     to = await village.listened_for(4)
     assert [village.part(node, since, to).silent for node in village.nodes] == [True] * 3
 
@@ -148,18 +164,20 @@ async def test_nothing_sounds_for_a_hostile_neighbour(village: Village) -> None:
     sent = await village.send("bulletin")
     await village.until_over(sent)
     assert_good(await village.judge("bulletin", since, await village.until_sounded(sent), sent))
+    await until(lambda: village.all_have_fault("bad_message"), HEARD_OF_S, "every node tells that somebody is at work")
 
 
+@on_a_machine_that_keeps_up
 async def test_a_cancelled_broadcast_does_not_sound_and_what_a_lost_node_did_is_told_when_it_is_back(
     village: Village,
 ) -> None:
     online, dead, cut_off = village.nodes
     since = await village.now()
-    sent = await village.send("bulletin", in_s=14, latest_after_s=1)
+    sent = await village.send("bulletin", in_s=9, latest_after_s=1)
     await village.until_cached(sent)
     await village.kill_node(dead)
     await village.kill_node(cut_off)
-    adoption = village.cut_link(cut_off)
+    village.cut_link(cut_off)
     await village.start_node(cut_off)
     await village.commune.call("POST", f"/broadcasts/{sent['id']}/cancel")
     expected = {
@@ -171,8 +189,6 @@ async def test_a_cancelled_broadcast_does_not_sound_and_what_a_lost_node_did_is_
     to = await village.until_sounded(sent)
     assert await village.outcomes(sent) == expected
 
-    (cut_off.folder / "node.json").write_bytes(adoption)
-    await village.kill_node(cut_off)
     await village.bring_back()
     # The dead one finds at its start, before anybody tells it, that it is too late.
     await village.until_outcomes(sent, {**expected, dead.node_id: "missed", cut_off.node_id: "played"})
@@ -182,11 +198,12 @@ async def test_a_cancelled_broadcast_does_not_sound_and_what_a_lost_node_did_is_
     assert_good([verdict for verdict in verdicts if verdict.node == cut_off.spec.name])
 
 
+@on_a_machine_that_keeps_up
 async def test_nodes_alone_play_on_time_and_report_later_and_never_a_changed_file(village: Village) -> None:
     """Centre and broker are killed before the start; one agent is killed too, another one's disk changes a byte."""
     spoiled, restarted, _ = village.nodes
     since = await village.now()
-    sent = await village.send("bulletin", in_s=10, latest_after_s=1)
+    sent = await village.send("bulletin", in_s=8, latest_after_s=1)
     await village.until_cached(sent)
     await village.kill_centre()
     await village.kill_node(restarted)
@@ -203,15 +220,16 @@ async def test_nodes_alone_play_on_time_and_report_later_and_never_a_changed_fil
     assert (told["outcome"], told["reason"] in {"no_file", "corrupt_file"}) == ("missed", True)
 
 
+@on_a_machine_that_keeps_up
 async def test_a_centre_killed_between_commit_and_publish_loses_nothing(village: Village) -> None:
     """The broker is frozen, so that one order is signed and not published, another one committed and not signed."""
     since = await village.now()
     broker = village.broker()
     broker.suspend()
     version, _ = village.document(village.scope, Word.PLAN)
-    signed = await village.send("bulletin", in_s=20)
+    signed = await village.send("bulletin", in_s=AFTER_RESTART_S)
     await until(lambda: village.document(village.scope, Word.PLAN)[0] > version, 10, "a signed plan")
-    second_in_s = 20 + village.sounds["bulletin"].length.total_seconds() + 3
+    second_in_s = AFTER_RESTART_S + village.sounds["bulletin"].length.total_seconds() + 3
     hamlets = [f"areas/{node.area_id}" for node in village.nodes]
     committed = await village.send("bulletin", in_s=second_in_s, targets=hamlets)
     assert village.rows("SELECT count(*) FROM documents WHERE dirty_since IS NOT NULL") == [(3,)]
@@ -228,6 +246,7 @@ async def test_a_centre_killed_between_commit_and_publish_loses_nothing(village:
     assert_good(await village.judge("bulletin", since, to, signed, committed))
 
 
+@on_a_machine_that_keeps_up
 async def test_a_hold_silences_at_once_and_outlives_a_restart_of_everything_until_released(village: Village) -> None:
     cut = await village.send("notice")
     await village.until_playing(cut)

@@ -23,20 +23,23 @@ import psutil
 from audio import correlate, mix, speech, tune
 from controller.demo.check import Expected, NodeVerdict, judge_node
 from controller.demo.commune import THREE_HAMLETS, Commune, DemoNode
-from tests.e2e.pulse import PulseAudio, Recorder, Samples
+from controller.demo.processes import ProgramFailedError
+from tests.e2e.pulse import PulseAudio
+from tests.e2e.stalls import PLAYER_RANK, Span, Watch, watching
 from tests.e2e.waiting import until
+from tests.pulse import Recorder, Samples
 
 AUDIBLE = 33
 """Amplitude of 16 bit above which something sounds: -60 dBFS."""
 TAIL = timedelta(seconds=1)
 """Recorded behind the end of a sound, so that what follows it would be heard."""
-AGENT_PRIORITY = 1
-"""Real-time, below the sound server's: a card's buffer of 100 ms does not outlast what else a busy machine does."""
+AROUND = timedelta(seconds=0.5)
+"""A stall so shortly before or after a play may have spoiled it."""
 COMES_BACK_S = 90
 """A node that was left alone for long asks for its broker once a minute."""
 
 _READY = " is ready"
-_BULLETIN = "Đài truyền thanh xã An Hòa thông báo. Sáng mai, trạm y tế xã tiêm phòng cho trẻ em dưới năm tuổi."
+_BULLETIN = "Sáng mai, trạm y tế xã tiêm phòng cho trẻ em dưới năm tuổi."
 _NOTICE = "Mời bà con thôn Đông ra nhà văn hóa họp thôn lúc bảy giờ tối nay. Xin nhắc lại."
 
 Row = dict[str, Any]
@@ -86,8 +89,13 @@ class Part:
 class Village:
     """The commune and its listeners."""
 
-    def __init__(self, commune: Commune, recorders: Sequence[Recorder], sounds: dict[str, Sound]) -> None:
-        self.commune, self.sounds = commune, sounds
+    def __init__(self, commune: Commune, recorders: Sequence[Recorder], sounds: dict[str, Sound], watch: Watch) -> None:
+        self.commune, self.sounds, self._watch = commune, sounds, watch
+        self.repeats: list[str] = []
+        """Scenes that were played again, and why."""
+        self._sent: list[Row] = []
+        self._cut: dict[Path, bytes] = {}
+        """What stood in files of nodes whose link is cut."""
         self._recorders = {node.node_id: recorder for node, recorder in zip(commune.nodes, recorders, strict=True)}
 
     @property
@@ -118,6 +126,7 @@ class Village:
             if latest_after_s is not None:
                 body["latest_start_at"] = (start_at + timedelta(seconds=latest_after_s)).isoformat()
         created: Row = await self.commune.call("POST", "/broadcasts", json=body)
+        self._sent.append(created)
         return created
 
     async def plays(self, broadcast: Row) -> dict[str, Row]:
@@ -165,7 +174,7 @@ class Village:
 
     async def until_sounded(self, broadcast: Row) -> datetime:
         """Wait until a broadcast that begins on time is over and recorded at every sink; gives the end of the wait."""
-        end_at = datetime.fromisoformat(broadcast["ends_at"]) + TAIL
+        end_at = _end(broadcast) + TAIL
         for recorder in self._recorders.values():
             await recorder.until(end_at)
         return end_at
@@ -182,7 +191,7 @@ class Village:
         expected = [
             Expected(
                 "now" if one["urgent"] else "scheduled",
-                datetime.fromisoformat(one["start_at"]),
+                instant(one["start_at"]),
                 await self.plays(one),
             )
             for one in sent
@@ -215,6 +224,36 @@ class Village:
         rows = await self.commune.call("GET", "/nodes")
         return all(code in {fault["code"] for fault in row["faults"]} for row in rows)
 
+    # Scenes, and the machine they are played on.
+
+    def begin(self) -> None:
+        """Forget the scenes before."""
+        self._sent.clear()
+
+    async def stalls(self) -> list[str]:
+        """Say how the machine stalled in the plays of this scene."""
+        return self._watch.during([Span(instant(one["start_at"]) - AROUND, _end(one) + AROUND) for one in self._sent])
+
+    async def clear(self, why: AssertionError, stalls: list[str]) -> None:
+        """Note that a scene is to be played again, and make all as it was before: no order, no hold, no cut."""
+        heard = [await self._said_of(one) for one in self._sent if self._alive]
+        self.repeats.append("; ".join([str(why).splitlines()[0], f"{len(stalls)} stalls", *stalls[:3], *heard]))
+        if self._alive:
+            self.broker().resume()
+        await self.bring_back()
+        for one in self._sent:
+            with suppress(ProgramFailedError):  # it is over, or cancelled already
+                await self.commune.call("POST", f"/broadcasts/{one['id']}/cancel")
+        for hold in await self.commune.call("GET", "/holds"):
+            await self.commune.call("POST", f"/holds/{hold['id']}/release")
+        await self.listened_for(max([(_end(one) - datetime.now(UTC)).total_seconds() for one in self._sent], default=0))
+        await self.commune.until_online(COMES_BACK_S)
+
+    async def _said_of(self, broadcast: Row) -> str:
+        rows = (await self.plays(broadcast)).values()
+        said = [f"{row['outcome']} E{row['grade'] or 0} {row['underruns']} underruns" for row in rows]
+        return f"reported: {', '.join(said)}"
+
     # What happens to programs.
 
     async def kill_centre(self) -> None:
@@ -236,10 +275,20 @@ class Village:
         children = psutil.Process(self.commune.centre.process.pid).children(recursive=True)
         return next(child for child in children if child.name() == "mosquitto")
 
+    @property
+    def _alive(self) -> bool:
+        centre = self.commune.centre
+        return centre is not None and centre.process.returncode is None
+
     async def bring_back(self) -> None:
-        """Start what does not run, and wait until every node is online and up to date."""
+        """Mend links, start what does not run, and wait until every node is online and up to date."""
         commune = self.commune
-        if commune.centre is None or commune.centre.process.returncode is not None:
+        for node in self.nodes:
+            before = self._cut.pop(node.folder / "node.json", None)
+            if before is not None:
+                await self.kill_node(node)
+                (node.folder / "node.json").write_bytes(before)
+        if not self._alive:
             await commune.start_centre()
         ended = [node for node in self.nodes if node.program is None or node.program.process.returncode is not None]
         await asyncio.gather(*(self.start_node(node) for node in ended))
@@ -258,7 +307,11 @@ class Village:
         assert node.program is not None
         for thread in psutil.Process(node.program.process.pid).threads():
             with suppress(PermissionError, ProcessLookupError):
-                os.sched_setscheduler(thread.id, os.SCHED_RR, os.sched_param(AGENT_PRIORITY))
+                os.sched_setscheduler(thread.id, os.SCHED_RR, os.sched_param(PLAYER_RANK))
+
+    def dropped(self, node: DemoNode) -> int:
+        """Count what a node has thrown away unheard and warned about."""
+        return (node.folder / "agent.log").read_text().count("WARNING edge_agent.inbox: dropped a message")
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Read the centre's database, as a person with a shell would."""
@@ -279,36 +332,33 @@ class Village:
         """Give the file of a sound in a node's cache."""
         return node.folder / "media" / f"{self.sounds[sound].row['sha256']}.opus"
 
-    def cut_link(self, node: DemoNode) -> bytes:
-        """Let a node look for its broker where there is none, from its next start on; gives what stood there."""
+    def cut_link(self, node: DemoNode) -> None:
+        """Let a node look for its broker where there is none, from its next start on, until all is brought back."""
         path = node.folder / "node.json"
-        before = path.read_bytes()
+        before = self._cut[path] = path.read_bytes()
         path.write_text(json.dumps({**json.loads(before), "broker_port": 1}))
-        return before
 
 
 @asynccontextmanager
 async def running_village(folder: Path) -> AsyncIterator[Village]:
     """Run a village for the length of the block; leaving it ends every process."""
     async with AsyncExitStack() as stack:
-        pulse = await stack.enter_async_context(PulseAudio(folder / "pulse"))
-        files, recorders, *_ = await asyncio.gather(_files(folder), _record(stack, pulse))
+        pulse = await stack.enter_async_context(PulseAudio(folder / "pulse", sinks=len(THREE_HAMLETS) + 1))
+        *sinks, spare = pulse.sinks
+        watch = await stack.enter_async_context(watching(pulse, spare, folder))
+        recorders = [await stack.enter_async_context(pulse.record(sink)) for sink in sinks]
+        files = await _files(folder)
         specs = [
-            replace(spec, output="card", env=pulse.env(sink))
-            for spec, sink in zip(THREE_HAMLETS, pulse.sinks, strict=True)
+            replace(spec, output="card", env=pulse.env(sink)) for spec, sink in zip(THREE_HAMLETS, sinks, strict=True)
         ]
         commune = await stack.enter_async_context(Commune(folder, specs))
         sounds = {
             name: Sound(await commune.upload(file, name), await correlate.load(file)) for name, file in files.items()
         }
-        village = Village(commune, recorders, sounds)
+        village = Village(commune, recorders, sounds, watch)
         for node in village.nodes:
             village.let_go_first(node)
         yield village
-
-
-async def _record(stack: AsyncExitStack, pulse: PulseAudio) -> list[Recorder]:
-    return await asyncio.gather(*(stack.enter_async_context(pulse.record(sink)) for sink in pulse.sinks))
 
 
 async def _files(folder: Path) -> dict[str, Path]:
@@ -321,6 +371,15 @@ async def _files(folder: Path) -> dict[str, Path]:
     for name, joined in made.items():
         files[name].write_bytes(await mix.to_mp3(joined))
     return files
+
+
+def instant(text: str) -> datetime:
+    """Read an instant of the API."""
+    return datetime.fromisoformat(text)
+
+
+def _end(broadcast: Row) -> datetime:
+    return instant(broadcast["ends_at"])
 
 
 def _alive(process: psutil.Process) -> bool:
