@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from fastapi import APIRouter, FastAPI
+from pydantic.json_schema import models_json_schema
 
 from edge_agent.version import __version__
 
@@ -16,6 +17,7 @@ from .enrolments.routes import WIRE_TYPES
 from .enrolments.routes import for_nodes as enrolments_of_nodes
 from .enrolments.routes import router as enrolments
 from .holds.routes import router as holds
+from .http.description import complete
 from .http.middleware import SameOrigin, SecurityHeaders, SmallBodies
 from .http.routes import ReadyCheck, events_router, health_router
 from .http.stream import OpenStreams
@@ -27,18 +29,7 @@ from .recordings.routes import router as recordings
 from .services import Services
 
 PREFIX = "/api/v1"
-
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    401: {"model": ErrorBody, "description": "Not signed in"},
-    403: {"model": ErrorBody, "description": "Another role's act, or another site's page"},
-    404: {"model": ErrorBody, "description": "No such thing"},
-    409: {"model": ErrorBody, "description": "True once, not now"},
-    413: {"model": ErrorBody, "description": "Too many bytes"},
-    422: {"model": ErrorBody, "description": "Understood and wrong; ``fields`` says where"},
-    429: {"model": ErrorBody, "description": "Too often; Retry-After says when"},
-    503: {"model": ErrorBody, "description": "Busy; nothing was changed"},
-    507: {"model": ErrorBody, "description": "The disk is nearly full"},
-}
+REFERENCE = "#/components/schemas/{model}"
 
 
 def create_app(
@@ -50,12 +41,12 @@ def create_app(
     """Make the application for people: the whole API. ``/readyz`` asks the checks besides, and tells the notes."""
     app = _bare(services, ready_checks)
     app.state.ready_notes = dict(ready_notes or {})
-    api = APIRouter(prefix=PREFIX, responses=_ERRORS)
+    api = APIRouter(prefix=PREFIX)
     for router in (people, areas, nodes, recordings, broadcasts, holds, enrolments, enrolments_of_nodes, audit):
         api.include_router(router)
     api.include_router(events_router)
     app.include_router(api)
-    app.include_router(media, responses=_ERRORS)
+    app.include_router(media)
     app.include_router(health_router)
     return app
 
@@ -63,8 +54,8 @@ def create_app(
 def create_node_app(services: Services) -> FastAPI:
     """Make the application for nodes: bodies by hash and enrolment, nothing else."""
     app = _bare(services, None)
-    app.include_router(enrolments_of_nodes, prefix=PREFIX, responses=_ERRORS)
-    app.include_router(media, responses=_ERRORS)
+    app.include_router(enrolments_of_nodes, prefix=PREFIX)
+    app.include_router(media)
     app.include_router(health_router)
     return app
 
@@ -95,9 +86,13 @@ class _App(FastAPI):
         """Give the description of the API."""
         if self.openapi_schema is None:
             found = super().openapi()
-            _, components = msgspec.json.schema_components(WIRE_TYPES, ref_template="#/components/schemas/{name}")
+            _, components = msgspec.json.schema_components(
+                WIRE_TYPES, ref_template=REFERENCE.replace("{model}", "{name}")
+            )
             schemas = found.setdefault("components", {}).setdefault("schemas", {})
             schemas.update({name: each for name, each in components.items() if name not in schemas})
+            schemas.update(models_json_schema([(ErrorBody, "serialization")], ref_template=REFERENCE)[1]["$defs"])
             schemas.pop("HTTPValidationError", None)
             schemas.pop("ValidationError", None)
+            complete(found)
         return self.openapi_schema or {}

@@ -76,9 +76,9 @@ class ErrorBody(BaseModel):
     error: ErrorOut
 
 
-def status_of(error: LoaError) -> int:
-    """Give the status of an error's class or nearest parent."""
-    return next((STATUS[parent] for parent in type(error).__mro__ if parent in STATUS), 500)
+def status_of(error: type[LoaError]) -> int:
+    """Give the status of a class of errors, its own or its nearest parent's."""
+    return next((STATUS[parent] for parent in error.__mro__ if issubclass(parent, LoaError) and parent in STATUS), 500)
 
 
 def install(app: FastAPI) -> None:
@@ -108,7 +108,7 @@ def _ours(_request: Request, raised: Exception) -> JSONResponse:
         headers["Retry-After"] = str(BUSY_RETRY_S)
     elif isinstance(error, NotSignedInError):
         headers["WWW-Authenticate"] = "Bearer"
-    return respond(status_of(error), error.code, error.message, error.fields, headers)
+    return respond(status_of(type(error)), error.code, error.message, error.fields, headers)
 
 
 def _validation(_request: Request, raised: Exception) -> JSONResponse:

@@ -2,6 +2,8 @@
 
 from fastapi import APIRouter
 
+from controller.errors import ForbiddenError, NotFoundError
+from controller.http.description import may_raise
 from controller.http.session import Acting, AnyServices, SignedInPerson
 
 from .schemas import AreaChange, AreaIn, AreaOut
@@ -15,7 +17,7 @@ async def tree(_person: SignedInPerson, services: AnyServices) -> list[AreaOut]:
     return await services.areas.tree()
 
 
-@router.post("", status_code=201, summary="Add an area")
+@router.post("", status_code=201, summary="Add an area", responses=may_raise(ForbiddenError))
 async def create(wanted: AreaIn, actor: Acting, services: AnyServices) -> AreaOut:
     """Add a place to the tree."""
     return await services.areas.create(
@@ -29,13 +31,13 @@ async def create(wanted: AreaIn, actor: Acting, services: AnyServices) -> AreaOu
     )
 
 
-@router.get("/{area_id}", summary="One area")
+@router.get("/{area_id}", summary="One area", responses=may_raise(NotFoundError))
 async def get(area_id: str, _person: SignedInPerson, services: AnyServices) -> AreaOut:
     """Give one place."""
     return await services.areas.get(area_id)
 
 
-@router.patch("/{area_id}", summary="Change an area")
+@router.patch("/{area_id}", summary="Change an area", responses=may_raise(ForbiddenError, NotFoundError))
 async def change(area_id: str, wanted: AreaChange, actor: Acting, services: AnyServices) -> AreaOut:
     """Change the fields that are given; null means "as the parent"."""
     given = {field: getattr(wanted, field) for field in wanted.model_fields_set}

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from controller.errors import ForbiddenError
+from controller.http.description import may_raise
 from controller.http.session import AnyServices, SignedInPerson
 from controller.people.rights import Act, may
 
@@ -13,7 +14,7 @@ from .schemas import AuditOut
 router = APIRouter(prefix="/audit", tags=["audit"])
 
 
-@router.get("", summary="Who did what")
+@router.get("", summary="Who did what", responses=may_raise(ForbiddenError))
 async def list_entries(
     person: SignedInPerson,
     services: AnyServices,

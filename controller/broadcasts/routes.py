@@ -5,18 +5,24 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
 
-from controller.errors import InvalidError
+from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from controller.http.description import may_raise
 from controller.http.session import Acting, AnyServices, SignedInPerson
 from controller.plays.schemas import PlayOut
 
+from .preview import QuietHoursError, RefusedByAllError
+from .room import PlanFullError, UrgentFullError
 from .schemas import BroadcastIn, BroadcastOut, PreviewOut, When
 
 router = APIRouter(prefix="/broadcasts", tags=["broadcasts"])
 
 LONGEST_LIST = timedelta(days=62)
+SEND_ERRORS = may_raise(
+    ForbiddenError, ConflictError, PlanFullError, UrgentFullError, QuietHoursError, RefusedByAllError
+)
 
 
-@router.post("", status_code=201, summary="Send a broadcast, now or at a time")
+@router.post("", status_code=201, summary="Send a broadcast, now or at a time", responses=SEND_ERRORS)
 async def create(
     wanted: BroadcastIn,
     actor: Acting,
@@ -50,19 +56,23 @@ async def list_broadcasts(
     return await services.broadcasts.list(from_at=from_at, to_at=to_at)
 
 
-@router.get("/{broadcast_id}", summary="One broadcast")
+@router.get("/{broadcast_id}", summary="One broadcast", responses=may_raise(NotFoundError))
 async def get(broadcast_id: str, _person: SignedInPerson, services: AnyServices) -> BroadcastOut:
     """Give one broadcast with its counts."""
     return await services.broadcasts.get(broadcast_id)
 
 
-@router.get("/{broadcast_id}/plays", summary="What became of it, node by node")
+@router.get("/{broadcast_id}/plays", summary="What became of it, node by node", responses=may_raise(NotFoundError))
 async def plays(broadcast_id: str, _person: SignedInPerson, services: AnyServices) -> list[PlayOut]:
     """Give the plays of a broadcast, area by area."""
     return await services.broadcasts.plays(broadcast_id)
 
 
-@router.post("/{broadcast_id}/cancel", summary="Cancel a broadcast")
+@router.post(
+    "/{broadcast_id}/cancel",
+    summary="Cancel a broadcast",
+    responses=may_raise(ForbiddenError, NotFoundError, ConflictError),
+)
 async def cancel(broadcast_id: str, actor: Acting, services: AnyServices) -> BroadcastOut:
     """Take it out of what nodes are told, and stop it where it sounds."""
     return await services.broadcasts.cancel(actor, broadcast_id)

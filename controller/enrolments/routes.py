@@ -5,7 +5,8 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Path, Request, Response
 
-from controller.errors import InvalidError
+from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, TooManyAttemptsError
+from controller.http.description import may_raise
 from controller.http.session import Acting, AnyServices, SignedInPerson, origin_of
 from controller.nodes.schemas import NodeOut
 from edge_agent.protocol.enrolment import EnrolmentRequest, EnrolmentStatus, EnrolmentTicket
@@ -36,7 +37,7 @@ WIRE_TYPES = (EnrolmentRequest, EnrolmentTicket, EnrolmentStatus)
     status_code=201,
     summary="A new node asks to be adopted",
     response_class=Response,
-    responses={201: _wire(EnrolmentTicket, "Where to ask again")},
+    responses=may_raise(ConflictError, TooManyAttemptsError) | {201: _wire(EnrolmentTicket, "Where to ask again")},
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -61,7 +62,7 @@ async def ask(request: Request, services: AnyServices) -> Response:
     "/{enrolment_id}",
     summary="Has the node been adopted?",
     response_class=Response,
-    responses={200: _wire(EnrolmentStatus, "How the enrolment stands")},
+    responses=may_raise(NotFoundError) | {200: _wire(EnrolmentStatus, "How the enrolment stands")},
 )
 async def status(enrolment_id: Annotated[str, Path(max_length=64)], services: AnyServices) -> Response:
     """Give the state, and with ``adopted`` all that the node needs from then on."""
@@ -74,7 +75,12 @@ async def waiting(_person: SignedInPerson, services: AnyServices) -> list[Waitin
     return await services.enrolments.waiting()
 
 
-@router.post("/adopt", status_code=201, summary="Adopt a node by its claim code")
+@router.post(
+    "/adopt",
+    status_code=201,
+    summary="Adopt a node by its claim code",
+    responses=may_raise(ForbiddenError, TooManyAttemptsError),
+)
 async def adopt(wanted: AdoptIn, actor: Acting, services: AnyServices) -> NodeOut:
     """Make the node that shows the code one of ours, in an area."""
     return await services.enrolments.adopt(

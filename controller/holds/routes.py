@@ -2,6 +2,8 @@
 
 from fastapi import APIRouter
 
+from controller.errors import ConflictError, ForbiddenError, NotFoundError
+from controller.http.description import may_raise
 from controller.http.session import Acting, AnyServices, SignedInPerson
 
 from .schemas import HoldIn, HoldOut
@@ -9,7 +11,7 @@ from .schemas import HoldIn, HoldOut
 router = APIRouter(prefix="/holds", tags=["holds"])
 
 
-@router.post("", status_code=201, summary="STOP")
+@router.post("", status_code=201, summary="STOP", responses=may_raise(ForbiddenError))
 async def order(wanted: HoldIn, actor: Acting, services: AnyServices) -> list[HoldOut]:
     """Silence every node at or under the scopes, until released; one hold for each scope."""
     return await services.holds.order(actor, wanted.scopes)
@@ -21,13 +23,17 @@ async def active(_person: SignedInPerson, services: AnyServices) -> list[HoldOut
     return await services.holds.active()
 
 
-@router.get("/{hold_id}", summary="One hold")
+@router.get("/{hold_id}", summary="One hold", responses=may_raise(NotFoundError))
 async def get(hold_id: str, _person: SignedInPerson, services: AnyServices) -> HoldOut:
     """Give one hold, released or not."""
     return await services.holds.get(hold_id)
 
 
-@router.post("/{hold_id}/release", summary="Release a hold")
+@router.post(
+    "/{hold_id}/release",
+    summary="Release a hold",
+    responses=may_raise(ForbiddenError, NotFoundError, ConflictError),
+)
 async def release(hold_id: str, actor: Acting, services: AnyServices) -> HoldOut:
     """Let its nodes sound again, unless another hold keeps them."""
     return await services.holds.release(actor, hold_id)

@@ -12,6 +12,9 @@ from controller.http_errors import respond
 COOKIE = "__Host-loa"
 """Session cookie. The prefix makes browsers refuse it unless Secure, host-only and for all paths."""
 
+CROSS_ORIGIN = "cross_origin"
+"""Code of what comes from another site's page."""
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -67,7 +70,7 @@ class SameOrigin:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] == "http" and scope["method"] not in SAFE_METHODS and not _allowed(Headers(scope=scope)):
-            response = respond(403, "cross_origin", "this request came from another site")
+            response = respond(403, CROSS_ORIGIN, "this request came from another site")
             await response(scope, receive, send)
             return
         await self._app(scope, receive, send)

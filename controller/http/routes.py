@@ -11,10 +11,9 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from controller.errors import NotSignedInError
 from controller.services import Services
 
-from .session import AnyServices, SignedInPerson, token_of
+from .session import AnyServices, SessionToken, SignedInPerson
 from .stream import OpenStreams
 
 ReadyCheck = Callable[[], bool | Awaitable[bool]]
@@ -53,14 +52,12 @@ class ReadyOut(BaseModel):
 )
 async def events(
     request: Request,
+    token: SessionToken,
     person: SignedInPerson,
     services: AnyServices,
     broadcast_id: Annotated[str | None, Query(max_length=64)] = None,
 ) -> StreamingResponse:
     """Tell names of things that changed; ``missed`` means: look at everything. Ends with the session."""
-    token = token_of(request)
-    if token is None:
-        raise NotSignedInError("sign in first")
     streams: OpenStreams = request.app.state.streams
     return StreamingResponse(
         streams.stream(services, person_id=person.id, token=token, broadcast_id=broadcast_id),

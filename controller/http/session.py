@@ -1,9 +1,10 @@
 """Who asks: a bearer token or the session cookie → a person, and the actor for the services."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Request, Response, Security
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from controller.errors import NotSignedInError
 from controller.people.actor import Actor
@@ -47,7 +48,39 @@ async def signed_in(request: Request, services: AnyServices) -> PersonOut:
     return await services.people.whoami(token)
 
 
-SignedInPerson = Annotated[PersonOut, Depends(signed_in)]
+_BEARER = HTTPBearer(
+    auto_error=False, scheme_name="bearer", description="The token that signing in gives, for programs"
+)
+_COOKIE = APIKeyCookie(
+    auto_error=False, name=COOKIE, scheme_name="session", description="The cookie that signing in sets, for browsers"
+)
+MAY_SIGN_IN: dict[str, Any] = {"security": [{}, {_BEARER.scheme_name: []}, {_COOKIE.scheme_name: []}]}
+"""For the description of a route that shows more to whoever is signed in."""
+
+
+async def _in_one_of_two_ways(
+    _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+    _cookie: Annotated[str | None, Security(_COOKIE)],
+) -> None:
+    """Tell the framework, for the description, what ``token_of`` reads."""
+
+
+async def _needed_token(request: Request, _ways: Annotated[None, Depends(_in_one_of_two_ways)]) -> str:
+    token = token_of(request)
+    if token is None:
+        raise NotSignedInError("sign in first")
+    return token
+
+
+SessionToken = Annotated[str, Depends(_needed_token)]
+"""The token as it came; whether its session still stands is not looked at."""
+
+
+async def _signed_in_person(request: Request, services: AnyServices, _token: SessionToken) -> PersonOut:
+    return await signed_in(request, services)
+
+
+SignedInPerson = Annotated[PersonOut, Depends(_signed_in_person)]
 
 
 def acting(request: Request, person: SignedInPerson) -> Actor:

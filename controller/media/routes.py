@@ -8,8 +8,9 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
-from controller.errors import NotFoundError, NotSignedInError
-from controller.http.session import AnyServices, signed_in
+from controller.errors import GoneError, NotFoundError, NotSignedInError
+from controller.http.description import may_raise
+from controller.http.session import MAY_SIGN_IN, AnyServices, signed_in
 from controller.services import Services
 
 from .service import no_recording
@@ -35,7 +36,7 @@ class Recording(FileResponse):
         await super().__call__({**scope, "headers": kept}, receive, send)
 
 
-_ANSWERS: dict[int | str, dict[str, Any]] = {
+_ANSWERS: dict[int | str, dict[str, Any]] = may_raise(NotFoundError, GoneError) | {
     200: {"description": "Ogg Opus", "content": {"audio/ogg": {}}},
     206: {"description": "One range of it", "content": {"audio/ogg": {}}},
     304: {"description": "Unchanged"},
@@ -44,7 +45,13 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 
 
 @router.head("/media/{sha256}.opus", include_in_schema=False)
-@router.get("/media/{sha256}.opus", summary="A processed recording", response_class=Response, responses=_ANSWERS)
+@router.get(
+    "/media/{sha256}.opus",
+    summary="A processed recording",
+    response_class=Response,
+    responses=_ANSWERS,
+    openapi_extra=MAY_SIGN_IN,
+)
 async def media(sha256: str, request: Request, services: AnyServices) -> Response:
     """Serve what an approved broadcast uses to everybody, a draft to those who are signed in."""
     found = await services.media.recording(_checked(sha256))
@@ -63,7 +70,8 @@ async def media(sha256: str, request: Request, services: AnyServices) -> Respons
     "/plans/{sha256}",
     summary="A packed plan body",
     response_class=Response,
-    responses={200: {"description": "Gzip; the hash is over these very bytes", "content": {"application/gzip": {}}}},
+    responses=may_raise(NotFoundError)
+    | {200: {"description": "Gzip; the hash is over these very bytes", "content": {"application/gzip": {}}}},
 )
 async def plan_body(sha256: str, request: Request, services: AnyServices) -> Response:
     """Serve the bytes as they are hashed: without Content-Encoding, which would have clients unpack them."""

@@ -2,6 +2,8 @@
 
 from fastapi import APIRouter
 
+from controller.errors import ForbiddenError, NotFoundError
+from controller.http.description import may_raise
 from controller.http.session import Acting, AnyServices, SignedInPerson
 
 from .schemas import NodeChange, NodeOut
@@ -15,13 +17,13 @@ async def list_nodes(_person: SignedInPerson, services: AnyServices) -> list[Nod
     return await services.nodes.all()
 
 
-@router.get("/{node_id}", summary="One node")
+@router.get("/{node_id}", summary="One node", responses=may_raise(NotFoundError))
 async def get(node_id: str, _person: SignedInPerson, services: AnyServices) -> NodeOut:
     """Give one node."""
     return await services.nodes.get(node_id)
 
 
-@router.patch("/{node_id}", summary="Change a node")
+@router.patch("/{node_id}", summary="Change a node", responses=may_raise(ForbiddenError, NotFoundError))
 async def change(node_id: str, wanted: NodeChange, actor: Acting, services: AnyServices) -> NodeOut:
     """Rename it, move it, or set its volume."""
     return await services.nodes.change(

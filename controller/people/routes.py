@@ -2,15 +2,16 @@
 
 from fastapi import APIRouter, Request, Response
 
-from controller.errors import NotSignedInError
+from controller.errors import NotSignedInError, TooManyAttemptsError
+from controller.http.description import may_raise
 from controller.http.session import (
     Acting,
     AnyServices,
+    SessionToken,
     SignedInPerson,
     clear_cookie,
     origin_of,
     set_cookie,
-    token_of,
 )
 
 from .schemas import LocaleIn, PersonOut, SignedIn, SignIn
@@ -18,7 +19,9 @@ from .schemas import LocaleIn, PersonOut, SignedIn, SignIn
 router = APIRouter(tags=["people"])
 
 
-@router.post("/sessions", status_code=201, summary="Sign in")
+@router.post(
+    "/sessions", status_code=201, summary="Sign in", responses=may_raise(NotSignedInError, TooManyAttemptsError)
+)
 async def sign_in(wanted: SignIn, request: Request, response: Response, services: AnyServices) -> SignedIn:
     """Open a session; its token comes in the body and as a cookie."""
     opened = await services.people.sign_in(login=wanted.login, password=wanted.password, origin=origin_of(request))
@@ -27,11 +30,8 @@ async def sign_in(wanted: SignIn, request: Request, response: Response, services
 
 
 @router.delete("/sessions", status_code=204, summary="Sign out")
-async def sign_out(request: Request, response: Response, services: AnyServices) -> None:
+async def sign_out(token: SessionToken, response: Response, services: AnyServices) -> None:
     """End the session that the request brings."""
-    token = token_of(request)
-    if token is None:
-        raise NotSignedInError("sign in first")
     await services.people.sign_out(token)
     clear_cookie(response)
 

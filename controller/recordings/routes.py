@@ -6,17 +6,28 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.requests import ClientDisconnect
 
-from controller.errors import InvalidError
+from controller.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NoSpaceError,
+    NotFoundError,
+    TooLargeError,
+    TooManyAttemptsError,
+)
+from controller.http.description import may_raise
 from controller.http.session import Acting, AnyServices, SignedInPerson
 
 from .schemas import RecordingOut, WaveformOut
+from .uploads import TooSlowError
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
 
 _FILE = {"requestBody": {"required": True, "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}}
+UPLOAD_ERRORS = may_raise(ForbiddenError, TooLargeError, TooSlowError, TooManyAttemptsError, NoSpaceError)
 
 
-@router.post("", status_code=202, summary="Upload a recording", openapi_extra=_FILE)
+@router.post("", status_code=202, summary="Upload a recording", openapi_extra=_FILE, responses=UPLOAD_ERRORS)
 async def upload(
     request: Request,
     actor: Acting,
@@ -37,7 +48,7 @@ async def upload(
     )
 
 
-@router.get("", summary="Latest recordings")
+@router.get("", summary="Latest recordings", responses=may_raise(NotFoundError))
 async def list_recordings(
     _person: SignedInPerson,
     services: AnyServices,
@@ -48,19 +59,23 @@ async def list_recordings(
     return await services.recordings.list(limit=limit, before=before)
 
 
-@router.get("/{recording_id}", summary="One recording")
+@router.get("/{recording_id}", summary="One recording", responses=may_raise(NotFoundError))
 async def get(recording_id: str, _person: SignedInPerson, services: AnyServices) -> RecordingOut:
     """Give one recording and how far its processing is."""
     return await services.recordings.get(recording_id)
 
 
-@router.get("/{recording_id}/waveform", summary="Level over time")
+@router.get("/{recording_id}/waveform", summary="Level over time", responses=may_raise(NotFoundError))
 async def waveform(recording_id: str, _person: SignedInPerson, services: AnyServices) -> WaveformOut:
     """Give the peaks of a ready recording."""
     return await services.recordings.waveform(recording_id)
 
 
-@router.post("/{recording_id}/withdraw", summary="Withdraw a recording")
+@router.post(
+    "/{recording_id}/withdraw",
+    summary="Withdraw a recording",
+    responses=may_raise(ForbiddenError, NotFoundError, ConflictError),
+)
 async def withdraw(recording_id: str, actor: Acting, services: AnyServices) -> RecordingOut:
     """Take it back for good."""
     return await services.recordings.withdraw(actor, recording_id)

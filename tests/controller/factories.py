@@ -45,6 +45,7 @@ from controller.wire.pki import Authority
 from edge_agent.protocol.enrolment import EnrolmentRequest, claim_hash, new_claim_code
 from edge_agent.protocol.reports import Abilities, PlayEvent
 from edge_agent.protocol.states import Grade
+from tests.controller.descriptions import Described
 
 MORNING = datetime(2026, 3, 9, 2, 0, tzinfo=UTC)
 """Monday 9 March 2026, 09:00 in Hanoi: not in quiet hours."""
@@ -141,7 +142,10 @@ class Centre:
             headers["Authorization"] = f"Bearer {opened.token}"
         app = api(self.services) if ready_checks is None else create_app(self.services, ready_checks=ready_checks)
         transport = httpx.ASGITransport(app, raise_app_exceptions=raise_app_exceptions, client=(ADDRESS, 50_000))
-        async with httpx.AsyncClient(transport=transport, base_url="https://loa.test", headers=headers) as client:
+        hooks = {"response": [Described(app).check]}  # whatever a test provokes has to stand in the description
+        async with httpx.AsyncClient(
+            transport=transport, base_url="https://loa.test", headers=headers, event_hooks=hooks
+        ) as client:
             yield client
 
 

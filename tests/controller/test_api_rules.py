@@ -1,18 +1,17 @@
 """Rules that hold for every route: who may ask, from where, how errors look, what the description says."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import select
 
 from controller.api import create_app, create_node_app
 from controller.errors import BusyError
 from controller.http.middleware import COOKIE
 from controller.tables import Base
+from tests.controller.descriptions import operations
 from tests.controller.factories import PASSWORD, Centre
 
 OPEN = {
@@ -25,12 +24,6 @@ OPEN = {
     ("GET", "/readyz"),
 }
 """What needs no session. Whoever adds to this has to say why."""
-
-
-def operations(app: FastAPI) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for path, methods in app.openapi()["paths"].items():
-        for method, operation in methods.items():
-            yield method.upper(), path, operation
 
 
 def filled(path: str) -> str:
@@ -189,23 +182,6 @@ async def test_readiness_names_the_part_that_does_not_work(lite: Centre) -> None
     assert (noted.status_code, noted.json()["notes"]) == (200, {"documents": False})
     assert answer.status_code == 503
     assert answer.json()["parts"] == {"database": True, "broker": True, "dispatcher": False}
-
-
-async def test_the_description_is_complete(lite: Centre) -> None:
-    described = create_app(lite.services).openapi()
-    for method, path, operation in operations(create_app(lite.services)):
-        assert operation["summary"], (method, path)
-        assert operation["description"], (method, path)
-        answers = operation["responses"]
-        best = next(answers[status] for status in sorted(answers) if status.startswith("2"))
-        assert "content" in best or "204" in answers, (method, path)
-        if path.startswith("/api/"):
-            assert "422" in answers, (method, path)
-            assert "401" in answers, (method, path)
-    assert re.search(r"'\$ref': '#/components/schemas/(\w+)'", str(described)), "no schema is used at all"
-    for name in re.findall(r"#/components/schemas/([\w.-]+)", str(described)):
-        assert name in described["components"]["schemas"], name
-    assert "HTTPValidationError" not in described["components"]["schemas"]
 
 
 async def test_nodes_get_bodies_and_enrolment_and_nothing_else(lite: Centre) -> None:
