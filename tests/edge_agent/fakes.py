@@ -1,14 +1,15 @@
 """Stand-ins for unit tests of the agent: stepped clocks, an output that is rendered by hand, a node without a link."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from edge_agent.agent import Service
 from edge_agent.clock import NS, Clock, utc_ns
 from edge_agent.faults import FaultBook
 from edge_agent.inbox import Inbox
@@ -17,31 +18,18 @@ from edge_agent.ledger import Ledger
 from edge_agent.outputs.base import Render
 from edge_agent.outputs.watch import OutputWatch
 from edge_agent.player import Player
-from edge_agent.protocol.content import Broadcast, PlanBody, pack_body
-from edge_agent.protocol.documents import (
-    Command,
-    Hold,
-    HoldOrder,
-    Membership,
-    Plan,
-    ReceiptsAck,
-    Settings,
-    Signed,
-    Stop,
-    TimeAnswer,
-    Urgent,
-)
+from edge_agent.protocol.content import Broadcast
+from edge_agent.protocol.documents import Command, Hold, Plan, ReceiptsAck, Settings, Signed, Urgent
 from edge_agent.protocol.reports import PlayEvent
-from edge_agent.protocol.signing import SigningKey
-from edge_agent.protocol.states import KeyUse, Outcome
+from edge_agent.protocol.states import Outcome
 from edge_agent.protocol.topics import Topic
 from edge_agent.shelf import Shelf
 from edge_agent.stage import Stage
 from edge_agent.store import Store
+from tests.edge_agent.centre import Keys, Orders
 
 NOON = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
 """12:00 in Vietnam."""
-AREA = "areas/thon-1"
 NODE = "node-1"
 
 
@@ -122,18 +110,6 @@ class OpenOutput(OutputWatch):
         self.on_change = lambda: None
 
 
-class Keys:
-    """The centre's keys."""
-
-    def __init__(self) -> None:
-        self.dispatch = SigningKey(Ed25519PrivateKey.generate())
-        self.policy = SigningKey(Ed25519PrivateKey.generate())
-
-    @property
-    def trusted(self) -> tuple[Any, ...]:
-        return self.dispatch.trusted_as(KeyUse.DISPATCH), self.policy.trusted_as(KeyUse.POLICY)
-
-
 class Desk:
     """A node's orders and memory, fed by hand: inbox, keeper, ledger, player and stage over a real store."""
 
@@ -179,8 +155,7 @@ class Desk:
         self.inbox.on_time = self.player.changed
         self.former = self.keys
         """Keys before the last rotation."""
-        self.bodies: dict[str, bytes] = {}
-        self._versions: dict[tuple[str, str], int] = {}
+        self.orders = Orders(self.clock.now)
 
     def _orders(self) -> None:
         self.player.note_orders()
@@ -195,85 +170,48 @@ class Desk:
         if reboot:
             self.instruments.reboot()
         desk = Desk(self.root, self.instruments, keys=self.keys, trust=False)
-        desk.bodies, desk._versions = self.bodies, self._versions
+        desk.orders.follow(self.orders)
         return desk
 
     # Orders.
 
-    def claims(self, document: type[Signed], scope: str, **changes: Any) -> dict[str, Any]:
-        key = (scope, document.word.value)
-        self._versions[key] = self._versions.get(key, 0) + 1
-        now_s = int(self.clock.now().timestamp())
-        claims = {"aud": scope, "epoch": 1, "version": self._versions[key]}
-        return {**claims, "iat": now_s, "nbf": now_s - 60, "exp": now_s + 86_400, **changes}
-
-    def sign(self, document: Signed) -> bytes:
-        return (self.keys.policy if document.key_use is KeyUse.POLICY else self.keys.dispatch).sign(document)
-
     def send(self, document: Signed) -> bytes:
-        token = self.sign(document)
+        token = self.keys.sign(document)
         self.inbox.take(str(Topic(document.aud, document.word)), token)
         return token
 
     def settle(self, **fields: Any) -> Settings:
-        members = fields.pop("areas", (Membership(area_id="thon-1"),))
-        changes = fields.pop("claims", {})
-        claims = self.claims(Settings, f"nodes/{NODE}", **changes)
-        settings = Settings(**claims, areas=members, trusted_keys=fields.pop("keys", self.keys.trusted), **fields)
+        settings = self.orders.settings(f"nodes/{NODE}", self.keys, **fields)
         self.send(settings)
         return settings
 
     def rotate_keys(self, *, revoke: bool = False) -> None:
-        """Trust new keys and the old no more; ``revoke`` those of dispatch, which others may have."""
-        old, self.keys = self.keys, Keys()
-        self.former = old
-        both = (*old.trusted, *self.keys.trusted)
-        claims = self.claims(Settings, f"nodes/{NODE}")
-        areas = (Membership(area_id="thon-1"),)
-        settings = Settings(**claims, areas=areas, trusted_keys=both)
-        self.inbox.take(str(Topic(settings.aud, settings.word)), old.policy.sign(settings))
-        self.settle(revoked_keys=(old.dispatch.kid,) if revoke else ())
+        """Trust new keys and the old no more; ``revoke`` that of dispatch, which others may have."""
+        self.former, self.keys = self.keys, Keys()
+        both = (*self.former.trusted, *self.keys.trusted)
+        settings = self.orders.settings(f"nodes/{NODE}", self.keys, trusted_keys=both)
+        self.inbox.take(str(Topic(settings.aud, settings.word)), self.former.sign(settings))
+        self.settle(revoked_keys=(self.former.dispatch.kid,) if revoke else ())
 
-    def make_plan(self, *broadcasts: Broadcast, scope: str = AREA, **changes: Any) -> Plan:
-        body = pack_body(PlanBody(scope=scope, broadcasts=broadcasts))
-        self.bodies[body.sha256] = body.packed
-        lease = changes.pop("lease", timedelta(days=3))
-        return Plan(
-            **self.claims(Plan, scope, **changes),
-            covers_until=self.clock.now() + timedelta(days=7),
-            lease_until=self.clock.now() + lease,
-            body_sha256=body.sha256,
-            body_bytes=len(body.packed),
-        )
-
-    def plan(self, *broadcasts: Broadcast, scope: str = AREA, **changes: Any) -> Plan:
+    def plan(self, *broadcasts: Broadcast, **changes: Any) -> Plan:
         """Send a plan and bring its body."""
-        plan = self.make_plan(*broadcasts, scope=scope, **changes)
+        plan = self.orders.plan(*broadcasts, **changes)
         self.send(plan)
         self.bring_bodies()
         return plan
 
     def bring_bodies(self) -> None:
         for plan in self.keeper.bodies_wanted():
-            packed = self.bodies[plan.body_sha256]
+            packed = self.orders.bodies[plan.body_sha256]
             self.keeper.body_arrived(plan, packed, self.keeper.open_body(plan, packed))
 
-    def urgent(self, *broadcasts: Broadcast, scope: str = AREA, stops: tuple[str, ...] = (), **fields: Any) -> Urgent:
-        changes = fields.pop("claims", {})
-        now = self.clock.now()
-        urgent = Urgent(
-            **self.claims(Urgent, scope, **changes),
-            broadcasts=broadcasts,
-            stops=tuple(Stop(broadcast_id=name, stopped_at=now) for name in stops),
-            **fields,
-        )
+    def urgent(self, *broadcasts: Broadcast, **fields: Any) -> Urgent:
+        urgent = self.orders.urgent(*broadcasts, **fields)
         self.send(urgent)
         return urgent
 
-    def hold(self, *active: str, released: tuple[str, ...] = (), scope: str = AREA, **changes: Any) -> Hold:
-        now = self.clock.now()
-        orders = tuple(HoldOrder(hold_id=name, ordered_at=now) for name in active)
-        hold = Hold(**self.claims(Hold, scope, **changes), active=orders, released=released)
+    def hold(self, *active: str, **fields: Any) -> Hold:
+        hold = self.orders.hold(*active, **fields)
         self.send(hold)
         return hold
 
@@ -285,7 +223,7 @@ class Desk:
         wall_at = datetime.fromtimestamp(self.instruments.wall_ns() / NS, UTC)
         time_at = wall_at + timedelta(milliseconds=off_ms)
         self.instruments.pass_(milliseconds=half / timedelta(milliseconds=1))
-        self.send(TimeAnswer(**self.claims(TimeAnswer, f"nodes/{NODE}"), nonce=nonce, time_at=time_at))
+        self.send(self.orders.time(f"nodes/{NODE}", nonce, time_at))
 
     # What was said.
 
@@ -300,6 +238,19 @@ class Desk:
             for one in self.events()
             if one.outcome is not None
         }
+
+
+@contextlib.asynccontextmanager
+async def running(service: Service) -> AsyncIterator[None]:
+    """Run a service for the length of the block, which begins when it is ready."""
+    task = asyncio.create_task(service.run(), name=service.name)
+    try:
+        await service.ready.wait()
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 async def until(condition: Callable[[], Any], *, within_s: float = 10) -> None:

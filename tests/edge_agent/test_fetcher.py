@@ -1,7 +1,5 @@
 """Fetching over real HTTPS from a server that breaks off, forgets, lies and withdraws."""
 
-import asyncio
-import contextlib
 import hashlib
 import os
 import threading
@@ -23,7 +21,7 @@ from edge_agent.protocol.listings import merge
 from edge_agent.protocol.states import Level
 from edge_agent.shelf import Shelf
 from tests.edge_agent.centre import Authority, FileServer, broadcast
-from tests.edge_agent.fakes import NOON, Desk, until
+from tests.edge_agent.fakes import NOON, Desk, running, until
 
 SIZE = 100_000
 
@@ -77,20 +75,16 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def yard(tmp_path: Path) -> AsyncIterator[Yard]:
     yard = Yard(tmp_path)
-    task = asyncio.create_task(yard.fetcher.run())
-    await yard.fetcher.ready.wait()
-    yield yard
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    async with running(yard.fetcher):
+        yield yard
     yard.server.close()
     yard.desk.close()
 
 
 async def test_a_plan_brings_its_body_and_its_recordings(yard: Yard) -> None:
     voice = yard.serve(os.urandom(SIZE))
-    plan = yard.desk.make_plan(yard.due("b-1", voice))
-    yard.server.shelves.files[f"/plans/{plan.body_sha256}"] = yard.desk.bodies[plan.body_sha256]
+    plan = yard.desk.orders.plan(yard.due("b-1", voice))
+    yard.server.shelves.files[f"/plans/{plan.body_sha256}"] = yard.desk.orders.bodies[plan.body_sha256]
     yard.desk.send(plan)
     await until(lambda: yard.has(voice))
     assert yard.faults() == set()

@@ -15,7 +15,8 @@ from edge_agent.link import Link, _Client
 from edge_agent.protocol.enrolment import Adoption
 from edge_agent.protocol.reports import Abilities, Online
 from edge_agent.protocol.states import Grade
-from tests.edge_agent.fakes import AREA, NODE, NOON, Keys, until
+from tests.edge_agent.centre import SCOPE, Keys
+from tests.edge_agent.fakes import NODE, NOON, until
 
 PLAN = "areas/thon-1/plan"
 
@@ -59,7 +60,7 @@ def link_of(faults: FaultBook) -> Link:
             abilities=Abilities(software="a", output="virtual", best_grade=Grade.E1),
         ),
         nonce=lambda: "0" * 32,
-        scopes=lambda: (f"nodes/{NODE}", AREA),
+        scopes=lambda: (f"nodes/{NODE}", SCOPE),
         take=lambda *_: None,
     )
 

@@ -13,8 +13,8 @@ from edge_agent.protocol.content import Voice
 from edge_agent.protocol.documents import Command, CommandAction, Membership, Plan, ReceiptsAck, Settings
 from edge_agent.protocol.states import ClockState, Outcome, PlayState
 from edge_agent.protocol.topics import Topic, Word
-from tests.edge_agent.centre import broadcast
-from tests.edge_agent.fakes import AREA, NODE, NOON, Desk, Keys
+from tests.edge_agent.centre import SCOPE, Keys, broadcast
+from tests.edge_agent.fakes import NODE, NOON, Desk
 
 VOICE = Voice(language="vi", sha256="a" * 64, bytes=10, length_ms=1000)
 LATER = NOON + timedelta(minutes=10)
@@ -41,18 +41,18 @@ def listed(desk: Desk) -> set[str]:
 
 
 async def test_a_plan_acts_when_its_body_is_here(desk: Desk) -> None:
-    plan = desk.make_plan(broadcast("b-1", LATER, VOICE))
+    plan = desk.orders.plan(broadcast("b-1", LATER, VOICE))
     desk.send(plan)
     assert listed(desk) == set()
-    assert desk.keeper.held()[AREA]["plan"].complete is False
+    assert desk.keeper.held()[SCOPE]["plan"].complete is False
     desk.bring_bodies()
     assert listed(desk) == {"b-1"}
-    assert desk.keeper.held()[AREA]["plan"].complete is True
+    assert desk.keeper.held()[SCOPE]["plan"].complete is True
 
 
 async def test_the_old_plan_stands_until_the_body_of_the_new_one_is_here(desk: Desk) -> None:
     desk.plan(broadcast("b-old", LATER, VOICE))
-    desk.send(desk.make_plan(broadcast("b-new", LATER, VOICE)))
+    desk.send(desk.orders.plan(broadcast("b-new", LATER, VOICE)))
     assert listed(desk) == {"b-old"}
     desk.bring_bodies()
     assert listed(desk) == {"b-new"}
@@ -61,13 +61,13 @@ async def test_the_old_plan_stands_until_the_body_of_the_new_one_is_here(desk: D
 async def test_a_plan_signed_anew_renews_the_lease_without_its_body(desk: Desk) -> None:
     due = broadcast("b-1", LATER, VOICE)
     desk.plan(due)
-    desk.send(desk.make_plan(due, lease=timedelta(days=7)))
+    desk.send(desk.orders.plan(due, lease=timedelta(days=7)))
     assert desk.keeper.bodies_wanted() == []
     assert desk.keeper.listings["b-1"].lease_until == NOON + timedelta(days=7)
 
 
 async def test_a_wrong_body_changes_nothing(desk: Desk) -> None:
-    plan = desk.make_plan(broadcast("b-1", LATER, VOICE))
+    plan = desk.orders.plan(broadcast("b-1", LATER, VOICE))
     desk.send(plan)
     with pytest.raises(CorruptError):
         desk.keeper.open_body(plan, b"something else")
@@ -76,10 +76,10 @@ async def test_a_wrong_body_changes_nothing(desk: Desk) -> None:
 
 
 async def test_a_body_that_comes_after_a_newer_plan_is_left_alone(desk: Desk) -> None:
-    old = desk.make_plan(broadcast("b-old", LATER, VOICE))
+    old = desk.orders.plan(broadcast("b-old", LATER, VOICE))
     desk.send(old)
-    desk.send(desk.make_plan(broadcast("b-new", LATER, VOICE)))
-    packed = desk.bodies[old.body_sha256]
+    desk.send(desk.orders.plan(broadcast("b-new", LATER, VOICE)))
+    packed = desk.orders.bodies[old.body_sha256]
     desk.keeper.body_arrived(old, packed, desk.keeper.open_body(old, packed))
     assert listed(desk) == set()
 
@@ -105,7 +105,7 @@ def forged(desk: Desk, plan: Plan) -> bytes:
 
 
 def bent(desk: Desk, plan: Plan) -> bytes:
-    return desk.sign(plan)[:-6] + b"AAAAAA"
+    return desk.keys.sign(plan)[:-6] + b"AAAAAA"
 
 
 def of_the_policy_key(desk: Desk, plan: Plan) -> bytes:
@@ -113,20 +113,20 @@ def of_the_policy_key(desk: Desk, plan: Plan) -> bytes:
 
 
 def for_another(desk: Desk, plan: Plan) -> bytes:
-    return desk.sign(msgspec.structs.replace(plan, aud="areas/elsewhere"))
+    return desk.keys.sign(msgspec.structs.replace(plan, aud="areas/elsewhere"))
 
 
 def expired(desk: Desk, plan: Plan) -> bytes:
-    return desk.sign(msgspec.structs.replace(plan, exp=plan.iat - 1))
+    return desk.keys.sign(msgspec.structs.replace(plan, exp=plan.iat - 1))
 
 
 def early(desk: Desk, plan: Plan) -> bytes:
-    return desk.sign(msgspec.structs.replace(plan, nbf=plan.iat + 60))
+    return desk.keys.sign(msgspec.structs.replace(plan, nbf=plan.iat + 60))
 
 
 def of_an_older_epoch(desk: Desk, plan: Plan) -> bytes:
     desk.settle(claims={"epoch": 2})
-    return desk.sign(plan)
+    return desk.keys.sign(plan)
 
 
 def unsigned(desk: Desk, plan: Plan) -> bytes:
@@ -146,8 +146,8 @@ def unsigned(desk: Desk, plan: Plan) -> bytes:
 async def test_a_document_that_is_not_right_is_dropped_and_counted(
     desk: Desk, make: Callable[[Desk, Plan], bytes], code: str
 ) -> None:
-    token = make(desk, desk.make_plan(broadcast("b-1", LATER, VOICE)))
-    desk.inbox.take(str(Topic(AREA, Word.PLAN)), token)
+    token = make(desk, desk.orders.plan(broadcast("b-1", LATER, VOICE)))
+    desk.inbox.take(str(Topic(SCOPE, Word.PLAN)), token)
     assert desk.inbox.dropped == {code: 1}
     assert desk.keeper.bodies_wanted() == []
     stands = {fault.code for fault in desk.faults.standing()}
@@ -161,7 +161,7 @@ async def test_a_topic_that_is_not_ours_is_dropped(desk: Desk, topic: str) -> No
 
 
 async def test_the_fault_of_a_bad_message_ends_when_no_more_come(desk: Desk) -> None:
-    desk.inbox.take(str(Topic(AREA, Word.PLAN)), b"rubbish")
+    desk.inbox.take(str(Topic(SCOPE, Word.PLAN)), b"rubbish")
     desk.inbox.check()
     assert [fault.code for fault in desk.faults.standing()] == ["bad_message"]
     desk.instruments.pass_(minutes=11)
@@ -170,7 +170,7 @@ async def test_the_fault_of_a_bad_message_ends_when_no_more_come(desk: Desk) -> 
 
 
 async def test_an_older_version_has_no_effect_even_after_a_restart(desk: Desk) -> None:
-    old = desk.make_plan(broadcast("b-old", LATER, VOICE))
+    old = desk.orders.plan(broadcast("b-old", LATER, VOICE))
     desk.plan(broadcast("b-new", LATER, VOICE))
     again = desk.again()
     again.send(old)
@@ -234,7 +234,7 @@ async def test_a_hold_is_obeyed_whatever_the_clock_says(tmp_path: Path, desk: De
 async def test_a_forged_release_changes_nothing(desk: Desk) -> None:
     held = desk.hold("hold-1")
     forged_release = msgspec.structs.replace(held, active=(), released=("hold-1",), version=99)
-    desk.inbox.take(str(Topic(AREA, Word.HOLD)), Keys().dispatch.sign(forged_release))
+    desk.inbox.take(str(Topic(SCOPE, Word.HOLD)), Keys().dispatch.sign(forged_release))
     assert desk.keeper.holds == {"hold-1"}
 
 
@@ -277,7 +277,7 @@ async def test_of_what_waits_the_highest_version_is_taken(tmp_path: Path, desk: 
     """An old message that comes late, or again, does not push aside what has come before it."""
     blind = Desk(tmp_path / "blind", keys=desk.keys, trust=False)
     blind.settle()
-    plans = [blind.make_plan(broadcast(name, LATER, VOICE)) for name in ("b-old", "b-new")]
+    plans = [blind.orders.plan(broadcast(name, LATER, VOICE)) for name in ("b-old", "b-new")]
     for plan in reversed(plans) if newest_first else plans:
         blind.send(plan)
     blind.answer_time()
@@ -290,7 +290,7 @@ async def test_of_what_waits_the_highest_version_is_taken(tmp_path: Path, desk: 
 async def test_commands_that_wait_are_all_done_and_in_order(tmp_path: Path, desk: Desk) -> None:
     blind = Desk(tmp_path / "blind", keys=desk.keys, trust=False)
     first, second = (
-        Command(**blind.claims(Command, f"nodes/{NODE}"), command_id=name, action=CommandAction.IDENTIFY)
+        Command(**blind.orders.claims(Command, f"nodes/{NODE}"), command_id=name, action=CommandAction.IDENTIFY)
         for name in ("c-1", "c-2")
     )
     blind.send(second)
@@ -305,7 +305,7 @@ async def test_commands_that_wait_leave_room_for_what_must_sound(tmp_path: Path,
     blind = Desk(tmp_path / "blind", keys=desk.keys, trust=False)
     blind.settle()
     for number in range(100):
-        claims = blind.claims(Command, f"nodes/{NODE}")
+        claims = blind.orders.claims(Command, f"nodes/{NODE}")
         blind.send(Command(**claims, command_id=f"c-{number}", action=CommandAction.IDENTIFY))
     blind.urgent(broadcast("b-urgent", LATER, VOICE))
     blind.answer_time()
@@ -334,7 +334,7 @@ async def test_a_clock_that_is_wrong_ends_no_broadcast(desk: Desk) -> None:
 
 
 async def test_settings_of_the_dispatch_key_are_not_taken(desk: Desk) -> None:
-    settings = Settings(**desk.claims(Settings, f"nodes/{NODE}"), volume_mb=1200, trusted_keys=desk.keys.trusted)
+    settings = Settings(**desk.orders.claims(Settings, f"nodes/{NODE}"), volume_mb=1200, trusted_keys=desk.keys.trusted)
     desk.inbox.take(str(Topic(f"nodes/{NODE}", Word.SETTINGS)), desk.keys.dispatch.sign(settings))
     assert desk.inbox.dropped == {"unknown_key": 1}
 
@@ -362,15 +362,15 @@ async def test_a_broadcast_at_the_end_of_the_calendar_does_no_harm(desk: Desk) -
 
 async def test_keys_are_rotated_by_settings_and_stay_so_after_a_restart(desk: Desk) -> None:
     old, new = desk.keys, Keys()
-    desk.settle(keys=(*old.trusted, *new.trusted))
+    desk.settle(trusted_keys=(*old.trusted, *new.trusted))
     desk.keys = new
-    desk.settle(keys=new.trusted)
+    desk.settle(trusted_keys=new.trusted)
     desk.hold("hold-1")
     assert desk.keeper.holds == {"hold-1"}
     again = desk.again()
     again.keys = new
     assert again.keeper.settings is not None
-    again.inbox.take(str(Topic(AREA, Word.PLAN)), old.dispatch.sign(again.make_plan()))
+    again.inbox.take(str(Topic(SCOPE, Word.PLAN)), old.dispatch.sign(again.orders.plan()))
     assert again.inbox.dropped == {"unknown_key": 1}
     again.close()
 
@@ -384,8 +384,8 @@ async def test_what_a_key_signed_that_is_trusted_no_more_stands_after_a_restart(
     again.player.note_orders()
     assert listed(again) == {"b-plan", "b-urgent"}
     assert again.outcomes() == {}
-    old = again.make_plan(broadcast("b-other", LATER, VOICE))
-    again.inbox.take(str(Topic(AREA, Word.PLAN)), desk.former.dispatch.sign(old))
+    old = again.orders.plan(broadcast("b-other", LATER, VOICE))
+    again.inbox.take(str(Topic(SCOPE, Word.PLAN)), desk.former.dispatch.sign(old))
     assert again.inbox.dropped == {"unknown_key": 1}, "nothing new is taken of that key"
     again.close()
 
@@ -411,7 +411,7 @@ async def test_a_revoked_key_that_was_retired_before_is_void_too(desk: Desk) -> 
     assert listed(desk) == {"b-1"}
     desk.settle(revoked_keys=(desk.former.dispatch.kid,))
     assert listed(desk) == set()
-    assert desk.keeper.scopes == (f"nodes/{NODE}", AREA)
+    assert desk.keeper.scopes == (f"nodes/{NODE}", SCOPE)
 
 
 async def test_a_hold_of_a_revoked_key_stays_until_it_is_released(desk: Desk) -> None:
@@ -438,7 +438,7 @@ async def test_an_order_that_cannot_be_read_again_withdraws_nothing(desk: Desk) 
 async def test_orders_are_found_again_after_a_restart_without_a_link(desk: Desk) -> None:
     desk.plan(broadcast("b-plan", LATER, VOICE))
     desk.urgent(broadcast("b-urgent", LATER, VOICE), stops=("b-x",))
-    desk.send(desk.make_plan(broadcast("b-coming", LATER, VOICE), scope=f"nodes/{NODE}"))
+    desk.send(desk.orders.plan(broadcast("b-coming", LATER, VOICE), scope=f"nodes/{NODE}"))
     again = desk.again()
     assert listed(again) == {"b-plan", "b-urgent"}
     assert again.keeper.stops == {"b-x"}
@@ -464,7 +464,7 @@ async def test_a_node_that_moves_keeps_the_old_areas_plan_until_it_holds_the_new
     desk.plan(broadcast("b-old", LATER, VOICE))
     desk.settle(areas=(Membership(area_id="thon-2", plan_from_version=2),))
     assert listed(desk) == {"b-old"}
-    assert AREA in desk.keeper.scopes
+    assert SCOPE in desk.keeper.scopes
     new = broadcast("b-new", LATER, VOICE, scopes=("areas/thon-2",))
     desk.plan(new, scope="areas/thon-2")
     assert listed(desk) == {"b-old", "b-new"}, "version 1 was made before the node moved"
@@ -479,7 +479,7 @@ async def test_a_node_that_moves_keeps_the_old_areas_plan_until_it_holds_the_new
 
 async def test_a_command_twice_is_once_even_after_a_restart(desk: Desk) -> None:
     def command() -> Command:
-        claims = desk.claims(Command, f"nodes/{NODE}")
+        claims = desk.orders.claims(Command, f"nodes/{NODE}")
         return Command(**claims, command_id="c-1", action=CommandAction.RESTART)
 
     desk.send(command())
@@ -510,7 +510,7 @@ async def test_stops_and_commands_are_remembered_for_31_days_and_no_longer(desk:
 
 
 async def test_an_acknowledgement_is_handed_on(desk: Desk) -> None:
-    claims = desk.claims(ReceiptsAck, f"nodes/{NODE}")
+    claims = desk.orders.claims(ReceiptsAck, f"nodes/{NODE}")
     ack = ReceiptsAck(**claims, store_id=desk.store.store_id, stored_through_seq=3)
     desk.send(ack)
     assert desk.acks == [ack]

@@ -1,7 +1,6 @@
 """Receipts: in sequence, signed, sent again until acknowledged. Waits are real, and short."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from edge_agent.protocol.reports import Receipts
 from edge_agent.protocol.signing import SigningKey, TrustStore, open_receipts, public_x
 from edge_agent.protocol.states import PlayState
 from edge_agent.reporter import BATCH, Reporter
-from tests.edge_agent.fakes import NODE, NOON, Desk, until
+from tests.edge_agent.fakes import NODE, NOON, Desk, running, until
 
 
 class Office:
@@ -46,7 +45,7 @@ class Office:
                 self.desk.ledger.write_event(NOON, "b-1", state=PlayState.RECEIVED)
 
     def ack(self, seq: int, *, store_id: str | None = None, again_from: int | None = None) -> None:
-        claims = self.desk.claims(ReceiptsAck, f"nodes/{NODE}")
+        claims = self.desk.orders.claims(ReceiptsAck, f"nodes/{NODE}")
         store_id = store_id or self.desk.store.store_id
         ack = ReceiptsAck(**claims, store_id=store_id, stored_through_seq=seq, send_from_seq=again_from)
         self.reporter.take_ack(ack)
@@ -63,12 +62,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
     office = Office(tmp_path)
-    task = asyncio.create_task(office.reporter.run())
-    await office.reporter.ready.wait()
-    yield office
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    async with running(office.reporter):
+        yield office
     office.desk.close()
 
 
