@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import psutil
@@ -13,11 +15,15 @@ import psutil
 from audio.prepare import Settings, prepare
 from tests import sounds
 from tests.bench.figures import Result, median_of
-from tests.bench.place import write_wav
+from tests.bench.place import Place, write_wav
 
 LEAST = 60.0
 """Times real time (DESIGN section 9)."""
-MAX_S = 3 * 3600
+TARGET = f"≥ {LEAST:.0f} × real time"
+JUDGED, RUNS = 10, 3
+"""Minutes of the recording that the target is for, and how often it is tried."""
+MAX_MINUTES = 180
+LONG = {"LOA_MAX_RECORDING_MINUTES": str(MAX_MINUTES)}
 LOOK_S = 0.02
 MIB = 1 << 20
 
@@ -25,63 +31,77 @@ MIB = 1 << 20
 async def run(*, quick: bool) -> Result:
     """Measure."""
     lengths = (1,) if quick else (1, 10, 60)
-    repeats = 1 if quick else 3
     result = Result(
         "transcode",
         "Upload → recording ready to air",
-        "speech-like sound as mp3, 64 kbit/s mono; audio.prepare with probe, measuring, levelling, encoding, checking;"
-        " everything pinned to one core",
+        "speech-like sound as mp3, 64 kbit/s mono: POST /recordings until it is ready, beside audio.prepare alone"
+        " (probe, measuring, levelling, encoding, checking); everything pinned to one core",
     )
-    with tempfile.TemporaryDirectory(prefix="loa-bench-") as place:
-        folder = Path(place)
-        sources = {minutes: await _mp3(folder, minutes) for minutes in lengths}
-        allowed = os.sched_getaffinity(0)
+    allowed = os.sched_getaffinity(0)
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="loa-bench-")))
+        sources = {minutes: await _mp3s(folder, minutes, RUNS if minutes == JUDGED else 1) for minutes in lengths}
+        stack.callback(os.sched_setaffinity, 0, allowed)
         os.sched_setaffinity(0, {min(allowed)})
-        try:
-            found = {
-                minutes: [await _one(source, folder) for _ in range(repeats if minutes == 10 else 1)]
-                for minutes, source in sources.items()
-            }
-        finally:
-            os.sched_setaffinity(0, allowed)
+        place = await stack.enter_async_context(Place(folder / "place", [], env=LONG))
+        found = {
+            minutes: [(await _through(place, source), *await _alone(source, folder)) for source in some]
+            for minutes, some in sources.items()
+        }
     for minutes, runs in found.items():
-        speeds = [minutes * 60 / seconds for seconds, _ in runs]
-        is_target = minutes == 10
+        speeds = [minutes * 60 / seconds for seconds, _, _ in runs]
         result.add(
-            f"{minutes} min of mp3",
+            f"{minutes} min of mp3, through the API",
             median_of(speeds, "× real time", 0),
             samples=len(runs),
-            target=f"≥ {LEAST:.0f} × real time" if is_target else "",
-            good=sorted(speeds)[len(speeds) // 2] >= LEAST,
+            target=TARGET if minutes == JUDGED else "",
+            good=statistics.median(speeds) >= LEAST,
         )
-    if 10 not in found:
-        result.add("10 min of mp3", "left out by --quick", target=f"≥ {LEAST:.0f} × real time")
+        alone = [minutes * 60 / seconds for _, seconds, _ in runs]
+        result.add(f"{minutes} min of mp3, audio.prepare alone", median_of(alone, "× real time", 0), samples=len(runs))
+    if JUDGED not in found:
+        result.add(f"{JUDGED} min of mp3, through the API", "left out by --quick", target=TARGET)
     for minutes, runs in found.items():
-        result.add(f"{minutes} min: largest program in the sandbox", median_of([peak for _, peak in runs], "MiB"))
+        result.add(f"{minutes} min: largest program in the sandbox", median_of([peak for *_, peak in runs], "MiB"))
     result.raw = {str(minutes): runs for minutes, runs in found.items()}
-    result.notes.append("Memory is the peak resident size (VmHWM) of the largest program, looked at every 20 ms.")
+    result.notes.append(
+        "The two alternate, with the same file. Memory is the peak resident size (VmHWM) of the largest program, looked"
+        " at every 20 ms."
+    )
     return result
 
 
-async def _mp3(folder: Path, minutes: int) -> Path:
-    """Make a file of that length from one minute of sound."""
-    minute, target = folder / "minute.wav", folder / f"{minutes}.mp3"
+async def _through(place: Place, source: Path) -> float:
+    """Upload once; gives the seconds until the recording is ready."""
+    begun = time.perf_counter()
+    await place.upload(source, source.stem)
+    return time.perf_counter() - begun
+
+
+async def _mp3s(folder: Path, minutes: int, count: int) -> list[Path]:
+    """Make files of that length from one minute of sound.
+
+    Their titles differ: a file that is known is ready at once.
+    """
+    minute = folder / "minute.wav"
     if not minute.exists():
         await asyncio.to_thread(write_wav, minute, sounds.speech(60.0))
-    argv = ["-v", "error", "-stream_loop", str(minutes - 1), "-i", str(minute), "-b:a", "64k", str(target)]
+    argv = ["-v", "error", "-stream_loop", str(minutes - 1), "-i", str(minute)]
+    for number in range(count):
+        argv += ["-b:a", "64k", "-metadata", f"title={number}", str(folder / f"{minutes}-{number}.mp3")]
     process = await asyncio.create_subprocess_exec("ffmpeg", *argv)
     if await process.wait() != 0:
-        raise RuntimeError(f"ffmpeg could not make {target.name}")
-    return target
+        raise RuntimeError(f"ffmpeg could not make {minutes} minutes of mp3")
+    return [folder / f"{minutes}-{number}.mp3" for number in range(count)]
 
 
-async def _one(source: Path, folder: Path) -> tuple[float, float]:
+async def _alone(source: Path, folder: Path) -> tuple[float, float]:
     """Prepare once; gives seconds, and MiB of the largest program."""
     done = asyncio.Event()
     watch = asyncio.create_task(_watch_memory(done), name="bench-memory")
     begun = time.perf_counter()
     try:
-        prepared = await prepare(source, folder, Settings(max_length_s=MAX_S))
+        prepared = await prepare(source, folder, Settings(max_length_s=MAX_MINUTES * 60))
         seconds = time.perf_counter() - begun
     finally:
         done.set()
