@@ -8,6 +8,7 @@ import msgspec
 
 from edge_agent.evidence import Heard
 from edge_agent.protocol.content import Broadcast
+from edge_agent.protocol.listings import Listing
 from edge_agent.protocol.reports import PlayEvent
 from edge_agent.protocol.states import PlayState
 from edge_agent.protocol.timeline import Progress
@@ -32,6 +33,11 @@ class Play(msgspec.Struct, frozen=True, kw_only=True):
     """Evidence of the items that have ended."""
     reported: bool = False
     """The outcome stands among the receipts."""
+
+
+def new_play(listing: Listing) -> Play:
+    """Begin to keep what becomes of a broadcast."""
+    return Play(broadcast_id=listing.broadcast.broadcast_id, latest_end_at=listing.broadcast.latest_end_at)
 
 
 class Ledger:

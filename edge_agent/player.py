@@ -17,13 +17,13 @@ from edge_agent import cuts
 from edge_agent.clock import Clock
 from edge_agent.faults import Fault
 from edge_agent.keeper import Keeper
-from edge_agent.ledger import Ledger, Play
+from edge_agent.ledger import Ledger, Play, new_play
 from edge_agent.outputs.watch import OutputWatch
 from edge_agent.protocol.documents import Settings
 from edge_agent.protocol.listings import Listing
-from edge_agent.protocol.states import Level, Outcome, PlayState, Reason
+from edge_agent.protocol.states import Outcome, Reason
 from edge_agent.protocol.timeline import Conclusion, Progress, Sound, Step, View, step
-from edge_agent.reset import Reset
+from edge_agent.register import Register
 from edge_agent.shelf import Shelf
 from edge_agent.stage import Stage
 from edge_agent.store import Store
@@ -40,8 +40,6 @@ LOOK_AGAIN = timedelta(minutes=5)
 """How often it is looked beyond that horizon."""
 MAX_STEPS = 100
 """Steps in a row before others in the event loop get their turn."""
-NOTE_AT_ONCE = 50
-"""Broadcasts reported as received in one go: 10 ms on a PC, so that sound does not wait for a plan of a week."""
 JUMP = timedelta(seconds=5)
 """A clock that has gone back by more makes instants already decided worthless."""
 LAST_WORDS_S = 1.0
@@ -74,7 +72,7 @@ class Player:
     ) -> None:
         self._clock, self._store, self._ledger, self._keeper = clock, store, ledger, keeper
         self._shelf, self._stage, self._output = shelf, stage, output
-        self._reset = Reset(store, clock)
+        self._register = Register(clock, store, ledger, keeper, shelf, report=stage.report)
         self.ready = asyncio.Event()
         self.failed: Callable[[str], Fault | None] = lambda _: None
         """Why a recording is not here; the fetcher's."""
@@ -82,8 +80,6 @@ class Player:
         """Rises while the player lives; the watchdog looks at it."""
         self._nudge = asyncio.Event()
         self._changed = True
-        self._unnoted = False
-        """There are broadcasts that have not been reported as received."""
         self._last_at: datetime | None = None
         self._next_at: datetime | None = None
         self._current: Sound | None = None
@@ -124,8 +120,7 @@ class Player:
         self._attended.set()
         if self._leaving:
             return
-        if self._reset.is_open:
-            self._judge_reset()
+        self._register.judge_reset()
         now = self._clock.now()
         frontier = now + LEAD
         if self._last_at is not None and self._last_at > frontier + JUMP:
@@ -138,43 +133,18 @@ class Player:
             self._decide(self._not_before_last(at), at_once=False)
         if changed:
             self._decide(self._not_before_last(frontier), at_once=True)
-        if self._unnoted:
+        if self._register.has_more:
             self.note_orders()
 
     def note_orders(self) -> None:
-        """Report what has been received, nearest first and some at a time, and what was withdrawn before it began."""
-        if self._keeper.settings is None:
-            return
-        now, listings = self._clock.now(), self._keeper.listings
-        new = [listing for key, listing in listings.items() if key not in self._ledger.plays]
-        new.sort(key=lambda listing: listing.broadcast.start_at)
-        self._unnoted = len(new) > NOTE_AT_ONCE
-        with self._store.writing():
-            for listing in new[:NOTE_AT_ONCE]:
-                self._receive(listing, now)
-            for key, play in list(self._ledger.plays.items()):
-                waits = play.progress.began_at is None and play.progress.outcome is None
-                if waits and key not in listings and self._is_known_gone(play):
-                    self._withdraw(play)
-            for listing in new[:NOTE_AT_ONCE]:
-                self._note_cached(listing)
+        """Report what has been received and withdrawn, and decide anew."""
+        self._register.note_orders()
         self.changed()
 
     def note_files(self, sha256: str) -> None:
-        """Report broadcasts for which this recording was the last that they lacked."""
-        with self._store.writing():
-            for listing in self._keeper.listings.values():
-                voices = [voice for item in listing.broadcast.items for voice in item.voices]
-                if any(voice.sha256 == sha256 for voice in voices):
-                    self._note_cached(listing)
+        """Report what lacked nothing but this recording, and decide anew."""
+        self._register.note_files(sha256)
         self.changed()
-
-    def _note_cached(self, listing: Listing) -> None:
-        settings, play = self._keeper.settings, self._ledger.plays.get(listing.broadcast.broadcast_id)
-        if settings is None or play is None or play.said is not PlayState.RECEIVED or play.reported:
-            return
-        if all(self._shelf.has(item.voice_for(settings.languages).sha256) for item in listing.broadcast.items):
-            self._ledger.advance(play, PlayState.CACHED, self._clock.now())
 
     async def shut_down(self) -> None:
         """Begin nothing more and end what sounds; but what is decided to be over, in its last moments, sounds out."""
@@ -267,7 +237,7 @@ class Player:
         self._current = found.sound
 
     def _keep(self, key: str, progress: Progress, listing: Listing) -> None:
-        play = self._ledger.plays.get(key) or _new_play(listing)
+        play = self._ledger.plays.get(key) or new_play(listing)
         if progress.began_at is not None and play.broadcast is None:
             play = msgspec.structs.replace(play, broadcast=listing.broadcast, urgent=listing.urgent)
         self._ledger.put(msgspec.structs.replace(play, progress=progress))
@@ -292,51 +262,7 @@ class Player:
             return conclusion._replace(reason=Reason.CORRUPT_FILE)
         return conclusion._replace(reason=Reason.NO_SPACE) if Fault.DISK_LOW in found else conclusion
 
-    # What orders and restarts do to plays.
-
-    def _receive(self, listing: Listing, now: datetime) -> None:
-        play = _new_play(listing)
-        self._ledger.put(play)
-        play = self._ledger.advance(play, PlayState.RECEIVED, now)
-        self._leave_out(play, listing, self._reset.at)
-
-    def _judge_reset(self) -> None:
-        """Leave out what came before it was known when the store was lost: nothing of it has begun since."""
-        with self._store.writing():
-            lost_at = self._reset.work_out()
-            for key, listing in self._keeper.listings.items():
-                play = self._ledger.plays.get(key)
-                if play is not None and play.progress.began_at is None and play.progress.outcome is None:
-                    self._leave_out(play, listing, lost_at)
-
-    def _leave_out(self, play: Play, listing: Listing, lost_at: datetime | None) -> None:
-        """The store was lost: at most once means that routine of before is not begun again."""
-        if lost_at is None or listing.broadcast.start_at > lost_at or listing.broadcast.level is Level.EMERGENCY:
-            return
-        conclusion = Conclusion(play.broadcast_id, Outcome.MISSED, Reason.OFF, None)
-        self._stage.report(play, conclusion, missing=Reason.OFF)
-
-    def _is_known_gone(self, play: Play) -> bool:
-        """Tell whether nobody can list it any more; a document that is left out might, and comes again."""
-        over = play.latest_end_at <= self._clock.surely()
-        return over or self._keeper.knows_all or play.broadcast_id in self._keeper.stops
-
-    def _withdraw(self, play: Play) -> None:
-        outcome, reason = Outcome.CANCELLED, Reason.WITHDRAWN
-        if play.broadcast_id in self._keeper.stops:
-            reason = Reason.STOPPED
-        elif play.latest_end_at <= self._clock.surely():
-            outcome, reason = self._slept_through(play)
-        self._stage.report(play, Conclusion(play.broadcast_id, outcome, reason, None), missing=reason)
-
-    def _slept_through(self, play: Play) -> tuple[Outcome, Reason]:
-        """Say why what has passed was not begun, in the timeline's words and order."""
-        good_since_at = self._clock.good_since_at
-        if self._clock.up_since_at > play.latest_end_at:
-            return Outcome.MISSED, Reason.OFF
-        if good_since_at is not None and good_since_at > play.latest_end_at:
-            return Outcome.MISSED, Reason.CLOCK_UNTRUSTED
-        return Outcome.EXPIRED, Reason.LATE
+    # On leaving, and after a restart.
 
     def _is_under_way(self, sound: Sound) -> bool:
         return self._progress(sound.broadcast_id).sounding == sound
@@ -369,7 +295,7 @@ class Player:
                 self._stage.report(play, conclusion, missing=Reason.POWER)
         self._keeper.relist()  # an outcome may have been taken back
         for listing in self._keeper.listings.values():
-            self._note_cached(listing)
+            self._register.note_cached(listing)
 
     def _item_lost(self, sound: Sound, reason: Reason) -> None:
         play = self._ledger.plays[sound.broadcast_id]
@@ -408,7 +334,3 @@ class Player:
                 await self._nudge.wait()
         except TimeoutError:
             return
-
-
-def _new_play(listing: Listing) -> Play:
-    return Play(broadcast_id=listing.broadcast.broadcast_id, latest_end_at=listing.broadcast.latest_end_at)
