@@ -11,7 +11,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,8 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from audio.correlate import compare, samples
-from tests.edge_agent.centre import VirtualRecording, agent_process
+from tests.edge_agent.centre import Centre, VirtualRecording, agent_process, running_centre
 
+NODE = "node-1"
+"""Name of the agent in every test of its own."""
 ALIKE = 0.95
 """Correlation from which a sound counts as the right one (issue: over the whole length)."""
 
@@ -73,6 +75,39 @@ class Node:
 
     def recording(self) -> VirtualRecording:
         return VirtualRecording(self.state / "output.wav", self.state / "output.instants.jsonl")
+
+
+def by_every_agent(body: Callable[[Centre, Node], Awaitable[None]]) -> Callable[[Path], Awaitable[None]]:
+    """Make a test of what is wanted of one agent with a centre of its own: all kinds of agents, side by side."""
+
+    async def test(tmp_path: Path) -> None:
+        folders = [tmp_path / kind.name for kind in KINDS]
+        for folder in folders:
+            folder.mkdir()
+        runs = [_alone(body, kind, folder) for kind, folder in zip(KINDS, folders, strict=True)]
+        alone = [asyncio.to_thread(asyncio.run, run) for run in runs]
+        ends = await asyncio.gather(*alone, return_exceptions=True)
+        failed = [end for end in ends if end is not None]
+        for kind, end in zip(KINDS, ends, strict=True):
+            if end is not None:
+                end.add_note(f"agent: {kind.name}")
+        if len(failed) > 1:
+            raise BaseExceptionGroup("more than one agent failed", failed)
+        for end in failed:
+            raise end
+
+    test.__name__, test.__qualname__, test.__module__ = body.__name__, body.__qualname__, body.__module__
+    test.__doc__ = body.__doc__
+    return test
+
+
+async def _alone(body: Callable[[Centre, Node], Awaitable[None]], kind: Kind, folder: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        node = Node(kind, folder / "node", stack)
+        async with running_centre(folder / "centre") as centre:
+            centre.adopt(node.state, NODE)
+            await centre.settle(NODE)
+            await body(centre, node)
 
 
 @dataclass(frozen=True)

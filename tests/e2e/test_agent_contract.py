@@ -1,13 +1,12 @@
 """What any agent must do, seen from outside: the wire on one side, the frames that left its output on the other.
 
-Runs against every agent in ``agents.KINDS`` as a process, with a real broker over TLS and real audio.
+Runs against every agent in ``agents.KINDS`` as a process, with a real broker over TLS and real audio. Every agent has a
+centre of its own and all run at once: most of the time is spent waiting.
 """
 
-import contextlib
 import functools
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -16,12 +15,11 @@ from edge_agent.protocol.documents import Plan
 from edge_agent.protocol.signing import SigningKey
 from edge_agent.protocol.states import ClockState, Grade, Outcome, PlayState, Reason
 from edge_agent.protocol.topics import Topic, Word
-from tests.e2e.agents import KINDS, Kind, Node, is_silent_but_for, starts
-from tests.edge_agent.centre import AREA, Centre, broadcast, make_opus, pcm_of, running_centre, soon
+from tests.e2e.agents import NODE, Node, by_every_agent, is_silent_but_for, starts
+from tests.edge_agent.centre import AREA, Centre, broadcast, make_opus, pcm_of, soon
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(60)]
 
-NODE = "node-1"
 SCOPE = f"areas/{AREA}"
 START_ERROR = timedelta(milliseconds=10)
 """DESIGN section 9, loaded: these tests share two cores with others."""
@@ -31,27 +29,6 @@ SHORT = timedelta(milliseconds=500)
 @functools.cache
 def opus(seed: int, length_ms: int = 1000) -> bytes:
     return make_opus(seed, length_ms)
-
-
-@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
-def kind(request: pytest.FixtureRequest) -> Kind:
-    found = request.param
-    assert isinstance(found, Kind)
-    return found
-
-
-@pytest.fixture
-def node(kind: Kind, tmp_path: Path) -> Iterator[Node]:
-    with contextlib.ExitStack() as stack:
-        yield Node(kind, tmp_path / "node", stack)
-
-
-@pytest.fixture
-async def centre(tmp_path: Path, node: Node) -> AsyncIterator[Centre]:
-    async with running_centre(tmp_path / "centre") as made:
-        made.adopt(node.state, NODE)
-        await made.settle(NODE)
-        yield made
 
 
 async def online(centre: Centre, node: Node) -> None:
@@ -67,6 +44,7 @@ async def online(centre: Centre, node: Node) -> None:
     await centre.until(ready, what="a node with settings and a trusted clock")
 
 
+@by_every_agent
 async def test_a_planned_broadcast_plays_whole_on_its_sample_and_is_reported_in_sequence(
     centre: Centre, node: Node
 ) -> None:
@@ -99,6 +77,7 @@ async def test_a_planned_broadcast_plays_whole_on_its_sample_and_is_reported_in_
     await centre.until(lambda: centre.presence(NODE)["state"] == "leaving", what="a goodbye")
 
 
+@by_every_agent
 async def test_what_comes_twice_or_by_two_ways_plays_once(centre: Centre, node: Node) -> None:
     voice = centre.add_media(opus(1))
     await online(centre, node)
@@ -117,6 +96,7 @@ async def test_what_comes_twice_or_by_two_ways_plays_once(centre: Centre, node: 
     assert [one.whole for one in starts(node.recording(), pcm_of(opus(1)))] == [True]
 
 
+@by_every_agent
 async def test_an_older_version_has_no_effect(centre: Centre, node: Node) -> None:
     voice, other = centre.add_media(opus(1)), centre.add_media(opus(2))
     await online(centre, node)
@@ -131,6 +111,7 @@ async def test_an_older_version_has_no_effect(centre: Centre, node: Node) -> Non
     assert starts(node.recording(), pcm_of(opus(2))) == []
 
 
+@by_every_agent
 async def test_nothing_sounds_by_a_document_that_is_not_the_centres_or_not_for_this_node(
     centre: Centre, node: Node
 ) -> None:
@@ -141,7 +122,7 @@ async def test_nothing_sounds_by_a_document_that_is_not_the_centres_or_not_for_t
     stranger = SigningKey(Ed25519PrivateKey.generate())
     body = await centre.plan(broadcast("b-bad", start_at, voice), scope="areas/elsewhere")
 
-    def bad(**changes: object) -> Plan:
+    def bad(**changes: Any) -> Plan:
         fields = {name: getattr(body, name) for name in body.__struct_fields__}
         return Plan(**{**fields, "aud": SCOPE, "version": 1000, **changes})
 
@@ -168,6 +149,7 @@ async def test_nothing_sounds_by_a_document_that_is_not_the_centres_or_not_for_t
     assert is_silent_but_for(node.recording(), pcm_of(opus(2)))
 
 
+@by_every_agent
 async def test_what_no_approval_covers_is_refused(centre: Centre, node: Node) -> None:
     voice, good = centre.add_media(opus(1)), centre.add_media(opus(2))
     await online(centre, node)
@@ -186,6 +168,7 @@ async def test_what_no_approval_covers_is_refused(centre: Centre, node: Node) ->
     assert starts(node.recording(), pcm_of(opus(1))) == []
 
 
+@by_every_agent
 async def test_a_hold_silences_at_once_and_stays_through_a_restart_until_released(centre: Centre, node: Node) -> None:
     long, voice = centre.add_media(opus(3, 6000)), centre.add_media(opus(1))
     await online(centre, node)
@@ -226,6 +209,7 @@ async def test_a_hold_silences_at_once_and_stays_through_a_restart_until_release
     assert not any(silence)
 
 
+@by_every_agent
 async def test_a_node_cut_off_and_restarted_plays_its_plan_and_reports_later(centre: Centre, node: Node) -> None:
     voice = centre.add_media(opus(1))
     await online(centre, node)
@@ -248,6 +232,7 @@ async def test_a_node_cut_off_and_restarted_plays_its_plan_and_reports_later(cen
     assert sorted(centre.events[NODE]) == list(range(1, len(centre.events[NODE]) + 1))
 
 
+@by_every_agent
 async def test_a_changed_byte_in_a_cached_file_is_never_played(centre: Centre, node: Node) -> None:
     """With the original at hand it is fetched again; without it nothing sounds."""
     kept, lost, mark = (centre.add_media(opus(seed)) for seed in (1, 2, 3))
@@ -278,6 +263,7 @@ async def test_a_changed_byte_in_a_cached_file_is_never_played(centre: Centre, n
     assert is_silent_but_for(recording, pcm_of(opus(1)), pcm_of(opus(3)))
 
 
+@by_every_agent
 async def test_receipts_come_again_until_they_are_acknowledged(centre: Centre, node: Node) -> None:
     voice = centre.add_media(opus(1, 500))
     centre.acks = False
@@ -301,6 +287,7 @@ async def test_receipts_come_again_until_they_are_acknowledged(centre: Centre, n
     assert centre.batches[before].events[0].seq == 2
 
 
+@by_every_agent
 async def test_nothing_scheduled_sounds_before_the_centre_has_told_the_time(centre: Centre, node: Node) -> None:
     """The machine of this test must not call its own clock synchronised; containers do not."""
     blind, seeing = centre.add_media(opus(1, 500)), centre.add_media(opus(2, 500))
