@@ -38,7 +38,7 @@ class Line:
 
 async def run(*, quick: bool) -> Result:
     """Measure."""
-    runs, minutes = (1, 2) if quick else (10, 10)
+    runs, minutes = (1, 2) if quick else (10, 20)
     result = Result(
         "slow",
         f"STOP at {KBITS} kbit/s",
@@ -54,23 +54,32 @@ async def run(*, quick: bool) -> Result:
         line = await stack.enter_async_context(_slow_line())
         place = await stack.enter_async_context(SlowPlace(folder, line))
         found, busy = await _measure(place, folder, runs, minutes)
+    tell(result, what, found, busy)
+    return result
+
+
+def tell(result: Result, what: str, found: list[float | None], busy: list[bool]) -> None:
+    """Judge the clicks during which the download was under way; None in ``found`` did not fall silent.
+
+    Raises:
+        RuntimeError: there was no such click.
+    """
     during = [value for value, downloading in zip(found, busy, strict=True) if downloading]
-    values = [value for value in during if value is not None]
-    missed = sum(value is None for value in found)
-    if not values:
+    silent = [value for value in during if value is not None]
+    if not silent:
         raise RuntimeError("no play was silenced during a download: nothing could be measured")
+    missed = len(during) - len(silent)
     result.add(
         what,
-        spread(values, "ms", 0, (0.5, 0.99)),
-        samples=len(values),
+        spread(silent, "ms", 0, (0.5, 0.99)),
+        samples=len(silent),
         target=TARGET,
-        good=max(values) <= MOST_MS and not missed,
+        good=max(silent) <= MOST_MS and not missed,
     )
-    result.add("clicks during which the download was still under way", f"{sum(busy)} of {len(busy)}")
-    result.add("did not fall silent within 5 s, or was not playing", f"{missed} of {len(found)}")
+    result.add("clicks during which the download was still under way", f"{len(during)} of {len(busy)}")
+    result.add("of these, did not fall silent within 5 s, or was not playing", f"{missed}")
     result.notes.append("Only clicks during which the download grew are counted.")
     result.raw = {"silence_ms": found, "downloading": busy}
-    return result
 
 
 async def _measure(place: "SlowPlace", folder: Path, runs: int, minutes: int) -> tuple[list[float | None], list[bool]]:

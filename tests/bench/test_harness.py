@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from controller.demo.check import Instants
-from tests.bench import mqtt5
+from tests.bench import mqtt5, slow
 from tests.bench.__main__ import BENCHES, write_page
 from tests.bench.figures import MISSED, REACHED, UNMEASURED, Result, quantile
 from tests.bench.machine import QUIET_PERCENT
@@ -72,6 +72,22 @@ def test_silence_is_measured_to_the_last_sample_after_the_click(tmp_path: Path) 
     instants = Instants(marks)
     assert _silence_ms(pcm, instants, 1002.75) == pytest.approx(250, abs=0.1)
     assert _silence_ms(pcm, instants, 1007.0) is None
+
+
+def test_a_click_after_the_download_says_nothing_about_a_click_during_one() -> None:
+    verdicts = []
+    for found, busy in (
+        ([800.0, 1190.0, 300.0], [True, True, False]),
+        ([800.0, 1190.0, None], [True, True, False]),
+        ([800.0, 1190.0, None], [True, True, True]),
+        ([800.0, 5001.0, 300.0], [True, True, False]),
+    ):
+        judged = result()
+        slow.tell(judged, "STOP", found, busy)
+        verdicts.append((judged.rows[0].samples, judged.rows[0].verdict))
+    assert verdicts == [(2, REACHED), (2, REACHED), (2, MISSED), (2, MISSED)]
+    with pytest.raises(RuntimeError, match="during a download"):
+        slow.tell(result(), "STOP", [800.0], [False])
 
 
 def test_every_benchmark_has_a_name_to_call_it_by() -> None:
