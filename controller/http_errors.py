@@ -24,6 +24,7 @@ from .errors import (
     TooManyAttemptsError,
 )
 from .recordings.uploads import TooSlowError
+from .validation import problem_of
 
 STATUS: dict[type[LoaError], int] = {
     InvalidError: 422,
@@ -111,15 +112,11 @@ def _ours(_request: Request, raised: Exception) -> JSONResponse:
     return respond(status_of(type(error)), error.code, error.message, error.fields, headers)
 
 
-def _validation(_request: Request, raised: Exception) -> JSONResponse:
-    first = cast("RequestValidationError", raised).errors()[0]
-    if first["type"] == "json_invalid":
+def _validation(request: Request, raised: Exception) -> JSONResponse:
+    complaints = cast("RequestValidationError", raised).errors()
+    if complaints[0]["type"] == "json_invalid":
         return respond(400, CODES[400], "the body is not JSON")
-    # Only names from the schema and pydantic's own words: what was sent is not sent back.
-    names = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
-    field = ".".join(str(name) for name in names if name != "body")[:100]
-    fields = {"field": field, "problem": first["type"]}
-    return respond(422, InvalidError.code, f"{field or 'body'}: {first['msg']}"[:300], fields)
+    return _ours(request, problem_of(complaints))
 
 
 def _framework(_request: Request, raised: Exception) -> JSONResponse:

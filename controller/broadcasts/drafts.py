@@ -1,11 +1,8 @@
 """Checks what was asked before anything is saved, and works out the rest: window, items, nodes."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Self
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,49 +20,12 @@ from .rules import (
     LATEST_START_AFTER,
     LATEST_START_AFTER_NOW,
     LONGEST_WINDOW,
-    MAX_ITEMS,
     START_GRACE,
     Piece,
     Window,
     items_of,
 )
-
-LEVELS = (Level.NORMAL, Level.PRIORITY)
-"""Emergencies come with their own rules."""
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What was asked."""
-
-    title: str
-    recordings: tuple[str, ...]
-    targets: tuple[str, ...]
-    start_at: datetime | None
-    """None: now."""
-    level: str
-    latest_start_at: datetime | None
-    latest_end_at: datetime | None
-
-    @classmethod
-    def of(
-        cls,
-        title: str,
-        recordings: Sequence[str],
-        targets: Sequence[str],
-        level: str,
-        times: tuple[datetime | None, datetime | None, datetime | None],
-    ) -> Self:
-        """Take what was asked; ``times`` are start, latest start and latest end, in any zone."""
-        start_at, latest_start_at, latest_end_at = (None if at is None else _utc(at) for at in times)
-        return cls(title, tuple(recordings), tuple(targets), start_at, level, latest_start_at, latest_end_at)
-
-    @property
-    def sha256(self) -> str:
-        """Hash by which a repeated request is told from another one."""
-        times = [at.isoformat() if at else None for at in (self.start_at, self.latest_start_at, self.latest_end_at)]
-        said = [self.title, self.recordings, self.targets, self.level, *times]
-        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+from .schemas import BroadcastIn
 
 
 @dataclass(frozen=True)
@@ -82,38 +42,26 @@ class Draft:
     targets: Targets
 
 
-async def make_draft(session: AsyncSession, wish: Wish, *, now: datetime, lead: timedelta) -> Draft:
-    """Check a wish.
+async def make_draft(session: AsyncSession, wanted: BroadcastIn, *, now: datetime, lead: timedelta) -> Draft:
+    """Check what was asked against the rows.
 
     Raises:
         InvalidError: a field is wrong; nothing that could be sent.
     """
-    title = clean_name(wish.title, field="title")
-    if wish.level not in LEVELS:
-        raise InvalidError(f"level: one of {', '.join(LEVELS)}", field="level", problem="unknown")
-    recordings = await _ready(session, wish.recordings)
+    title = clean_name(wanted.title, field="title")
+    recordings = await _ready(session, wanted.recordings)
     items = items_of(_piece(row) for row in recordings)
     length_ms = items[-1].offset_ms + items[-1].slot_ms
-    window = _window(wish, now, lead, timedelta(milliseconds=length_ms))
-    targets = await resolve(session, wish.targets)
+    window = _window(wanted, now, lead, timedelta(milliseconds=length_ms))
+    targets = await resolve(session, wanted.targets)
     if not targets.nodes:
         raise InvalidError("targets: there is no node at or under them", field="targets", problem="no_nodes")
-    return Draft(title, Level(wish.level), wish.start_at is None, window, recordings, items, length_ms, targets)
-
-
-def _utc(at: datetime) -> datetime:
-    """Give an instant as the wire has it: UTC, whole milliseconds."""
-    if at.tzinfo is None:
-        raise ValueError(f"naive datetime {at.isoformat()}: instants are aware")
-    at = at.astimezone(UTC)
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+    return Draft(title, Level(wanted.level), wanted.start_at is None, window, recordings, items, length_ms, targets)
 
 
 async def _ready(session: AsyncSession, wanted: Sequence[str]) -> tuple[Recording, ...]:
     if not wanted:
         raise InvalidError("recordings: choose at least one", field="recordings", problem="empty")
-    if len(wanted) > MAX_ITEMS:
-        raise InvalidError(f"recordings: at most {MAX_ITEMS}", field="recordings", problem="too_long", most=MAX_ITEMS)
     found = {row.id: row for row in await session.scalars(select(Recording).where(Recording.id.in_(wanted)))}
     for recording_id in wanted:
         row = found.get(recording_id)
@@ -136,15 +84,15 @@ def _piece(row: Recording) -> Piece:
     return Piece(row.sha256, row.bytes, row.length_ms, row.language)
 
 
-def _window(wish: Wish, now: datetime, lead: timedelta, length: timedelta) -> Window:
-    start_at = now + lead if wish.start_at is None else wish.start_at
+def _window(wanted: BroadcastIn, now: datetime, lead: timedelta, length: timedelta) -> Window:
+    start_at = now + lead if wanted.start_at is None else wanted.start_at
     if start_at < now - START_GRACE:
         raise InvalidError("start_at: lies in the past", field="start_at", problem="past")
     if start_at > now + FARTHEST:
         raise InvalidError("start_at: more than a year ahead", field="start_at", problem="too_far")
-    after = LATEST_START_AFTER_NOW if wish.start_at is None else LATEST_START_AFTER
-    latest_start_at = wish.latest_start_at or start_at + after
-    latest_end_at = wish.latest_end_at or latest_start_at + length + END_MARGIN
+    after = LATEST_START_AFTER_NOW if wanted.start_at is None else LATEST_START_AFTER
+    latest_start_at = wanted.latest_start_at or start_at + after
+    latest_end_at = wanted.latest_end_at or latest_start_at + length + END_MARGIN
     if not start_at <= latest_start_at <= start_at + LONGEST_WINDOW:
         raise InvalidError(
             "latest_start_at: from start_at to a day after it", field="latest_start_at", problem="before_start"

@@ -1,7 +1,7 @@
 """Broadcasts over HTTP."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
 
@@ -30,13 +30,13 @@ async def create(
     idempotency_key: Annotated[str | None, Header(max_length=1000)] = None,
 ) -> BroadcastOut:
     """Approve and send. With an ``Idempotency-Key``, asking again gives the same broadcast and makes none."""
-    return await services.broadcasts.create(actor, **_given(wanted), idempotency_key=idempotency_key)
+    return await services.broadcasts.create(actor, wanted, idempotency_key=idempotency_key)
 
 
 @router.post("/preview", summary="What sending it would do")
 async def preview(wanted: BroadcastIn, _person: SignedInPerson, services: AnyServices) -> PreviewOut:
     """Say node by node what would happen, by the function that nodes play by; saves nothing."""
-    return await services.broadcasts.preview(**_given(wanted))
+    return await services.broadcasts.preview(wanted)
 
 
 @router.get("", summary="Broadcasts of a time")
@@ -76,7 +76,3 @@ async def plays(broadcast_id: str, _person: SignedInPerson, services: AnyService
 async def cancel(broadcast_id: str, actor: Acting, services: AnyServices) -> BroadcastOut:
     """Take it out of what nodes are told, and stop it where it sounds."""
     return await services.broadcasts.cancel(actor, broadcast_id)
-
-
-def _given(wanted: BroadcastIn) -> dict[str, Any]:
-    return {field: getattr(wanted, field) for field in BroadcastIn.model_fields}

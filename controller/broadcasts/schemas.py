@@ -1,28 +1,43 @@
 """Broadcasts as the API takes and shows them."""
 
+import hashlib
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Le
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from controller.areas.targets import MAX_SCOPES
+from controller.validation import problem_of
 from edge_agent.protocol.states import Level, Outcome, Reason
 
 from .rules import MAX_ITEMS, Phase
 
+
+def _as_on_the_wire(at: datetime) -> datetime:
+    """Give an instant in UTC, to whole milliseconds."""
+    at = at.astimezone(UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
 Title = Annotated[str, Field(max_length=1000)]
-When = Annotated[AwareDatetime, Ge(datetime(1970, 1, 1, tzinfo=UTC)), Le(datetime(2200, 1, 1, tzinfo=UTC))]
+When = Annotated[
+    AwareDatetime,
+    Ge(datetime(1970, 1, 1, tzinfo=UTC)),
+    Le(datetime(2200, 1, 1, tzinfo=UTC)),
+    AfterValidator(_as_on_the_wire),
+]
 """An instant with which one can reckon: near the ends of the calendar, adding a day overflows."""
-Scopes = Annotated[list[str], Field(max_length=4096)]
+Scopes = Annotated[tuple[str, ...], Field(max_length=MAX_SCOPES)]
 
 
 class BroadcastIn(BaseModel):
-    """A new broadcast, or the preview of one."""
+    """A new broadcast, or the preview of one: what was asked, by whomever and however."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: Title
-    recordings: Annotated[list[str], Field(max_length=MAX_ITEMS)]
+    recordings: Annotated[tuple[str, ...], Field(max_length=MAX_ITEMS)]
     """Ids, in the order in which they are to sound."""
     targets: Scopes
     """``areas/{id}`` and ``nodes/{id}``."""
@@ -31,6 +46,23 @@ class BroadcastIn(BaseModel):
     level: Literal["normal", "priority"] = "normal"
     latest_start_at: When | None = None
     latest_end_at: When | None = None
+
+    @classmethod
+    def checked(cls, **given: Any) -> Self:
+        """Take what was asked elsewhere than over HTTP.
+
+        Raises:
+            InvalidError: a field is wrong by itself.
+        """
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise problem_of(error.errors()) from None
+
+    @property
+    def sha256(self) -> str:
+        """Hash by which a repeated request is told from another one."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
 class TargetOut(BaseModel):

@@ -1,7 +1,6 @@
 """Broadcasts: what is said where and when. So far, sending is approving: the administrator's act is the approval."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -25,14 +24,14 @@ from controller.plays.schemas import PlayOut
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.topics import Word
 
-from .drafts import Draft, Wish, make_draft
+from .drafts import Draft, make_draft
 from .forecast import draft_broadcast, forecast, group, refusal
 from .models import Broadcast, BroadcastTarget
 from .preview import Forecasts, describe, refusal_error
 from .repository import outs, surroundings
 from .room import PlanFullError, UrgentFullError, check_room
 from .saving import save
-from .schemas import BroadcastOut, PreviewOut
+from .schemas import BroadcastIn, BroadcastOut, PreviewOut
 
 MAX_KEY = 100
 """Characters of an idempotency key."""
@@ -56,20 +55,8 @@ class Broadcasts:
         self._lead, self._covers = timedelta(milliseconds=lead_ms), timedelta(days=plan_days)
         self._trusted_keys = trusted_keys
 
-    async def create(
-        self,
-        actor: Actor,
-        *,
-        title: str,
-        recordings: Sequence[str],
-        targets: Sequence[str],
-        start_at: datetime | None = None,
-        level: str = "normal",
-        latest_start_at: datetime | None = None,
-        latest_end_at: datetime | None = None,
-        idempotency_key: str | None = None,
-    ) -> BroadcastOut:
-        """Approve and send a broadcast; ``start_at`` None says it now.
+    async def create(self, actor: Actor, wanted: BroadcastIn, *, idempotency_key: str | None = None) -> BroadcastOut:
+        """Approve and send a broadcast.
 
         The same key from the same person gives the broadcast that was made with it, and makes none.
 
@@ -78,23 +65,22 @@ class Broadcasts:
             ConflictError: the key was used for another request, or there is no room (``PlanFullError``,
                 ``UrgentFullError``).
         """
-        wish = Wish.of(title, recordings, targets, level, (start_at, latest_start_at, latest_end_at))
         key = _checked_key(idempotency_key)
         try:
-            return await self._create(actor, wish, key)
+            return await self._create(actor, wanted, key)
         except IntegrityError:
             if key is None:
                 raise
-            return await self._create(actor, wish, key)  # the same key was faster on another connection: find its row
+            return await self._create(actor, wanted, key)  # the same key was faster on another connection: find its row
 
-    async def _create(self, actor: Actor, wish: Wish, key: str | None) -> BroadcastOut:
+    async def _create(self, actor: Actor, wanted: BroadcastIn, key: str | None) -> BroadcastOut:
         async with self._database.transaction() as tx:
             await rights.require(tx.session, actor, Act.BROADCASTS_CREATE)
-            known = await _by_key(tx.session, actor, key, wish)
+            known = await _by_key(tx.session, actor, key, wanted)
             if known is not None:
                 return await self._one(tx.session, known)
             now = self._now()
-            draft = await make_draft(tx.session, wish, now=now, lead=self._lead)
+            draft = await make_draft(tx.session, wanted, now=now, lead=self._lead)
             found, _ = await self._forecasts(tx.session, draft, now)
             if refused := refusal(each for each, _ in found):
                 raise refusal_error(refused)
@@ -102,31 +88,20 @@ class Broadcasts:
             word = Word.URGENT if draft.urgent else Word.PLAN
             for scope in sorted(draft.targets.scopes):  # documents before audit, as everywhere: no two wait crosswise
                 await self._documents.touch(tx, scope, word)
-            request_sha256 = wish.sha256 if key else None
+            request_sha256 = wanted.sha256 if key else None
             broadcast_id = await save(tx, actor, draft, now=now, key=key, request_sha256=request_sha256)
             tx.tell(Event(Topic.BROADCAST, broadcast_id))
         return await self.get(broadcast_id)  # after the commit: it is on its way while we look
 
-    async def preview(
-        self,
-        *,
-        title: str,
-        recordings: Sequence[str],
-        targets: Sequence[str],
-        start_at: datetime | None = None,
-        level: str = "normal",
-        latest_start_at: datetime | None = None,
-        latest_end_at: datetime | None = None,
-    ) -> PreviewOut:
+    async def preview(self, wanted: BroadcastIn) -> PreviewOut:
         """Say what sending it would do, node by node; saves nothing.
 
         Raises:
             InvalidError: a field is wrong.
         """
-        wish = Wish.of(title, recordings, targets, level, (start_at, latest_start_at, latest_end_at))
         now = self._now()
         async with self._database.reading() as session:
-            draft = await make_draft(session, wish, now=now, lead=self._lead)
+            draft = await make_draft(session, wanted, now=now, lead=self._lead)
             found, titles = await self._forecasts(session, draft, now)
             full = await self._full(session, draft, now)
         return describe(draft, found, titles, online_count=self._online(draft, now), full=full)
@@ -237,12 +212,12 @@ class Broadcasts:
         return sum(status in {NodeStatus.ONLINE, NodeStatus.LATE} for status in found)
 
 
-async def _by_key(session: AsyncSession, actor: Actor, key: str | None, wish: Wish) -> str | None:
+async def _by_key(session: AsyncSession, actor: Actor, key: str | None, wanted: BroadcastIn) -> str | None:
     if key is None:
         return None
     query = select(Broadcast).where(Broadcast.created_by == actor.person_id, Broadcast.idempotency_key == key)
     row = await session.scalar(query)
-    if row is not None and row.request_sha256 != wish.sha256:
+    if row is not None and row.request_sha256 != wanted.sha256:
         raise ConflictError("this Idempotency-Key was used for another request", problem="key_reused")
     return None if row is None else row.id
 

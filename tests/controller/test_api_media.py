@@ -9,7 +9,7 @@ import pytest
 
 from controller.plans.models import PlanBody
 from tests.controller.factories import Centre
-from tests.controller.test_services_broadcasts import commune, wish
+from tests.controller.test_services_broadcasts import asked, commune
 
 SOUND = bytes(range(256)) * 40
 
@@ -31,7 +31,7 @@ async def sent(here: Centre) -> str:
     """A recording that an approved broadcast uses; gives its hash."""
     place = await commune(here)
     recording_id, sha256 = await recording(here)
-    await here.services.broadcasts.create(here.actor, **wish(place, recordings=[recording_id]))
+    await here.services.broadcasts.create(here.actor, asked(place, recordings=[recording_id]))
     return sha256
 
 

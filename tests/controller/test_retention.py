@@ -18,7 +18,7 @@ from edge_agent.protocol.enrolment import new_claim_code
 from edge_agent.protocol.reports import PlayEvent, Receipts
 from edge_agent.protocol.states import Outcome, Reason
 from tests.controller.factories import ADDRESS, MORNING, PASSWORD, Centre, enrolment_request
-from tests.controller.test_services_broadcasts import commune, wish
+from tests.controller.test_services_broadcasts import asked, commune
 
 DAY = timedelta(days=1)
 EVIDENCE_DAYS = 100
@@ -140,7 +140,7 @@ async def test_ended_sessions_and_codes_that_nobody_typed_go(here: Centre) -> No
 async def test_old_receipts_go_and_what_the_play_came_to_stays(here: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("controller.retention.STEP", 2)
     place = await commune(here)
-    node_id, sent = place["first"].id, await here.services.broadcasts.create(here.actor, **wish(place))
+    node_id, sent = place["first"].id, await here.services.broadcasts.create(here.actor, asked(place))
     told = [
         PlayEvent(seq=seq, at=MORNING, broadcast_id=sent.id, outcome=Outcome.MISSED, reason=Reason.NO_FILE)
         for seq in range(1, 9)

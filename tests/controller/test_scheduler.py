@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from controller.broadcasts.schemas import BroadcastIn
 from controller.events import Event, Topic
 from controller.plans.models import Document
 from controller.scheduler import AFTER_END, Scheduler
@@ -28,7 +29,7 @@ async def broadcast(centre: factories.Centre, **given: object) -> str:
     area = await centre.area(quiet_hours=[])
     await centre.node(area)
     wanted = {"title": "Thông báo", "recordings": [await centre.recording()], "targets": [f"areas/{area.id}"], **given}
-    return (await centre.services.broadcasts.create(centre.actor, **wanted)).id  # type: ignore[arg-type]  # mixed
+    return (await centre.services.broadcasts.create(centre.actor, BroadcastIn.checked(**wanted))).id
 
 
 async def dirty(centre: factories.Centre) -> set[str]:

@@ -11,6 +11,7 @@ from controller.areas.repository import read_tree
 from controller.broadcasts.forecast import PLAYS_PER_HOUR
 from controller.broadcasts.models import Broadcast
 from controller.broadcasts.repository import as_sent
+from controller.broadcasts.schemas import BroadcastIn
 from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.events import Event, Topic
 from controller.plans.build import NodeFacts, Stamp, build_settings
@@ -37,7 +38,14 @@ async def commune(here: Centre) -> dict[str, Any]:
 
 
 def wish(place: dict[str, Any], **changed: Any) -> dict[str, Any]:
-    return {"title": "Mất nước", "recordings": [place["recording"]], "targets": [place["area"].scope]} | changed
+    """What a client sends."""
+    area = place.get("area")
+    targets = [area.scope] if area else []
+    return {"title": "Mất nước", "recordings": [place["recording"]], "targets": targets} | changed
+
+
+def asked(place: dict[str, Any], **changed: Any) -> BroadcastIn:
+    return BroadcastIn.checked(**wish(place, **changed))
 
 
 async def tell(here: Centre, node_id: str, broadcast_id: str, seq: int = 1, **said: Any) -> bool:
@@ -46,13 +54,19 @@ async def tell(here: Centre, node_id: str, broadcast_id: str, seq: int = 1, **sa
         return await plays.apply(tx, node_id, event, here.clock())
 
 
-PLAYED = {"outcome": Outcome.PLAYED, "grade": Grade.E1, "requested_ms": 24_000, "played_ms": 24_000, "simulated": True}
+PLAYED: dict[str, Any] = {
+    "outcome": Outcome.PLAYED,
+    "grade": Grade.E1,
+    "requested_ms": 24_000,
+    "played_ms": 24_000,
+    "simulated": True,
+}
 
 
 async def test_every_node_gets_one_play_however_often_it_is_aimed_at(here: Centre) -> None:
     place = await commune(here)
     targets = [place["east"].scope, place["area"].scope, place["first"].scope, place["area"].scope]
-    sent = await here.services.broadcasts.create(here.actor, **wish(place, targets=targets))
+    sent = await here.services.broadcasts.create(here.actor, asked(place, targets=targets))
     assert [target.name for target in sent.targets] == ["Xã Nga My"]
     found = await here.services.broadcasts.plays(sent.id)
     assert [(play.node_name, play.state) for play in found] == [("Cụm Đông", "planned"), ("Cụm Tây", "planned")]
@@ -62,7 +76,7 @@ async def test_now_stands_in_urgents_and_a_time_in_plans(here: Centre) -> None:
     place = await commune(here)
     await dirty(here)
     with here.bus.listen() as events:
-        now = await here.services.broadcasts.create(here.actor, **wish(place))
+        now = await here.services.broadcasts.create(here.actor, asked(place))
         told = [await anext(events) for _ in range(2)]
     assert Event(Topic.DOCUMENTS, place["area"].scope) in told
     assert Event(Topic.BROADCAST, now.id) in told
@@ -70,9 +84,7 @@ async def test_now_stands_in_urgents_and_a_time_in_plans(here: Centre) -> None:
     assert now.start_at == here.clock() + timedelta(milliseconds=1500)
     assert now.latest_start_at == now.start_at + timedelta(minutes=2)
     at = here.clock() + timedelta(hours=3)
-    later = await here.services.broadcasts.create(
-        here.actor, **wish(place, start_at=at, targets=[place["first"].scope])
-    )
+    later = await here.services.broadcasts.create(here.actor, asked(place, start_at=at, targets=[place["first"].scope]))
     assert await dirty(here) == {(place["first"].scope, "plan")}
     assert (later.latest_start_at, later.latest_end_at) == (
         at + timedelta(minutes=5),
@@ -83,7 +95,7 @@ async def test_now_stands_in_urgents_and_a_time_in_plans(here: Centre) -> None:
 async def test_what_nodes_are_sent_is_approved_for_where_and_when_it_sounds(here: Centre) -> None:
     place = await commune(here)
     second = await here.recording("Nhạc hiệu", length_ms=3_000)
-    sent = await here.services.broadcasts.create(here.actor, **wish(place, recordings=[second, place["recording"]]))
+    sent = await here.services.broadcasts.create(here.actor, asked(place, recordings=[second, place["recording"]]))
     async with here.database.reading() as session:
         wire = (await as_sent(session, [sent.id]))[sent.id]
     assert wire.approved_for(frozenset([place["area"].scope]))
@@ -94,7 +106,7 @@ async def test_what_nodes_are_sent_is_approved_for_where_and_when_it_sounds(here
 
 async def test_a_double_tap_sends_once(here: Centre) -> None:
     place = await commune(here)
-    taps = [here.services.broadcasts.create(here.actor, **wish(place), idempotency_key="tap-1") for _ in range(2)]
+    taps = [here.services.broadcasts.create(here.actor, asked(place), idempotency_key="tap-1") for _ in range(2)]
     sent = await asyncio.gather(*taps)
     assert sent[0].id == sent[1].id
     async with here.database.reading() as session:
@@ -103,9 +115,9 @@ async def test_a_double_tap_sends_once(here: Centre) -> None:
 
 async def test_a_key_belongs_to_one_request(here: Centre) -> None:
     place = await commune(here)
-    await here.services.broadcasts.create(here.actor, **wish(place), idempotency_key="tap-1")
+    await here.services.broadcasts.create(here.actor, asked(place), idempotency_key="tap-1")
     with pytest.raises(ConflictError):
-        await here.services.broadcasts.create(here.actor, **wish(place, title="Khác"), idempotency_key="tap-1")
+        await here.services.broadcasts.create(here.actor, asked(place, title="Khác"), idempotency_key="tap-1")
 
 
 @pytest.mark.parametrize(
@@ -123,13 +135,15 @@ async def test_a_key_belongs_to_one_request(here: Centre) -> None:
         ({"targets": ["nowhere"]}, "targets", "unknown"),
         ({"targets": ["areas/"]}, "targets", "unknown"),
         ({"targets": "empty area"}, "targets", "no_nodes"),
-        ({"level": "emergency"}, "level", "unknown"),
+        ({"level": "emergency"}, "level", "literal_error"),
         ({"start_at": datetime(1970, 1, 1, tzinfo=UTC)}, "start_at", "past"),
-        ({"start_at": datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)}, "start_at", "too_far"),
+        ({"start_at": datetime(2199, 12, 31, 23, 59, 59, tzinfo=UTC)}, "start_at", "too_far"),
+        ({"start_at": datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)}, "start_at", "less_than_equal"),
+        ({"start_at": datetime(2026, 3, 9, 9, 0)}, "start_at", "timezone_aware"),  # noqa: DTZ001  refused for it
         ({"latest_start_at": datetime(1970, 1, 1, tzinfo=UTC)}, "latest_start_at", "before_start"),
-        ({"latest_start_at": datetime(9999, 1, 1, tzinfo=UTC)}, "latest_start_at", "before_start"),
+        ({"latest_start_at": datetime(2199, 1, 1, tzinfo=UTC)}, "latest_start_at", "before_start"),
         ({"latest_end_at": datetime(2026, 3, 9, 2, 0, 20, tzinfo=UTC)}, "latest_end_at", "too_short"),
-        ({"latest_end_at": datetime(9999, 1, 1, tzinfo=UTC)}, "latest_end_at", "too_far"),
+        ({"latest_end_at": datetime(2199, 1, 1, tzinfo=UTC)}, "latest_end_at", "too_far"),
     ],
 )
 async def test_what_could_not_be_sent_is_refused_by_name(
@@ -140,15 +154,15 @@ async def test_what_could_not_be_sent_is_refused_by_name(
         "not ready": lambda: lite.recording(state="processing"),
         "withdrawn": lambda: lite.recording(withdrawn_at=lite.clock()),
     }
-    asked = wish(place, **changed)
-    if asked["recordings"] == "many":
-        asked["recordings"] = [place["recording"]] * 51
-    elif isinstance(asked["recordings"], str):
-        asked["recordings"] = [await given[asked["recordings"]]()]
-    if asked["targets"] == "empty area":
-        asked["targets"] = [(await lite.area("Thôn trống")).scope]
+    given_fields = wish(place, **changed)
+    if given_fields["recordings"] == "many":
+        given_fields["recordings"] = [place["recording"]] * 51
+    elif isinstance(given_fields["recordings"], str):
+        given_fields["recordings"] = [await given[given_fields["recordings"]]()]
+    if given_fields["targets"] == "empty area":
+        given_fields["targets"] = [(await lite.area("Thôn trống")).scope]
     with pytest.raises(InvalidError) as wrong:
-        await lite.services.broadcasts.create(lite.actor, **asked)
+        await lite.services.broadcasts.create(lite.actor, BroadcastIn.checked(**given_fields))
     assert (wrong.value.fields["field"], wrong.value.fields["problem"]) == (field, problem)
     async with lite.database.reading() as session:
         assert (await session.scalars(select(Broadcast.id))).all() == []
@@ -159,9 +173,9 @@ async def test_nobody_can_wake_a_commune_at_a_quarter_past_three(here: Centre) -
     place = await commune(here)
     at = datetime(2026, 3, 10, 3, 15, tzinfo=UTC) - timedelta(hours=7)
     with pytest.raises(InvalidError) as wrong:
-        await here.services.broadcasts.create(here.actor, **wish(place, start_at=at))
+        await here.services.broadcasts.create(here.actor, asked(place, start_at=at))
     assert (wrong.value.code, wrong.value.fields["hours"]) == ("quiet_hours", "22:00–05:00")
-    assert (await here.services.broadcasts.preview(**wish(place, start_at=at))).refusal == "quiet_hours"
+    assert (await here.services.broadcasts.preview(asked(place, start_at=at))).refusal == "quiet_hours"
 
 
 async def test_what_would_run_into_quiet_hours_is_refused_too(here: Centre) -> None:
@@ -169,7 +183,7 @@ async def test_what_would_run_into_quiet_hours_is_refused_too(here: Centre) -> N
     long = await here.recording(length_ms=20 * 60_000)
     at = datetime(2026, 3, 9, 21, 50, tzinfo=UTC) - timedelta(hours=7)
     with pytest.raises(InvalidError) as wrong:
-        await here.services.broadcasts.create(here.actor, **wish(place, start_at=at, recordings=[long]))
+        await here.services.broadcasts.create(here.actor, asked(place, start_at=at, recordings=[long]))
     assert wrong.value.code == "quiet_hours"
 
 
@@ -177,7 +191,7 @@ async def test_the_preview_names_the_nodes_that_would_refuse(here: Centre) -> No
     place = await commune(here)
     await here.services.areas.change(here.actor, place["west"].id, quiet_hours=[])
     at = datetime(2026, 3, 9, 22, 30, tzinfo=UTC) - timedelta(hours=7)
-    found = await here.services.broadcasts.preview(**wish(place, start_at=at))
+    found = await here.services.broadcasts.preview(asked(place, start_at=at))
     assert (found.node_count, found.played_count, found.refusal) == (2, 1, None)
     said = {node.name: (each.outcome, each.reason, each.quiet_hours) for each in found.forecasts for node in each.nodes}
     assert said == {
@@ -190,9 +204,9 @@ async def test_the_preview_knows_what_else_wants_the_node(here: Centre) -> None:
     place = await commune(here)
     at = here.clock() + timedelta(hours=1)
     await here.services.broadcasts.create(
-        here.actor, **wish(place, title="Bản tin", start_at=at, targets=[place["east"].scope])
+        here.actor, asked(place, title="Bản tin", start_at=at, targets=[place["east"].scope])
     )
-    found = await here.services.broadcasts.preview(**wish(place, start_at=at))
+    found = await here.services.broadcasts.preview(asked(place, start_at=at))
     begins = {node.name: each.begins_at for each in found.forecasts for node in each.nodes}
     assert begins == {"Cụm Đông": at + HALF_A_MINUTE, "Cụm Tây": at}
     assert (found.late_count, found.yields) == (1, ("Bản tin",))
@@ -201,12 +215,12 @@ async def test_the_preview_knows_what_else_wants_the_node(here: Centre) -> None:
 async def test_the_preview_knows_what_sounds_now(here: Centre) -> None:
     place = await commune(here)
     long = await here.recording("Bản tin chiều", length_ms=60_000)
-    sent = await here.services.broadcasts.create(here.actor, **wish(place, title="Bản tin", recordings=[long]))
+    sent = await here.services.broadcasts.create(here.actor, asked(place, title="Bản tin", recordings=[long]))
     here.clock.step(seconds=1.5)
     await tell(here, place["first"].id, sent.id, state=PlayState.PLAYING, item=0)
     await tell(here, place["second"].id, sent.id, **PLAYED)
     here.clock.step(seconds=30)
-    found = await here.services.broadcasts.preview(**wish(place))
+    found = await here.services.broadcasts.preview(asked(place))
     begins = {node.name: each.begins_at for each in found.forecasts for node in each.nodes}
     assert begins == {
         "Cụm Đông": sent.start_at + timedelta(seconds=60),
@@ -220,10 +234,10 @@ async def test_of_two_at_one_start_the_preview_says_who_waits(lite: Centre) -> N
     at = lite.clock() + timedelta(hours=1)
     for number in range(8):
         start_at = at + timedelta(hours=number)
-        first = await lite.services.broadcasts.create(lite.actor, **wish(place, start_at=start_at))
+        first = await lite.services.broadcasts.create(lite.actor, asked(place, start_at=start_at))
         lite.clock.step(seconds=1)
-        preview = await lite.services.broadcasts.preview(**wish(place, start_at=start_at))
-        second = await lite.services.broadcasts.create(lite.actor, **wish(place, start_at=start_at))
+        preview = await lite.services.broadcasts.preview(asked(place, start_at=start_at))
+        second = await lite.services.broadcasts.create(lite.actor, asked(place, start_at=start_at))
         async with lite.database.reading() as session:
             wire = await as_sent(session, [first.id, second.id])
             tree = await read_tree(session)
@@ -249,22 +263,22 @@ async def test_the_preview_counts_the_plays_of_the_last_hour(here: Centre) -> No
     for number in range(PLAYS_PER_HOUR):
         if number % 25 == 0:
             here.clock.step(minutes=2, seconds=30)
-        sent = await here.services.broadcasts.create(here.actor, **wish(place, recordings=[short]))
+        sent = await here.services.broadcasts.create(here.actor, asked(place, recordings=[short]))
         await tell(here, place["first"].id, sent.id, seq=2 * number + 1, state=PlayState.PLAYING, item=0)
         for node in (place["first"], place["second"]):
             await tell(here, node.id, sent.id, seq=2 * number + 2, **PLAYED)
-    found = await here.services.broadcasts.preview(**wish(place))
+    found = await here.services.broadcasts.preview(asked(place))
     said = {node.name: (each.outcome, each.reason) for each in found.forecasts for node in each.nodes}
     assert said == {"Cụm Đông": ("refused", "plays_per_hour"), "Cụm Tây": ("played", None)}
     here.clock.step(minutes=60)
-    found = await here.services.broadcasts.preview(**wish(place))
+    found = await here.services.broadcasts.preview(asked(place))
     assert found.played_count == 2
 
 
 async def test_the_preview_says_that_a_held_node_stays_silent(here: Centre) -> None:
     place = await commune(here)
     await here.services.holds.order(here.actor, [place["east"].scope])
-    found = await here.services.broadcasts.preview(**wish(place))
+    found = await here.services.broadcasts.preview(asked(place))
     said = {node.name: (each.outcome, each.reason) for each in found.forecasts for node in each.nodes}
     assert said == {"Cụm Đông": ("missed", "held"), "Cụm Tây": ("played", None)}
 
@@ -273,7 +287,7 @@ async def test_the_preview_counts_who_is_there(here: Centre) -> None:
     place = await commune(here)
     here.clock.step(seconds=46)
     here.hears(place["first"].id)
-    found = await here.services.broadcasts.preview(**wish(place))
+    found = await here.services.broadcasts.preview(asked(place))
     assert (found.node_count, found.online_count, found.area_names) == (2, 1, ("Xóm Đông", "Xóm Tây"))
     async with here.database.reading() as session:
         assert (await session.scalars(select(Broadcast.id))).all() == []
@@ -281,7 +295,7 @@ async def test_the_preview_counts_who_is_there(here: Centre) -> None:
 
 async def test_a_cancelled_broadcast_leaves_plans_and_is_stopped_where_it_sounds(here: Centre) -> None:
     place = await commune(here)
-    sent = await here.services.broadcasts.create(here.actor, **wish(place))
+    sent = await here.services.broadcasts.create(here.actor, asked(place))
     await tell(here, place["first"].id, sent.id, state=PlayState.PLAYING, item=0)
     await dirty(here)
     cancelled = await here.services.broadcasts.cancel(here.actor, sent.id)
@@ -297,7 +311,7 @@ async def test_a_cancelled_broadcast_leaves_plans_and_is_stopped_where_it_sounds
 
 async def test_what_is_over_cannot_be_cancelled(here: Centre) -> None:
     place = await commune(here)
-    sent = await here.services.broadcasts.create(here.actor, **wish(place))
+    sent = await here.services.broadcasts.create(here.actor, asked(place))
     for node in (place["first"], place["second"]):
         await tell(here, node.id, sent.id, **PLAYED)
     with pytest.raises(ConflictError) as refused:
@@ -309,7 +323,7 @@ async def test_what_is_over_cannot_be_cancelled(here: Centre) -> None:
 
 async def test_no_word_is_unknown_until_the_word_comes(here: Centre) -> None:
     place = await commune(here)
-    sent = await here.services.broadcasts.create(here.actor, **wish(place))
+    sent = await here.services.broadcasts.create(here.actor, asked(place))
     await tell(here, place["first"].id, sent.id, **PLAYED)
     here.clock.now = sent.latest_end_at + timedelta(minutes=2)
     async with here.database.transaction() as tx:
@@ -327,7 +341,7 @@ async def test_no_word_is_unknown_until_the_word_comes(here: Centre) -> None:
 
 async def test_a_node_moves_its_own_plays_only(here: Centre) -> None:
     place = await commune(here)
-    sent = await here.services.broadcasts.create(here.actor, **wish(place, targets=[place["first"].scope]))
+    sent = await here.services.broadcasts.create(here.actor, asked(place, targets=[place["first"].scope]))
     assert not await tell(here, place["second"].id, sent.id, **PLAYED)
     assert not await tell(here, place["first"].id, "no-such-broadcast", **PLAYED)
     async with here.database.reading() as session:
@@ -337,7 +351,7 @@ async def test_a_node_moves_its_own_plays_only(here: Centre) -> None:
 
 async def test_a_play_only_goes_forward_whatever_the_order_of_the_news(here: Centre) -> None:
     place = await commune(here)
-    sent = await here.services.broadcasts.create(here.actor, **wish(place, targets=[place["first"].scope]))
+    sent = await here.services.broadcasts.create(here.actor, asked(place, targets=[place["first"].scope]))
     node, at = place["first"].id, here.clock()
     assert await tell(here, node, sent.id, state=PlayState.PLAYING, item=0, start_error_ms=0.25)
     assert not await tell(here, node, sent.id, state=PlayState.CACHED)
@@ -350,7 +364,7 @@ async def test_a_play_only_goes_forward_whatever_the_order_of_the_news(here: Cen
 
 async def test_an_absurd_number_of_a_node_stops_nothing(here: Centre) -> None:
     place = await commune(here)
-    sent = await here.services.broadcasts.create(here.actor, **wish(place))
+    sent = await here.services.broadcasts.create(here.actor, asked(place))
     said = PLAYED | {"played_ms": 2**53 - 1, "underruns": 2**53 - 1, "start_error_ms": 1e9}
     assert await tell(here, place["first"].id, sent.id, **said)
     assert (await here.services.broadcasts.plays(sent.id))[0].played_ms == 2**31 - 1
@@ -358,7 +372,7 @@ async def test_an_absurd_number_of_a_node_stops_nothing(here: Centre) -> None:
 
 async def test_the_phase_follows_the_nodes(here: Centre) -> None:
     place = await commune(here)
-    sent = await here.services.broadcasts.create(here.actor, **wish(place))
+    sent = await here.services.broadcasts.create(here.actor, asked(place))
     phases = [sent.phase]
     for said in ({"state": PlayState.CACHED}, {"state": PlayState.PLAYING, "item": 0}, PLAYED):
         for node in (place["first"], place["second"]):
@@ -371,7 +385,7 @@ async def test_the_phase_follows_the_nodes(here: Centre) -> None:
 
 async def test_a_node_that_comes_later_takes_part(here: Centre) -> None:
     place = await commune(here)
-    sent = await here.services.broadcasts.create(here.actor, **wish(place, start_at=here.clock() + timedelta(hours=1)))
+    sent = await here.services.broadcasts.create(here.actor, asked(place, start_at=here.clock() + timedelta(hours=1)))
     await here.node(place["east"], "Cụm mới")
     names = [play.node_name for play in await here.services.broadcasts.plays(sent.id)]
     assert names == ["Cụm Đông", "Cụm mới", "Cụm Tây"]
@@ -381,8 +395,8 @@ async def test_today_is_the_day_of_the_place(here: Centre) -> None:
     """At 23:30 UTC it is tomorrow morning in Hanoi."""
     place = await commune(here)
     here.clock.now = datetime(2026, 3, 9, 22, 30, tzinfo=UTC)
-    today = await here.services.broadcasts.create(here.actor, **wish(place))
-    await here.services.broadcasts.create(here.actor, **wish(place, start_at=datetime(2026, 3, 11, 0, 0, tzinfo=UTC)))
+    today = await here.services.broadcasts.create(here.actor, asked(place))
+    await here.services.broadcasts.create(here.actor, asked(place, start_at=datetime(2026, 3, 11, 0, 0, tzinfo=UTC)))
     assert [each.id for each in await here.services.broadcasts.today("Asia/Ho_Chi_Minh")] == [today.id]
 
 

@@ -9,7 +9,7 @@ from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.nodes.models import Node
 from tests.controller.factories import Centre
 from tests.controller.test_services_areas import dirty
-from tests.controller.test_services_broadcasts import commune, wish
+from tests.controller.test_services_broadcasts import asked, commune
 
 
 async def test_one_click_holds_every_scope_and_says_who_has_not_confirmed(here: Centre) -> None:
@@ -92,15 +92,15 @@ async def test_what_is_not_there_cannot_be_held(lite: Centre) -> None:
 async def test_many_people_act_at_once_and_all_get_their_way(here: Centre) -> None:
     """STOP, send, cancel and release at the same moment, over the same documents and one audit."""
     place = await commune(here)
-    sent = await here.services.broadcasts.create(here.actor, **wish(place))
+    sent = await here.services.broadcasts.create(here.actor, asked(place))
     scopes = [place["east"].scope, place["west"].scope]
     (first,) = await here.services.holds.order(here.actor, [place["area"].scope])
     async with asyncio.timeout(60):
         await asyncio.gather(
             here.services.holds.order(here.actor, scopes),
             here.services.holds.order(here.actor, scopes[::-1]),
-            here.services.broadcasts.create(here.actor, **wish(place, targets=scopes)),
-            here.services.broadcasts.create(here.actor, **wish(place, targets=scopes[::-1])),
+            here.services.broadcasts.create(here.actor, asked(place, targets=scopes)),
+            here.services.broadcasts.create(here.actor, asked(place, targets=scopes[::-1])),
             here.services.broadcasts.cancel(here.actor, sent.id),
             here.services.holds.release(here.actor, first.id),
         )

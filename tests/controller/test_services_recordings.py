@@ -20,7 +20,7 @@ from controller.recordings.schemas import RecordingOut
 from controller.recordings.uploads import TooSlowError, UploadLimits, UploadRoom
 from tests import sounds
 from tests.controller.factories import Centre, centre
-from tests.controller.test_services_broadcasts import commune, wish
+from tests.controller.test_services_broadcasts import asked, commune
 
 
 async def pieces(data: bytes, size: int = 50_000) -> AsyncIterator[bytes]:
@@ -133,7 +133,7 @@ async def test_the_list_goes_back_page_by_page(lite: Centre) -> None:
 
 async def test_a_withdrawn_recording_is_gone_for_good_but_not_under_a_broadcast(lite: Centre) -> None:
     place = await commune(lite)
-    sent = await lite.services.broadcasts.create(lite.actor, **wish(place))
+    sent = await lite.services.broadcasts.create(lite.actor, asked(place))
     with pytest.raises(ConflictError) as refused:
         await lite.services.recordings.withdraw(lite.actor, place["recording"])
     assert refused.value.fields["problem"] == "in_use"

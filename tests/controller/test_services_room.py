@@ -18,9 +18,10 @@ from edge_agent.protocol import content
 from edge_agent.protocol.content import content_hash, unpack_body
 from edge_agent.protocol.documents import MAX_INLINE_BYTES, Stop
 from edge_agent.protocol.signing import MAX_TOKEN_BYTES, SigningKey
+from edge_agent.protocol.states import Level
 from tests.controller.factories import MORNING, Centre
 from tests.controller.test_services_areas import dirty
-from tests.controller.test_services_broadcasts import commune, wish
+from tests.controller.test_services_broadcasts import asked, commune
 
 DAY = timedelta(days=1)
 
@@ -79,26 +80,27 @@ async def test_a_broadcast_for_which_the_plan_has_no_room_is_refused_and_the_pre
     await dirty(here)
     most, at = room.PLAN_ROOM.broadcasts, here.clock() + DAY
     await crowd(here, place["west"].scope, at, most)
-    asked = wish(place, targets=[place["east"].scope, place["west"].scope], start_at=at + timedelta(hours=1))
-    preview = await here.services.broadcasts.preview(**asked)
+    late = {"targets": [place["east"].scope, place["west"].scope], "start_at": at + timedelta(hours=1)}
+    wanted = asked(place, **late)
+    preview = await here.services.broadcasts.preview(wanted)
     assert (preview.refusal, preview.refusal_fields) == ("plan_full", {"place": "Xóm Tây", "most": most})
     async with here.client() as client:
-        answer = await client.post("/api/v1/broadcasts", json={**asked, "start_at": asked["start_at"].isoformat()})
+        answer = await client.post("/api/v1/broadcasts", json=wanted.model_dump(mode="json"))
     assert answer.status_code == 409
     assert answer.json()["error"]["code"] == "plan_full"
     assert "Xóm Tây" in answer.json()["error"]["message"]
     assert await nothing_written(here, most)
     # There is room in another plan, on a day that is never listed with these, and once one of them is cancelled.
     for sent in (
-        wish(place, targets=[place["east"].scope], start_at=at),
-        wish(place, targets=[place["west"].scope], start_at=at + 8 * DAY),
+        asked(place, targets=[place["east"].scope], start_at=at),
+        asked(place, targets=[place["west"].scope], start_at=at + 8 * DAY),
     ):
-        await here.services.broadcasts.create(here.actor, **sent)
+        await here.services.broadcasts.create(here.actor, sent)
     async with here.database.transaction() as tx:
         await tx.session.execute(
             update(Broadcast).where(Broadcast.title.like("%0")).values(cancelled_at=here.clock(), cancelled_by=None)
         )
-    await here.services.broadcasts.create(here.actor, **asked)
+    await here.services.broadcasts.create(here.actor, wanted)
 
 
 async def test_a_plan_is_full_by_its_size_too(lite: Centre) -> None:
@@ -106,19 +108,19 @@ async def test_a_plan_is_full_by_its_size_too(lite: Centre) -> None:
     at = lite.clock() + DAY
     await crowd(lite, place["area"].scope, at, 24, size=room.PLAN_ROOM.bytes // 24)
     with pytest.raises(room.PlanFullError):
-        await lite.services.broadcasts.create(lite.actor, **wish(place, start_at=at))
-    await lite.services.broadcasts.create(lite.actor, **wish(place, targets=[place["first"].scope], start_at=at))
+        await lite.services.broadcasts.create(lite.actor, asked(place, start_at=at))
+    await lite.services.broadcasts.create(lite.actor, asked(place, targets=[place["first"].scope], start_at=at))
 
 
 async def test_only_so_much_can_be_said_at_once(lite: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "URGENT_ROOM", Room(broadcasts=3, bytes=10_000))
     place = await commune(lite)
     for _ in range(3):
-        await lite.services.broadcasts.create(lite.actor, **wish(place))
+        await lite.services.broadcasts.create(lite.actor, asked(place))
     with pytest.raises(room.UrgentFullError) as refused:
-        await lite.services.broadcasts.create(lite.actor, **wish(place))
+        await lite.services.broadcasts.create(lite.actor, asked(place))
     assert refused.value.fields == {"place": "Xã Nga My", "most": 3}
-    await lite.services.broadcasts.create(lite.actor, **wish(place, targets=[place["first"].scope]))
+    await lite.services.broadcasts.create(lite.actor, asked(place, targets=[place["first"].scope]))
 
 
 async def test_every_one_of_thousands_of_targets_is_looked_at(lite: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,19 +129,18 @@ async def test_every_one_of_thousands_of_targets_is_looked_at(lite: Centre, monk
     area = await lite.area("Xã Nga My", kind="commune")
     nodes = [await lite.node(area, f"Cụm {number}") for number in range(5)]
     recording = await lite.recording()
-    last = max(node.scope for node in nodes)
-    given = {"title": "Mất nước", "recordings": [recording]}
-    await lite.services.broadcasts.create(lite.actor, **given, targets=[last])
+    every = sorted(node.scope for node in nodes)
+    await lite.services.broadcasts.create(lite.actor, asked({"recording": recording}, targets=every[-1:]))
     with pytest.raises(room.UrgentFullError):
-        await lite.services.broadcasts.create(lite.actor, **given, targets=sorted(node.scope for node in nodes))
+        await lite.services.broadcasts.create(lite.actor, asked({"recording": recording}, targets=every))
 
 
 async def test_the_size_that_is_reckoned_with_is_not_below_the_size_on_the_wire(lite: Centre) -> None:
     place = await commune(lite)
     recordings = [await lite.recording(language="hmn") for _ in range(7)]
     scopes = [place["first"].scope, place["second"].scope]
-    for asked in (wish(place), wish(place, recordings=recordings, targets=scopes, level="priority")):
-        sent = await lite.services.broadcasts.create(lite.actor, **asked)
+    for wanted in (asked(place), asked(place, recordings=recordings, targets=scopes, level="priority")):
+        sent = await lite.services.broadcasts.create(lite.actor, wanted)
         async with lite.database.reading() as session:
             wire = (await as_sent(session, [sent.id]))[sent.id]
             reckoned = (await session.get_one(Broadcast, sent.id)).wire_bytes
@@ -155,7 +156,7 @@ def largest(approved: int, many: int, each: Room) -> list[content.Broadcast]:
     made = [
         content.Broadcast(
             broadcast_id=f"{number:032x}",
-            level=content.Level.NORMAL,
+            level=Level.NORMAL,
             start_at=at,
             latest_start_at=at,
             latest_end_at=at + timedelta(minutes=5),

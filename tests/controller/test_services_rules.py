@@ -19,7 +19,7 @@ from edge_agent.protocol.listings import merge
 from edge_agent.protocol.states import PlayState
 from edge_agent.protocol.timeline import View, project
 from tests.controller.factories import MORNING, Centre, SteppedClock
-from tests.controller.test_services_broadcasts import commune, wish
+from tests.controller.test_services_broadcasts import asked, commune
 
 START, ENDS, END = MORNING, MORNING + timedelta(seconds=24), MORNING + timedelta(minutes=5)
 
@@ -121,10 +121,10 @@ async def test_the_preview_is_what_a_node_does_with_what_it_is_sent(
     await lite.services.areas.change(lite.actor, place["west"].id, quiet_hours=[])
     start_at = datetime.fromisoformat(at).astimezone(UTC)
     before = await lite.services.broadcasts.create(
-        lite.actor, **wish(place, targets=[place["west"].scope], start_at=start_at)
+        lite.actor, asked(place, targets=[place["west"].scope], start_at=start_at)
     )
-    preview = await lite.services.broadcasts.preview(**wish(place, start_at=start_at))
-    sent = await lite.services.broadcasts.create(lite.actor, **wish(place, start_at=start_at))
+    preview = await lite.services.broadcasts.preview(asked(place, start_at=start_at))
+    sent = await lite.services.broadcasts.create(lite.actor, asked(place, start_at=start_at))
     promised = {node.node_id: (each.outcome, each.reason) for each in preview.forecasts for node in each.nodes}
 
     async with lite.database.reading() as session:

@@ -11,7 +11,7 @@ from typing import Any
 
 from controller.api import create_app
 from controller.areas.schemas import AreaOut, QuietWindow
-from controller.broadcasts.schemas import BroadcastOut
+from controller.broadcasts.schemas import BroadcastIn, BroadcastOut
 from controller.http_server import HttpServer
 from controller.nodes.schemas import NodeOut
 from controller.plays import service as plays
@@ -91,9 +91,8 @@ class Commune:
         recording = await self.centre.recording(title, length_ms=length_ms)
         scopes = [self.hamlets[name].scope for name in targets] or [self.root.scope]
         services = self.centre.services
-        return await services.broadcasts.create(
-            self.centre.actor, title=title, recordings=[recording], targets=scopes, **given
-        )
+        wanted = BroadcastIn.checked(title=title, recordings=[recording], targets=scopes, **given)
+        return await services.broadcasts.create(self.centre.actor, wanted)
 
 
 NODES = {

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from controller.broadcasts.schemas import BroadcastIn
 from controller.errors import InvalidError, LoaError, NotFoundError, NotSignedInError
 from web.forms import read_form
 from web.pages.frame import nodes_and_runs, whole_page
@@ -42,6 +43,15 @@ async def _recording(visit: Visit, recording_id: str) -> Recording | None:
     return card(found, peaks, visit.form)
 
 
+def _wanted(draft: views.Draft, visit: Visit) -> BroadcastIn:
+    return BroadcastIn.checked(
+        title=draft.title,
+        recordings=[draft.recording] if draft.recording else [],
+        targets=views.covered(draft.targets, visit.areas),
+        start_at=views.start_of(draft, visit.form),
+    )
+
+
 async def _preview(visit: Visit, draft: views.Draft) -> views.Preview:
     form, button = visit.form, views.button(draft, visit.form)
     chosen = await _recording(visit, draft.recording) if draft.recording else None
@@ -50,12 +60,8 @@ async def _preview(visit: Visit, draft: views.Draft) -> views.Preview:
     if lacks := views.missing(draft, form, processing=chosen.state == "processing"):
         return views.Preview(button=button, missing=lacks)
     try:
-        found = await visit.services.broadcasts.preview(
-            title=draft.title or chosen.title,
-            recordings=[draft.recording],
-            targets=list(views.covered(draft.targets, visit.areas)),
-            start_at=views.start_of(draft, form),
-        )
+        wanted = _wanted(views.with_title(draft, chosen.title), visit)
+        found = await visit.services.broadcasts.preview(wanted)
     except views.Unclear as unclear:
         return views.Preview(button=button, missing=next(iter(unclear.problems.values())))
     except InvalidError as error:
@@ -89,15 +95,7 @@ async def _page(visit: Visit, draft: views.Draft, problems: Problems, *, status:
 
 async def _send(visit: Visit, draft: views.Draft) -> Response:
     try:
-        start_at = views.start_of(draft, visit.form)
-        made = await visit.services.broadcasts.create(
-            visit.actor,
-            title=draft.title,
-            recordings=[draft.recording] if draft.recording else [],
-            targets=list(views.covered(draft.targets, visit.areas)),
-            start_at=start_at,
-            idempotency_key=draft.key,
-        )
+        made = await visit.services.broadcasts.create(visit.actor, _wanted(draft, visit), idempotency_key=draft.key)
     except views.Unclear as unclear:
         return await _page(visit, draft, unclear.problems, status=422)
     except NotSignedInError:

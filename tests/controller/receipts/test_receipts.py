@@ -2,6 +2,7 @@
 
 from sqlalchemy import select
 
+from controller.broadcasts.schemas import BroadcastIn
 from controller.events import Event, Topic
 from controller.plays.models import Play
 from controller.receipts import service
@@ -84,7 +85,8 @@ async def test_a_play_goes_its_way_within_one_batch(here: factories.Centre) -> N
     area = await here.area(quiet_hours=[])
     node, other = await here.node(area), await here.node(area, "Cụm 2")
     sent = await here.services.broadcasts.create(
-        here.actor, title="Thông báo", recordings=[await here.recording()], targets=[f"areas/{area.id}"]
+        here.actor,
+        BroadcastIn(title="Thông báo", recordings=(await here.recording(),), targets=(f"areas/{area.id}",)),
     )
     events = (
         PlayEvent(seq=1, at=MORNING, broadcast_id=sent.id, state=PlayState.CACHED),
@@ -113,7 +115,8 @@ async def test_the_largest_figures_of_the_wire_fit_into_a_play(here: factories.C
     area = await here.area(quiet_hours=[])
     node = await here.node(area)
     sent = await here.services.broadcasts.create(
-        here.actor, title="Thông báo", recordings=[await here.recording()], targets=[f"areas/{area.id}"]
+        here.actor,
+        BroadcastIn(title="Thông báo", recordings=(await here.recording(),), targets=(f"areas/{area.id}",)),
     )
     most = 2**53 - 1
     claim = PlayEvent(

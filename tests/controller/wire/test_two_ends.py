@@ -17,7 +17,7 @@ from joserfc import jws
 from joserfc.jwk import OKPKey
 from sqlalchemy import func, select
 
-from controller.broadcasts.schemas import BroadcastOut
+from controller.broadcasts.schemas import BroadcastIn, BroadcastOut
 from controller.clock import system_clock
 from controller.nodes.rules import NodeStatus
 from controller.plans.models import PlanBody
@@ -53,7 +53,9 @@ async def say_now(live: Live, *targets: str, audio: bytes = b"Ogg") -> Broadcast
     row = await live.centre.services.recordings.get(recording)
     (live.centre.config.media / f"{row.sha256}.opus").write_bytes(audio)
     broadcasts = live.centre.services.broadcasts
-    return await broadcasts.create(live.rows.actor, title="Thông báo", recordings=[recording], targets=targets)
+    return await broadcasts.create(
+        live.rows.actor, BroadcastIn(title="Thông báo", recordings=(recording,), targets=targets)
+    )
 
 
 async def test_a_node_that_connects_finds_everything_that_holds_for_it(tmp_path: Path) -> None:
@@ -114,10 +116,12 @@ async def test_a_scheduled_broadcast_stands_in_the_plan_and_leaves_it_when_cance
             before = await node.document(Plan, scope)
             sent = await services.broadcasts.create(
                 live.rows.actor,
-                title="Bản tin",
-                recordings=[await live.rows.recording()],
-                targets=[scope],
-                start_at=datetime.now(UTC) + timedelta(hours=1),
+                BroadcastIn(
+                    title="Bản tin",
+                    recordings=(await live.rows.recording(),),
+                    targets=(scope,),
+                    start_at=datetime.now(UTC) + timedelta(hours=1),
+                ),
             )
             plan = await node.document(Plan, scope, lambda said: said.body_sha256 != before.body_sha256)
             packed = await services.media.plan_body(plan.body_sha256)
