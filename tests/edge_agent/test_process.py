@@ -5,6 +5,7 @@ import contextlib
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,7 @@ from edge_agent.config import Options, StateDir
 from edge_agent.faults import Fault
 from edge_agent.protocol.documents import CommandAction
 from edge_agent.protocol.reports import Online
-from edge_agent.protocol.states import ClockState, Outcome
+from edge_agent.protocol.states import ClockState, Grade, Level, Outcome, PlayState
 from edge_agent.protocol.topics import Word
 from edge_agent.store import Store
 from tests.e2e.agents import OURS, Node
@@ -155,3 +156,27 @@ async def test_the_supervisor_hears_ready_and_then_that_the_player_lives(
         heard = [await asyncio.wait_for(loop.sock_recv(supervisor, 100), 10) for _ in range(4)]
     assert b"READY=1" in heard
     assert heard.count(b"WATCHDOG=1") >= 2
+
+
+async def test_an_emergency_of_before_a_restart_waits_until_the_centre_has_told_the_time(
+    centre: Centre, node: Node
+) -> None:
+    """On a slow clock, by which nothing is due yet; and after the restart nobody knows how slow it is."""
+    voice, centre.ahead = centre.add_media(make_opus(1, 500)), timedelta(seconds=20)
+    node.start()
+    health = await centre.until(lambda: (one := centre.health(NODE)) and one.clock.offset_ms is not None and one)
+    if health.clock.state is not ClockState.UNTRUSTED:
+        pytest.skip("the kernel of this machine says that its clock is synchronised")
+    due = broadcast(
+        "b-1", centre.now() + timedelta(seconds=3), voice, level=Level.EMERGENCY, late=timedelta(seconds=30)
+    )
+    await centre.urgent(due)
+    await centre.until(lambda: any(one.state is PlayState.CACHED for one in centre.plays(NODE, "b-1")))
+    node.kill()
+    centre.answers_time = False
+    node.start()
+    await centre.until(lambda: centre.now() > due.start_at + timedelta(seconds=1), what="the start to be over")
+    assert {one.state for one in centre.plays(NODE, "b-1")} == {PlayState.RECEIVED, PlayState.CACHED}
+    centre.answers_time = True
+    event = await centre.until_outcome(NODE, "b-1")
+    assert (event.outcome, event.grade) == (Outcome.PLAYED, Grade.E1)

@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -67,7 +67,9 @@ class Centre:
         (root / "centre.crt").write_text(self.authority.client("centre", own.public_key()))
         self._keys = Keys()
         self.dispatch, self.policy = self._keys.dispatch, self._keys.policy
-        self._orders = Orders(lambda: datetime.now(UTC))
+        self.ahead = timedelta(0)
+        """The centre's clock against the one of the machine, which is also the node's."""
+        self._orders = Orders(self.now)
         self.broker = Broker(root, free_port())
         self.files = FileServer(root)
         self.answers_time = True
@@ -95,6 +97,9 @@ class Centre:
             await asyncio.gather(self._task, return_exceptions=True)
         self.broker.kill()
         self.files.close()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
 
     # Nodes.
 
@@ -291,7 +296,7 @@ class Centre:
 
     async def answer_time(self, node_id: str, ask: bytes) -> None:
         nonce = msgspec.json.decode(ask, type=TimeAsk).nonce
-        await self.send(self._orders.time(topics.node(node_id), nonce, datetime.now(UTC)))
+        await self.send(self._orders.time(topics.node(node_id), nonce, self.now()))
 
     async def ack(self, node_id: str, store_id: str, *, send_from_seq: int | None = None) -> None:
         scope, seq = topics.node(node_id), 0
