@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -35,6 +36,8 @@ TAIL = timedelta(seconds=1)
 """Recorded behind the end of a sound, so that what follows it would be heard."""
 AROUND = timedelta(seconds=0.5)
 """A stall so shortly before or after a play may have spoiled it."""
+RETRY_S = 14
+"""A node that lost its broker for a restart's time asks for it again after up to 8 s."""
 COMES_BACK_S = 90
 """A node that was left alone for long asks for its broker once a minute."""
 
@@ -89,8 +92,18 @@ class Part:
 class Village:
     """The commune and its listeners."""
 
-    def __init__(self, commune: Commune, recorders: Sequence[Recorder], sounds: dict[str, Sound], watch: Watch) -> None:
+    def __init__(
+        self,
+        commune: Commune,
+        recorders: Sequence[Recorder],
+        sounds: dict[str, Sound],
+        watch: Watch,
+        *,
+        back_in_s: float,
+    ) -> None:
         self.commune, self.sounds, self._watch = commune, sounds, watch
+        self.back_in_s = back_in_s
+        """A centre that is killed now and started again is known to every node by then, as far as this machine goes."""
         self.repeats: list[str] = []
         """Scenes that were played again, and why."""
         self._sent: list[Row] = []
@@ -351,11 +364,13 @@ async def running_village(folder: Path) -> AsyncIterator[Village]:
         specs = [
             replace(spec, output="card", env=pulse.env(sink)) for spec, sink in zip(THREE_HAMLETS, sinks, strict=True)
         ]
+        begun_s = time.monotonic()
         commune = await stack.enter_async_context(Commune(folder, specs))
+        took_s = time.monotonic() - begun_s
         sounds = {
             name: Sound(await commune.upload(file, name), await correlate.load(file)) for name, file in files.items()
         }
-        village = Village(commune, recorders, sounds, watch)
+        village = Village(commune, recorders, sounds, watch, back_in_s=took_s + RETRY_S)
         for node in village.nodes:
             village.let_go_first(node)
         yield village
