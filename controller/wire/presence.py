@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 from sqlalchemy import Table, bindparam, select, update
@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 _presence: msgspec.json.Decoder[Presence] = msgspec.json.Decoder(Presence)
 _health = msgspec.json.Decoder(Health)
 _table = cast("Table", Node.__table__)
+_SaidT = TypeVar("_SaidT")
 
 
 class PresenceWatch:
@@ -60,13 +61,8 @@ class PresenceWatch:
 
     def note_presence(self, node_id: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001  a bridge's Handler
         """Take in a hello, a goodbye or the broker's "lost"."""
-        if len(payload) > MAX_REPORT_BYTES:
-            self.dropped["too_large"] += 1
-            return
-        try:
-            said = _presence.decode(payload)
-        except UNREADABLE:
-            self.dropped["malformed"] += 1
+        said = self._read(_presence, payload)
+        if said is None:
             return
         now = self._clock()
         match said:
@@ -88,13 +84,8 @@ class PresenceWatch:
 
     def note_health(self, node_id: str, payload: bytes, retained: bool) -> None:  # noqa: ARG002, FBT001  a Handler
         """Take in a health report."""
-        if len(payload) > MAX_REPORT_BYTES:
-            self.dropped["too_large"] += 1
-            return
-        try:
-            said = _health.decode(payload)
-        except UNREADABLE:
-            self.dropped["malformed"] += 1
+        said = self._read(_health, payload)
+        if said is None:
             return
         now = self._clock()
         health = msgspec.to_builtins(said)
@@ -145,6 +136,17 @@ class PresenceWatch:
         except BusyError as error:
             _log.warning("%s; what nodes said is written later", error.message)
             self._unwritten = {**batch, **{key: {**batch.get(key, {}), **new} for key, new in self._unwritten.items()}}
+
+    def _read(self, decoder: msgspec.json.Decoder[_SaidT], payload: bytes) -> _SaidT | None:
+        """Read a report; what does not fit the wire is counted."""
+        if len(payload) > MAX_REPORT_BYTES:
+            self.dropped["too_large"] += 1
+            return None
+        try:
+            return decoder.decode(payload)
+        except UNREADABLE:
+            self.dropped["malformed"] += 1
+            return None
 
     def _note(self, node_id: str, fields: dict[str, Any], *, tell: bool) -> None:
         self._rows[node_id] = self._live.note(node_id, **fields)

@@ -65,22 +65,16 @@ def _tell(result: Result, kind: str, found: dict[str, Any]) -> None:
     if not errors:
         raise RuntimeError("no sound was found in any recording: the agents played nothing")
     sizes = [abs(error) for error in errors]
-    result.add(
-        f"start error, {kind}",
-        spread(sizes, "ms", 2, (0.5, 0.99)),
-        samples=len(sizes),
-        target=f"p99 ≤ {most:.0f} ms",
-        good=None if disturbed else quantile(sizes, 0.99) <= most and not found["lost"],
-    )
+
+    def judge(what: str, values: list[float], most: float) -> None:
+        good = None if disturbed else quantile(values, 0.99) <= most and not found["lost"]
+        value, target = spread(values, "ms", 2, (0.5, 0.99)), f"p99 ≤ {most:.0f} ms"
+        result.add(f"{what}, {kind}", value, samples=len(values), target=target, good=good)
+
+    judge("start error", sizes, most)
     result.add(f"mean start error with its sign, {kind}", f"{np.mean(errors):+.2f} ms", samples=len(errors))
     if spreads:
-        result.add(
-            f"between the three nodes, {kind}",
-            spread(spreads, "ms", 2, (0.5, 0.99)),
-            samples=len(spreads),
-            target=f"p99 ≤ {apart:.0f} ms",
-            good=None if disturbed else quantile(spreads, 0.99) <= apart and not found["lost"],
-        )
+        judge("between the three nodes", spreads, apart)
     result.add(f"plays not found in the recording, {kind}", f"{found['lost']} of {found['lost'] + len(errors)}")
     result.add(f"outcomes as reported, {kind}", _counted(found["outcomes"]))
     result.add(f"underruns as reported, {kind}", str(found["underruns"]))
