@@ -1,10 +1,10 @@
 """Rows: the engine, the base class of tables, and the transaction in which every request or job does its work."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import DateTime, Dialect, MetaData, TypeDecorator, event
 from sqlalchemy.engine import Connection
@@ -17,6 +17,18 @@ from .events import Event, EventBus
 
 BUSY_TIMEOUT_S = 5
 """How long a writer waits for another process before it gives up with ``BusyError``."""
+
+
+IN_LIST = 500
+"""Values in one query: SQLite takes a limited number."""
+
+_Value = TypeVar("_Value")
+
+
+def in_pieces(values: Sequence[_Value], size: int | None = None) -> Iterator[Sequence[_Value]]:
+    """Cut a list into pieces that fit into one query each."""
+    step = size or IN_LIST
+    return (values[at : at + step] for at in range(0, len(values), step))
 
 
 class Instant(TypeDecorator[datetime]):

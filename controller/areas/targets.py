@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.db import in_pieces
 from controller.errors import InvalidError
 from controller.nodes.models import Node
 
@@ -14,10 +15,6 @@ from .rules import Tree
 
 MAX_SCOPES = 4096
 """As many as ``edge_agent.protocol.content.Approval`` takes."""
-
-
-IN_LIST = 500
-"""Values in one query: below SQLite's limit."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ async def check_scopes(session: AsyncSession, tree: Tree, wanted: Iterable[str])
 
 async def _areas_of(session: AsyncSession, node_ids: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for some in (node_ids[at : at + IN_LIST] for at in range(0, len(node_ids), IN_LIST)):
+    for some in in_pieces(node_ids):
         query = select(Node.id, Node.area_id).where(Node.id.in_(some), Node.removed_at.is_(None))
         found.update((await session.execute(query)).all())
     return found

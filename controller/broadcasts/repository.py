@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
 from controller.areas.targets import scope_name
+from controller.db import in_pieces
 from controller.holds.models import Hold
 from controller.nodes.models import Node
 from controller.people.models import Person
@@ -27,8 +28,6 @@ from .wire_form import wire_forms
 BEFORE = timedelta(hours=6)
 """What begins earlier than this before a draft cannot delay it."""
 HOUR = timedelta(hours=1)
-IN_LIST = 500
-"""SQLite takes a limited number of values in one query."""
 
 
 async def outs(session: AsyncSession, query: Select[Broadcast], *, now: datetime) -> list[BroadcastOut]:
@@ -77,7 +76,7 @@ async def surroundings(
 async def as_sent(session: AsyncSession, ids: Sequence[str]) -> dict[str, content.Broadcast]:
     """Give broadcasts as nodes get them."""
     found: dict[str, content.Broadcast] = {}
-    for some in (ids[at : at + IN_LIST] for at in range(0, len(ids), IN_LIST)):
+    for some in in_pieces(ids):
         rows = (await session.scalars(select(Broadcast).where(Broadcast.id.in_(some)))).all()
         found |= await wire_forms(session, rows)
     return found

@@ -1,6 +1,6 @@
 """Whether one more broadcast fits into the documents of the places it is aimed at. A full document reaches nobody."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import NamedTuple
@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.db import in_pieces
 from controller.errors import ConflictError
 from edge_agent.protocol.content import MAX_BODY_BYTES
 from edge_agent.protocol.signing import MAX_TOKEN_BYTES
@@ -19,8 +20,6 @@ from .models import Broadcast, BroadcastTarget
 
 IDS_BYTES = 160
 """What the two names that a draft has not yet take more at most, and what stands between two broadcasts."""
-IN_LIST = 500
-"""SQLite takes a limited number of values in one query."""
 
 
 class Room(NamedTuple):
@@ -116,7 +115,7 @@ async def _suspects(
     """Name the scopes in which all that is ever listed beside the draft would not fit at once: few or none."""
     counts = (func.count(), func.coalesce(func.sum(Broadcast.wire_bytes), 0))
     found: list[str] = []
-    for some in _pieces(draft.targets.scopes):
+    for some in in_pieces(draft.targets.scopes):
         query = _alive(draft, some, new, covers, now).with_only_columns(BroadcastTarget.scope, *counts)
         for scope, count, size in await session.execute(query.group_by(BroadcastTarget.scope)):
             if count >= room.broadcasts or size + new.bytes > room.bytes:
@@ -132,7 +131,3 @@ def _alive(draft: Draft, scopes: Sequence[str], new: Listed, covers: timedelta, 
         .where(Broadcast.cancelled_at.is_(None), Broadcast.latest_end_at > max(now, new.from_at))
     )
     return query if draft.urgent else query.where(Broadcast.start_at < new.until_at + covers)
-
-
-def _pieces(scopes: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (scopes[at : at + IN_LIST] for at in range(0, len(scopes), IN_LIST))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.db import in_pieces
 from edge_agent.protocol import content
 from edge_agent.protocol.states import Level
 
@@ -27,7 +28,7 @@ async def _parts(
 ) -> tuple[dict[str, list[BroadcastItem]], dict[str, list[Approval]]]:
     items: dict[str, list[BroadcastItem]] = defaultdict(list)
     approvals: dict[str, list[Approval]] = defaultdict(list)
-    for some in (ids[at : at + 500] for at in range(0, len(ids), 500)):
+    for some in in_pieces(ids):
         query = select(BroadcastItem).where(BroadcastItem.broadcast_id.in_(some)).order_by(BroadcastItem.position)
         for item in await session.scalars(query):
             items[item.broadcast_id].append(item)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.db import Database, Transaction
+from controller.db import Database, Transaction, in_pieces
 from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
 
@@ -23,10 +23,10 @@ KEPT = timedelta(days=31)
 """As long as nodes keep receipts: what a node tells late was told to it by a version that can be looked at."""
 RENEWAL_KEPT = timedelta(days=1)
 """A plan that only renewed the lease of the one before says nothing more than that one."""
+NAMES = 200
+"""Names of versions in one query; each has four values."""
 SCOPES = 100
 """Places looked at in one transaction: others write between two of them."""
-IN_LIST = 200
-"""SQLite takes a limited number of values in one query."""
 
 
 class Name(NamedTuple):
@@ -111,7 +111,7 @@ async def _prune_some(tx: Transaction, scopes: list[str], held: AbstractSet[Name
     query = select(*columns, PlanVersion.body_sha256, PlanVersion.signed_at).where(PlanVersion.scope.in_(scopes))
     there = [Kept(Name(*row[:4]), row[4], row[5]) for row in await tx.session.execute(query)]
     goes = superfluous(there, held | current, now)
-    for some in _pieces([each.name for each in goes]):
+    for some in in_pieces([each.name for each in goes], NAMES):
         await tx.session.execute(delete(PlanVersion).where(tuple_(*columns).in_(some)))
     await _forget_bodies(tx, there, goes)
     return len(goes)
@@ -126,9 +126,5 @@ async def _forget_bodies(tx: Transaction, there: Iterable[Kept], goes: Iterable[
     for each in goes:
         if each.body_sha256 is not None:
             names[each.body_sha256].discard(each.name)
-    for some in _pieces([sha256 for sha256, left in names.items() if not left]):
+    for some in in_pieces([sha256 for sha256, left in names.items() if not left]):
         await tx.session.execute(delete(PlanBody).where(PlanBody.sha256.in_(some)))
-
-
-def _pieces(values: list[Any]) -> Iterable[list[Any]]:
-    return (values[at : at + IN_LIST] for at in range(0, len(values), IN_LIST))

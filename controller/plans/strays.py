@@ -3,18 +3,16 @@
 Their own hold document tells them.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
+from controller.db import in_pieces
 from controller.holds.models import Hold
 from controller.nodes.models import Node
-
-IN_LIST = 500
-"""SQLite takes a limited number of values in one query."""
 
 
 async def strays(
@@ -26,14 +24,14 @@ async def strays(
     """
     released = [
         hold
-        for some in _pieces({hold_id for holds in obeyed.values() for hold_id in holds})
+        for some in in_pieces(sorted({hold_id for holds in obeyed.values() for hold_id in holds}))
         for hold in await session.scalars(select(Hold).where(Hold.id.in_(some), Hold.released_at.is_not(None)))
     ]
     if not released:
         return {}
     tree = await read_tree(session)
     found: dict[str, list[Hold]] = {}
-    for some in _pieces(obeyed):
+    for some in in_pieces(sorted(obeyed)):
         for node_id, area_id in await session.execute(select(Node.id, Node.area_id).where(Node.id.in_(some))):
             told = set(tree.scopes(node_id, area_id))
             own = [
@@ -44,8 +42,3 @@ async def strays(
             if own:
                 found[node_id] = own
     return found
-
-
-def _pieces(ids: Iterable[str]) -> Iterable[list[str]]:
-    listed = sorted(ids)
-    return (listed[at : at + IN_LIST] for at in range(0, len(listed), IN_LIST))

@@ -102,7 +102,7 @@ async def test_old_versions_go_with_bodies_that_nobody_names_and_nodes_keep_what
 
 async def test_many_places_are_looked_at_some_at_a_time(lite: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("controller.plans.pruning.SCOPES", 2)
-    monkeypatch.setattr("controller.plans.pruning.IN_LIST", 2)
+    monkeypatch.setattr("controller.plans.pruning.NAMES", 2)
     for number in range(5):
         await sign(lite, f"areas/{number}", ["same"] * 6, every=timedelta(hours=6))
     lite.clock.step(days=2)

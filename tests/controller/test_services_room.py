@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import func, insert, select, update
 
+from controller import db
 from controller.broadcasts import room
 from controller.broadcasts.models import Approval, Broadcast, BroadcastTarget
 from controller.broadcasts.repository import as_sent
@@ -125,7 +126,7 @@ async def test_only_so_much_can_be_said_at_once(lite: Centre, monkeypatch: pytes
 
 async def test_every_one_of_thousands_of_targets_is_looked_at(lite: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "URGENT_ROOM", Room(broadcasts=1, bytes=500_000))
-    monkeypatch.setattr(room, "IN_LIST", 2)
+    monkeypatch.setattr(db, "IN_LIST", 2)
     area = await lite.area("Xã Nga My", kind="commune")
     nodes = [await lite.node(area, f"Cụm {number}") for number in range(5)]
     recording = await lite.recording()
