@@ -10,14 +10,14 @@ import tempfile
 from pathlib import Path
 from subprocess import run
 
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from tests.web.browser import PHONE, chromium, page_of
 from tests.web.harness import Commune, commune
 from tests.web.scenes import Day, busy_day
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
-PC = {"width": 1280, "height": 800}
+PC: ViewportSize = {"width": 1280, "height": 800}
 SECONDS = 24
 
 
@@ -48,7 +48,7 @@ async def write_announcement(page: Page, sound: Path) -> None:
     await expect(page.locator("#preview .sentence")).to_contain_text("18:00")
 
 
-async def take(site: Commune, browser: Browser, day: Day, sound: Path, *, size: dict[str, int], locale: str) -> None:
+async def take(site: Commune, browser: Browser, day: Day, sound: Path, *, size: ViewportSize, locale: str) -> None:
     """Take the pictures of one language on one screen."""
     name = "phone" if size is PHONE else "pc"
     async with page_of(browser, site.url, viewport=size) as page:

@@ -20,7 +20,7 @@ from tests.controller.descriptions import Described, codes, errors, operations
 from tests.controller.factories import Centre, api
 from tests.controller.test_services_broadcasts import commune, wish
 
-SIGNED_IN = [{"bearer": []}, {"session": []}]
+SIGNED_IN: list[dict[str, list[str]]] = [{"bearer": []}, {"session": []}]
 OPTIONAL = [{}, *SIGNED_IN]
 FROM_SHAPE = {"internal", "busy", "cross_origin", "malformed", "invalid", "not_signed_in"}
 """Codes that follow from what a route takes, not from what its service does."""

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -11,7 +12,7 @@ from edge_agent.protocol.states import Grade, Outcome, PlayState
 from tests.controller.factories import PASSWORD, as_json, centre, enrolment_request, play_event
 
 
-async def post(client: httpx.AsyncClient, path: str, body: object = None, status: int = 201, **more: object) -> object:
+async def post(client: httpx.AsyncClient, path: str, body: object = None, status: int = 201, **more: Any) -> Any:
     answer = await client.post(f"/api/v1{path}", json=body, **more)
     assert answer.status_code == status, answer.text
     return answer.json()
@@ -41,14 +42,12 @@ async def test_a_broadcast_goes_from_sign_in_to_heard_and_another_is_cancelled(t
 
         async with here.database.transaction() as tx:
             at = here.clock() + timedelta(seconds=2)
-            for seq, said in enumerate(
-                [
-                    {"state": PlayState.CACHED},
-                    {"state": PlayState.PLAYING, "item": 0, "start_error_ms": 0.1},
-                    {"outcome": Outcome.PLAYED, "grade": Grade.E1, "requested_ms": 24_000, "played_ms": 24_000},
-                ],
-                start=1,
-            ):
+            reports: list[dict[str, Any]] = [
+                {"state": PlayState.CACHED},
+                {"state": PlayState.PLAYING, "item": 0, "start_error_ms": 0.1},
+                {"outcome": Outcome.PLAYED, "grade": Grade.E1, "requested_ms": 24_000, "played_ms": 24_000},
+            ]
+            for seq, said in enumerate(reports, start=1):
                 assert await plays.apply(tx, node["id"], play_event(sent["id"], seq, at, **said), here.clock())
         heard = (await client.get(f"/api/v1/broadcasts/{sent['id']}/plays")).json()
         assert [(play["node_name"], play["outcome"], play["grade"]) for play in heard] == [("Cụm 1", "played", 1)]

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from controller.api import create_app, create_node_app
 from controller.errors import BusyError
 from controller.http.middleware import COOKIE
+from controller.http.routes import ReadyCheck
 from controller.tables import Base
 from tests.controller.descriptions import operations
 from tests.controller.factories import PASSWORD, Centre
@@ -172,7 +173,7 @@ async def test_readiness_names_the_part_that_does_not_work(lite: Centre) -> None
     async with lite.client(signed_in=False) as client:
         assert (await client.get("/healthz")).json() == {"status": "alive"}
         assert (await client.get("/readyz")).json() == {"ready": True, "parts": {"database": True}, "notes": {}}
-    checks = {"broker": lambda: True, "dispatcher": dispatcher}
+    checks: dict[str, ReadyCheck] = {"broker": lambda: True, "dispatcher": dispatcher}
     async with lite.client(signed_in=False, ready_checks=checks) as client:
         answer = await client.get("/readyz")
     app = create_app(lite.services, ready_notes={"documents": lambda: False})

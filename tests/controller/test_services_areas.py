@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Awaitable
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -109,7 +110,7 @@ async def test_the_tree_is_not_deeper_than_a_node_can_be_told(here: Centre) -> N
     ],
 )
 async def test_a_wrong_field_is_named(lite: Centre, field: str, value: object, problem: str) -> None:
-    given = {"name": "Thôn Đông", field: value}
+    given: dict[str, Any] = {"name": "Thôn Đông", field: value}
     assert await refused(lite.services.areas.create(lite.actor, **given)) == (field, problem)
     assert await lite.services.areas.tree() == []
 

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ async def settled(here: Centre, recording_id: str) -> RecordingOut:
                 await anext(events)
 
 
-async def upload(here: Centre, data: bytes, title: str = "Bản tin", **given: object) -> RecordingOut:
+async def upload(here: Centre, data: bytes, title: str = "Bản tin", **given: Any) -> RecordingOut:
     return await here.services.recordings.upload(
         here.actor, title=title, file_name="ban-tin.mp3", body=pieces(data), **given
     )

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from controller.areas.schemas import AreaOut
 from controller.config import Config
 from controller.main import Centre, running
+from controller.people.actor import Actor
 from controller.people.service import People
 from controller.wire.keys import private_pem
 from edge_agent.protocol import topics
@@ -68,7 +69,7 @@ async def live_centre(folder: Path, **given: Any) -> AsyncIterator[Live]:
     async with running(settings(folder / "centre", **given)) as centre:
         services = centre.services
         people = People(services.database, services.clock, session_hours=1, passwords=factories.quick_passwords())
-        system = factories.Actor(None, "tests")
+        system = Actor(None, "tests")
         if not await people.any():
             await people.add(system, login="lan", name="Nguyễn Thị Lan", password=factories.PASSWORD)
         opened = await people.sign_in(login="lan", password=factories.PASSWORD, origin=factories.ADDRESS)

@@ -1,7 +1,7 @@
 """What nodes say of themselves, with a stepped clock: claims are noted, silence is told, rows come in batches."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -144,10 +144,8 @@ async def test_a_locked_database_loses_no_word(tmp_path: Path, monkeypatch: pyte
     async with watched(tmp_path) as (centre, watch, node_id):
         watch.note_presence(node_id, HELLO, False)
 
-        @asynccontextmanager
-        async def locked() -> AsyncIterator[None]:
+        def locked() -> AbstractAsyncContextManager[None]:
             raise BusyError("locked")
-            yield
 
         with monkeypatch.context() as patched:
             patched.setattr(centre.database, "transaction", locked)
