@@ -13,7 +13,7 @@ class Level(StrEnum):
     @property
     def rank(self) -> int:
         """0 for normal, 2 for emergency."""
-        return list(Level).index(self)
+        return _RANK_OF_LEVEL[self]
 
 
 class StartMode(StrEnum):
@@ -40,7 +40,7 @@ class PlayState(StrEnum):
     @property
     def rank(self) -> int:
         """Position in the order of progress."""
-        return list(PlayState).index(self)
+        return _RANK_OF_STATE[self]
 
 
 class Outcome(StrEnum):
@@ -121,6 +121,10 @@ class KeyUse(StrEnum):
     DISPATCH = "dispatch"
     POLICY = "policy"
     NODE = "node"
+
+
+_RANK_OF_LEVEL = {level: rank for rank, level in enumerate(Level)}
+_RANK_OF_STATE = {state: rank for rank, state in enumerate(PlayState)}
 
 
 def later_state(old: PlayState, new: PlayState) -> PlayState:
