@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from controller.errors import ForbiddenError, NotFoundError
-from controller.http.description import may_raise
+from controller.http.description import NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices, SignedInPerson
 
 from .schemas import AreaChange, AreaIn, AreaOut
@@ -20,18 +20,11 @@ async def tree(_person: SignedInPerson, services: AnyServices) -> list[AreaOut]:
 @router.post("", status_code=201, summary="Add an area", responses=may_raise(ForbiddenError))
 async def create(wanted: AreaIn, actor: Acting, services: AnyServices) -> AreaOut:
     """Add a place to the tree."""
-    return await services.areas.create(
-        actor,
-        name=wanted.name,
-        kind=wanted.kind,
-        parent_id=wanted.parent_id,
-        zone=wanted.zone,
-        quiet_hours=wanted.quiet_hours,
-        languages=wanted.languages,
-    )
+    given = {field: getattr(wanted, field) for field in AreaIn.model_fields}
+    return await services.areas.create(actor, **given)
 
 
-@router.get("/{area_id}", summary="One area", responses=may_raise(NotFoundError))
+@router.get("/{area_id}", summary="One area", responses=NOT_FOUND)
 async def get(area_id: str, _person: SignedInPerson, services: AnyServices) -> AreaOut:
     """Give one place."""
     return await services.areas.get(area_id)

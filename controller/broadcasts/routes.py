@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
 
-from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
-from controller.http.description import may_raise
+from controller.errors import ConflictError, ForbiddenError, InvalidError
+from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices, SignedInPerson
 from controller.plays.schemas import PlayOut
 
@@ -56,23 +56,19 @@ async def list_broadcasts(
     return await services.broadcasts.list(from_at=from_at, to_at=to_at)
 
 
-@router.get("/{broadcast_id}", summary="One broadcast", responses=may_raise(NotFoundError))
+@router.get("/{broadcast_id}", summary="One broadcast", responses=NOT_FOUND)
 async def get(broadcast_id: str, _person: SignedInPerson, services: AnyServices) -> BroadcastOut:
     """Give one broadcast with its counts."""
     return await services.broadcasts.get(broadcast_id)
 
 
-@router.get("/{broadcast_id}/plays", summary="What became of it, node by node", responses=may_raise(NotFoundError))
+@router.get("/{broadcast_id}/plays", summary="What became of it, node by node", responses=NOT_FOUND)
 async def plays(broadcast_id: str, _person: SignedInPerson, services: AnyServices) -> list[PlayOut]:
     """Give the plays of a broadcast, area by area."""
     return await services.broadcasts.plays(broadcast_id)
 
 
-@router.post(
-    "/{broadcast_id}/cancel",
-    summary="Cancel a broadcast",
-    responses=may_raise(ForbiddenError, NotFoundError, ConflictError),
-)
+@router.post("/{broadcast_id}/cancel", summary="Cancel a broadcast", responses=ENDS_ONCE)
 async def cancel(broadcast_id: str, actor: Acting, services: AnyServices) -> BroadcastOut:
     """Take it out of what nodes are told, and stop it where it sounds."""
     return await services.broadcasts.cancel(actor, broadcast_id)

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Path, Request, Response
 
-from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, TooManyAttemptsError
-from controller.http.description import may_raise
+from controller.errors import ConflictError, ForbiddenError, InvalidError, TooManyAttemptsError
+from controller.http.description import NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices, SignedInPerson, origin_of
 from controller.nodes.schemas import NodeOut
 from edge_agent.protocol.enrolment import EnrolmentRequest, EnrolmentStatus, EnrolmentTicket
@@ -62,7 +62,7 @@ async def ask(request: Request, services: AnyServices) -> Response:
     "/{enrolment_id}",
     summary="Has the node been adopted?",
     response_class=Response,
-    responses=may_raise(NotFoundError) | {200: _wire(EnrolmentStatus, "How the enrolment stands")},
+    responses=NOT_FOUND | {200: _wire(EnrolmentStatus, "How the enrolment stands")},
 )
 async def status(enrolment_id: Annotated[str, Path(max_length=64)], services: AnyServices) -> Response:
     """Give the state, and with ``adopted`` all that the node needs from then on."""

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from controller.errors import ConflictError, ForbiddenError, NotFoundError
-from controller.http.description import may_raise
+from controller.errors import ForbiddenError
+from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices, SignedInPerson
 
 from .schemas import HoldIn, HoldOut
@@ -23,17 +23,13 @@ async def active(_person: SignedInPerson, services: AnyServices) -> list[HoldOut
     return await services.holds.active()
 
 
-@router.get("/{hold_id}", summary="One hold", responses=may_raise(NotFoundError))
+@router.get("/{hold_id}", summary="One hold", responses=NOT_FOUND)
 async def get(hold_id: str, _person: SignedInPerson, services: AnyServices) -> HoldOut:
     """Give one hold, released or not."""
     return await services.holds.get(hold_id)
 
 
-@router.post(
-    "/{hold_id}/release",
-    summary="Release a hold",
-    responses=may_raise(ForbiddenError, NotFoundError, ConflictError),
-)
+@router.post("/{hold_id}/release", summary="Release a hold", responses=ENDS_ONCE)
 async def release(hold_id: str, actor: Acting, services: AnyServices) -> HoldOut:
     """Let its nodes sound again, unless another hold keeps them."""
     return await services.holds.release(actor, hold_id)

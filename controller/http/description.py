@@ -7,7 +7,15 @@ What follows from a route's shape (a session, a body, a change) is added here; t
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from controller.errors import BusyError, InvalidError, LoaError, NotSignedInError
+from controller.errors import (
+    BusyError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    LoaError,
+    NotFoundError,
+    NotSignedInError,
+)
 from controller.http_errors import CODES, status_of
 
 from .middleware import CROSS_ORIGIN, SAFE_METHODS
@@ -96,3 +104,8 @@ def _answer(status: int, codes: Mapping[str, str]) -> dict[str, Any]:
         "content": {"application/json": {"schema": schema}},
     }
     return found | ({"headers": _HEADERS[status]} if status in _HEADERS else {})
+
+
+NOT_FOUND = may_raise(NotFoundError)
+ENDS_ONCE = may_raise(ForbiddenError, NotFoundError, ConflictError)
+"""For what can be ended by those who may, and only once."""

@@ -9,7 +9,7 @@ from starlette.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
 from controller.errors import GoneError, NotFoundError, NotSignedInError
-from controller.http.description import may_raise
+from controller.http.description import NOT_FOUND, may_raise
 from controller.http.session import MAY_SIGN_IN, AnyServices, signed_in
 from controller.services import Services
 
@@ -70,7 +70,7 @@ async def media(sha256: str, request: Request, services: AnyServices) -> Respons
     "/plans/{sha256}",
     summary="A packed plan body",
     response_class=Response,
-    responses=may_raise(NotFoundError)
+    responses=NOT_FOUND
     | {200: {"description": "Gzip; the hash is over these very bytes", "content": {"application/gzip": {}}}},
 )
 async def plan_body(sha256: str, request: Request, services: AnyServices) -> Response:

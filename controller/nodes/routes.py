@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from controller.errors import ForbiddenError, NotFoundError
-from controller.http.description import may_raise
+from controller.http.description import NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices, SignedInPerson
 
 from .schemas import NodeChange, NodeOut
@@ -17,7 +17,7 @@ async def list_nodes(_person: SignedInPerson, services: AnyServices) -> list[Nod
     return await services.nodes.all()
 
 
-@router.get("/{node_id}", summary="One node", responses=may_raise(NotFoundError))
+@router.get("/{node_id}", summary="One node", responses=NOT_FOUND)
 async def get(node_id: str, _person: SignedInPerson, services: AnyServices) -> NodeOut:
     """Give one node."""
     return await services.nodes.get(node_id)

@@ -7,15 +7,13 @@ from fastapi import APIRouter, Query, Request
 from starlette.requests import ClientDisconnect
 
 from controller.errors import (
-    ConflictError,
     ForbiddenError,
     InvalidError,
     NoSpaceError,
-    NotFoundError,
     TooLargeError,
     TooManyAttemptsError,
 )
-from controller.http.description import may_raise
+from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices, SignedInPerson
 
 from .schemas import RecordingOut, WaveformOut
@@ -48,7 +46,7 @@ async def upload(
     )
 
 
-@router.get("", summary="Latest recordings", responses=may_raise(NotFoundError))
+@router.get("", summary="Latest recordings", responses=NOT_FOUND)
 async def list_recordings(
     _person: SignedInPerson,
     services: AnyServices,
@@ -59,23 +57,19 @@ async def list_recordings(
     return await services.recordings.list(limit=limit, before=before)
 
 
-@router.get("/{recording_id}", summary="One recording", responses=may_raise(NotFoundError))
+@router.get("/{recording_id}", summary="One recording", responses=NOT_FOUND)
 async def get(recording_id: str, _person: SignedInPerson, services: AnyServices) -> RecordingOut:
     """Give one recording and how far its processing is."""
     return await services.recordings.get(recording_id)
 
 
-@router.get("/{recording_id}/waveform", summary="Level over time", responses=may_raise(NotFoundError))
+@router.get("/{recording_id}/waveform", summary="Level over time", responses=NOT_FOUND)
 async def waveform(recording_id: str, _person: SignedInPerson, services: AnyServices) -> WaveformOut:
     """Give the peaks of a ready recording."""
     return await services.recordings.waveform(recording_id)
 
 
-@router.post(
-    "/{recording_id}/withdraw",
-    summary="Withdraw a recording",
-    responses=may_raise(ForbiddenError, NotFoundError, ConflictError),
-)
+@router.post("/{recording_id}/withdraw", summary="Withdraw a recording", responses=ENDS_ONCE)
 async def withdraw(recording_id: str, actor: Acting, services: AnyServices) -> RecordingOut:
     """Take it back for good."""
     return await services.recordings.withdraw(actor, recording_id)
