@@ -1,5 +1,6 @@
 """Nodes: how they stand, and what a person may change about them."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -33,6 +34,8 @@ Versions = dict[str, dict[str, tuple[int, int]]]
 
 LEAST_MB, MOST_MB = -6000, 1200
 """Range of ``edge_agent.protocol.fields.Millibel``."""
+AT_ONCE = 200
+"""Nodes read between two looks at what is urgent."""
 
 
 class Nodes:
@@ -104,13 +107,20 @@ class Nodes:
         query = select(Node).where(Node.removed_at.is_(None))
         if node_id is not None:
             query = query.where(Node.id == node_id)
-        rows = (await session.scalars(query)).all()
+        rows: list[Node] = []
+        stream = await session.stream_scalars(query.execution_options(yield_per=AT_ONCE))
+        async for part in stream.partitions():
+            rows += part
         tree, versions = await read_tree(session), await _versions(session)
         heard = {row.id: self.live.over(row) for row in rows}
         titles = await _titles(session, heard.values())
         order = {place.id: index for index, place in enumerate(tree.walk())}
         now = self._clock()
-        found = [_out(row, heard[row.id], tree=tree, versions=versions, titles=titles, now=now) for row in rows]
+        found: list[NodeOut] = []
+        for count, row in enumerate(rows):
+            if count % AT_ONCE == 0:
+                await asyncio.sleep(0)  # a STOP does not wait until a province has been read
+            found.append(_out(row, heard[row.id], tree=tree, versions=versions, titles=titles, now=now))
         return sorted(found, key=lambda node: (order[node.area_id], in_reading_order(node.name), node.id))
 
 
