@@ -86,6 +86,7 @@ class Pulse:
     def _start(self) -> subprocess.Popen[bytes]:
         argv = ["setpriv", "--pdeathsig", "TERM", *rank(SERVER_RANK), "pulseaudio", "-n", "--daemonize=no"]
         argv += ["--exit-idle-time=-1", "--use-pid-file=no"]
+        argv += ["--disable-shm=yes"]  # shared blocks made it abort now and then when many programs left at once
         modules = [f"module-native-protocol-unix auth-anonymous=1 socket={self._socket}"]
         modules += [f"module-null-sink sink_name={sink} rate={RATE} channels=1 format=s16le" for sink in self.sinks]
         for module in modules:

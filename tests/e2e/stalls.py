@@ -59,7 +59,9 @@ class Watch:
     programs: tuple[Program, ...]
 
     def during(self, spans: list[Span]) -> list[str]:
-        """Say, in words, how the machine stalled in these stretches."""
+        """Say, in words, how the machine stalled in these stretches; one who has ended cannot tell."""
+        for program in self.programs:
+            program.check()
         return [*self._late(spans), *self._broken(spans)]
 
     def _late(self, spans: list[Span]) -> list[str]:
@@ -112,8 +114,6 @@ async def watching(pulse: PulseAudio, sink: str, folder: Path) -> AsyncIterator[
         watch = Watch(ticks, recorder, tuple(started))
         await until(lambda: _sounds(watch), 20, "the tone")
         yield watch
-        for program in started:
-            program.check()
 
 
 def _sounds(watch: Watch) -> bool:
