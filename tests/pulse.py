@@ -37,8 +37,8 @@ SERVER_RANK = 5
 never.)"""
 STARTS_WITHIN_S = 20.0
 
-_ALSA = """</usr/share/alsa/alsa.conf>
-pcm.!default { type pulse }
+# Without the distribution's own file: PortAudio tries every device named there, and each loads a library or two.
+_ALSA = """pcm.!default { type pulse }
 ctl.!default { type pulse }
 """
 
