@@ -1,8 +1,9 @@
 """Rows: the engine, the base class of tables, and the transaction in which every request or job does its work."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -21,6 +22,18 @@ BUSY_TIMEOUT_S = 5
 
 IN_LIST = 500
 """Values in one query: SQLite takes a limited number."""
+
+PASSING = {
+    sqlite3.SQLITE_BUSY: "is locked by another process",
+    sqlite3.SQLITE_LOCKED: "is locked by another process",
+    sqlite3.SQLITE_READONLY: "may not be written",
+    sqlite3.SQLITE_IOERR: "has a disk that does not answer",
+    sqlite3.SQLITE_FULL: "has a full disk",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened",
+}
+"""What the machine may get over, and whoever works with rows has to outlive (https://sqlite.org/rescode.html)."""
+PASSING_STATES = ("08", "53", "57P")
+"""The same for PostgreSQL: no connection, no room, shutting down (its documentation, appendix A)."""
 
 _Value = TypeVar("_Value")
 
@@ -96,30 +109,46 @@ class Database:
         """Write: commit at the end of the block, roll back on any error.
 
         Raises:
-            BusyError: another process kept the database locked.
+            BusyError: another process kept the database locked, or its disk is full or gone; nothing was changed.
         """
         async with self._writers or nullcontext(), AsyncSession(self.engine, expire_on_commit=False) as session:
             work = Transaction(session)
-            try:
+            with _named():
                 await session.connection(execution_options={"loa_write": True})
                 yield work
                 await session.commit()
-            except OperationalError as error:
-                if "locked" in str(error.orig):
-                    raise BusyError("the database is locked by another process; try again") from error
-                raise
         for happened in work.events:
             self._bus.publish(happened)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """Read one consistent snapshot; changes are not kept."""
+        """Read one consistent snapshot; changes are not kept.
+
+        Raises:
+            BusyError: the database's disk is gone for a while.
+        """
         async with AsyncSession(self.engine, expire_on_commit=False) as session:
-            yield session
+            with _named():
+                yield session
 
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """Turn what passes by itself into ``BusyError``; what is a mistake of ours stays what it is."""
+    try:
+        yield
+    except OperationalError as error:
+        code = getattr(error.orig, "sqlite_errorcode", None)
+        what = PASSING.get(code & 0xFF) if code is not None else None
+        if what is None and str(getattr(error.orig, "sqlstate", "")).startswith(PASSING_STATES):
+            what = "does not answer or has no room"
+        if what is None:
+            raise
+        raise BusyError(f"the database {what}; nothing was changed, try again") from error
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

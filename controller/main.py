@@ -105,7 +105,11 @@ class Centre:
 
     def notes(self) -> dict[str, Callable[[], bool]]:
         """Say how to find out what is worth a look though the centre works."""
-        return {"documents_built": lambda: not self.dispatcher.unbuilt, "tools_without_network": network_is_cut}
+        return {
+            "documents_built": lambda: not self.dispatcher.unbuilt,
+            "recordings_processed": lambda: not self.services.recordings.stuck,
+            "tools_without_network": network_is_cut,
+        }
 
 
 async def serve(config: Config, ready: Callable[[Centre], None] = lambda _centre: None) -> None:

@@ -1,12 +1,14 @@
 """Recordings: taken in, processed one at a time, listed, withdrawn."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select, tuple_
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from audio.errors import AudioError, Rejected, ToolMissingError
@@ -16,7 +18,7 @@ from controller.audit import service as audit
 from controller.broadcasts.models import Broadcast, BroadcastItem
 from controller.clock import Clock
 from controller.db import Database, Transaction
-from controller.errors import ConflictError, InvalidError, NotFoundError, TooManyAttemptsError
+from controller.errors import BusyError, ConflictError, InvalidError, NotFoundError, TooManyAttemptsError
 from controller.events import Event, EventBus, Topic
 from controller.ids import new_id
 from controller.names import clean_file_name, clean_name
@@ -35,6 +37,10 @@ MAX_WAITING = 20
 """Recordings of one person that may wait for processing."""
 
 PROGRESS_STEP = 0.05
+AGAIN_AFTER_S = 60.0
+"""A recording that the machine could not process is tried again: a disk gets room, a program is installed."""
+MACHINE_AT_FAULT = (OSError, BusyError, OperationalError, ToolMissingError)
+"""Nothing that a recording could help: it waits. The rest of the centre, STOP above all, goes on."""
 
 _log = logging.getLogger(__name__)
 
@@ -54,11 +60,14 @@ class Recordings:
         media: Path,
         settings: Settings,
         process: Prepare = prepare,
+        again_after_s: float = AGAIN_AFTER_S,
     ) -> None:
         self._database, self._clock, self._bus = database, clock, bus
         self._uploads, self._media, self._settings, self._process = uploads, media, settings, process
         self._progress: dict[str, float] = {}
-        self._more = asyncio.Event()
+        self._more, self._again_after_s = asyncio.Event(), again_after_s
+        self.stuck = False
+        """Whether a recording waits because the machine could not process it."""
         self.ready = asyncio.Event()
         """Set when the loop has looked at what a former life left behind."""
 
@@ -178,14 +187,39 @@ class Recordings:
 
     async def run(self) -> None:
         """Process what waits, one recording at a time, until cancelled. A former life's work is taken up."""
-        waiting = await self._waiting()
-        await asyncio.to_thread(self._uploads.tidy, set(waiting))
+        self.stuck = not await self._tidy()
         self.ready.set()
         while True:
             self._more.clear()
-            for recording_id in await self._waiting():
+            self.stuck = not await self._process_waiting()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._again_after_s if self.stuck else None):
+                    await self._more.wait()
+
+    async def _tidy(self) -> bool:
+        """Remove what a former life left; False when the machine did not let us."""
+        try:
+            await asyncio.to_thread(self._uploads.tidy, set(await self._waiting()))
+        except MACHINE_AT_FAULT:
+            _log.exception("what a former life left of uploads stays")
+            return False
+        return True
+
+    async def _process_waiting(self) -> bool:
+        """Try every recording that waits; False when the machine kept one from being processed."""
+        all_done = True
+        try:
+            waiting = await self._waiting()
+        except MACHINE_AT_FAULT:
+            _log.exception("the recordings that wait cannot be read; tried again in %.0f s", self._again_after_s)
+            return False
+        for recording_id in waiting:
+            try:
                 await self._process_one(recording_id)
-            await self._more.wait()
+            except MACHINE_AT_FAULT:
+                _log.exception("recording %s waits; tried again in %.0f s", recording_id, self._again_after_s)
+                all_done = False
+        return all_done
 
     async def _waiting(self) -> tuple[str, ...]:
         query = (
@@ -230,8 +264,10 @@ class Recordings:
                 "reason_fields": {name: value for name, value in fields.items() if value is not None},
             }
         except ToolMissingError:
-            raise  # the machine is at fault: the process ends and says so, the recording waits
-        except (AudioError, FileNotFoundError):
+            raise  # the machine is at fault, not the recording
+        except (AudioError, FileNotFoundError) as error:
+            if isinstance(error, FileNotFoundError) and source.exists():
+                raise  # the original is there: something else is missing
             _log.exception("recording %s could not be processed", recording_id)
             return {"state": RecordingState.REJECTED, "reason": "failed", "reason_fields": {}}
         return {

@@ -80,7 +80,13 @@ class Ingest:
         """Take batch after batch."""
         self.ready.set()
         while True:
-            batch = await self._open(await self._collect())
+            came = await self._collect()
+            try:
+                batch = await self._open(came)
+            except BusyError as error:
+                _log.warning("%s; nodes send their receipts again", error.message)
+                self.dropped["busy"] += len(came)
+                continue
             if batch:
                 await self._store(batch)
 

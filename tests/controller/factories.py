@@ -24,6 +24,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import create_engine
 
+from audio.prepare import Settings
 from controller.api import create_app
 from controller.areas.schemas import AreaOut
 from controller.config import Config
@@ -37,7 +38,8 @@ from controller.people.actor import Actor
 from controller.people.passwords import Passwords
 from controller.people.schemas import PersonOut
 from controller.recordings.models import Recording, RecordingState
-from controller.recordings.uploads import UploadLimits
+from controller.recordings.service import Recordings
+from controller.recordings.uploads import UploadLimits, UploadRoom
 from controller.services import Services, build_services
 from controller.tables import Base
 from controller.wire.keys import load_keys
@@ -126,6 +128,12 @@ class Centre:
         async with self.database.transaction() as tx:
             tx.session.add(row)
         return row.id
+
+    def recordings(self, **given: Any) -> Recordings:
+        """The recordings of this centre as a next life of it would open them."""
+        config = self.services.config
+        room = UploadRoom(config.uploads, UploadLimits(config.max_upload_bytes, 0))
+        return Recordings(self.database, self.clock, self.bus, room, media=config.media, settings=Settings(), **given)
 
     @asynccontextmanager
     async def client(

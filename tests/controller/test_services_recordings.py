@@ -1,6 +1,7 @@
 """Recordings: taken in, processed by the real ffmpeg, reused, withdrawn, taken up after a crash."""
 
 import asyncio
+import errno
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from audio.errors import ToolMissingError
+from audio.prepare import Prepared, prepare
 from controller.errors import (
+    BusyError,
     ConflictError,
     InvalidError,
     NoSpaceError,
@@ -18,6 +22,7 @@ from controller.errors import (
     TooManyAttemptsError,
 )
 from controller.recordings.schemas import RecordingOut
+from controller.recordings.service import Recordings
 from controller.recordings.uploads import TooSlowError, UploadLimits, UploadRoom
 from tests import sounds
 from tests.controller.factories import Centre, centre
@@ -30,11 +35,12 @@ async def pieces(data: bytes, size: int = 50_000) -> AsyncIterator[bytes]:
 
 
 @asynccontextmanager
-async def processing(here: Centre) -> AsyncIterator[None]:
+async def processing(here: Centre, recordings: Recordings | None = None) -> AsyncIterator[None]:
     """Process recordings for the length of the block."""
+    recordings = recordings or here.services.recordings
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(here.services.recordings.run())
-        await here.services.recordings.ready.wait()
+        task = group.create_task(recordings.run())
+        await recordings.ready.wait()
         yield
         task.cancel()
 
@@ -50,8 +56,10 @@ async def settled(here: Centre, recording_id: str) -> RecordingOut:
                 await anext(events)
 
 
-async def upload(here: Centre, data: bytes, title: str = "Bản tin", **given: Any) -> RecordingOut:
-    return await here.services.recordings.upload(
+async def upload(
+    here: Centre, data: bytes, title: str = "Bản tin", *, to: Recordings | None = None, **given: Any
+) -> RecordingOut:
+    return await (to or here.services.recordings).upload(
         here.actor, title=title, file_name="ban-tin.mp3", body=pieces(data), **given
     )
 
@@ -117,6 +125,46 @@ async def test_a_lost_original_is_a_rejected_recording_not_a_stopped_centre(lite
         assert (await settled(lite, lost.id)).reason == "failed"
         after = await settled(lite, (await upload(lite, sounds.encoded(sounds.speech(2), "mp3"))).id)
     assert after.state == "ready"
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+SHUT = PermissionError(errno.EACCES, "Permission denied")
+
+
+@pytest.mark.parametrize("trouble", [FULL, SHUT, BusyError("locked"), ToolMissingError("ffmpeg")], ids=repr)
+async def test_a_machine_at_fault_keeps_a_recording_waiting_and_ends_nothing(lite: Centre, trouble: Exception) -> None:
+    """The row stays, so whatever ended the centre here would end its every next life."""
+    was_stuck = asyncio.Event()
+
+    async def process(*given: Any) -> Prepared:
+        if not was_stuck.is_set():
+            was_stuck.set()
+            raise trouble
+        assert recordings.stuck
+        return await prepare(*given)
+
+    recordings = lite.recordings(process=process, again_after_s=0)
+    taken = await upload(lite, sounds.encoded(sounds.speech(1), "mp3"))
+    async with processing(lite, recordings):
+        assert (await settled(lite, taken.id)).state == "ready"
+    assert was_stuck.is_set()
+    assert left_in(lite) == []
+
+
+async def test_a_recording_that_waits_keeps_no_other_from_being_processed(lite: Centre) -> None:
+    """And the next one that is uploaded does not wait for the time of another try."""
+    stuck = await upload(lite, sounds.encoded(sounds.speech(1), "mp3"))
+
+    async def process(source: Path, *given: Any) -> Prepared:
+        if source.name == stuck.id:
+            raise FULL
+        return await prepare(source, *given)
+
+    recordings = lite.recordings(process=process, again_after_s=3600)
+    async with processing(lite, recordings):
+        after = await upload(lite, sounds.encoded(sounds.speech(2), "mp3"), to=recordings)
+        assert (await settled(lite, after.id)).state == "ready"
+    assert (await lite.services.recordings.get(stuck.id)).state == "processing"
 
 
 async def test_the_list_goes_back_page_by_page(lite: Centre) -> None:
