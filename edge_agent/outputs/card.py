@@ -14,10 +14,16 @@ from edge_agent.errors import OutputError
 from edge_agent.evidence import RATE
 from edge_agent.outputs.base import Render
 
-WINDOW = 41
-"""Blocks whose median counts: a second of 25 ms blocks."""
 JUMPED, JUMP_NS = 3, 15_000_000
 """So many blocks in a row that are so far off are a jump, not a waver."""
+SECONDS = 30
+"""Of this many, each second's middle value counts: a sound server's account wavers by milliseconds for five."""
+ENOUGH = 20
+"""So many of them tell how fast the card's clock is."""
+MAX_PACE = 200e-6
+"""No crystal is further off; an account that is, is wrong."""
+MAX_TURN = 500e-6
+"""How fast our own account follows, as part of the time: sounds a second apart stay so within half a millisecond."""
 SAME_CLOCK_S = 1.0
 """Two readings this close are of one clock; the monotonic one counts from the start of the machine."""
 LATENCY_S = 0.1
@@ -27,30 +33,64 @@ LATENCY_S = 0.1
 class Stamps:
     """Steadies a card's account of when its frames leave.
 
-    The account wavers by some milliseconds when the machine is busy; the card's clock does not. So the median of a
-    second is taken, and thrown away when the card has really jumped (it ran dry, or has only just started).
+    The account wavers by some milliseconds when the machine is busy, or for seconds after a sound server was opened;
+    the card's clock does not. So the middle of half a minute is taken, with the pace of the card's clock, and all is
+    begun anew when the card has really jumped (it ran dry, or has only just started).
     """
 
     def __init__(self) -> None:
         self._frames = 0
-        self._origins: deque[int] = deque(maxlen=WINDOW)
+        self._latest: deque[int] = deque(maxlen=JUMPED)
         """By each of the last blocks: when frame 0 of the stream left the card."""
+        self._second: list[int] = []
+        """The same of all blocks of the second that is under way."""
+        self._until = RATE
+        """The frame with which it ends."""
+        self._seconds: deque[tuple[int, int]] = deque(maxlen=SECONDS)
+        """Of whole seconds: the frame at which they end, and the middle of what their blocks say."""
+        self._origin = 0
 
     def steady(self, stamp_ns: int, frames: int) -> int:
         """Give the instant of a block's first frame; ``stamp_ns`` is what the card says, ``frames`` its length."""
         position_ns = self._frames * NS // RATE
+        said = stamp_ns - position_ns
+        self._latest.append(said)
+        self._second.append(said)
+        if self._has_jumped():
+            self._second = list(self._latest)
+            self._seconds.clear()
+            self._until = self._frames + RATE
+        if self._seconds:
+            most = round(MAX_TURN * frames * NS / RATE)
+            self._origin += max(-most, min(most, self._expected() - self._origin))
+        else:
+            self._origin = _middle(self._second)
         self._frames += frames
-        self._origins.append(stamp_ns - position_ns)
-        origin = self._median()
-        latest = [found - origin for found in list(self._origins)[-JUMPED:]]
-        if len(latest) == JUMPED and (min(latest) > JUMP_NS or max(latest) < -JUMP_NS):
-            for _ in range(len(self._origins) - JUMPED):
-                self._origins.popleft()
-            origin = self._median()
-        return origin + position_ns
+        if self._frames >= self._until:
+            self._seconds.append((self._frames, _middle(self._second)))
+            self._second, self._until = [], self._frames + RATE
+        return self._origin + position_ns
 
-    def _median(self) -> int:
-        return sorted(self._origins)[len(self._origins) // 2]
+    def _has_jumped(self) -> bool:
+        off = [said - self._origin for said in self._latest]
+        return len(off) == JUMPED and (min(off) > JUMP_NS or max(off) < -JUMP_NS)
+
+    def _expected(self) -> int:
+        """Say where the account stands now, by all the seconds."""
+        middle = _middle([said for _, said in self._seconds])
+        if len(self._seconds) < ENOUGH:
+            return middle
+        third = len(self._seconds) // 3
+        early, late = list(self._seconds)[:third], list(self._seconds)[-third:]
+        turned = _middle([said for _, said in late]) - _middle([said for _, said in early])
+        pace = turned / ((late[0][0] - early[0][0]) * NS / RATE)
+        centre = (self._seconds[0][0] + self._seconds[-1][0] - RATE) / 2
+        away_ns = (self._frames - centre) * NS / RATE
+        return middle + round(max(-MAX_PACE, min(MAX_PACE, pace)) * away_ns)
+
+
+def _middle(values: list[int]) -> int:
+    return sorted(values)[len(values) // 2]
 
 
 def leaves_ns(current_s: float, dac_s: float) -> int:
