@@ -58,10 +58,14 @@ class OpenStreams:
                 filling = asyncio.create_task(gathered.fill(events), name="event-stream")
                 try:
                     yield f"retry: {RETRY_MS}\n: listening\n\n"
+                    clock = asyncio.get_running_loop().time
+                    looked_at = clock()
                     while not self._closed:
                         batch = await gathered.batch(heartbeat_s)
-                        if not batch and not await _still_signed_in(services, token):
-                            return
+                        if not batch or clock() - looked_at >= heartbeat_s:  # a busy centre is never quiet
+                            if not await _still_signed_in(services, token):
+                                return
+                            looked_at = clock()
                         text = "".join(_text(event) for event in batch if _wanted(event, broadcast_id))
                         if text or not batch:
                             yield text or ": still here\n\n"

@@ -97,6 +97,19 @@ async def test_a_quiet_stream_shows_that_it_lives_and_ends_with_the_session(
         assert [text async for text in lines if text != ": still here\n\n"] == []
 
 
+async def test_a_stream_that_is_never_quiet_ends_with_the_session_too(lite: Centre) -> None:
+    opened = await lite.services.people.sign_in(login="lan", password=PASSWORD, origin="tests")
+    lines = stream.OpenStreams().stream(lite.services, person_id="lan", token=opened.token, heartbeat_s=0.2)
+    await anext(lines)
+    await lite.services.people.sign_out(opened.token)
+    for number in range(50):
+        lite.bus.publish(Event(Topic.AREA, str(number)))
+        if await anext(lines, None) is None:
+            break
+    else:
+        pytest.fail(f"{number + 1} events after the end of the session")
+
+
 async def test_one_person_opens_only_so_many_streams(lite: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("controller.http.stream.STREAMS_PER_PERSON", 1)
     async with signed_in(lite) as client, listening(client) as lines:
