@@ -162,7 +162,8 @@ def says_the_same(new: _SignedT, old: _SignedT) -> bool:
     fields: dict[str, Any] = {name: getattr(old, name) for name in ("epoch", "version", "iat", "nbf", "exp")}
     if isinstance(new, Plan) and isinstance(old, Plan):
         fields |= {"covers_until": old.covers_until, "lease_until": old.lease_until}
-    # A different life of the centre must be said anew; a later end of readability, too.
+    # A different life of the centre must be said anew. A later end of readability alone need not: a plan is signed
+    # anew by its age, the other documents outlive the hardware, or what they say.
     return new.epoch == old.epoch and msgspec.structs.replace(new, **fields) == old
 
 

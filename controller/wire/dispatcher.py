@@ -36,7 +36,6 @@ SWEEP_S = 30.0
 """Dirty rows are looked for this often even if nobody said so."""
 TRY_AGAIN_AFTER = timedelta(minutes=5)
 """For a document that could not be built; a change to what it tells brings it sooner."""
-SETTINGS_RENEWED_AFTER = timedelta(days=30)
 
 _log = logging.getLogger(__name__)
 
@@ -84,12 +83,9 @@ class Dispatcher:
                     await _wait(self._marked)
 
     async def renew(self) -> None:
-        """Mark plans whose lease is to be renewed, and settings that grew old."""
-        now = self._clock()
-        old = ((Document.word == "plan") & (Document.signed_at <= now - PLAN_RENEWED_AFTER)) | (
-            (Document.word == "settings") & (Document.signed_at <= now - SETTINGS_RENEWED_AFTER)
-        )
-        await self._mark(old)
+        """Mark plans whose lease is to be renewed. The other documents are readable for years (``FOREVER``)."""
+        old = Document.signed_at <= self._clock() - PLAN_RENEWED_AFTER
+        await self._mark((Document.word == "plan") & old)
         async with self._database.reading() as session:
             await self._signer.find_let_go(session)
 

@@ -134,6 +134,18 @@ async def test_a_stop_does_not_wait_behind_other_documents(tmp_path: Path) -> No
         assert words == sorted(words, key=["hold", "urgent", "plan", "settings"].index)
 
 
+async def test_only_plans_are_marked_for_their_age(tmp_path: Path) -> None:
+    """Settings are readable for years; marking them would be work for ever that signs nothing."""
+    async with desk(tmp_path) as made:
+        await made.centre.node(await made.centre.area())
+        await made.settle()
+        made.centre.clock.step(days=400)
+        await made.dispatcher.renew()
+        async with made.centre.database.reading() as session:
+            marked = await session.scalars(select(Document.word).where(Document.dirty_since.is_not(None)))
+            assert set(marked) == {"plan"}
+
+
 async def test_a_lease_is_renewed_every_six_hours_with_the_same_body(tmp_path: Path) -> None:
     async with desk(tmp_path) as made:
         area = await made.centre.area()
