@@ -1,36 +1,60 @@
 """All tables, imported in one place so that migrations and tests see every one."""
 
+from .alarms.models import Alarm
+from .approvals.models import Approval, ApprovalRequest, Listening
 from .areas.models import Area
 from .audit.models import AuditEntry
-from .broadcasts.models import Approval, Broadcast, BroadcastItem, BroadcastTarget
+from .broadcasts.models import Broadcast, BroadcastItem, BroadcastTarget
+from .bulletins.models import Bulletin, BulletinVersion, BulletinVoice
 from .db import Base
+from .emergencies.models import Emergency, ReadyMessage
 from .enrolments.models import Enrolment
 from .holds.models import Hold
 from .nodes.models import Node
-from .people.models import Person, Session
+from .people.models import ApiToken, Device, Grant, Person, Session
 from .plans.models import Document, PlanBody, PlanVersion
 from .plays.models import Play
+from .policies.models import Policy
+from .programmes.models import Programme, ProgrammeItem
 from .receipts.models import Receipt, ReceiptStore
 from .recordings.models import Recording
+from .schedules.models import Calendar, Schedule, ScheduleException
 
 __all__ = [
+    "Alarm",
+    "ApiToken",
     "Approval",
+    "ApprovalRequest",
     "Area",
     "AuditEntry",
     "Base",
     "Broadcast",
     "BroadcastItem",
     "BroadcastTarget",
+    "Bulletin",
+    "BulletinVersion",
+    "BulletinVoice",
+    "Calendar",
+    "Device",
     "Document",
+    "Emergency",
     "Enrolment",
+    "Grant",
     "Hold",
+    "Listening",
     "Node",
     "Person",
     "PlanBody",
     "PlanVersion",
     "Play",
+    "Policy",
+    "Programme",
+    "ProgrammeItem",
+    "ReadyMessage",
     "Receipt",
     "ReceiptStore",
     "Recording",
+    "Schedule",
+    "ScheduleException",
     "Session",
 ]

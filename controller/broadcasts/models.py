@@ -1,8 +1,8 @@
-"""Tables of broadcasts: their items, targets and approvals."""
+"""Tables of broadcasts: their items and targets."""
 
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
+from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
@@ -24,6 +24,22 @@ class Broadcast(Base):
     latest_end_at: Mapped[datetime] = mapped_column(Instant, index=True)
     position: Mapped[int] = mapped_column(default=0)
     """The operator's order among waiting broadcasts."""
+    start_mode: Mapped[str] = mapped_column(String(8), default="soft")
+    """``StartMode``."""
+    resumes: Mapped[bool] = mapped_column(default=True)
+    kind: Mapped[str] = mapped_column(String(16), default="live", server_default="live")
+    """``live``, ``drill`` or ``test``."""
+    area_id: Mapped[str | None] = mapped_column(ForeignKey("areas.id"), index=True)
+    """The lowest area above all its targets; None for those made before there were rights by area."""
+    schedule_id: Mapped[str | None] = mapped_column(ForeignKey("schedules.id"), index=True)
+    recurrence_local: Mapped[str | None] = mapped_column(String(19))
+    """With a schedule: which of its dates this is."""
+    replays_id: Mapped[str | None] = mapped_column(ForeignKey("broadcasts.id"), index=True)
+    """The broadcast that it makes up for."""
+    awaits_approval: Mapped[bool] = mapped_column(default=False)
+    """Needs another person's yes: stands in no document until it has one."""
+    superseded_at: Mapped[datetime | None] = mapped_column(Instant)
+    """A later version of its schedule made another in its place, before it began."""
     length_ms: Mapped[int]
     wire_bytes: Mapped[int] = mapped_column(default=0, server_default="0")
     """What it takes in a plan or urgent, as JSON; 0 for those made before this was counted."""
@@ -38,19 +54,22 @@ class Broadcast(Base):
 
 
 class BroadcastItem(Base):
-    """One recording in a broadcast, as it was when approved."""
+    """One voice of one slot of a broadcast, as it was when approved."""
 
     __tablename__ = "broadcast_items"
 
     broadcast_id: Mapped[str] = mapped_column(ForeignKey("broadcasts.id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
+    """Slot, from 0. Voices of one slot share it and differ in language."""
     recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"), index=True)
-    language: Mapped[str] = mapped_column(String(35))
+    language: Mapped[str] = mapped_column(String(35), primary_key=True)
     sha256: Mapped[str] = mapped_column(String(64), index=True)
     bytes: Mapped[int]
     length_ms: Mapped[int]
     offset_ms: Mapped[int]
     gain_mb: Mapped[int] = mapped_column(default=0)
+    bulletin_id: Mapped[str | None] = mapped_column(ForeignKey("bulletins.id"), index=True)
+    bulletin_version: Mapped[int | None]
 
 
 class BroadcastTarget(Base):
@@ -61,18 +80,3 @@ class BroadcastTarget(Base):
     broadcast_id: Mapped[str] = mapped_column(ForeignKey("broadcasts.id"), primary_key=True)
     scope: Mapped[str] = mapped_column(String(80), primary_key=True, index=True)
     """``areas/{id}`` or ``nodes/{id}``."""
-
-
-class Approval(Base):
-    """A person's yes to a content hash, a target and a window."""
-
-    __tablename__ = "approvals"
-
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    broadcast_id: Mapped[str] = mapped_column(ForeignKey("broadcasts.id"), index=True)
-    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"))
-    content_sha256: Mapped[str] = mapped_column(String(64))
-    scopes: Mapped[list[str]] = mapped_column(JSON)
-    not_before_at: Mapped[datetime] = mapped_column(Instant)
-    not_after_at: Mapped[datetime] = mapped_column(Instant)
-    given_at: Mapped[datetime] = mapped_column(Instant)

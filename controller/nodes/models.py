@@ -17,6 +17,8 @@ class Node(Base):
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), index=True)
     name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(16), default="agent", server_default="agent")
+    """``agent``; ``wired`` and ``fm`` clusters report nothing: only their schedule is seen."""
     public_key: Mapped[str] = mapped_column(String(43))
     """Ed25519, base64url (``TrustedKey.x``): checks its receipts."""
     certificate_serial: Mapped[str] = mapped_column(String(64))

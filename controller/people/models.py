@@ -1,8 +1,8 @@
-"""Tables of people and their sessions."""
+"""Tables of people, their roles, sessions, remembered devices and machines' keys."""
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
@@ -18,8 +18,11 @@ class Person(Base):
     name: Mapped[str] = mapped_column(String(200))
     password_hash: Mapped[str] = mapped_column(String(300))
     """Argon2id, in PHC form."""
-    role: Mapped[str] = mapped_column(String(40))
-    """``administrator`` so far; the other roles of DESIGN section 7 come with their rules."""
+    totp_secret: Mapped[str | None] = mapped_column(String(64))
+    """RFC 6238, base32; None: no second factor. Counts only from ``totp_confirmed_at`` on."""
+    totp_confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
+    totp_last_step: Mapped[int | None]
+    """Time step of the last code taken: no code counts twice."""
     locale: Mapped[str] = mapped_column(String(8), default="vi")
     created_at: Mapped[datetime] = mapped_column(Instant)
     disabled_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -28,14 +31,66 @@ class Person(Base):
     locked_until: Mapped[datetime | None] = mapped_column(Instant)
 
 
+class Grant(Base):
+    """A role in an area and all below it."""
+
+    __tablename__ = "grants"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    role: Mapped[str] = mapped_column(String(40))
+    """``Role``."""
+    area_id: Mapped[str | None] = mapped_column(ForeignKey("areas.id"), index=True)
+    """None: everywhere."""
+    granted_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    granted_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class Session(Base):
     """A sign-in. Only the hash of its token is kept."""
 
     __tablename__ = "sessions"
 
     token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    id: Mapped[str] = mapped_column(String(64), unique=True)
+    """Its name in lists: the token's hash is not shown."""
     person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant)
+    second_factor_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When a code or a remembered device was shown; None: the password alone."""
     origin: Mapped[str] = mapped_column(String(64))
     """Address from which the person signed in."""
+    agent: Mapped[str] = mapped_column(String(200), default="")
+    """What the browser calls itself; for reading only."""
+
+
+class Device(Base):
+    """A browser that a person asked to remember: for operators it stands for the second factor."""
+
+    __tablename__ = "devices"
+
+    token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    id: Mapped[str] = mapped_column(String(64), unique=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    last_used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class ApiToken(Base):
+    """A machine's key. It may do what its person may, and no more than the acts it names."""
+
+    __tablename__ = "api_tokens"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    acts: Mapped[list[str]] = mapped_column(JSON)
+    """``Act``; empty: none."""
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    last_used_at: Mapped[datetime | None] = mapped_column(Instant)
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)

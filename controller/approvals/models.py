@@ -1,0 +1,84 @@
+"""Tables of approval requests, approvals and listening."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import JSON, ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from controller.db import Base, Instant
+
+
+class RequestState(StrEnum):
+    """How far a request is."""
+
+    OPEN = "open"
+    APPROVED = "approved"
+    RETURNED = "returned"
+    VOID = "void"
+    """What was asked for has been changed or withdrawn."""
+
+
+class ApprovalRequest(Base):
+    """Somebody wants to air something that needs another person's yes. The queue *Chờ duyệt*."""
+
+    __tablename__ = "approval_requests"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(80), index=True)
+    """``broadcasts/{id}`` or ``schedules/{id}``."""
+    area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), index=True)
+    """The highest area at which it is aimed: whose approvers may say yes."""
+    content_sha256: Mapped[str] = mapped_column(String(64))
+    recordings: Mapped[list[str]] = mapped_column(JSON)
+    """SHA-256 of every file that would be heard."""
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    level: Mapped[str] = mapped_column(String(16))
+    not_before_at: Mapped[datetime] = mapped_column(Instant)
+    not_after_at: Mapped[datetime] = mapped_column(Instant)
+    document_number: Mapped[str | None] = mapped_column(String(80))
+    scan_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of a scan of the signed paper."""
+    state: Mapped[str] = mapped_column(String(16), default=RequestState.OPEN, index=True)
+    returned_reason: Mapped[str | None] = mapped_column(Text)
+    asked_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    asked_at: Mapped[datetime] = mapped_column(Instant)
+    decided_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    decided_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Approval(Base):
+    """A person's yes to a content hash, a target and a window. Dies with any edit of what it covers."""
+
+    __tablename__ = "approvals"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    request_id: Mapped[str | None] = mapped_column(ForeignKey("approval_requests.id"), index=True)
+    """None: the author's own act was the approval."""
+    subject: Mapped[str] = mapped_column(String(80), index=True)
+    """``broadcasts/{id}`` or ``schedules/{id}``."""
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    content_sha256: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    not_before_at: Mapped[datetime] = mapped_column(Instant)
+    not_after_at: Mapped[datetime] = mapped_column(Instant)
+    by_author: Mapped[bool] = mapped_column(default=False)
+    """Self-approval, within the policy's bounds; listed to the leader."""
+    seen_by_leader_at: Mapped[datetime | None] = mapped_column(Instant)
+    given_at: Mapped[datetime] = mapped_column(Instant)
+    voided_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Listening(Base):
+    """What a person has heard of a file in the page's player."""
+
+    __tablename__ = "listenings"
+
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    heard: Mapped[list[list[int]]] = mapped_column(JSON)
+    """Spans in ms, merged, ascending."""
+    whole_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When all of it had been heard."""
+    approved_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When this person last approved something with it: from then on it is not new to them."""

@@ -1,0 +1,1 @@
+"""What is to be said: bulletins, their versions, and one voice a language."""

@@ -1,0 +1,1 @@
+"""What must be heard at once: two people or a break-glass reason, a cancel window, all-clear, drills."""

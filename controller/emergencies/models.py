@@ -1,0 +1,84 @@
+"""Tables of emergencies and of messages that lie ready."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from controller.db import Base, Instant
+
+
+class MessageKind(StrEnum):
+    """What a ready message is for."""
+
+    ALERT = "alert"
+    ALL_CLEAR = "all_clear"
+    FALSE_ALARM = "false_alarm"
+
+
+class EmergencyState(StrEnum):
+    """How far an emergency is."""
+
+    PROPOSED = "proposed"
+    """One person wants it; another must confirm."""
+    COUNTING_DOWN = "counting_down"
+    """Decided with break-glass; can be cancelled until it fires."""
+    SENT = "sent"
+    ENDED = "ended"
+    """All-clear or false alarm was sent, or its time is over."""
+    CANCELLED = "cancelled"
+    """Before anything was sent."""
+
+
+class ReadyMessage(Base):
+    """An emergency text with recordings that lies on the nodes before it is needed."""
+
+    __tablename__ = "ready_messages"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), index=True)
+    """Usable here and below."""
+    kind: Mapped[str] = mapped_column(String(16))
+    """``MessageKind``."""
+    title: Mapped[str] = mapped_column(String(200))
+    voices: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """``[{"language", "text", "recording_id"}]``, in the order in which they sound."""
+    version: Mapped[int]
+    created_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    changed_at: Mapped[datetime] = mapped_column(Instant)
+    archived_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Emergency(Base):
+    """One emergency, or a drill of one."""
+
+    __tablename__ = "emergencies"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), index=True)
+    """The area above all its targets."""
+    drill: Mapped[bool]
+    silent: Mapped[bool] = mapped_column(default=False)
+    """A drill that goes the whole way and sounds nothing."""
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    message_id: Mapped[str | None] = mapped_column(ForeignKey("ready_messages.id"))
+    recordings: Mapped[list[str]] = mapped_column(JSON)
+    """Ids of recordings besides the message's, in order."""
+    repeat_every_ms: Mapped[int | None]
+    repeats: Mapped[int] = mapped_column(default=1)
+    """How often the message sounds within the broadcast."""
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    proposed_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    proposed_at: Mapped[datetime] = mapped_column(Instant)
+    confirmed_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
+    break_glass_reason: Mapped[str | None] = mapped_column(Text)
+    fires_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
+    """End of the cancel window."""
+    broadcast_id: Mapped[str | None] = mapped_column(ForeignKey("broadcasts.id"), index=True)
+    follows_id: Mapped[str | None] = mapped_column(ForeignKey("emergencies.id"))
+    """For an all-clear or a false alarm: the emergency that it ends."""
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    ended_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))

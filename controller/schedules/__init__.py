@@ -1,0 +1,1 @@
+"""When programmes air: recurrence, exceptions, calendars; rolled out into broadcasts."""

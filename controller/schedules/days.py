@@ -1,0 +1,137 @@
+"""Days that are not as others: from what a calendar says to the dates of a year. Pure.
+
+The lunar calendar is ``lunar-vn``'s (right on every day of 1990–2060 that was compared), national holidays come from
+``holidays``.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from typing import Annotated, Literal
+
+import holidays
+from lunar_vn import LunarDate, lunar_to_solar, solar_to_lunar
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from controller.errors import InvalidError
+
+MAX_DAYS = 400
+MAX_SPAN = 60
+"""Days of one entry: longer than the longest Tết, shorter than a season."""
+COUNTRY = "VN"
+
+Span = Annotated[int, Field(ge=1, le=MAX_SPAN)]
+Month = Annotated[int, Field(ge=1, le=12)]
+DayOfMonth = Annotated[int, Field(ge=1, le=31)]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    days: Span = 1
+    """How many days from there on."""
+
+
+class FixedDay(_Entry):
+    """One date: a mourning day."""
+
+    kind: Literal["date"]
+    date: date
+
+
+class YearlyDay(_Entry):
+    """A day of every year by the sun: 2 September. 29 February comes in leap years only."""
+
+    kind: Literal["yearly"]
+    month: Month
+    day: DayOfMonth
+
+
+class LunarDay(_Entry):
+    """A day of every year by the Vietnamese lunar calendar: 10th of the third month.
+
+    Day 30 of a month with 29 days is its last. Leap months are not meant.
+    """
+
+    kind: Literal["lunar"]
+    month: Month
+    day: Annotated[int, Field(ge=1, le=30)]
+    before: Annotated[int, Field(ge=0, le=30)] = 0
+    """Days before it that belong to it: Tết begins on the eve."""
+
+
+class NationalHolidays(_Entry):
+    """The public holidays of Viet Nam, days in lieu included."""
+
+    kind: Literal["national"]
+
+
+CalendarDay = Annotated[FixedDay | YearlyDay | LunarDay | NationalHolidays, Field(discriminator="kind")]
+
+_ENTRIES: TypeAdapter[list[FixedDay | YearlyDay | LunarDay | NationalHolidays]] = TypeAdapter(
+    Annotated[list[CalendarDay], Field(max_length=MAX_DAYS)]
+)
+
+
+def read_days(raw: Sequence[object]) -> list[FixedDay | YearlyDay | LunarDay | NationalHolidays]:
+    """Check what a calendar says.
+
+    Raises:
+        InvalidError: an entry is none of the four kinds, or is no day.
+    """
+    try:
+        entries = _ENTRIES.validate_python(list(raw))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InvalidError(f"days.{where}: {first['msg']}", field="days", problem="not_a_day", where=where) from None
+    for index, entry in enumerate(entries):
+        if isinstance(entry, YearlyDay) and not _exists(2024, entry.month, entry.day):  # a leap year
+            raise InvalidError(
+                f"days.{index}: {entry.day}/{entry.month} is in no year",
+                field="days",
+                problem="not_a_day",
+                where=str(index),
+            )
+    return entries
+
+
+def dates_between(entries: Iterable[_Entry], first: date, last: date) -> frozenset[date]:
+    """Give the dates in ``[first, last]`` that a calendar names."""
+    return frozenset(
+        day
+        for entry in entries
+        for start, count in _spans(entry, first, last)
+        for day in (start + timedelta(days=step) for step in range(count))
+        if first <= day <= last
+    )
+
+
+def _spans(entry: _Entry, first: date, last: date) -> Iterator[tuple[date, int]]:
+    # A span may begin in the year before; a lunar year reaches into the next.
+    years = range(max(1900, first.year - 1), min(2100, last.year + 1) + 1)
+    if isinstance(entry, FixedDay):
+        yield entry.date, entry.days
+    elif isinstance(entry, YearlyDay):
+        for year in years:
+            if _exists(year, entry.month, entry.day):
+                yield date(year, entry.month, entry.day), entry.days
+    elif isinstance(entry, LunarDay):
+        for year in years:
+            yield _solar(year, entry.month, entry.day) - timedelta(days=entry.before), entry.before + entry.days
+    elif isinstance(entry, NationalHolidays):
+        for day in holidays.country_holidays(COUNTRY, years=list(years)):
+            yield day, 1
+
+
+def _solar(year: int, month: int, day: int) -> date:
+    found = lunar_to_solar(LunarDate(day, month, year))
+    # The library counts a day 30 that a month does not have as the first of the next.
+    return found if solar_to_lunar(found).day == day else found - timedelta(days=1)
+
+
+def _exists(year: int, month: int, day: int) -> bool:
+    try:
+        date(year, month, day)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,176 @@
+"""From a rule to dates: recurrence, exceptions and calendars of one schedule. Pure; no clock, no database.
+
+Recurrence is RFC 5545's, in wall-clock time, by ``dateutil``. Exceptions are keyed by the wall time that the rule
+gives (RECURRENCE-ID), so they survive an edit of anything but the rule's own times.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+from dateutil import rrule
+
+from controller.errors import InvalidError
+
+from .models import DateChange
+from .walltime import instant, wall_time
+
+FREQUENCIES = frozenset({rrule.YEARLY, rrule.MONTHLY, rrule.WEEKLY, rrule.DAILY})
+"""Nothing is broadcast every hour by rule: whoever wants that says each hour."""
+MAX_RULE = 400
+MAX_DATES = 5_000
+"""More dates than this in one look are a slip: a day has at most some dozen sessions."""
+DAY = timedelta(days=1)
+
+
+class Verdict(StrEnum):
+    """What becomes of a date."""
+
+    AIRED = "aired"
+    CANCELLED = "cancelled"
+    SUSPENDED = "suspended"
+    """By a calendar."""
+
+
+class Change(NamedTuple):
+    """An exception: what one date is instead."""
+
+    kind: DateChange
+    moved_to: datetime | None = None
+    """Naive wall time."""
+    programme_id: str | None = None
+
+
+class DayRule(NamedTuple):
+    """What a calendar says of a day."""
+
+    title: str
+    programme_id: str | None = None
+    """What airs instead; None: nothing airs."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """The rule of one schedule."""
+
+    programme_id: str
+    zone: str
+    first: datetime
+    """Naive wall time: DTSTART."""
+    rule: str | None = None
+    """RRULE without its name; None: once."""
+    last_date: date | None = None
+    changes: Mapping[datetime, Change] = field(default_factory=dict)
+    """By the naive wall time that the rule gives."""
+
+
+class Occurrence(NamedTuple):
+    """One date of a series."""
+
+    recurrence: datetime
+    """Naive wall time that the rule gives; names the date for ever."""
+    local: datetime
+    """Naive wall time at which it is to start."""
+    start_at: datetime
+    programme_id: str
+    verdict: Verdict
+    because: str = ""
+    """Title of the calendar that suspended or replaced it."""
+
+
+def expand(
+    series: Series, from_at: datetime, until_at: datetime, days: Mapping[date, DayRule] | None = None
+) -> Iterator[Occurrence]:
+    """Give the dates that start in ``[from_at, until_at)``, in the order of their starts.
+
+    Cancelled and suspended ones are among them, so that a calendar of the page can show them.
+
+    Raises:
+        InvalidError: the rule is none, or gives too many dates.
+    """
+    found = [_occurrence(series, each, days or {}) for each in _candidates(series, from_at, until_at)]
+    found.sort(key=lambda each: (each.start_at, each.recurrence))
+    return (each for each in found if from_at <= each.start_at < until_at)
+
+
+def check_rule(rule: str | None, first: datetime) -> None:
+    """Refuse a recurrence rule that cannot be followed.
+
+    Raises:
+        InvalidError: it is not RFC 5545, more often than daily, or never comes.
+    """
+    if rule is None:
+        return
+    dates = _parsed(rule, first)
+    if dates.after(first, inc=True) is None:
+        raise InvalidError("rule: it names no date", field="rule", problem="empty")
+
+
+def _candidates(series: Series, from_at: datetime, until_at: datetime) -> Iterable[datetime]:
+    """Give the wall times of the rule that may start in the window, and those that were moved into it."""
+    # A day more at both ends: wall time and UTC differ by up to 14 hours, a gap adds some.
+    first, last = wall_time(from_at, series.zone) - DAY, wall_time(until_at, series.zone) + DAY
+    regular = {each for each in _dates(series.rule, series.first, first, last) if _in_time(series, each)}
+    moved = {
+        key
+        for key, change in series.changes.items()
+        if change.moved_to is not None and first <= change.moved_to <= last and _is_date(series, key)
+    }
+    return regular | moved
+
+
+def _in_time(series: Series, local: datetime) -> bool:
+    return series.last_date is None or local.date() <= series.last_date
+
+
+def _is_date(series: Series, local: datetime) -> bool:
+    """Tell whether the rule, as it is now, still gives this date."""
+    return _in_time(series, local) and local in _dates(series.rule, series.first, local, local)
+
+
+def _occurrence(series: Series, recurrence: datetime, days: Mapping[date, DayRule]) -> Occurrence:
+    change = series.changes.get(recurrence)
+    local = change.moved_to if change is not None and change.moved_to is not None else recurrence
+    programme_id, verdict, because = series.programme_id, Verdict.AIRED, ""
+    if change is not None and change.kind is DateChange.CANCELLED:
+        verdict = Verdict.CANCELLED
+    elif change is None and (day := days.get(local.date())) is not None:
+        # What a person changed by hand for this date, they want on this date, holiday or not.
+        because, programme_id = day.title, day.programme_id or programme_id
+        verdict = Verdict.AIRED if day.programme_id else Verdict.SUSPENDED
+    if change is not None and change.programme_id is not None:
+        programme_id = change.programme_id
+    return Occurrence(recurrence, local, instant(local, series.zone), programme_id, verdict, because)
+
+
+@lru_cache(maxsize=4096)
+def _dates(rule: str | None, first: datetime, from_local: datetime, until_local: datetime) -> tuple[datetime, ...]:
+    """Give the wall times of a rule in a span, both ends in it. Hundreds of communes share few rules."""
+    if rule is None:
+        return (first,) if from_local <= first <= until_local else ()
+    found: list[datetime] = []
+    for each in _parsed(rule, first).xafter(from_local, inc=True):
+        if each > until_local:
+            break
+        found.append(each)
+        if len(found) > MAX_DATES:
+            raise InvalidError(f"rule: more than {MAX_DATES} dates", field="rule", problem="too_many", most=MAX_DATES)
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(rule: str, first: datetime) -> rrule.rrule:
+    if len(rule) > MAX_RULE:
+        raise InvalidError(f"rule: at most {MAX_RULE} characters", field="rule", problem="too_long", most=MAX_RULE)
+    try:
+        parsed = rrule.rrulestr(rule, dtstart=first)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+        raise InvalidError(f"rule: not an RFC 5545 rule ({error})", field="rule", problem="not_a_rule") from None
+    if not isinstance(parsed, rrule.rrule):
+        raise InvalidError("rule: one RRULE, and nothing else", field="rule", problem="not_a_rule")
+    if parsed._freq not in FREQUENCIES:  # type: ignore[attr-defined]  # noqa: SLF001  the package tells it nowhere else
+        raise InvalidError("rule: daily, weekly, monthly or yearly", field="rule", problem="too_often")
+    return parsed
