@@ -22,6 +22,8 @@ class AuditEntry(Base):
     """``broadcasts.create``, ``holds.release``…"""
     subject: Mapped[str] = mapped_column(String(120))
     """What it was done to: ``broadcasts/{id}``."""
+    area_id: Mapped[str | None] = mapped_column(ForeignKey("areas.id"), index=True)
+    """Where; None when it belongs to no place."""
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)
     origin: Mapped[str] = mapped_column(String(64))
     """Address of the person, or the name of the job."""

@@ -10,8 +10,10 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.db import Database, Transaction
+from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.models import Person
+from controller.people.rights import Act
 
 from .models import AuditEntry
 from .schemas import AuditOut
@@ -36,9 +38,16 @@ class Verdict:
 
 
 async def write(
-    tx: Transaction, actor: Actor, action: str, subject: str, detail: dict[str, Any], *, at: datetime
+    tx: Transaction,
+    actor: Actor,
+    action: str,
+    subject: str,
+    detail: dict[str, Any],
+    *,
+    at: datetime,
+    area_id: str | None = None,
 ) -> None:
-    """Add an entry; it stands if and only if the act does."""
+    """Add an entry; it stands if and only if the act does. ``area_id``: where, for those who may read it there."""
     if tx.session.get_bind().dialect.name == "postgresql":
         await tx.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     last = await tx.session.scalar(select(AuditEntry).order_by(AuditEntry.seq.desc()).limit(1))
@@ -48,6 +57,7 @@ async def write(
         person_id=actor.person_id,
         action=str(action),
         subject=subject,
+        area_id=area_id,
         detail=detail,
         origin=actor.origin[:64],
         previous_hash=last.hash if last else FIRST,
@@ -69,6 +79,7 @@ def entry_hash(entry: AuditEntry) -> str:
         entry.detail,
         entry.origin,
         entry.previous_hash,
+        *([entry.area_id] if entry.area_id else []),  # entries of before had none
     ]
     return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
@@ -79,12 +90,20 @@ class Audit:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def list(self, *, limit: int = 100, before: int | None = None) -> list[AuditOut]:
-        """Give the latest entries, newest first; ``before`` is the last ``seq`` of the page before."""
+    async def list(self, actor: Actor, *, limit: int = 100, before: int | None = None) -> list[AuditOut]:
+        """Give the latest entries in sight, newest first; ``before`` is the last ``seq`` of the page before.
+
+        Raises:
+            ForbiddenError: the person may not read the audit.
+        """
         query = select(AuditEntry, Person.name).outerjoin(Person, Person.id == AuditEntry.person_id)
         if before is not None:
             query = query.where(AuditEntry.seq < before)
         async with self._database.reading() as session:
+            await rights.require(session, actor, Act.AUDIT_READ)
+            seen = await rights.sight(session, actor)
+            if seen.areas is not None:
+                query = query.where(AuditEntry.area_id.in_(seen.areas))
             rows = (await session.execute(query.order_by(AuditEntry.seq.desc()).limit(limit))).all()
         return [_out(entry, name) for entry, name in rows]
 

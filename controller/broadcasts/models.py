@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import ForeignKey, String, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
@@ -24,9 +24,9 @@ class Broadcast(Base):
     latest_end_at: Mapped[datetime] = mapped_column(Instant, index=True)
     position: Mapped[int] = mapped_column(default=0)
     """The operator's order among waiting broadcasts."""
-    start_mode: Mapped[str] = mapped_column(String(8), default="soft")
+    start_mode: Mapped[str] = mapped_column(String(8), default="soft", server_default="soft")
     """``StartMode``."""
-    resumes: Mapped[bool] = mapped_column(default=True)
+    resumes: Mapped[bool] = mapped_column(default=True, server_default=true())
     kind: Mapped[str] = mapped_column(String(16), default="live", server_default="live")
     """``live``, ``drill`` or ``test``."""
     area_id: Mapped[str | None] = mapped_column(ForeignKey("areas.id"), index=True)
@@ -36,7 +36,7 @@ class Broadcast(Base):
     """With a schedule: which of its dates this is."""
     replays_id: Mapped[str | None] = mapped_column(ForeignKey("broadcasts.id"), index=True)
     """The broadcast that it makes up for."""
-    awaits_approval: Mapped[bool] = mapped_column(default=False)
+    awaits_approval: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Needs another person's yes: stands in no document until it has one."""
     superseded_at: Mapped[datetime | None] = mapped_column(Instant)
     """A later version of its schedule made another in its place, before it began."""
@@ -60,9 +60,11 @@ class BroadcastItem(Base):
 
     broadcast_id: Mapped[str] = mapped_column(ForeignKey("broadcasts.id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
-    """Slot, from 0. Voices of one slot share it and differ in language."""
+    """Slot, from 0. Voices of one slot share it."""
     recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"), index=True)
-    language: Mapped[str] = mapped_column(String(35), primary_key=True)
+    voice: Mapped[int] = mapped_column(primary_key=True, default=0)
+    """Order of the voices of a slot: a node that knows none of the languages plays the first."""
+    language: Mapped[str] = mapped_column(String(35))
     sha256: Mapped[str] = mapped_column(String(64), index=True)
     bytes: Mapped[int]
     length_ms: Mapped[int]

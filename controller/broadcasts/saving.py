@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from controller.approvals.models import Approval
 from controller.audit import service as audit
 from controller.db import Transaction
 from controller.ids import new_broadcast_id, new_id
@@ -11,7 +12,7 @@ from controller.plays import service as plays
 from edge_agent.protocol.content import content_hash
 
 from .drafts import Draft
-from .models import Approval, Broadcast, BroadcastItem, BroadcastTarget
+from .models import Broadcast, BroadcastItem, BroadcastTarget
 from .room import wire_bytes
 
 
@@ -44,7 +45,7 @@ async def save(
     tx.session.add(
         Approval(
             id=new_id(),
-            broadcast_id=broadcast_id,
+            subject=f"broadcasts/{broadcast_id}",
             person_id=actor.person_id,
             content_sha256=content_hash(draft.items),
             scopes=list(scopes),

@@ -3,15 +3,17 @@
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import groupby
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.approvals.models import Approval
 from controller.db import in_pieces
 from edge_agent.protocol import content
-from edge_agent.protocol.states import Level
+from edge_agent.protocol.states import Level, StartMode
 
-from .models import Approval, Broadcast, BroadcastItem
+from .models import Broadcast, BroadcastItem
 
 _log = logging.getLogger(__name__)
 
@@ -29,13 +31,17 @@ async def _parts(
     items: dict[str, list[BroadcastItem]] = defaultdict(list)
     approvals: dict[str, list[Approval]] = defaultdict(list)
     for some in in_pieces(ids):
-        query = select(BroadcastItem).where(BroadcastItem.broadcast_id.in_(some)).order_by(BroadcastItem.position)
+        query = (
+            select(BroadcastItem)
+            .where(BroadcastItem.broadcast_id.in_(some))
+            .order_by(BroadcastItem.position, BroadcastItem.voice)
+        )
         for item in await session.scalars(query):
             items[item.broadcast_id].append(item)
-        for approval in await session.scalars(
-            select(Approval).where(Approval.broadcast_id.in_(some)).order_by(Approval.given_at, Approval.id)
-        ):
-            approvals[approval.broadcast_id].append(approval)
+        subjects = [f"broadcasts/{each}" for each in some]
+        yeses = select(Approval).where(Approval.subject.in_(subjects), Approval.voided_at.is_(None))
+        for approval in await session.scalars(yeses.order_by(Approval.given_at, Approval.id)):
+            approvals[approval.subject.partition("/")[2]].append(approval)
     return items, approvals
 
 
@@ -51,8 +57,10 @@ def _broadcast(
             latest_start_at=row.latest_start_at,
             latest_end_at=row.latest_end_at,
             order=row.position,
+            start=StartMode(row.start_mode),
+            resumes=row.resumes,
             approvals=tuple(map(_approval, approvals)),
-            items=tuple(map(_item, items)),
+            items=_slots(items),
         )
     except ValueError:
         _log.exception("broadcast %s cannot be sent to nodes; it is left out of their plans", row.id)
@@ -69,8 +77,15 @@ def _approval(row: Approval) -> content.Approval:
     )
 
 
-def _item(row: BroadcastItem) -> content.Item:
-    voice = content.Voice(
+def _slots(rows: Sequence[BroadcastItem]) -> tuple[content.Item, ...]:
+    """Put the voices of one slot together."""
+    return tuple(
+        content.Item(offset_ms=slot[0].offset_ms, voices=tuple(map(_voice, slot)))
+        for slot in (list(rows) for _, rows in groupby(rows, key=lambda row: row.position))
+    )
+
+
+def _voice(row: BroadcastItem) -> content.Voice:
+    return content.Voice(
         language=row.language, sha256=row.sha256, bytes=row.bytes, length_ms=row.length_ms, gain_mb=row.gain_mb
     )
-    return content.Item(offset_ms=row.offset_ms, voices=(voice,))

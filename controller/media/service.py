@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import exists, select
 
-from controller.broadcasts.models import Approval, BroadcastItem
+from controller.broadcasts.models import Broadcast, BroadcastItem
 from controller.db import Database
 from controller.errors import GoneError, NotFoundError
 from controller.plans.models import PlanBody
@@ -37,7 +37,11 @@ class Media:
         query = select(Recording.withdrawn_at).where(
             Recording.sha256 == sha256, Recording.state == RecordingState.READY
         )
-        approved = exists().where(BroadcastItem.sha256 == sha256, Approval.broadcast_id == BroadcastItem.broadcast_id)
+        approved = exists().where(
+            BroadcastItem.sha256 == sha256,
+            Broadcast.id == BroadcastItem.broadcast_id,
+            Broadcast.awaits_approval.is_(False),
+        )
         async with self._database.reading() as session:
             withdrawn = (await session.scalars(query)).all()
             public = bool(await session.scalar(select(approved)))

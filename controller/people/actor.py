@@ -11,3 +11,5 @@ class Actor:
     """None: a command or job on the machine of the centre."""
     origin: str
     """Address of the person, or the name of the command or job."""
+    acts: frozenset[str] | None = None
+    """With a machine's token: what it may do at most; None: whatever the person may."""

@@ -1,18 +1,29 @@
-"""The one place that says who may do what. Roles by area come here (DESIGN section 7); so far there is one role."""
+"""The one place that says who may do what, and who sees what. A role holds in an area and in all below it."""
 
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.areas.models import Area
 from controller.errors import ForbiddenError, NotSignedInError
 
 from .actor import Actor
-from .models import Person
+from .models import Grant, Person
 
 
 class Role(StrEnum):
-    """What a person is here for."""
+    """What a person is here for (DESIGN section 7)."""
 
+    OPERATOR = "operator"
+    APPROVER = "approver"
+    """The commune's leader."""
+    HELPER = "helper"
+    """In a hamlet: heard or not heard."""
+    OBSERVER = "observer"
+    TECHNICIAN = "technician"
     ADMINISTRATOR = "administrator"
 
 
@@ -20,21 +31,137 @@ class Act(StrEnum):
     """What can be done; also the action of the audit entry."""
 
     PEOPLE_ADD = "people.add"
+    PEOPLE_CHANGE = "people.change"
     AREAS_CREATE = "areas.create"
     AREAS_CHANGE = "areas.change"
+    AREAS_MOVE = "areas.move"
+    POLICIES_CHANGE = "policies.change"
     NODES_CHANGE = "nodes.change"
     NODES_ADOPT = "enrolments.adopt"
+    NODES_TEST = "nodes.test"
     RECORDINGS_UPLOAD = "recordings.upload"
     RECORDINGS_WITHDRAW = "recordings.withdraw"
+    BULLETINS_WRITE = "bulletins.write"
+    BULLETINS_OFFER = "bulletins.offer"
+    PROGRAMMES_WRITE = "programmes.write"
+    SCHEDULES_WRITE = "schedules.write"
+    CALENDARS_WRITE = "calendars.write"
     BROADCASTS_CREATE = "broadcasts.create"
     BROADCASTS_CANCEL = "broadcasts.cancel"
+    PLAYS_ATTEST = "plays.attest"
+    """Say that something was heard, or was not."""
+    APPROVALS_GIVE = "approvals.give"
+    EMERGENCIES_PROPOSE = "emergencies.propose"
+    EMERGENCIES_CONFIRM = "emergencies.confirm"
+    EMERGENCIES_BREAK_GLASS = "emergencies.break_glass"
+    EMERGENCIES_DRILL = "emergencies.drill"
+    MESSAGES_WRITE = "messages.write"
     HOLDS_ORDER = "holds.order"
     HOLDS_RELEASE = "holds.release"
+    ALARMS_ACKNOWLEDGE = "alarms.acknowledge"
     AUDIT_READ = "audit.read"
 
 
-ALLOWED: dict[Role, frozenset[Act]] = {Role.ADMINISTRATOR: frozenset(Act)}
-"""Role → acts."""
+_SPEAKS = frozenset(
+    {
+        Act.RECORDINGS_UPLOAD,
+        Act.RECORDINGS_WITHDRAW,
+        Act.BULLETINS_WRITE,
+        Act.PROGRAMMES_WRITE,
+        Act.SCHEDULES_WRITE,
+        Act.CALENDARS_WRITE,
+        Act.BROADCASTS_CREATE,
+        Act.BROADCASTS_CANCEL,
+        Act.PLAYS_ATTEST,
+        Act.EMERGENCIES_PROPOSE,
+        Act.EMERGENCIES_BREAK_GLASS,
+        Act.EMERGENCIES_DRILL,
+        Act.HOLDS_ORDER,
+        Act.HOLDS_RELEASE,
+    }
+)
+_LEADS = _SPEAKS | {
+    Act.APPROVALS_GIVE,
+    Act.BULLETINS_OFFER,
+    Act.EMERGENCIES_CONFIRM,
+    Act.MESSAGES_WRITE,
+    Act.AUDIT_READ,
+    Act.ALARMS_ACKNOWLEDGE,
+}
+
+ALLOWED: Mapping[Role, frozenset[Act]] = {
+    Role.OPERATOR: _SPEAKS,
+    Role.APPROVER: _LEADS,
+    Role.HELPER: frozenset({Act.PLAYS_ATTEST, Act.HOLDS_ORDER}),
+    Role.OBSERVER: frozenset(),
+    Role.TECHNICIAN: frozenset({Act.NODES_CHANGE, Act.NODES_ADOPT, Act.NODES_TEST, Act.HOLDS_ORDER}),
+    Role.ADMINISTRATOR: frozenset(Act),
+}
+"""Role → acts. Everybody who works there may order silence (promise P7); reading is for every role."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What somebody may read."""
+
+    areas: frozenset[str] | None
+    """Ids of the areas in sight; None: all."""
+    above: frozenset[str] = frozenset()
+    """Areas above those, of which only the name, the policy and what they offer is seen."""
+
+    def sees(self, area_id: str | None) -> bool:
+        """Say whether what belongs to an area is in sight; what belongs to none is seen by those who see all."""
+        return self.areas is None or (area_id is not None and area_id in self.areas)
+
+    def any_of(self, area_ids: Iterable[str]) -> bool:
+        """Say whether one of them is in sight."""
+        return self.areas is None or not self.areas.isdisjoint(area_ids)
+
+
+EVERYTHING = Sight(None)
+
+
+async def require(session: AsyncSession, actor: Actor, act: Act, areas: Collection[str] = ()) -> None:
+    """Let the act pass in all these areas, or not. Asked inside the transaction of the act.
+
+    So a right that was withdrawn counts at once. Without areas, a grant anywhere suffices: for acts that touch
+    nobody's things yet.
+
+    Raises:
+        NotSignedInError: the person is unknown or disabled.
+        ForbiddenError: no role of the person allows it, or not there.
+    """
+    if actor.person_id is None:
+        return
+    if actor.acts is not None and act not in actor.acts:
+        raise ForbiddenError(f"this token may not {act}", act=str(act))
+    grants = await _grants(session, actor.person_id)
+    places = {grant.area_id for grant in grants if may(grant.role, act)}
+    if not places:
+        raise ForbiddenError(f"your role does not allow: {act}", act=str(act))
+    if None in places or not areas:
+        return
+    chains = await _chains(session)
+    for area_id in areas:
+        if places.isdisjoint(chains.get(area_id, ())):
+            raise ForbiddenError(f"your role does not allow there: {act}", act=str(act), area_id=area_id)
+
+
+async def sight(session: AsyncSession, actor: Actor) -> Sight:
+    """Say what somebody may read: every role sees its area and all below it.
+
+    Raises:
+        NotSignedInError: the person is unknown or disabled.
+    """
+    if actor.person_id is None:
+        return EVERYTHING
+    places = {grant.area_id for grant in await _grants(session, actor.person_id)}
+    if None in places:
+        return EVERYTHING
+    chains = await _chains(session)
+    seen = frozenset(area_id for area_id, chain in chains.items() if not places.isdisjoint(chain))
+    above = frozenset(each for area_id in places if area_id is not None for each in chains.get(area_id, ())) - seen
+    return Sight(seen, above)
 
 
 def may(role: str, act: Act) -> bool:
@@ -42,17 +169,24 @@ def may(role: str, act: Act) -> bool:
     return role in set(Role) and act in ALLOWED[Role(role)]
 
 
-async def require(session: AsyncSession, actor: Actor, act: Act) -> None:
-    """Let the act pass, or not. Asked inside the transaction of the act, so that a right withdrawn counts at once.
-
-    Raises:
-        NotSignedInError: the person is unknown or disabled.
-        ForbiddenError: the person's role does not allow it.
-    """
-    if actor.person_id is None:
-        return
-    person = await session.get(Person, actor.person_id)
+async def _grants(session: AsyncSession, person_id: str) -> list[Grant]:
+    person = await session.get(Person, person_id)
     if person is None or person.disabled_at is not None:
         raise NotSignedInError("this account is closed")
-    if not may(person.role, act):
-        raise ForbiddenError(f"{person.role} may not {act}", act=str(act))
+    return list(await session.scalars(select(Grant).where(Grant.person_id == person_id)))
+
+
+async def _chains(session: AsyncSession) -> dict[str, tuple[str, ...]]:
+    """Give every area with all above it, itself first."""
+    parents = dict((await session.execute(select(Area.id, Area.parent_id))).all())
+    chains: dict[str, tuple[str, ...]] = {}
+
+    def chain(area_id: str) -> tuple[str, ...]:
+        if area_id not in chains:
+            parent = parents.get(area_id)
+            chains[area_id] = (area_id, *(chain(parent) if parent else ()))
+        return chains[area_id]
+
+    for area_id in parents:
+        chain(area_id)
+    return chains

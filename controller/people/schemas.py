@@ -5,6 +5,17 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 
+class GrantOut(BaseModel):
+    """A role in an area and all below it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    role: str
+    area_id: str | None
+    """None: everywhere."""
+
+
 class PersonOut(BaseModel):
     """Somebody who signs in."""
 
@@ -13,7 +24,7 @@ class PersonOut(BaseModel):
     id: str
     login: str
     name: str
-    role: str
+    grants: tuple[GrantOut, ...]
     locale: str
     """Language of the pages: ``vi`` or ``en``."""
 

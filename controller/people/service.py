@@ -4,11 +4,13 @@ import hashlib
 import re
 import secrets
 import unicodedata
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.areas.models import Area
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database, Transaction
@@ -19,10 +21,10 @@ from controller.ratelimit import RateLimit, network_of
 
 from . import rights
 from .actor import Actor
-from .models import Person, Session
+from .models import Grant, Person, Session
 from .passwords import Passwords
 from .rights import Act, Role
-from .schemas import PersonOut, SignedIn
+from .schemas import GrantOut, PersonOut, SignedIn
 
 MAX_FAILURES = 10
 LOCK_FOR = timedelta(minutes=15)
@@ -65,9 +67,10 @@ class People:
         name: str,
         password: str,
         role: str = Role.ADMINISTRATOR,
+        area_id: str | None = None,
         locale: str = "vi",
     ) -> PersonOut:
-        """Add somebody who may sign in.
+        """Add somebody who may sign in, with a role in an area; None: everywhere.
 
         Raises:
             InvalidError: a field is wrong.
@@ -81,20 +84,30 @@ class People:
             login=login,
             name=clean_name(name),
             password_hash=await self._passwords.make(password),
-            role=role,
             locale=_known_locale(locale),
             created_at=self._clock(),
             failed_attempts=0,
         )
         async with self._database.transaction() as tx:
-            await rights.require(tx.session, actor, Act.PEOPLE_ADD)
+            await rights.require(tx.session, actor, Act.PEOPLE_ADD, [area_id] if area_id else ())
+            if area_id is not None and await tx.session.get(Area, area_id) is None:
+                raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
             if await _by_login(tx.session, login):
                 raise ConflictError(f"login {login!r} is taken; choose another", field="login", problem="taken")
             tx.session.add(person)
             await tx.session.flush()
-            detail = {"login": login, "role": role}
+            grant = Grant(
+                id=new_id(),
+                person_id=person.id,
+                role=role,
+                area_id=area_id,
+                granted_by=actor.person_id,
+                granted_at=person.created_at,
+            )
+            tx.session.add(grant)
+            detail = {"login": login, "role": role, "area_id": area_id}
             await audit.write(tx, actor, Act.PEOPLE_ADD, f"people/{person.id}", detail, at=self._clock())
-        return _out(person)
+        return _out(person, [grant])
 
     async def sign_in(self, *, login: str, password: str, origin: str) -> SignedIn:
         """Open a session.
@@ -137,9 +150,9 @@ class People:
         )
         async with self._database.reading() as session:
             person = await session.scalar(query)
-        if person is None:
-            raise NotSignedInError("sign in first")
-        return _out(person)
+            if person is None:
+                raise NotSignedInError("sign in first")
+            return _out(person, await _grants(session, person.id))
 
     async def sign_out(self, token: str) -> None:
         """End the session. Twice is once."""
@@ -163,7 +176,7 @@ class People:
             if person is None:
                 raise NotSignedInError("sign in first")
             person.locale = _known_locale(locale)
-            return _out(person)
+            return _out(person, await _grants(tx.session, person.id))
 
     def _refuse_locked(self, person: Person) -> None:
         now = self._clock()
@@ -197,6 +210,7 @@ class People:
             tx.session.add(
                 Session(
                     token_sha256=_hash(token),
+                    id=new_id(),
                     person_id=person_id,
                     created_at=now,
                     expires_at=expires_at,
@@ -204,7 +218,8 @@ class People:
                 )
             )
             await audit.write(tx, Actor(person_id, origin), "people.sign_in", f"people/{person_id}", {}, at=now)
-        return SignedIn(token=token, person=_out(person), expires_at=expires_at)
+            shown = _out(person, await _grants(tx.session, person_id))
+        return SignedIn(token=token, person=shown, expires_at=expires_at)
 
 
 async def _forget_ended(tx: Transaction, person_id: str, now: datetime) -> None:
@@ -238,5 +253,11 @@ def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _out(person: Person) -> PersonOut:
-    return PersonOut(id=person.id, login=person.login, name=person.name, role=person.role, locale=person.locale)
+async def _grants(session: AsyncSession, person_id: str) -> Sequence[Grant]:
+    query = select(Grant).where(Grant.person_id == person_id).order_by(Grant.granted_at, Grant.id)
+    return (await session.scalars(query)).all()
+
+
+def _out(person: Person, grants: Iterable[Grant]) -> PersonOut:
+    shown = tuple(GrantOut(id=grant.id, role=grant.role, area_id=grant.area_id) for grant in grants)
+    return PersonOut(id=person.id, login=person.login, name=person.name, grants=shown, locale=person.locale)

@@ -10,7 +10,8 @@ from sqlalchemy import func, insert, select, update
 
 from controller import db
 from controller.broadcasts import room
-from controller.broadcasts.models import Approval, Broadcast, BroadcastTarget
+from controller.approvals.models import Approval
+from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.broadcasts.repository import as_sent
 from controller.broadcasts.room import Listed, Room, fits
 from controller.plans.build import Stamp, build_plan, build_urgent
