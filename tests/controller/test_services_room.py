@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import func, insert, select, update
 
 from controller import db
-from controller.broadcasts import room
 from controller.approvals.models import Approval
+from controller.broadcasts import room
 from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.broadcasts.repository import as_sent
 from controller.broadcasts.room import Listed, Room, fits
