@@ -3,9 +3,11 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from controller.areas.models import Area
 from controller.errors import ForbiddenError, NotSignedInError
@@ -113,19 +115,27 @@ class Sight:
         """Say whether what belongs to an area is in sight; what belongs to none is seen by those who see all."""
         return self.areas is None or (area_id is not None and area_id in self.areas)
 
+    def knows(self, area_id: str | None) -> bool:
+        """Say whether the name of an area is seen: it is in sight, or above what is."""
+        return self.sees(area_id) or area_id in self.above
+
     def any_of(self, area_ids: Iterable[str]) -> bool:
         """Say whether one of them is in sight."""
         return self.areas is None or not self.areas.isdisjoint(area_ids)
+
+    def where(self, area_id: ColumnElement[str] | InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+        """Give the condition under which a row is in sight, by the column that names its area."""
+        return true() if self.areas is None else area_id.in_(self.areas)
 
 
 EVERYTHING = Sight(None)
 
 
-async def require(session: AsyncSession, actor: Actor, act: Act, areas: Collection[str] = ()) -> None:
+async def require(session: AsyncSession, actor: Actor, act: Act, areas: Collection[str | None] = ()) -> None:
     """Let the act pass in all these areas, or not. Asked inside the transaction of the act.
 
-    So a right that was withdrawn counts at once. Without areas, a grant anywhere suffices: for acts that touch
-    nobody's things yet.
+    So a right that was withdrawn counts at once. None among the areas is what belongs to no place: it takes a grant
+    everywhere. Without areas, a grant anywhere suffices: for acts that touch nobody's things yet.
 
     Raises:
         NotSignedInError: the person is unknown or disabled.
@@ -143,8 +153,21 @@ async def require(session: AsyncSession, actor: Actor, act: Act, areas: Collecti
         return
     chains = await _chains(session)
     for area_id in areas:
-        if places.isdisjoint(chains.get(area_id, ())):
+        if area_id is None or places.isdisjoint(chains.get(area_id, ())):
             raise ForbiddenError(f"your role does not allow there: {act}", act=str(act), area_id=area_id)
+
+
+async def places_for(session: AsyncSession, actor: Actor, act: Act) -> frozenset[str | None]:
+    """Give the areas in which somebody was granted what allows the act; None: everywhere.
+
+    Raises:
+        NotSignedInError: the person is unknown or disabled.
+    """
+    if actor.person_id is None:
+        return frozenset([None])
+    if actor.acts is not None and act not in actor.acts:
+        return frozenset()
+    return frozenset(grant.area_id for grant in await _grants(session, actor.person_id) if may(grant.role, act))
 
 
 async def sight(session: AsyncSession, actor: Actor) -> Sight:

@@ -466,6 +466,11 @@ def _change_people() -> None:
     with op.batch_alter_table("nodes", schema=None) as batch_op:
         batch_op.add_column(sa.Column("kind", sa.String(length=16), server_default="agent", nullable=False))
 
+    with op.batch_alter_table("recordings", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("area_id", sa.String(length=64), nullable=True))
+        batch_op.create_index(batch_op.f("ix_recordings_area_id"), ["area_id"], unique=False)
+        batch_op.create_foreign_key(batch_op.f("fk_recordings_area_id_areas"), "areas", ["area_id"], ["id"])
+
     # Whoever could sign in so far was an administrator of everything.
     op.execute(
         "INSERT INTO grants (id, person_id, role, area_id, granted_by, granted_at) "
