@@ -64,6 +64,8 @@ class BroadcastItem(Base):
     recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"), index=True)
     voice: Mapped[int] = mapped_column(primary_key=True, default=0)
     """Order of the voices of a slot: a node that knows none of the languages plays the first."""
+    choice: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Of the slot, the same for all its voices: as in ``protocol.content.Item``."""
     language: Mapped[str] = mapped_column(String(35))
     sha256: Mapped[str] = mapped_column(String(64), index=True)
     bytes: Mapped[int]

@@ -80,7 +80,7 @@ def _approval(row: Approval) -> content.Approval:
 def _slots(rows: Sequence[BroadcastItem]) -> tuple[content.Item, ...]:
     """Put the voices of one slot together."""
     return tuple(
-        content.Item(offset_ms=slot[0].offset_ms, voices=tuple(map(_voice, slot)))
+        content.Item(offset_ms=slot[0].offset_ms, choice=slot[0].choice, voices=tuple(map(_voice, slot)))
         for slot in (list(rows) for _, rows in groupby(rows, key=lambda row: row.position))
     )
 

@@ -31,6 +31,12 @@ class Bulletin(Base):
     """``BulletinState`` of the current version."""
     version: Mapped[int]
     """The current one."""
+    submitted_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    """Of the current version; the same for the three below."""
+    submitted_at: Mapped[datetime | None] = mapped_column(Instant)
+    decided_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    """Who approved or returned it."""
+    decided_at: Mapped[datetime | None] = mapped_column(Instant)
     returned_reason: Mapped[str | None] = mapped_column(Text)
     offered_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
     """Since when the areas below may place it (Circular 39/2020: the upper area offers)."""
@@ -59,6 +65,8 @@ class BulletinVersion(Base):
     """Of the paper on which it rests: 45/TB-UBND."""
     content_sha256: Mapped[str] = mapped_column(String(64), index=True)
     """Over title, words and voices: two versions that say the same have the same."""
+    search_text: Mapped[str] = mapped_column(Text)
+    """All its words twice, as written and without accents: see ``bulletins.rules``."""
     saved_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     saved_at: Mapped[datetime] = mapped_column(Instant)
 
@@ -77,6 +85,8 @@ class BulletinVoice(Base):
     version: Mapped[int] = mapped_column(primary_key=True)
     language: Mapped[str] = mapped_column(String(35), primary_key=True)
     """BCP 47: ``vi``, ``hmn``, ``tyz``…"""
+    position: Mapped[int]
+    """Order of the voices, from 0: a node that knows none of the languages plays the first."""
     text: Mapped[str | None] = mapped_column(Text)
     recording_id: Mapped[str | None] = mapped_column(ForeignKey("recordings.id"), index=True)
     """None: only the words are there so far."""

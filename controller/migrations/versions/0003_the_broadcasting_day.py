@@ -99,6 +99,10 @@ def _create_bulletins_devices_grants() -> None:
         sa.Column("area_id", sa.String(length=64), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("submitted_by", sa.String(length=64), nullable=True),
+        sa.Column("submitted_at", Instant(), nullable=True),
+        sa.Column("decided_by", sa.String(length=64), nullable=True),
+        sa.Column("decided_at", Instant(), nullable=True),
         sa.Column("returned_reason", sa.Text(), nullable=True),
         sa.Column("offered_at", Instant(), nullable=True),
         sa.Column("offered_until", Instant(), nullable=True),
@@ -107,6 +111,8 @@ def _create_bulletins_devices_grants() -> None:
         sa.Column("archived_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["area_id"], ["areas.id"], name=op.f("fk_bulletins_area_id_areas")),
         sa.ForeignKeyConstraint(["created_by"], ["people.id"], name=op.f("fk_bulletins_created_by_people")),
+        sa.ForeignKeyConstraint(["decided_by"], ["people.id"], name=op.f("fk_bulletins_decided_by_people")),
+        sa.ForeignKeyConstraint(["submitted_by"], ["people.id"], name=op.f("fk_bulletins_submitted_by_people")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bulletins")),
     )
     with op.batch_alter_table("bulletins", schema=None) as batch_op:
@@ -222,6 +228,7 @@ def _create_messages_versions() -> None:
         sa.Column("source", sa.String(length=200), nullable=False),
         sa.Column("document_number", sa.String(length=80), nullable=True),
         sa.Column("content_sha256", sa.String(length=64), nullable=False),
+        sa.Column("search_text", sa.Text(), nullable=False),
         sa.Column("saved_by", sa.String(length=64), nullable=False),
         sa.Column("saved_at", Instant(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -324,6 +331,7 @@ def _create_schedules_emergencies() -> None:
         sa.Column("bulletin_id", sa.String(length=64), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("language", sa.String(length=35), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("text", sa.Text(), nullable=True),
         sa.Column("recording_id", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(
@@ -429,6 +437,7 @@ def _change_broadcasts() -> None:
 
     with op.batch_alter_table("broadcast_items", schema=None) as batch_op:
         batch_op.add_column(sa.Column("voice", sa.Integer(), server_default="0", nullable=False))
+        batch_op.add_column(sa.Column("choice", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("bulletin_id", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("bulletin_version", sa.Integer(), nullable=True))
     with op.batch_alter_table("broadcast_items", schema=None) as batch_op:
