@@ -19,6 +19,8 @@ class Topic(StrEnum):
     BROADCAST = "broadcast"
     PLAY = "play"
     HOLD = "hold"
+    SCHEDULE = "schedule"
+    """Also a calendar: the dates of what is aired may have changed."""
     ENROLMENT = "enrolment"
     DOCUMENTS = "documents"
     """Signed documents became dirty. Inside only."""

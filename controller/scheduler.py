@@ -5,7 +5,7 @@ A job does nothing but name itself; the work is done here, so that it ends with 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -36,7 +36,10 @@ _log = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """Does what is to be done at a time. Runs until cancelled."""
+    """Does what is to be done at a time. Runs until cancelled.
+
+    ``more``: other regular work by name, each with the seconds between two times; all of it is also done at the start.
+    """
 
     name = "scheduler"
 
@@ -49,12 +52,14 @@ class Scheduler:
         renew_plans: Work,
         renew_certificates: Work,
         forget: Work,
+        more: Mapping[str, tuple[Work, int]] | None = None,
     ) -> None:
         self._database, self._bus, self._clock = database, bus, clock
         self._regular: dict[str, tuple[Work, int]] = {
             "renew-plans": (renew_plans, ROLL_S),
             "sweep-plays": (self.sweep, SWEEP_S),
             "renew-certificates": (renew_certificates, CERTIFICATES_S),
+            **(more or {}),
             FORGET: (forget, FORGET_S),
         }
         self._jobs = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})

@@ -128,6 +128,7 @@ def _alive(draft: Draft, scopes: Sequence[str], new: Listed, covers: timedelta, 
         select(Broadcast)
         .join(BroadcastTarget, BroadcastTarget.broadcast_id == Broadcast.id)
         .where(BroadcastTarget.scope.in_(scopes), Broadcast.urgent.is_(draft.urgent))
-        .where(Broadcast.cancelled_at.is_(None), Broadcast.latest_end_at > max(now, new.from_at))
+        .where(Broadcast.cancelled_at.is_(None), Broadcast.superseded_at.is_(None))
+        .where(Broadcast.latest_end_at > max(now, new.from_at))
     )
     return query if draft.urgent else query.where(Broadcast.start_at < new.until_at + covers)

@@ -170,6 +170,7 @@ class Broadcasts:
         under_way = (Broadcast.start_at < from_at) & (Broadcast.latest_end_at > max(now, from_at))
         query = (
             select(Broadcast)
+            .where(Broadcast.superseded_at.is_(None))
             .where(Broadcast.start_at < to_at, or_(Broadcast.start_at >= from_at, under_way))
             .order_by(Broadcast.start_at, Broadcast.id)
             .limit(limit)

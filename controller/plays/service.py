@@ -56,7 +56,7 @@ async def join(tx: Transaction, node_id: str, scopes: Collection[str], *, now: d
         select(Broadcast.id)
         .join(BroadcastTarget, BroadcastTarget.broadcast_id == Broadcast.id)
         .where(BroadcastTarget.scope.in_(scopes))
-        .where(Broadcast.cancelled_at.is_(None), Broadcast.latest_start_at > now)
+        .where(Broadcast.cancelled_at.is_(None), Broadcast.superseded_at.is_(None), Broadcast.latest_start_at > now)
         .distinct()
     )
     listed = set(await tx.session.scalars(query))
