@@ -257,8 +257,7 @@ def wanted(listings: Iterable[Listing], languages: tuple[str, ...]) -> list[Want
     """List what the node will play, in the order in which it will be needed; urgent first, each recording once."""
     wants: dict[str, Want] = {}
     for listing in sorted(listings, key=lambda one: (not one.urgent, one.broadcast.start_at)):
-        for item in listing.broadcast.items:
-            voice = item.voice_for(languages)
+        for voice in listing.broadcast.voices_for(languages):
             wants.setdefault(voice.sha256, Want(voice, listing.broadcast.start_at, listing.urgent))
     return list(wants.values())
 

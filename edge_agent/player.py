@@ -208,12 +208,11 @@ class Player:
         absent = set()
         for key, listing in listings.items():
             begun = self._progress(key).began_at is not None
-            for item in listing.broadcast.items:
-                sha256 = item.voice_for(settings.languages).sha256
+            for voice in listing.broadcast.voices_for(settings.languages):
                 # What is under way was checked when it began, and is checked again when it is armed.
-                fine = self._shelf.has(sha256) if begun else self._shelf.is_vouched(sha256)
+                fine = self._shelf.has(voice.sha256) if begun else self._shelf.is_vouched(voice.sha256)
                 if not fine or not self._output.available:
-                    absent.add(sha256)
+                    absent.add(voice.sha256)
         return frozenset(absent)
 
     def _obey(self, found: Step, view: View, *, at_once: bool) -> None:
@@ -256,8 +255,8 @@ class Player:
             return conclusion
         if not self._output.available:
             return conclusion._replace(reason=Reason.OUTPUT_LOST)
-        items = view.listings[conclusion.broadcast_id].broadcast.items
-        found = {self.failed(item.voice_for(view.settings.languages).sha256) for item in items}
+        voices = view.listings[conclusion.broadcast_id].broadcast.voices_for(view.settings.languages)
+        found = {self.failed(voice.sha256) for voice in voices}
         if Fault.MEDIA_CORRUPT in found:
             return conclusion._replace(reason=Reason.CORRUPT_FILE)
         return conclusion._replace(reason=Reason.NO_SPACE) if Fault.DISK_LOW in found else conclusion
@@ -319,7 +318,7 @@ class Player:
         settings = self._keeper.settings
         if settings is None or play.broadcast is None:
             return []
-        return [item.voice_for(settings.languages).length_ms for item in play.broadcast.items]
+        return [voice.length_ms for voice in play.broadcast.voices_for(settings.languages)]
 
     def _not_before_last(self, at: datetime) -> datetime:
         return at if self._last_at is None else max(at, self._last_at)

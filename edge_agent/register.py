@@ -70,7 +70,7 @@ class Register:
         settings, play = self._keeper.settings, self._ledger.plays.get(listing.broadcast.broadcast_id)
         if settings is None or play is None or play.said is not PlayState.RECEIVED or play.reported:
             return
-        if all(self._shelf.has(item.voice_for(settings.languages).sha256) for item in listing.broadcast.items):
+        if all(self._shelf.has(voice.sha256) for voice in listing.broadcast.voices_for(settings.languages)):
             self._ledger.advance(play, PlayState.CACHED, self._clock.now())
 
     def judge_reset(self) -> None:

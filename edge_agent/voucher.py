@@ -52,9 +52,7 @@ class Voucher:
         if settings is None:
             return []
         voices = [
-            item.voice_for(settings.languages)
-            for listing in self._player.near(SOON)
-            for item in listing.broadcast.items
+            voice for listing in self._player.near(SOON) for voice in listing.broadcast.voices_for(settings.languages)
         ]
         names = dict.fromkeys(voice.sha256 for voice in voices)
         return [sha256 for sha256 in names if self._shelf.has(sha256) and not self._shelf.is_vouched(sha256)]

@@ -150,7 +150,7 @@ def _progress(around: Surroundings, others: Mapping[str, Broadcast]) -> dict[str
     key, index, started_at = around.sounding
     item = others[key].items[min(index, len(others[key].items) - 1)]
     begins_at = started_at + timedelta(milliseconds=item.offset_ms)
-    voice = item.voice_for(around.guards.languages)
+    voice = item.voice_for(around.guards.languages) or item.voices[0]
     sound = Sound(
         broadcast_id=key,
         item=index,

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from .errors import MalformedError
 from .fields import Id, Instant, Language, Millibel, Millis, Scope, Sha256, Wire, decode
-from .states import Level, StartMode
+from .states import Drill, Level, StartMode
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """Cap on an unpacked plan body: 7 days of 200 broadcasts are about 0.7 MB."""
@@ -37,6 +37,8 @@ class Item(Wire, frozen=True, kw_only=True):
 
     offset_ms: Millis
     """Start of the slot, from the start of the broadcast; 0 for the first."""
+    choice: Annotated[int, Meta(ge=0, le=15)] = 0
+    """Which of a node's languages that the item has is heard, counted from 0. Above 0 a node with fewer is silent."""
     voices: Annotated[tuple[Voice, ...], Meta(min_length=1, max_length=16)]
 
     @property
@@ -44,10 +46,13 @@ class Item(Wire, frozen=True, kw_only=True):
         """Length of the slot in milliseconds."""
         return max(voice.length_ms for voice in self.voices)
 
-    def voice_for(self, languages: Iterable[str]) -> Voice:
-        """Pick the first of ``languages`` that there is, else the first voice."""
+    def voice_for(self, languages: Iterable[str]) -> Voice | None:
+        """Pick the ``choice``-th of ``languages`` that there is; when none fits the first voice, above 0 none."""
         by_language = {voice.language: voice for voice in reversed(self.voices)}
-        return next((by_language[tag] for tag in languages if tag in by_language), self.voices[0])
+        fitting = [by_language[tag] for tag in dict.fromkeys(languages) if tag in by_language]
+        if self.choice < len(fitting):
+            return fitting[self.choice]
+        return None if self.choice else self.voices[0]
 
 
 class Approval(Wire, frozen=True, kw_only=True):
@@ -77,6 +82,8 @@ class Broadcast(Wire, frozen=True, kw_only=True):
     start: StartMode = StartMode.SOFT
     resumes: bool = True
     """Whether it goes on with its next item after being cut by another broadcast."""
+    drill: Drill | None = None
+    """Not the real thing: obeyed like any other of its level, but marked, or silent."""
     approvals: Annotated[tuple[Approval, ...], Meta(max_length=16)] = ()
     items: Annotated[tuple[Item, ...], Meta(min_length=1, max_length=500)]
 
@@ -87,6 +94,8 @@ class Broadcast(Wire, frozen=True, kw_only=True):
             raise ValueError("Broadcast: start_at ≤ latest_start_at ≤ latest_end_at does not hold")
         if self.items[0].offset_ms != 0:
             raise ValueError("Broadcast.items[0]: the first slot begins at 0; begin the broadcast later instead")
+        if self.items[0].choice:
+            raise ValueError("Broadcast.items[0]: the first slot is heard on every node; its choice must be 0")
         free_ms = 0
         for index, item in enumerate(self.items):
             if item.offset_ms < free_ms:
@@ -100,9 +109,14 @@ class Broadcast(Wire, frozen=True, kw_only=True):
         """From the start of the first slot to the end of the last, in milliseconds."""
         return self.items[-1].offset_ms + self.items[-1].slot_ms
 
+    def voices_for(self, languages: Iterable[str]) -> tuple[Voice, ...]:
+        """Give what of it a node with these languages is to sound, in order; an item without a voice for it not."""
+        wished = tuple(languages)
+        return tuple(voice for item in self.items if (voice := item.voice_for(wished)) is not None)
+
     def approved_for(self, scopes: frozenset[str]) -> bool:
         """Say whether an approval covers this audio, one of these places, and the whole window."""
-        content = content_hash(self.items)
+        content = content_hash(self.items, self.drill)
         return any(
             approval.content_sha256 == content
             and not scopes.isdisjoint(approval.scopes)
@@ -126,17 +140,22 @@ class Body(msgspec.Struct, frozen=True):
     packed: bytes
 
 
-def content_hash(items: Iterable[Item]) -> str:
-    """Hash what is approved: every voice of every slot, by audio, length and gain.
+def content_hash(items: Iterable[Item], drill: Drill | None = None) -> str:
+    """Hash what is approved: every voice of every slot, by audio, length and gain, and whether it is a drill.
 
     SHA-256 over one UTF-8 line per voice, ``index TAB offset_ms TAB language TAB sha256 TAB length_ms TAB gain_mb LF``,
-    index from 0, in the order in which they stand.
+    index from 0, in the order in which they stand; ``TAB choice`` before the LF where it is above 0; for a drill one
+    more line, ``drill TAB marked`` or ``drill TAB silent``. So a yes to a drill is none to the real thing, and a node
+    too old to know of drills or choices refuses them instead of sounding them wrongly.
     """
     lines = [
-        f"{index}\t{item.offset_ms}\t{voice.language}\t{voice.sha256}\t{voice.length_ms}\t{voice.gain_mb}\n"
+        f"{index}\t{item.offset_ms}\t{voice.language}\t{voice.sha256}\t{voice.length_ms}\t{voice.gain_mb}"
+        + (f"\t{item.choice}\n" if item.choice else "\n")
         for index, item in enumerate(items)
         for voice in item.voices
     ]
+    if drill is not None:
+        lines.append(f"drill\t{drill}\n")
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, field
 
-from .content import Broadcast
+from .content import Broadcast, Voice
 from .fields import (
     Count,
     Id,
@@ -165,8 +165,10 @@ class Settings(Signed, frozen=True, kw_only=True):
     areas: Annotated[tuple[Membership, ...], Meta(max_length=16)] = ()
     """From the node's own area upwards to the root."""
     zone: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_+/-]{1,64}\Z")] = "Asia/Ho_Chi_Minh"
-    """IANA zone of quiet hours and night cap."""
+    """IANA zone of windows, quiet hours and night cap."""
     quiet_hours: Annotated[tuple[QuietHours, ...], Meta(max_length=8)] = ()
+    windows: Annotated[tuple[QuietHours, ...], Meta(max_length=8)] = ()
+    """Routine sounds only within one of them; empty: at any hour that is not quiet."""
     volume_mb: Millibel = 0
     trim_mb: Millibel = 0
     cap_mb: Millibel = 0
@@ -183,6 +185,8 @@ class Settings(Signed, frozen=True, kw_only=True):
     trusted_keys: Annotated[tuple[TrustedKey, ...], Meta(min_length=2, max_length=16)]
     """All keys to trust from now on; the policy key that signs this must be among them. What a key signed that is no
     longer here stays in force until something newer takes its place."""
+    pinned: Annotated[tuple[Voice, ...], Meta(max_length=256)] = ()
+    """Recordings to be kept here always, fetched before others: what an emergency may need when nothing connects."""
     revoked_keys: Annotated[tuple[KeyId, ...], Meta(max_length=64)] = ()
     """Keys that others may have: what they signed is void at once, as if it had never come. Named for good."""
 

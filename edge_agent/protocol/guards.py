@@ -2,9 +2,11 @@
 
 from datetime import datetime, timedelta
 
+from .content import Voice
+from .documents import Settings
 from .moment import Progress, View
-from .quiet import in_window, next_edge, touches
-from .standing import INSTANT, Standing, has_node, ms
+from .quiet import in_window, next_edge, touches, within
+from .standing import INSTANT, Standing, has_node
 from .states import Reason
 
 _HOUR = timedelta(hours=1)
@@ -31,7 +33,8 @@ def blocker(one: Standing) -> Reason | None:
     item, _ = one.next_slot()
     if one.under_way or may_skip or item is None:
         return None
-    return Reason.NO_FILE if one.voice(item).sha256 in one.view.absent else None
+    voice = one.voice(item)
+    return Reason.NO_FILE if voice is not None and voice.sha256 in one.view.absent else None
 
 
 def why_late(one: Standing) -> Reason:
@@ -44,10 +47,10 @@ def why_late(one: Standing) -> Reason:
     return Reason.BUSY if _others_have_node(one) else Reason.LATE
 
 
-def volume(one: Standing, item: int) -> int:
-    """Give the gain at which an item that begins now sounds here, in hundredths of a decibel."""
+def volume(one: Standing, voice: Voice) -> int:
+    """Give the gain at which a voice that begins now sounds here, in hundredths of a decibel."""
     settings, night = one.view.settings, one.view.settings.night_cap
-    gain_mb = min(one.voice(item).gain_mb + settings.volume_mb + settings.trim_mb, settings.cap_mb)
+    gain_mb = min(voice.gain_mb + settings.volume_mb + settings.trim_mb, settings.cap_mb)
     if night and not one.is_emergency and in_window(night.window, settings.zone, one.at):
         gain_mb = min(gain_mb, night.cap_mb)
     return gain_mb
@@ -59,27 +62,33 @@ def _routine_blocker(one: Standing) -> Reason | None:
         one.wake_ups.append(listing.lease_until)
         if one.at >= listing.lease_until and one.under_way is None:
             return Reason.LEASE_ENDED
-    if _would_be_heard_in_quiet_hours(one):
-        return Reason.QUIET_HOURS
+    if (reason := _hours_blocker(one)) is not None:
+        return reason
     if not one.has_begun and _plays_in_last_hour(one) >= one.view.settings.plays_per_hour:
         return Reason.PLAYS_PER_HOUR
     return None
 
 
-def _would_be_heard_in_quiet_hours(one: Standing) -> bool:
-    settings = one.view.settings
-    edge = next_edge(settings, one.at)
-    if edge:
+def _hours_blocker(one: Standing) -> Reason | None:
+    """Judge what sounds, else the next item from its begin to its end, by the wall clock."""
+    settings, edge = one.view.settings, next_edge(one.view.settings, one.at)
+    if edge is not None:
         one.wake_ups.append(edge)
-    if under_way := one.under_way:
-        return touches(settings, one.at, under_way.ends_at)
+    if one.under_way:
+        return _out_of_hours(settings, one.at, one.under_way.ends_at)
     item, begins_at = one.next_slot()
-    if item is None:
-        return False
-    length = ms(one.voice(item).length_ms)
-    if edge:
-        one.wake_ups.append(edge - length + INSTANT)
-    return touches(settings, begins_at, begins_at + length)
+    if item is None or one.voice(item) is None:
+        return None
+    ends_at = begins_at + one.length(item)
+    if edge is not None:
+        one.wake_ups.append(edge - one.length(item) + INSTANT)
+    return _out_of_hours(settings, begins_at, ends_at)
+
+
+def _out_of_hours(settings: Settings, begins_at: datetime, ends_at: datetime) -> Reason | None:
+    if not within(settings, begins_at, ends_at):
+        return Reason.OUTSIDE_WINDOW
+    return Reason.QUIET_HOURS if touches(settings, begins_at, ends_at) else None
 
 
 def _plays_in_last_hour(one: Standing) -> int:

@@ -1,4 +1,4 @@
-"""Wall-clock windows: quiet hours and night cap, in a node's zone."""
+"""Wall-clock windows: quiet hours, hours of routine and night cap, in a node's zone."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 from .documents import QuietHours, Settings
 
 _DAY = timedelta(days=1)
+_CLOCK_CHANGE = timedelta(minutes=15)
+"""Shorter than any jump of summer time: no window that such a jump shuts early is taken for open."""
 
 
 def in_window(window: QuietHours, zone: str, at: datetime) -> bool:
@@ -27,12 +29,25 @@ def touches(settings: Settings, begins_at: datetime, ends_at: datetime) -> bool:
     return False
 
 
+def within(settings: Settings, begins_at: datetime, ends_at: datetime) -> bool:
+    """Say whether every instant of ``[begins_at, ends_at)`` lies in a window, if there are any."""
+    if not settings.windows:
+        return True
+    at = begins_at
+    while at < ends_at:
+        here = [window for window in settings.windows if in_window(window, settings.zone, at)]
+        if not here:
+            return False
+        at = min(at + _CLOCK_CHANGE, max(_edge(window.until, settings.zone, at) for window in here))
+    return True
+
+
 def next_edge(settings: Settings, at: datetime) -> datetime | None:
-    """Give the next begin or end of quiet hours after ``at``."""
+    """Give the next begin or end of quiet hours or of a window after ``at``."""
     return min(
         (
             edge
-            for window in settings.quiet_hours
+            for window in (*settings.quiet_hours, *settings.windows)
             for wall in (window.start, window.until)
             for edge in _edges(wall, settings.zone, at)
         ),
@@ -47,6 +62,10 @@ def _edges(wall: str, zone: str, after: datetime) -> Iterator[datetime]:
         edge = datetime.combine(today + days * _DAY, time.fromisoformat(wall), ZoneInfo(zone)).astimezone(UTC)
         if edge > after:
             yield edge
+
+
+def _edge(wall: str, zone: str, after: datetime) -> datetime:
+    return next(_edges(wall, zone, after))
 
 
 def _times(window: QuietHours) -> tuple[time, time]:

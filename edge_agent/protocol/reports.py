@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta, field
 
 from .fields import Code, Count, Id, Instant, Language, NumericDate, Positive, Scope, Text, Wire
-from .states import CENTRE_OUTCOMES, ClockState, Grade, Outcome, PlayState, Reason
+from .states import CENTRE_OUTCOMES, ClockState, Drill, Grade, Outcome, PlayState, Reason
 from .topics import Word
 
 PROTOCOL = 1
@@ -161,6 +161,8 @@ class PlayEvent(Wire, frozen=True, kw_only=True):
     """Evidence for ``played`` and ``interrupted`` (DESIGN section 6)."""
     simulated: bool = False
     """The grade rests on a virtual output or microphone."""
+    drill: Drill | None = None
+    """Not the real thing. Of a silent one no grade but E0 is told: nothing was to be heard."""
 
     def __post_init__(self) -> None:
         """Check which fields go together."""
@@ -169,7 +171,10 @@ class PlayEvent(Wire, frozen=True, kw_only=True):
             raise ValueError("PlayEvent: give either state or outcome")
         if self.outcome in CENTRE_OUTCOMES:
             raise ValueError(f"PlayEvent.outcome: only the centre says {self.outcome}")
-        if self.outcome is Outcome.PLAYED and (self.grade is None or self.grade < Grade.E1):
+        if self.drill is Drill.SILENT:
+            if self.grade not in {None, Grade.E0}:
+                raise ValueError("PlayEvent.grade: a silent drill gives no evidence of sound")
+        elif self.outcome is Outcome.PLAYED and (self.grade is None or self.grade < Grade.E1):
             raise ValueError("PlayEvent.outcome: played needs evidence of grade E1 or better")
 
 

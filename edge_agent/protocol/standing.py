@@ -65,6 +65,20 @@ class Standing:
         return self.progress.next_item < len(self.broadcast.items)
 
     @property
+    def has_sound_left(self) -> bool:
+        """Whether an item that is heard here has not begun."""
+        return self.is_heard(self.progress.next_item, len(self.broadcast.items))
+
+    def is_heard(self, start: int, stop: int) -> bool:
+        """Tell whether any of these items has a voice for this node."""
+        return any(self.voice(item) is not None for item in range(start, stop))
+
+    def length(self, item: int) -> timedelta:
+        """Give for how long an item sounds here: not at all without a voice for this node."""
+        voice = self.voice(item)
+        return ms(voice.length_ms) if voice is not None else timedelta(0)
+
+    @property
     def slot_end(self) -> datetime:
         """Until when the slot of the item that began last is kept free for neighbours with longer voices."""
         if self.progress.anchor_at is None or self.progress.next_item == 0:
@@ -72,8 +86,8 @@ class Standing:
         item = self.broadcast.items[self.progress.next_item - 1]
         return self.progress.anchor_at + ms(item.offset_ms + item.slot_ms)
 
-    def voice(self, item: int) -> Voice:
-        """Give the voice of an item that is heard here."""
+    def voice(self, item: int) -> Voice | None:
+        """Give the voice of an item that is heard here; None when its slot passes in silence."""
         return self.broadcast.items[item].voice_for(self.view.settings.languages)
 
     def next_slot(self) -> tuple[int | None, datetime]:
@@ -90,7 +104,7 @@ class Standing:
         item, begins_at = self.next_slot()
         if item is None:
             return False
-        last_at = self.broadcast.latest_end_at - ms(self.voice(item).length_ms)
+        last_at = self.broadcast.latest_end_at - self.length(item)
         self.wake_ups.append(last_at + INSTANT)
         return begins_at <= last_at
 

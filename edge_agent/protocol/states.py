@@ -23,6 +23,15 @@ class StartMode(StrEnum):
     HARD = "hard"
 
 
+class Drill(StrEnum):
+    """How a broadcast that is not the real thing is told apart."""
+
+    MARKED = "marked"
+    """Sounds; its items say that it is a drill."""
+    SILENT = "silent"
+    """Goes the whole way, but what reaches the output are zeros."""
+
+
 class PlayState(StrEnum):
     """How far a play has come, in this order."""
 
@@ -70,6 +79,8 @@ class Reason(StrEnum):
     """Another broadcast has the node."""
     HELD = "held"
     CLOCK_UNTRUSTED = "clock_untrusted"
+    OUTSIDE_WINDOW = "outside_window"
+    """Not within the hours in which routine may sound."""
     QUIET_HOURS = "quiet_hours"
     PLAYS_PER_HOUR = "plays_per_hour"
     TOO_LONG = "too_long"
@@ -93,7 +104,9 @@ class Reason(StrEnum):
     SHUTDOWN = "shutdown"
 
 
-REFUSALS = frozenset({Reason.QUIET_HOURS, Reason.PLAYS_PER_HOUR, Reason.TOO_LONG, Reason.NOT_APPROVED})
+REFUSALS = frozenset(
+    {Reason.OUTSIDE_WINDOW, Reason.QUIET_HOURS, Reason.PLAYS_PER_HOUR, Reason.TOO_LONG, Reason.NOT_APPROVED}
+)
 """Blockers that are guards: the node would not, as opposed to could not."""
 
 

@@ -12,13 +12,15 @@ Rules, in the order in which they block (``Reason`` names each):
 3. A hold silences all; what it cuts does not come back.
 4. An untrusted clock stops all but emergencies that stand in an urgent, and those too until the centre has told the
    time. What it calls over is not over.
-5. Lease, quiet hours and plays per hour stop routine; an item that would run into quiet hours does not begin.
+5. Lease, windows, quiet hours and plays per hour stop routine; an item that would run out of the windows or into
+   quiet hours does not begin.
 6. Emergency cuts routine at once, and waits for the end of another emergency's item. Routine waits for routine,
    unless it has a hard start. Among the waiting: level, the operator's order, ``broadcast_id``; among emergencies:
    start, then ``broadcast_id``.
 7. What another broadcast cut goes on with its next item, never before that item's slot. What waits for a file or
    the clock gives the node away meanwhile. After a power cut routine joins at the next slot that has not begun; an
    emergency leaves nothing out, and repeats the item that was cut, once.
+8. The slot of an item that has no voice for this node passes in silence, and is kept free like any other.
 """
 
 from collections.abc import Iterator
@@ -26,7 +28,7 @@ from datetime import datetime
 
 import msgspec
 
-from .content import Broadcast
+from .content import Broadcast, Voice
 from .guards import blocker, guard, volume, why_late
 from .listings import Listing
 from .moment import Conclusion, Progress, Sound, Step, View, Waiting
@@ -167,8 +169,8 @@ class _Moment:
         reason = Reason.STOPPED if broadcast.broadcast_id in self.view.stops else blocker(one)
         if reason is None:
             return True
-        if one.under_way is None and not one.has_items_left:
-            self._finish(broadcast)  # only the rest of its last slot was still kept free
+        if one.under_way is None and not one.has_sound_left:
+            self._finish(broadcast)  # only the rest of its slots was still kept free
         elif one.under_way is not None or reason not in {Reason.NO_FILE, Reason.CLOCK_UNTRUSTED}:
             self._conclude(broadcast, Outcome.INTERRUPTED, reason)
         else:
@@ -234,24 +236,35 @@ class _Moment:
             # Between two items, or in the rest of a slot whose longer voice sounds elsewhere.
             self.wake_ups.append(begins_at if item is not None else one.slot_end)
             return None
-        if one.voice(item).sha256 in self.view.absent:
+        voice = one.voice(item)
+        if voice is None:
+            self.unsettled = True
+            self._take_slot(one, item, None)
+            return None
+        if voice.sha256 in self.view.absent:
             self.unsettled = True
             progress = noted(one.progress, Reason.NO_FILE)
             self.changes[broadcast.broadcast_id] = msgspec.structs.replace(progress, next_item=item + 1)
             return None
-        return self._begin(one, item)
+        return self._begin(one, item, voice)
 
-    def _begin(self, one: Standing, item: int) -> Sound:
-        broadcast, progress, voice = one.broadcast, one.progress, one.voice(item)
+    def _begin(self, one: Standing, item: int, voice: Voice) -> Sound:
         sound = Sound(
-            broadcast_id=broadcast.broadcast_id,
+            broadcast_id=one.broadcast.broadcast_id,
             item=item,
             voice=voice,
             begins_at=self.at,
             ends_at=self.at + ms(voice.length_ms),
-            gain_mb=volume(one, item),
+            gain_mb=volume(one, voice),
         )
-        if item > progress.next_item:
+        self._take_slot(one, item, sound)
+        self.wake_ups += [sound.ends_at, self._standing(one.broadcast).slot_end]
+        return sound
+
+    def _take_slot(self, one: Standing, item: int, sound: Sound | None) -> None:
+        """Begin an item: with its sound, or in silence where it has no voice for this node."""
+        broadcast, progress = one.broadcast, one.progress
+        if one.is_heard(progress.next_item, item):
             progress = noted(progress, Reason.POWER)
         self.changes[broadcast.broadcast_id] = msgspec.structs.replace(
             progress,
@@ -262,8 +275,6 @@ class _Moment:
             suspended=False,
             rejoins=False,
         )
-        self.wake_ups += [sound.ends_at, self._standing(broadcast).slot_end]
-        return sound
 
     # Reading and writing progress.
 
@@ -284,7 +295,7 @@ class _Moment:
     def _finish(self, broadcast: Broadcast) -> None:
         """End what has had its time: it was played unless something took part of it away."""
         progress = self._progress(broadcast)
-        if progress.next_item < len(broadcast.items):
+        if self._standing(broadcast).has_sound_left:
             progress = noted(progress, Reason.POWER if progress.rejoins else Reason.LATEST_END)
         outcome = Outcome.INTERRUPTED if progress.cut_by else Outcome.PLAYED
         self._conclude(broadcast, outcome, progress.cut_by, progress.by)

@@ -68,7 +68,7 @@ def broadcast(
     end_at = after(second + late + length if until is None else until)
     approval = Approval(
         approval_id="yes",
-        content_sha256=content_hash(said),
+        content_sha256=content_hash(said, fields.get("drill")),
         scopes=tuple(scopes),
         not_before_at=after(second),
         not_after_at=end_at,

@@ -5,7 +5,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge_agent.protocol.content import PlanBody
+from edge_agent.protocol.content import Item, PlanBody
 from edge_agent.protocol.documents import (
     Command,
     CommandAction,
@@ -38,8 +38,8 @@ from edge_agent.protocol.reports import (
     TimeAsk,
 )
 from edge_agent.protocol.signing import SigningKey
-from edge_agent.protocol.states import ClockState, Grade, KeyUse, Level, Outcome, PlayState, Reason, StartMode
-from tests.edge_agent.protocol.factories import HAMLET, NODE, T0, broadcast, sha
+from edge_agent.protocol.states import ClockState, Drill, Grade, KeyUse, Level, Outcome, PlayState, Reason, StartMode
+from tests.edge_agent.protocol.factories import HAMLET, NODE, T0, broadcast, sha, voice
 
 DISPATCH = SigningKey(Ed25519PrivateKey.from_private_bytes(b"dispatch".ljust(32)))
 POLICY = SigningKey(Ed25519PrivateKey.from_private_bytes(b"policy".ljust(32)))
@@ -56,8 +56,19 @@ def _claims(aud: str) -> dict[str, Any]:
     return {"aud": aud, "epoch": 3, "version": 7, "iat": NOW_S, "nbf": NOW_S - 60, "exp": NOW_S + 3600}
 
 
+_CHOSEN = (
+    Item(offset_ms=0, voices=(voice("first", 5),)),
+    Item(offset_ms=5000, choice=1, voices=(voice("second", 10), voice("third", 9, language="hmn"))),
+)
 _BROADCAST = broadcast(
-    "b1", lengths=(5, 10), level=Level.PRIORITY, order=-4, start=StartMode.HARD, resumes=False, scopes=(HAMLET, NODE)
+    "b1",
+    items=_CHOSEN,
+    level=Level.PRIORITY,
+    order=-4,
+    start=StartMode.HARD,
+    resumes=False,
+    drill=Drill.MARKED,
+    scopes=(HAMLET, NODE),
 )
 _ABILITIES = Abilities(
     software="loa-agent 9",
@@ -93,6 +104,7 @@ SAMPLES: tuple[Wire, ...] = (
         areas=(Membership(area_id="hamlet", plan_from_version=9),),
         zone="Asia/Bangkok",
         quiet_hours=(QuietHours(start="22:00", until="05:00"),),
+        windows=(QuietHours(start="05:00", until="21:00"),),
         volume_mb=-100,
         trim_mb=50,
         cap_mb=-20,
@@ -104,6 +116,7 @@ SAMPLES: tuple[Wire, ...] = (
         clock_hold_ms=4,
         health_interval_ms=5000,
         trusted_keys=TRUSTED,
+        pinned=(voice("siren", 12, language="und"),),
         revoked_keys=("f" * 16,),
     ),
     Command(**_claims(NODE), command_id="c1", action=CommandAction.SELF_TEST),
@@ -151,6 +164,7 @@ SAMPLES: tuple[Wire, ...] = (
                 underruns=1,
                 grade=Grade.E1,
                 simulated=True,
+                drill=Drill.MARKED,
             ),
         ),
     ),

@@ -20,6 +20,7 @@ from edge_agent.protocol.content import (
     unpack_body,
 )
 from edge_agent.protocol.errors import MalformedError
+from edge_agent.protocol.states import Drill
 from tests.edge_agent.protocol.factories import COMMUNE, HAMLET, NODE, after, broadcast, items, sha, voice
 
 BODY = PlanBody(scope=HAMLET, broadcasts=(broadcast("b1", lengths=(5, 10)), broadcast("b2")))
@@ -172,11 +173,13 @@ def test_whatever_changes_the_sound_changes_the_content_hash() -> None:
         ),
         (Item(offset_ms=0, voices=(said, other)), second),
         (Item(offset_ms=0, voices=(other, said)), second),
+        (first, msgspec.structs.replace(second, choice=1)),
     ]
 
     hashes = {content_hash(those) for those in [(first, second), *changed]}
+    hashes |= {content_hash((first, second), drill) for drill in Drill}
 
-    assert len(hashes) == 1 + len(changed)
+    assert len(hashes) == 1 + len(changed) + len(Drill)
 
 
 def test_the_content_hash_is_that_of_the_written_rule() -> None:
@@ -193,8 +196,46 @@ def test_the_content_hash_is_that_of_the_written_rule() -> None:
 def test_the_first_wished_language_that_there_is_sounds(wished: tuple[str, ...], chosen: str) -> None:
     slot = Item(offset_ms=0, voices=(voice("a", 1), voice("b", 2, language="hmn")))
 
-    assert slot.voice_for(wished).language == chosen
+    found = slot.voice_for(wished)
+
+    assert found is not None
+    assert found.language == chosen
     assert slot.slot_ms == 2000
+
+
+@pytest.mark.parametrize(
+    ("wished", "heard"),
+    [
+        (("vi", "hmn"), ["vi", "hmn", None]),
+        (("hmn", "vi", "tyz"), ["hmn", "vi", None]),
+        (("tyz", "hmn"), ["hmn", None, None]),
+        (("hmn", "hmn"), ["hmn", None, None]),
+        (("tyz",), ["vi", None, None]),
+    ],
+)
+def test_slots_of_one_bulletin_sound_each_language_once_in_the_order_wished(
+    wished: tuple[str, ...], heard: list[str | None]
+) -> None:
+    voices = (voice("a", 1), voice("b", 2, language="hmn"))
+    slots = [Item(offset_ms=2000 * choice, choice=choice, voices=voices) for choice in range(3)]
+
+    found = [slot.voice_for(wished) for slot in slots]
+
+    assert [voice and voice.language for voice in found] == heard
+
+
+def test_a_broadcast_begins_with_a_slot_that_every_node_sounds() -> None:
+    slot = Item(offset_ms=0, choice=1, voices=(voice("a", 1), voice("b", 2, language="hmn")))
+
+    with pytest.raises(ValueError, match="choice must be 0"):
+        broadcast("b", items=(slot,))
+
+
+def test_a_yes_to_a_drill_is_none_to_the_real_thing() -> None:
+    drill = broadcast("b", drill=Drill.SILENT)
+    real, marked = (msgspec.structs.replace(drill, drill=kind) for kind in (None, Drill.MARKED))
+
+    assert [one.approved_for(frozenset({HAMLET})) for one in (drill, real, marked)] == [True, False, False]
 
 
 def test_a_broadcast_stays_listed_until_its_latest_end() -> None:

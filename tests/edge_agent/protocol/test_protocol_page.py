@@ -152,7 +152,9 @@ def test_the_content_hash_is_worked_out_as_the_page_says() -> None:
     lines, told = re.findall(r"```text\n((?:\d.*⏎\n)+)SHA-256: (\w+)", PAGE)[0]
 
     assert told == content_hash(found.items) == found.approvals[0].content_sha256
-    assert lines.count("⇥") == 5 * sum(len(item.voices) for item in found.items)
+    columns = [5 + (item.choice > 0) for item in found.items for _ in item.voices]
+    assert [line.count("⇥") for line in lines.splitlines()] == columns
+    assert set(columns) == {5, 6}
     assert found.approved_for(frozenset(found.approvals[0].scopes))
 
 
