@@ -1,0 +1,147 @@
+"""Programmes in SQL: read for the rooms that air them, refused by name when something in them may not be heard."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.rules import Tree
+from controller.broadcasts.models import BroadcastItem
+from controller.bulletins.models import BulletinState
+from controller.bulletins.repository import Worded, is_offered, worded
+from controller.errors import NotFoundError
+from controller.recordings.models import Recording, RecordingState
+
+from .layout import LaidOut, NotAirableError, Part, Spoken, lay_out_parts
+from .models import ItemKind, Programme, ProgrammeItem
+
+
+async def lay_out(
+    session: AsyncSession,
+    programme_id: str,
+    languages: Collection[tuple[str, ...]],
+    *,
+    at: datetime | None = None,
+) -> LaidOut:
+    """Give a programme as it would be broadcast now. ``languages``: see ``languages_of``.
+
+    ``at``: when it is to be aired; what was offered by an area above must still be on offer then.
+
+    Raises:
+        NotFoundError: there is no such programme.
+        NotAirableError: something in it may not be heard; names the item and why.
+    """
+    row = await session.get(Programme, programme_id)
+    if row is None:
+        raise NotFoundError("there is no such programme", resource="programmes", id=programme_id[:64])
+    if row.archived_at is not None or row.is_template:
+        raise NotAirableError(
+            f"the programme {row.title!r} is archived or a template", field="programme_id", problem="archived"
+        )
+    parts = await read_parts(session, row, await items_of(session, programme_id), at=at)
+    return lay_out_parts(parts, languages, gap_ms=row.gap_ms, lead_in_ms=row.lead_in_ms)
+
+
+async def items_of(session: AsyncSession, programme_id: str) -> list[ProgrammeItem]:
+    """Give the items in order."""
+    query = select(ProgrammeItem).where(ProgrammeItem.programme_id == programme_id).order_by(ProgrammeItem.position)
+    return list(await session.scalars(query))
+
+
+async def read_parts(
+    session: AsyncSession, programme: Programme, items: Sequence[ProgrammeItem], *, at: datetime | None
+) -> list[Part]:
+    """Turn items into parts, refusing what may not be heard.
+
+    Raises:
+        NotAirableError: names the item and why.
+    """
+    bulletins = await worded(session, [each.bulletin_id for each in items if each.bulletin_id])
+    wanted = {each.recording_id for each in items if each.recording_id}
+    wanted |= {voice.recording_id for each in bulletins.values() for voice in each.voices if voice.recording_id}
+    recordings = {row.id: row for row in await session.scalars(select(Recording).where(Recording.id.in_(wanted)))}
+    return [_part(item, programme, bulletins, recordings, at) for item in items]
+
+
+def _part(
+    item: ProgrammeItem,
+    programme: Programme,
+    bulletins: dict[str, Worded],
+    recordings: dict[str, Recording],
+    at: datetime | None,
+) -> Part:
+    if item.kind == ItemKind.PAUSE:
+        return Part(item.position, pause_ms=item.pause_ms or 0)
+    if item.kind == ItemKind.SLOT:
+        raise _refused(item, item.category or "", "unfilled", "is a place for a bulletin that nobody filled")
+    if item.bulletin_id is None:
+        recording = recordings[item.recording_id or ""]
+        return Part(item.position, recording.title, (_spoken(item, recording.title, recording),), 0, item.gain_mb)
+    found = bulletins[item.bulletin_id]
+    _check_bulletin(item, found, programme, at)
+    title = found.words.title
+    voices = tuple(
+        _spoken(item, title, recordings[voice.recording_id], voice.language)
+        for voice in found.voices
+        if voice.recording_id is not None
+    )
+    if not voices:
+        raise _refused(item, title, "no_voice", "has words but no recording yet")
+    return Part(item.position, title, voices, 0, item.gain_mb, found.bulletin.id, found.bulletin.version)
+
+
+def _check_bulletin(item: ProgrammeItem, found: Worded, programme: Programme, at: datetime | None) -> None:
+    bulletin, title = found.bulletin, found.words.title
+    if bulletin.state == BulletinState.ARCHIVED:
+        raise _refused(item, title, "archived", "is archived")
+    if bulletin.state != BulletinState.APPROVED:
+        raise _refused(item, title, "not_approved", f"is not approved: {bulletin.state}")
+    if bulletin.area_id != programme.area_id and not is_offered(bulletin, at):
+        raise _refused(item, title, "not_offered", "belongs to another area, which does not offer it at this time")
+
+
+def _spoken(item: ProgrammeItem, title: str, row: Recording, language: str | None = None) -> Spoken:
+    if row.withdrawn_at is not None:
+        raise _refused(item, title, "withdrawn", f"has a recording that was withdrawn: {row.title!r}")
+    if row.state != RecordingState.READY or row.sha256 is None or row.bytes is None or row.length_ms is None:
+        raise _refused(item, title, "not_ready", f"has a recording that is not ready: {row.title!r}")
+    return Spoken(row.id, language or row.language, row.sha256, row.bytes, row.length_ms)
+
+
+def _refused(item: ProgrammeItem, title: str, problem: str, words: str) -> NotAirableError:
+    return NotAirableError(
+        f"item {item.position + 1}, {title!r}, {words}",
+        field=f"items.{item.position}",
+        problem=problem,
+        position=item.position,
+        title=title,
+    )
+
+
+def item_rows(broadcast_id: str, laid_out: LaidOut) -> list[BroadcastItem]:
+    """Give the rows of a broadcast's items: as ``broadcasts.wire_form`` reads them, they are ``laid_out.items``."""
+    return [
+        BroadcastItem(
+            broadcast_id=broadcast_id,
+            position=position,
+            voice=number,
+            choice=slot.item.choice,
+            recording_id=recording_id,
+            language=voice.language,
+            sha256=voice.sha256,
+            bytes=voice.bytes,
+            length_ms=voice.length_ms,
+            offset_ms=slot.item.offset_ms,
+            gain_mb=voice.gain_mb,
+            bulletin_id=slot.part.bulletin_id,
+            bulletin_version=slot.part.bulletin_version,
+        )
+        for position, slot in enumerate(laid_out.slots)
+        for number, (voice, recording_id) in enumerate(zip(slot.item.voices, slot.recording_ids, strict=True))
+    ]
+
+
+def languages_of(tree: Tree, area_ids: Iterable[str]) -> frozenset[tuple[str, ...]]:
+    """Give each order of languages that one of the areas asks for; ``area_ids`` are those in which the nodes stand."""
+    return frozenset(tree.effective(area_id).languages for area_id in set(area_ids))
