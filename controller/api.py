@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 from edge_agent.version import __version__
 
 from . import http_errors
+from .alarms.routes import router as alarms
 from .areas.routes import router as areas
 from .audit.routes import router as audit
 from .broadcasts.routes import router as broadcasts
@@ -42,7 +43,18 @@ def create_app(
     app = _bare(services, ready_checks)
     app.state.ready_notes = dict(ready_notes or {})
     api = APIRouter(prefix=PREFIX)
-    for router in (people, areas, nodes, recordings, broadcasts, holds, enrolments, enrolments_of_nodes, audit):
+    for router in (
+        people,
+        areas,
+        nodes,
+        recordings,
+        broadcasts,
+        holds,
+        enrolments,
+        enrolments_of_nodes,
+        alarms,
+        audit,
+    ):
         api.include_router(router)
     api.include_router(events_router)
     app.include_router(api)

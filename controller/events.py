@@ -22,6 +22,7 @@ class Topic(StrEnum):
     SCHEDULE = "schedule"
     """Also a calendar: the dates of what is aired may have changed."""
     ENROLMENT = "enrolment"
+    ALARM = "alarm"
     DOCUMENTS = "documents"
     """Signed documents became dirty. Inside only."""
     MISSED = "missed"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from audio.prepare import Settings
 
+from .alarms.service import Alarms
 from .areas.service import Areas
 from .audit.service import Audit
 from .broadcasts.service import Broadcasts
@@ -35,6 +36,7 @@ class Services:
     broadcasts: Broadcasts
     holds: Holds
     enrolments: Enrolments
+    alarms: Alarms
     audit: Audit
     documents: Documents
     media: Media
@@ -59,6 +61,7 @@ def build_services(
 ) -> Services:
     """Wire the services together. The last two are for tests, which must not wait."""
     documents, live = Documents(clock), LiveNodes()
+    alarms = Alarms(database, clock)
     nodes = Nodes(database, clock, documents, live)
     limits = upload_limits or UploadLimits(config.max_upload_bytes, config.disk_reserve_bytes)
     settings = Settings(max_length_s=config.max_recording_minutes * 60, max_bytes=config.max_upload_bytes)
@@ -80,6 +83,7 @@ def build_services(
         ),
         holds=Holds(database, clock, documents, live),
         enrolments=Enrolments(database, clock, documents, nodes=nodes, authority=authority, config=config),
+        alarms=alarms,
         audit=Audit(database),
         documents=documents,
         media=Media(database, config.media),

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from controller.areas.models import Area
-from controller.errors import ForbiddenError, NotSignedInError
+from controller.errors import ForbiddenError, InvalidError, NotSignedInError
 
 from .actor import Actor
 from .models import Grant, Person
@@ -129,6 +129,7 @@ class Sight:
 
 
 EVERYTHING = Sight(None)
+NOTHING = Sight(frozenset())
 
 
 async def require(session: AsyncSession, actor: Actor, act: Act, areas: Collection[str | None] = ()) -> None:
@@ -168,6 +169,44 @@ async def places_for(session: AsyncSession, actor: Actor, act: Act) -> frozenset
     if actor.acts is not None and act not in actor.acts:
         return frozenset()
     return frozenset(grant.area_id for grant in await _grants(session, actor.person_id) if may(grant.role, act))
+
+
+async def reach(session: AsyncSession, actor: Actor, act: Act) -> Sight:
+    """Give the areas in which somebody may do the act: those of ``places_for`` and all below them.
+
+    Raises:
+        NotSignedInError: the person is unknown or disabled.
+    """
+    roots = await places_for(session, actor, act)
+    if None in roots:
+        return EVERYTHING
+    chains = await _chains(session)
+    return Sight(frozenset(area_id for area_id, chain in chains.items() if not roots.isdisjoint(chain)))
+
+
+async def home(session: AsyncSession, actor: Actor, act: Act, area_id: str | None) -> str | None:
+    """Say whose a new thing is: the area that was named, else the one in which its maker works; and require the act.
+
+    None, the centre's own, only for who may do it everywhere, in a centre with several uppermost areas.
+
+    Raises:
+        InvalidError: there is no such area, or several would do and none was named.
+        ForbiddenError: no role of the person allows it, or not there.
+    """
+    if area_id is not None:
+        exists = await session.scalar(select(Area.id).where(Area.id == area_id)) is not None
+        if not exists or not (await sight(session, actor)).knows(area_id):
+            raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
+        await require(session, actor, act, [area_id])
+        return area_id
+    await require(session, actor, act)
+    places = await places_for(session, actor, act)
+    if None in places:
+        roots = (await session.scalars(select(Area.id).where(Area.parent_id.is_(None)).limit(2))).all()
+        return roots[0] if len(roots) == 1 else None
+    if len(places) > 1:
+        raise InvalidError("area_id: say whose it is: you work in several areas", field="area_id", problem="empty")
+    return next(iter(places))
 
 
 async def sight(session: AsyncSession, actor: Actor) -> Sight:

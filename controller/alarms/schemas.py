@@ -1,0 +1,25 @@
+"""Alarms as the API shows them."""
+
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+
+class AlarmOut(BaseModel):
+    """Something that administrators of an area and above must know."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    kind: str
+    """``people.locked``, ``emergencies.break_glass``, ``holds.lasting``, ``approvals.by_author``…"""
+    area_id: str | None
+    """Where; None: for those who may look after everything."""
+    subject: str
+    """What it is about: ``people/{id}``."""
+    detail: dict[str, Any]
+    raised_at: AwareDatetime
+    acknowledged_at: AwareDatetime | None
+    acknowledged_by: str | None
+    """Id of the person."""
+    acknowledged_by_name: str | None

@@ -1,0 +1,114 @@
+"""Alarms: raised in the transaction of what is the matter, shown to whoever may acknowledge them, kept for good."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from controller.audit import service as audit
+from controller.clock import Clock
+from controller.db import Database, Transaction
+from controller.errors import ConflictError, NotFoundError
+from controller.events import Event, Topic
+from controller.ids import new_id
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.models import Person
+from controller.people.rights import Act
+
+from .models import Alarm
+from .schemas import AlarmOut
+
+
+class Alarms:
+    """What people must be told at once."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+
+    async def raise_(
+        self,
+        tx: Transaction,
+        kind: str,
+        area_id: str | None,
+        subject: str,
+        detail: dict[str, Any],
+        *,
+        unless_open: bool = False,
+    ) -> None:
+        """Tell the administrators of an area and above; with the transaction or not at all.
+
+        ``unless_open``: not again while the same alarm waits for somebody's acknowledgement.
+        """
+        if unless_open:
+            same = select(Alarm.id).where(Alarm.kind == kind, Alarm.subject == subject, Alarm.acknowledged_at.is_(None))
+            here = Alarm.area_id.is_(None) if area_id is None else Alarm.area_id == area_id
+            if await tx.session.scalar(same.where(here).limit(1)):
+                return
+        row = Alarm(
+            id=new_id(), area_id=area_id, kind=str(kind), subject=subject, detail=detail, raised_at=self._clock()
+        )
+        tx.session.add(row)
+        await tx.session.flush()
+        tx.tell(Event(Topic.ALARM, row.id))
+
+    async def list(self, actor: Actor, *, waiting: bool | None = None, limit: int = 100) -> list[AlarmOut]:
+        """Give the latest alarms of the places that somebody looks after, newest first.
+
+        ``waiting``: only those that nobody acknowledged, or only the others.
+
+        Raises:
+            ForbiddenError: the person looks after no place.
+        """
+        query = select(Alarm, Person.name).outerjoin(Person, Person.id == Alarm.acknowledged_by)
+        if waiting is not None:
+            query = query.where(Alarm.acknowledged_at.is_(None) == waiting)
+        async with self._database.reading() as session:
+            await rights.require(session, actor, Act.ALARMS_ACKNOWLEDGE)
+            places = await rights.reach(session, actor, Act.ALARMS_ACKNOWLEDGE)
+            if places.areas is not None:
+                query = query.where(Alarm.area_id.in_(places.areas))
+            rows = (await session.execute(query.order_by(Alarm.raised_at.desc(), Alarm.id).limit(limit))).all()
+        return [_out(row, name) for row, name in rows]
+
+    async def acknowledge(self, actor: Actor, alarm_id: str) -> AlarmOut:
+        """Say that somebody looks after it.
+
+        Raises:
+            NotFoundError: no such alarm in the places that the person looks after.
+            ConflictError: somebody did already.
+        """
+        async with self._database.transaction() as tx:
+            await rights.require(tx.session, actor, Act.ALARMS_ACKNOWLEDGE)
+            places = await rights.reach(tx.session, actor, Act.ALARMS_ACKNOWLEDGE)
+            row = await tx.session.get(Alarm, alarm_id, with_for_update=True)
+            if row is None or not places.sees(row.area_id):
+                raise NotFoundError("there is no such alarm", resource="alarms", id=alarm_id[:64])
+            if row.acknowledged_at is not None:
+                raise ConflictError("somebody acknowledged this alarm already", problem="acknowledged")
+            row.acknowledged_at, row.acknowledged_by = self._clock(), actor.person_id
+            await audit.write(
+                tx,
+                actor,
+                Act.ALARMS_ACKNOWLEDGE,
+                f"alarms/{row.id}",
+                {"kind": row.kind, "subject": row.subject},
+                at=row.acknowledged_at,
+                area_id=row.area_id,
+            )
+            tx.tell(Event(Topic.ALARM, row.id))
+            by = await tx.session.get(Person, actor.person_id) if actor.person_id else None
+        return _out(row, by.name if by else None)
+
+
+def _out(row: Alarm, name: str | None) -> AlarmOut:
+    return AlarmOut(
+        id=row.id,
+        kind=row.kind,
+        area_id=row.area_id,
+        subject=row.subject,
+        detail=row.detail,
+        raised_at=row.raised_at,
+        acknowledged_at=row.acknowledged_at,
+        acknowledged_by=row.acknowledged_by,
+        acknowledged_by_name=name,
+    )

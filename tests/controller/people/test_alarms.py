@@ -1,0 +1,52 @@
+"""Alarms: who is told, and that each is looked after once."""
+
+from controller.events import Topic
+from tests.controller.factories import Centre
+
+
+async def raised(here: Centre, area_id: str | None, subject: str = "emergencies/1", **more: bool) -> None:
+    async with here.database.transaction() as tx:
+        await here.services.alarms.raise_(tx, "emergencies.break_glass", area_id, subject, {"reason": "lũ"}, **more)
+
+
+async def test_an_alarm_is_told_listed_and_acknowledged_once(here: Centre) -> None:
+    area = await here.area()
+    with here.bus.listen() as events:
+        await raised(here, area.id)
+        told = await anext(events)
+    async with here.client() as client:
+        [alarm] = (await client.get("/api/v1/alarms")).json()
+        assert (told.topic, told.key) == (Topic.ALARM, alarm["id"])
+        assert (alarm["kind"], alarm["detail"]) == ("emergencies.break_glass", {"reason": "lũ"})
+        path = f"/api/v1/alarms/{alarm['id']}/acknowledgement"
+        acknowledged = (await client.post(path)).json()
+        assert acknowledged["acknowledged_by"] == here.person.id
+        assert acknowledged["acknowledged_by_name"] == here.person.name
+        assert (await client.post(path)).status_code == 409
+        assert (await client.get("/api/v1/alarms", params={"waiting": True})).json() == []
+        assert len((await client.get("/api/v1/alarms", params={"waiting": False})).json()) == 1
+        [entry] = (await client.get("/api/v1/audit", params={"limit": 1})).json()
+    assert entry["action"] == "alarms.acknowledge"
+
+
+async def test_an_alarm_that_still_waits_is_not_raised_again(here: Centre) -> None:
+    for _ in range(2):
+        await raised(here, None, unless_open=True)
+    await raised(here, None, "emergencies/2", unless_open=True)
+    alarms = await here.services.alarms.list(here.actor)
+    assert {each.subject for each in alarms} == {"emergencies/1", "emergencies/2"}
+    assert len(alarms) == 2
+    for each in alarms:
+        await here.services.alarms.acknowledge(here.actor, each.id)
+    await raised(here, None, unless_open=True)
+    assert len(await here.services.alarms.list(here.actor, waiting=True)) == 1
+
+
+async def test_an_alarm_of_a_transaction_that_failed_was_never_raised(here: Centre) -> None:
+    try:
+        async with here.database.transaction() as tx:
+            await here.services.alarms.raise_(tx, "people.locked", None, "people/1", {})
+            raise ZeroDivisionError
+    except ZeroDivisionError:
+        pass
+    assert await here.services.alarms.list(here.actor) == []
