@@ -71,6 +71,8 @@ class Schedule(Base):
     version: Mapped[int]
     created_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     created_at: Mapped[datetime] = mapped_column(Instant)
+    changed_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    """Whose yes its broadcasts rest on until somebody else approves them."""
     changed_at: Mapped[datetime] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
     """Taken out by a person; what was aired stays."""

@@ -311,10 +311,12 @@ def _create_schedules_emergencies() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_by", sa.String(length=64), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("changed_by", sa.String(length=64), nullable=False),
         sa.Column("changed_at", Instant(), nullable=False),
         sa.Column("ended_at", Instant(), nullable=True),
         sa.Column("rolled_until", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["area_id"], ["areas.id"], name=op.f("fk_schedules_area_id_areas")),
+        sa.ForeignKeyConstraint(["changed_by"], ["people.id"], name=op.f("fk_schedules_changed_by_people")),
         sa.ForeignKeyConstraint(["created_by"], ["people.id"], name=op.f("fk_schedules_created_by_people")),
         sa.ForeignKeyConstraint(
             ["filler_recording_id"], ["recordings.id"], name=op.f("fk_schedules_filler_recording_id_recordings")
