@@ -45,7 +45,7 @@ class Visit:
     token: str
     person: PersonOut
     areas: list[AreaOut]
-    """The whole tree, upper areas first."""
+    """What is in sight, upper areas first."""
     form: Formats
     """Says times at this place, in this person's language."""
     extra: dict[str, Any] = field(default_factory=dict)
@@ -115,7 +115,8 @@ class Site:
         if not token:
             raise NotSignedInError("sign in first")
         person = await self.services.people.whoami(token)
-        areas = await self.services.areas.tree()
+        tree = await self.services.areas.tree(Actor(person.id, origin_of(request)))
+        areas = [area for area in tree if area.in_sight]
         return Visit(self, request, token, person, areas, self.formats(self.words(request, person), areas))
 
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from controller.errors import ForbiddenError, NotFoundError
 from controller.http.description import NOT_FOUND, may_raise
-from controller.http.session import Acting, AnyServices, SignedInPerson
+from controller.http.session import Acting, AnyServices
 
 from .schemas import AreaChange, AreaIn, AreaOut
 
@@ -12,9 +12,9 @@ router = APIRouter(prefix="/areas", tags=["areas"])
 
 
 @router.get("", summary="All areas")
-async def tree(_person: SignedInPerson, services: AnyServices) -> list[AreaOut]:
-    """Give the tree of places, parents before children."""
-    return await services.areas.tree()
+async def tree(actor: Acting, services: AnyServices) -> list[AreaOut]:
+    """Give the tree of places, parents before children: what is in sight, and what lies above it."""
+    return await services.areas.tree(actor)
 
 
 @router.post("", status_code=201, summary="Add an area", responses=may_raise(ForbiddenError))
@@ -25,9 +25,9 @@ async def create(wanted: AreaIn, actor: Acting, services: AnyServices) -> AreaOu
 
 
 @router.get("/{area_id}", summary="One area", responses=NOT_FOUND)
-async def get(area_id: str, _person: SignedInPerson, services: AnyServices) -> AreaOut:
+async def get(area_id: str, actor: Acting, services: AnyServices) -> AreaOut:
     """Give one place."""
-    return await services.areas.get(area_id)
+    return await services.areas.get(actor, area_id)
 
 
 @router.patch("/{area_id}", summary="Change an area", responses=may_raise(ForbiddenError, NotFoundError))

@@ -1,16 +1,11 @@
 """The tree of places, as plain data: who is above and below whom, and what a place has from above."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from controller.names import in_reading_order
-
-DEFAULT_ZONE = "Asia/Ho_Chi_Minh"
-DEFAULT_QUIET_HOURS: tuple[dict[str, Any], ...] = ({"start": "22:00", "until": "05:00"},)
-"""For a root that sets none: nobody wakes a commune by forgetting a field."""
-DEFAULT_LANGUAGES = ("vi",)
+from controller.policies.rules import DEFAULT, EffectivePolicy, derive
 
 MAX_DEPTH = 15
 """A node's settings name at most 16 areas."""
@@ -26,15 +21,10 @@ class Place(NamedTuple):
     zone: str | None
     quiet_hours: list[dict[str, Any]] | None
     languages: list[str] | None
-
-
-@dataclass(frozen=True)
-class Effective:
-    """What holds in a place, from itself or from above."""
-
-    zone: str
-    quiet_hours: tuple[dict[str, Any], ...]
-    languages: tuple[str, ...]
+    rules: Mapping[str, Any] | None = None
+    """Of its policy; None: it has none."""
+    locked: Sequence[str] = ()
+    """Rules that areas below may not override."""
 
 
 class Tree:
@@ -43,6 +33,7 @@ class Tree:
     def __init__(self, places: Iterable[Place]) -> None:
         self.places = {place.id: place for place in places}
         self._children: dict[str | None, list[Place]] = defaultdict(list)
+        self._effective: dict[str, EffectivePolicy] = {}
         for place in self.places.values():
             self._children[place.parent_id].append(place)
         for siblings in self._children.values():
@@ -70,6 +61,12 @@ class Tree:
         """Give the scopes of all roots: together they reach every node."""
         return tuple(f"areas/{place.id}" for place in self._children.get(None, ()))
 
+    def meeting(self, area_ids: Iterable[str]) -> str | None:
+        """Give the lowest area at or above all of these; None when they have none in common, or there are none."""
+        chains = [[place.id for place in self.chain(area_id)] for area_id in area_ids]
+        shared = set(chains[0]).intersection(*chains[1:]) if chains else set()
+        return next((area_id for area_id in (chains[0] if chains else ()) if area_id in shared), None)
+
     def path(self, area_id: str) -> tuple[str, ...]:
         """Give the names from the root down to the place."""
         return tuple(place.name for place in reversed(self.chain(area_id)))
@@ -78,19 +75,15 @@ class Tree:
         """Give how many levels there are below the place."""
         return max((1 + self.height(child.id) for child in self._children.get(area_id, ())), default=0)
 
-    def effective(self, area_id: str) -> Effective:
-        """Give what holds in the place: the nearest one upwards that says something, else the default."""
-        return effective(self.chain(area_id))
+    def effective(self, area_id: str) -> EffectivePolicy:
+        """Give what holds in the place: the nearest one upwards that may say something, else the default."""
+        found = DEFAULT
+        for place in reversed(self.chain(area_id)):
+            if place.id not in self._effective:
+                self._effective[place.id] = derive(found, place)
+            found = self._effective[place.id]
+        return found
 
     def scopes(self, node_id: str, area_id: str) -> tuple[str, ...]:
         """Give every scope that a node listens to: its own, then its areas upwards."""
         return (f"nodes/{node_id}", *(f"areas/{place.id}" for place in self.chain(area_id)))
-
-
-def effective(chain: Iterable[Place]) -> Effective:
-    """Join a chain of places, nearest first."""
-    places = tuple(chain)
-    zone = next((place.zone for place in places if place.zone is not None), DEFAULT_ZONE)
-    quiet = next((place.quiet_hours for place in places if place.quiet_hours is not None), DEFAULT_QUIET_HOURS)
-    languages = next((place.languages for place in places if place.languages), DEFAULT_LANGUAGES)
-    return Effective(zone, tuple(quiet), tuple(languages))

@@ -40,8 +40,10 @@ class AreaOut(BaseModel):
     """0 for a root."""
     path: tuple[str, ...]
     """Names from the root down to this area."""
+    in_sight: bool
+    """False for an area above one's own, of which no more than the name and the rules is seen."""
     node_count: int
-    """Nodes here and below: those that a broadcast to this area reaches."""
+    """Nodes here and below, of those in sight: the ones that a broadcast to this area reaches."""
     zone: str | None
     """None: the parent's; the same for the two below."""
     quiet_hours: tuple[QuietWindow, ...] | None

@@ -16,7 +16,7 @@ from controller.ids import new_id
 from controller.names import clean_name
 from controller.people import rights
 from controller.people.actor import Actor
-from controller.people.rights import Act
+from controller.people.rights import Act, Sight
 from controller.plans.service import Documents
 from controller.plays import service as plays
 from edge_agent.protocol.topics import AREA_WORDS, Word
@@ -43,18 +43,18 @@ class Areas:
     def __init__(self, database: Database, clock: Clock, documents: Documents) -> None:
         self._database, self._clock, self._documents = database, clock, documents
 
-    async def tree(self) -> list[AreaOut]:
-        """Give all areas, parents before children, siblings in reading order."""
+    async def tree(self, actor: Actor) -> list[AreaOut]:
+        """Give the areas in sight and those above them, parents before children, siblings in reading order."""
         async with self._database.reading() as session:
-            return await _all(session)
+            return await _all(session, await rights.sight(session, actor))
 
-    async def get(self, area_id: str) -> AreaOut:
+    async def get(self, actor: Actor, area_id: str) -> AreaOut:
         """Give one area.
 
         Raises:
             NotFoundError: there is none.
         """
-        for area in await self.tree():
+        for area in await self.tree(actor):
             if area.id == area_id:
                 return area
         raise _no_area(area_id)
@@ -86,8 +86,9 @@ class Areas:
             created_at=self._clock(),
         )
         async with self._database.transaction() as tx:
-            await rights.require(tx.session, actor, Act.AREAS_CREATE)
-            _check_parent(await read_tree(tx.session), row.id, parent_id)
+            seen = await rights.sight(tx.session, actor)
+            _check_parent(await read_tree(tx.session), row.id, parent_id, seen)
+            await rights.require(tx.session, actor, Act.AREAS_CREATE, [parent_id])
             tx.session.add(row)
             await tx.session.flush()
             for word in sorted(AREA_WORDS):
@@ -123,12 +124,15 @@ class Areas:
         }
         wanted = {field: CLEANED[field](value) for field, value in given.items() if not isinstance(value, Keep)}
         async with self._database.transaction() as tx:
-            await rights.require(tx.session, actor, Act.AREAS_CHANGE)
-            row = await tx.session.get(Area, area_id)
+            seen = await rights.sight(tx.session, actor)
+            row = await tx.session.get(Area, area_id) if seen.knows(area_id) else None
             if row is None:
                 raise _no_area(area_id)
+            await rights.require(tx.session, actor, Act.AREAS_CHANGE, [area_id])
             if "parent_id" in wanted:
-                _check_parent(await read_tree(tx.session), area_id, wanted["parent_id"])
+                _check_parent(await read_tree(tx.session), area_id, wanted["parent_id"], seen)
+                # Neither those it leaves nor those it comes to are asked otherwise.
+                await rights.require(tx.session, actor, Act.AREAS_MOVE, [row.parent_id, wanted["parent_id"]])
             for field, value in wanted.items():
                 setattr(row, field, value)
             await tx.session.flush()
@@ -145,17 +149,18 @@ class Areas:
                 await plays.join(tx, node.id, tree.scopes(node.id, node.area_id), now=self._clock())
 
     async def _changed(self, tx: Transaction, actor: Actor, act: Act, area_id: str, detail: dict[str, Any]) -> AreaOut:
-        await audit.write(tx, actor, act, f"areas/{area_id}", detail, at=self._clock())
+        await audit.write(tx, actor, act, f"areas/{area_id}", detail, at=self._clock(), area_id=area_id)
         tx.tell(Event(Topic.AREA, area_id))
-        return next(area for area in await _all(tx.session) if area.id == area_id)
+        seen = await rights.sight(tx.session, actor)
+        return next(area for area in await _all(tx.session, seen) if area.id == area_id)
 
 
-async def _all(session: AsyncSession) -> list[AreaOut]:
+async def _all(session: AsyncSession, seen: Sight) -> list[AreaOut]:
     tree, counts = await read_tree(session), await count_nodes(session)
-    return [_out(tree, counts, place.id) for place in tree.walk()]
+    return [_out(tree, counts, place.id, seen) for place in tree.walk() if seen.knows(place.id)]
 
 
-def _out(tree: Tree, counts: dict[str, int], area_id: str) -> AreaOut:
+def _out(tree: Tree, counts: dict[str, int], area_id: str, seen: Sight) -> AreaOut:
     place, found = tree.places[area_id], tree.effective(area_id)
     path = tree.path(area_id)
     return AreaOut(
@@ -165,13 +170,14 @@ def _out(tree: Tree, counts: dict[str, int], area_id: str) -> AreaOut:
         name=place.name,
         depth=len(path) - 1,
         path=path,
-        node_count=sum(counts.get(below, 0) for below in tree.below(area_id)),
+        in_sight=seen.sees(area_id),
+        node_count=sum(counts.get(below, 0) for below in tree.below(area_id) if seen.sees(below)),
         zone=place.zone,
         quiet_hours=_windows_out(place.quiet_hours),
         languages=tuple(place.languages) if place.languages is not None else None,
         effective=EffectiveOut(
             zone=found.zone,
-            quiet_hours=_windows_out(found.quiet_hours) or (),
+            quiet_hours=tuple(QuietWindow(start=each.start, until=each.until) for each in found.quiet_hours),
             languages=found.languages,
         ),
     )
@@ -211,10 +217,10 @@ def _known_zone(zone: str | None) -> str | None:
     return zone
 
 
-def _check_parent(tree: Tree, area_id: str, parent_id: str | None) -> None:
+def _check_parent(tree: Tree, area_id: str, parent_id: str | None, seen: Sight) -> None:
     if parent_id is None:
         return
-    if parent_id not in tree.places:
+    if parent_id not in tree.places or not seen.knows(parent_id):
         raise InvalidError("parent_id: there is no such area", field="parent_id", problem="unknown")
     if parent_id in tree.below(area_id):
         raise InvalidError("parent_id: an area cannot lie inside itself", field="parent_id", problem="cycle")

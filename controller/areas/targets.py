@@ -7,8 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.db import in_pieces
-from controller.errors import InvalidError
+from controller.errors import ForbiddenError, InvalidError
 from controller.nodes.models import Node
+from controller.people.rights import EVERYTHING, Sight
 
 from .repository import nodes_in, read_tree
 from .rules import Tree
@@ -25,47 +26,70 @@ class Targets:
     nodes: tuple[Node, ...]
     tree: Tree
 
+    @property
+    def area_ids(self) -> frozenset[str]:
+        """Areas in which whoever aims there needs the right."""
+        stands = {f"nodes/{node.id}": node.area_id for node in self.nodes}
+        return frozenset(stands.get(scope) or scope.removeprefix("areas/") for scope in self.scopes)
+
+    @property
+    def area_id(self) -> str | None:
+        """The lowest area above all that is aimed at; None when there is none."""
+        return self.tree.meeting(self.area_ids)
+
     def name(self, scope: str) -> str:
         """Give the name of a scope as people read it."""
         return scope_name(scope, self.tree, {node.id: node.name for node in self.nodes})
 
 
-async def resolve(session: AsyncSession, wanted: Iterable[str]) -> Targets:
+async def resolve(session: AsyncSession, wanted: Iterable[str], seen: Sight = EVERYTHING) -> Targets:
     """Check scopes and find their nodes; a scope inside another one is left out.
 
     Raises:
         InvalidError: none given, too many, or one that is not there.
+        ForbiddenError: it lies above what is in sight.
     """
     tree = await read_tree(session)
-    scopes = await check_scopes(session, tree, wanted)
+    scopes = tuple(await check_scopes(session, tree, wanted, seen))
     return Targets(scopes, tuple(await nodes_in(session, tree, scopes, reports=False)), tree)
 
 
-async def check_scopes(session: AsyncSession, tree: Tree, wanted: Iterable[str]) -> tuple[str, ...]:
-    """Check scopes without reading what lies under them; a scope inside another one is left out.
+async def check_scopes(
+    session: AsyncSession, tree: Tree, wanted: Iterable[str], seen: Sight = EVERYTHING
+) -> dict[str, str]:
+    """Check scopes without reading what lies under them, and say in which area each is.
+
+    A scope inside another one is left out.
 
     Raises:
-        InvalidError: none given, too many, or one that is not there.
+        InvalidError: none given, too many, or one that is not there; what is not in sight is not there.
+        ForbiddenError: it lies above what is in sight.
     """
     scopes = tuple(dict.fromkeys(wanted))
     if not scopes:
         raise InvalidError("targets: choose at least one area or node", field="targets", problem="empty")
     if len(scopes) > MAX_SCOPES:
         raise InvalidError(f"targets: at most {MAX_SCOPES}", field="targets", problem="too_long", most=MAX_SCOPES)
-    area_of = await _areas_of(session, [scope.removeprefix("nodes/") for scope in scopes if scope.startswith("nodes/")])
+    area_of = await areas_of(session, scopes)
     for scope in scopes:
-        kind, _, key = scope.partition("/")
-        known = (kind == "areas" and key in tree.places) or (kind == "nodes" and key in area_of)
-        if not known:
+        area_id = area_of.get(scope)
+        if scope.startswith("areas/") and area_id in seen.above:
+            raise ForbiddenError("targets: your role reaches what lies below this area only", area_id=area_id)
+        if area_id not in tree.places or not seen.sees(area_id):
             raise InvalidError("targets: there is no such area or node", field="targets", problem="unknown")
-    return tuple(scope for scope in scopes if not _inside_another(scope, frozenset(scopes), tree, area_of))
+    return {
+        scope: area_of[scope] for scope in scopes if not _inside_another(scope, frozenset(scopes), tree, area_of[scope])
+    }
 
 
-async def _areas_of(session: AsyncSession, node_ids: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for some in in_pieces(node_ids):
-        query = select(Node.id, Node.area_id).where(Node.id.in_(some), Node.removed_at.is_(None))
-        found.update((await session.execute(query)).all())
+async def areas_of(session: AsyncSession, scopes: Iterable[str], *, removed: bool = False) -> dict[str, str]:
+    """Give the area of each scope; a node that is not there has none. With ``removed``, also of nodes that were."""
+    found = {scope: scope.removeprefix("areas/") for scope in scopes if scope.startswith("areas/")}
+    for some in in_pieces([scope.removeprefix("nodes/") for scope in scopes if scope.startswith("nodes/")]):
+        query = select(Node.id, Node.area_id).where(Node.id.in_(some))
+        if not removed:
+            query = query.where(Node.removed_at.is_(None))
+        found.update({f"nodes/{node_id}": area_id for node_id, area_id in await session.execute(query)})
     return found
 
 
@@ -77,7 +101,6 @@ def scope_name(scope: str, tree: Tree, node_names: dict[str, str]) -> str:
     return node_names.get(key, key)
 
 
-def _inside_another(scope: str, scopes: frozenset[str], tree: Tree, area_of: dict[str, str]) -> bool:
-    kind, _, key = scope.partition("/")
-    chain = tree.chain(key)[1:] if kind == "areas" else tree.chain(area_of[key])
+def _inside_another(scope: str, scopes: frozenset[str], tree: Tree, area_id: str) -> bool:
+    chain = tree.chain(area_id)[1:] if scope.startswith("areas/") else tree.chain(area_id)
     return any(f"areas/{place.id}" in scopes for place in chain)

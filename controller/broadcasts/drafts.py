@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from controller.areas.targets import Targets, resolve
 from controller.errors import InvalidError
 from controller.names import clean_name
+from controller.people.rights import Sight
 from controller.recordings.models import Recording, RecordingState
 from edge_agent.protocol.content import Item
 from edge_agent.protocol.states import Level
@@ -42,30 +43,33 @@ class Draft:
     targets: Targets
 
 
-async def make_draft(session: AsyncSession, wanted: BroadcastIn, *, now: datetime, lead: timedelta) -> Draft:
-    """Check what was asked against the rows.
+async def make_draft(
+    session: AsyncSession, wanted: BroadcastIn, *, now: datetime, lead: timedelta, seen: Sight
+) -> Draft:
+    """Check what was asked against the rows in sight.
 
     Raises:
         InvalidError: a field is wrong; nothing that could be sent.
+        ForbiddenError: aimed at an area above what is in sight.
     """
     title = clean_name(wanted.title, field="title")
-    recordings = await _ready(session, wanted.recordings)
+    recordings = await _ready(session, wanted.recordings, seen)
     items = items_of(_piece(row) for row in recordings)
     length_ms = items[-1].offset_ms + items[-1].slot_ms
     window = _window(wanted, now, lead, timedelta(milliseconds=length_ms))
-    targets = await resolve(session, wanted.targets)
+    targets = await resolve(session, wanted.targets, seen)
     if not targets.nodes:
         raise InvalidError("targets: there is no node at or under them", field="targets", problem="no_nodes")
     return Draft(title, Level(wanted.level), wanted.start_at is None, window, recordings, items, length_ms, targets)
 
 
-async def _ready(session: AsyncSession, wanted: Sequence[str]) -> tuple[Recording, ...]:
+async def _ready(session: AsyncSession, wanted: Sequence[str], seen: Sight) -> tuple[Recording, ...]:
     if not wanted:
         raise InvalidError("recordings: choose at least one", field="recordings", problem="empty")
     found = {row.id: row for row in await session.scalars(select(Recording).where(Recording.id.in_(wanted)))}
     for recording_id in wanted:
         row = found.get(recording_id)
-        if row is None:
+        if row is None or not seen.sees(row.area_id):
             raise InvalidError("recordings: there is no such recording", field="recordings", problem="unknown")
         if row.withdrawn_at is not None:
             raise _not_usable(row, "withdrawn", "is withdrawn")

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from controller.areas.rules import Effective
 from controller.plans.build import NodeFacts, Stamp, build_settings
+from controller.policies.rules import EffectivePolicy
+from controller.policies.schemas import Window
 from edge_agent.protocol.content import Approval, Broadcast, content_hash
 from edge_agent.protocol.documents import QuietHours, Settings, TrustedKey
 from edge_agent.protocol.listings import Listing
@@ -31,7 +32,8 @@ class Guards(NamedTuple):
     """The settings that decide: alike for most nodes of a commune."""
 
     zone: str
-    quiet_hours: tuple[tuple[str, str], ...]
+    quiet_hours: tuple[Window, ...]
+    windows: tuple[Window, ...]
     languages: tuple[str, ...]
 
 
@@ -61,10 +63,9 @@ class Forecast(NamedTuple):
     """Other broadcasts that sound or wait while this one could sound."""
 
 
-def guards_of(effective: Effective) -> Guards:
-    """Give what holds in an area as something that can be compared and grouped by."""
-    windows = tuple((window["start"], window["until"]) for window in effective.quiet_hours)
-    return Guards(effective.zone, windows, effective.languages)
+def guards_of(policy: EffectivePolicy) -> Guards:
+    """Give what holds in an area as something that nodes can be grouped by."""
+    return Guards(policy.zone, policy.quiet_hours, policy.windows, policy.languages)
 
 
 def draft_broadcast(draft: Draft) -> Broadcast:
@@ -163,8 +164,7 @@ def _progress(around: Surroundings, others: Mapping[str, Broadcast]) -> dict[str
 
 
 def _settings(guards: Guards, trusted_keys: tuple[TrustedKey, ...], now: datetime) -> Settings:
-    windows = tuple({"start": start, "until": until} for start, until in guards.quiet_hours)
-    local = Effective(guards.zone, windows, guards.languages)
+    local = EffectivePolicy(guards.zone, guards.quiet_hours, guards.languages, guards.windows)
     stamp = Stamp("nodes/preview", epoch=1, version=1, now=now)
     return build_settings(stamp, NodeFacts(), (), local, trusted_keys)
 

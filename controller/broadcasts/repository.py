@@ -4,16 +4,17 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
-from controller.areas.targets import scope_name
+from controller.areas.targets import areas_of, scope_name
 from controller.db import in_pieces
 from controller.holds.models import Hold
 from controller.nodes.models import Node
 from controller.people.models import Person
+from controller.people.rights import EVERYTHING, Sight
 from controller.plays.models import Play
 from controller.recordings.models import Recording
 from edge_agent.protocol import content
@@ -30,14 +31,44 @@ BEFORE = timedelta(hours=6)
 HOUR = timedelta(hours=1)
 
 
-async def outs(session: AsyncSession, query: Select[Broadcast], *, now: datetime) -> list[BroadcastOut]:
-    """Give the broadcasts of a query as the API shows them, in its order."""
+def in_sight(seen: Sight) -> ColumnElement[bool]:
+    """Give the condition under which a broadcast is in sight: it is of an area in sight, or sounds at a node there.
+
+    What waits for a yes is seen only where it is of: a draft of above is nobody's below.
+    """
+    if seen.areas is None:
+        return true()
+    sounds_there = (
+        select(Play.node_id)
+        .join(Node, Node.id == Play.node_id)
+        .where(Play.broadcast_id == Broadcast.id, seen.where(Node.area_id))
+        .correlate(Broadcast)
+        .exists()
+    )
+    return or_(seen.where(Broadcast.area_id), and_(Broadcast.awaits_approval.is_(False), sounds_there))
+
+
+async def is_seen(session: AsyncSession, seen: Sight, broadcast_id: str) -> bool:
+    """Say whether there is such a broadcast in sight."""
+    return await session.scalar(select(Broadcast.id).where(Broadcast.id == broadcast_id, in_sight(seen))) is not None
+
+
+async def target_areas(session: AsyncSession, broadcast_id: str) -> set[str]:
+    """Give the areas at which a broadcast is aimed, those of its nodes among them."""
+    query = select(BroadcastTarget.scope).where(BroadcastTarget.broadcast_id == broadcast_id)
+    return set((await areas_of(session, (await session.scalars(query)).all(), removed=True)).values())
+
+
+async def outs(
+    session: AsyncSession, query: Select[Broadcast], *, now: datetime, seen: Sight = EVERYTHING
+) -> list[BroadcastOut]:
+    """Give the broadcasts of a query as the API shows them, in its order: nodes and targets in sight alone count."""
     rows = (await session.scalars(query)).all()
     if not rows:
         return []
     ids = [row.id for row in rows]
-    counts, items = await _counts(session, ids), await _items(session, ids)
-    targets, people = await _targets(session, ids), await _names(session, {row.created_by for row in rows})
+    counts, items = await _counts(session, ids, seen), await _items(session, ids)
+    targets, people = await _targets(session, ids, seen), await _names(session, {row.created_by for row in rows})
     return [
         _out(
             row,
@@ -58,7 +89,8 @@ async def surroundings(
     busy, sounding = await _open_plays(session, max(now, window.start_at - BEFORE), window.latest_end_at)
     begun = await _begun(session, window.start_at - HOUR)
     held = set(await session.scalars(select(Hold.scope).where(Hold.released_at.is_(None))))
-    guards = {area_id: guards_of(tree.effective(area_id)) for area_id in tree.places}
+    nodes = tuple(nodes)
+    guards = {area_id: guards_of(tree.effective(area_id)) for area_id in {node.area_id for node in nodes}}
     found = {
         node.id: Surroundings(
             guards=guards[node.area_id],
@@ -115,9 +147,11 @@ async def _begun(session: AsyncSession, since: datetime) -> dict[str, list[datet
     return begun
 
 
-async def _counts(session: AsyncSession, ids: Sequence[str]) -> dict[str, list[PlayCount]]:
+async def _counts(session: AsyncSession, ids: Sequence[str], seen: Sight) -> dict[str, list[PlayCount]]:
     alike = (Play.broadcast_id, Play.state, Play.outcome, Play.grade, Play.simulated)
     query = select(*alike, func.count()).where(Play.broadcast_id.in_(ids)).group_by(*alike)
+    if seen.areas is not None:
+        query = query.join(Node, Node.id == Play.node_id).where(seen.where(Node.area_id))
     found: dict[str, list[PlayCount]] = defaultdict(list)
     for broadcast_id, state, outcome, grade, simulated, plays in await session.execute(query):
         found[broadcast_id].append(PlayCount(PlayState(state), outcome, grade, simulated, plays))
@@ -146,9 +180,11 @@ async def _items(session: AsyncSession, ids: Sequence[str]) -> dict[str, list[It
     return found
 
 
-async def _targets(session: AsyncSession, ids: Sequence[str]) -> dict[str, list[TargetOut]]:
+async def _targets(session: AsyncSession, ids: Sequence[str], seen: Sight) -> dict[str, list[TargetOut]]:
     query = select(BroadcastTarget.broadcast_id, BroadcastTarget.scope).where(BroadcastTarget.broadcast_id.in_(ids))
-    pairs = (await session.execute(query)).all()
+    aimed = (await session.execute(query)).all()
+    known = await areas_of(session, {scope for _, scope in aimed}, removed=True)
+    pairs = [(broadcast_id, scope) for broadcast_id, scope in aimed if seen.knows(known.get(scope))]
     tree = await read_tree(session)
     node_ids = {scope.partition("/")[2] for _, scope in pairs if scope.startswith("nodes/")}
     names: dict[str, str] = {}

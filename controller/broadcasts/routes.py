@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Query
 
 from controller.errors import ConflictError, ForbiddenError, InvalidError
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
-from controller.http.session import Acting, AnyServices, SignedInPerson
+from controller.http.session import Acting, AnyServices
 from controller.plays.schemas import PlayOut
 
 from .preview import QuietHoursError, RefusedByAllError
@@ -33,39 +33,39 @@ async def create(
     return await services.broadcasts.create(actor, wanted, idempotency_key=idempotency_key)
 
 
-@router.post("/preview", summary="What sending it would do")
-async def preview(wanted: BroadcastIn, _person: SignedInPerson, services: AnyServices) -> PreviewOut:
+@router.post("/preview", summary="What sending it would do", responses=may_raise(ForbiddenError))
+async def preview(wanted: BroadcastIn, actor: Acting, services: AnyServices) -> PreviewOut:
     """Say node by node what would happen, by the function that nodes play by; saves nothing."""
-    return await services.broadcasts.preview(wanted)
+    return await services.broadcasts.preview(actor, wanted)
 
 
 @router.get("", summary="Broadcasts of a time")
 async def list_broadcasts(
-    _person: SignedInPerson,
+    actor: Acting,
     services: AnyServices,
     from_at: Annotated[When | None, Query()] = None,
     to_at: Annotated[When | None, Query()] = None,
 ) -> list[BroadcastOut]:
     """Give those that start in the time, and those still on air at its beginning; today's when no time is given."""
     if from_at is None and to_at is None:
-        return await services.broadcasts.today()
+        return await services.broadcasts.today(actor)
     if from_at is None or to_at is None or not from_at < to_at <= from_at + LONGEST_LIST:
         raise InvalidError(
             f"from_at, to_at: give both, at most {LONGEST_LIST.days} days apart", field="to_at", problem="range"
         )
-    return await services.broadcasts.list(from_at=from_at, to_at=to_at)
+    return await services.broadcasts.list(actor, from_at=from_at, to_at=to_at)
 
 
 @router.get("/{broadcast_id}", summary="One broadcast", responses=NOT_FOUND)
-async def get(broadcast_id: str, _person: SignedInPerson, services: AnyServices) -> BroadcastOut:
+async def get(broadcast_id: str, actor: Acting, services: AnyServices) -> BroadcastOut:
     """Give one broadcast with its counts."""
-    return await services.broadcasts.get(broadcast_id)
+    return await services.broadcasts.get(actor, broadcast_id)
 
 
 @router.get("/{broadcast_id}/plays", summary="What became of it, node by node", responses=NOT_FOUND)
-async def plays(broadcast_id: str, _person: SignedInPerson, services: AnyServices) -> list[PlayOut]:
+async def plays(broadcast_id: str, actor: Acting, services: AnyServices) -> list[PlayOut]:
     """Give the plays of a broadcast, area by area."""
-    return await services.broadcasts.plays(broadcast_id)
+    return await services.broadcasts.plays(actor, broadcast_id)
 
 
 @router.post("/{broadcast_id}/cancel", summary="Cancel a broadcast", responses=ENDS_ONCE)

@@ -31,6 +31,7 @@ async def save(
             latest_start_at=window.latest_start_at,
             latest_end_at=window.latest_end_at,
             position=0,
+            area_id=draft.targets.area_id,
             length_ms=draft.length_ms,
             wire_bytes=wire_bytes(draft),
             created_by=actor.person_id,
@@ -63,7 +64,8 @@ async def save(
         "content_sha256": content_hash(draft.items),
         "nodes": len(draft.targets.nodes),
     }
-    await audit.write(tx, actor, Act.BROADCASTS_CREATE, f"broadcasts/{broadcast_id}", detail, at=now)
+    subject = f"broadcasts/{broadcast_id}"
+    await audit.write(tx, actor, Act.BROADCASTS_CREATE, subject, detail, at=now, area_id=draft.targets.area_id)
     return broadcast_id
 
 

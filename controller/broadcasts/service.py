@@ -17,7 +17,7 @@ from controller.nodes.live import LiveNodes
 from controller.nodes.rules import NodeStatus, status_of
 from controller.people import rights
 from controller.people.actor import Actor
-from controller.people.rights import Act
+from controller.people.rights import Act, Sight
 from controller.plans.service import Documents
 from controller.plays import service as plays
 from controller.plays.schemas import PlayOut
@@ -28,7 +28,7 @@ from .drafts import Draft, make_draft
 from .forecast import draft_broadcast, forecast, group, refusal
 from .models import Broadcast, BroadcastTarget
 from .preview import Forecasts, describe, refusal_error
-from .repository import outs, surroundings
+from .repository import in_sight, is_seen, outs, surroundings, target_areas
 from .room import PlanFullError, UrgentFullError, check_room
 from .saving import save
 from .schemas import BroadcastIn, BroadcastOut, PreviewOut
@@ -76,11 +76,13 @@ class Broadcasts:
     async def _create(self, actor: Actor, wanted: BroadcastIn, key: str | None) -> BroadcastOut:
         async with self._database.transaction() as tx:
             await rights.require(tx.session, actor, Act.BROADCASTS_CREATE)
+            seen = await rights.sight(tx.session, actor)
             known = await _by_key(tx.session, actor, key, wanted)
             if known is not None:
-                return await self._one(tx.session, known)
+                return await self._one(tx.session, seen, known)
             now = self._now()
-            draft = await make_draft(tx.session, wanted, now=now, lead=self._lead)
+            draft = await make_draft(tx.session, wanted, now=now, lead=self._lead, seen=seen)
+            await rights.require(tx.session, actor, Act.BROADCASTS_CREATE, draft.targets.area_ids)
             found, _ = await self._forecasts(tx.session, draft, now)
             if refused := refusal(each for each, _ in found):
                 raise refusal_error(refused)
@@ -91,9 +93,9 @@ class Broadcasts:
             request_sha256 = wanted.sha256 if key else None
             broadcast_id = await save(tx, actor, draft, now=now, key=key, request_sha256=request_sha256)
             tx.tell(Event(Topic.BROADCAST, broadcast_id))
-        return await self.get(broadcast_id)  # after the commit: it is on its way while we look
+        return await self.get(actor, broadcast_id)  # after the commit: it is on its way while we look
 
-    async def preview(self, wanted: BroadcastIn) -> PreviewOut:
+    async def preview(self, actor: Actor, wanted: BroadcastIn) -> PreviewOut:
         """Say what sending it would do, node by node; saves nothing.
 
         Raises:
@@ -101,7 +103,8 @@ class Broadcasts:
         """
         now = self._now()
         async with self._database.reading() as session:
-            draft = await make_draft(session, wanted, now=now, lead=self._lead)
+            seen = await rights.sight(session, actor)
+            draft = await make_draft(session, wanted, now=now, lead=self._lead, seen=seen)
             found, titles = await self._forecasts(session, draft, now)
             full = await self._full(session, draft, now)
         return describe(draft, found, titles, online_count=self._online(draft, now), full=full)
@@ -117,10 +120,10 @@ class Broadcasts:
         """
         now = self._now()
         async with self._database.transaction() as tx:
-            await rights.require(tx.session, actor, Act.BROADCASTS_CANCEL)
             row = await tx.session.get(Broadcast, broadcast_id, with_for_update=True)
-            if row is None:
+            if row is None or not await is_seen(tx.session, await rights.sight(tx.session, actor), broadcast_id):
                 raise _no_broadcast(broadcast_id)
+            await rights.require(tx.session, actor, Act.BROADCASTS_CANCEL, await target_areas(tx.session, broadcast_id))
             if row.cancelled_at is not None:
                 raise ConflictError("this broadcast is cancelled already", problem="cancelled")
             still_open = await plays.cancel(tx, broadcast_id, now=now)
@@ -133,38 +136,40 @@ class Broadcasts:
                 for word in (Word.PLAN, Word.URGENT):  # the stop stands in the urgent, whatever listed it
                     await self._documents.touch(tx, scope, word)
             detail = {"title": row.title, "plays": still_open}
-            await audit.write(tx, actor, Act.BROADCASTS_CANCEL, f"broadcasts/{broadcast_id}", detail, at=now)
+            subject = f"broadcasts/{broadcast_id}"
+            await audit.write(tx, actor, Act.BROADCASTS_CANCEL, subject, detail, at=now, area_id=row.area_id)
             tx.tell(Event(Topic.BROADCAST, broadcast_id))
-        return await self.get(broadcast_id)
+        return await self.get(actor, broadcast_id)
 
-    async def get(self, broadcast_id: str) -> BroadcastOut:
+    async def get(self, actor: Actor, broadcast_id: str) -> BroadcastOut:
         """Give one broadcast.
 
         Raises:
             NotFoundError: there is none.
         """
         async with self._database.reading() as session:
-            return await self._one(session, broadcast_id)
+            return await self._one(session, await rights.sight(session, actor), broadcast_id)
 
-    async def plays(self, broadcast_id: str) -> list[PlayOut]:
-        """Give what became of it at each node, area by area.
+    async def plays(self, actor: Actor, broadcast_id: str) -> list[PlayOut]:
+        """Give what became of it at each node in sight, area by area.
 
         Raises:
             NotFoundError: there is no such broadcast.
         """
         async with self._database.reading() as session:
-            if await session.get(Broadcast, broadcast_id) is None:
+            seen = await rights.sight(session, actor)
+            if not await is_seen(session, seen, broadcast_id):
                 raise _no_broadcast(broadcast_id)
-            return await plays.of_broadcast(session, broadcast_id)
+            return await plays.of_broadcast(session, broadcast_id, seen)
 
-    async def today(self, zone: str = "Asia/Ho_Chi_Minh") -> list[BroadcastOut]:
+    async def today(self, actor: Actor, zone: str = "Asia/Ho_Chi_Minh") -> list[BroadcastOut]:
         """Give the broadcasts of today by the wall clock of ``zone``, with those of yesterday that are not over."""
         local = self._now().astimezone(ZoneInfo(zone))
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
         tomorrow = (midnight + timedelta(days=1)).replace(hour=0)
-        return await self.list(from_at=midnight, to_at=tomorrow)
+        return await self.list(actor, from_at=midnight, to_at=tomorrow)
 
-    async def list(self, *, from_at: datetime, to_at: datetime, limit: int = 500) -> list[BroadcastOut]:
+    async def list(self, actor: Actor, *, from_at: datetime, to_at: datetime, limit: int = 500) -> list[BroadcastOut]:
         """Give those that start in ``[from_at, to_at)`` or began before and still may sound, by start."""
         now = self._now()
         under_way = (Broadcast.start_at < from_at) & (Broadcast.latest_end_at > max(now, from_at))
@@ -176,14 +181,16 @@ class Broadcasts:
             .limit(limit)
         )
         async with self._database.reading() as session:
-            return await outs(session, query, now=now)
+            seen = await rights.sight(session, actor)
+            return await outs(session, query.where(in_sight(seen)), now=now, seen=seen)
 
     def _now(self) -> datetime:
         now = self._clock()
         return now.replace(microsecond=now.microsecond // 1000 * 1000)  # the wire counts milliseconds
 
-    async def _one(self, session: AsyncSession, broadcast_id: str) -> BroadcastOut:
-        found = await outs(session, select(Broadcast).where(Broadcast.id == broadcast_id), now=self._now())
+    async def _one(self, session: AsyncSession, seen: Sight, broadcast_id: str) -> BroadcastOut:
+        query = select(Broadcast).where(Broadcast.id == broadcast_id, in_sight(seen))
+        found = await outs(session, query, now=self._now(), seen=seen)
         if not found:
             raise _no_broadcast(broadcast_id)
         return found[0]

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from controller.errors import ConflictError, ForbiddenError, InvalidError, TooManyAttemptsError
 from controller.http.description import NOT_FOUND, may_raise
-from controller.http.session import Acting, AnyServices, SignedInPerson, origin_of
+from controller.http.session import Acting, AnyServices, origin_of
 from controller.nodes.schemas import NodeOut
 from edge_agent.protocol.enrolment import EnrolmentRequest, EnrolmentStatus, EnrolmentTicket
 
@@ -70,9 +70,9 @@ async def status(enrolment_id: Annotated[str, Path(max_length=64)], services: An
 
 
 @router.get("", summary="Nodes that wait for adoption")
-async def waiting(_person: SignedInPerson, services: AnyServices) -> list[WaitingOut]:
-    """Give the new nodes, the newest first."""
-    return await services.enrolments.waiting()
+async def waiting(actor: Acting, services: AnyServices) -> list[WaitingOut]:
+    """Give the new nodes, the newest first, to those who may adopt."""
+    return await services.enrolments.waiting(actor)
 
 
 @router.post(

@@ -105,8 +105,11 @@ class Enrolments:
                 return EnrolmentStatus(state="adopted", adoption=self._adoption(node, row.certificate_pem))
         return EnrolmentStatus(state="expired" if row.expires_at <= self._clock() else "waiting")
 
-    async def waiting(self) -> list[WaitingOut]:
-        """Give the nodes that wait for a person, the newest first."""
+    async def waiting(self, actor: Actor) -> list[WaitingOut]:
+        """Give the nodes that wait for a person, the newest first; none to those who may adopt none.
+
+        A node that waits stands in no area yet: it is seen by all who may adopt, and adopted by who reads its code.
+        """
         query = (
             select(Enrolment)
             .where(Enrolment.adopted_at.is_(None), Enrolment.expires_at > self._clock())
@@ -114,6 +117,8 @@ class Enrolments:
             .limit(200)
         )
         async with self._database.reading() as session:
+            if not await rights.places_for(session, actor, Act.NODES_ADOPT):
+                return []
             return [_out(row) for row in await session.scalars(query)]
 
     async def adopt(self, actor: Actor, *, claim_code: str, area_id: str, name: str) -> NodeOut:
@@ -126,10 +131,10 @@ class Enrolments:
         self._typing.take(actor.person_id or actor.origin)
         name, now = clean_name(name), self._clock()
         async with self._database.transaction() as tx:
-            await rights.require(tx.session, actor, Act.NODES_ADOPT)
-            tree = await read_tree(tx.session)
-            if area_id not in tree.places:
+            seen, tree = await rights.sight(tx.session, actor), await read_tree(tx.session)
+            if area_id not in tree.places or not seen.knows(area_id):
                 raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
+            await rights.require(tx.session, actor, Act.NODES_ADOPT, [area_id])
             row = await _claimed(tx.session, claim_code, now)
             node = await self._make_node(tx, row, area_id, name)
             row.node_id, row.adopted_at = node.id, now
@@ -138,10 +143,10 @@ class Enrolments:
                 await self._documents.touch(tx, f"nodes/{node.id}", word)
             await plays.join(tx, node.id, tree.scopes(node.id, area_id), now=now)
             detail = {"name": name, "area_id": area_id, "certificate": node.certificate_serial}
-            await audit.write(tx, actor, Act.NODES_ADOPT, f"nodes/{node.id}", detail, at=now)
+            await audit.write(tx, actor, Act.NODES_ADOPT, f"nodes/{node.id}", detail, at=now, area_id=area_id)
             tx.tell(Event(Topic.NODE, node.id))
             tx.tell(Event(Topic.ENROLMENT, row.id))
-        return await self._nodes.get(node.id)
+        return await self._nodes.get(actor, node.id)
 
     async def _add(self, tx: Transaction, request: EnrolmentRequest, origin: str, now: datetime) -> str:
         row = Enrolment(

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from controller.errors import ForbiddenError
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
-from controller.http.session import Acting, AnyServices, SignedInPerson
+from controller.http.session import Acting, AnyServices
 
 from .schemas import HoldIn, HoldOut
 
@@ -18,15 +18,15 @@ async def order(wanted: HoldIn, actor: Acting, services: AnyServices) -> list[Ho
 
 
 @router.get("", summary="Holds that stand")
-async def active(_person: SignedInPerson, services: AnyServices) -> list[HoldOut]:
+async def active(actor: Acting, services: AnyServices) -> list[HoldOut]:
     """Give the holds that are not released, with who has not confirmed yet."""
-    return await services.holds.active()
+    return await services.holds.active(actor)
 
 
 @router.get("/{hold_id}", summary="One hold", responses=NOT_FOUND)
-async def get(hold_id: str, _person: SignedInPerson, services: AnyServices) -> HoldOut:
+async def get(hold_id: str, actor: Acting, services: AnyServices) -> HoldOut:
     """Give one hold, released or not."""
-    return await services.holds.get(hold_id)
+    return await services.holds.get(actor, hold_id)
 
 
 @router.post("/{hold_id}/release", summary="Release a hold", responses=ENDS_ONCE)

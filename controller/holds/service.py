@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
-from controller.areas.targets import check_scopes, scope_name
+from controller.areas.targets import areas_of, check_scopes, scope_name
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database, Transaction
@@ -21,7 +21,7 @@ from controller.nodes.rules import NodeStatus, status_of
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.models import Person
-from controller.people.rights import Act
+from controller.people.rights import Act, Sight
 from controller.plans.service import Documents
 from edge_agent.protocol.topics import Word
 
@@ -71,16 +71,19 @@ class Holds:
             InvalidError: no scope, or one that is not there.
         """
         async with self._database.transaction() as tx:
-            await rights.require(tx.session, actor, Act.HOLDS_ORDER)
-            checked = await check_scopes(tx.session, await read_tree(tx.session), scopes)
+            seen = await rights.sight(tx.session, actor)
+            checked = await check_scopes(tx.session, await read_tree(tx.session), scopes, seen)
+            await rights.require(tx.session, actor, Act.HOLDS_ORDER, set(checked.values()))
             # Documents before audit, as everywhere, so that no two wait crosswise; and before the look at what is
             # held, so that of two clicks at once the second one sees the first.
             for scope in sorted(checked):
                 await self._documents.touch(tx, scope, Word.HOLD)
             held = {hold.scope: hold for hold in await _active(tx.session)}
-            holds = [held.get(scope) or await self._add(tx, actor, scope) for scope in checked]
+            holds = [
+                held.get(scope) or await self._add(tx, actor, scope, area_id) for scope, area_id in checked.items()
+            ]
         async with self._database.reading() as session:  # after the commit: the order is on its way while we look
-            return await self._out(session, holds)
+            return await self._out(session, holds, seen)
 
     async def release(self, actor: Actor, hold_id: str) -> HoldOut:
         """Let the nodes of a hold sound again, unless another hold keeps them.
@@ -91,10 +94,12 @@ class Holds:
         """
         now = self._clock()
         async with self._database.transaction() as tx:
-            await rights.require(tx.session, actor, Act.HOLDS_RELEASE)
+            seen = await rights.sight(tx.session, actor)
             hold = await tx.session.get(Hold, hold_id, with_for_update=True)
-            if hold is None:
+            area_id = await _known_area(tx.session, hold, seen)
+            if hold is None or area_id is None:
                 raise NotFoundError("there is no such hold", resource="holds", id=hold_id[:64])
+            await rights.require(tx.session, actor, Act.HOLDS_RELEASE, [area_id])
             if hold.released_at is not None:
                 raise ConflictError("this hold is released already", problem="released")
             hold.released_at, hold.released_by = now, actor.person_id
@@ -107,40 +112,46 @@ class Holds:
             ]
             for scope in sorted({hold.scope, *moved}):
                 await self._documents.touch(tx, scope, Word.HOLD)
-            await audit.write(tx, actor, Act.HOLDS_RELEASE, f"holds/{hold_id}", {"scope": hold.scope}, at=now)
+            detail = {"scope": hold.scope}
+            await audit.write(tx, actor, Act.HOLDS_RELEASE, f"holds/{hold_id}", detail, at=now, area_id=area_id)
             tx.tell(Event(Topic.HOLD, hold_id))
-        return await self.get(hold_id)
+        return await self.get(actor, hold_id)
 
-    async def active(self) -> list[HoldOut]:
-        """Give the holds that are not released, oldest first."""
+    async def active(self, actor: Actor) -> list[HoldOut]:
+        """Give the holds that are not released and reach into what is in sight, oldest first."""
         async with self._database.reading() as session:
-            return await self._out(session, await _active(session))
+            seen, holds = await rights.sight(session, actor), await _active(session)
+            known = await areas_of(session, [hold.scope for hold in holds], removed=True)
+            return await self._out(session, [hold for hold in holds if seen.knows(known.get(hold.scope))], seen)
 
-    async def get(self, hold_id: str) -> HoldOut:
+    async def get(self, actor: Actor, hold_id: str) -> HoldOut:
         """Give one hold, released or not.
 
         Raises:
             NotFoundError: there is none.
         """
         async with self._database.reading() as session:
+            seen = await rights.sight(session, actor)
             hold = await session.get(Hold, hold_id)
-            if hold is None:
+            if hold is None or await _known_area(session, hold, seen) is None:
                 raise NotFoundError("there is no such hold", resource="holds", id=hold_id[:64])
-            return (await self._out(session, [hold]))[0]
+            return (await self._out(session, [hold], seen))[0]
 
-    async def _add(self, tx: Transaction, actor: Actor, scope: str) -> Hold:
+    async def _add(self, tx: Transaction, actor: Actor, scope: str, area_id: str) -> Hold:
         now = self._clock()
         hold = Hold(id=new_id(), scope=scope, ordered_by=actor.person_id, ordered_at=now)
         tx.session.add(hold)
         await tx.session.flush()
-        await audit.write(tx, actor, Act.HOLDS_ORDER, f"holds/{hold.id}", {"scope": scope}, at=now)
+        await audit.write(tx, actor, Act.HOLDS_ORDER, f"holds/{hold.id}", {"scope": scope}, at=now, area_id=area_id)
         tx.tell(Event(Topic.HOLD, hold.id))
         return hold
 
-    async def _out(self, session: AsyncSession, holds: Sequence[Hold]) -> list[HoldOut]:
+    async def _out(self, session: AsyncSession, holds: Sequence[Hold], seen: Sight) -> list[HoldOut]:
+        """Show holds with the nodes in sight: of one ordered above, those of other places are left out."""
         if not holds:
             return []
         tree, nodes = await read_tree(session), await self._standing(session)
+        nodes = [node for node in nodes if seen.sees(node.area_id)]
         query = select(Person.id, Person.name).where(Person.id.in_({hold.ordered_by for hold in holds}))
         people = dict((await session.execute(query)).all())
         return [_out(hold, _concerned(hold, nodes, tree), tree, people.get(hold.ordered_by, "")) for hold in holds]
@@ -181,6 +192,12 @@ def _out(hold: Hold, nodes: Sequence[_Standing], tree: Tree, ordered_by: str) ->
         confirmed_count=len(nodes) - len(waiting),
         not_yet=tuple(NotYetOut(node_id=node.id, name=node.name, status=node.status) for node in waiting),
     )
+
+
+async def _known_area(session: AsyncSession, hold: Hold | None, seen: Sight) -> str | None:
+    """Give the area of a hold that reaches into what is in sight: it is there, below, or above."""
+    area_id = (await areas_of(session, [hold.scope], removed=True)).get(hold.scope) if hold is not None else None
+    return area_id if seen.knows(area_id) else None
 
 
 async def _active(session: AsyncSession) -> list[Hold]:

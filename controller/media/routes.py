@@ -10,7 +10,8 @@ from starlette.types import Receive, Scope, Send
 
 from controller.errors import GoneError, NotFoundError, NotSignedInError
 from controller.http.description import NOT_FOUND, may_raise
-from controller.http.session import MAY_SIGN_IN, AnyServices, signed_in
+from controller.http.session import MAY_SIGN_IN, AnyServices, acting, signed_in
+from controller.people.actor import Actor
 from controller.services import Services
 
 from .service import no_recording
@@ -53,10 +54,8 @@ _ANSWERS: dict[int | str, dict[str, Any]] = may_raise(NotFoundError, GoneError) 
     openapi_extra=MAY_SIGN_IN,
 )
 async def media(sha256: str, request: Request, services: AnyServices) -> Response:
-    """Serve what an approved broadcast uses to everybody, a draft to those who are signed in."""
-    found = await services.media.recording(_checked(sha256))
-    if not found.public and not await _has_session(request, services):
-        raise no_recording()
+    """Serve what an approved broadcast uses to everybody, a draft to those in whose sight it is."""
+    found = await services.media.recording(_checked(sha256), await _asking(request, services))
     if not await asyncio.to_thread(found.path.is_file):
         raise no_recording()
     headers = {"ETag": f'"{sha256}"', "Cache-Control": IMMUTABLE if found.public else PRIVATE}
@@ -82,12 +81,11 @@ async def plan_body(sha256: str, request: Request, services: AnyServices) -> Res
     return Response(packed, headers=headers, media_type="application/gzip")
 
 
-async def _has_session(request: Request, services: Services) -> bool:
+async def _asking(request: Request, services: Services) -> Actor | None:
     try:
-        await signed_in(request, services)
+        return acting(request, await signed_in(request, services))
     except NotSignedInError:
-        return False
-    return True
+        return None
 
 
 def _is_fresh(request: Request, sha256: str) -> bool:

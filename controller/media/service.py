@@ -1,13 +1,18 @@
 """Which bodies may be served to whom. A node needs no log-in; a draft needs a session."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import exists, select
 
 from controller.broadcasts.models import Broadcast, BroadcastItem
 from controller.db import Database
 from controller.errors import GoneError, NotFoundError
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.rights import NOTHING
 from controller.plans.models import PlanBody
 from controller.recordings.models import Recording, RecordingState
 
@@ -18,7 +23,14 @@ class FoundRecording:
 
     path: Path
     public: bool
-    """An approved broadcast uses it; otherwise it is a draft, for those who are signed in."""
+    """An approved broadcast uses it; otherwise it is a draft, for those in whose sight it is."""
+
+
+class _Kept(NamedTuple):
+    """A recording whose file it is."""
+
+    withdrawn_at: datetime | None
+    area_id: str | None
 
 
 class Media:
@@ -27,27 +39,29 @@ class Media:
     def __init__(self, database: Database, folder: Path) -> None:
         self._database, self._folder = database, folder
 
-    async def recording(self, sha256: str) -> FoundRecording:
-        """Give the file of a recording.
+    async def recording(self, sha256: str, actor: Actor | None = None) -> FoundRecording:
+        """Give the file of a recording that is public, or in sight of who asks.
 
         Raises:
             NotFoundError: there is none.
             GoneError: it was withdrawn.
         """
-        query = select(Recording.withdrawn_at).where(
-            Recording.sha256 == sha256, Recording.state == RecordingState.READY
-        )
+        columns = (Recording.withdrawn_at, Recording.area_id)
+        query = select(*columns).where(Recording.sha256 == sha256, Recording.state == RecordingState.READY)
         approved = exists().where(
             BroadcastItem.sha256 == sha256,
             Broadcast.id == BroadcastItem.broadcast_id,
             Broadcast.awaits_approval.is_(False),
         )
         async with self._database.reading() as session:
-            withdrawn = (await session.scalars(query)).all()
+            rows = [_Kept(*row) for row in await session.execute(query)]
             public = bool(await session.scalar(select(approved)))
-        if not withdrawn:
+            if not public:
+                seen = await rights.sight(session, actor) if actor is not None else NOTHING
+                rows = [row for row in rows if seen.sees(row.area_id)]
+        if not rows:
             raise no_recording()
-        if all(at is not None for at in withdrawn):
+        if all(row.withdrawn_at is not None for row in rows):
             raise GoneError("this recording was withdrawn", resource="media")
         return FoundRecording(self._folder / f"{sha256}.opus", public=public)
 

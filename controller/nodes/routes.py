@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from controller.errors import ForbiddenError, NotFoundError
 from controller.http.description import NOT_FOUND, may_raise
-from controller.http.session import Acting, AnyServices, SignedInPerson
+from controller.http.session import Acting, AnyServices
 
 from .schemas import NodeChange, NodeOut
 
@@ -12,15 +12,15 @@ router = APIRouter(prefix="/nodes", tags=["nodes"])
 
 
 @router.get("", summary="All nodes")
-async def list_nodes(_person: SignedInPerson, services: AnyServices) -> list[NodeOut]:
+async def list_nodes(actor: Acting, services: AnyServices) -> list[NodeOut]:
     """Give all nodes with their status, area by area."""
-    return await services.nodes.all()
+    return await services.nodes.all(actor)
 
 
 @router.get("/{node_id}", summary="One node", responses=NOT_FOUND)
-async def get(node_id: str, _person: SignedInPerson, services: AnyServices) -> NodeOut:
+async def get(node_id: str, actor: Acting, services: AnyServices) -> NodeOut:
     """Give one node."""
-    return await services.nodes.get(node_id)
+    return await services.nodes.get(actor, node_id)
 
 
 @router.patch("/{node_id}", summary="Change a node", responses=may_raise(ForbiddenError, NotFoundError))

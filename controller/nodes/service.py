@@ -19,7 +19,7 @@ from controller.events import Event, Topic
 from controller.names import clean_name, in_reading_order
 from controller.people import rights
 from controller.people.actor import Actor
-from controller.people.rights import Act
+from controller.people.rights import Act, Sight
 from controller.plans.models import Document
 from controller.plans.service import Documents
 from controller.plays import service as plays
@@ -46,19 +46,19 @@ class Nodes:
         self.live = live
         """Where the ingest notes what nodes say."""
 
-    async def all(self) -> list[NodeOut]:
-        """Give all nodes, area by area in the order of the tree."""
+    async def all(self, actor: Actor) -> list[NodeOut]:
+        """Give the nodes in sight, area by area in the order of the tree."""
         async with self._database.reading() as session:
-            return await self._read(session)
+            return await self._read(session, await rights.sight(session, actor))
 
-    async def get(self, node_id: str) -> NodeOut:
+    async def get(self, actor: Actor, node_id: str) -> NodeOut:
         """Give one node.
 
         Raises:
             NotFoundError: there is none.
         """
         async with self._database.reading() as session:
-            return await self._one(session, node_id)
+            return await self._one(session, await rights.sight(session, actor), node_id)
 
     async def change(
         self,
@@ -80,11 +80,12 @@ class Nodes:
         wanted["name"] = None if name is None else clean_name(name)
         changed = {field: value for field, value in wanted.items() if value is not None}
         async with self._database.transaction() as tx:
-            await rights.require(tx.session, actor, Act.NODES_CHANGE)
-            row = await _row(tx.session, node_id)
+            seen = await rights.sight(tx.session, actor)
+            row = await _row(tx.session, seen, node_id)
             tree = await read_tree(tx.session)
-            if area_id is not None and area_id not in tree.places:
+            if area_id is not None and (area_id not in tree.places or not seen.knows(area_id)):
                 raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
+            await rights.require(tx.session, actor, Act.NODES_CHANGE, {row.area_id, area_id or row.area_id})
             for field, value in changed.items():
                 setattr(row, field, value)
             await tx.session.flush()
@@ -93,18 +94,19 @@ class Nodes:
             if area_id is not None:
                 await self._documents.touch(tx, f"nodes/{node_id}", Word.HOLD)  # names what its old areas released
                 await plays.join(tx, node_id, tree.scopes(node_id, area_id), now=self._clock())
-            await audit.write(tx, actor, Act.NODES_CHANGE, f"nodes/{node_id}", changed, at=self._clock())
+            at = self._clock()
+            await audit.write(tx, actor, Act.NODES_CHANGE, f"nodes/{node_id}", changed, at=at, area_id=row.area_id)
             tx.tell(Event(Topic.NODE, node_id))
-            return await self._one(tx.session, node_id)
+            return await self._one(tx.session, seen, node_id)
 
-    async def _one(self, session: AsyncSession, node_id: str) -> NodeOut:
-        found = await self._read(session, node_id)
+    async def _one(self, session: AsyncSession, seen: Sight, node_id: str) -> NodeOut:
+        found = await self._read(session, seen, node_id)
         if not found:
             raise NotFoundError("there is no such node", resource="nodes", id=node_id[:64])
         return found[0]
 
-    async def _read(self, session: AsyncSession, node_id: str | None = None) -> list[NodeOut]:
-        query = select(Node).where(Node.removed_at.is_(None))
+    async def _read(self, session: AsyncSession, seen: Sight, node_id: str | None = None) -> list[NodeOut]:
+        query = select(Node).where(Node.removed_at.is_(None), seen.where(Node.area_id))
         if node_id is not None:
             query = query.where(Node.id == node_id)
         rows: list[Node] = []
@@ -124,9 +126,9 @@ class Nodes:
         return sorted(found, key=lambda node: (order[node.area_id], in_reading_order(node.name), node.id))
 
 
-async def _row(session: AsyncSession, node_id: str) -> Node:
+async def _row(session: AsyncSession, seen: Sight, node_id: str) -> Node:
     row = await session.get(Node, node_id)
-    if row is None or row.removed_at is not None:
+    if row is None or row.removed_at is not None or not seen.sees(row.area_id):
         raise NotFoundError("there is no such node", resource="nodes", id=node_id[:64])
     return row
 

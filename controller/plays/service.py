@@ -14,6 +14,7 @@ from controller.db import Transaction
 from controller.events import Event, Topic
 from controller.names import in_reading_order
 from controller.nodes.models import Node
+from controller.people.rights import EVERYTHING, Sight
 from edge_agent.protocol.reports import PlayEvent
 from edge_agent.protocol.states import Outcome, PlayState, Reason
 
@@ -131,12 +132,13 @@ async def cancel(tx: Transaction, broadcast_id: str, *, now: datetime) -> int:
     return len(open_plays)
 
 
-async def of_broadcast(session: AsyncSession, broadcast_id: str) -> list[PlayOut]:
-    """Give the plays of one broadcast, area by area."""
+async def of_broadcast(session: AsyncSession, broadcast_id: str, seen: Sight = EVERYTHING) -> list[PlayOut]:
+    """Give the plays of one broadcast at the nodes in sight, area by area."""
     tree = await read_tree(session)
     order = {place.id: index for index, place in enumerate(tree.walk())}
     columns = (Play, Node.name, Node.area_id)
     query = select(*columns).join(Node, Node.id == Play.node_id).where(Play.broadcast_id == broadcast_id)
+    query = query.where(seen.where(Node.area_id))
     rows = (await session.execute(query)).all()
     found = sorted(rows, key=lambda row: (order[row[2]], in_reading_order(row[1]), row[0].node_id))
     return [_out(play, name, tree.path(area_id)) for play, name, area_id in found]

@@ -14,7 +14,7 @@ from controller.errors import (
     TooManyAttemptsError,
 )
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
-from controller.http.session import Acting, AnyServices, SignedInPerson
+from controller.http.session import Acting, AnyServices
 
 from .schemas import RecordingOut, WaveformOut
 from .uploads import TooSlowError
@@ -34,13 +34,18 @@ async def upload(
     title: Annotated[str, Query(max_length=1000)],
     file_name: Annotated[str, Query(max_length=10_000)] = "",
     language: Annotated[str, Query(max_length=35)] = "vi",
+    area_id: Annotated[str | None, Query(max_length=64)] = None,
 ) -> RecordingOut:
-    """Take in the body, whatever its content type says; it is processed afterwards."""
+    """Take in the body, whatever its content type says; it is processed afterwards.
+
+    ``area_id`` says whose it is: needed from who works in several areas.
+    """
     return await services.recordings.upload(
         actor,
         title=title,
         file_name=file_name,
         language=language,
+        area_id=area_id,
         body=_body(request),
         declared_bytes=_declared(request),
     )
@@ -48,25 +53,25 @@ async def upload(
 
 @router.get("", summary="Latest recordings", responses=NOT_FOUND)
 async def list_recordings(
-    _person: SignedInPerson,
+    actor: Acting,
     services: AnyServices,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     before: str | None = None,
 ) -> list[RecordingOut]:
     """Give the newest first; ``before`` is the last id of the page before."""
-    return await services.recordings.list(limit=limit, before=before)
+    return await services.recordings.list(actor, limit=limit, before=before)
 
 
 @router.get("/{recording_id}", summary="One recording", responses=NOT_FOUND)
-async def get(recording_id: str, _person: SignedInPerson, services: AnyServices) -> RecordingOut:
+async def get(recording_id: str, actor: Acting, services: AnyServices) -> RecordingOut:
     """Give one recording and how far its processing is."""
-    return await services.recordings.get(recording_id)
+    return await services.recordings.get(actor, recording_id)
 
 
 @router.get("/{recording_id}/waveform", summary="Level over time", responses=NOT_FOUND)
-async def waveform(recording_id: str, _person: SignedInPerson, services: AnyServices) -> WaveformOut:
+async def waveform(recording_id: str, actor: Acting, services: AnyServices) -> WaveformOut:
     """Give the peaks of a ready recording."""
-    return await services.recordings.waveform(recording_id)
+    return await services.recordings.waveform(actor, recording_id)
 
 
 @router.post("/{recording_id}/withdraw", summary="Withdraw a recording", responses=ENDS_ONCE)

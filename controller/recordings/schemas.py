@@ -16,6 +16,8 @@ class RecordingOut(BaseModel):
     title: str
     file_name: str
     language: str
+    area_id: str | None
+    """Whose it is; None: the centre's own."""
     state: RecordingState
     progress: float | None
     """Share of the processing that is done, 0 to 1; None when it is not processed now."""

@@ -25,7 +25,7 @@ from controller.names import clean_file_name, clean_name
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.models import Person
-from controller.people.rights import Act
+from controller.people.rights import EVERYTHING, Act, Sight
 
 from .models import Recording, RecordingState
 from .schemas import RecordingOut, WaveformOut
@@ -80,8 +80,11 @@ class Recordings:
         body: AsyncIterator[bytes],
         language: str = "vi",
         declared_bytes: int | None = None,
+        area_id: str | None = None,
     ) -> RecordingOut:
         """Take in a file. It is processed afterwards; a file that is known and ready is ready at once.
+
+        ``area_id`` says whose it is; None: see ``rights.home``.
 
         Raises:
             InvalidError: a field is wrong, the file is empty, or its length is not what was declared.
@@ -91,7 +94,7 @@ class Recordings:
         if not LANGUAGE.match(language) or len(language) > 35:
             raise InvalidError("language: a tag such as vi, hmn, tyz", field="language", problem="unknown")
         async with self._database.reading() as session:
-            await rights.require(session, actor, Act.RECORDINGS_UPLOAD)
+            area_id = await rights.home(session, actor, Act.RECORDINGS_UPLOAD, area_id)
             await _check_queue(session, actor)
         recording_id = new_id()
         stored = await self._uploads.store(recording_id, actor.person_id or actor.origin, body, declared_bytes)
@@ -104,6 +107,7 @@ class Recordings:
             source_sha256=stored.sha256,
             source_bytes=stored.bytes,
             warnings=[],
+            area_id=area_id,
             uploaded_by=actor.person_id,
             created_at=self._clock(),
         )
@@ -118,38 +122,40 @@ class Recordings:
             self._more.set()
         return found
 
-    async def get(self, recording_id: str) -> RecordingOut:
+    async def get(self, actor: Actor, recording_id: str) -> RecordingOut:
         """Give one recording.
 
         Raises:
             NotFoundError: there is none.
         """
         async with self._database.reading() as session:
-            return self._out(await _row(session, recording_id), await _person_names(session))
+            row = await _row(session, recording_id, await rights.sight(session, actor))
+            return self._out(row, await _person_names(session))
 
-    async def list(self, *, limit: int = 50, before: str | None = None) -> list[RecordingOut]:
-        """Give the latest recordings, newest first; ``before`` is the last id of the page before.
+    async def list(self, actor: Actor, *, limit: int = 50, before: str | None = None) -> list[RecordingOut]:
+        """Give the latest recordings in sight, newest first; ``before`` is the last id of the page before.
 
         Raises:
             NotFoundError: there is no recording ``before``.
         """
-        query = select(Recording).where(Recording.withdrawn_at.is_(None))
         async with self._database.reading() as session:
+            seen = await rights.sight(session, actor)
+            query = select(Recording).where(Recording.withdrawn_at.is_(None), seen.where(Recording.area_id))
             if before is not None:
-                last = await _row(session, before)
+                last = await _row(session, before, seen)
                 query = query.where(tuple_(Recording.created_at, Recording.id) < (last.created_at, last.id))
             rows = await session.scalars(query.order_by(Recording.created_at.desc(), Recording.id.desc()).limit(limit))
             names = await _person_names(session)
             return [self._out(row, names) for row in rows]
 
-    async def waveform(self, recording_id: str) -> WaveformOut:
+    async def waveform(self, actor: Actor, recording_id: str) -> WaveformOut:
         """Give the level over time.
 
         Raises:
             NotFoundError: there is no such recording, or it is not ready.
         """
         async with self._database.reading() as session:
-            row = await _row(session, recording_id)
+            row = await _row(session, recording_id, await rights.sight(session, actor))
         if row.waveform is None or row.length_ms is None:
             raise NotFoundError("this recording is not ready", resource="recordings", id=recording_id[:64])
         return WaveformOut(peaks=tuple(row.waveform), length_ms=row.length_ms)
@@ -170,8 +176,8 @@ class Recordings:
             .limit(1)
         )
         async with self._database.transaction() as tx:
-            await rights.require(tx.session, actor, Act.RECORDINGS_WITHDRAW)
-            row = await _row(tx.session, recording_id)
+            row = await _row(tx.session, recording_id, await rights.sight(tx.session, actor))
+            await rights.require(tx.session, actor, Act.RECORDINGS_WITHDRAW, [row.area_id])
             if row.withdrawn_at is not None:
                 raise ConflictError("this recording is withdrawn already", problem="withdrawn")
             title = await tx.session.scalar(in_use)
@@ -181,7 +187,8 @@ class Recordings:
                 )
             row.withdrawn_at = now
             subject = f"recordings/{recording_id}"
-            await audit.write(tx, actor, Act.RECORDINGS_WITHDRAW, subject, {"title": row.title}, at=now)
+            detail = {"title": row.title}
+            await audit.write(tx, actor, Act.RECORDINGS_WITHDRAW, subject, detail, at=now, area_id=row.area_id)
             tx.tell(Event(Topic.RECORDING, recording_id))
             return self._out(row, await _person_names(tx.session))
 
@@ -304,6 +311,7 @@ class Recordings:
             title=row.title,
             file_name=row.file_name,
             language=row.language,
+            area_id=row.area_id,
             state=RecordingState(row.state),
             progress=self._progress.get(row.id, 0.0) if row.state == RecordingState.PROCESSING else None,
             reason=row.reason,
@@ -366,12 +374,13 @@ async def _check_queue(session: AsyncSession, actor: Actor) -> None:
 
 async def _audited(tx: Transaction, actor: Actor, row: Recording) -> None:
     detail = {"title": row.title, "source_sha256": row.source_sha256, "source_bytes": row.source_bytes}
-    await audit.write(tx, actor, Act.RECORDINGS_UPLOAD, f"recordings/{row.id}", detail, at=row.created_at)
+    subject = f"recordings/{row.id}"
+    await audit.write(tx, actor, Act.RECORDINGS_UPLOAD, subject, detail, at=row.created_at, area_id=row.area_id)
 
 
-async def _row(session: AsyncSession, recording_id: str) -> Recording:
+async def _row(session: AsyncSession, recording_id: str, seen: Sight = EVERYTHING) -> Recording:
     row = await session.get(Recording, recording_id)
-    if row is None:
+    if row is None or not seen.sees(row.area_id):
         raise NotFoundError("there is no such recording", resource="recordings", id=recording_id[:64])
     return row
 

@@ -57,6 +57,10 @@ ADDRESS = "192.0.2.7"
 """TEST-NET-1 (RFC 5737)."""
 
 
+SYSTEM = Actor(None, "tests")
+"""Sees everything and may everything."""
+
+
 @dataclass
 class SteppedClock:
     """Stands still until it is stepped."""
@@ -97,7 +101,7 @@ class Centre:
         self.keys[node.id] = key
         if online:
             self.hears(node.id)
-        return await self.services.nodes.get(node.id)
+        return await self.services.nodes.get(self.actor, node.id)
 
     def hears(self, node_id: str, **health: Any) -> None:
         """The node said something just now."""
@@ -169,8 +173,7 @@ async def centre(folder: Path, *, url: str | None = None, limits: UploadLimits |
     services = build_services(
         config, database, bus, clock, authority, passwords=quick_passwords(), upload_limits=limits
     )
-    system = Actor(None, "tests")
-    person = await services.people.add(system, login="lan", name="Nguyễn Thị Lan", password=PASSWORD)
+    person = await services.people.add(SYSTEM, login="lan", name="Nguyễn Thị Lan", password=PASSWORD)
     try:
         yield Centre(services, clock, database, bus, person)
     finally:

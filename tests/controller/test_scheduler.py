@@ -74,7 +74,7 @@ async def test_jobs_have_the_ids_of_rows_and_follow_new_ones(tmp_path: Path) -> 
             second = await broadcast(centre, start_at=centre.clock() + timedelta(hours=2))
             while made._jobs.get_job(second) is None:  # noqa: ASYNC110  the scheduler tells nobody
                 await asyncio.sleep(0.01)
-        found = await centre.services.broadcasts.get(second)
+        found = await centre.services.broadcasts.get(centre.actor, second)
         assert made._jobs.get_job(second).next_run_time == found.latest_end_at + AFTER_END
         centre.bus.publish(Event(Topic.BROADCAST, "nothing"))
         running.cancel()
@@ -93,7 +93,7 @@ async def test_nothing_waits_for_the_daily_forgetting(tmp_path: Path) -> None:
         centre.clock.now = datetime.now(UTC) - timedelta(minutes=4)
         sent = await broadcast(centre)
         await clean(centre)
-        centre.clock.now = (await centre.services.broadcasts.get(sent)).latest_end_at + AFTER_END
+        centre.clock.now = (await centre.services.broadcasts.get(centre.actor, sent)).latest_end_at + AFTER_END
         made = Scheduler(
             centre.database, centre.bus, centre.clock, renew_plans=nothing, renew_certificates=nothing, forget=forget
         )
@@ -126,7 +126,7 @@ async def test_a_broadcast_that_ended_while_the_centre_was_down_is_closed_at_the
         centre.clock.now = datetime.now(UTC) - timedelta(minutes=4)
         sent = await broadcast(centre)
         await clean(centre)
-        centre.clock.now = (await centre.services.broadcasts.get(sent)).latest_end_at + AFTER_END
+        centre.clock.now = (await centre.services.broadcasts.get(centre.actor, sent)).latest_end_at + AFTER_END
         running = asyncio.create_task(scheduler(centre).run())
         async with asyncio.timeout(WITHIN_S):
             while await dirty(centre) != {"urgent"}:  # noqa: ASYNC110  rows have no events
@@ -141,7 +141,7 @@ async def test_plays_without_a_word_become_unknown(tmp_path: Path) -> None:
         sent = await broadcast(centre)
         made = scheduler(centre)
         await made.sweep()
-        assert [play.outcome for play in await centre.services.broadcasts.plays(sent)] == [None]
+        assert [play.outcome for play in await centre.services.broadcasts.plays(centre.actor, sent)] == [None]
         centre.clock.step(hours=1)
         await made.sweep()
-        assert [play.outcome for play in await centre.services.broadcasts.plays(sent)] == ["unknown"]
+        assert [play.outcome for play in await centre.services.broadcasts.plays(centre.actor, sent)] == ["unknown"]

@@ -32,7 +32,7 @@ async def test_the_tree_reads_as_people_count(here: Centre) -> None:
     commune = await here.area("Xã Nga My", kind="commune")
     for name in ("Thôn 10", "Thôn 2", "Thôn 1"):
         await here.area(name, commune)
-    tree = await here.services.areas.tree()
+    tree = await here.services.areas.tree(here.actor)
     assert [(area.depth, area.name) for area in tree] == [
         (0, "Xã Nga My"),
         (1, "Thôn 1"),
@@ -70,7 +70,7 @@ async def test_a_change_of_the_rules_reaches_every_node_below(here: Centre) -> N
     assert await dirty(here) == {(node.scope, "settings")}
     await here.services.areas.change(here.actor, commune.id, name="Xã khác")
     assert await dirty(here) == set()
-    assert (await here.services.areas.get(commune.id)).node_count == 1
+    assert (await here.services.areas.get(here.actor, commune.id)).node_count == 1
     assert other.area_path == ("Thôn 2",)
 
 
@@ -112,7 +112,7 @@ async def test_the_tree_is_not_deeper_than_a_node_can_be_told(here: Centre) -> N
 async def test_a_wrong_field_is_named(lite: Centre, field: str, value: object, problem: str) -> None:
     given: dict[str, Any] = {"name": "Thôn Đông", field: value}
     assert await refused(lite.services.areas.create(lite.actor, **given)) == (field, problem)
-    assert await lite.services.areas.tree() == []
+    assert await lite.services.areas.tree(lite.actor) == []
 
 
 async def test_names_are_kept_composed_and_trimmed(lite: Centre) -> None:
@@ -122,6 +122,6 @@ async def test_names_are_kept_composed_and_trimmed(lite: Centre) -> None:
 
 async def test_what_is_not_there_is_not_found(lite: Centre) -> None:
     with pytest.raises(NotFoundError):
-        await lite.services.areas.get("nowhere")
+        await lite.services.areas.get(lite.actor, "nowhere")
     with pytest.raises(NotFoundError):
         await lite.services.areas.change(lite.actor, "nowhere", name="x")

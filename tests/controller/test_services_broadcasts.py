@@ -68,7 +68,7 @@ async def test_every_node_gets_one_play_however_often_it_is_aimed_at(here: Centr
     targets = [place["east"].scope, place["area"].scope, place["first"].scope, place["area"].scope]
     sent = await here.services.broadcasts.create(here.actor, asked(place, targets=targets))
     assert [target.name for target in sent.targets] == ["Xã Nga My"]
-    found = await here.services.broadcasts.plays(sent.id)
+    found = await here.services.broadcasts.plays(here.actor, sent.id)
     assert [(play.node_name, play.state) for play in found] == [("Cụm Đông", "planned"), ("Cụm Tây", "planned")]
 
 
@@ -175,7 +175,7 @@ async def test_nobody_can_wake_a_commune_at_a_quarter_past_three(here: Centre) -
     with pytest.raises(InvalidError) as wrong:
         await here.services.broadcasts.create(here.actor, asked(place, start_at=at))
     assert (wrong.value.code, wrong.value.fields["hours"]) == ("quiet_hours", "22:00–05:00")
-    assert (await here.services.broadcasts.preview(asked(place, start_at=at))).refusal == "quiet_hours"
+    assert (await here.services.broadcasts.preview(here.actor, asked(place, start_at=at))).refusal == "quiet_hours"
 
 
 async def test_what_would_run_into_quiet_hours_is_refused_too(here: Centre) -> None:
@@ -191,7 +191,7 @@ async def test_the_preview_names_the_nodes_that_would_refuse(here: Centre) -> No
     place = await commune(here)
     await here.services.areas.change(here.actor, place["west"].id, quiet_hours=[])
     at = datetime(2026, 3, 9, 22, 30, tzinfo=UTC) - timedelta(hours=7)
-    found = await here.services.broadcasts.preview(asked(place, start_at=at))
+    found = await here.services.broadcasts.preview(here.actor, asked(place, start_at=at))
     assert (found.node_count, found.played_count, found.refusal) == (2, 1, None)
     said = {node.name: (each.outcome, each.reason, each.quiet_hours) for each in found.forecasts for node in each.nodes}
     assert said == {
@@ -206,7 +206,7 @@ async def test_the_preview_knows_what_else_wants_the_node(here: Centre) -> None:
     await here.services.broadcasts.create(
         here.actor, asked(place, title="Bản tin", start_at=at, targets=[place["east"].scope])
     )
-    found = await here.services.broadcasts.preview(asked(place, start_at=at))
+    found = await here.services.broadcasts.preview(here.actor, asked(place, start_at=at))
     begins = {node.name: each.begins_at for each in found.forecasts for node in each.nodes}
     assert begins == {"Cụm Đông": at + HALF_A_MINUTE, "Cụm Tây": at}
     assert (found.late_count, found.yields) == (1, ("Bản tin",))
@@ -220,7 +220,7 @@ async def test_the_preview_knows_what_sounds_now(here: Centre) -> None:
     await tell(here, place["first"].id, sent.id, state=PlayState.PLAYING, item=0)
     await tell(here, place["second"].id, sent.id, **PLAYED)
     here.clock.step(seconds=30)
-    found = await here.services.broadcasts.preview(asked(place))
+    found = await here.services.broadcasts.preview(here.actor, asked(place))
     begins = {node.name: each.begins_at for each in found.forecasts for node in each.nodes}
     assert begins == {
         "Cụm Đông": sent.start_at + timedelta(seconds=60),
@@ -236,7 +236,7 @@ async def test_of_two_at_one_start_the_preview_says_who_waits(lite: Centre) -> N
         start_at = at + timedelta(hours=number)
         first = await lite.services.broadcasts.create(lite.actor, asked(place, start_at=start_at))
         lite.clock.step(seconds=1)
-        preview = await lite.services.broadcasts.preview(asked(place, start_at=start_at))
+        preview = await lite.services.broadcasts.preview(lite.actor, asked(place, start_at=start_at))
         second = await lite.services.broadcasts.create(lite.actor, asked(place, start_at=start_at))
         async with lite.database.reading() as session:
             wire = await as_sent(session, [first.id, second.id])
@@ -267,18 +267,18 @@ async def test_the_preview_counts_the_plays_of_the_last_hour(here: Centre) -> No
         await tell(here, place["first"].id, sent.id, seq=2 * number + 1, state=PlayState.PLAYING, item=0)
         for node in (place["first"], place["second"]):
             await tell(here, node.id, sent.id, seq=2 * number + 2, **PLAYED)
-    found = await here.services.broadcasts.preview(asked(place))
+    found = await here.services.broadcasts.preview(here.actor, asked(place))
     said = {node.name: (each.outcome, each.reason) for each in found.forecasts for node in each.nodes}
     assert said == {"Cụm Đông": ("refused", "plays_per_hour"), "Cụm Tây": ("played", None)}
     here.clock.step(minutes=60)
-    found = await here.services.broadcasts.preview(asked(place))
+    found = await here.services.broadcasts.preview(here.actor, asked(place))
     assert found.played_count == 2
 
 
 async def test_the_preview_says_that_a_held_node_stays_silent(here: Centre) -> None:
     place = await commune(here)
     await here.services.holds.order(here.actor, [place["east"].scope])
-    found = await here.services.broadcasts.preview(asked(place))
+    found = await here.services.broadcasts.preview(here.actor, asked(place))
     said = {node.name: (each.outcome, each.reason) for each in found.forecasts for node in each.nodes}
     assert said == {"Cụm Đông": ("missed", "held"), "Cụm Tây": ("played", None)}
 
@@ -287,7 +287,7 @@ async def test_the_preview_counts_who_is_there(here: Centre) -> None:
     place = await commune(here)
     here.clock.step(seconds=46)
     here.hears(place["first"].id)
-    found = await here.services.broadcasts.preview(asked(place))
+    found = await here.services.broadcasts.preview(here.actor, asked(place))
     assert (found.node_count, found.online_count, found.area_names) == (2, 1, ("Xóm Đông", "Xóm Tây"))
     async with here.database.reading() as session:
         assert (await session.scalars(select(Broadcast.id))).all() == []
@@ -303,7 +303,7 @@ async def test_a_cancelled_broadcast_leaves_plans_and_is_stopped_where_it_sounds
     assert (cancelled.phase, cancelled.counts) == ("cancelled", {"cancel_unconfirmed": 2})
     await tell(here, place["first"].id, sent.id, outcome=Outcome.INTERRUPTED, reason=Reason.STOPPED, seq=2)
     await tell(here, place["second"].id, sent.id, outcome=Outcome.CANCELLED, reason=Reason.STOPPED)
-    confirmed = await here.services.broadcasts.get(sent.id)
+    confirmed = await here.services.broadcasts.get(here.actor, sent.id)
     assert confirmed.counts == {"interrupted": 1, "cancelled": 1}
     with pytest.raises(ConflictError):
         await here.services.broadcasts.cancel(here.actor, sent.id)
@@ -332,10 +332,10 @@ async def test_no_word_is_unknown_until_the_word_comes(here: Centre) -> None:
     async with here.database.transaction() as tx:
         assert await plays.sweep(tx, here.clock()) == 1
         assert await plays.sweep(tx, here.clock()) == 0
-    swept = await here.services.broadcasts.get(sent.id)
+    swept = await here.services.broadcasts.get(here.actor, sent.id)
     assert (swept.phase, swept.counts) == ("over", {"played": 1, "unknown": 1})
     assert await tell(here, place["second"].id, sent.id, **PLAYED)
-    told = await here.services.broadcasts.get(sent.id)
+    told = await here.services.broadcasts.get(here.actor, sent.id)
     assert (told.counts, told.grades) == ({"played": 2}, {"e1_simulated": 2})
 
 
@@ -358,7 +358,7 @@ async def test_a_play_only_goes_forward_whatever_the_order_of_the_news(here: Cen
     assert await tell(here, node, sent.id, **PLAYED)
     assert not await tell(here, node, sent.id, outcome=Outcome.MISSED, reason=Reason.LATE)
     assert not await tell(here, node, sent.id, **PLAYED)
-    play = (await here.services.broadcasts.plays(sent.id))[0]
+    play = (await here.services.broadcasts.plays(here.actor, sent.id))[0]
     assert (play.state, play.outcome, play.started_at, play.start_error_ms) == ("playing", "played", at, 0.25)
 
 
@@ -367,7 +367,7 @@ async def test_an_absurd_number_of_a_node_stops_nothing(here: Centre) -> None:
     sent = await here.services.broadcasts.create(here.actor, asked(place))
     said = PLAYED | {"played_ms": 2**53 - 1, "underruns": 2**53 - 1, "start_error_ms": 1e9}
     assert await tell(here, place["first"].id, sent.id, **said)
-    assert (await here.services.broadcasts.plays(sent.id))[0].played_ms == 2**31 - 1
+    assert (await here.services.broadcasts.plays(here.actor, sent.id))[0].played_ms == 2**31 - 1
 
 
 async def test_the_phase_follows_the_nodes(here: Centre) -> None:
@@ -377,17 +377,17 @@ async def test_the_phase_follows_the_nodes(here: Centre) -> None:
     for said in ({"state": PlayState.CACHED}, {"state": PlayState.PLAYING, "item": 0}, PLAYED):
         for node in (place["first"], place["second"]):
             await tell(here, node.id, sent.id, **said)
-            phases.append((await here.services.broadcasts.get(sent.id)).phase)
+            phases.append((await here.services.broadcasts.get(here.actor, sent.id)).phase)
         here.clock.step(seconds=2)
     assert phases == ["sending", "sending", "ready", "on_air", "on_air", "on_air", "over"]
-    assert (await here.services.broadcasts.get(sent.id)).ready_count == 2
+    assert (await here.services.broadcasts.get(here.actor, sent.id)).ready_count == 2
 
 
 async def test_a_node_that_comes_later_takes_part(here: Centre) -> None:
     place = await commune(here)
     sent = await here.services.broadcasts.create(here.actor, asked(place, start_at=here.clock() + timedelta(hours=1)))
     await here.node(place["east"], "Cụm mới")
-    names = [play.node_name for play in await here.services.broadcasts.plays(sent.id)]
+    names = [play.node_name for play in await here.services.broadcasts.plays(here.actor, sent.id)]
     assert names == ["Cụm Đông", "Cụm mới", "Cụm Tây"]
 
 
@@ -397,7 +397,7 @@ async def test_today_is_the_day_of_the_place(here: Centre) -> None:
     here.clock.now = datetime(2026, 3, 9, 22, 30, tzinfo=UTC)
     today = await here.services.broadcasts.create(here.actor, asked(place))
     await here.services.broadcasts.create(here.actor, asked(place, start_at=datetime(2026, 3, 11, 0, 0, tzinfo=UTC)))
-    assert [each.id for each in await here.services.broadcasts.today("Asia/Ho_Chi_Minh")] == [today.id]
+    assert [each.id for each in await here.services.broadcasts.today(here.actor, "Asia/Ho_Chi_Minh")] == [today.id]
 
 
 def test_a_node_cannot_say_what_only_the_centre_knows() -> None:

@@ -22,7 +22,7 @@ async def test_one_click_holds_every_scope_and_says_who_has_not_confirmed(here: 
         ("Xã", "Nguyễn Thị Lan", 2, 0)
     ]
     here.hears(first.id, holds=[holds[0].id])
-    (hold,) = await here.services.holds.active()
+    (hold,) = await here.services.holds.active(here.actor)
     assert hold.confirmed_count == 1
     assert [(node.node_id, node.status) for node in hold.not_yet] == [(second.id, "never_seen")]
 
@@ -42,14 +42,14 @@ async def test_a_hold_lasts_until_a_person_releases_it_once(here: Centre) -> Non
     (hold,) = await here.services.holds.order(here.actor, [node.scope])
     here.hears(node.id, holds=[hold.id])
     here.clock.step(days=30)
-    assert [each.id for each in await here.services.holds.active()] == [hold.id]
+    assert [each.id for each in await here.services.holds.active(here.actor)] == [hold.id]
     await dirty(here)
     released = await here.services.holds.release(here.actor, hold.id)
     assert await dirty(here) == {(node.scope, "hold")}
     assert (released.confirmed_count, [each.name for each in released.not_yet]) == (0, ["Cụm 1"])
     here.hears(node.id, holds=[])
-    assert (await here.services.holds.get(hold.id)).confirmed_count == 1
-    assert await here.services.holds.active() == []
+    assert (await here.services.holds.get(here.actor, hold.id)).confirmed_count == 1
+    assert await here.services.holds.active(here.actor) == []
     with pytest.raises(ConflictError):
         await here.services.holds.release(here.actor, hold.id)
 
@@ -62,11 +62,11 @@ async def test_after_a_restart_the_last_written_report_tells_who_obeys(here: Cen
     async with here.database.transaction() as tx:
         for node, health in ((silent, {"holds": [hold.id]}), (loud, {"clock": {"state": "trusted"}})):
             await tx.session.execute(update(Node).where(Node.id == node.id).values(health=health))
-    (found,) = await here.services.holds.active()
+    (found,) = await here.services.holds.active(here.actor)
     assert (found.node_count, found.confirmed_count) == (3, 1)
     assert [node.node_id for node in found.not_yet] == sorted([loud.id, never.id])
     here.hears(loud.id, holds=[hold.id])
-    assert (await here.services.holds.get(hold.id)).confirmed_count == 2
+    assert (await here.services.holds.get(here.actor, hold.id)).confirmed_count == 2
     released = await here.services.holds.release(here.actor, hold.id)
     assert (released.confirmed_count, len(released.not_yet)) == (0, 3)
 
@@ -86,7 +86,7 @@ async def test_what_is_not_there_cannot_be_held(lite: Centre) -> None:
     with pytest.raises(NotFoundError):
         await lite.services.holds.release(lite.actor, "nothing")
     with pytest.raises(NotFoundError):
-        await lite.services.holds.get("nothing")
+        await lite.services.holds.get(lite.actor, "nothing")
 
 
 async def test_many_people_act_at_once_and_all_get_their_way(here: Centre) -> None:
@@ -105,5 +105,5 @@ async def test_many_people_act_at_once_and_all_get_their_way(here: Centre) -> No
             here.services.holds.release(here.actor, first.id),
         )
     assert (await here.services.audit.verify()).broken_at is None
-    held = await here.services.holds.active()
+    held = await here.services.holds.active(here.actor)
     assert sorted(hold.scope for hold in held) == sorted(scopes)

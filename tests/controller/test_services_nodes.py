@@ -45,7 +45,7 @@ async def test_a_node_is_offline_since_it_was_last_heard(here: Centre) -> None:
     node = await here.node(await here.area())
     heard_at = here.clock()
     here.clock.step(seconds=50)
-    found = await here.services.nodes.get(node.id)
+    found = await here.services.nodes.get(here.actor, node.id)
     assert (found.status, found.status_since) == ("offline", heard_at)
 
 
@@ -54,17 +54,17 @@ async def test_a_node_that_fell_silent_is_not_on_air_for_ever(here: Centre) -> N
     at = here.clock()
     playing = {"broadcast_id": "b", "item": 0, "started_at": at, "ends_at": at + timedelta(minutes=1)}
     here.hears(node.id, now_playing=playing)
-    on_air = (await here.services.nodes.get(node.id)).now_playing
+    on_air = (await here.services.nodes.get(here.actor, node.id)).now_playing
     assert on_air is not None
     assert on_air.title is None
     here.clock.step(minutes=1)
-    assert (await here.services.nodes.get(node.id)).now_playing is None
+    assert (await here.services.nodes.get(here.actor, node.id)).now_playing is None
 
 
 async def test_a_node_is_up_to_date_when_it_holds_the_newest_of_everything(here: Centre) -> None:
     area = await here.area()
     node = await here.node(area)
-    assert (await here.services.nodes.get(node.id)).held_up_to_date  # nothing is signed yet
+    assert (await here.services.nodes.get(here.actor, node.id)).held_up_to_date  # nothing is signed yet
     async with here.database.transaction() as tx:
         await tx.session.execute(update(Document).values(epoch=1, version=2))
         signed = (await tx.session.execute(select(Document.scope, Document.word))).all()
@@ -72,11 +72,11 @@ async def test_a_node_is_up_to_date_when_it_holds_the_newest_of_everything(here:
     for scope, word in signed:
         held.setdefault(scope, {})[word] = {"epoch": 1, "version": 2}
     here.hears(node.id, held=held)
-    assert (await here.services.nodes.get(node.id)).held_up_to_date
+    assert (await here.services.nodes.get(here.actor, node.id)).held_up_to_date
     for changed in ({"version": 1}, {"complete": False}):
         plan = held[area.scope]["plan"]
         here.hears(node.id, held=held | {area.scope: held[area.scope] | {"plan": plan | changed}})
-        assert not (await here.services.nodes.get(node.id)).held_up_to_date
+        assert not (await here.services.nodes.get(here.actor, node.id)).held_up_to_date
 
 
 async def test_moving_or_turning_down_a_node_signs_its_settings_anew(here: Centre) -> None:
@@ -119,7 +119,7 @@ async def test_an_adopted_node_gets_its_name_certificate_and_keys_to_trust(here:
     assert certificate.public_key() == key.public_key()
     assert public_x(key.public_key())  # the same key checks its receipts
     assert len(status.adoption.trusted_keys) == 2
-    assert await here.services.enrolments.waiting() == []
+    assert await here.services.enrolments.waiting(here.actor) == []
 
 
 async def test_a_code_counts_once(here: Centre) -> None:
@@ -138,7 +138,7 @@ async def test_a_code_is_worth_nothing_after_a_day(here: Centre) -> None:
     area = await here.area()
     code = new_claim_code()
     ticket = await here.services.enrolments.ask(enrolment_request(code), ADDRESS)
-    assert len(await here.services.enrolments.waiting()) == 1
+    assert len(await here.services.enrolments.waiting(here.actor)) == 1
     here.clock.step(hours=24)
     with pytest.raises(InvalidError):
         await here.services.enrolments.adopt(here.actor, claim_code=code, area_id=area.id, name="Cụm 1")
@@ -204,7 +204,7 @@ async def test_one_address_cannot_fill_the_waiting_room(lite: Centre) -> None:
     with pytest.raises(TooManyAttemptsError):
         await lite.services.enrolments.ask(request, "192.0.2.66")
     assert await lite.services.enrolments.ask(request, ADDRESS)
-    assert len(await lite.services.enrolments.waiting()) == 1
+    assert len(await lite.services.enrolments.waiting(lite.actor)) == 1
 
 
 async def test_one_origin_waits_with_a_bounded_number_of_nodes_and_keeps_no_other_out(
@@ -220,4 +220,4 @@ async def test_one_origin_waits_with_a_bounded_number_of_nodes_and_keeps_no_othe
         await lite.services.enrolments.ask(asked[3], "2001:db8::3")
     await lite.services.enrolments.ask(asked[0], "2001:db8::3")
     await lite.services.enrolments.ask(asked[3], ADDRESS)
-    assert len(await lite.services.enrolments.waiting()) == 4
+    assert len(await lite.services.enrolments.waiting(lite.actor)) == 4

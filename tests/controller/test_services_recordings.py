@@ -50,7 +50,7 @@ async def settled(here: Centre, recording_id: str) -> RecordingOut:
     async with asyncio.timeout(30):
         with here.bus.listen() as events:
             while True:
-                found = await here.services.recordings.get(recording_id)
+                found = await here.services.recordings.get(here.actor, recording_id)
                 if found.state != "processing":
                     return found
                 await anext(events)
@@ -83,7 +83,7 @@ async def test_a_real_recording_becomes_ready_and_its_original_goes(lite: Centre
     assert ready.loudness_lufs == pytest.approx(-16, abs=1)
     file = lite.services.config.media / f"{ready.sha256}.opus"
     assert hashlib.sha256(file.read_bytes()).hexdigest() == ready.sha256
-    waveform = await lite.services.recordings.waveform(taken.id)
+    waveform = await lite.services.recordings.waveform(lite.actor, taken.id)
     assert max(waveform.peaks) > 100
     assert left_in(lite) == []
 
@@ -96,7 +96,7 @@ async def test_the_same_file_is_ready_at_once(lite: Centre) -> None:
     assert (again.state, again.sha256, again.title) == ("ready", first.sha256, "Bản tin, lần nữa")
     assert again.id != first.id
     assert left_in(lite) == []
-    assert [each.id for each in await lite.services.recordings.list()] == sorted([first.id, again.id], reverse=True)
+    assert [each.id for each in await lite.services.recordings.list(lite.actor)] == sorted([first.id, again.id], reverse=True)
 
 
 async def test_what_is_not_audio_is_rejected_by_name(lite: Centre) -> None:
@@ -105,7 +105,7 @@ async def test_what_is_not_audio_is_rejected_by_name(lite: Centre) -> None:
     assert (found.state, found.reason, found.media_url) == ("rejected", "not_audio", None)
     assert left_in(lite) == []
     with pytest.raises(NotFoundError):
-        await lite.services.recordings.waveform(found.id)
+        await lite.services.recordings.waveform(lite.actor, found.id)
 
 
 async def test_after_a_crash_what_waits_is_processed_and_what_nobody_waits_for_goes(lite: Centre) -> None:
@@ -164,7 +164,7 @@ async def test_a_recording_that_waits_keeps_no_other_from_being_processed(lite: 
     async with processing(lite, recordings):
         after = await upload(lite, sounds.encoded(sounds.speech(2), "mp3"), to=recordings)
         assert (await settled(lite, after.id)).state == "ready"
-    assert (await lite.services.recordings.get(stuck.id)).state == "processing"
+    assert (await lite.services.recordings.get(lite.actor, stuck.id)).state == "processing"
 
 
 async def test_the_list_goes_back_page_by_page(lite: Centre) -> None:
@@ -173,7 +173,7 @@ async def test_the_list_goes_back_page_by_page(lite: Centre) -> None:
         ids.append(await lite.recording(f"Bản tin {number}"))
         lite.clock.step(seconds=number % 2)  # some at the very same instant
     pages, before = [], None
-    while page := await lite.services.recordings.list(limit=2, before=before):
+    while page := await lite.services.recordings.list(lite.actor, limit=2, before=before):
         pages += [each.id for each in page]
         before = page[-1].id
     assert len(pages) == len(set(pages)) == 5
@@ -189,7 +189,7 @@ async def test_a_withdrawn_recording_is_gone_for_good_but_not_under_a_broadcast(
     await lite.services.broadcasts.cancel(lite.actor, sent.id)
     gone = await lite.services.recordings.withdraw(lite.actor, place["recording"])
     assert gone.withdrawn_at is not None
-    assert await lite.services.recordings.list() == []
+    assert await lite.services.recordings.list(lite.actor) == []
     with pytest.raises(ConflictError):
         await lite.services.recordings.withdraw(lite.actor, place["recording"])
 

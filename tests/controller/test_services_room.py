@@ -84,7 +84,7 @@ async def test_a_broadcast_for_which_the_plan_has_no_room_is_refused_and_the_pre
     await crowd(here, place["west"].scope, at, most)
     late = {"targets": [place["east"].scope, place["west"].scope], "start_at": at + timedelta(hours=1)}
     wanted = asked(place, **late)
-    preview = await here.services.broadcasts.preview(wanted)
+    preview = await here.services.broadcasts.preview(here.actor, wanted)
     assert (preview.refusal, preview.refusal_fields) == ("plan_full", {"place": "Xóm Tây", "most": most})
     async with here.client() as client:
         answer = await client.post("/api/v1/broadcasts", json=wanted.model_dump(mode="json"))

@@ -123,7 +123,7 @@ async def test_the_preview_is_what_a_node_does_with_what_it_is_sent(
     before = await lite.services.broadcasts.create(
         lite.actor, asked(place, targets=[place["west"].scope], start_at=start_at)
     )
-    preview = await lite.services.broadcasts.preview(asked(place, start_at=start_at))
+    preview = await lite.services.broadcasts.preview(lite.actor, asked(place, start_at=start_at))
     sent = await lite.services.broadcasts.create(lite.actor, asked(place, start_at=start_at))
     promised = {node.node_id: (each.outcome, each.reason) for each in preview.forecasts for node in each.nodes}
 

@@ -71,7 +71,7 @@ async def test_33_a_form_changes_nothing(lite: Centre, kind: str) -> None:
             "/api/v1/areas", content=json.dumps({"name": "Thôn"}), headers={"Content-Type": kind}
         )
     assert answer.status_code == 422
-    assert await lite.services.areas.tree() == []
+    assert await lite.services.areas.tree(lite.actor) == []
 
 
 @pytest.mark.parametrize("path", ["/api/v1/areas/", "/healthz/", "//evil.test/api/v1/areas", "/api/v1/nothing"])
@@ -110,7 +110,7 @@ async def test_43_what_is_no_request_is_refused_and_nothing_falls_over(lite: Cen
         enrol = await client.post("/api/v1/enrolments", content=body, headers={"Content-Type": "application/json"})
         assert (enrol.status_code, enrol.json()["error"]["code"]) == (422, "invalid")
         assert (await client.get("/healthz")).status_code == 200
-    assert await lite.services.areas.tree() == []
+    assert await lite.services.areas.tree(lite.actor) == []
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ async def test_47_a_volume_that_is_none_is_refused(lite: Centre, volume: str) ->
             headers={"Content-Type": "application/json"},
         )
     assert answer.status_code in {400, 422}
-    assert (await lite.services.nodes.get(node.id)).volume_mb == 0
+    assert (await lite.services.nodes.get(lite.actor, node.id)).volume_mb == 0
 
 
 @pytest.mark.parametrize("login", ["lan\x1b[31m", "lan\nadmin", "lan\x00", "x" * 200, "' OR 1=1 --", "lan\u200b"])

@@ -43,7 +43,7 @@ class Wire:
             return b"alive" in await reader.read()
 
     async def rows(self) -> int:
-        return len(await self.centre.services.recordings.list(limit=100))
+        return len(await self.centre.services.recordings.list(self.centre.actor, limit=100))
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ async def test_21_ten_thousand_parts_are_one_file_that_is_not_audio(wire: Wire) 
     async with wire.opened() as (reader, writer):
         writer.write(wire.head(f"Content-Length: {len(body)}", "Content-Type: multipart/form-data; boundary=b") + body)
         assert await status(reader) == 202
-    (taken,) = await wire.centre.services.recordings.list()
+    (taken,) = await wire.centre.services.recordings.list(wire.centre.actor)
     async with processing(wire.centre):
         assert (await settled(wire.centre, taken.id)).reason == "not_audio"
     assert await wire.alive()
@@ -151,7 +151,7 @@ async def test_21_a_form_is_no_json(wire: Wire) -> None:
             + b"name=x"
         )
         assert await status(reader) == 422
-    assert await wire.centre.services.areas.tree() == []
+    assert await wire.centre.services.areas.tree(wire.centre.actor) == []
 
 
 async def test_22_a_gigabyte_in_a_field_is_refused_by_its_length(wire: Wire) -> None:

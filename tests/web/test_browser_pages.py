@@ -107,7 +107,7 @@ async def test_stop_is_two_keys_away_and_can_be_left(site: Commune, browser: Bro
         await page.keyboard.press("Escape")
         await expect(page.locator("dialog#stop")).to_be_hidden()
         await expect(stop).to_be_focused()
-    assert await site.centre.services.holds.active() == []
+    assert await site.centre.services.holds.active(site.centre.actor) == []
 
 
 async def test_stop_silences_and_stands_until_released(site: Commune, browser: Browser) -> None:
@@ -118,14 +118,14 @@ async def test_stop_silences_and_stands_until_released(site: Commune, browser: B
         strip = page.locator("#strip")
         await expect(strip).to_contain_text("Đang tạm ngừng phát: Thôn Trại")
         await expect(strip).to_contain_text("0/2 cụm đã im")
-        [hold] = await site.centre.services.holds.active()
+        [hold] = await site.centre.services.holds.active(site.centre.actor)
         for name in ("Đầu làng Trại", "Cổng chợ Trại"):
             site.centre.hears(site.nodes[name].id, holds=[hold.id])
         await expect(strip).to_contain_text("2/2 cụm đã im", timeout=20_000)
         await page.get_by_text("Bỏ lệnh dừng", exact=True).click()
         await page.get_by_role("button", name="Bỏ lệnh dừng, cho phát lại").click()
         await expect(strip).not_to_contain_text("Đang tạm ngừng")
-    assert await site.centre.services.holds.active() == []
+    assert await site.centre.services.holds.active(site.centre.actor) == []
 
 
 async def test_send_and_stop_are_never_neighbours(site: Commune, browser: Browser) -> None:
@@ -211,7 +211,7 @@ async def test_a_chosen_place_covers_its_parts_and_is_sent_alone(site: Commune, 
         await expect(page.locator("#preview")).to_contain_text("tới 1 cụm của 1 nơi: Thôn Đồng")
         await page.locator("#send").dblclick()
         await page.wait_for_url("**/broadcasts/*")
-    [run] = await site.centre.services.broadcasts.today()
+    [run] = await site.centre.services.broadcasts.today(site.centre.actor)
     assert [target.name for target in run.targets] == ["Thôn Đồng"]
     assert [item.recording_id for item in run.items] == [recording]
 

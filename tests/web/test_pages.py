@@ -217,7 +217,7 @@ async def test_a_stop_stands_on_every_page_until_it_is_released(site: Commune) -
     async with visitor(site) as client:
         answer = await client.post("/holds", data={"scope": site.root.scope, "next": "/nodes"})
         assert answer.headers["location"] == "/nodes?done=ordered"
-        [hold] = await site.centre.services.holds.active()
+        [hold] = await site.centre.services.holds.active(site.centre.actor)
         for path in PAGES:
             page = (await client.get(path)).text
             assert "Đang tạm ngừng phát: Xã Nga My" in page, path
@@ -259,7 +259,7 @@ async def test_a_place_is_added_under_another(site: Commune) -> None:
     typed = {"name": "  Xóm   Núi ", "kind": "hamlet", "parent_id": site.root.id}
     async with visitor(site) as client:
         assert (await client.post("/areas", data=typed)).headers["location"] == "/nodes?done=area"
-    assert ("Xã Nga My", "Xóm Núi") in {area.path for area in await site.centre.services.areas.tree()}
+    assert ("Xã Nga My", "Xóm Núi") in {area.path for area in await site.centre.services.areas.tree(site.centre.actor)}
 
 
 async def test_hostile_text_is_only_text_on_every_page(site: Commune) -> None:

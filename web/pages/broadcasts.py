@@ -14,9 +14,9 @@ from web.views.runs import groups, one_run
 
 
 async def _context(visit: Visit, broadcast_id: str) -> dict[str, Any]:
-    run = await visit.services.broadcasts.get(broadcast_id)
-    plays = await visit.services.broadcasts.plays(broadcast_id)
-    nodes = {node.id: node for node in await visit.services.nodes.all()}
+    run = await visit.services.broadcasts.get(visit.actor, broadcast_id)
+    plays = await visit.services.broadcasts.plays(visit.actor, broadcast_id)
+    nodes = {node.id: node for node in await visit.services.nodes.all(visit.actor)}
     return {"run": one_run(run, plays, nodes, visit.form), "groups": groups(plays, nodes, visit.form)}
 
 

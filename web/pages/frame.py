@@ -25,12 +25,13 @@ def zone_of(visit: Visit) -> str:
 
 async def nodes_and_runs(visit: Visit) -> tuple[list[NodeOut], list[BroadcastOut]]:
     """Read what most pages need."""
-    return await asyncio.gather(visit.services.nodes.all(), visit.services.broadcasts.today(zone_of(visit)))
+    services, actor = visit.services, visit.actor
+    return await asyncio.gather(services.nodes.all(actor), services.broadcasts.today(actor, zone_of(visit)))
 
 
 async def read_strip(visit: Visit, nodes: Sequence[NodeOut], runs: Sequence[BroadcastOut]) -> Strip:
     """Read what stands on top."""
-    return strip(await visit.services.holds.active(), nodes, runs, visit.form)
+    return strip(await visit.services.holds.active(visit.actor), nodes, runs, visit.form)
 
 
 async def whole_page(

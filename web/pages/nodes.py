@@ -52,7 +52,7 @@ async def _page(
         problems={"adopt": {}, "area": {}} | dict(problems or {}),
         all_areas=[Choice(each.id, " · ".join(each.path)) for each in visit.areas],
         kinds=KINDS,
-        waiting=len(await visit.services.enrolments.waiting()),
+        waiting=len(await visit.services.enrolments.waiting(visit.actor)),
         **_list_context(visit, nodes),
     )
 
@@ -101,18 +101,20 @@ def add(router: APIRouter, site: Site) -> None:
     @router.get("/nodes/live")
     async def live(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
-        return visit.fragment("_nodes.html", **_list_context(visit, await visit.services.nodes.all()))
+        return visit.fragment("_nodes.html", **_list_context(visit, await visit.services.nodes.all(visit.actor)))
 
     @router.get("/nodes/{node_id}")
     async def node(request: Request, node_id: str) -> HTMLResponse:
         visit = await site.visit(request)
-        found = one_node(await visit.services.nodes.get(node_id), visit.form)
+        found = one_node(await visit.services.nodes.get(visit.actor, node_id), visit.form)
         return await whole_page(visit, "node.html", node=found)
 
     @router.get("/nodes/{node_id}/live")
     async def node_live(request: Request, node_id: str) -> HTMLResponse:
         visit = await site.visit(request)
-        return visit.fragment("_node.html", node=one_node(await visit.services.nodes.get(node_id), visit.form))
+        return visit.fragment(
+            "_node.html", node=one_node(await visit.services.nodes.get(visit.actor, node_id), visit.form)
+        )
 
     @router.post("/nodes")
     async def adopt(request: Request) -> Response:

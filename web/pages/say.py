@@ -36,8 +36,8 @@ UPLOAD_PROBLEMS = (
 async def _recording(visit: Visit, recording_id: str) -> Recording | None:
     recordings = visit.services.recordings
     try:
-        found = await recordings.get(recording_id)
-        peaks = (await recordings.waveform(recording_id)).peaks if found.state == "ready" else ()
+        found = await recordings.get(visit.actor, recording_id)
+        peaks = (await recordings.waveform(visit.actor, recording_id)).peaks if found.state == "ready" else ()
     except NotFoundError:
         return None
     return card(found, peaks, visit.form)
@@ -61,7 +61,7 @@ async def _preview(visit: Visit, draft: views.Draft) -> views.Preview:
         return views.Preview(button=button, missing=lacks)
     try:
         wanted = _wanted(views.with_title(draft, chosen.title), visit)
-        found = await visit.services.broadcasts.preview(wanted)
+        found = await visit.services.broadcasts.preview(visit.actor, wanted)
     except views.Unclear as unclear:
         return views.Preview(button=button, missing=next(iter(unclear.problems.values())))
     except InvalidError as error:
@@ -84,7 +84,7 @@ async def _page(visit: Visit, draft: views.Draft, problems: Problems, *, status:
         problems={"form": ""} | problems if problems else {},
         places=tree(visit.areas, nodes, form, draft.targets),
         days=views.days(form),
-        recent=recent(await visit.services.recordings.list(limit=RECENT), form),
+        recent=recent(await visit.services.recordings.list(visit.actor, limit=RECENT), form),
         recording=await _recording(visit, draft.recording) if draft.recording else None,
         preview=await _preview(visit, draft),
         most_bytes=config.max_upload_bytes,

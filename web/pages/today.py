@@ -19,7 +19,7 @@ MOST_EXPLAINED = 20
 
 async def _context(visit: Visit, nodes: list[NodeOut], runs: list[BroadcastOut]) -> dict[str, Any]:
     failed = [run.id for run in runs if any(run.counts.get(name) for name in NOT_WELL)][-MOST_EXPLAINED:]
-    plays = {run_id: await visit.services.broadcasts.plays(run_id) for run_id in failed}
+    plays = {run_id: await visit.services.broadcasts.plays(visit.actor, run_id) for run_id in failed}
     lines = [today_line(run, plays.get(run.id, []), visit.form) for run in runs]
     return {"run_lines": lines, "places": tree(visit.areas, nodes, visit.form)}
 

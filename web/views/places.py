@@ -56,7 +56,7 @@ def tree(
     parents = {area.id: area.parent_id for area in all_areas}
     for node in all_nodes:
         area_id: str | None = node.area_id
-        while area_id is not None:
+        while area_id in heard:
             heard[area_id] += is_heard(node)
             area_id = parents[area_id]
 
@@ -77,7 +77,7 @@ def tree(
             chosen_nodes=any(line.scope in chosen for line in lines),
         )
 
-    return tuple(place(area) for area in all_areas if area.parent_id is None)
+    return tuple(place(area) for area in all_areas if area.parent_id not in heard)
 
 
 def stop_places(areas: Iterable[AreaOut]) -> list[StopPlace]:

@@ -131,6 +131,6 @@ async def test_the_largest_figures_of_the_wire_fit_into_a_play(here: factories.C
         start_error_ms=-1e7,
     )
     assert len(await store(here, Receipts(iss=node.id, iat=1, store_id="s-1", events=(claim,)))) == 1
-    [play] = await here.services.broadcasts.plays(sent.id)
+    [play] = await here.services.broadcasts.plays(here.actor, sent.id)
     assert play.outcome == "played"
     assert len(await stored(here)) == 1

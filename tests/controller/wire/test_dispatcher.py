@@ -333,14 +333,14 @@ async def test_a_node_that_moved_out_of_a_held_area_is_released_by_its_own_docum
         await centre.services.nodes.change(centre.actor, node.id, area_id=second.id)
         await made.settle()
         assert released(made, node.id) == (), "it obeys what still stands"
-        [counted] = await holds.active()
+        [counted] = await holds.active(centre.actor)
         assert (counted.node_count, counted.confirmed_count) == (1, 1)
         after = await holds.release(centre.actor, hold.id)
         assert [waiting.node_id for waiting in after.not_yet] == [node.id]
         await made.settle()
         assert released(made, node.id) == (hold.id,)
         centre.hears(node.id, holds=[])
-        assert (await holds.get(hold.id)).not_yet == ()
+        assert (await holds.get(centre.actor, hold.id)).not_yet == ()
 
 
 async def test_a_node_whose_area_moved_is_released_when_its_health_names_the_hold(tmp_path: Path) -> None:

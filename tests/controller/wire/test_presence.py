@@ -64,7 +64,7 @@ HEALTH = wire(health({}))
 
 
 async def status(centre: factories.Centre, node_id: str) -> NodeStatus:
-    return (await centre.services.nodes.get(node_id)).status
+    return (await centre.services.nodes.get(centre.actor, node_id)).status
 
 
 async def row(centre: factories.Centre, node_id: str) -> Node:
@@ -105,7 +105,7 @@ async def test_a_kept_hello_is_no_sign_of_life(tmp_path: Path) -> None:
         centre.clock.step(minutes=10)
         watch.note_presence(node_id, HELLO, True)
         assert await status(centre, node_id) is NodeStatus.OFFLINE
-        assert (await centre.services.nodes.get(node_id)).last_heard_at == factories.MORNING
+        assert (await centre.services.nodes.get(centre.actor, node_id)).last_heard_at == factories.MORNING
 
 
 async def test_a_kept_lost_does_not_move_since_when(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ async def test_a_kept_lost_does_not_move_since_when(tmp_path: Path) -> None:
         restarted = watch_of(centre)
         await restarted._load()
         restarted.note_presence(node_id, LOST, True)
-        assert (await centre.services.nodes.get(node_id)).status_since == factories.MORNING
+        assert (await centre.services.nodes.get(centre.actor, node_id)).status_since == factories.MORNING
 
 
 async def test_what_was_said_is_in_rows_after_one_batch(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ async def test_the_times_of_a_node_are_not_believed(tmp_path: Path) -> None:
         future = factories.MORNING + timedelta(days=3650)
         watch.note_presence(node_id, HELLO, False)
         watch.note_health(node_id, wire(health({}), sent_at=future), False)
-        assert (await centre.services.nodes.get(node_id)).last_heard_at == factories.MORNING
+        assert (await centre.services.nodes.get(centre.actor, node_id)).last_heard_at == factories.MORNING
 
 
 async def test_what_is_too_large_or_not_of_this_wire_is_counted(tmp_path: Path) -> None:

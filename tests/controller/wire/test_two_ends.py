@@ -30,6 +30,7 @@ from edge_agent.protocol.documents import Hold, Plan, ReceiptsAck, Settings, Tim
 from edge_agent.protocol.reports import Leaving, TimeAsk
 from edge_agent.protocol.signing import ALGORITHM, SigningKey
 from edge_agent.protocol.states import Outcome, PlayState, Reason
+from tests.controller.factories import SYSTEM
 
 from .live import WITHIN_S, FakeNode, Live, encode, event, live_centre
 
@@ -44,13 +45,13 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def status(node: FakeNode) -> NodeStatus:
-    return (await node.centre.services.nodes.get(node.node_id)).status
+    return (await node.centre.services.nodes.get(SYSTEM, node.node_id)).status
 
 
 async def say_now(live: Live, *targets: str, audio: bytes = b"Ogg") -> BroadcastOut:
     """A broadcast now, of a recording whose file lies there."""
     recording = await live.rows.recording(length_ms=2_000, bytes=len(audio))
-    row = await live.centre.services.recordings.get(recording)
+    row = await live.centre.services.recordings.get(SYSTEM, recording)
     (live.centre.config.media / f"{row.sha256}.opus").write_bytes(audio)
     broadcasts = live.centre.services.broadcasts
     return await broadcasts.create(
@@ -265,13 +266,13 @@ async def test_receipts_are_acknowledged_once_they_are_rows(tmp_path: Path) -> N
             assert (ack.store_id, ack.stored_through_seq, ack.send_from_seq) == (node.store_id, 2, None)
             async with live.centre.services.database.reading() as session:
                 assert await session.scalar(select(func.count()).select_from(Receipt)) == 2
-            [play] = await live.centre.services.broadcasts.plays(sent.id)
+            [play] = await live.centre.services.broadcasts.plays(SYSTEM, sent.id)
             assert play.state is PlayState.CACHED
             end = event(3, sent.id)
             over = type(end)(seq=3, at=end.at, broadcast_id=sent.id, outcome=Outcome.MISSED, reason=Reason.NO_FILE)
             await node.report(over)
             await node.document(ReceiptsAck, node.scope, lambda said: said.stored_through_seq == 3)
-            [play] = await live.centre.services.broadcasts.plays(sent.id)
+            [play] = await live.centre.services.broadcasts.plays(SYSTEM, sent.id)
             assert (play.outcome, play.reason) == (Outcome.MISSED, Reason.NO_FILE)
 
 
@@ -306,7 +307,7 @@ async def test_a_broken_link_makes_a_node_offline_without_waiting(tmp_path: Path
         node = await live.node(await live.area())
         with pytest.raises(aiomqtt.MqttError):
             await lose_link(node)
-        assert (await live.centre.services.nodes.get(node.node_id)).leaving_reason is None
+        assert (await live.centre.services.nodes.get(SYSTEM, node.node_id)).leaving_reason is None
 
 
 async def lose_link(node: FakeNode) -> None:
@@ -328,7 +329,7 @@ async def test_a_goodbye_tells_its_reason(tmp_path: Path) -> None:
             await node.say(node.health())
             await node.say(Leaving(reason="update"))
             await until(lambda: _is(node, NodeStatus.OFFLINE))
-        assert (await live.centre.services.nodes.get(node.node_id)).leaving_reason == "update"
+        assert (await live.centre.services.nodes.get(SYSTEM, node.node_id)).leaving_reason == "update"
 
 
 async def test_who_asks_for_the_time_gets_it_for_this_question(tmp_path: Path) -> None:
