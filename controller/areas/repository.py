@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from controller.nodes.models import Node
+from controller.policies.models import Policy
 
 from .models import Area
 from .rules import Place, Tree
@@ -15,7 +16,9 @@ from .rules import Place, Tree
 async def read_tree(session: AsyncSession) -> Tree:
     """Read all areas: a province has a few thousand."""
     columns = (Area.id, Area.parent_id, Area.kind, Area.name, Area.zone, Area.quiet_hours, Area.languages)
-    return Tree(Place(*row) for row in await session.execute(select(*columns)))
+    policies = {row.area_id: (row.rules, row.locked) for row in await session.scalars(select(Policy))}
+    rows = await session.execute(select(*columns))
+    return Tree(Place(*row, *policies.get(row.id, (None, ()))) for row in rows)
 
 
 async def count_nodes(session: AsyncSession) -> dict[str, int]:

@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from controller.areas.rules import Effective
+from controller.policies.rules import EffectivePolicy
+from controller.policies.schemas import Night, Window
 from edge_agent.protocol.content import Body, Broadcast, PlanBody, pack_body
 from edge_agent.protocol.documents import (
     MAX_INLINE_BYTES,
     Hold,
     HoldOrder,
     Membership,
+    NightCap,
     Plan,
     QuietHours,
     Settings,
@@ -136,16 +138,20 @@ def build_settings(
     stamp: Stamp,
     node: NodeFacts,
     areas: Sequence[Membership],
-    local: Effective,
+    local: EffectivePolicy,
     trusted_keys: tuple[TrustedKey, ...],
 ) -> Settings:
     """Write a node's last guard. ``areas`` run from its own up to the root; ``local`` is what holds there."""
     hold_for = CLOCK_HOLD_WITH_BATTERY if node.clock_battery else CLOCK_HOLD
+    if local.lease_hours is not None:
+        hold_for = timedelta(hours=local.lease_hours)
     return Settings(
         **stamp.claims(stamp.now + FOREVER),
         areas=tuple(areas),
         zone=local.zone,
-        quiet_hours=tuple(QuietHours(**window) for window in local.quiet_hours),
+        quiet_hours=_on_the_wire(local.quiet_hours),
+        windows=_on_the_wire(local.windows),
+        night_cap=_night_cap(local.night),
         volume_mb=node.volume_mb,
         trim_mb=node.trim_mb,
         languages=local.languages,
@@ -154,17 +160,36 @@ def build_settings(
     )
 
 
+def _on_the_wire(windows: Iterable[Window]) -> tuple[QuietHours, ...]:
+    return tuple(QuietHours(start=window.start, until=window.until) for window in windows)
+
+
+def _night_cap(night: Night | None) -> NightCap | None:
+    if night is None:
+        return None
+    return NightCap(window=QuietHours(start=night.start, until=night.until), cap_mb=night.cap_mb)
+
+
 _SignedT = TypeVar("_SignedT", bound=Signed)
 
 
 def says_the_same(new: _SignedT, old: _SignedT) -> bool:
-    """Tell whether two documents differ in their stamps only; a plan's lease and horizon count as stamp."""
+    """Tell whether two documents differ in their stamps only; a plan's horizon and the end of its lease count as stamp.
+
+    The length of the lease does not: it is the area's to say.
+    """
     fields: dict[str, Any] = {name: getattr(old, name) for name in ("epoch", "version", "iat", "nbf", "exp")}
     if isinstance(new, Plan) and isinstance(old, Plan):
+        if _lease_s(new) != _lease_s(old):
+            return False
         fields |= {"covers_until": old.covers_until, "lease_until": old.lease_until}
     # A different life of the centre must be said anew. A later end of readability alone need not: a plan is signed
     # anew by its age, the other documents outlive the hardware, or what they say.
     return new.epoch == old.epoch and msgspec.structs.replace(new, **fields) == old
+
+
+def _lease_s(plan: Plan) -> int:
+    return int(plan.lease_until.timestamp()) - plan.iat
 
 
 def inline_wanted(broadcasts: Iterable[Broadcast]) -> list[str]:

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from controller.areas.rules import Effective
 from controller.plans.build import (
     MAX_RELEASED,
     MAX_URGENT,
@@ -17,8 +16,10 @@ from controller.plans.build import (
     build_urgent,
     says_the_same,
 )
+from controller.policies.rules import EffectivePolicy
+from controller.policies.schemas import Night, Window
 from edge_agent.protocol import content
-from edge_agent.protocol.documents import MAX_INLINE_BYTES, Membership, Stop, TrustedKey
+from edge_agent.protocol.documents import MAX_INLINE_BYTES, Membership, Plan, Stop, TrustedKey
 from edge_agent.protocol.signing import check_window
 from edge_agent.protocol.states import KeyUse, Level
 from tests.controller.factories import MORNING
@@ -123,7 +124,7 @@ def test_a_plan_lists_what_is_to_come_until_its_horizon() -> None:
 
 
 def test_settings_carry_what_holds_in_the_place() -> None:
-    local = Effective("Asia/Ho_Chi_Minh", ({"start": "21:00", "until": "05:30"},), ("hmn", "vi"))
+    local = EffectivePolicy("Asia/Ho_Chi_Minh", (Window(start="21:00", until="05:30"),), ("hmn", "vi"))
     keys = tuple(TrustedKey(kid=f"{n:016x}", use=use, x="A" * 43) for n, use in enumerate(list(KeyUse)[:2]))
     areas = [Membership(area_id="hamlet", plan_from_version=3), Membership(area_id="commune")]
     built = build_settings(STAMP, NodeFacts(volume_mb=-300, trim_mb=50, clock_battery=True), areas, local, keys)
@@ -144,6 +145,30 @@ def test_a_later_stamp_alone_is_no_reason_for_a_new_version_but_a_new_epoch_is(e
 
     assert says_the_same(plan(later), plan(STAMP)) is same  # type: ignore[type-var]  # both are plans
     assert says_the_same(build_hold(later, []), build_hold(STAMP, [])) is same
+
+
+def test_settings_carry_the_policy_of_the_place() -> None:
+    windows = (Window(start="05:00", until="07:30"), Window(start="16:30", until="18:00"))
+    night = Night(start="20:00", until="06:00", cap_mb=-900)
+    local = EffectivePolicy(windows=windows, night=night, lease_hours=24)
+    keys = tuple(TrustedKey(kid=f"{n:016x}", use=use, x="A" * 43) for n, use in enumerate(list(KeyUse)[:2]))
+    built = build_settings(STAMP, NodeFacts(), [], local, keys)
+    assert [(window.start, window.until) for window in built.windows] == [("05:00", "07:30"), ("16:30", "18:00")]
+    assert built.night_cap is not None
+    assert (built.night_cap.window.start, built.night_cap.window.until, built.night_cap.cap_mb) == (
+        "20:00",
+        "06:00",
+        -900,
+    )
+    assert built.clock_hold_ms == 24 * 3_600_000
+
+
+def test_another_lease_is_a_reason_for_a_new_version() -> None:
+    def plan(hours: int) -> Plan:
+        return build_plan(STAMP, [], covers_until=NOW, lease_until=NOW + timedelta(hours=hours))[0]
+
+    assert says_the_same(plan(72), plan(72))
+    assert not says_the_same(plan(72), plan(24))
 
 
 def test_another_hold_is_a_reason_for_a_new_version() -> None:

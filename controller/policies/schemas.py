@@ -1,0 +1,186 @@
+"""Policies as areas say them, and as the API shows them."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+Category = Annotated[str, Field(min_length=1, max_length=40)]
+MINUTES_OF_A_DAY = 1440
+
+
+class Window(BaseModel):
+    """Wall-clock window in the area's zone; over midnight when ``until`` is before ``start``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: TimeOfDay
+    until: TimeOfDay
+
+    @model_validator(mode="after")
+    def _is_not_empty(self) -> Self:
+        if self.start == self.until:
+            raise ValueError("start and until are the same; leave the window out instead")
+        return self
+
+    def __str__(self) -> str:
+        """Give it as people read it."""
+        return f"{self.start}–{self.until}"
+
+
+class Night(Window):
+    """Lower ceiling of the volume within a window. Emergencies pass it."""
+
+    cap_mb: Annotated[int, Field(ge=-9600, le=0)]
+    """Hundredths of a decibel; 0: no ceiling of its own."""
+
+
+class SelfApproval(BaseModel):
+    """What an author may approve alone. No category, or 0 a day: nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    categories: Annotated[tuple[Category, ...], Field(max_length=50)]
+    minutes: Annotated[int, Field(ge=1, le=MINUTES_OF_A_DAY)]
+    """Of one broadcast, at most."""
+    a_day: Annotated[int, Field(ge=0, le=100)]
+    """Uses by one person on one local day, at most."""
+
+
+class SecondPerson(BaseModel):
+    """What takes the yes of somebody other than the author."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    category: Category = "*"
+    """``*``: every category, and what has none."""
+    level: Literal["normal", "priority", "*"] = "*"
+
+
+class PolicyRules(BaseModel):
+    """What one area says itself; what is None it has from above. Times are wall clock in the area's zone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    windows: Annotated[tuple[Window, ...], Field(max_length=8)] | None = None
+    """Routine sounds only within one of them; empty: at any hour that is not quiet. The node guards it itself."""
+    earliest: TimeOfDay | None = None
+    """No routine between midnight and this hour."""
+    sessions_a_day: Annotated[int, Field(ge=0, le=100)] | None = None
+    minutes_a_session: Annotated[int, Field(ge=1, le=MINUTES_OF_A_DAY)] | None = None
+    minutes_a_day: Annotated[int, Field(ge=1, le=MINUTES_OF_A_DAY)] | None = None
+    night: Night | None = None
+    lease_hours: Annotated[int, Field(ge=1, le=720)] | None = None
+    """How long a node that is cut off goes on playing its plan."""
+    self_approval: SelfApproval | None = None
+    second_person: Annotated[tuple[SecondPerson, ...], Field(max_length=50)] | None = None
+    """Empty: nothing takes a second person."""
+
+    @classmethod
+    def stored(cls, said: dict[str, Any]) -> Self:
+        """Read what a row keeps; rules that this version does not know are left out."""
+        return cls.model_validate({name: value for name, value in said.items() if name in cls.model_fields})
+
+    def said(self) -> Iterator[tuple[str, Any]]:
+        """Give the rules that are not left to the areas above."""
+        for name in type(self).model_fields:
+            if (value := getattr(self, name)) is not None:
+                yield name, value
+
+
+Rule = Literal[
+    "zone",
+    "quiet_hours",
+    "languages",
+    "windows",
+    "earliest",
+    "sessions_a_day",
+    "minutes_a_session",
+    "minutes_a_day",
+    "night",
+    "lease_hours",
+    "self_approval",
+    "second_person",
+]
+"""Names of rules. The first three stand in the area itself (``PATCH /areas/{id}``); all may be locked."""
+
+
+class PolicyIn(BaseModel):
+    """What an area is to say from now on, as a whole."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Annotated[int, Field(ge=0)]
+    """The version that was seen; 0 when the area said nothing yet."""
+    rules: PolicyRules
+    locked: Annotated[tuple[Rule, ...], Field(max_length=20)] = ()
+    """Rules that areas below may not override."""
+
+
+class RuleOut(BaseModel):
+    """One rule as it holds in an area."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: Rule
+    value: Any
+    """None: no limit."""
+    from_id: str | None
+    """Area that says it; None: nobody does, it is the default."""
+    from_name: str | None
+    locked_by_id: str | None
+    """Area above or here that lets nobody below it change the rule."""
+    locked_by_name: str | None
+
+
+class PolicyOut(BaseModel):
+    """What an area says, and what holds there."""
+
+    model_config = ConfigDict(frozen=True)
+
+    area_id: str
+    version: int
+    """To be sent with a change; 0 while the area says nothing."""
+    rules: PolicyRules
+    locked: tuple[Rule, ...]
+    effective: tuple[RuleOut, ...]
+    changed_at: AwareDatetime | None
+    changed_by: str | None
+    """Name of the person."""
+
+
+class BreachOut(BaseModel):
+    """One rule that a broadcast would break."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: Rule
+    limit: str
+    found: str
+    at: AwareDatetime
+    """Start of what breaks it."""
+    area_ids: tuple[str, ...]
+    area_names: tuple[str, ...]
+    everywhere: bool
+    """At all nodes that are meant. Where it is not, nodes themselves refuse what breaks ``windows, quiet_hours``."""
+
+
+class UnusualOut(BaseModel):
+    """Why an hour takes a second confirmation."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reason: Literal["night", "no_habit"]
+    """``no_habit``: nothing sounded there within an hour of that time in the last 30 days."""
+    hour: TimeOfDay
+    """By the wall clock there."""
+
+
+class CheckOut(BaseModel):
+    """What the policy says to a draft; nothing is saved."""
+
+    model_config = ConfigDict(frozen=True)
+
+    breaches: tuple[BreachOut, ...]
+    unusual: UnusualOut | None
