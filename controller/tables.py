@@ -11,7 +11,7 @@ from .emergencies.models import Emergency, ReadyMessage
 from .enrolments.models import Enrolment
 from .holds.models import Hold
 from .nodes.models import Node
-from .people.models import ApiToken, Device, Grant, Person, Session
+from .people.models import ApiToken, Device, Grant, Person, RecoveryCode, Session
 from .plans.models import Document, PlanBody, PlanVersion
 from .plays.models import Play
 from .policies.models import Policy
@@ -54,6 +54,7 @@ __all__ = [
     "Receipt",
     "ReceiptStore",
     "Recording",
+    "RecoveryCode",
     "Schedule",
     "ScheduleException",
     "Session",

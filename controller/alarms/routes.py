@@ -17,6 +17,7 @@ router = APIRouter(prefix="/alarms", tags=["alarms"])
 async def list_alarms(
     actor: Acting,
     services: AnyServices,
+    *,
     waiting: bool | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> list[AlarmOut]:

@@ -19,10 +19,14 @@ class Person(Base):
     password_hash: Mapped[str] = mapped_column(String(300))
     """Argon2id, in PHC form."""
     totp_secret: Mapped[str | None] = mapped_column(String(64))
-    """RFC 6238, base32; None: no second factor. Counts only from ``totp_confirmed_at`` on."""
+    """RFC 6238, base32; None: no second factor."""
+    totp_pending: Mapped[str | None] = mapped_column(String(64))
+    """A secret that was shown and not yet confirmed with a code."""
     totp_confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
     totp_last_step: Mapped[int | None]
     """Time step of the last code taken: no code counts twice."""
+    grace_until: Mapped[datetime | None] = mapped_column(Instant)
+    """Only the first administrator has one: until then the password alone is enough, to begin with."""
     locale: Mapped[str] = mapped_column(String(8), default="vi")
     created_at: Mapped[datetime] = mapped_column(Instant)
     disabled_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -77,6 +81,16 @@ class Device(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant)
     last_used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class RecoveryCode(Base):
+    """Stands for one code of a lost telephone. Only its hash is kept; it counts once."""
+
+    __tablename__ = "recovery_codes"
+
+    code_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class ApiToken(Base):

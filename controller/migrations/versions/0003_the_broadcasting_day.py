@@ -154,6 +154,18 @@ def _create_bulletins_devices_grants() -> None:
         batch_op.create_index(batch_op.f("ix_grants_person_id"), ["person_id"], unique=False)
 
 
+    op.create_table(
+        "recovery_codes",
+        sa.Column("code_sha256", sa.String(length=64), nullable=False),
+        sa.Column("person_id", sa.String(length=64), nullable=False),
+        sa.Column("used_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_recovery_codes_person_id_people")),
+        sa.PrimaryKeyConstraint("code_sha256", name=op.f("pk_recovery_codes")),
+    )
+    with op.batch_alter_table("recovery_codes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_recovery_codes_person_id"), ["person_id"], unique=False)
+
+
 def _create_policies_programmes() -> None:
     op.create_table(
         "listenings",
@@ -489,7 +501,9 @@ def _change_people() -> None:
     )
     with op.batch_alter_table("people", schema=None) as batch_op:
         batch_op.add_column(sa.Column("totp_secret", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("totp_pending", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("totp_confirmed_at", Instant(), nullable=True))
+        batch_op.add_column(sa.Column("grace_until", Instant(), nullable=True))
         batch_op.add_column(sa.Column("totp_last_step", sa.Integer(), nullable=True))
         batch_op.drop_column("role")
 
