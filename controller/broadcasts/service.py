@@ -27,6 +27,7 @@ from edge_agent.protocol.topics import Word
 from .drafts import Draft, make_draft
 from .forecast import draft_broadcast, forecast, group, refusal
 from .models import Broadcast, BroadcastTarget
+from .policed import ask_policies, unusual_error
 from .preview import Forecasts, describe, refusal_error
 from .repository import in_sight, is_seen, outs, surroundings, target_areas
 from .room import PlanFullError, UrgentFullError, check_room
@@ -61,9 +62,10 @@ class Broadcasts:
         The same key from the same person gives the broadcast that was made with it, and makes none.
 
         Raises:
-            InvalidError: a field is wrong, or no node would play it (``QuietHoursError``, ``RefusedByAllError``).
-            ConflictError: the key was used for another request, or there is no room (``PlanFullError``,
-                ``UrgentFullError``).
+            InvalidError: a field is wrong, it is against a policy (``PolicyBreachError``), or no node would play it
+                (``QuietHoursError``, ``RefusedByAllError``).
+            ConflictError: the key was used for another request, there is no room (``PlanFullError``,
+                ``UrgentFullError``), or the hour is unusual and was not confirmed (``UnusualHourError``).
         """
         key = _checked_key(idempotency_key)
         try:
@@ -83,9 +85,14 @@ class Broadcasts:
             now = self._now()
             draft = await make_draft(tx.session, wanted, now=now, lead=self._lead, seen=seen)
             await rights.require(tx.session, actor, Act.BROADCASTS_CREATE, draft.targets.area_ids)
+            verdict = await ask_policies(tx.session, draft, now=now)
+            if against := verdict.refusal:
+                raise against
             found, _ = await self._forecasts(tx.session, draft, now)
             if refused := refusal(each for each, _ in found):
                 raise refusal_error(refused)
+            if verdict.unusual and not wanted.confirm_unusual:
+                raise unusual_error(verdict.unusual)
             await check_room(tx.session, draft, covers=self._covers, now=now)
             word = Word.URGENT if draft.urgent else Word.PLAN
             for scope in sorted(draft.targets.scopes):  # documents before audit, as everywhere: no two wait crosswise
@@ -100,6 +107,7 @@ class Broadcasts:
 
         Raises:
             InvalidError: a field is wrong.
+            ForbiddenError: aimed at an area above what is in sight.
         """
         now = self._now()
         async with self._database.reading() as session:
@@ -107,7 +115,8 @@ class Broadcasts:
             draft = await make_draft(session, wanted, now=now, lead=self._lead, seen=seen)
             found, titles = await self._forecasts(session, draft, now)
             full = await self._full(session, draft, now)
-        return describe(draft, found, titles, online_count=self._online(draft, now), full=full)
+            verdict = await ask_policies(session, draft, now=now)
+        return describe(draft, found, titles, verdict, online_count=self._online(draft, now), full=full)
 
     async def cancel(self, actor: Actor, broadcast_id: str) -> BroadcastOut:
         """Take it out of what nodes are told, and stop it where it sounds.

@@ -5,9 +5,14 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator
 
-from controller.errors import LoaError
+from controller.errors import LoaError, NotSignedInError
 from controller.events import Event, Topic
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.rights import EVERYTHING, Sight
 from controller.services import Services
+
+from .audience import heard
 
 HEARTBEAT_S = 15.0
 """A comment this often keeps proxies from closing the stream, and finds out that a client is gone."""
@@ -59,14 +64,17 @@ class OpenStreams:
                 try:
                     yield f"retry: {RETRY_MS}\n: listening\n\n"
                     clock = asyncio.get_running_loop().time
+                    ear = _Ear(services, Actor(person_id, "event stream"))
                     looked_at = clock()
                     while not self._closed:
                         batch = await gathered.batch(heartbeat_s)
                         if not batch or clock() - looked_at >= heartbeat_s:  # a busy centre is never quiet
                             if not await _still_signed_in(services, token):
                                 return
+                            ear.forget()
                             looked_at = clock()
-                        text = "".join(_text(event) for event in batch if _wanted(event, broadcast_id))
+                        wanted = [event for event in batch if _wanted(event, broadcast_id)]
+                        text = "".join(_text(event) for event in await ear.heard(wanted))
                         if text or not batch:
                             yield text or ": still here\n\n"
                 finally:
@@ -105,6 +113,33 @@ class _Gathered:
         batch, self._waiting = list(self._waiting), {}
         self._more.clear()
         return batch
+
+
+class _Ear:
+    """Lets through what one person may hear of. What is in sight is found out anew with every look at the session."""
+
+    def __init__(self, services: Services, actor: Actor) -> None:
+        self._services, self._actor = services, actor
+        self._seen: Sight | None = None
+
+    def forget(self) -> None:
+        """Find out anew what is in sight."""
+        self._seen = None
+
+    async def heard(self, events: list[Event]) -> list[Event]:
+        if not events:
+            return []
+        if any(event.topic is Topic.AREA for event in events):  # areas that moved may be in sight now, or no longer
+            self.forget()
+        if self._seen == EVERYTHING:
+            return events
+        async with self._services.database.reading() as session:
+            try:
+                if self._seen is None:
+                    self._seen = await rights.sight(session, self._actor)
+                return await heard(session, self._actor, self._seen, events)
+            except NotSignedInError:  # the stream ends with the next look at the session
+                return []
 
 
 def _wanted(event: Event, broadcast_id: str | None) -> bool:

@@ -88,6 +88,7 @@ class Recordings:
 
         Raises:
             InvalidError: a field is wrong, the file is empty, or its length is not what was declared.
+            ForbiddenError: no role of the person allows it there.
             TooLargeError, TooSlowError, NoSpaceError, TooManyAttemptsError: see ``UploadRoom.store``.
         """
         title = clean_name(title, field="title")

@@ -11,6 +11,7 @@ from controller.api import create_app, create_node_app
 from controller.errors import BusyError
 from controller.http.middleware import COOKIE
 from controller.http.routes import ReadyCheck
+from controller.people.actor import Actor
 from controller.tables import Base
 from tests.controller.descriptions import operations
 from tests.controller.factories import PASSWORD, Centre
@@ -146,7 +147,7 @@ async def test_every_error_has_one_shape(lite: Centre, method: str, path: str, s
 
 
 async def test_a_busy_database_says_when_to_come_back(lite: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def busy() -> None:
+    async def busy(_actor: Actor) -> None:
         raise BusyError("the database is locked by another process; try again")
 
     monkeypatch.setattr(lite.services.areas, "tree", busy)
