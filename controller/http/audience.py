@@ -1,0 +1,108 @@
+"""Who hears of which event: it names a row, and whoever has the area of that row in sight hears of it.
+
+Of what is looked up nowhere, and of what is gone, only those hear who see everything.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from controller.alarms.models import Alarm
+from controller.approvals.models import ApprovalRequest
+from controller.areas.models import Area
+from controller.areas.targets import areas_of
+from controller.broadcasts.models import Broadcast
+from controller.broadcasts.repository import in_sight
+from controller.bulletins.models import Bulletin
+from controller.db import in_pieces
+from controller.emergencies.models import Emergency
+from controller.events import Event, Topic
+from controller.holds.models import Hold
+from controller.nodes.models import Node
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.rights import Act, Sight
+from controller.programmes.models import Programme
+from controller.recordings.models import Recording
+from controller.schedules.models import Calendar, Schedule
+
+
+class _Owned(NamedTuple):
+    """Columns of a table whose rows belong to an area."""
+
+    id: InstrumentedAttribute[Any]
+    area_id: InstrumentedAttribute[Any]
+
+
+OWNED: Mapping[str, tuple[_Owned, ...]] = {
+    "area": (_Owned(Area.id, Area.id),),
+    "node": (_Owned(Node.id, Node.area_id),),
+    "recording": (_Owned(Recording.id, Recording.area_id),),
+    "alarm": (_Owned(Alarm.id, Alarm.area_id),),
+    "schedule": (_Owned(Schedule.id, Schedule.area_id), _Owned(Calendar.id, Calendar.area_id)),
+    "bulletin": (_Owned(Bulletin.id, Bulletin.area_id),),
+    "programme": (_Owned(Programme.id, Programme.area_id),),
+    "approval": (_Owned(ApprovalRequest.id, ApprovalRequest.area_id),),
+    "emergency": (_Owned(Emergency.id, Emergency.area_id),),
+    "policy": (_Owned(Area.id, Area.id),),
+}
+"""Topic → where its key is looked up. Four topics have rules of their own, below."""
+RULED = frozenset({Topic.PLAY, Topic.BROADCAST, Topic.HOLD, Topic.ENROLMENT})
+TO_ALL = frozenset({Topic.MISSED})
+ABOVE = frozenset({"area", "policy"})
+"""Topics told also of the areas above one's own: their names and rules are seen."""
+
+
+async def heard(session: AsyncSession, actor: Actor, seen: Sight, events: Collection[Event]) -> list[Event]:
+    """Give the events that somebody may hear of, in their order."""
+    if seen.areas is None:
+        return list(events)
+    told: set[Event] = {event for event in events if event.topic in TO_ALL}
+    for topic in {event.topic for event in events} - TO_ALL:
+        of_topic = [event for event in events if event.topic == topic]
+        keys = await _in_sight(session, actor, seen, topic, of_topic)
+        told |= {event for event in of_topic if (event.node_id if topic == Topic.PLAY else event.key) in keys}
+    return [event for event in events if event in told]
+
+
+async def _in_sight(
+    session: AsyncSession, actor: Actor, seen: Sight, topic: Topic, events: Iterable[Event]
+) -> Collection[str | None]:
+    """Name the keys in sight; of plays, the nodes."""
+    keys = sorted({event.key for event in events})
+    match topic:
+        case Topic.PLAY:
+            return await _owned(session, seen, OWNED["node"], sorted({event.node_id or "" for event in events}))
+        case Topic.BROADCAST:
+            query = select(Broadcast.id).where(in_sight(seen))
+            return {
+                key for some in in_pieces(keys) for key in await session.scalars(query.where(Broadcast.id.in_(some)))
+            }
+        case Topic.HOLD:
+            return await _holds(session, seen, keys)
+        case Topic.ENROLMENT:  # a node that waits stands nowhere yet
+            return keys if await rights.places_for(session, actor, Act.NODES_ADOPT) else ()
+        case _:
+            return await _owned(session, seen, OWNED.get(topic, ()), keys, above=topic in ABOVE)
+
+
+async def _owned(
+    session: AsyncSession, seen: Sight, tables: Iterable[_Owned], keys: list[str], *, above: bool = False
+) -> set[str | None]:
+    found: set[str | None] = set()
+    for table in tables:
+        for some in in_pieces(keys):
+            rows = await session.execute(select(table.id, table.area_id).where(table.id.in_(some)))
+            found |= {key for key, area_id in rows if (seen.knows(area_id) if above else seen.sees(area_id))}
+    return found
+
+
+async def _holds(session: AsyncSession, seen: Sight, keys: list[str]) -> set[str | None]:
+    scopes: dict[str, str] = {}
+    for some in in_pieces(keys):
+        scopes.update((await session.execute(select(Hold.id, Hold.scope).where(Hold.id.in_(some)))).all())
+    areas = await areas_of(session, set(scopes.values()), removed=True)
+    return {key for key, scope in scopes.items() if seen.knows(areas.get(scope))}
