@@ -112,9 +112,9 @@ class Standing:
         """Tell whether nothing of it is to come, nor the rest of a slot that it keeps free for its neighbours."""
         if self.under_way:
             return False
-        if self.has_items_left:
-            return self.clock_serves and not self.has_more()
         given_up = self.progress.suspended or self.progress.rejoins
+        if self.has_sound_left or (self.has_items_left and not given_up):
+            return self.clock_serves and not self.has_more()
         return given_up or self.at >= min(self.slot_end, self.broadcast.latest_end_at)
 
 

@@ -29,12 +29,16 @@ def is_emergency(broadcast: Broadcast) -> bool:
     return broadcast.level is Level.EMERGENCY
 
 
-def wished(item: Item, languages: tuple[str, ...]) -> Voice:
+def wished(item: Item, languages: tuple[str, ...]) -> Voice | None:
+    """Give what is heard of an item: of the languages that it has, the one at its place in the node's order."""
+    found = []
     for language in languages:
-        for voice in item.voices:
-            if voice.language == language:
-                return voice
-    return item.voices[0]
+        spoken = [voice for voice in item.voices if voice.language == language]
+        if spoken and spoken[0] not in found:
+            found.append(spoken[0])
+    if item.choice == 0 and not found:
+        return item.voices[0]
+    return found[item.choice] if item.choice < len(found) else None
 
 
 def is_quiet(window: QuietHours, zone: str, at: datetime) -> bool:
@@ -52,12 +56,24 @@ def meets_quiet(rules: Settings, begins_at: datetime, ends_at: datetime) -> bool
     return any(is_quiet(window, rules.zone, look) for window in rules.quiet_hours for look in looks)
 
 
+def leaves_windows(rules: Settings, begins_at: datetime, ends_at: datetime) -> bool:
+    """Look at the begin and at every full minute until the end."""
+    looks, minute = [begins_at], begins_at.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    while minute < ends_at:
+        looks.append(minute)
+        minute += timedelta(minutes=1)
+    inside = [any(is_quiet(window, rules.zone, look) for window in rules.windows) for look in looks]
+    return bool(rules.windows) and not all(inside)
+
+
 def is_approved(broadcast: Broadcast, scopes: frozenset[str]) -> bool:
     lines = ""
     for index, item in enumerate(broadcast.items):
         for voice in item.voices:
             parts = (index, item.offset_ms, voice.language, voice.sha256, voice.length_ms, voice.gain_mb)
-            lines += "\t".join(map(str, parts)) + "\n"
+            lines += "\t".join(map(str, parts)) + (f"\t{item.choice}\n" if item.choice else "\n")
+    if broadcast.drill:
+        lines += f"drill\t{broadcast.drill.value}\n"
     content = hashlib.sha256(lines.encode()).hexdigest()
     for approval in broadcast.approvals:
         here = set(approval.scopes) & scopes
@@ -81,6 +97,7 @@ def may_begin(view: Any, broadcast_id: str, at: datetime) -> bool:
     listing, progress = view.listings[broadcast_id], view.progress.get(broadcast_id)
     broadcast, rules = listing.broadcast, view.settings
     first = wished(broadcast.items[0], rules.languages)
+    assert first is not None, "the first slot is heard on every node"
     ends_at, cap_ms = at + ms(first.length_ms), rules.max_broadcast_ms
     if is_emergency(broadcast):
         cap_ms = rules.max_emergency_ms
@@ -100,6 +117,7 @@ def may_begin(view: Any, broadcast_id: str, at: datetime) -> bool:
     return (
         (listing.lease_until is None or at < listing.lease_until)
         and not meets_quiet(rules, at, ends_at)
+        and not leaves_windows(rules, at, ends_at)
         and begun_in_last_hour(view, at) < rules.plays_per_hour
     )
 
@@ -164,6 +182,14 @@ def quiet_hours_are_quiet(walk: Walk) -> None:
         if level_of(walk, heard) is not Level.EMERGENCY:
             ends_at = heard.begins_at + ms(heard.voice.length_ms)
             assert not meets_quiet(walk.scenario.settings, heard.begins_at, ends_at), heard
+
+
+def routine_stays_within_windows(walk: Walk) -> None:
+    """P2: no routine sound begins that would, at its full length, be heard outside the hours of routine."""
+    for heard in walk.heard:
+        if level_of(walk, heard) is not Level.EMERGENCY:
+            ends_at = heard.begins_at + ms(heard.voice.length_ms)
+            assert not leaves_windows(walk.scenario.settings, heard.begins_at, ends_at), heard
 
 
 def untrusted_clocks_play_no_plan(walk: Walk) -> None:
@@ -354,7 +380,9 @@ def outcomes_are_true(walk: Walk) -> None:
             assert found.reason is not None, found
             continue
         broadcast, _ = walk.begun[found.broadcast_id]
-        whole = {one.item for one in heard if one.complete} == set(range(len(broadcast.items)))
+        languages = walk.scenario.settings.languages
+        asked = {index for index, item in enumerate(broadcast.items) if wished(item, languages) is not None}
+        whole = {one.item for one in heard if one.complete} == asked
         assert (found.outcome is Outcome.PLAYED) is whole, (found, heard)
         assert (found.reason is None) is whole, found
 
@@ -430,6 +458,7 @@ PROMISES: tuple[Callable[[Walk], None], ...] = (
     what_has_begun_does_not_change,
     routine_keeps_its_times,
     quiet_hours_are_quiet,
+    routine_stays_within_windows,
     untrusted_clocks_play_no_plan,
     emergencies_are_not_cut_by_a_clock,
     untrusted_clocks_decide_nothing,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edge_agent.protocol.content import Approval, Broadcast, Item, Voice, content_hash
 from edge_agent.protocol.documents import NightCap, QuietHours, Settings
-from edge_agent.protocol.states import ClockState, Level, StartMode
+from edge_agent.protocol.states import ClockState, Drill, Level, StartMode
 from tests.edge_agent.protocol.factories import COMMUNE, HAMLET, NODE, after, settings, sha
 from tests.edge_agent.protocol.walks import (
     ClockBecomes,
@@ -50,12 +50,19 @@ class Pick(Protocol):
         ...
 
 
+def _hours(start: str, until: str) -> QuietHours:
+    return QuietHours(start=start, until=until)
+
+
 def _settings(pick: Pick) -> Settings:
-    nights = (QuietHours(start="21:40", until="05:00"),)
-    breaks = (QuietHours(start="21:20", until="21:30"),)
+    nights = (_hours("21:40", "05:00"),)
+    breaks = (_hours("21:20", "21:30"),)
     night = NightCap(window=QuietHours(start="21:30", until="06:00"), cap_mb=-1500)
+    evening_only, by_halves = (_hours("20:00", "21:45"),), (_hours("20:30", "21:20"), _hours("21:20", "22:10"))
+    with_gap, over_midnight = (_hours("20:00", "21:15"), _hours("21:25", "23:00")), (_hours("21:10", "05:00"),)
     return settings(
         quiet_hours=pick([(), nights, breaks, nights + breaks]),
+        windows=pick([(), (), (), (), evening_only, by_halves, with_gap, over_midnight]),
         night_cap=pick([None, night]),
         volume_mb=pick([0, 600, -600]),
         trim_mb=pick([0, 300]),
@@ -81,21 +88,25 @@ def _slots(pick: Pick) -> tuple[Item, ...]:
             )
             for language in pick([("vi",), ("vi",), ("vi", "hmn")])
         )
-        item = Item(offset_ms=offset_ms, voices=voices)
+        item = Item(offset_ms=offset_ms, voices=voices, choice=pick([0, 0, 1]) if found else 0)
         found.append(item)
         offset_ms += item.slot_ms + pick([0, 0, 60]) * 1000
     return tuple(found)
 
 
-def _approvals(pick: Pick, items: tuple[Item, ...], scope: str, start: int, end: int) -> tuple[Approval, ...]:
-    """Mostly one that covers it; else none, or one of another audio, place or time."""
-    flaw = pick([*[""] * 30, "none", "audio", "place", "early", "late"])
+def _approvals(
+    pick: Pick, items: tuple[Item, ...], drill: Drill | None, scope: str, start: int, end: int
+) -> tuple[Approval, ...]:
+    """Mostly one that covers it; else none, or one of another audio, place or time, or of a drill for the real."""
+    flaw = pick([*[""] * 36, "none", "audio", "drill", "place", "early", "late"])
     if flaw == "none":
         return ()
+    if flaw == "drill":
+        drill = None if drill else Drill.MARKED
     return (
         Approval(
             approval_id="yes",
-            content_sha256=sha("other") if flaw == "audio" else content_hash(items),
+            content_sha256=sha("other") if flaw == "audio" else content_hash(items, drill),
             scopes=("areas/elsewhere",) if flaw == "place" else (scope,),
             not_before_at=after(start + (GRID if flaw == "early" else 0)),
             not_after_at=after(end - (GRID if flaw == "late" else 0)),
@@ -108,6 +119,7 @@ def _broadcast(pick: Pick, name: str, scope: str, start: int) -> Broadcast:
     length = -(-(items[-1].offset_ms + items[-1].slot_ms) // 1000)
     late = pick([300, 30, 0, 1800])
     end = start + max(late, length) + pick([0, 60, 1800])
+    drill = pick([None, None, None, None, Drill.MARKED, Drill.SILENT])
     return Broadcast(
         broadcast_id=name,
         level=pick([Level.NORMAL, Level.NORMAL, Level.PRIORITY, Level.EMERGENCY]),
@@ -117,7 +129,8 @@ def _broadcast(pick: Pick, name: str, scope: str, start: int) -> Broadcast:
         order=pick([0, 1, -1]),
         start=pick([StartMode.SOFT, StartMode.SOFT, StartMode.HARD]),
         resumes=pick([True, True, False]),
-        approvals=_approvals(pick, items, scope, start, end),
+        drill=drill,
+        approvals=_approvals(pick, items, drill, scope, start, end),
         items=items,
     )
 

@@ -1,9 +1,9 @@
-"""The timeline keeps the promises, whatever happens; and ten ways of getting it wrong are caught."""
+"""The timeline keeps the promises, whatever happens; and some thirty ways of getting it wrong are caught."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -20,7 +20,7 @@ from tests.edge_agent.protocol.factories import settings as node_settings
 from tests.edge_agent.protocol.mutants import Bug
 from tests.edge_agent.protocol.promises import PROMISES
 from tests.edge_agent.protocol.scenarios import EVENING, SCOPES, evening, scenarios
-from tests.edge_agent.protocol.walks import Event, Lists, Rules, Scenario, Walk, Withdraws, walk
+from tests.edge_agent.protocol.walks import Act, Event, Holds, Lists, Rules, Scenario, Stops, Walk, Withdraws, walk
 
 ELSEWHERE = {
     Reason.NOT_YET,
@@ -161,6 +161,33 @@ def test_a_broadcast_counts_once_wherever_it_is_listed() -> None:
         expect_same(walk(scenario), walk(listed_everywhere(scenario)))
 
 
+def test_a_hold_that_comes_at_the_instant_of_a_start_wins() -> None:
+    """P7: STOP races with whatever begins, routine or emergency, and is never too late by an instant."""
+    races = 0
+    for seed in EVENINGS[:600]:
+        for heard in walk(evening(seed)).heard:
+            races += 1
+            held = and_then(evening(seed), heard.begins_at, Holds("race"))
+
+            assert [one for one in walk(held).heard if one.until_at > heard.begins_at] == [], (seed, heard)
+
+    assert races > 500
+
+
+def test_a_stop_that_comes_at_the_instant_of_a_start_wins() -> None:
+    for seed in EVENINGS[:600]:
+        for heard in walk(evening(seed)).heard:
+            stopped = walk(and_then(evening(seed), heard.begins_at, Stops(heard.broadcast_id)))
+
+            late = [one for one in stopped.heard if one.until_at > heard.begins_at]
+            assert heard.broadcast_id not in {one.broadcast_id for one in late}, (seed, heard)
+
+
+def and_then(scenario: Scenario, at: datetime, act: Act) -> Scenario:
+    """Let one more thing happen."""
+    return scenario._replace(events=(*scenario.events, Event((at - T0).total_seconds(), act)))
+
+
 def lists_each_once(scenario: Scenario) -> bool:
     """Tell whether no broadcast is changed, withdrawn or listed again."""
     names = [event.act.broadcast.broadcast_id for event in scenario.events if isinstance(event.act, Lists)]
@@ -192,7 +219,7 @@ def test_the_preview_is_what_the_node_plays(scenario: Scenario) -> None:
     assert ends == outcomes(lived)
 
 
-# Ten planted bugs and more. Each names the promise that catches it.
+# Planted bugs. Each names the promise that catches it.
 
 
 def is_caught(bug: Bug, promise: Callable[[Walk], None]) -> None:
@@ -223,6 +250,53 @@ def test_planted_bug_quiet_hours_ignored_at_item_end_is_caught() -> None:
 def test_planted_bug_quiet_hours_end_at_midnight_is_caught() -> None:
     bug = Bug(quiet, "now >= start or now < until", "now >= start and now < until")
     is_caught(bug, promises.quiet_hours_are_quiet)
+
+
+def test_planted_bug_windows_looked_at_only_when_an_item_begins_is_caught() -> None:
+    bug = Bug(quiet, "at = min(at + _CLOCK_CHANGE,", "at = max(ends_at,")
+    is_caught(bug, promises.routine_stays_within_windows)
+
+
+def test_planted_bug_the_first_window_alone_counts_is_caught() -> None:
+    """Of two windows that follow without a gap, a sound may pass from one into the other."""
+    bug = Bug(quiet, "for window in settings.windows if", "for window in settings.windows[:1] if")
+    is_caught(bug, promises.nothing_is_kept_without_reason)
+
+
+def test_planted_bug_the_gap_between_windows_is_jumped_is_caught() -> None:
+    bug = Bug(
+        quiet,
+        "        if not here:\n            return False",
+        "        if not here:\n            return at > begins_at",
+    )
+    is_caught(bug, promises.routine_stays_within_windows)
+
+
+def test_planted_bug_no_windows_means_no_hour_at_all_is_caught() -> None:
+    bug = Bug(quiet, "if not settings.windows:\n        return True", "if False:\n        return True")
+    is_caught(bug, promises.nothing_is_kept_without_reason)
+
+
+def test_planted_bug_hours_of_routine_stop_emergencies_is_caught() -> None:
+    bug = Bug(guards, "if not one.is_emergency and (reason := _routine", "if (reason := _routine")
+    is_caught(bug, promises.emergencies_come_first)
+
+
+def test_planted_bug_a_language_sounds_twice_where_one_is_asked_is_caught() -> None:
+    wrong = "(self.view.settings.languages) or self.broadcast.items[item].voices[0]"
+    bug = Bug(standing, "(self.view.settings.languages)", wrong)
+    is_caught(bug, promises.what_has_begun_does_not_change)
+
+
+def test_planted_bug_a_slot_without_a_voice_counts_as_lost_is_caught() -> None:
+    bug = Bug(timeline, "if self._standing(broadcast).has_sound_left:", "if self._standing(broadcast).has_items_left:")
+    is_caught(bug, promises.outcomes_are_true)
+
+
+def test_planted_bug_a_yes_to_a_drill_serves_for_the_real_thing_is_caught() -> None:
+    wrong = "__import__('msgspec').structs.replace(one.broadcast, drill='marked').approved_for("
+    bug = Bug(guards, "one.broadcast.approved_for(", wrong)
+    is_caught(bug, promises.nothing_sounds_unapproved)
 
 
 def test_planted_bug_latest_start_ignored_is_caught() -> None:

@@ -29,6 +29,7 @@ from tests.edge_agent.protocol.walks import (
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 NIGHT = QuietHours(start="22:00", until="05:00")
+QUITE_ALL_DAY = QuietHours(start="00:00", until="23:59")
 WEEK = 7 * 86_400
 
 
@@ -96,6 +97,48 @@ def test_a_bulletin_that_would_run_into_the_night_stops_before_it() -> None:
 
     assert heard(evening) == [("21:57:00", "news 0", 60), ("21:58:00", "news 1", 60)]
     assert ended(evening) == {"news": "interrupted quiet_hours"}
+
+
+DAY = (QuietHours(start="05:00", until="21:30"),)
+
+
+def test_outside_its_hours_routine_is_refused_by_the_name_of_that_rule() -> None:
+    evening = lived(plan(aired("early", "21:20"), aired("gym", "21:35")), windows=DAY)
+
+    assert heard(evening) == [("21:20:00", "early 0", 60)]
+    assert ended(evening) == {"early": "played", "gym": "refused outside_window"}
+
+
+def test_an_item_that_would_run_out_of_the_hours_does_not_begin() -> None:
+    evening = lived(plan(aired("news", "21:28", (60, 60, 1))), windows=DAY)
+
+    assert heard(evening) == [("21:28:00", "news 0", 60), ("21:29:00", "news 1", 60)]
+    assert ended(evening) == {"news": "interrupted outside_window"}
+
+
+def test_hours_that_follow_without_a_gap_are_one() -> None:
+    two = (QuietHours(start="05:00", until="21:30"), QuietHours(start="21:30", until="22:00"))
+    evening = lived(plan(aired("news", "21:29", (120,))), windows=two)
+
+    assert ended(evening) == {"news": "played"}
+
+
+def test_an_emergency_passes_the_hours_of_routine() -> None:
+    night = lived(urgent(aired("flood", "03:15", level=Level.EMERGENCY), "03:15"), windows=DAY)
+
+    assert ended(night) == {"flood": "played"}
+
+
+def test_what_waits_for_the_hours_of_routine_begins_with_them() -> None:
+    night = lived(plan(aired("gym", "04:50", late=900)), windows=DAY)
+
+    assert heard(night) == [("05:00:00", "gym 0", 60)]
+
+
+def test_quiet_hours_within_the_hours_of_routine_are_quiet() -> None:
+    night = lived(plan(aired("relay", "03:15", (1200,))), quiet_hours=(NIGHT,), windows=(QUITE_ALL_DAY,))
+
+    assert ended(night) == {"relay": "refused quiet_hours"}
 
 
 def test_the_last_second_before_quiet_hours_is_still_day() -> None:
@@ -447,6 +490,46 @@ def test_neighbours_with_other_languages_stay_in_step() -> None:
 
     assert heard(viet)[1:] == heard(hmong)[1:] == [("21:10:50", "news 1", 10), ("21:11:00", "after 0", 5)]
     assert (heard(viet)[0].seconds, heard(hmong)[0].seconds) == (30, 50)
+
+
+def bulletin_in_two_languages() -> list[Event]:
+    voices = (voice("vi", 30), voice("hmn", 50, language="hmn"))
+    slots = [
+        Item(offset_ms=0, voices=(voice("tune", 10),)),
+        Item(offset_ms=10_000, voices=voices),
+        Item(offset_ms=60_000, choice=1, voices=voices),
+    ]
+    return plan(aired("news", "21:10", items=tuple(slots)), aired("then", "21:10:01"))
+
+
+def test_a_bulletin_sounds_in_each_language_that_the_area_asks_for_in_its_order() -> None:
+    both, one, other = (
+        lived(bulletin_in_two_languages(), languages=languages) for languages in (("hmn", "vi"), ("vi",), ("tyz",))
+    )
+
+    assert [(spoken.at, spoken.seconds) for spoken in heard(both)[:3]] == [
+        ("21:10:00", 10),
+        ("21:10:10", 50),
+        ("21:11:00", 30),
+    ]
+    assert [spoken.what for spoken in heard(one)] == ["news 0", "news 1", "then 0"]
+    assert heard(one) == heard(other)
+    assert ended(both) == ended(one) == {"news": "played", "then": "played"}
+
+
+def test_the_slot_of_a_language_that_nobody_asks_for_is_kept_free() -> None:
+    """What follows begins everywhere at the same instant, however many languages a hamlet hears."""
+    evenings = [lived(bulletin_in_two_languages(), languages=wish) for wish in (("hmn", "vi"), ("vi",), ("tyz",))]
+
+    assert {heard(found)[-1] for found in evenings} == {Heard("21:11:50", "then 0", 60)}
+
+
+def test_a_cut_while_only_a_slot_without_a_voice_is_left_takes_nothing_away() -> None:
+    flood = aired("flood", "21:11:10", (20,), level=Level.EMERGENCY)
+    cut = lived(bulletin_in_two_languages(), urgent(flood, "21:11:10"))
+
+    assert ended(cut)["news"] == "played"
+    assert [spoken.what for spoken in heard(cut)] == ["news 0", "news 1", "flood 0", "then 0"]
 
 
 def test_quiet_hours_are_those_of_the_node_s_zone() -> None:
