@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from controller.errors import ForbiddenError, NotFoundError
 from controller.http.description import NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
+from controller.policies.errors import PolicyLockedError
 
 from .schemas import AreaChange, AreaIn, AreaOut
 
@@ -30,7 +31,11 @@ async def get(area_id: str, actor: Acting, services: AnyServices) -> AreaOut:
     return await services.areas.get(actor, area_id)
 
 
-@router.patch("/{area_id}", summary="Change an area", responses=may_raise(ForbiddenError, NotFoundError))
+@router.patch(
+    "/{area_id}",
+    summary="Change an area",
+    responses=may_raise(ForbiddenError, NotFoundError, PolicyLockedError),
+)
 async def change(area_id: str, wanted: AreaChange, actor: Acting, services: AnyServices) -> AreaOut:
     """Change the fields that are given; null means "as the parent"."""
     given = {field: getattr(wanted, field) for field in wanted.model_fields_set}

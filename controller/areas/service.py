@@ -19,6 +19,7 @@ from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
 from controller.plans.service import Documents
 from controller.plays import service as plays
+from controller.policies.service import check_locks
 from edge_agent.protocol.topics import AREA_WORDS, Word
 
 from .models import Area
@@ -113,6 +114,7 @@ class Areas:
         Raises:
             NotFoundError: there is no such area.
             InvalidError: a field is wrong, or the area would lie inside itself.
+            PolicyLockedError: an area above keeps one of these rules for itself.
         """
         given = {
             "name": name,
@@ -133,6 +135,8 @@ class Areas:
                 _check_parent(await read_tree(tx.session), area_id, wanted["parent_id"], seen)
                 # Neither those it leaves nor those it comes to are asked otherwise.
                 await rights.require(tx.session, actor, Act.AREAS_MOVE, [row.parent_id, wanted["parent_id"]])
+            changed = [field for field, value in wanted.items() if value not in (None, getattr(row, field))]
+            check_locks(await read_tree(tx.session), area_id, changed)
             for field, value in wanted.items():
                 setattr(row, field, value)
             await tx.session.flush()

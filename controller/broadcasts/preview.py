@@ -8,6 +8,7 @@ from edge_agent.protocol.states import Outcome, Reason
 
 from .drafts import Draft
 from .forecast import Forecast, refusal
+from .policed import Verdict
 from .schemas import ForecastOut, NodeRef, PreviewOut, TargetOut
 
 Forecasts = list[tuple[Forecast, list[str]]]
@@ -27,7 +28,13 @@ class RefusedByAllError(InvalidError):
 
 
 def describe(
-    draft: Draft, found: Forecasts, titles: Mapping[str, str], *, online_count: int, full: ConflictError | None
+    draft: Draft,
+    found: Forecasts,
+    titles: Mapping[str, str],
+    verdict: Verdict,
+    *,
+    online_count: int,
+    full: ConflictError | None,
 ) -> PreviewOut:
     """Say what sending a draft would do. ``titles`` are those of the broadcasts that it meets."""
     targets, window = draft.targets, draft.window
@@ -35,7 +42,7 @@ def describe(
     stands = {node.area_id for node in targets.nodes}
     begins = [each.begins_at for each, ids in found for _ in ids if each.outcome is Outcome.PLAYED]
     refused = refusal(each for each, _ in found)
-    error = refusal_error(refused) if refused else full
+    error = verdict.refusal or (refusal_error(refused) if refused else full)
     by_size = sorted(found, key=lambda pair: -len(pair[1]))
     return PreviewOut(
         title=draft.title,
@@ -54,6 +61,8 @@ def describe(
         yields=tuple(sorted(titles.values())),
         refusal=error.code if error else None,
         refusal_fields=error.fields if error else {},
+        breaches=verdict.breaches,
+        unusual=verdict.unusual,
     )
 
 

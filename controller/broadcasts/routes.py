@@ -9,6 +9,7 @@ from controller.errors import ConflictError, ForbiddenError, InvalidError
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
 from controller.plays.schemas import PlayOut
+from controller.policies.errors import PolicyBreachError, UnusualHourError
 
 from .preview import QuietHoursError, RefusedByAllError
 from .room import PlanFullError, UrgentFullError
@@ -18,7 +19,14 @@ router = APIRouter(prefix="/broadcasts", tags=["broadcasts"])
 
 LONGEST_LIST = timedelta(days=62)
 SEND_ERRORS = may_raise(
-    ForbiddenError, ConflictError, PlanFullError, UrgentFullError, QuietHoursError, RefusedByAllError
+    ForbiddenError,
+    ConflictError,
+    PlanFullError,
+    UrgentFullError,
+    UnusualHourError,
+    QuietHoursError,
+    RefusedByAllError,
+    PolicyBreachError,
 )
 
 

@@ -8,6 +8,7 @@ from annotated_types import Ge, Le
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from controller.areas.targets import MAX_SCOPES
+from controller.policies.schemas import BreachOut, UnusualOut
 from controller.validation import problem_of
 from edge_agent.protocol.states import Level, Outcome, Reason
 
@@ -46,6 +47,8 @@ class BroadcastIn(BaseModel):
     level: Literal["normal", "priority"] = "normal"
     latest_start_at: When | None = None
     latest_end_at: When | None = None
+    confirm_unusual: bool = False
+    """Whoever asks knows that nothing sounds there at such an hour."""
 
     @classmethod
     def checked(cls, **given: Any) -> Self:
@@ -170,3 +173,7 @@ class PreviewOut(BaseModel):
     """Code with which creating it would be refused; None when it would not."""
     refusal_fields: dict[str, Any]
     """Values that a translated message of the refusal needs."""
+    breaches: tuple[BreachOut, ...] = ()
+    """Rules of the places' policies that it breaks; not all of them refuse it."""
+    unusual: UnusualOut | None = None
+    """Why sending it takes ``confirm_unusual``; None when it does not."""

@@ -71,8 +71,8 @@ class PolicyRules(BaseModel):
     minutes_a_session: Annotated[int, Field(ge=1, le=MINUTES_OF_A_DAY)] | None = None
     minutes_a_day: Annotated[int, Field(ge=1, le=MINUTES_OF_A_DAY)] | None = None
     night: Night | None = None
-    lease_hours: Annotated[int, Field(ge=1, le=720)] | None = None
-    """How long a node that is cut off goes on playing its plan."""
+    lease_hours: Annotated[int, Field(ge=12, le=720)] | None = None
+    """How long a node that is cut off goes on playing its plan. Leases are renewed every 6 h: half a day at least."""
     self_approval: SelfApproval | None = None
     second_person: Annotated[tuple[SecondPerson, ...], Field(max_length=50)] | None = None
     """Empty: nothing takes a second person."""

@@ -183,7 +183,7 @@ class Dispatcher:
         rows = list(await tx.session.scalars(_dirty(now)))
         if rows and rows[0].word in {"hold", "urgent"}:
             rows = [row for row in rows if row.word in {"hold", "urgent"}]  # not behind the signing of the rest
-        tree = await read_tree(tx.session) if any(row.word == "settings" for row in rows) else Tree([])
+        tree = await read_tree(tx.session) if any(row.word in {"plan", "settings"} for row in rows) else Tree([])
         told: list[Told] = []
         for row in rows:
             try:

@@ -68,7 +68,7 @@ class Signer:
     async def sign(self, tx: Transaction, row: Document, tree: Tree) -> bool:
         """Bring one document up to date within the transaction; say whether there is a new version to publish.
 
-        ``tree`` is needed for settings only.
+        ``tree`` is needed for settings and plans, whose lease is the area's to say.
         """
         now = self._clock()
         stamp = Stamp(row.scope, self._keys.epoch, (row.version or 0) + 1, now)
@@ -127,7 +127,7 @@ class Signer:
             case Word.URGENT:
                 return await self._urgent(session, stamp)
             case Word.PLAN:
-                return await self._plan(session, stamp)
+                return await self._plan(session, stamp, tree)
             case _:
                 return await self._settings(session, stamp, row, tree)
 
@@ -137,13 +137,22 @@ class Signer:
         inline = await asyncio.to_thread(_read_media, self._media, inline_wanted(broadcasts)) if broadcasts else {}
         return _Built(build_urgent(stamp, broadcasts, stops, inline))
 
-    async def _plan(self, session: AsyncSession, stamp: Stamp) -> _Built:
+    async def _plan(self, session: AsyncSession, stamp: Stamp, tree: Tree) -> _Built:
+        lease = await self._lease_of(session, stamp.scope, tree)
         covers_until = stamp.now + self._covers
         broadcasts = await repository.broadcasts_of(
             session, stamp.scope, urgent=False, now=stamp.now, start_before=covers_until
         )
-        plan, body = build_plan(stamp, broadcasts, covers_until=covers_until, lease_until=stamp.now + self._lease)
+        plan, body = build_plan(stamp, broadcasts, covers_until=covers_until, lease_until=stamp.now + lease)
         return _Built(plan, body)
+
+    async def _lease_of(self, session: AsyncSession, scope: str, tree: Tree) -> timedelta:
+        kind, _, key = scope.partition("/")
+        if kind == "nodes":
+            node = await session.get(Node, key)
+            key = node.area_id if node is not None else ""
+        hours = tree.effective(key).lease_hours
+        return self._lease if hours is None else timedelta(hours=hours)
 
     async def _settings(self, session: AsyncSession, stamp: Stamp, row: Document, tree: Tree) -> _Built | None:
         node = await session.get(Node, stamp.scope.removeprefix("nodes/"))

@@ -1,0 +1,168 @@
+"""Reads what else is to be heard where something is planned, and asks the policy of each of those places."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.rules import Tree
+from controller.broadcasts.models import Broadcast, BroadcastTarget
+from controller.db import in_pieces
+from controller.nodes.models import Node
+from edge_agent.protocol.states import Level
+
+from .errors import PolicyBreachError
+from .limits import GUARDED_BY_NODES, HABIT_SPAN, Airing, Breach, Unusual, check, unusual
+from .rules import EffectivePolicy
+from .schemas import BreachOut, UnusualOut
+
+A_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where something is planned: the areas and nodes that would hear it, and the tree they stand in."""
+
+    tree: Tree
+    area_ids: tuple[str, ...]
+    """One for each node, in the order of ``node_ids``; areas alone when nodes do not matter."""
+    node_ids: tuple[str, ...] = ()
+
+    @classmethod
+    def of_nodes(cls, tree: Tree, nodes: Iterable[Node]) -> "Places":
+        """Take the places where nodes stand."""
+        nodes = tuple(nodes)
+        return cls(tree, tuple(node.area_id for node in nodes), tuple(node.id for node in nodes))
+
+    def scopes(self) -> frozenset[str]:
+        """Give every scope that one of them listens to."""
+        areas = {f"areas/{place.id}" for area_id in set(self.area_ids) for place in self.tree.chain(area_id)}
+        return frozenset(areas.union(f"nodes/{node_id}" for node_id in self.node_ids))
+
+
+@dataclass(frozen=True)
+class Besides:
+    """What is not to be counted: it is about to be replaced."""
+
+    schedule_id: str | None = None
+    broadcast_ids: frozenset[str] = frozenset()
+
+
+NOTHING = Besides()
+
+
+async def breaches(
+    session: AsyncSession, places: Places, planned: Sequence[Airing], *, besides: Besides = NOTHING
+) -> list[BreachOut]:
+    """Give every rule that ``planned`` would break at these places, by start; emergencies are not asked."""
+    policies = {area_id: places.tree.effective(area_id) for area_id in set(places.area_ids)}
+    counted = any(_counts(policy) for policy in policies.values())
+    heard = await _heard(session, places, planned, besides) if counted and planned else {}
+    alike: dict[tuple[EffectivePolicy, frozenset[Airing]], Counter[str]] = defaultdict(Counter)
+    for area_id, scopes in _listeners(places):
+        others = frozenset().union(*(heard[scope] for scope in scopes if scope in heard))
+        alike[policies[area_id], frozenset(others)][area_id] += 1
+    found: dict[Breach, Counter[str]] = defaultdict(Counter)
+    for (policy, others), where in alike.items():
+        for breach in check(policy, planned, [run for _, run in others]):
+            found[breach].update(where)
+    return [_out(breach, where, places) for breach, where in sorted(found.items())]
+
+
+def refusal(found: Sequence[BreachOut]) -> PolicyBreachError | None:
+    """Give the error with which it is refused. What nodes of some places refuse by themselves may go to the others.
+
+    Quiet hours alone are refused by name elsewhere, with the forecast.
+    """
+    stands = [each for each in found if each.everywhere or each.rule not in GUARDED_BY_NODES]
+    rules = sorted({each.rule for each in stands})
+    if not rules or rules == ["quiet_hours"]:
+        return None
+    first = next(each for each in stands if each.rule == rules[0])
+    return PolicyBreachError(
+        f"against the policy of {', '.join(first.area_names[:3])}: {', '.join(rules)}",
+        field="start_at",
+        rules=rules,
+        place=first.area_names[0],
+        breaches=[each.model_dump(mode="json") for each in stands[:20]],
+    )
+
+
+async def unusual_hour(session: AsyncSession, places: Places, run: Airing, *, now: datetime) -> UnusualOut | None:
+    """Say whether nothing sounded at such an hour in any of these places in the last 30 days, or it is night there."""
+    zones = sorted({places.tree.effective(area_id).zone for area_id in set(places.area_ids)})
+    history = await _history(session, places, now) if zones else []
+    found = [answer for zone in zones if (answer := unusual(history, run, zone))]
+    return _unusual_out(found[0]) if found else None
+
+
+def _counts(policy: EffectivePolicy) -> bool:
+    return (policy.sessions_a_day, policy.minutes_a_session, policy.minutes_a_day) != (None, None, None)
+
+
+def _listeners(places: Places) -> Iterable[tuple[str, tuple[str, ...]]]:
+    """Give, node by node or area by area, where it stands and what it listens to."""
+    if places.node_ids:
+        for node_id, area_id in zip(places.node_ids, places.area_ids, strict=True):
+            yield area_id, places.tree.scopes(node_id, area_id)
+    else:
+        for area_id in places.area_ids:
+            yield area_id, tuple(f"areas/{place.id}" for place in places.tree.chain(area_id))
+
+
+Named = tuple[str, Airing]
+"""A broadcast's id and run: two at the same time count twice."""
+
+
+async def _heard(
+    session: AsyncSession, places: Places, planned: Sequence[Airing], besides: Besides
+) -> dict[str, set[Named]]:
+    """Give by scope what is listed around the planned runs."""
+    from_at = min(run.start_at for run in planned) - A_DAY
+    until_at = max(run.ends_at for run in planned) + A_DAY
+    found: dict[str, set[Named]] = defaultdict(set)
+    for some in in_pieces(sorted(places.scopes())):
+        query = _routine(some).where(Broadcast.start_at >= from_at, Broadcast.start_at < until_at)
+        for scope, key, start_at, length_ms, schedule_id in await session.execute(query):
+            replaced = besides.schedule_id is not None and schedule_id == besides.schedule_id
+            if not replaced and key not in besides.broadcast_ids:
+                found[scope].add((key, Airing(start_at, timedelta(milliseconds=length_ms))))
+    return found
+
+
+async def _history(session: AsyncSession, places: Places, now: datetime) -> list[datetime]:
+    found: set[datetime] = set()
+    for some in in_pieces(sorted(places.scopes())):
+        query = _routine(some).where(Broadcast.start_at >= now - HABIT_SPAN, Broadcast.start_at <= now)
+        found.update(row.start_at for row in await session.execute(query))
+    return sorted(found)
+
+
+def _routine(scopes: Collection[str]) -> Select[tuple[str, str, datetime, int, str | None]]:
+    columns = (BroadcastTarget.scope, Broadcast.id, Broadcast.start_at, Broadcast.length_ms, Broadcast.schedule_id)
+    return (
+        select(*columns)
+        .join(Broadcast, BroadcastTarget.broadcast_id == Broadcast.id)
+        .where(BroadcastTarget.scope.in_(scopes), Broadcast.level != Level.EMERGENCY, Broadcast.kind == "live")
+        .where(Broadcast.cancelled_at.is_(None), Broadcast.superseded_at.is_(None))
+    )
+
+
+def _out(breach: Breach, where: Counter[str], places: Places) -> BreachOut:
+    area_ids = [place.id for place in places.tree.walk() if place.id in where]
+    return BreachOut(
+        rule=breach.rule,
+        limit=breach.limit,
+        found=breach.found,
+        at=breach.at,
+        area_ids=tuple(area_ids),
+        area_names=tuple(places.tree.places[area_id].name for area_id in area_ids),
+        everywhere=where.total() == len(places.area_ids),
+    )
+
+
+def _unusual_out(found: Unusual) -> UnusualOut:
+    return UnusualOut(reason=found.reason, hour=found.hour)
