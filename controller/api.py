@@ -14,6 +14,7 @@ from .alarms.routes import router as alarms
 from .areas.routes import router as areas
 from .audit.routes import router as audit
 from .broadcasts.routes import router as broadcasts
+from .bulletins.routes import router as bulletins
 from .enrolments.routes import WIRE_TYPES
 from .enrolments.routes import for_nodes as enrolments_of_nodes
 from .enrolments.routes import router as enrolments
@@ -26,6 +27,8 @@ from .http_errors import ErrorBody
 from .media.routes import router as media
 from .nodes.routes import router as nodes
 from .people.routes import router as people
+from .policies.routes import router as policies
+from .programmes.routes import router as programmes
 from .recordings.routes import router as recordings
 from .services import Services
 
@@ -48,6 +51,9 @@ def create_app(
         areas,
         nodes,
         recordings,
+        bulletins,
+        programmes,
+        policies,
         broadcasts,
         holds,
         enrolments,

@@ -8,6 +8,7 @@ from .alarms.service import Alarms
 from .areas.service import Areas
 from .audit.service import Audit
 from .broadcasts.service import Broadcasts
+from .bulletins.service import Bulletins
 from .clock import Clock
 from .config import Config
 from .db import Database
@@ -21,6 +22,8 @@ from .nodes.service import Nodes
 from .people.passwords import Passwords
 from .people.service import People
 from .plans.service import Documents
+from .policies.service import Policies
+from .programmes.service import Programmes
 from .recordings.service import Recordings
 from .recordings.uploads import UploadLimits, UploadRoom
 
@@ -31,8 +34,11 @@ class Services:
 
     people: People
     areas: Areas
+    policies: Policies
     nodes: Nodes
     recordings: Recordings
+    bulletins: Bulletins
+    programmes: Programmes
     broadcasts: Broadcasts
     holds: Holds
     enrolments: Enrolments
@@ -68,10 +74,13 @@ def build_services(
     return Services(
         people=People(database, clock, session_hours=config.session_hours, passwords=passwords),
         areas=Areas(database, clock, documents),
+        policies=Policies(database, clock, documents),
         nodes=nodes,
         recordings=Recordings(
             database, clock, bus, UploadRoom(config.uploads, limits), media=config.media, settings=settings
         ),
+        bulletins=Bulletins(database, clock),
+        programmes=Programmes(database, clock),
         broadcasts=Broadcasts(
             database,
             clock,
