@@ -16,6 +16,8 @@ class Topic(StrEnum):
     AREA = "area"
     NODE = "node"
     RECORDING = "recording"
+    BULLETIN = "bulletin"
+    PROGRAMME = "programme"
     BROADCAST = "broadcast"
     PLAY = "play"
     HOLD = "hold"

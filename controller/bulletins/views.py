@@ -1,0 +1,104 @@
+"""Bulletins as they are shown: rows and names put together."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.models import Area
+from controller.people.models import Person
+from controller.people.rights import Sight
+from controller.recordings.models import Recording, RecordingState
+
+from .drafting import PLAIN
+from .models import BulletinState, BulletinVersion, BulletinVoice
+from .repository import Worded, worded
+from .schemas import BulletinOut, VersionOut, VoiceOut
+
+
+async def outs(session: AsyncSession, ids: Sequence[str], seen: Sight) -> list[BulletinOut]:
+    """Give bulletins in the order of their ids."""
+    found = await worded(session, ids)
+    rows = [each.bulletin for each in found.values()]
+    acting = {name for row in rows for name in (row.created_by, row.submitted_by, row.decided_by) if name}
+    names = await _names(session, acting | {each.words.saved_by for each in found.values()})
+    areas = select(Area.id, Area.name).where(Area.id.in_({row.area_id for row in rows}))
+    places = dict((await session.execute(areas)).all())
+    recordings = await _recordings(session, (voice for each in found.values() for voice in each.voices))
+    return [_out(found[key], seen, names, places, recordings) for key in ids if key in found]
+
+
+async def version_outs(
+    session: AsyncSession, found: Sequence[tuple[BulletinVersion, tuple[BulletinVoice, ...]]]
+) -> list[VersionOut]:
+    """Give the versions of one bulletin."""
+    names = await _names(session, {row.saved_by for row, _ in found})
+    recordings = await _recordings(session, (voice for _, voices in found for voice in voices))
+    return [
+        VersionOut(
+            version=row.version,
+            **{field: getattr(row, field) for field in PLAIN},
+            content_sha256=row.content_sha256,
+            voices=tuple(_voice(voice, recordings) for voice in voices),
+            saved_by=names.get(row.saved_by, ""),
+            saved_at=row.saved_at,
+        )
+        for row, voices in found
+    ]
+
+
+def _out(
+    found: Worded, seen: Sight, names: dict[str, str], places: dict[str, str], recordings: dict[str, Recording]
+) -> BulletinOut:
+    row, words, own = found.bulletin, found.words, seen.sees(found.bulletin.area_id)
+
+    def name(person_id: str | None) -> str | None:
+        """Give the name of a person, of one's own place only."""
+        return names.get(person_id, "") if person_id and own else None
+
+    return BulletinOut(
+        id=row.id,
+        area_id=row.area_id,
+        area_name=places.get(row.area_id, ""),
+        state=BulletinState(row.state),
+        version=row.version,
+        **{field: getattr(words, field) for field in PLAIN},
+        content_sha256=words.content_sha256,
+        voices=tuple(_voice(voice, recordings) for voice in found.voices),
+        created_by=name(row.created_by) or "",
+        created_at=row.created_at,
+        saved_by=name(words.saved_by) or "",
+        saved_at=words.saved_at,
+        submitted_by=name(row.submitted_by),
+        submitted_at=row.submitted_at,
+        decided_by=name(row.decided_by),
+        decided_at=row.decided_at,
+        returned_reason=row.returned_reason,
+        offered_at=row.offered_at,
+        offered_until=row.offered_until,
+        from_above=not own,
+        archived_at=row.archived_at,
+    )
+
+
+def _voice(row: BulletinVoice, recordings: dict[str, Recording]) -> VoiceOut:
+    recording = recordings.get(row.recording_id or "")
+    usable = recording is not None and recording.withdrawn_at is None and recording.state == RecordingState.READY
+    return VoiceOut(
+        language=row.language,
+        text=row.text,
+        recording_id=row.recording_id,
+        recording_state=RecordingState(recording.state) if recording else None,
+        recording_withdrawn=recording is not None and recording.withdrawn_at is not None,
+        length_ms=recording.length_ms if recording else None,
+        media_url=f"/media/{recording.sha256}.opus" if recording and usable else None,
+    )
+
+
+async def _names(session: AsyncSession, ids: Collection[str]) -> dict[str, str]:
+    return dict((await session.execute(select(Person.id, Person.name).where(Person.id.in_(ids)))).all())
+
+
+async def _recordings(session: AsyncSession, voices: Iterable[BulletinVoice]) -> dict[str, Recording]:
+    wanted = {voice.recording_id for voice in voices if voice.recording_id}
+    return {row.id: row for row in await session.scalars(select(Recording).where(Recording.id.in_(wanted)))}
