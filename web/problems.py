@@ -34,6 +34,10 @@ def problem_text(error: LoaError, form: Formats) -> str:
         "place": fields.get("place", ""),
         "now": form.hour(form.now),
         "hours": fields.get("hours", ""),
+        "hour": fields.get("hour", ""),
+        "rules": form.names([text.word("rule", rule) for rule in fields.get("rules", ())]),
+        "rule": text.word("rule", fields.get("rule", "")) if "rule" in fields else "",
+        "area": fields.get("area", ""),
         "code": code,
     }
     values["wait"] = form.about(timedelta(seconds=fields.get("retry_after_s", 60)))

@@ -266,6 +266,7 @@ class Commune:
             "recordings": [recording["id"]],
             "targets": [f"areas/{self.areas['commune']}"],
             "start_at": start_at,
+            "confirm_unusual": True,  # it runs when somebody wants to see it, at night too
         }
         created: dict[str, Any] = await self.call("POST", "/broadcasts", json=body)
         return created

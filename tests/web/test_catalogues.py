@@ -4,6 +4,7 @@ import re
 import string
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -11,6 +12,7 @@ from audio.errors import Reason as Rejection
 from audio.errors import SoundWarning
 from controller.broadcasts.rules import Phase
 from controller.nodes.rules import NodeStatus
+from controller.policies.schemas import Rule
 from edge_agent.faults import Fault
 from edge_agent.protocol.states import ClockState, Grade, Outcome, PlayState, Reason
 from web.i18n import LOCALES, Plural, load
@@ -35,6 +37,7 @@ FAMILIES = {
     "grade": [*(f"e{grade}" for grade in Grade), "simulated"],
     "outcome": set(Outcome) - {Outcome.PLAYED},
     "reason": [*Reason, "other"],
+    "rule": get_args(Rule),
     "rejected": [*Rejection, "other"],
     "warning": [*SoundWarning, "other"],
     "upload_problem": UPLOAD_PROBLEMS,
@@ -101,7 +104,11 @@ def test_every_group_of_plays_has_a_title_and_together_they_hold_every_code() ->
 def test_no_text_is_left_over() -> None:
     made = {f"{family}.{code}" for family, codes in FAMILIES.items() for code in codes}
     made |= {f"broadcast.group_{name}" for name in _GROUPS} | set(_TEXTS.values())
-    made |= {key for key in VIETNAMESE.texts if key.startswith(("node.", "play.", "wrong.", "broadcast.cancel"))}
+    made |= {
+        key
+        for key in VIETNAMESE.texts
+        if key.startswith(("node.", "play.", "wrong.", "broadcast.cancel", "say.unusual_"))
+    }
     assert set(VIETNAMESE.texts) - made - literal_keys() == set()
 
 

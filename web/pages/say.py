@@ -49,6 +49,7 @@ def _wanted(draft: views.Draft, visit: Visit) -> BroadcastIn:
         recordings=[draft.recording] if draft.recording else [],
         targets=views.covered(draft.targets, visit.areas),
         start_at=views.start_of(draft, visit.form),
+        confirm_unusual=draft.confirm_unusual,
     )
 
 

@@ -32,6 +32,7 @@ class Draft:
     when: str = "now"
     day: str = ""
     hour: str = ""
+    confirm_unusual: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class Preview:
     sentence: str = ""
     missing: str = ""
     warnings: tuple[Mark, ...] = ()
+    unusual: str = ""
+    """What is to be confirmed once more; empty when nothing is."""
+    confirmed: bool = False
 
 
 class Unclear(Exception):  # noqa: N818 - a state of the form, not a failure
@@ -63,6 +67,7 @@ def read_draft(typed: Form) -> Draft:
         when="later" if typed.one("when") == "later" else "now",
         day=typed.one("day"),
         hour=typed.one("hour").strip(),
+        confirm_unusual=typed.one("confirm_unusual") == "yes",
     )
 
 
@@ -144,14 +149,40 @@ def preview(draft: Draft, found: PreviewOut, form: Formats) -> Preview:
         names=form.names(found.area_names),
         online=text("count.nodes", count=found.online_count),
     )
-    warnings = [*_absent(found, form), *(_refusal(each, form) for each in found.forecasts if each.outcome != "played")]
+    refused = [_refusal(each, form) for each in found.forecasts if each.outcome != "played"]
+    warnings = [*_breaches(found, form), *_absent(found, form), *refused]
     if not found.played_count and any(each.reason == "busy" for each in found.forecasts):
         warnings.append(Mark("part", "unsure", text("say.busy")))
     if found.late_count:
         warnings.append(Mark("part", "unsure", text("say.late", count=found.late_count)))
     if found.yields:
         warnings.append(Mark("part", "unsure", text("say.yields", titles=form.names(found.yields))))
-    return Preview(button=button(draft, form), sentence=sentence, warnings=tuple(warnings))
+    return Preview(
+        button=button(draft, form),
+        sentence=sentence,
+        warnings=tuple(warnings),
+        unusual=form.text(f"say.unusual_{found.unusual.reason}", hour=found.unusual.hour) if found.unusual else "",
+        confirmed=draft.confirm_unusual,
+    )
+
+
+def _breaches(found: PreviewOut, form: Formats) -> list[Mark]:
+    """Name the rules of policies that it breaks; what nodes tell of themselves stands in their forecasts."""
+    told = [each for each in found.breaches if each.rule != "quiet_hours"]
+    return [
+        Mark(
+            "triangle",
+            "care",
+            form.text(
+                "say.breach",
+                names=form.names(each.area_names),
+                rule=form.text.word("rule", each.rule),
+                limit=each.limit,
+                found=each.found,
+            ),
+        )
+        for each in told
+    ]
 
 
 def _absent(found: PreviewOut, form: Formats) -> list[Mark]:
