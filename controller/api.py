@@ -30,6 +30,8 @@ from .people.routes import router as people
 from .policies.routes import router as policies
 from .programmes.routes import router as programmes
 from .recordings.routes import router as recordings
+from .schedules.routes import calendars
+from .schedules.routes import router as schedules
 from .services import Services
 
 PREFIX = "/api/v1"
@@ -53,6 +55,8 @@ def create_app(
         recordings,
         bulletins,
         programmes,
+        schedules,
+        calendars,
         policies,
         broadcasts,
         holds,

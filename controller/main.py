@@ -30,7 +30,8 @@ from .events import EventBus
 from .http_server import HttpServer, bind, free_port
 from .migrations.upgrade import upgrade
 from .retention import Forgetting
-from .scheduler import Scheduler
+from .scheduler import ROLL_SCHEDULES, Scheduler
+from .schedules.rolling import ROLL_S
 from .services import Services, build_services
 from .wire.bridge import Bridge
 from .wire.broker import Broker
@@ -195,6 +196,7 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
         renew_plans=dispatcher.renew,
         renew_certificates=renew_certificates,
         forget=Forgetting(database, clock, services.live, config.evidence_days).forget,
+        more={ROLL_SCHEDULES: (services.schedules.roll_due, ROLL_S)},
     )
     members: list[Member] = [broker, bridge, dispatcher, laggards, presence, ingest]
     return centre, [*members, services.recordings, scheduler, for_pages, for_nodes]

@@ -25,12 +25,13 @@ ROLL_S = 180
 SWEEP_S = 30
 FORGET_S = 24 * 3600
 CERTIFICATES_S = 6 * 3600
+ROLL_SCHEDULES = "roll-schedules"
 FORGET = "forget"
 """Takes minutes where there is much: nothing waits for it."""
 AFTER_END = timedelta(seconds=1)
 """Rows are looked at just after an instant, not at it."""
 
-Work = Callable[[], Awaitable[None]]
+Work = Callable[[], Awaitable[object]]
 
 _log = logging.getLogger(__name__)
 
@@ -127,6 +128,8 @@ class Scheduler:
 
     async def _follow(self, events: AsyncIterator[Event]) -> None:
         async for event in events:
+            if event.topic in {Topic.SCHEDULE, Topic.PROGRAMME, Topic.MISSED} and ROLL_SCHEDULES in self._regular:
+                self._due.put_nowait(ROLL_SCHEDULES)
             if event.topic is Topic.MISSED:
                 await self._derive()
             elif event.topic is Topic.BROADCAST and self._jobs.get_job(event.key) is None:

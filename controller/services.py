@@ -26,6 +26,9 @@ from .policies.service import Policies
 from .programmes.service import Programmes
 from .recordings.service import Recordings
 from .recordings.uploads import UploadLimits, UploadRoom
+from .schedules.calendars import AreaCalendars
+from .schedules.rolling import Rolling
+from .schedules.service import Schedules
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Services:
     recordings: Recordings
     bulletins: Bulletins
     programmes: Programmes
+    schedules: Schedules
+    calendars: AreaCalendars
     broadcasts: Broadcasts
     holds: Holds
     enrolments: Enrolments
@@ -81,6 +86,8 @@ def build_services(
         ),
         bulletins=Bulletins(database, clock),
         programmes=Programmes(database, clock),
+        schedules=Schedules(database, clock, Rolling(database, clock, documents, plan_days=config.plan_days)),
+        calendars=AreaCalendars(database, clock),
         broadcasts=Broadcasts(
             database,
             clock,

@@ -6,7 +6,7 @@ gives (RECURRENCE-ID), so they survive an edit of anything but the rule's own ti
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
@@ -109,6 +109,34 @@ def check_rule(rule: str | None, first: datetime) -> None:
         raise InvalidError("rule: it names no date", field="rule", problem="empty")
 
 
+def has_date(series: Series, local: datetime) -> bool:
+    """Tell whether the rule, as it is now, gives this date.
+
+    Raises:
+        InvalidError: the rule is none.
+    """
+    return _in_time(series, local) and local in _dates(series.rule, series.first, local, local)
+
+
+def renamed(keys: Iterable[datetime], before: Series, after: Series) -> dict[datetime, datetime]:
+    """Say under which name dates go on when a rule was edited: those of the same day, in the same order.
+
+    Those that the new rule does not give, and has no like of on that day, keep their old name and wait.
+    """
+    found: dict[datetime, datetime] = {}
+    for key in keys:
+        old, new = _day_of(before, key), _day_of(after, key)
+        if key not in new and key in old and len(old) == len(new):
+            found[key] = new[old.index(key)]
+    return found
+
+
+def _day_of(series: Series, key: datetime) -> tuple[datetime, ...]:
+    midnight = datetime.combine(key.date(), time())
+    found = _dates(series.rule, series.first, midnight, midnight + DAY - timedelta(seconds=1))
+    return tuple(each for each in found if _in_time(series, each))
+
+
 def _candidates(series: Series, from_at: datetime, until_at: datetime) -> Iterable[datetime]:
     """Give the wall times of the rule that may start in the window, and those that were moved into it."""
     # A day more at both ends: wall time and UTC differ by up to 14 hours, a gap adds some.
@@ -117,18 +145,13 @@ def _candidates(series: Series, from_at: datetime, until_at: datetime) -> Iterab
     moved = {
         key
         for key, change in series.changes.items()
-        if change.moved_to is not None and first <= change.moved_to <= last and _is_date(series, key)
+        if change.moved_to is not None and first <= change.moved_to <= last and has_date(series, key)
     }
     return regular | moved
 
 
 def _in_time(series: Series, local: datetime) -> bool:
     return series.last_date is None or local.date() <= series.last_date
-
-
-def _is_date(series: Series, local: datetime) -> bool:
-    """Tell whether the rule, as it is now, still gives this date."""
-    return _in_time(series, local) and local in _dates(series.rule, series.first, local, local)
 
 
 def _occurrence(series: Series, recurrence: datetime, days: Mapping[date, DayRule]) -> Occurrence:

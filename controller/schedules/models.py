@@ -26,6 +26,8 @@ class DateChange(StrEnum):
 
     CANCELLED = "cancelled"
     MOVED = "moved"
+    KEPT = "kept"
+    """At its time whatever a calendar says of the day, maybe with another programme."""
 
 
 class OnCalendarDay(StrEnum):

@@ -1,0 +1,161 @@
+"""What a schedule's dates become: programme, start, end and items of each, without writing anything.
+
+Laying out a programme is the costly part: it is done once for all the dates of one look that air the same.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.repository import nodes_in
+from controller.areas.rules import Tree
+from controller.errors import InvalidError, NotFoundError
+from controller.nodes.models import Node
+from controller.programmes.layout import LaidOut, Part, Slot
+from controller.programmes.models import Programme
+from controller.programmes.repository import languages_of, lay_out
+from controller.recordings.models import Recording, RecordingState
+from edge_agent.protocol.content import Item, Voice
+
+from .expand import Occurrence, Verdict
+from .models import Overrun, Schedule
+from .timing import Frame, Session, fit, fixed_end
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A date that can be aired."""
+
+    occurrence: Occurrence
+    title: str
+    session: Session
+    laid_out: LaidOut
+    fingerprint: str
+    """Two plans of a date with the same one are the same broadcast."""
+
+    @property
+    def recurrence(self) -> str:
+        """Give the name of the date, as rows have it."""
+        return self.occurrence.recurrence.isoformat()
+
+
+class Planner:
+    """Plans the dates of one schedule; reads, never writes."""
+
+    def __init__(self, session: AsyncSession, row: Schedule, nodes: Sequence[Node], tree: Tree) -> None:
+        self._session, self._row, self.nodes = session, row, nodes
+        self._languages = languages_of(tree, (node.area_id for node in nodes))
+        self._laid: dict[tuple[str, datetime | None], LaidOut | InvalidError] = {}
+        self._filler: Slot | None = None
+
+    @classmethod
+    async def of(cls, session: AsyncSession, row: Schedule, tree: Tree) -> "Planner":
+        """Read what all dates share."""
+        return cls(session, row, await nodes_in(session, tree, row.scopes, reports=False), tree)
+
+    async def plan(self, date: Occurrence) -> Planned:
+        """Plan one date.
+
+        Raises:
+            InvalidError: it cannot be aired as it is (``NotAirableError``, ``OverrunError``).
+        """
+        laid_out = await self._laid_out(date.programme_id, date.start_at)
+        frame = await self._frame()
+        end_at = fixed_end(date.local, self._row.zone, self._row.ends_at_local)
+        session = fit(
+            date.start_at + timedelta(milliseconds=laid_out.lead_in_ms),
+            None if end_at is None else end_at - timedelta(milliseconds=laid_out.tail_ms),
+            laid_out.items,
+            frame,
+        )
+        fitted = self._fitted(laid_out, session)
+        title = await self._title(date)
+        return Planned(date, title, session, fitted, fingerprint(self._row, title, session))
+
+    async def length_ms(self, programme_id: str) -> int:
+        """Give the length of a programme as it is now, silence included.
+
+        Raises:
+            InvalidError: it cannot be aired as it is.
+        """
+        return (await self._laid_out(programme_id, None)).session_ms
+
+    async def _laid_out(self, programme_id: str, at: datetime | None) -> LaidOut:
+        key = (programme_id, at)
+        if key not in self._laid:
+            try:
+                self._laid[key] = await lay_out(self._session, programme_id, self._languages, at=at)
+            except NotFoundError:
+                self._laid[key] = _gone()
+            except InvalidError as error:
+                self._laid[key] = error
+        found = self._laid[key]
+        if isinstance(found, InvalidError):
+            raise found
+        return found
+
+    async def _title(self, date: Occurrence) -> str:
+        if date.programme_id == self._row.programme_id:
+            return self._row.title
+        other = await self._session.get(Programme, date.programme_id)
+        return self._row.title if other is None else other.title
+
+    async def _frame(self) -> Frame:
+        row = self._row
+        filler = await self._filler_slot()
+        voice = None if filler is None else filler.item.voices[0]
+        return Frame(row.late_ms, row.ends_at_local, row.back_timed, Overrun(row.overrun), voice)
+
+    async def _filler_slot(self) -> Slot | None:
+        if self._filler is None and self._row.filler_recording_id is not None:
+            self._filler = _filler(await self._session.get(Recording, self._row.filler_recording_id))
+        return self._filler
+
+    def _fitted(self, laid_out: LaidOut, session: Session) -> LaidOut:
+        """Put the items that fit, with their fillers, back to where they come from."""
+        kept = laid_out.slots[: len(laid_out.slots) - session.left_out]
+        added = (self._filler,) * session.fillers if self._filler is not None else ()
+        slots = (*added, *kept) if self._row.back_timed else (*kept, *added)
+        moved = tuple(
+            Slot(item, slot.part, slot.recording_ids) for item, slot in zip(session.items, slots, strict=True)
+        )
+        return LaidOut(moved, laid_out.lead_in_ms, laid_out.tail_ms, laid_out.missing)
+
+
+def is_aired(date: Occurrence) -> bool:
+    """Say whether anything is to be heard on a date."""
+    return date.verdict is Verdict.AIRED
+
+
+def fingerprint(row: Schedule, title: str, session: Session) -> str:
+    """Hash all that a broadcast of a schedule takes from it."""
+    said = [
+        title,
+        row.level,
+        sorted(row.scopes),
+        row.position,
+        row.start_mode,
+        row.changed_by,
+        *(each.isoformat() for each in session[:3]),
+        hashlib.sha256(msgspec.json.encode(session.items, order="deterministic")).hexdigest(),
+    ]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def _filler(row: Recording | None) -> Slot:
+    usable = row is not None and row.withdrawn_at is None and row.state == RecordingState.READY
+    if row is None or not usable or row.sha256 is None or row.bytes is None or row.length_ms is None:
+        raise InvalidError(
+            "filler_recording_id: the filler cannot be used (any more)", field="filler_recording_id", problem="unknown"
+        )
+    voice = Voice(language=row.language, sha256=row.sha256, bytes=row.bytes, length_ms=row.length_ms)
+    return Slot(Item(offset_ms=0, voices=(voice,)), Part(position=-1, title=row.title), (row.id,))
+
+
+def _gone() -> InvalidError:
+    return InvalidError("programme_id: there is no such programme", field="programme_id", problem="unknown")

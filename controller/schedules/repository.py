@@ -1,0 +1,75 @@
+"""Schedules in SQL: rows turned into series, and the calendars that an area has from above."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.rules import Tree
+from controller.db import in_pieces
+
+from .days import dates_between, read_days
+from .expand import Change, DayRule, Series
+from .models import Calendar, DateChange, OnCalendarDay, Schedule, ScheduleException
+
+Days = Mapping[date, DayRule]
+
+
+def series_of(row: Schedule, exceptions: Iterable[ScheduleException] = ()) -> Series:
+    """Read the rule of a schedule."""
+    return Series(
+        programme_id=row.programme_id,
+        zone=row.zone,
+        first=datetime.fromisoformat(row.starts_at_local),
+        rule=row.rule,
+        last_date=row.last_date,
+        changes={datetime.fromisoformat(each.recurrence_local): _change(each) for each in exceptions},
+    )
+
+
+def _change(row: ScheduleException) -> Change:
+    moved_to = None if row.moved_to_local is None else datetime.fromisoformat(row.moved_to_local)
+    return Change(DateChange(row.kind), moved_to, row.programme_id)
+
+
+async def exceptions_of(session: AsyncSession, ids: Sequence[str]) -> dict[str, list[ScheduleException]]:
+    """Give the exceptions by schedule."""
+    found: dict[str, list[ScheduleException]] = defaultdict(list)
+    for some in in_pieces(ids):
+        query = select(ScheduleException).where(ScheduleException.schedule_id.in_(some))
+        for row in await session.scalars(query.order_by(ScheduleException.recurrence_local)):
+            found[row.schedule_id].append(row)
+    return found
+
+
+class Calendars:
+    """What all calendars say of a span of dates; read once, asked for many areas."""
+
+    def __init__(self, tree: Tree, said: Mapping[str, Sequence[tuple[frozenset[date], DayRule]]]) -> None:
+        self._tree, self._said = tree, said
+        self._found: dict[str, dict[date, DayRule]] = {}
+
+    @classmethod
+    async def read(cls, session: AsyncSession, tree: Tree, first: date, last: date) -> "Calendars":
+        """Read the calendars that are in force."""
+        said: dict[str, list[tuple[frozenset[date], DayRule]]] = defaultdict(list)
+        query = select(Calendar).where(Calendar.ended_at.is_(None)).order_by(Calendar.created_at, Calendar.id)
+        for row in await session.scalars(query):
+            programme_id = row.programme_id if row.effect == OnCalendarDay.REPLACE else None
+            days = dates_between(read_days(row.days), first, last)
+            said[row.area_id].append((days, DayRule(row.title, programme_id)))
+        return cls(tree, said)
+
+    def of(self, area_id: str) -> Days:
+        """Give what holds in an area. To be silent goes before to say something else, then the nearest area."""
+        if area_id not in self._found:
+            rules = [pair for place in self._tree.chain(area_id) for pair in self._said.get(place.id, ())]
+            found: dict[date, DayRule] = {}  # the last one written wins
+            loud = [pair for pair in rules if pair[1].programme_id is not None]
+            silent = [pair for pair in rules if pair[1].programme_id is None]
+            for days, rule in [*reversed(loud), *reversed(silent)]:
+                found |= dict.fromkeys(days, rule)
+            self._found[area_id] = found
+        return self._found[area_id]

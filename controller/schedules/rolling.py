@@ -1,0 +1,289 @@
+"""Turns the coming dates of schedules into broadcasts, and keeps those in step with what changes.
+
+What began, or whose start has passed, is never touched; what is the same is left alone; what differs is superseded
+and made anew. One transaction for each schedule.
+"""
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.repository import read_tree
+from controller.areas.rules import Tree
+from controller.audit import service as audit
+from controller.broadcasts.models import Broadcast, BroadcastTarget
+from controller.broadcasts.room import IDS_BYTES
+from controller.clock import Clock
+from controller.db import Database, Transaction, in_pieces
+from controller.errors import InvalidError
+from controller.events import Event, Topic
+from controller.ids import new_broadcast_id
+from controller.people.actor import Actor
+from controller.plans.service import Documents
+from controller.plays import service as plays
+from controller.plays.models import Play
+from controller.programmes.repository import item_rows
+from edge_agent.protocol.states import Level, Outcome, PlayState
+from edge_agent.protocol.topics import Word
+
+from .expand import Occurrence, expand
+from .models import Schedule, ScheduleException
+from .planning import Planned, Planner, is_aired
+from .repository import Calendars, exceptions_of, series_of
+from .walltime import wall_time
+from .yes import settle
+
+ROLL_S = 6 * 3600
+"""Dates are planned a day further ahead than plans reach: hours do not matter."""
+AHEAD = timedelta(days=1)
+STALE = timedelta(hours=18)
+"""A schedule that was rolled less far than this short of its horizon is rolled again."""
+ACT = "schedules.roll"
+SYSTEM = Actor(None, "schedules")
+HEARD = frozenset({Outcome.PLAYED, Outcome.INTERRUPTED})
+
+_log = logging.getLogger(__name__)
+
+
+class Fate(StrEnum):
+    """What rolling did with a date."""
+
+    LEFT = "left"
+    MADE = "made"
+    SUPERSEDED = "superseded"
+    BROKEN = "broken"
+    """It cannot be aired as it is."""
+
+
+class Known(NamedTuple):
+    """A broadcast that an earlier roll made."""
+
+    row: Broadcast
+    begun: bool
+    """Somewhere, or its start has passed."""
+
+
+class Rolling:
+    """Rolls schedules out."""
+
+    def __init__(self, database: Database, clock: Clock, documents: Documents, *, plan_days: int) -> None:
+        self._database, self._clock, self._documents = database, clock, documents
+        self._reach = timedelta(days=plan_days) + AHEAD
+
+    async def roll_due(self) -> Counter[Fate]:
+        """Roll every schedule that changed, or whose next day has come."""
+        now, done = self._clock(), Counter[Fate]()
+        near = Schedule.rolled_until < now + self._reach - STALE
+        query = (
+            select(Schedule.id)
+            .where(Schedule.ended_at.is_(None), or_(Schedule.rolled_until.is_(None), near))
+            .order_by(Schedule.id)
+        )
+        async with self._database.reading() as session:
+            due = (await session.scalars(query)).all()
+        for schedule_id in due:
+            async with self._database.transaction() as tx:
+                row = await tx.session.get(Schedule, schedule_id, with_for_update=True)
+                if row is not None and row.ended_at is None:
+                    done += await self.roll(tx, row)
+        return done
+
+    async def roll(self, tx: Transaction, row: Schedule, tree: Tree | None = None) -> Counter[Fate]:
+        """Bring the broadcasts of one schedule in step with it; an ended one has none to come."""
+        tree, now = tree or await read_tree(tx.session), self._now()
+        from_at, until_at = self._from(row, now), now + self._reach
+        changes = (await exceptions_of(tx.session, [row.id])).get(row.id, [])
+        dates: list[Occurrence] = []
+        if row.ended_at is None:
+            dates = await dates_of(tx.session, row, changes, tree, from_at=from_at, until_at=until_at)
+        known = await _known(tx.session, row.id, now)
+        ahead = _Work(self._documents, tx, row, await Planner.of(tx.session, row, tree), now)
+        settled = _settled(known, dates, changes)
+        wanted = {each.recurrence.isoformat(): each for each in dates if is_aired(each)}
+        for recurrence, each in sorted(known.items()):
+            if recurrence not in wanted and not each.begun and each.row.cancelled_at is None:
+                await ahead.supersede(each.row)
+        for recurrence, date_ in wanted.items():
+            if recurrence not in settled:
+                await ahead.bring_in_step(date_, known.get(recurrence))
+        row.rolled_until = until_at
+        await ahead.finish()
+        return ahead.done
+
+    def _from(self, row: Schedule, now: datetime) -> datetime:
+        """Nothing is made for the past, but for what nobody could plan because the centre was down."""
+        if row.rolled_until is None or row.rolled_until >= now:
+            return now
+        return max(row.rolled_until, now - timedelta(milliseconds=row.late_ms))
+
+    def _now(self) -> datetime:
+        now = self._clock()
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)  # the wire counts milliseconds
+
+
+async def dates_of(
+    session: AsyncSession,
+    row: Schedule,
+    changes: Iterable[ScheduleException],
+    tree: Tree,
+    *,
+    from_at: datetime,
+    until_at: datetime,
+) -> list[Occurrence]:
+    """Give the dates of a schedule in ``[from_at, until_at)``, with what calendars say of them."""
+    first, last = (wall_time(each, row.zone).date() for each in (from_at, until_at))
+    days = await Calendars.read(session, tree, first - timedelta(days=1), last + timedelta(days=1))
+    return list(expand(series_of(row, changes), from_at, until_at, days.of(row.area_id)))
+
+
+async def _known(session: AsyncSession, schedule_id: str, now: datetime) -> dict[str, Known]:
+    """Give the newest broadcasts by date: those that could still matter."""
+    query = (
+        select(Broadcast)
+        .where(Broadcast.schedule_id == schedule_id, Broadcast.superseded_at.is_(None))
+        .where(Broadcast.latest_end_at > now - timedelta(days=1))
+        .order_by(Broadcast.created_at)
+    )
+    rows = (await session.scalars(query)).all()
+    begun = await _begun(session, [row.id for row in rows])
+    return {
+        row.recurrence_local: Known(row, row.id in begun or row.start_at <= now)
+        for row in rows
+        if row.recurrence_local is not None
+    }
+
+
+async def _begun(session: AsyncSession, ids: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for some in in_pieces(ids):
+        sounded = or_(Play.started_at.is_not(None), Play.state == PlayState.PLAYING, Play.outcome.in_(HEARD))
+        found |= set(await session.scalars(select(Play.broadcast_id).where(Play.broadcast_id.in_(some), sounded)))
+    return found
+
+
+def _settled(
+    known: Mapping[str, Known], dates: Iterable[Occurrence], changes: Iterable[ScheduleException]
+) -> frozenset[str]:
+    """Name the dates that are not to be planned (again).
+
+    One that began is over for this schedule; so is, on the same day, one that an edit put in its place: nobody wants
+    the morning's programme twice because its hour was changed while it played. What a person cancelled stays
+    cancelled until they say something else of that date.
+    """
+    names = {each.recurrence.isoformat() for each in dates}
+    said_at = {each.recurrence_local: each.made_at for each in changes}
+    settled = {
+        key
+        for key, each in known.items()
+        if (each.row.cancelled_at is None and each.begun)
+        or (each.row.cancelled_at is not None and said_at.get(key, each.row.cancelled_at) <= each.row.cancelled_at)
+    }
+    orphans = [datetime.fromisoformat(key) for key in settled - names if known[key].begun]
+    return frozenset(settled | _taken_over(orphans, [each.recurrence for each in dates], known))
+
+
+def _taken_over(orphans: Sequence[datetime], dates: Sequence[datetime], known: Collection[str]) -> set[str]:
+    """Pair dates that began under an older rule with the new ones of the same day, the nearest first."""
+    free: dict[date, list[datetime]] = defaultdict(list)
+    for each in dates:
+        if each.isoformat() not in known:
+            free[each.date()].append(each)
+    found: set[str] = set()
+    for orphan in sorted(orphans):
+        there = free[orphan.date()]
+        if there:
+            nearest = min(there, key=lambda each: abs(each - orphan))
+            there.remove(nearest)
+            found.add(nearest.isoformat())
+    return found
+
+
+class _Work:
+    """What one roll of one schedule writes."""
+
+    def __init__(self, documents: Documents, tx: Transaction, row: Schedule, planner: Planner, now: datetime) -> None:
+        self._documents, self._tx, self._row, self._planner, self._now = documents, tx, row, planner, now
+        self._scopes: set[str] = set()
+        self.done = Counter[Fate]()
+
+    async def bring_in_step(self, date_: Occurrence, known: Known | None) -> None:
+        """Plan a date, and make its broadcast if there is none like it."""
+        old = None if known is None or known.row.cancelled_at is not None else known.row
+        try:
+            planned = await self._planner.plan(date_)
+        except InvalidError as error:
+            # Others of its dates go on; the date shows the reason (``dates``), and is tried again with every roll.
+            _log.info("schedule %s, %s: %s", self._row.id, date_.recurrence, error.message)
+            self.done[Fate.BROKEN] += 1
+            if old is not None:
+                await self.supersede(old)
+            return
+        if old is not None and old.request_sha256 == planned.fingerprint:
+            self.done[Fate.LEFT] += 1
+            return
+        if old is not None:
+            await self.supersede(old)
+        await self._make(planned)
+
+    async def supersede(self, row: Broadcast) -> None:
+        """Take a broadcast that has not begun out of its documents."""
+        row.superseded_at = self._now
+        await plays.cancel(self._tx, row.id, now=self._now)
+        query = select(BroadcastTarget.scope).where(BroadcastTarget.broadcast_id == row.id)
+        self._scopes |= set(await self._tx.session.scalars(query))
+        self._tx.tell(Event(Topic.BROADCAST, row.id))
+        self.done[Fate.SUPERSEDED] += 1
+
+    async def _make(self, planned: Planned) -> None:
+        row, tx, session = self._row, self._tx, planned.session
+        broadcast = Broadcast(
+            id=new_broadcast_id(self._now),
+            title=planned.title,
+            level=Level(row.level),
+            urgent=False,
+            start_at=session.start_at,
+            latest_start_at=session.latest_start_at,
+            latest_end_at=session.latest_end_at,
+            position=row.position,
+            start_mode=row.start_mode,
+            area_id=row.area_id,
+            schedule_id=row.id,
+            recurrence_local=planned.recurrence,
+            length_ms=planned.laid_out.length_ms,
+            wire_bytes=_wire_bytes(planned, row.scopes),
+            created_by=row.changed_by,
+            created_at=self._now,
+            request_sha256=planned.fingerprint,
+        )
+        tx.session.add(broadcast)
+        await tx.session.flush()
+        tx.session.add_all(item_rows(broadcast.id, planned.laid_out))
+        tx.session.add_all(BroadcastTarget(broadcast_id=broadcast.id, scope=scope) for scope in row.scopes)
+        await tx.session.flush()
+        await settle(tx, broadcast, planned.laid_out.content_sha256, row.scopes, now=self._now)
+        await plays.plan(tx, broadcast.id, [node.id for node in self._planner.nodes], now=self._now)
+        self._scopes |= set(row.scopes)
+        tx.tell(Event(Topic.BROADCAST, broadcast.id))
+        self.done[Fate.MADE] += 1
+
+    async def finish(self) -> None:
+        """Mark the plans that changed, and note it."""
+        await self._tx.session.flush()
+        for scope in sorted(self._scopes):
+            await self._documents.touch(self._tx, scope, Word.PLAN)
+        if self.done[Fate.MADE] or self.done[Fate.SUPERSEDED]:
+            detail = {str(fate): count for fate, count in sorted(self.done.items())}
+            subject = f"schedules/{self._row.id}"
+            await audit.write(self._tx, SYSTEM, ACT, subject, detail, at=self._now, area_id=self._row.area_id)
+
+
+def _wire_bytes(planned: Planned, scopes: Collection[str]) -> int:
+    """Say about how large it will be in a plan: items and one approval that names all scopes."""
+    voices = sum(len(slot.item.voices) for slot in planned.laid_out.slots)
+    return 400 + IDS_BYTES + 80 * len(scopes) + 60 * len(planned.laid_out.slots) + 200 * voices

@@ -1,0 +1,146 @@
+"""Schedules, their dates and calendars over HTTP."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from controller.broadcasts.schemas import When
+from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
+from controller.http.session import Acting, AnyServices
+from controller.programmes.layout import NotAirableError
+
+from .schemas import (
+    CalendarChange,
+    CalendarIn,
+    CalendarOut,
+    DateOut,
+    ExceptionIn,
+    ScheduleChange,
+    ScheduleIn,
+    ScheduleOut,
+    SchedulePreview,
+    WallTime,
+)
+from .service import ScheduleConflictError
+from .timing import OverrunError
+
+router = APIRouter(prefix="/schedules", tags=["schedules"])
+calendars = APIRouter(prefix="/calendars", tags=["schedules"])
+
+LONGEST_LOOK = timedelta(days=400)
+WRITE_ERRORS = (ForbiddenError, ScheduleConflictError, NotAirableError, OverrunError)
+DATE_ERRORS = may_raise(ForbiddenError, NotFoundError, ConflictError, InvalidError)
+
+
+@router.get("", summary="Schedules")
+async def list_schedules(
+    actor: Acting,
+    services: AnyServices,
+    area_id: Annotated[str | None, Query(max_length=64)] = None,
+    ended: bool = False,  # noqa: FBT001, FBT002  a query parameter
+) -> list[ScheduleOut]:
+    """Give the schedules in sight; those of an area and below it when one is named; ended ones when asked for."""
+    return await services.schedules.list(actor, area_id=area_id, ended=ended)
+
+
+@router.post("", status_code=201, summary="Write a schedule", responses=may_raise(*WRITE_ERRORS))
+async def create(wanted: ScheduleIn, actor: Acting, services: AnyServices) -> ScheduleOut:
+    """Write a schedule and plan its first dates."""
+    return await services.schedules.create(actor, wanted)
+
+
+@router.post("/preview", summary="What saving a schedule would do", responses=may_raise(ForbiddenError, NotFoundError))
+async def preview(
+    wanted: ScheduleIn,
+    actor: Acting,
+    services: AnyServices,
+    schedule_id: Annotated[str | None, Query(max_length=64)] = None,
+) -> SchedulePreview:
+    """Give its next dates and what it meets; saves nothing. ``schedule_id``: the one that is being changed."""
+    return await services.schedules.preview(actor, wanted, schedule_id)
+
+
+@router.get("/dates", summary="Dates of all schedules", responses=may_raise(InvalidError))
+async def all_dates(from_at: When, until_at: When, actor: Acting, services: AnyServices) -> list[DateOut]:
+    """Give the dates in sight that start in a time, cancelled and suspended ones among them."""
+    if not from_at < until_at <= from_at + LONGEST_LOOK:
+        raise _too_long()
+    return await services.schedules.dates(actor, from_at=from_at, until_at=until_at)
+
+
+@router.get("/{schedule_id}", summary="One schedule", responses=NOT_FOUND)
+async def get(schedule_id: str, actor: Acting, services: AnyServices) -> ScheduleOut:
+    """Give one schedule."""
+    return await services.schedules.get(actor, schedule_id)
+
+
+@router.put(
+    "/{schedule_id}", summary="Change a schedule", responses=may_raise(*WRITE_ERRORS, NotFoundError, ConflictError)
+)
+async def change(schedule_id: str, wanted: ScheduleChange, actor: Acting, services: AnyServices) -> ScheduleOut:
+    """Say what it is to be from now on. What began is not touched; exceptions keep their dates."""
+    return await services.schedules.change(actor, schedule_id, wanted)
+
+
+@router.post("/{schedule_id}/end", summary="End a schedule", responses=ENDS_ONCE)
+async def end(schedule_id: str, actor: Acting, services: AnyServices) -> ScheduleOut:
+    """Take it out: nothing of it begins any more; what sounds goes on."""
+    return await services.schedules.end(actor, schedule_id)
+
+
+@router.get("/{schedule_id}/dates", summary="Dates of a schedule", responses=may_raise(NotFoundError, InvalidError))
+async def dates(schedule_id: str, from_at: When, until_at: When, actor: Acting, services: AnyServices) -> list[DateOut]:
+    """Give the dates that start in a time, with what keeps them from being aired."""
+    if not from_at < until_at <= from_at + LONGEST_LOOK:
+        raise _too_long()
+    return await services.schedules.dates(actor, from_at=from_at, until_at=until_at, schedule_id=schedule_id)
+
+
+@router.put("/{schedule_id}/dates/{recurrence_local}", summary="Change one date", responses=DATE_ERRORS)
+async def except_date(
+    schedule_id: str, recurrence_local: WallTime, wanted: ExceptionIn, actor: Acting, services: AnyServices
+) -> DateOut:
+    """Cancel or move one date, keep it on a holiday, or give it another programme; edits of the series leave it so."""
+    return await services.schedules.except_(actor, schedule_id, recurrence_local, wanted)
+
+
+@router.delete(
+    "/{schedule_id}/dates/{recurrence_local}", summary="Let a date be as the rule says", responses=DATE_ERRORS
+)
+async def restore_date(schedule_id: str, recurrence_local: WallTime, actor: Acting, services: AnyServices) -> DateOut:
+    """Forget what was said of one date."""
+    return await services.schedules.restore(actor, schedule_id, recurrence_local)
+
+
+@calendars.get("", summary="Calendars")
+async def list_calendars(actor: Acting, services: AnyServices) -> list[CalendarOut]:
+    """Give the calendars in sight, and those of the areas above, which hold here too."""
+    return await services.calendars.list(actor)
+
+
+@calendars.post("", status_code=201, summary="Write a calendar", responses=may_raise(ForbiddenError))
+async def create_calendar(wanted: CalendarIn, actor: Acting, services: AnyServices) -> CalendarOut:
+    """Name days on which schedules here and below are silent, or air something else."""
+    return await services.calendars.create(actor, wanted)
+
+
+@calendars.put(
+    "/{calendar_id}", summary="Change a calendar", responses=may_raise(ForbiddenError, NotFoundError, ConflictError)
+)
+async def change_calendar(
+    calendar_id: str, wanted: CalendarChange, actor: Acting, services: AnyServices
+) -> CalendarOut:
+    """Say what it is to be from now on."""
+    return await services.calendars.change(actor, calendar_id, wanted)
+
+
+@calendars.post("/{calendar_id}/end", summary="End a calendar", responses=may_raise(ForbiddenError, NotFoundError))
+async def end_calendar(calendar_id: str, actor: Acting, services: AnyServices) -> CalendarOut:
+    """Take it out: its days are as others again."""
+    return await services.calendars.end(actor, calendar_id)
+
+
+def _too_long() -> InvalidError:
+    return InvalidError(f"from_at, until_at: at most {LONGEST_LOOK.days} days apart", field="until_at", problem="range")

@@ -1,0 +1,271 @@
+"""Schedules, their dates, and calendars as the API takes and shows them."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from controller.broadcasts.schemas import Scopes, Title
+from edge_agent.protocol.states import Level, Outcome, Reason, StartMode
+
+from .days import MAX_DAYS, CalendarDay
+from .expand import MAX_RULE, Verdict
+from .models import DateChange, OnCalendarDay, Overrun
+
+
+def _naive_second(local: datetime) -> datetime:
+    if local.tzinfo is not None:
+        raise ValueError("wall-clock time has no zone: the zone is the schedule's")
+    if local.microsecond:
+        raise ValueError("whole seconds")
+    return local
+
+
+WallTime = Annotated[datetime, AfterValidator(_naive_second), Field(ge=datetime(1970, 1, 1), le=datetime(2199, 1, 1))]  # noqa: DTZ001 - wall time is naive
+"""Local date and time without zone, ``2026-11-23T05:00:00``."""
+TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$")]
+LateMs = Annotated[int, Field(ge=0, le=3_600_000)]
+Key = Annotated[str, Field(max_length=64)]
+Reasoning = Annotated[str, Field(max_length=200)]
+
+
+class ScheduleIn(BaseModel):
+    """A new schedule, or what an old one is to be from now on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: Title
+    programme_id: Key
+    targets: Scopes
+    """``areas/{id}`` and ``nodes/{id}``."""
+    starts_at_local: WallTime
+    """First date and its time: DTSTART."""
+    rule: Annotated[str, Field(max_length=MAX_RULE)] | None = None
+    """RRULE of RFC 5545 without its name, daily or rarer; None: once."""
+    last_date: date | None = None
+    zone: Annotated[str, Field(max_length=64)] | None = None
+    """None: that of the area above all targets."""
+    level: Literal["normal", "priority"] = "normal"
+    start_mode: StartMode = StartMode.SOFT
+    late_ms: LateMs = 300_000
+    ends_at_local: TimeOfDay | None = None
+    """Fixed end: the next such time after the start."""
+    back_timed: bool = False
+    """Begin so late that it ends at the fixed end."""
+    overrun: Overrun = Overrun.REFUSE
+    filler_recording_id: Key | None = None
+    position: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
+    """The operator's order among broadcasts of one time; lower first."""
+    confirm_conflicts: bool = False
+    """Save though others are planned at the same time."""
+
+
+class ScheduleChange(ScheduleIn):
+    """What a schedule is to be; ``version`` is the one that was seen."""
+
+    version: int
+
+
+class ScheduleOut(BaseModel):
+    """When a programme airs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    area_id: str
+    title: str
+    programme_id: str
+    targets: tuple[str, ...]
+    level: Level
+    zone: str
+    starts_at_local: datetime
+    rule: str | None
+    last_date: date | None
+    start_mode: StartMode
+    late_ms: int
+    ends_at_local: str | None
+    back_timed: bool
+    overrun: Overrun
+    filler_recording_id: str | None
+    position: int
+    version: int
+    created_at: AwareDatetime
+    changed_at: AwareDatetime
+    ended_at: AwareDatetime | None
+    next_at: AwareDatetime | None
+    """Start of the next date that will be aired, within the days that are planned."""
+
+
+class ExceptionIn(BaseModel):
+    """What one date is instead. ``kept``: at its time, whatever a calendar says of the day."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: DateChange = DateChange.KEPT
+    moved_to_local: WallTime | None = None
+    """With ``moved``: when instead."""
+    programme_id: Key | None = None
+    """Another programme for this date; None: the schedule's."""
+    reason: Reasoning | None = None
+
+
+class DateOut(BaseModel):
+    """One date of a schedule."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schedule_id: str
+    recurrence_local: datetime
+    """Wall time that the rule gives: names the date in exceptions."""
+    local: datetime
+    """Wall time at which it is to start."""
+    start_at: AwareDatetime
+    """With back-timing this is not yet reckoned in."""
+    programme_id: str
+    verdict: Verdict
+    because: str | None
+    """Title of the calendar that suspended or replaced it."""
+    changed: DateChange | None
+    """By hand, for this date."""
+    reason: str | None
+    """Of that change."""
+    broadcast_id: str | None
+    """Once the date is planned."""
+    problem: str | None = None
+    """Why it cannot be aired as it is: code of the error."""
+    problem_message: str | None = None
+
+
+class ConflictOut(BaseModel):
+    """Another session that wants the same nodes at the same time."""
+
+    model_config = ConfigDict(frozen=True)
+
+    start_at: AwareDatetime
+    """Of ours, on the first day on which they meet."""
+    other_start_at: AwareDatetime
+    times: int
+    """On how many dates of the next 30 days."""
+    title: str | None
+    """Of the other; None where it is not in sight."""
+    schedule_id: str | None
+    broadcast_id: str | None
+    overlap_ms: int
+    node_count: int
+    first: Literal["ours", "other"]
+    """Whose is heard first; the second waits, or is cut where the first starts hard."""
+
+
+class SchedulePreview(BaseModel):
+    """What saving would do; nothing is saved."""
+
+    model_config = ConfigDict(frozen=True)
+
+    area_id: str
+    zone: str
+    node_count: int
+    length_ms: int
+    """Of the programme as it is now, fillers not counted."""
+    dates: tuple[DateOut, ...]
+    """Of the next 30 days, at most 100."""
+    conflicts: tuple[ConflictOut, ...]
+    refusal: str | None
+    """Code of the error with which saving would be refused, or a date could not be aired."""
+    refusal_message: str | None
+
+
+class CalendarIn(BaseModel):
+    """Days that are not as others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    area_id: Key
+    title: Title
+    days: Annotated[list[CalendarDay], Field(min_length=1, max_length=MAX_DAYS)]
+    effect: OnCalendarDay
+    programme_id: Key | None = None
+    """With ``replace``: what airs instead."""
+
+
+class CalendarChange(CalendarIn):
+    """What a calendar is to be; ``version`` is the one that was seen."""
+
+    version: int
+
+
+class CalendarOut(BaseModel):
+    """Days that are not as others, here and below."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    area_id: str
+    title: str
+    days: list[CalendarDay]
+    effect: OnCalendarDay
+    programme_id: str | None
+    version: int
+    created_at: AwareDatetime
+    next_dates: tuple[date, ...]
+    """Of the next 400 days, at most 60."""
+
+
+class SoundOut(BaseModel):
+    """What a node will play, by its own function."""
+
+    model_config = ConfigDict(frozen=True)
+
+    begins_at: AwareDatetime
+    ends_at: AwareDatetime
+    item: int
+    language: str
+    sha256: str
+
+
+class DayEntryOut(BaseModel):
+    """One broadcast in a node's day."""
+
+    model_config = ConfigDict(frozen=True)
+
+    broadcast_id: str | None
+    """None: its date is not planned yet, being too far ahead."""
+    schedule_id: str | None
+    title: str
+    level: Level
+    start_at: AwareDatetime
+    latest_start_at: AwareDatetime
+    latest_end_at: AwareDatetime
+    awaits_approval: bool
+    """It stands in no plan until somebody approves it; shown as if it had been."""
+    outcome: Outcome | None
+    """What will become of it, or what did."""
+    reason: Reason | None
+    by: str | None
+    """Broadcast or hold behind the reason."""
+    is_past: bool
+    """Outcome and reason are the node's own word."""
+    sounds: tuple[SoundOut, ...]
+
+
+class DayOut(BaseModel):
+    """A node's day as it will be, by the function that the node plays by."""
+
+    model_config = ConfigDict(frozen=True)
+
+    node_id: str
+    date: date
+    zone: str
+    from_at: AwareDatetime
+    until_at: AwareDatetime
+    entries: tuple[DayEntryOut, ...]
+    """By start."""
+
+
+class CalendarFile(BaseModel):
+    """What an iCalendar file became."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schedules: tuple[ScheduleOut, ...]
+    skipped: tuple[str, ...]
+    """Titles of events that are no schedule, each with the reason."""

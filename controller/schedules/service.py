@@ -1,0 +1,441 @@
+"""Schedules: written and ended by people, rolled out at once, their single dates changed by hand."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.repository import read_tree
+from controller.areas.targets import areas_of
+from controller.audit import service as audit
+from controller.broadcasts.models import Broadcast
+from controller.clock import Clock
+from controller.db import Database, Transaction
+from controller.errors import ConflictError, InvalidError, NotFoundError
+from controller.events import Event, Topic
+from controller.ids import new_id
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.rights import Act
+
+from .conflicts import Conflict, conflicts_of
+from .dates import Looking, date_outs
+from .drafts import Draft, check_programme, make_draft
+from .expand import Series, has_date, renamed
+from .models import DateChange, Schedule, ScheduleException
+from .planning import Planner, is_aired
+from .repository import exceptions_of, series_of
+from .rolling import Fate, Rolling
+from .schemas import (
+    ConflictOut,
+    DateOut,
+    ExceptionIn,
+    ScheduleChange,
+    ScheduleIn,
+    ScheduleOut,
+    SchedulePreview,
+)
+from .walltime import instant
+
+LOOK_AHEAD = timedelta(days=30)
+"""Conflicts are looked for this far ahead."""
+MOST_DATES = 100
+MOST_CONFLICTS = 20
+LONGEST_LOOK = timedelta(days=400)
+
+
+class ScheduleConflictError(ConflictError):
+    """Others are planned for the same nodes at the same time. ``conflicts`` lists them; say ``confirm_conflicts``."""
+
+    code = "schedule_conflicts"
+
+
+class Schedules:
+    """All schedules."""
+
+    def __init__(self, database: Database, clock: Clock, rolling: Rolling) -> None:
+        self._database, self._clock, self.rolling = database, clock, rolling
+
+    async def create(self, actor: Actor, wanted: ScheduleIn) -> ScheduleOut:
+        """Write a schedule and plan its first dates.
+
+        Raises:
+            InvalidError: a field is wrong, or it cannot be aired as it is (``NotAirableError``, ``OverrunError``).
+            ForbiddenError: the person may not, or not in all these places.
+            ScheduleConflictError: others are planned there at the same time.
+        """
+        async with self._database.transaction() as tx:
+            draft = await self._draft(tx.session, actor, wanted)
+            now = self._clock()
+            row = Schedule(
+                id=new_id(),
+                version=1,
+                created_by=actor.person_id,
+                changed_by=actor.person_id,
+                created_at=now,
+                changed_at=now,
+            )
+            draft.write(row)
+            await self._refuse(tx.session, actor, draft, row)
+            tx.session.add(row)
+            await tx.session.flush()
+            await self._roll(tx, row)
+            detail = {"title": row.title, "rule": row.rule, "starts_at_local": row.starts_at_local}
+            await self._note(tx, actor, row, detail)
+        return await self.get(actor, row.id)
+
+    async def change(self, actor: Actor, schedule_id: str, wanted: ScheduleChange) -> ScheduleOut:
+        """Say what a schedule is to be from now on. What began is not touched; exceptions keep their dates.
+
+        Raises:
+            NotFoundError: there is none.
+            ConflictError: it was changed meanwhile, or is ended; or ``ScheduleConflictError``.
+            InvalidError: a field is wrong, or it cannot be aired as it is (``NotAirableError``, ``OverrunError``).
+            ForbiddenError: the person may not, or not in all these places.
+        """
+        async with self._database.transaction() as tx:
+            row = await self._to_change(tx.session, actor, schedule_id)
+            if row.version != wanted.version:
+                raise ConflictError("somebody changed this schedule meanwhile; look again", problem="version")
+            draft = await self._draft(tx.session, actor, wanted)
+            changes = (await exceptions_of(tx.session, [row.id])).get(row.id, [])
+            before = series_of(row)
+            draft.write(row)
+            await _keep_names(tx.session, changes, before, series_of(row))
+            changes = (await exceptions_of(tx.session, [row.id])).get(row.id, [])
+            await self._refuse(tx.session, actor, draft, row, changes)
+            row.version, row.changed_at = row.version + 1, self._clock()
+            row.changed_by = actor.person_id or row.changed_by
+            await self._roll(tx, row)
+            detail = {"title": row.title, "rule": row.rule, "starts_at_local": row.starts_at_local}
+            await self._note(tx, actor, row, detail)
+        return await self.get(actor, schedule_id)
+
+    async def end(self, actor: Actor, schedule_id: str) -> ScheduleOut:
+        """Take a schedule out: nothing of it begins any more; what was aired stays, what sounds goes on.
+
+        Raises:
+            NotFoundError: there is none.
+            ConflictError: it is ended already.
+            ForbiddenError: the person may not.
+        """
+        async with self._database.transaction() as tx:
+            row = await self._to_change(tx.session, actor, schedule_id)
+            row.ended_at = row.changed_at = self._clock()
+            await self._roll(tx, row)
+            await self._note(tx, actor, row, {"title": row.title, "ended": True})
+        return await self.get(actor, schedule_id)
+
+    async def except_(self, actor: Actor, schedule_id: str, recurrence: datetime, wanted: ExceptionIn) -> DateOut:
+        """Say what one date is instead; gives the date as it is now.
+
+        Raises:
+            NotFoundError: there is no such schedule, or it has no such date.
+            ConflictError: it is ended, or that date has begun.
+            InvalidError: a field is wrong.
+            ForbiddenError: the person may not.
+        """
+        async with self._database.transaction() as tx:
+            row = await self._date_to_change(tx.session, actor, schedule_id, recurrence)
+            await self._check_exception(tx.session, actor, row, wanted)
+            key = {"schedule_id": row.id, "recurrence_local": recurrence.isoformat()}
+            change = await tx.session.get(ScheduleException, tuple(key.values()))
+            if change is None:
+                change = ScheduleException(**key)
+                tx.session.add(change)
+            change.kind, change.programme_id, change.reason = wanted.kind, wanted.programme_id, wanted.reason
+            change.moved_to_local = wanted.moved_to_local.isoformat() if wanted.moved_to_local else None
+            change.made_by, change.made_at = actor.person_id or row.changed_by, self._clock()
+            await tx.session.flush()
+            await self._roll(tx, row)
+            await self._note(tx, actor, row, {"date": recurrence.isoformat(), **wanted.model_dump(mode="json")})
+        return await self._date(row, recurrence)
+
+    async def restore(self, actor: Actor, schedule_id: str, recurrence: datetime) -> DateOut:
+        """Let a date be as the rule says again.
+
+        Raises:
+            NotFoundError: there is no such schedule or date, or the date is as the rule says.
+            ConflictError: it is ended, or that date has begun.
+            ForbiddenError: the person may not.
+        """
+        async with self._database.transaction() as tx:
+            row = await self._date_to_change(tx.session, actor, schedule_id, recurrence)
+            change = await tx.session.get(ScheduleException, (row.id, recurrence.isoformat()))
+            if change is None:
+                raise _no_date(recurrence)
+            await tx.session.delete(change)
+            await tx.session.flush()
+            await self._roll(tx, row)
+            await self._note(tx, actor, row, {"date": recurrence.isoformat(), "kind": None})
+        return await self._date(row, recurrence)
+
+    async def get(self, actor: Actor, schedule_id: str) -> ScheduleOut:
+        """Give one schedule.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        async with self._database.reading() as session:
+            seen = await rights.sight(session, actor)
+            row = await session.get(Schedule, schedule_id)
+            if row is None or not seen.sees(row.area_id):
+                raise _no_schedule(schedule_id)
+            return (await outs(session, [row], now=self._clock()))[0]
+
+    async def dates(
+        self, actor: Actor, *, from_at: datetime, until_at: datetime, schedule_id: str | None = None
+    ) -> list[DateOut]:
+        """Give the dates that start in ``[from_at, until_at)``, cancelled and suspended ones among them.
+
+        Raises:
+            NotFoundError: there is no such schedule.
+        """
+        async with self._database.reading() as session:
+            seen = await rights.sight(session, actor)
+            query = select(Schedule).order_by(Schedule.id)
+            query = (
+                query.where(Schedule.ended_at.is_(None))
+                if schedule_id is None
+                else query.where(Schedule.id == schedule_id)
+            )
+            rows = [row for row in await session.scalars(query) if seen.sees(row.area_id)]
+            if schedule_id is not None and not rows:
+                raise _no_schedule(schedule_id)
+            looking = Looking(session, await read_tree(session), from_at, until_at)
+            return await date_outs(looking, rows, check=schedule_id is not None)
+
+    async def preview(self, actor: Actor, wanted: ScheduleIn, schedule_id: str | None = None) -> SchedulePreview:
+        """Say what saving would do; ``schedule_id``: the one that is being changed.
+
+        Raises:
+            InvalidError: a field is wrong.
+            ForbiddenError: the person may not, or not in all these places.
+            NotFoundError: there is no such schedule.
+        """
+        async with self._database.reading() as session:
+            draft = await self._draft(session, actor, wanted)
+            now, changes = self._clock(), []
+            if schedule_id is not None:
+                await self._to_change(session, actor, schedule_id)
+                changes = (await exceptions_of(session, [schedule_id])).get(schedule_id, [])
+            row = Schedule(id=schedule_id or "draft", changed_by=actor.person_id or "", ended_at=None)
+            draft.write(row)
+            looking = Looking(session, draft.targets.tree, now, now + LOOK_AHEAD)
+            dates = await date_outs(looking, [row], changes={row.id: changes}, check=True)
+            planner = await Planner.of(session, row, draft.targets.tree)
+            length_ms, refused = await _length(planner, row)
+            found = await conflicts_of(looking, row, changes, planner)
+            conflicts = await _conflict_outs(session, actor, found)
+        wrong = next(((each.problem, each.problem_message) for each in dates if each.problem), (None, None))
+        code, message = (refused.code, refused.message) if refused else wrong
+        return SchedulePreview(
+            area_id=draft.area_id,
+            zone=draft.zone,
+            node_count=len(draft.targets.nodes),
+            length_ms=length_ms,
+            dates=tuple(dates[:MOST_DATES]),
+            conflicts=conflicts,
+            refusal=code,
+            refusal_message=message,
+        )
+
+    async def roll_due(self) -> Counter[Fate]:
+        """Roll every schedule that changed, or whose next day has come. The scheduler's work."""
+        return await self.rolling.roll_due()
+
+    async def _draft(self, session: AsyncSession, actor: Actor, wanted: ScheduleIn) -> Draft:
+        await rights.require(session, actor, Act.SCHEDULES_WRITE)
+        draft = await make_draft(session, wanted, await rights.sight(session, actor), self._clock())
+        await rights.require(session, actor, Act.SCHEDULES_WRITE, draft.targets.area_ids)
+        return draft
+
+    async def _refuse(
+        self,
+        session: AsyncSession,
+        actor: Actor,
+        draft: Draft,
+        row: Schedule,
+        changes: Sequence[ScheduleException] = (),
+    ) -> None:
+        """Refuse what cannot be aired as it is, or meets others and was not confirmed."""
+        now = self._clock()
+        looking = Looking(session, draft.targets.tree, now, now + LOOK_AHEAD)
+        planner = await Planner.of(session, row, draft.targets.tree)
+        for date in await looking.dates(row, changes):
+            if is_aired(date) and date.programme_id == row.programme_id:
+                await planner.plan(date)
+                break
+        else:
+            await planner.length_ms(row.programme_id)
+        if draft.wanted.confirm_conflicts:
+            return
+        found = await conflicts_of(looking, row, changes, planner)
+        if found:
+            conflicts = await _conflict_outs(session, actor, found)
+            raise ScheduleConflictError(
+                "others are planned for the same nodes at the same time; say confirm_conflicts to save all the same",
+                conflicts=[each.model_dump(mode="json") for each in conflicts],
+            )
+
+    async def _to_change(self, session: AsyncSession, actor: Actor, schedule_id: str) -> Schedule:
+        seen = await rights.sight(session, actor)
+        row = await session.get(Schedule, schedule_id, with_for_update=True)
+        if row is None or not seen.sees(row.area_id):
+            raise _no_schedule(schedule_id)
+        places = (await areas_of(session, row.scopes)).values()
+        await rights.require(session, actor, Act.SCHEDULES_WRITE, {row.area_id, *places} if places else [row.area_id])
+        if row.ended_at is not None:
+            raise ConflictError("this schedule is ended", problem="ended")
+        return row
+
+    async def _date_to_change(
+        self, session: AsyncSession, actor: Actor, schedule_id: str, recurrence: datetime
+    ) -> Schedule:
+        row = await self._to_change(session, actor, schedule_id)
+        if not has_date(series_of(row), recurrence):
+            raise _no_date(recurrence)
+        query = select(Broadcast.id).where(
+            Broadcast.schedule_id == row.id,
+            Broadcast.recurrence_local == recurrence.isoformat(),
+            Broadcast.superseded_at.is_(None),
+            Broadcast.cancelled_at.is_(None),
+            Broadcast.start_at <= self._clock(),
+        )
+        if await session.scalar(query) is not None:
+            raise ConflictError("this date has begun", problem="begun")
+        return row
+
+    async def _check_exception(self, session: AsyncSession, actor: Actor, row: Schedule, wanted: ExceptionIn) -> None:
+        moved = wanted.kind is DateChange.MOVED
+        if moved != (wanted.moved_to_local is not None):
+            raise InvalidError(
+                "moved_to_local: with kind moved, and only then", field="moved_to_local", problem="empty"
+            )
+        if wanted.moved_to_local is not None and instant(wanted.moved_to_local, row.zone) < self._clock():
+            raise InvalidError("moved_to_local: lies in the past", field="moved_to_local", problem="past")
+        if wanted.programme_id is not None:
+            await check_programme(session, wanted.programme_id, await rights.sight(session, actor))
+
+    async def _roll(self, tx: Transaction, row: Schedule) -> None:
+        row.rolled_until = None if row.rolled_until is None else max(row.rolled_until, self._clock())
+        await self.rolling.roll(tx, row)
+        tx.tell(Event(Topic.SCHEDULE, row.id))
+
+    async def _note(self, tx: Transaction, actor: Actor, row: Schedule, detail: dict[str, Any]) -> None:
+        subject, at = f"schedules/{row.id}", self._clock()
+        await audit.write(tx, actor, Act.SCHEDULES_WRITE, subject, detail, at=at, area_id=row.area_id)
+
+    async def _date(self, row: Schedule, recurrence: datetime) -> DateOut:
+        """Give the date with this name, wherever it was moved to."""
+        async with self._database.reading() as session:
+            changes = (await exceptions_of(session, [row.id])).get(row.id, [])
+            said = next((each for each in changes if each.recurrence_local == recurrence.isoformat()), None)
+            local = datetime.fromisoformat(said.moved_to_local) if said and said.moved_to_local else recurrence
+            start_at = instant(local, row.zone)
+            looking = Looking(session, await read_tree(session), start_at, start_at + timedelta(seconds=1))
+            found = await date_outs(looking, [row], changes={row.id: changes}, check=True)
+        return next(each for each in found if each.recurrence_local == recurrence)
+
+    async def list(self, actor: Actor, *, area_id: str | None = None, ended: bool = False) -> list[ScheduleOut]:
+        """Give the schedules in sight, by title; of one area and those below it when one is named."""
+        async with self._database.reading() as session:
+            seen = await rights.sight(session, actor)
+            rows = await session.scalars(select(Schedule).order_by(Schedule.title, Schedule.id))
+            below = None if area_id is None else (await read_tree(session)).below(area_id)
+            kept = [
+                row
+                for row in rows
+                if seen.sees(row.area_id)
+                and (ended or row.ended_at is None)
+                and (below is None or row.area_id in below)
+            ]
+            return await outs(session, kept, now=self._clock())
+
+
+async def outs(session: AsyncSession, rows: Sequence[Schedule], *, now: datetime) -> list[ScheduleOut]:
+    """Give schedules as the API shows them."""
+    query = (
+        select(Broadcast.schedule_id, func.min(Broadcast.start_at))
+        .where(Broadcast.schedule_id.is_not(None), Broadcast.start_at > now)
+        .where(Broadcast.cancelled_at.is_(None), Broadcast.superseded_at.is_(None))
+        .group_by(Broadcast.schedule_id)
+    )
+    following = dict((await session.execute(query)).all())
+    return [_out(row, following.get(row.id)) for row in rows]
+
+
+def _out(row: Schedule, next_at: datetime | None) -> ScheduleOut:
+    same = {
+        name: getattr(row, name)
+        for name in ScheduleOut.model_fields
+        if name not in {"targets", "next_at", "starts_at_local"}
+    }
+    return ScheduleOut(
+        **same,
+        targets=tuple(row.scopes),
+        starts_at_local=datetime.fromisoformat(row.starts_at_local),
+        next_at=next_at.replace(tzinfo=UTC) if next_at is not None and next_at.tzinfo is None else next_at,
+    )
+
+
+async def _length(planner: Planner, row: Schedule) -> tuple[int, InvalidError | None]:
+    try:
+        return await planner.length_ms(row.programme_id), None
+    except InvalidError as error:
+        return 0, error
+
+
+async def _conflict_outs(session: AsyncSession, actor: Actor, found: Sequence[Conflict]) -> tuple[ConflictOut, ...]:
+    seen = await rights.sight(session, actor)
+    return tuple(
+        ConflictOut(
+            start_at=each.ours.start_at,
+            other_start_at=each.theirs.start_at,
+            times=each.times,
+            title=each.other.title if seen.sees(each.other.area_id) else None,
+            schedule_id=each.other.schedule_id if seen.sees(each.other.area_id) else None,
+            broadcast_id=each.other.broadcast_id if seen.sees(each.other.area_id) else None,
+            overlap_ms=each.overlap // timedelta(milliseconds=1),
+            node_count=each.nodes,
+            first=each.first,
+        )
+        for each in found[:MOST_CONFLICTS]
+    )
+
+
+async def _keep_names(
+    session: AsyncSession, changes: Sequence[ScheduleException], before: Series, after: Series
+) -> None:
+    """Let exceptions follow their dates when an edit of the rule renames them."""
+    names = {each.recurrence_local: each for each in changes}
+    moved = renamed(map(datetime.fromisoformat, names), before, after)
+    for old in moved:
+        await session.delete(names[old.isoformat()])
+    await session.flush()
+    for old, new in moved.items():
+        gone = names[old.isoformat()]
+        session.add(
+            ScheduleException(
+                schedule_id=gone.schedule_id,
+                recurrence_local=new.isoformat(),
+                kind=gone.kind,
+                moved_to_local=gone.moved_to_local,
+                programme_id=gone.programme_id,
+                reason=gone.reason,
+                made_by=gone.made_by,
+                made_at=gone.made_at,
+            )
+        )
+    await session.flush()
+
+
+def _no_schedule(schedule_id: str) -> NotFoundError:
+    return NotFoundError("there is no such schedule", resource="schedules", id=schedule_id[:64])
+
+
+def _no_date(recurrence: datetime) -> NotFoundError:
+    return NotFoundError("the schedule has no such date", resource="dates", id=recurrence.isoformat())
