@@ -1,6 +1,6 @@
 """What may be claimed about a play: grade E1 from frames and time, and the outcome that follows. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -102,24 +102,31 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def conclude(
-    outcome: Outcome, reason: Reason | None, heard: Sequence[Heard], requested_ms: Sequence[int], *, missing: Reason
+    outcome: Outcome,
+    reason: Reason | None,
+    heard: Sequence[Heard],
+    requested_ms: Mapping[int, int],
+    *,
+    missing: Reason,
+    silent: bool = False,
 ) -> Verdict:
-    """Turn the timeline's outcome into what may be said; ``requested_ms`` lists the items that were to sound.
+    """Turn the timeline's outcome into what may be said; ``requested_ms`` gives the items that were to sound.
 
-    "Played" needs evidence for every item; without it the play was interrupted, for ``missing``.
+    "Played" needs evidence for every item; without it the play was interrupted, for ``missing``. Of a ``silent`` drill
+    the same is asked of its zeros, and no grade is told.
     """
     proven = {one.item for one in heard if one.whole}
-    if outcome is Outcome.PLAYED and not (requested_ms and proven.issuperset(range(len(requested_ms)))):
+    if outcome is Outcome.PLAYED and not (requested_ms and proven.issuperset(requested_ms)):
         outcome, reason = Outcome.INTERRUPTED, missing
     best: dict[int, Heard] = {}
     for one in heard:  # an emergency's item may have sounded twice: the fuller time counts
         best[one.item] = max(one, best.get(one.item, one), key=lambda found: (found.whole, found.played_ms))
     heard = [best[item] for item in sorted(best)]
-    grades = [one.grade for one in heard if one.played_ms]
+    grades = [Grade.E0 if silent else one.grade for one in heard if one.played_ms]
     return Verdict(
         outcome=outcome,
         reason=reason,
-        requested_ms=sum(requested_ms),
+        requested_ms=sum(requested_ms.values()),
         played_ms=sum(one.played_ms for one in heard),
         start_error_ms=next((one.start_error_ms for one in heard if one.start_error_ms is not None), None),
         underruns=sum(one.underruns for one in heard),

@@ -11,7 +11,7 @@ import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from edge_agent.download import Throttle, get
@@ -34,6 +34,8 @@ SPREAD_S = 60.0
 """Longest random delay of a fetch: a commune's nodes must not all ask at once."""
 SPREAD_SHARE = 10
 """Of the time that is left before the start, at most a tenth is spent waiting."""
+_SOME_DAY = datetime.max.replace(tzinfo=UTC)
+"""When that is needed which is only kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Want:
 
     voice: Voice
     start_at: datetime
+    """When it is needed."""
     urgent: bool
 
 
@@ -79,6 +82,10 @@ class Fetcher:
         self._tries: dict[str, _Try] = {}
         self._stop = threading.Event()
         self._urgent_under_way = False
+        self._urgent_names: frozenset[str] = frozenset()
+        """Recordings that something urgent lacks: whichever lane fetches them does not wait."""
+        self._under_way: set[str] = set()
+        """What one of the lanes is fetching: the other leaves it alone."""
         self.is_over: Callable[[str], bool] = lambda _: False
         """Says whether a broadcast has its outcome: nothing more is fetched for it."""
         self.bytes_per_s: Callable[[], int | None] = lambda: None
@@ -140,9 +147,13 @@ class Fetcher:
     async def _urgent_round(self) -> float | None:
         wants = [want for want in self._wants() if want.urgent]
         plans = self._keeper.bodies_wanted()
-        self._urgent_under_way = bool(self._due([want.voice.sha256 for want in wants]))
+        self._urgent_names = frozenset(want.voice.sha256 for want in wants)
+        for name in self._urgent_names:
+            self._hurry(name)
+        due = self._due([want.voice.sha256 for want in wants])
+        self._urgent_under_way = bool(due)
         try:
-            if due := self._due([want.voice.sha256 for want in wants]):
+            if due:
                 await self._attempt(due[0], self._fetch_media(next(w for w in wants if w.voice.sha256 == due[0])))
             elif due := self._due([plan.body_sha256 for plan in plans]):
                 plan = next(plan for plan in plans if plan.body_sha256 == due[0])
@@ -184,17 +195,26 @@ class Fetcher:
                 delay_s = random.uniform(0, min(SPREAD_S, left_s / SPREAD_SHARE))  # noqa: S311 - not a secret
                 self._tries[want.voice.sha256] = _Try(_loop_s() + delay_s)
 
+    def _hurry(self, name: str) -> None:
+        """Spend no random delay on what has become urgent; after a failure it waits as everything does."""
+        found = self._tries.get(name)
+        if found is not None and not found.failures:
+            found.not_before_s = 0.0
+
     def _due(self, names: list[str]) -> list[str]:
-        return [name for name in names if name not in self._tries or self._tries[name].not_before_s <= _loop_s()]
+        waiting = {name for name in names if name in self._tries and self._tries[name].not_before_s > _loop_s()}
+        return [name for name in names if name not in waiting | self._under_way]
 
     def _pause(self, names: list[str]) -> float | None:
-        waits = [self._tries[name].not_before_s - _loop_s() for name in names if name in self._tries]
+        free = [name for name in names if name in self._tries and name not in self._under_way]
+        waits = [self._tries[name].not_before_s - _loop_s() for name in free]
         return max(0.01, min(waits)) if waits else None
 
     # Doing it.
 
     async def _attempt(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         attempt = self._tries.setdefault(name, _Try(0.0))
+        self._under_way.add(name)
         try:
             await work
         except FetchError as error:
@@ -206,11 +226,21 @@ class Fetcher:
             self._faults.put(attempt.fault, str(error))
         else:
             self._forget([name])
+        finally:
+            self._under_way.discard(name)
+            self.nudge()  # the other lane may have left it alone
 
     async def _fetch_media(self, want: Want) -> None:
         voice = want.voice
-        pause = (lambda: False) if want.urgent else (lambda: self._urgent_under_way)
-        throttle = Throttle(self._stop, pause, lambda: None if want.urgent else self.bytes_per_s())
+
+        def hurried() -> bool:
+            return want.urgent or voice.sha256 in self._urgent_names
+
+        throttle = Throttle(
+            self._stop,
+            lambda: self._urgent_under_way and not hurried(),
+            lambda: None if hurried() else self.bytes_per_s(),
+        )
         needed = {one.voice.sha256 for one in self._all_wanted()}
         await in_thread(self._download, voice, throttle, needed)
         log.info("fetched %s, %d bytes", voice.sha256[:12], voice.bytes)
@@ -219,7 +249,7 @@ class Fetcher:
     def _all_wanted(self) -> list[Want]:
         settings = self._keeper.settings
         listings = [one for key, one in self._keeper.listings.items() if not self.is_over(key)]
-        return wanted(listings, settings.languages) if settings else []
+        return wanted(listings, settings.languages, settings.pinned) if settings else []
 
     def _download(self, voice: Voice, throttle: Throttle, needed: set[str]) -> None:
         """Continue or begin one recording. Runs in a worker thread."""
@@ -253,12 +283,19 @@ class Fetcher:
         return packed, self._keeper.open_body(plan, packed)
 
 
-def wanted(listings: Iterable[Listing], languages: tuple[str, ...]) -> list[Want]:
-    """List what the node will play, in the order in which it will be needed; urgent first, each recording once."""
+def wanted(listings: Iterable[Listing], languages: tuple[str, ...], pinned: tuple[Voice, ...] = ()) -> list[Want]:
+    """List what the node will need, each recording once: what is urgent, what is kept always, the rest by start."""
     wants: dict[str, Want] = {}
-    for listing in sorted(listings, key=lambda one: (not one.urgent, one.broadcast.start_at)):
+    by_start = sorted(listings, key=lambda one: one.broadcast.start_at)
+    for listing in (one for one in by_start if one.urgent):
         for voice in listing.broadcast.voices_for(languages):
-            wants.setdefault(voice.sha256, Want(voice, listing.broadcast.start_at, listing.urgent))
+            wants.setdefault(voice.sha256, Want(voice, listing.broadcast.start_at, urgent=True))
+    for voice in pinned:
+        wants.setdefault(voice.sha256, Want(voice, _SOME_DAY, urgent=False))
+    for listing in by_start:
+        for voice in listing.broadcast.voices_for(languages):
+            if voice.sha256 not in wants or wants[voice.sha256].start_at is _SOME_DAY:
+                wants[voice.sha256] = Want(voice, listing.broadcast.start_at, urgent=False)
     return list(wants.values())
 
 

@@ -10,7 +10,7 @@ from edge_agent.evidence import Heard
 from edge_agent.protocol.content import Broadcast
 from edge_agent.protocol.listings import Listing
 from edge_agent.protocol.reports import PlayEvent
-from edge_agent.protocol.states import PlayState
+from edge_agent.protocol.states import Drill, PlayState
 from edge_agent.protocol.timeline import Progress
 from edge_agent.store import Store
 
@@ -27,6 +27,8 @@ class Play(msgspec.Struct, frozen=True, kw_only=True):
     broadcast: Broadcast | None = None
     """As it was when begun; it does not change under way."""
     urgent: bool = False
+    drill: Drill | None = None
+    """As listed; once begun, as it was begun."""
     said: PlayState | None = None
     """Furthest step reported."""
     heard: tuple[Heard, ...] = ()
@@ -37,7 +39,8 @@ class Play(msgspec.Struct, frozen=True, kw_only=True):
 
 def new_play(listing: Listing) -> Play:
     """Begin to keep what becomes of a broadcast."""
-    return Play(broadcast_id=listing.broadcast.broadcast_id, latest_end_at=listing.broadcast.latest_end_at)
+    broadcast = listing.broadcast
+    return Play(broadcast_id=broadcast.broadcast_id, latest_end_at=broadcast.latest_end_at, drill=broadcast.drill)
 
 
 class Ledger:
@@ -64,6 +67,8 @@ class Ledger:
 
     def write_event(self, at: datetime, broadcast_id: str, **fields: object) -> None:
         """Add an event with the next sequence number, inside the caller's transaction or its own."""
+        play = self.plays.get(broadcast_id)
+        fields["drill"] = play.drill if play is not None else None
         # The event checks its own fields when it is built.
         event = PlayEvent(seq=self.last_seq + 1, at=at, broadcast_id=broadcast_id, **fields)  # type: ignore[arg-type] # see above
         written_s = int(at.timestamp())

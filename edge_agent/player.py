@@ -238,7 +238,8 @@ class Player:
     def _keep(self, key: str, progress: Progress, listing: Listing) -> None:
         play = self._ledger.plays.get(key) or new_play(listing)
         if progress.began_at is not None and play.broadcast is None:
-            play = msgspec.structs.replace(play, broadcast=listing.broadcast, urgent=listing.urgent)
+            begun = listing.broadcast
+            play = msgspec.structs.replace(play, broadcast=begun, urgent=listing.urgent, drill=begun.drill)
         self._ledger.put(msgspec.structs.replace(play, progress=progress))
 
     def _conclude(self, conclusion: Conclusion) -> None:
@@ -314,11 +315,12 @@ class Player:
         play = self._ledger.plays.get(key)
         return play.progress if play is not None else Progress()
 
-    def _requested_ms(self, play: Play) -> list[int]:
+    def _requested_ms(self, play: Play) -> dict[int, int]:
         settings = self._keeper.settings
         if settings is None or play.broadcast is None:
-            return []
-        return [voice.length_ms for voice in play.broadcast.voices_for(settings.languages)]
+            return {}
+        voices = ((index, item.voice_for(settings.languages)) for index, item in enumerate(play.broadcast.items))
+        return {index: voice.length_ms for index, voice in voices if voice is not None}
 
     def _not_before_last(self, at: datetime) -> datetime:
         return at if self._last_at is None else max(at, self._last_at)

@@ -20,7 +20,7 @@ from edge_agent.evidence import RATE, Heard, conclude, weigh
 from edge_agent.feed import Feed, SpoiledError
 from edge_agent.ledger import Ledger, Play
 from edge_agent.protocol.reports import NowPlaying
-from edge_agent.protocol.states import Outcome, PlayState, Reason
+from edge_agent.protocol.states import Drill, Outcome, PlayState, Reason
 from edge_agent.protocol.timeline import Conclusion, Sound
 from edge_agent.renderer import FRAME_BYTES, Cue, End, Renderer
 from edge_agent.shelf import Shelf
@@ -52,8 +52,8 @@ class Stage:
         """``attend`` is wanted soon; called in the event loop."""
         self._settling: dict[str, Conclusion] = {}
         self._why: dict[str, Reason] = {}
-        self.requested_ms: Callable[[Play], list[int]] = lambda _: []
-        """Lengths of the items that a play was to have, in this node's language."""
+        self.requested_ms: Callable[[Play], dict[int, int]] = lambda _: {}
+        """Lengths of the items that were to sound of a play, in this node's languages."""
         self.on_item_lost: Callable[[Sound, Reason], None] = lambda _sound, _reason: None
         """An armed item did not sound to its end, though the timeline thinks so."""
         self.on_spoiled: Callable[[str], None] = lambda _: None
@@ -85,12 +85,12 @@ class Stage:
 
     def arm(self, sound: Sound) -> None:
         """Begin to decode, and place the sound at the output's clock."""
-        feed = Feed(lambda: self._blocks(sound), name=sound.broadcast_id[:8])
+        play = self._ledger.plays[sound.broadcast_id]
+        feed = Feed(lambda: self._blocks(sound, silent=_is_silent(play)), name=sound.broadcast_id[:8])
         cue = Cue(sound, feed)
         self._cues.append(cue)
         self.renderer.arm(cue)
         feed.start()
-        play = self._ledger.plays[sound.broadcast_id]
         self._ledger.advance(play, PlayState.ARMED, self._clock.now())
 
     def settle(self, conclusion: Conclusion) -> None:
@@ -104,7 +104,14 @@ class Stage:
 
     def report(self, play: Play, conclusion: Conclusion, *, missing: Reason) -> None:
         """Write an outcome down, for good, with what was heard."""
-        verdict = conclude(conclusion.outcome, conclusion.reason, play.heard, self.requested_ms(play), missing=missing)
+        verdict = conclude(
+            conclusion.outcome,
+            conclusion.reason,
+            play.heard,
+            self.requested_ms(play),
+            missing=missing,
+            silent=_is_silent(play),
+        )
         heard = verdict.outcome in {Outcome.PLAYED, Outcome.INTERRUPTED}
         figures: dict[str, object] = {}
         if heard:
@@ -199,8 +206,8 @@ class Stage:
 
     # To the output.
 
-    def _blocks(self, sound: Sound) -> Iterator[bytes]:
-        """Decode a sound, no longer than was promised. Runs in the feed's thread.
+    def _blocks(self, sound: Sound, *, silent: bool) -> Iterator[bytes]:
+        """Decode a sound, no longer than was promised; ``silent`` gives as many zeros. Runs in the feed's thread.
 
         Raises:
             SpoiledError: the file's bytes are not the recording, or cannot be decoded.
@@ -212,9 +219,14 @@ class Stage:
             raise SpoiledError(f"{sound.voice.sha256[:12]} has changed on the disk")
         try:
             with Decoder(source, gain_db=sound.gain_mb / 100) as decoder:
-                yield from _cap(decoder, sound.voice.length_ms * RATE // 1000 * FRAME_BYTES)
+                for block in _cap(decoder, sound.voice.length_ms * RATE // 1000 * FRAME_BYTES):
+                    yield bytes(len(block)) if silent else block
         except (CorruptAudioError, OSError) as error:
             raise SpoiledError(f"{sound.voice.sha256[:12]}: {error}") from error
+
+
+def _is_silent(play: Play) -> bool:
+    return play.drill is Drill.SILENT
 
 
 def _cap(decoder: "Decoder", left: int) -> Iterator[bytes]:

@@ -54,7 +54,8 @@ class Voucher:
         voices = [
             voice for listing in self._player.near(SOON) for voice in listing.broadcast.voices_for(settings.languages)
         ]
-        names = dict.fromkeys(voice.sha256 for voice in voices)
+        # What is kept for an emergency is read too, once: then nothing has to be read when it comes.
+        names = dict.fromkeys(voice.sha256 for voice in (*voices, *settings.pinned))
         return [sha256 for sha256 in names if self._shelf.has(sha256) and not self._shelf.is_vouched(sha256)]
 
     async def _vouch(self, sha256: str) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from edge_agent.evidence import Consumed, Heard, conclude, weigh
+from edge_agent.evidence import Consumed, Heard, Verdict, conclude, weigh
 from edge_agent.protocol.content import Voice
 from edge_agent.protocol.states import Grade, Outcome, Reason
 from edge_agent.protocol.timeline import Sound
@@ -71,19 +71,33 @@ def heard(item: int, **changes: object) -> Heard:
 
 def test_played_needs_evidence_for_every_item() -> None:
     both = (heard(0), heard(1))
-    verdict = conclude(Outcome.PLAYED, None, both, [1000, 1000], missing=Reason.POWER)
+    verdict = conclude(Outcome.PLAYED, None, both, {0: 1000, 1: 1000}, missing=Reason.POWER)
     assert (verdict.outcome, verdict.played_ms, verdict.grade) == (Outcome.PLAYED, 2000, Grade.E1)
-    lacking = conclude(Outcome.PLAYED, None, both[:1], [1000, 1000], missing=Reason.POWER)
+    lacking = conclude(Outcome.PLAYED, None, both[:1], {0: 1000, 1: 1000}, missing=Reason.POWER)
     assert (lacking.outcome, lacking.reason) == (Outcome.INTERRUPTED, Reason.POWER)
     poor = (heard(0), heard(1, whole=False, grade=Grade.E0))
-    assert conclude(Outcome.PLAYED, None, poor, [1000, 1000], missing=Reason.OUTPUT_LOST).grade is Grade.E0
+    assert conclude(Outcome.PLAYED, None, poor, {0: 1000, 1: 1000}, missing=Reason.OUTPUT_LOST).grade is Grade.E0
+
+
+def test_items_without_a_voice_here_need_no_evidence() -> None:
+    both = (heard(0), heard(2))
+    verdict = conclude(Outcome.PLAYED, None, both, {0: 1000, 2: 1000}, missing=Reason.POWER)
+    assert (verdict.outcome, verdict.requested_ms) == (Outcome.PLAYED, 2000)
+
+
+def test_a_silent_drill_is_played_on_the_same_evidence_and_has_no_grade() -> None:
+    def drill(*found: Heard) -> Verdict:
+        return conclude(Outcome.PLAYED, None, found, {0: 1000}, missing=Reason.OUTPUT_LOST, silent=True)
+
+    assert (drill(heard(0)).outcome, drill(heard(0)).grade) == (Outcome.PLAYED, Grade.E0)
+    assert drill(heard(0, whole=False)).outcome is Outcome.INTERRUPTED
 
 
 def test_without_any_item_nothing_was_played() -> None:
-    assert conclude(Outcome.PLAYED, None, (), [], missing=Reason.POWER).outcome is Outcome.INTERRUPTED
+    assert conclude(Outcome.PLAYED, None, (), {}, missing=Reason.POWER).outcome is Outcome.INTERRUPTED
 
 
 def test_an_item_that_sounded_twice_counts_once() -> None:
     twice = (heard(0, whole=False, played_ms=300), heard(0))
-    verdict = conclude(Outcome.PLAYED, None, twice, [1000], missing=Reason.POWER)
+    verdict = conclude(Outcome.PLAYED, None, twice, {0: 1000}, missing=Reason.POWER)
     assert (verdict.outcome, verdict.played_ms) == (Outcome.PLAYED, 1000)

@@ -62,6 +62,15 @@ class Yard:
     def asked(self, voice: Voice) -> list[str | None]:
         return [span for path, span in self.server.shelves.asked if voice.sha256 in path]
 
+    def shrink_disk(self, size: float, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the disk hold so many bytes of recordings and no more."""
+        media = self.desk.shelf.path("x").parent
+
+        def free() -> int:
+            return int(size) - sum(path.stat().st_size for path in media.iterdir())
+
+        monkeypatch.setattr(self.desk.shelf, "free_bytes", free)
+
     def faults(self) -> set[str]:
         return {one.code for one in self.desk.faults.standing()}
 
@@ -191,6 +200,64 @@ def test_recordings_are_wanted_by_urgency_and_start_and_each_once() -> None:
     wants = wanted(found.values(), ("vi",))
     assert [want.voice.sha256[0] for want in wants] == ["c", "b", "a"]
     assert [want.urgent for want in wants] == [True, False, False]
+
+
+def test_what_is_kept_always_comes_before_all_but_the_urgent() -> None:
+    voices = [Voice(language="vi", sha256=letter * 64, bytes=10, length_ms=1000) for letter in "abcd"]
+    routine = broadcast("b-early", NOON, voices[0], voices[1])
+    emergency = broadcast("b-now", NOON, voices[2])
+    found = merge([("areas/thon-1", NOON, [routine])], [("areas/thon-1", [emergency])])
+    wants = wanted(found.values(), ("vi",), (voices[3], voices[1], voices[2]))
+    assert [want.voice.sha256[0] for want in wants] == ["c", "d", "b", "a"]
+    assert [want.start_at == NOON for want in wants] == [True, False, True, True]
+
+
+async def test_what_is_kept_always_is_fetched_and_survives_a_full_disk(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetcher_module, "SPREAD_S", 0.01)
+    siren, old, new = (yard.serve(os.urandom(SIZE)) for _ in range(3))
+    yard.desk.settle(pinned=(siren,))
+    await until(lambda: yard.has(siren))
+    yard.desk.urgent(yard.due("b-1", old))
+    await until(lambda: yard.has(old))
+    yard.shrink_disk(2.5 * SIZE, monkeypatch)
+    yard.desk.urgent(yard.due("b-2", new))
+    await until(lambda: yard.has(new))
+    assert yard.desk.shelf.has(siren.sha256)
+    assert not yard.desk.shelf.has(old.sha256)
+
+
+async def test_what_is_no_longer_kept_may_go(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetcher_module, "SPREAD_S", 0.01)
+    siren, new = yard.serve(os.urandom(SIZE)), yard.serve(os.urandom(SIZE))
+    yard.desk.settle(pinned=(siren,))
+    await until(lambda: yard.has(siren))
+    yard.desk.settle()
+    yard.shrink_disk(1.5 * SIZE, monkeypatch)
+    yard.desk.urgent(yard.due("b-1", new))
+    await until(lambda: yard.has(new))
+    assert not yard.desk.shelf.has(siren.sha256)
+
+
+async def test_an_emergency_does_not_wait_out_the_random_delay_of_what_was_only_kept(yard: Yard) -> None:
+    siren = yard.serve(os.urandom(SIZE))
+    yard.desk.settle(pinned=(siren,))
+    await until(lambda: siren.sha256 in yard.fetcher._tries)
+    yard.fetcher._tries[siren.sha256].not_before_s += 1000
+    yard.desk.urgent(yard.due("b-1", siren, level=Level.EMERGENCY))
+    await until(lambda: yard.has(siren))
+
+
+async def test_what_becomes_urgent_under_way_is_fetched_once_and_no_longer_held_back(yard: Yard) -> None:
+    bulk = yard.serve(os.urandom(2_000_000))
+    yard.fetcher.bytes_per_s = lambda: 100_000
+    yard.desk.plan(yard.due("b-bulk", bulk))
+    part = yard.desk.shelf.part(bulk.sha256)
+    await until(lambda: part.exists() and part.stat().st_size > 0)
+    yard.desk.urgent(yard.due("b-now", bulk, level=Level.EMERGENCY))
+    await until(lambda: yard.has(bulk))
+    assert yard.asked(bulk) == [None]
 
 
 def test_what_nobody_needs_makes_room_oldest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

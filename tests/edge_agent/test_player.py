@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from edge_agent.protocol.content import Broadcast, Voice
+from edge_agent.protocol.content import Broadcast, Item, Voice
 from edge_agent.protocol.documents import QuietHours
-from edge_agent.protocol.states import ClockState, Grade, Level, Outcome, PlayState, Reason
+from edge_agent.protocol.states import ClockState, Drill, Grade, Level, Outcome, PlayState, Reason
 from edge_agent.renderer import End
 from edge_agent.reset import Reset
 from tests.edge_agent.centre import broadcast, make_opus, pcm_of, voice_of
@@ -255,6 +256,86 @@ async def test_a_hold_between_decision_and_start_leaves_no_sound(hall: Hall) -> 
     assert not any(hall.output.pcm)
 
 
+@pytest.mark.parametrize("before_ms", [420, 410, 400, 390, 10, 0])
+@pytest.mark.parametrize("level", [Level.NORMAL, Level.EMERGENCY])
+async def test_stop_wins_a_race_with_a_start(hall: Hall, before_ms: int, level: Level) -> None:
+    """Before the decision, at it, after it, and at the last block before the start."""
+    hall.desk.urgent(due("b-1", 1000, hall.voice(1), level=level))
+    await hall.pass_ms(1000 - before_ms)
+    hall.desk.hold("hold-1")
+    await hall.pass_ms(before_ms + 700)
+    assert not any(hall.output.pcm)
+    assert not any(one.state is PlayState.PLAYING for one in hall.desk.events("b-1"))
+
+
+@pytest.mark.parametrize("stop_first", [True, False])
+async def test_stop_wins_whichever_of_two_orders_is_read_first(hall: Hall, stop_first: bool) -> None:  # noqa: FBT001
+    now = due("b-1", 500, hall.voice(1), level=Level.EMERGENCY)
+    orders = [lambda: hall.desk.urgent(now), lambda: hall.desk.hold("hold-1")]
+    await hall.pass_ms(100)
+    for order in reversed(orders) if stop_first else orders:
+        order()
+    await hall.pass_ms(1500)
+    assert not any(hall.output.pcm)
+    hall.desk.hold(released=("hold-1",))
+    await hall.pass_ms(100)
+    assert hall.desk.outcomes().get("b-1") in {None, (Outcome.INTERRUPTED, "held")}
+
+
+async def test_a_silent_drill_goes_the_whole_way_in_zeros(hall: Hall) -> None:
+    hall.desk.plan(due("b-1", 500, hall.voice(1, 3000)))
+    drill = due("b-2", 1500, hall.voice(2), level=Level.EMERGENCY, drill=Drill.SILENT)
+    hall.desk.urgent(drill)
+    assert await hall.outcome("b-2") == (Outcome.PLAYED, None)
+    assert hall.starts(2) == []
+    assert not any(hall.output.pcm[2 * 48 * 1500 :])
+    assert hall.desk.outcomes()["b-1"] == (Outcome.INTERRUPTED, "preempted")
+    told = hall.desk.events("b-2")
+    assert [one.state for one in told][-3:] == [PlayState.ARMED, PlayState.PLAYING, None]
+    assert {one.drill for one in told} == {Drill.SILENT}
+    assert (told[-1].grade, told[-1].played_ms) == (Grade.E0, told[-1].requested_ms)
+    assert told[-2].start_error_ms == pytest.approx(0, abs=0.011)
+    assert {one.drill for one in hall.desk.events("b-1")} == {None}
+
+
+async def test_a_marked_drill_sounds_and_says_what_it_is(hall: Hall) -> None:
+    hall.desk.urgent(due("b-1", 500, hall.voice(1), level=Level.EMERGENCY, drill=Drill.MARKED))
+    assert await hall.outcome("b-1") == (Outcome.PLAYED, None)
+    assert len(hall.starts(1)) == 1
+    assert {one.drill for one in hall.desk.events("b-1")} == {Drill.MARKED}
+    assert hall.desk.events("b-1")[-1].grade is Grade.E1
+
+
+async def test_a_silent_drill_is_as_silent_after_a_kill(hall: Hall) -> None:
+    """What is repeated after a crash is the drill, not the real thing."""
+    hall.desk.urgent(due("b-1", 500, hall.voice(1, 2000), level=Level.EMERGENCY, drill=Drill.SILENT))
+    await hall.pass_ms(1200)
+    again = Hall(hall.desk.again())
+    hall.desk = again.desk
+    assert await again.outcome("b-1") == (Outcome.PLAYED, None)
+    assert not any(again.output.pcm)
+    assert again.desk.events("b-1")[-1].drill is Drill.SILENT
+
+
+async def test_an_approved_drill_whose_mark_is_taken_away_is_refused(hall: Hall) -> None:
+    drill = due("b-1", 500, hall.voice(1), level=Level.EMERGENCY, drill=Drill.SILENT)
+    hall.desk.urgent(msgspec.structs.replace(drill, drill=None))
+    assert await hall.outcome("b-1") == (Outcome.REFUSED, "not_approved")
+    assert not any(hall.output.pcm)
+
+
+async def test_a_bulletin_sounds_in_the_languages_that_the_node_asks_for(hall: Hall) -> None:
+    hall.desk.settle(languages=("hmn", "vi"))
+    viet, hmong = hall.voice(1), msgspec.structs.replace(hall.voice(2, 700), language="hmn")
+    slots = tuple(Item(offset_ms=index * 1000, choice=index, voices=(viet, hmong)) for index in range(3))
+    hall.desk.plan(due("b-1", 1000, items=slots))
+    assert await hall.outcome("b-1") == (Outcome.PLAYED, None)
+    assert hall.starts(2, 700) == [pytest.approx(1000)]
+    assert hall.starts(1) == [pytest.approx(2000)]
+    event = hall.desk.events("b-1")[-1]
+    assert event.requested_ms == event.played_ms == viet.length_ms + hmong.length_ms
+
+
 async def test_an_emergency_cuts_routine_which_goes_on_with_its_next_item(hall: Hall) -> None:
     hall.desk.plan(due("b-1", 1000, hall.voice(1, 1500), hall.voice(2)))
     await hall.pass_ms(1400)
@@ -360,6 +441,18 @@ async def test_quiet_hours_and_length_are_guarded_by_the_node_itself(hall: Hall)
     assert await hall.outcome("b-1") == (Outcome.REFUSED, "quiet_hours")
     assert await hall.outcome("b-2") == (Outcome.REFUSED, "too_long")
     assert not any(hall.output.pcm)
+
+
+async def test_the_hours_of_routine_are_guarded_by_the_node_itself(hall: Hall) -> None:
+    """P2: and what is under way when they are made shorter ends."""
+    hall.desk.settle(windows=(QuietHours(start="11:00", until="12:01"),))
+    hall.desk.plan(due("b-1", 1000, hall.voice(1, 3000)), due("b-2", 70_000, hall.voice(2), late=at(300)))
+    await hall.pass_ms(1500)
+    hall.desk.settle(windows=(QuietHours(start="05:00", until="11:00"),))
+    assert await hall.outcome("b-1") == (Outcome.INTERRUPTED, "outside_window")
+    hall.desk.instruments.pass_(seconds=66)
+    assert await hall.outcome("b-2") == (Outcome.REFUSED, "outside_window")
+    assert hall.starts(2) == []
 
 
 async def test_a_recording_that_is_not_here_is_missed_and_one_that_comes_in_time_is_played(hall: Hall) -> None:

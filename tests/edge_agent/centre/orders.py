@@ -104,15 +104,15 @@ def broadcast(
     approved: bool = True,
     **fields: Any,
 ) -> Broadcast:
-    """Put together a broadcast with one item for each voice, one after the other."""
-    items, offset_ms = [], 0
+    """Put together a broadcast with one item for each voice, one after the other, or of ``items``."""
+    items: list[Item] = list(fields.pop("items", ()))
     for voice in voices:
-        items.append(Item(offset_ms=offset_ms, voices=(voice,)))
-        offset_ms += voice.length_ms
+        items.append(Item(offset_ms=items[-1].offset_ms + items[-1].slot_ms if items else 0, voices=(voice,)))
+    offset_ms = items[-1].offset_ms + items[-1].slot_ms
     latest_end_at = start_at + late + timedelta(milliseconds=offset_ms + 5000)
     approval = Approval(
         approval_id="approval-1",
-        content_sha256=content_hash(items),
+        content_sha256=content_hash(items, fields.get("drill")),
         scopes=scopes,
         not_before_at=start_at,
         not_after_at=latest_end_at,
