@@ -147,7 +147,7 @@ class PolicyOut(BaseModel):
     effective: tuple[RuleOut, ...]
     changed_at: AwareDatetime | None
     changed_by: str | None
-    """Name of the person."""
+    """Name of the person; None to those who see the policy from below."""
 
 
 class BreachOut(BaseModel):

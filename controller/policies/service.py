@@ -16,7 +16,7 @@ from controller.events import Event, Topic
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.models import Person
-from controller.people.rights import Act
+from controller.people.rights import Act, Sight
 from controller.plans.service import Documents
 from edge_agent.protocol.topics import Word
 
@@ -42,14 +42,15 @@ class Policies:
             NotFoundError: there is no such area.
         """
         async with self._database.reading() as session:
-            return await _out(session, await self._seen(session, actor, area_id), area_id)
+            tree = await self._seen(session, actor, area_id)
+            return await _out(session, tree, area_id, await rights.sight(session, actor))
 
     async def all(self, actor: Actor) -> list[PolicyOut]:
         """Give the policies of the areas that say something, in the order of the tree."""
         async with self._database.reading() as session:
             seen, tree = await rights.sight(session, actor), await read_tree(session)
             saying = [place.id for place in tree.walk() if place.rules is not None and seen.knows(place.id)]
-            return [await _out(session, tree, area_id) for area_id in saying]
+            return [await _out(session, tree, area_id, seen) for area_id in saying]
 
     async def put(self, actor: Actor, area_id: str, wanted: PolicyIn) -> PolicyOut:
         """Say from now on what is given; settings and leases of the nodes below follow.
@@ -83,7 +84,7 @@ class Policies:
                 tx, actor, Act.POLICIES_CHANGE, f"areas/{area_id}", _told(before, fields), at=now, area_id=area_id
             )
             tx.tell(Event(Topic.AREA, area_id))
-            return await _out(tx.session, await read_tree(tx.session), area_id)
+            return await _out(tx.session, await read_tree(tx.session), area_id, await rights.sight(tx.session, actor))
 
     async def check(self, actor: Actor, area_id: str, *, start_at: datetime, length_ms: int) -> CheckOut:
         """Say what the policy says to a routine broadcast in an area and all below it; saves nothing.
@@ -152,9 +153,10 @@ def _told(before: PolicyRules, fields: dict[str, Any]) -> dict[str, Any]:
     return fields | {"before": before.model_dump(mode="json", exclude_none=True)}
 
 
-async def _out(session: AsyncSession, tree: Tree, area_id: str) -> PolicyOut:
+async def _out(session: AsyncSession, tree: Tree, area_id: str, seen: Sight) -> PolicyOut:
     row = await session.get(Policy, area_id)
-    by = await session.get(Person, row.changed_by) if row is not None and row.changed_by else None
+    named = row.changed_by if row is not None and seen.sees(area_id) else None
+    by = await session.get(Person, named) if named else None
     return PolicyOut(
         area_id=area_id,
         version=row.version if row is not None else 0,
