@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from audio.prepare import Settings
 
 from .alarms.service import Alarms
+from .areas.moves import Moves
 from .areas.service import Areas
 from .audit.service import Audit
 from .broadcasts.service import Broadcasts
@@ -19,14 +20,19 @@ from .holds.service import Holds
 from .media.service import Media
 from .nodes.live import LiveNodes
 from .nodes.service import Nodes
+from .people.accounts import Accounts
+from .people.factors import Factors
 from .people.passwords import Passwords
 from .people.service import People
+from .people.signins import SignIns
+from .people.tokens import Tokens
 from .plans.service import Documents
 from .policies.service import Policies
 from .programmes.service import Programmes
 from .recordings.service import Recordings
 from .recordings.uploads import UploadLimits, UploadRoom
 from .schedules.calendars import AreaCalendars
+from .schedules.day import Days
 from .schedules.rolling import Rolling
 from .schedules.service import Schedules
 
@@ -36,7 +42,12 @@ class Services:
     """What can be asked of the centre."""
 
     people: People
+    accounts: Accounts
+    factors: Factors
+    sign_ins: SignIns
+    tokens: Tokens
     areas: Areas
+    moves: Moves
     policies: Policies
     nodes: Nodes
     recordings: Recordings
@@ -44,6 +55,7 @@ class Services:
     programmes: Programmes
     schedules: Schedules
     calendars: AreaCalendars
+    days: Days
     broadcasts: Broadcasts
     holds: Holds
     enrolments: Enrolments
@@ -72,13 +84,18 @@ def build_services(
 ) -> Services:
     """Wire the services together. The last two are for tests, which must not wait."""
     documents, live = Documents(clock), LiveNodes()
-    alarms = Alarms(database, clock)
+    alarms, passwords = Alarms(database, clock), passwords or Passwords()
     nodes = Nodes(database, clock, documents, live)
     limits = upload_limits or UploadLimits(config.max_upload_bytes, config.disk_reserve_bytes)
     settings = Settings(max_length_s=config.max_recording_minutes * 60, max_bytes=config.max_upload_bytes)
     return Services(
-        people=People(database, clock, session_hours=config.session_hours, passwords=passwords),
+        people=People(database, clock, session_hours=config.session_hours, alarms=alarms, passwords=passwords),
+        accounts=Accounts(database, clock, passwords),
+        factors=Factors(database, clock, alarms=alarms, passwords=passwords),
+        sign_ins=SignIns(database, clock),
+        tokens=Tokens(database, clock),
         areas=Areas(database, clock, documents),
+        moves=Moves(database, clock, documents),
         policies=Policies(database, clock, documents),
         nodes=nodes,
         recordings=Recordings(
@@ -88,6 +105,7 @@ def build_services(
         programmes=Programmes(database, clock),
         schedules=Schedules(database, clock, Rolling(database, clock, documents, plan_days=config.plan_days)),
         calendars=AreaCalendars(database, clock),
+        days=Days(database, clock, trusted_keys=authority.trusted_keys),
         broadcasts=Broadcasts(
             database,
             clock,

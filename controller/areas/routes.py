@@ -2,11 +2,12 @@
 
 from fastapi import APIRouter
 
-from controller.errors import ForbiddenError, NotFoundError
+from controller.errors import ConflictError, ForbiddenError, NotFoundError
 from controller.http.description import NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
 from controller.policies.errors import PolicyLockedError
 
+from .move_schemas import MoveIn, MoveOut, MoveSeenIn
 from .schemas import AreaChange, AreaIn, AreaOut
 
 router = APIRouter(prefix="/areas", tags=["areas"])
@@ -40,3 +41,23 @@ async def change(area_id: str, wanted: AreaChange, actor: Acting, services: AnyS
     """Change the fields that are given; null means "as the parent"."""
     given = {field: getattr(wanted, field) for field in wanted.model_fields_set}
     return await services.areas.change(actor, area_id, **given)
+
+
+@router.post(
+    "/{area_id}/moves/preview",
+    summary="What moving into an area would change",
+    responses=may_raise(ForbiddenError, NotFoundError),
+)
+async def preview_move(area_id: str, wanted: MoveIn, actor: Acting, services: AnyServices) -> MoveOut:
+    """Name the nodes, rules, broadcasts, schedules, holds and people that it touches; saves nothing."""
+    return await services.moves.preview(actor, area_id, wanted)
+
+
+@router.post(
+    "/{area_id}/moves",
+    summary="Move areas and nodes into an area",
+    responses=may_raise(ForbiddenError, NotFoundError, ConflictError),
+)
+async def move(area_id: str, wanted: MoveSeenIn, actor: Acting, services: AnyServices) -> MoveOut:
+    """Do what the preview showed. Ids, history, and the rights of those who work in what moves stay."""
+    return await services.moves.move(actor, area_id, wanted)

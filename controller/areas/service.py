@@ -18,11 +18,11 @@ from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
 from controller.plans.service import Documents
-from controller.plays import service as plays
 from controller.policies.service import check_locks
 from edge_agent.protocol.topics import AREA_WORDS, Word
 
 from .models import Area
+from .moves import follow
 from .repository import count_nodes, nodes_in, read_tree
 from .rules import MAX_DEPTH, Tree
 from .schemas import AreaOut, EffectiveOut, QuietWindow
@@ -147,10 +147,10 @@ class Areas:
     async def _settings_follow(self, tx: Transaction, area_id: str, *, moved: bool) -> None:
         tree = await read_tree(tx.session)
         for node in await nodes_in(tx.session, tree, [f"areas/{area_id}"], reports=False):
-            await self._documents.touch(tx, f"nodes/{node.id}", Word.SETTINGS)
             if moved:
-                await self._documents.touch(tx, f"nodes/{node.id}", Word.HOLD)
-                await plays.join(tx, node.id, tree.scopes(node.id, node.area_id), now=self._clock())
+                await follow(tx, self._documents, tree, [(node.id, node.area_id)], now=self._clock())
+            else:
+                await self._documents.touch(tx, f"nodes/{node.id}", Word.SETTINGS)
 
     async def _changed(self, tx: Transaction, actor: Actor, act: Act, area_id: str, detail: dict[str, Any]) -> AreaOut:
         await audit.write(tx, actor, act, f"areas/{area_id}", detail, at=self._clock(), area_id=area_id)

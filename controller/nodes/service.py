@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.areas.moves import follow
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
 from controller.audit import service as audit
@@ -22,7 +23,6 @@ from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
 from controller.plans.models import Document
 from controller.plans.service import Documents
-from controller.plays import service as plays
 from edge_agent.protocol.topics import Word
 
 from .live import Heard, LiveNodes
@@ -89,11 +89,10 @@ class Nodes:
             for field, value in changed.items():
                 setattr(row, field, value)
             await tx.session.flush()
-            if changed.keys() - {"name"}:
-                await self._documents.touch(tx, f"nodes/{node_id}", Word.SETTINGS)
             if area_id is not None:
-                await self._documents.touch(tx, f"nodes/{node_id}", Word.HOLD)  # names what its old areas released
-                await plays.join(tx, node_id, tree.scopes(node_id, area_id), now=self._clock())
+                await follow(tx, self._documents, tree, [(node_id, area_id)], now=self._clock())
+            elif changed.keys() - {"name"}:
+                await self._documents.touch(tx, f"nodes/{node_id}", Word.SETTINGS)
             at = self._clock()
             await audit.write(tx, actor, Act.NODES_CHANGE, f"nodes/{node_id}", changed, at=at, area_id=row.area_id)
             tx.tell(Event(Topic.NODE, node_id))

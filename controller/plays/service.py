@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from controller.areas.repository import read_tree
 from controller.broadcasts.models import Broadcast, BroadcastTarget
-from controller.db import Transaction
+from controller.db import Transaction, in_pieces
 from controller.events import Event, Topic
 from controller.names import in_reading_order
 from controller.nodes.models import Node
@@ -62,9 +62,30 @@ async def join(tx: Transaction, node_id: str, scopes: Collection[str], *, now: d
     )
     listed = set(await tx.session.scalars(query))
     known = set(await tx.session.scalars(select(Play.broadcast_id).where(Play.node_id == node_id)))
+    left = Play.outcome == Outcome.CANCEL_UNCONFIRMED
+    for some in in_pieces(sorted(listed & known)):  # it went and came back before its node heard of it
+        back = (Play.node_id == node_id) & Play.broadcast_id.in_(some) & left
+        await tx.session.execute(update(Play).where(back).values(outcome=None, updated_at=now))
     for broadcast_id in sorted(listed - known):
         await plan(tx, broadcast_id, [node_id], now=now)
         tx.tell(Event(Topic.PLAY, broadcast_id, node_id))
+
+
+async def leave(tx: Transaction, node_id: str, scopes: Collection[str], *, now: datetime) -> None:
+    """Take a node out of coming broadcasts that are not aimed at any of its scopes: it was moved.
+
+    As with what is cancelled, nobody knows that it will not play them before it says so.
+    """
+    aimed = select(BroadcastTarget.broadcast_id).where(BroadcastTarget.scope.in_(scopes))
+    query = (
+        select(Play)
+        .join(Broadcast, Broadcast.id == Play.broadcast_id)
+        .where(Play.node_id == node_id, Play.outcome.is_(None), Play.state != PlayState.PLAYING)
+        .where(Broadcast.latest_start_at > now, Play.broadcast_id.not_in(aimed))
+    )
+    for play in (await tx.session.scalars(query)).all():
+        play.outcome, play.updated_at = Outcome.CANCEL_UNCONFIRMED, now
+        tx.tell(Event(Topic.PLAY, play.broadcast_id, node_id))
 
 
 async def apply(tx: Transaction, node_id: str, event: PlayEvent, now: datetime) -> bool:

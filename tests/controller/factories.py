@@ -35,7 +35,9 @@ from controller.http.stream import OpenStreams
 from controller.ids import new_id
 from controller.nodes.schemas import NodeOut
 from controller.people.actor import Actor
+from controller.people.models import Person, Session
 from controller.people.passwords import Passwords
+from controller.people.repository import hash_of
 from controller.people.schemas import PersonOut
 from controller.recordings.models import Recording, RecordingState
 from controller.recordings.service import Recordings
@@ -139,17 +141,42 @@ class Centre:
         room = UploadRoom(config.uploads, UploadLimits(config.max_upload_bytes, 0))
         return Recordings(self.database, self.clock, self.bus, room, media=config.media, settings=Settings(), **given)
 
+    async def somebody(self, login: str, role: str, area: AreaOut | None = None) -> PersonOut:
+        """A person with a role in an area; without, everywhere."""
+        area_id = area.id if area else None
+        add = self.services.people.add
+        return await add(SYSTEM, login=login, name=login, password=PASSWORD, role=role, area_id=area_id)
+
+    async def session_of(self, person: PersonOut) -> str:
+        """The token of a session that showed its second factor, whether the person has one or not."""
+        token, now = new_id(), self.clock()
+        row = Session(
+            token_sha256=hash_of(token),
+            id=new_id(),
+            person_id=person.id,
+            created_at=now,
+            expires_at=now + timedelta(hours=12),
+            second_factor_at=now,
+            origin=ADDRESS,
+        )
+        async with self.database.transaction() as tx:
+            tx.session.add(row)
+        return token
+
     @asynccontextmanager
     async def client(
         self,
         *,
         signed_in: bool = True,
+        who: PersonOut | None = None,
         raise_app_exceptions: bool = True,
         ready_checks: Mapping[str, ReadyCheck] | None = None,
     ) -> AsyncIterator[httpx.AsyncClient]:
-        """A client of the API as a script uses it, with a bearer token."""
+        """A client of the API as a script uses it, with a bearer token: of the administrator, or of ``who``."""
         headers = {}
-        if signed_in:
+        if who is not None:
+            headers["Authorization"] = f"Bearer {await self.session_of(who)}"
+        elif signed_in:
             opened = await self.services.people.sign_in(login="lan", password=PASSWORD, origin=ADDRESS)
             headers["Authorization"] = f"Bearer {opened.token}"
         app = api(self.services) if ready_checks is None else create_app(self.services, ready_checks=ready_checks)
@@ -162,18 +189,25 @@ class Centre:
 
 
 @asynccontextmanager
-async def centre(folder: Path, *, url: str | None = None, limits: UploadLimits | None = None) -> AsyncIterator[Centre]:
-    """Open a centre with one administrator; its tables are made unless ``url`` names a database that has them."""
+async def centre(
+    folder: Path, *, url: str | None = None, limits: UploadLimits | None = None, known: PersonOut | None = None
+) -> AsyncIterator[Centre]:
+    """Open a centre with one administrator; its tables are made unless ``url`` names a database that has them.
+
+    With ``known``, the database lies in the folder already and knows that administrator.
+    """
     clock, bus = SteppedClock(), EventBus()
     config = Config(state=folder, disk_reserve_bytes=0, broker_port=28_883, media_port=28_443)
     database = Database(url or config.database, bus)
-    if url is None:
+    if url is None and known is None:
         shutil.copyfile(_empty_database(), folder / "loa.db")
     authority = Authority(config.keys, load_keys(config.keys), clock, names=("localhost",))
     services = build_services(
         config, database, bus, clock, authority, passwords=quick_passwords(), upload_limits=limits
     )
-    person = await services.people.add(SYSTEM, login="lan", name="Nguyễn Thị Lan", password=PASSWORD)
+    person = known or await services.people.add(SYSTEM, login="lan", name="Nguyễn Thị Lan", password=PASSWORD)
+    async with database.transaction() as tx:  # most tests are not about second factors, and some jump by years
+        (await tx.session.get_one(Person, person.id)).grace_until = MORNING + timedelta(days=36_525)
     try:
         yield Centre(services, clock, database, bus, person)
     finally:

@@ -1,0 +1,161 @@
+"""Who may reach what: one line for every route of the API. A route without a line fails ``test_matrix``.
+
+A new route needs one entry in ``ROUTES``: its kind, and what to send so that it would succeed for those who may.
+``{east things}`` between braces, in paths as in bodies, are filled in with the ids of ``two_communes``.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """What a route is about; ``EXPECTED`` says what follows from it."""
+
+    OPEN = "open"
+    """For nodes, browsers without a session, and supervisors."""
+    SELF = "self"
+    """About the person who asks, or about nobody's things."""
+    READ = "read"
+    """One thing, by its name in the path."""
+    LIST = "list"
+    """Many things, of which everybody gets those in sight."""
+    ACT = "act"
+    """Does something to one thing, by its name in the path."""
+    AIM = "aim"
+    """Does something in a place that the body or query names."""
+    LOOK = "look"
+    """Reads about a place that the body or query names; changes nothing."""
+    RULE = "rule"
+    """A list or thing that only those get who have a right there; to others it is forbidden or not there."""
+    TOP = "top"
+    """Only for those who may do it everywhere."""
+
+
+class Answer(StrEnum):
+    """How a request ends."""
+
+    LET_IN = "let in"
+    """Neither 401 nor 403, whatever becomes of it."""
+    ALLOWED = "allowed"
+    SHOWN = "shown"
+    """Allowed, and the east's thing is in it."""
+    LEFT_OUT = "left out"
+    """Allowed, and the east's thing is not in it."""
+    HIDDEN = "hidden"
+    """404, or 422 that says there is no such thing."""
+    FORBIDDEN = "forbidden"
+    REFUSED = "refused"
+    """Forbidden or hidden."""
+    NOBODY = "nobody"
+    """401."""
+
+
+WHO = ("nobody", "sibling", "observer", "own", "parent")
+"""In the order in which they try: the last two change things. All ask for the east's, but ``parent`` the west's."""
+
+EXPECTED: dict[Kind, dict[str, Answer]] = {
+    kind: dict(zip(WHO, answers, strict=True))
+    for kind, answers in {
+        Kind.OPEN: (Answer.LET_IN,) * 5,
+        Kind.SELF: (Answer.NOBODY,) + (Answer.ALLOWED,) * 4,
+        Kind.READ: (Answer.NOBODY, Answer.HIDDEN, Answer.ALLOWED, Answer.ALLOWED, Answer.ALLOWED),
+        Kind.LIST: (Answer.NOBODY, Answer.LEFT_OUT, Answer.SHOWN, Answer.SHOWN, Answer.SHOWN),
+        Kind.ACT: (Answer.NOBODY, Answer.HIDDEN, Answer.FORBIDDEN, Answer.ALLOWED, Answer.ALLOWED),
+        Kind.AIM: (Answer.NOBODY, Answer.HIDDEN, Answer.FORBIDDEN, Answer.ALLOWED, Answer.ALLOWED),
+        Kind.LOOK: (Answer.NOBODY, Answer.HIDDEN, Answer.ALLOWED, Answer.ALLOWED, Answer.ALLOWED),
+        Kind.RULE: (Answer.NOBODY, Answer.REFUSED, Answer.REFUSED, Answer.ALLOWED, Answer.ALLOWED),
+        Kind.TOP: (Answer.NOBODY, Answer.REFUSED, Answer.FORBIDDEN, Answer.FORBIDDEN, Answer.FORBIDDEN),
+    }.items()
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    """One line of the matrix."""
+
+    kind: Kind
+    body: Any = None
+    """Sent as JSON."""
+    query: dict[str, str] = field(default_factory=dict)
+    path: dict[str, str] = field(default_factory=dict)
+    """Parameter of the path → thing, where they are not called alike."""
+    shows: str = ""
+    """With a list: the thing that is in sight or not."""
+    content: bytes | None = None
+    """Sent as it is."""
+    answers: dict[str, Answer] = field(default_factory=dict)
+    """Where it differs from what its kind expects, and its comment says why."""
+
+    def expected(self, who: str) -> Answer:
+        """Say how it ends for one of ``WHO``."""
+        return self.answers.get(who) or EXPECTED[self.kind][who]
+
+
+_SAID = {
+    "title": "Thông báo",
+    "recordings": ["{recording_id}"],
+    "targets": ["areas/{area_id}"],
+    "start_at": "2026-03-09T06:00:00Z",
+}
+
+ROUTES: dict[str, Route] = {
+    # people
+    "POST /api/v1/sessions": Route(Kind.OPEN, {"login": "lan", "password": "đồng bằng sông Hồng"}),
+    "DELETE /api/v1/sessions": Route(Kind.SELF),
+    "GET /api/v1/people/me": Route(Kind.SELF),
+    "PATCH /api/v1/people/me": Route(Kind.SELF, {"locale": "en"}),
+    # areas and nodes
+    "GET /api/v1/areas": Route(Kind.LIST, shows="hamlet_id"),
+    "POST /api/v1/areas": Route(Kind.AIM, {"name": "Thôn mới", "parent_id": "{area_id}"}),
+    "GET /api/v1/areas/{area_id}": Route(Kind.READ),
+    "PATCH /api/v1/areas/{area_id}": Route(Kind.ACT, {"name": "Tên mới"}),
+    "GET /api/v1/policies": Route(Kind.LIST, shows="area_id"),
+    "GET /api/v1/areas/{area_id}/policy": Route(Kind.READ),
+    "PUT /api/v1/areas/{area_id}/policy": Route(Kind.ACT, {"version": 1, "rules": {"sessions_a_day": 9}}),
+    "GET /api/v1/areas/{area_id}/policy/check": Route(
+        Kind.READ, query={"start_at": "2026-03-09T06:00:00Z", "length_ms": "60000"}
+    ),
+    "GET /api/v1/nodes": Route(Kind.LIST, shows="node_id"),
+    "GET /api/v1/nodes/{node_id}": Route(Kind.READ),
+    "PATCH /api/v1/nodes/{node_id}": Route(Kind.ACT, {"name": "Tên mới"}),
+    # a code that no node shows: who may adopt there is told so, others are not
+    "POST /api/v1/enrolments/adopt": Route(
+        Kind.AIM,
+        {"claim_code": "0000-0000-0000", "area_id": "{hamlet_id}", "name": "Cụm mới"},
+        answers={"own": Answer.HIDDEN, "parent": Answer.HIDDEN},
+    ),
+    "GET /api/v1/enrolments": Route(Kind.SELF),
+    "POST /api/v1/enrolments": Route(Kind.OPEN, {}),
+    "GET /api/v1/enrolments/{enrolment_id}": Route(Kind.OPEN, path={"enrolment_id": "area_id"}),
+    # recordings
+    "POST /api/v1/recordings": Route(Kind.AIM, query={"title": "Tiếng", "area_id": "{area_id}"}, content=b"sound"),
+    "GET /api/v1/recordings": Route(Kind.LIST, shows="recording_id"),
+    "GET /api/v1/recordings/{recording_id}": Route(Kind.READ),
+    "GET /api/v1/recordings/{recording_id}/waveform": Route(Kind.READ),
+    "POST /api/v1/recordings/{recording_id}/withdraw": Route(Kind.ACT, path={"recording_id": "spare_id"}),
+    # a draft's file is not there here, as for strangers: test_sight tells the two apart
+    "GET /media/{sha256}.opus": Route(Kind.OPEN, answers=dict.fromkeys(WHO, Answer.HIDDEN)),
+    "GET /plans/{sha256}": Route(Kind.OPEN),
+    # broadcasts
+    "POST /api/v1/broadcasts": Route(Kind.AIM, _SAID),
+    "POST /api/v1/broadcasts/preview": Route(Kind.LOOK, _SAID),
+    "GET /api/v1/broadcasts": Route(Kind.LIST, shows="broadcast_id"),
+    "GET /api/v1/broadcasts/{broadcast_id}": Route(Kind.READ),
+    "GET /api/v1/broadcasts/{broadcast_id}/plays": Route(Kind.READ),
+    "POST /api/v1/broadcasts/{broadcast_id}/cancel": Route(Kind.ACT),
+    # holds
+    "POST /api/v1/holds": Route(Kind.AIM, {"scopes": ["areas/{area_id}"]}),
+    "GET /api/v1/holds": Route(Kind.LIST, shows="hold_id"),
+    "GET /api/v1/holds/{hold_id}": Route(Kind.READ),
+    "POST /api/v1/holds/{hold_id}/release": Route(Kind.ACT),
+    # the rest
+    "GET /api/v1/audit": Route(Kind.LIST, shows="hold_id", answers={"observer": Answer.FORBIDDEN}),
+    "GET /api/v1/alarms": Route(Kind.LIST, shows="alarm_id", answers={"observer": Answer.FORBIDDEN}),
+    "POST /api/v1/alarms/{alarm_id}/acknowledgement": Route(Kind.ACT),
+    "GET /healthz": Route(Kind.OPEN),
+    "GET /readyz": Route(Kind.OPEN),
+}
+
+STREAMS = frozenset({"GET /api/v1/events"})
+"""Never end; ``test_sight`` listens to them."""

@@ -1,0 +1,245 @@
+"""A province with two communes that have the same things each: what the matrix of rights is tried on."""
+
+import hashlib
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from controller.alarms.models import Alarm
+from controller.approvals.models import ApprovalRequest
+from controller.areas.schemas import AreaOut
+from controller.broadcasts.schemas import BroadcastIn
+from controller.bulletins.models import Bulletin, BulletinVersion, BulletinVoice
+from controller.db import Base
+from controller.emergencies.models import Emergency, ReadyMessage
+from controller.ids import new_id
+from controller.people.models import Session
+from controller.people.rights import Role
+from controller.policies.models import Policy
+from controller.programmes.models import Programme, ProgrammeItem
+from controller.schedules.models import Calendar, Schedule
+from tests.controller import factories
+from tests.controller.factories import PASSWORD, SYSTEM, Centre
+
+Things = dict[str, str]
+"""Name of a thing, as it stands between braces in a path → its id."""
+
+
+@dataclass
+class World:
+    """Both communes and the people who look at them."""
+
+    centre: Centre
+    east: Things = field(default_factory=dict)
+    west: Things = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+    """``own`` and ``observer`` of the east, ``sibling`` in the west, ``parent`` in the province."""
+
+
+async def build(centre: Centre) -> World:
+    """Make the world; some twenty rows for each commune."""
+    world = World(centre)
+    province = await centre.area("Tỉnh Bắc", kind="province")
+    await centre.area("Tỉnh Nam", kind="province")
+    for name, things in (("Xã Đông", world.east), ("Xã Đoài", world.west)):
+        await _commune(centre, province, name, things)
+    await _people(world, province)
+    return world
+
+
+async def _commune(centre: Centre, province: AreaOut, name: str, things: Things) -> None:
+    commune = await centre.area(name, province, kind="commune")
+    hamlet = await centre.area(f"Thôn của {name}", commune)
+    node, held = await centre.node(hamlet, f"Cụm của {name}"), await centre.node(hamlet, f"Cụm lặng của {name}")
+    recording = await centre.recording(f"Tiếng của {name}", area_id=commune.id)
+    spare = await centre.recording(f"Tiếng khác của {name}", area_id=commune.id)
+    asked = BroadcastIn(
+        title=f"Phát của {name}",
+        recordings=(recording,),
+        targets=(f"nodes/{node.id}",),
+        start_at=centre.clock() + timedelta(hours=2),
+    )
+    sent = await centre.services.broadcasts.create(centre.actor, asked)
+    (hold,) = await centre.services.holds.order(centre.actor, [f"nodes/{held.id}"])
+    things |= {
+        "name": name,
+        "area_id": commune.id,
+        "hamlet_id": hamlet.id,
+        "node_id": node.id,
+        "recording_id": recording,
+        "spare_id": spare,
+        "broadcast_id": sent.id,
+        "hold_id": hold.id,
+        "sha256": (await centre.services.recordings.get(SYSTEM, spare)).sha256 or "",
+    }
+    async with centre.database.transaction() as tx:
+        for row in _rows(centre, commune, name, things):
+            tx.session.add(row)
+            await tx.session.flush()
+
+
+def _rows(centre: Centre, commune: AreaOut, name: str, things: Things) -> list[Base]:
+    """What has no service that would make it in one step, or none that all of this could wait for."""
+    now, made_by = centre.clock(), centre.person.id
+    for thing in ("bulletin", "programme", "schedule", "calendar", "request", "alarm", "message", "emergency"):
+        things[f"{thing}_id"] = new_id()
+    said: dict[str, Any] = {"created_by": made_by, "created_at": now, "area_id": commune.id}
+    bulletin = {"bulletin_id": things["bulletin_id"], "version": 1}
+    return [
+        Bulletin(
+            id=things["bulletin_id"], state="submitted", version=1, submitted_by=made_by, submitted_at=now, **said
+        ),
+        BulletinVersion(
+            **bulletin,
+            title=f"Bản tin của {name}",
+            category="notice",
+            level="normal",
+            author="",
+            source="",
+            content_sha256="0" * 64,
+            search_text="",
+            saved_by=made_by,
+            saved_at=now,
+        ),
+        BulletinVoice(**bulletin, language="vi", position=0, text=name, recording_id=things["recording_id"]),
+        Programme(id=things["programme_id"], title=f"Chương trình của {name}", version=1, changed_at=now, **said),
+        ProgrammeItem(
+            programme_id=things["programme_id"], position=0, kind="recording", recording_id=things["recording_id"]
+        ),
+        Schedule(
+            id=things["schedule_id"],
+            title=f"Lịch của {name}",
+            programme_id=things["programme_id"],
+            scopes=[commune.scope],
+            level="normal",
+            zone="Asia/Ho_Chi_Minh",
+            starts_at_local="2026-03-10T17:00:00",
+            rule="FREQ=DAILY",
+            version=1,
+            changed_by=made_by,
+            changed_at=now,
+            **said,
+        ),
+        Calendar(id=things["calendar_id"], title=f"Ngày nghỉ của {name}", days=[], effect="suspend", version=1, **said),
+        ApprovalRequest(
+            id=things["request_id"],
+            subject=f"broadcasts/{things['broadcast_id']}",
+            area_id=commune.id,
+            content_sha256="0" * 64,
+            recordings=[],
+            scopes=[commune.scope],
+            level="normal",
+            not_before_at=now,
+            not_after_at=now + timedelta(hours=3),
+            state="open",
+            asked_by=made_by,
+            asked_at=now,
+        ),
+        Policy(
+            area_id=commune.id, version=1, rules={"minutes_a_day": 600}, locked=[], changed_by=made_by, changed_at=now
+        ),
+        Alarm(
+            id=things["alarm_id"],
+            area_id=commune.id,
+            kind="holds.lasting",
+            subject=f"areas/{commune.id}",
+            detail={"of": name},
+            raised_at=now,
+        ),
+        ReadyMessage(
+            id=things["message_id"],
+            area_id=commune.id,
+            kind="alert",
+            title=f"Khẩn của {name}",
+            voices=[{"language": "vi", "text": name, "recording_id": things["recording_id"]}],
+            version=1,
+            created_by=made_by,
+            changed_at=now,
+        ),
+        Emergency(
+            id=things["emergency_id"],
+            area_id=commune.id,
+            drill=False,
+            scopes=[commune.scope],
+            message_id=things["message_id"],
+            recordings=[],
+            state="proposed",
+            proposed_by=made_by,
+            proposed_at=now,
+        ),
+    ]
+
+
+async def _people(world: World, province: AreaOut) -> None:
+    seats = {
+        "own": (Role.ADMINISTRATOR, world.east["area_id"]),
+        "observer": (Role.OBSERVER, world.east["area_id"]),
+        "sibling": (Role.ADMINISTRATOR, world.west["area_id"]),
+        "parent": (Role.ADMINISTRATOR, province.id),
+    }
+    for who, (role, area_id) in seats.items():
+        person = await world.centre.services.people.add(
+            SYSTEM, login=f"{who}.login", name=who, password=PASSWORD, role=role, area_id=area_id
+        )
+        world.tokens[who] = await sign_in(world.centre, person.id)
+        if who == "own":
+            world.east["person_id"] = person.id
+        if who == "sibling":
+            world.west["person_id"] = person.id
+
+
+async def sign_in(centre: Centre, person_id: str) -> str:
+    """A session with its second factor shown; gives its token."""
+    token, now = new_id(), centre.clock()
+    async with centre.database.transaction() as tx:
+        tx.session.add(
+            Session(
+                token_sha256=hashlib.sha256(token.encode()).hexdigest(),
+                id=new_id(),
+                person_id=person_id,
+                created_at=now,
+                expires_at=now + timedelta(days=1),
+                second_factor_at=now,
+                origin=factories.ADDRESS,
+            )
+        )
+    return token
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A world on the disk, to be opened as often as wanted."""
+
+    file: Path
+    world: World
+
+    @asynccontextmanager
+    async def opened(self, folder: Path) -> AsyncIterator[World]:
+        """A copy of it."""
+        folder.mkdir()
+        shutil.copyfile(self.file, folder / "loa.db")
+        async with factories.centre(folder, known=self.world.centre.person) as centre:
+            yield World(centre, self.world.east, self.world.west, self.world.tokens)
+
+
+async def keep(folder: Path) -> Kept:
+    """Make the world once, and keep it."""
+    folder.mkdir()
+    async with factories.centre(folder) as centre:
+        world = await build(centre)
+    return Kept(folder / "loa.db", world)
+
+
+@asynccontextmanager
+async def asking(world: World, who: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client as one of the people, or as nobody."""
+    async with world.centre.client(signed_in=False) as client:
+        if who in world.tokens:
+            client.headers["Authorization"] = f"Bearer {world.tokens[who]}"
+        yield client
