@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 
 from .content import Voice
-from .documents import Settings
 from .moment import Progress, View
 from .quiet import in_window, next_edge, touches, within
+from .rules import RuleName
 from .standing import INSTANT, Standing, has_node
 from .states import Reason
 
@@ -17,24 +17,34 @@ def guard(one: Standing) -> Reason | None:
     settings = one.view.settings
     cap_ms = settings.max_emergency_ms if one.is_emergency else settings.max_broadcast_ms
     if not one.broadcast.approved_for(one.listing.scopes):
-        return Reason.NOT_APPROVED
-    return Reason.TOO_LONG if one.broadcast.length_ms > cap_ms else None
+        return one.blocks(RuleName.APPROVED, Reason.NOT_APPROVED)
+    one.passes(RuleName.APPROVED)
+    if one.broadcast.length_ms > cap_ms:
+        return one.blocks(RuleName.LENGTH, Reason.TOO_LONG)
+    one.passes(RuleName.LENGTH)
+    return None
 
 
 def blocker(one: Standing) -> Reason | None:
     """Give the first rule that keeps it from sounding now."""
     if one.view.holds:
-        return Reason.HELD
+        return held(one)
+    one.passes(RuleName.NOT_HELD)
     if not one.clock_serves and not (one.is_urgent_emergency and one.under_way):
-        return Reason.CLOCK_UNTRUSTED
+        return one.blocks(RuleName.CLOCK, Reason.CLOCK_UNTRUSTED)
+    one.passes(RuleName.CLOCK)
     if not one.is_emergency and (reason := _routine_blocker(one)):
         return reason
-    may_skip = one.has_begun and not one.is_emergency
-    item, _ = one.next_slot()
-    if one.under_way or may_skip or item is None:
-        return None
-    voice = one.voice(item)
-    return Reason.NO_FILE if voice is not None and voice.sha256 in one.view.absent else None
+    one.passes(RuleName.LEASE, RuleName.WINDOWS, RuleName.QUIET_HOURS, RuleName.PLAYS_PER_HOUR)
+    if _lacks_file(one):
+        return one.blocks(RuleName.FILE, Reason.NO_FILE)
+    one.passes(RuleName.FILE)
+    return None
+
+
+def held(one: Standing) -> Reason:
+    """Say that it is silenced; of several holds the first by name is told."""
+    return one.blocks(RuleName.NOT_HELD, Reason.HELD, min(one.view.holds))
 
 
 def why_late(one: Standing) -> Reason:
@@ -56,39 +66,53 @@ def volume(one: Standing, voice: Voice) -> int:
     return gain_mb
 
 
+def _lacks_file(one: Standing) -> bool:
+    """Tell whether it waits for the audio of its next item; routine that has begun leaves the item out instead."""
+    may_skip = one.has_begun and not one.is_emergency
+    item, _ = one.next_slot()
+    if one.under_way or may_skip or item is None:
+        return False
+    voice = one.voice(item)
+    return voice is not None and voice.sha256 in one.view.absent
+
+
 def _routine_blocker(one: Standing) -> Reason | None:
     listing = one.listing
     if listing.lease_until is not None:
         one.wake_ups.append(listing.lease_until)
         if one.at >= listing.lease_until and one.under_way is None:
-            return Reason.LEASE_ENDED
+            return one.blocks(RuleName.LEASE, Reason.LEASE_ENDED)
+    one.passes(RuleName.LEASE)
     if (reason := _hours_blocker(one)) is not None:
         return reason
     if not one.has_begun and _plays_in_last_hour(one) >= one.view.settings.plays_per_hour:
-        return Reason.PLAYS_PER_HOUR
+        return one.blocks(RuleName.PLAYS_PER_HOUR, Reason.PLAYS_PER_HOUR)
     return None
 
 
 def _hours_blocker(one: Standing) -> Reason | None:
     """Judge what sounds, else the next item from its begin to its end, by the wall clock."""
-    settings, edge = one.view.settings, next_edge(one.view.settings, one.at)
+    edge = next_edge(one.view.settings, one.at)
     if edge is not None:
         one.wake_ups.append(edge)
     if one.under_way:
-        return _out_of_hours(settings, one.at, one.under_way.ends_at)
+        return _out_of_hours(one, one.at, one.under_way.ends_at)
     item, begins_at = one.next_slot()
     if item is None or one.voice(item) is None:
         return None
     ends_at = begins_at + one.length(item)
     if edge is not None:
         one.wake_ups.append(edge - one.length(item) + INSTANT)
-    return _out_of_hours(settings, begins_at, ends_at)
+    return _out_of_hours(one, begins_at, ends_at)
 
 
-def _out_of_hours(settings: Settings, begins_at: datetime, ends_at: datetime) -> Reason | None:
-    if not within(settings, begins_at, ends_at):
-        return Reason.OUTSIDE_WINDOW
-    return Reason.QUIET_HOURS if touches(settings, begins_at, ends_at) else None
+def _out_of_hours(one: Standing, begins_at: datetime, ends_at: datetime) -> Reason | None:
+    if not within(one.view.settings, begins_at, ends_at):
+        return one.blocks(RuleName.WINDOWS, Reason.OUTSIDE_WINDOW)
+    one.passes(RuleName.WINDOWS)
+    if touches(one.view.settings, begins_at, ends_at):
+        return one.blocks(RuleName.QUIET_HOURS, Reason.QUIET_HOURS)
+    return None
 
 
 def _plays_in_last_hour(one: Standing) -> int:

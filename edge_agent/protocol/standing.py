@@ -11,6 +11,7 @@ import msgspec
 from .content import Broadcast, Voice
 from .listings import Listing
 from .moment import Progress, Sound, View
+from .rules import RuleName, Trace
 from .states import ClockState, Level, Reason
 
 INSTANT = timedelta(microseconds=1)
@@ -27,6 +28,19 @@ class Standing:
     at: datetime
     wake_ups: list[datetime]
     """Filled by those who ask: instants at which an answer changes by itself."""
+    trace: Trace | None = None
+    """Filled by those who ask, when someone wants to know why."""
+
+    def passes(self, *names: RuleName) -> None:
+        """Note rules that do not keep it from sounding."""
+        if self.trace is not None:
+            self.trace.passes(*names)
+
+    def blocks(self, name: RuleName, reason: Reason, by: str | None = None) -> Reason:
+        """Note the rule that keeps it from sounding; gives the reason."""
+        if self.trace is not None:
+            self.trace.blocks(name, reason, by)
+        return reason
 
     @property
     def broadcast(self) -> Broadcast:

@@ -29,18 +29,19 @@ from datetime import datetime
 import msgspec
 
 from .content import Broadcast, Voice
-from .guards import blocker, guard, volume, why_late
+from .guards import blocker, guard, held, volume, why_late
 from .listings import Listing
 from .moment import Conclusion, Progress, Sound, Step, View, Waiting
+from .rules import RuleName, Trace
 from .standing import INSTANT, Standing, has_node, ms, noted
 from .states import REFUSALS, ClockState, Level, Outcome, Reason, StartMode
 
 __all__ = ["Conclusion", "Progress", "Sound", "Step", "View", "Waiting", "after_restart", "project", "step"]
 
 
-def step(view: View, at: datetime) -> Step:
-    """Say what sounds at ``at``, what changes, and when to ask again."""
-    return _Moment(view, at).resolve()
+def step(view: View, at: datetime, trace: Trace | None = None) -> Step:
+    """Say what sounds at ``at``, what changes, and when to ask again; ``trace`` is told why of its broadcast."""
+    return _Moment(view, at, trace).resolve()
 
 
 def project(view: View, from_at: datetime, until_at: datetime) -> Iterator[Step]:
@@ -82,8 +83,8 @@ def after_restart(progress: Progress, level: Level, at: datetime) -> Progress:
 class _Moment:
     """One evaluation: the view, the instant, and what has been found so far."""
 
-    def __init__(self, view: View, at: datetime) -> None:
-        self.view, self.at = view, at
+    def __init__(self, view: View, at: datetime, trace: Trace | None = None) -> None:
+        self.view, self.at, self.trace = view, at, trace
         self.changes: dict[str, Progress] = {}
         self.conclusions: list[Conclusion] = []
         self.cut: Sound | None = None
@@ -102,12 +103,15 @@ class _Moment:
 
     def _evaluate(self) -> Sound | None:
         self.waiting = []
+        if self.trace is not None:
+            self.trace.begin()
         ready = [listing.broadcast for listing in self.view.listings.values() if self._may_sound(listing)]
         chosen = self._choose(ready)
         sound = self._sound(chosen) if chosen is not None else None
         for broadcast in ready:
             if broadcast is not chosen and self._progress(broadcast).outcome is None:
-                self._wait(broadcast, Reason.BUSY)
+                by = chosen.broadcast_id if chosen is not None else None
+                self._wait(broadcast, self._standing(broadcast).blocks(RuleName.NODE_FREE, Reason.BUSY, by))
         return sound
 
     # What a broadcast may do, taken alone.
@@ -117,12 +121,15 @@ class _Moment:
         broadcast = listing.broadcast
         if self._is_far(broadcast):
             self.wake_ups.append(broadcast.start_at)
-            self._wait(broadcast, Reason.NOT_YET)
+            self._wait_for_start(self._standing(broadcast))
             return False
         self._let_ended_sound_go(broadcast)
         one = self._standing(broadcast)
+        one.passes(RuleName.LISTED)
         if one.progress.outcome is not None:
+            self._trace_end(broadcast, one.progress.cut_by, one.progress.by)
             return False
+        one.passes(RuleName.OPEN)
         self.wake_ups.append(broadcast.latest_end_at)
         if not one.has_begun:
             return self._may_begin(one)
@@ -140,33 +147,42 @@ class _Moment:
     def _may_begin(self, one: Standing) -> bool:
         broadcast = one.broadcast
         if broadcast.broadcast_id in self.view.stops:
-            self._conclude(broadcast, Outcome.CANCELLED, Reason.STOPPED)
+            self._conclude(broadcast, Outcome.CANCELLED, one.blocks(RuleName.NOT_STOPPED, Reason.STOPPED))
             return False
+        one.passes(RuleName.NOT_STOPPED)
         if not one.clock_serves:
-            self._wait(broadcast, Reason.HELD if self.view.holds else Reason.CLOCK_UNTRUSTED)
+            self._wait(broadcast, held(one) if self.view.holds else one.blocks(RuleName.CLOCK, Reason.CLOCK_UNTRUSTED))
             return False
         self.wake_ups += [broadcast.start_at, broadcast.latest_start_at + INSTANT]
         if self.at < broadcast.start_at:
-            self._wait(broadcast, Reason.NOT_YET)
+            self._wait_for_start(one)
             return False
+        one.passes(RuleName.CLOCK, RuleName.STARTED)
         if self.at >= broadcast.latest_end_at:
-            why = why_late(one)
+            why = one.blocks(RuleName.NOT_OVER, why_late(one))
             self._conclude(broadcast, Outcome.EXPIRED if why is Reason.LATE else Outcome.MISSED, why)
             return False
+        one.passes(RuleName.NOT_OVER)
         if (no := guard(one)) is not None:
             self._conclude(broadcast, Outcome.REFUSED, no)
             return False
         reason = blocker(one)
         if self.at > broadcast.latest_start_at or not one.has_more():
-            reason = reason or why_late(one)
+            reason = reason or one.blocks(RuleName.IN_TIME, why_late(one))
             self._conclude(broadcast, Outcome.REFUSED if reason in REFUSALS else Outcome.MISSED, reason)
         elif reason is not None:
             self._wait(broadcast, reason)
+        one.passes(RuleName.IN_TIME)
         return reason is None
+
+    def _wait_for_start(self, one: Standing) -> None:
+        one.passes(RuleName.LISTED, RuleName.OPEN, RuleName.NOT_STOPPED, RuleName.CLOCK)
+        self._wait(one.broadcast, one.blocks(RuleName.STARTED, Reason.NOT_YET))
 
     def _may_go_on(self, one: Standing) -> bool:
         broadcast = one.broadcast
-        reason = Reason.STOPPED if broadcast.broadcast_id in self.view.stops else blocker(one)
+        one.passes(RuleName.STARTED, RuleName.NOT_OVER, RuleName.APPROVED, RuleName.LENGTH, RuleName.IN_TIME)
+        reason = self._stopped(one) or blocker(one)
         if reason is None:
             return True
         if one.under_way is None and not one.has_sound_left:
@@ -178,6 +194,12 @@ class _Moment:
                 self.changes[broadcast.broadcast_id] = msgspec.structs.replace(one.progress, suspended=True)
             self._wait(broadcast, reason)
         return False
+
+    def _stopped(self, one: Standing) -> Reason | None:
+        if one.broadcast.broadcast_id in self.view.stops:
+            return one.blocks(RuleName.NOT_STOPPED, Reason.STOPPED)
+        one.passes(RuleName.NOT_STOPPED)
+        return None
 
     # Who has the node.
 
@@ -219,7 +241,11 @@ class _Moment:
         progress = msgspec.structs.replace(progress, sounding=None, suspended=True)
         self.changes[holder.broadcast_id] = progress
         self.unsettled = True
-        if self._standing(holder).is_over():
+        one = self._standing(holder)
+        is_over = one.is_over()
+        if cut is not None or not is_over:
+            one.blocks(RuleName.NODE_FREE, Reason.PREEMPTED, chosen.broadcast_id)
+        if is_over:
             self._finish(holder)
         elif not holder.resumes:
             self._conclude(holder, Outcome.INTERRUPTED, Reason.PREEMPTED, chosen.broadcast_id)
@@ -228,14 +254,18 @@ class _Moment:
 
     def _sound(self, broadcast: Broadcast) -> Sound | None:
         one = self._standing(broadcast)
+        one.passes(RuleName.NODE_FREE)
         if one.under_way is not None:
+            one.passes(RuleName.SLOT)
             self.wake_ups += [one.under_way.ends_at, one.slot_end]
             return one.under_way
         item, begins_at = one.next_slot()
         if item is None or begins_at > self.at:
             # Between two items, or in the rest of a slot whose longer voice sounds elsewhere.
             self.wake_ups.append(begins_at if item is not None else one.slot_end)
+            one.blocks(RuleName.SLOT, Reason.NOT_YET)
             return None
+        one.passes(RuleName.SLOT)
         voice = one.voice(item)
         if voice is None:
             self.unsettled = True
@@ -284,7 +314,13 @@ class _Moment:
 
     def _standing(self, broadcast: Broadcast) -> Standing:
         listing = self.view.listings[broadcast.broadcast_id]
-        return Standing(listing, self._progress(broadcast), self.view, self.at, self.wake_ups)
+        traced = self.trace is not None and self.trace.broadcast_id == broadcast.broadcast_id
+        trace = self.trace if traced else None
+        return Standing(listing, self._progress(broadcast), self.view, self.at, self.wake_ups, trace)
+
+    def _trace_end(self, broadcast: Broadcast, reason: Reason | None, by: str | None) -> None:
+        if self.trace is not None and self.trace.broadcast_id == broadcast.broadcast_id:
+            self.trace.ends(reason, by)
 
     def _let_ended_sound_go(self, broadcast: Broadcast) -> None:
         """A sound that has reached its end was heard, and a crash can no longer cut it."""
@@ -317,6 +353,7 @@ class _Moment:
         self.changes[broadcast.broadcast_id] = msgspec.structs.replace(
             progress, outcome=outcome, sounding=None, suspended=False
         )
+        self._trace_end(broadcast, reason, by)
         self.conclusions.append(Conclusion(broadcast.broadcast_id, outcome, reason, by))
 
 

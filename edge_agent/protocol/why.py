@@ -1,0 +1,57 @@
+"""Says why a broadcast sounds on a node or does not: the rules in order, the first that blocks marked.
+
+It has no opinion of its own: the timeline is asked, and notes down what it finds.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from .moment import View
+from .rules import Rule, RuleName, Trace, Verdict
+from .states import Reason
+from .timeline import step
+
+__all__ = ["Rule", "RuleName", "Verdict", "Why", "blocker_of", "explain", "foresee"]
+
+
+class Why(NamedTuple):
+    """The rules at the instant that decides."""
+
+    at: datetime
+    rules: tuple[Rule, ...]
+
+
+def explain(view: View, broadcast_id: str, at: datetime) -> tuple[Rule, ...]:
+    """Give every rule for one broadcast, as ``step`` finds it at this instant: passed, blocks, or not reached.
+
+    Nothing blocks what sounds. ``view`` is what is known at ``at``; for an instant to come ask ``foresee``.
+    """
+    trace = Trace(broadcast_id)
+    if broadcast_id in view.listings:
+        step(view, at, trace)
+    else:
+        trace.blocks(RuleName.LISTED, Reason.WITHDRAWN)
+    return trace.rules()
+
+
+def foresee(view: View, broadcast_id: str, from_at: datetime, until_at: datetime) -> Why:
+    """Walk on, as the preview does, to the instant at which it begins, or ends without having begun.
+
+    If neither comes before ``until_at``, the last instant looked at is explained.
+    """
+    at = from_at
+    while True:
+        found = step(view, at)
+        progress = found.changes.get(broadcast_id)
+        decided = progress is not None and (progress.began_at is not None or progress.outcome is not None)
+        if decided or broadcast_id not in view.listings or found.next_at is None or found.next_at >= until_at:
+            return Why(at, explain(view, broadcast_id, at))
+        view = msgspec.structs.replace(view, progress={**view.progress, **found.changes})
+        at = found.next_at
+
+
+def blocker_of(rules: tuple[Rule, ...]) -> Rule | None:
+    """Give the first rule that blocks; None when it sounds."""
+    return next((rule for rule in rules if rule.verdict is Verdict.BLOCKS), None)
