@@ -22,7 +22,7 @@ from tests.controller.test_services_broadcasts import commune, wish
 
 SIGNED_IN: list[dict[str, list[str]]] = [{"bearer": []}, {"session": []}]
 OPTIONAL = [{}, *SIGNED_IN]
-FROM_SHAPE = {"internal", "busy", "cross_origin", "malformed", "invalid", "not_signed_in"}
+FROM_SHAPE = {"internal", "busy", "cross_origin", "malformed", "invalid", "not_signed_in", "second_factor"}
 """Codes that follow from what a route takes, not from what its service does."""
 
 
@@ -76,12 +76,12 @@ async def test_the_description_says_who_needs_a_session_and_so_it_is(lite: Centr
             ("POST", "/api/v1/broadcasts"),
             {
                 400: {"malformed"},
-                401: {"not_signed_in"},
+                401: {"not_signed_in", "second_factor"},
                 403: {"cross_origin", "forbidden"},
                 408: {"too_slow"},
-                409: {"conflict", "plan_full", "urgent_full"},
+                409: {"conflict", "plan_full", "unusual_hour", "urgent_full"},
                 413: {"too_large"},
-                422: {"invalid", "quiet_hours", "refused_by_all"},
+                422: {"invalid", "policy_breach", "quiet_hours", "refused_by_all"},
                 500: {"internal"},
                 503: {"busy"},
             },
@@ -89,7 +89,7 @@ async def test_the_description_says_who_needs_a_session_and_so_it_is(lite: Centr
         (
             ("POST", "/api/v1/recordings"),
             {
-                401: {"not_signed_in"},
+                401: {"not_signed_in", "second_factor"},
                 403: {"cross_origin", "forbidden"},
                 408: {"too_slow"},
                 413: {"too_large"},
@@ -101,7 +101,7 @@ async def test_the_description_says_who_needs_a_session_and_so_it_is(lite: Centr
             },
         ),
         (("GET", "/media/{sha256}.opus"), {404: {"not_found"}, 410: {"gone"}, 500: {"internal"}, 503: {"busy"}}),
-        (("GET", "/api/v1/areas"), {401: {"not_signed_in"}, 500: {"internal"}, 503: {"busy"}}),
+        (("GET", "/api/v1/areas"), {401: {"not_signed_in", "second_factor"}, 500: {"internal"}, 503: {"busy"}}),
         (("GET", "/healthz"), {}),
     ],
 )
@@ -182,7 +182,7 @@ def test_every_route_declares_what_its_services_say_they_raise_and_nothing_else(
             continue
         told = set().union(*described[method, path].values())
         really = set().union(raised(endpoint), *map(documented, calls(endpoint)))
-        body = {"too_slow", "too_large"} if method in {"POST", "PATCH"} else set()
+        body = {"too_slow", "too_large"} if method in {"POST", "PATCH", "PUT"} else set()
         assert really - told == set(), f"{method} {path} does not declare these"
         assert told - really - FROM_SHAPE - body == set(), f"{method} {path} declares these for nothing"
         compared += 1
@@ -192,9 +192,11 @@ def test_every_route_declares_what_its_services_say_they_raise_and_nothing_else(
 def test_what_services_document_is_read_at_all() -> None:
     assert documented(Services.__annotations__["broadcasts"].create) == {
         "invalid",
+        "policy_breach",
         "quiet_hours",
         "refused_by_all",
         "conflict",
+        "unusual_hour",
         "plan_full",
         "urgent_full",
         "forbidden",

@@ -13,6 +13,7 @@ from controller.broadcasts.rules import Phase, PlayCount, phase_of
 from controller.errors import InvalidError, TooManyAttemptsError
 from controller.names import clean_file_name, clean_name, in_reading_order
 from controller.plans.build import NodeFacts, Stamp, build_settings
+from controller.policies.schemas import PolicyIn, PolicyRules, Window
 from controller.ratelimit import RateLimit
 from edge_agent.protocol.documents import Membership
 from edge_agent.protocol.listings import merge
@@ -119,12 +120,14 @@ async def test_the_preview_is_what_a_node_does_with_what_it_is_sent(
     windows = None if hours is None else [QuietWindow(start=start, until=until) for start, until in hours]
     await lite.services.areas.change(lite.actor, place["area"].id, quiet_hours=windows, languages=languages)
     await lite.services.areas.change(lite.actor, place["west"].id, quiet_hours=[])
+    hours_of_routine = PolicyRules(windows=(Window(start="05:00", until="17:00"), Window(start="03:00", until="04:00")))
+    await lite.services.policies.put(lite.actor, place["east"].id, PolicyIn(version=0, rules=hours_of_routine))
     start_at = datetime.fromisoformat(at).astimezone(UTC)
     before = await lite.services.broadcasts.create(
-        lite.actor, asked(place, targets=[place["west"].scope], start_at=start_at)
+        lite.actor, asked(place, targets=[place["west"].scope], start_at=start_at, confirm_unusual=True)
     )
     preview = await lite.services.broadcasts.preview(lite.actor, asked(place, start_at=start_at))
-    sent = await lite.services.broadcasts.create(lite.actor, asked(place, start_at=start_at))
+    sent = await lite.services.broadcasts.create(lite.actor, asked(place, start_at=start_at, confirm_unusual=True))
     promised = {node.node_id: (each.outcome, each.reason) for each in preview.forecasts for node in each.nodes}
 
     async with lite.database.reading() as session:
