@@ -39,6 +39,7 @@ def problem_text(error: LoaError, form: Formats) -> str:
         "rule": text.word("rule", fields.get("rule", "")) if "rule" in fields else "",
         "area": fields.get("area", ""),
         "code": code,
+        "title": fields.get("title", ""),
     }
     values["wait"] = form.about(timedelta(seconds=fields.get("retry_after_s", 60)))
     key = _TEXTS.get((fields.get("field", ""), fields.get("problem", "")))

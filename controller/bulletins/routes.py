@@ -20,10 +20,12 @@ from .schemas import (
     VersionOut,
     VersionSeen,
 )
+from .service import OwnWorkError
 
 router = APIRouter(prefix="/bulletins", tags=["bulletins"])
 
 CHANGES = may_raise(ForbiddenError, NotFoundError, ConflictError)
+APPROVES = may_raise(ForbiddenError, OwnWorkError, NotFoundError, ConflictError)
 
 
 @router.post("", status_code=201, summary="Write a bulletin", responses=may_raise(ForbiddenError))
@@ -94,7 +96,7 @@ async def submit(bulletin_id: str, wanted: VersionSeen, actor: Acting, services:
     return await services.bulletins.submit(actor, bulletin_id, wanted)
 
 
-@router.post("/{bulletin_id}/approve", summary="Approve a bulletin", responses=CHANGES)
+@router.post("/{bulletin_id}/approve", summary="Approve a bulletin", responses=APPROVES)
 async def approve(bulletin_id: str, wanted: VersionSeen, actor: Acting, services: AnyServices) -> BulletinOut:
     """Say yes to this version."""
     return await services.bulletins.approve(actor, bulletin_id, wanted)

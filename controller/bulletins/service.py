@@ -7,10 +7,11 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.models import Area
+from controller.areas.repository import read_tree
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database, Transaction
-from controller.errors import ConflictError, InvalidError, NotFoundError
+from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from controller.events import Event, Topic
 from controller.ids import new_id
 from controller.names import clean_name
@@ -19,6 +20,7 @@ from controller.people.actor import Actor
 from controller.people.models import Person
 from controller.people.rights import Act
 from controller.programmes.changes import bulletin_changed
+from edge_agent.protocol.states import Level
 
 from .drafting import PLAIN, check, told
 from .models import Bulletin, BulletinState, BulletinVersion, BulletinVoice
@@ -37,6 +39,12 @@ from .schemas import (
     VoiceIn,
 )
 from .views import outs, version_outs
+
+
+class OwnWorkError(ForbiddenError):
+    """The area's policy asks for a second person: whoever wrote or submitted this version cannot approve it."""
+
+    code = "own_work"
 
 
 class Bulletins:
@@ -124,10 +132,12 @@ class Bulletins:
         Raises:
             NotFoundError: there is no such bulletin for this person.
             ConflictError: there is a newer version, or it was not submitted.
+            OwnWorkError: the area's policy asks for a second person.
         """
         async with self._database.transaction() as tx:
             row = await self._mine(tx, actor, bulletin_id, Act.APPROVALS_GIVE, wanted.version)
             row.state = advance(BulletinState(row.state), Step.APPROVE)
+            await _refuse_own_work(tx.session, actor, row)
             row.decided_by, row.decided_at = actor.person_id, self._clock()
             return await self._changed(tx, actor, Act.APPROVALS_GIVE, row, {"step": Step.APPROVE})
 
@@ -317,6 +327,14 @@ async def _add(tx: Transaction, rows: Sequence[Any]) -> None:
     await tx.session.flush()
     tx.session.add_all(rows[1:])
     await tx.session.flush()
+
+
+async def _refuse_own_work(session: AsyncSession, actor: Actor, row: Bulletin) -> None:
+    words = await session.get_one(BulletinVersion, (row.id, row.version))
+    policy = (await read_tree(session)).effective(row.area_id)
+    second = policy.takes_second_person(words.category, Level(words.level))
+    if second and actor.person_id in {words.saved_by, row.submitted_by}:
+        raise OwnWorkError("this area's policy asks another person to approve it", category=words.category)
 
 
 async def _name(session: AsyncSession, actor: Actor) -> str:

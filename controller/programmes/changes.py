@@ -1,29 +1,58 @@
 """Tells that what a programme would sound like has changed: whatever was made from it has to be made anew."""
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, or_, select, update
 
-from controller.db import Transaction
+from controller.areas.repository import read_tree
+from controller.bulletins.models import Bulletin, BulletinVoice
+from controller.db import Transaction, in_pieces
 from controller.events import Event, Topic
-from controller.schedules.models import Schedule
+from controller.schedules.models import Calendar, Schedule, ScheduleException
 
 from .models import Programme, ProgrammeItem
 
 
 async def programme_changed(tx: Transaction, programme_id: str) -> None:
-    """Have the schedules that air it rolled anew, and tell whoever looks at it."""
-    stale = update(Schedule).where(Schedule.programme_id == programme_id, Schedule.ended_at.is_(None))
-    await tx.session.execute(stale.values(rolled_until=None))
+    """Have the schedules that may air it rolled anew, and tell whoever looks at it."""
+    on_a_date = select(ScheduleException.schedule_id).where(ScheduleException.programme_id == programme_id)
+    airing = or_(Schedule.programme_id == programme_id, Schedule.id.in_(on_a_date))
+    stale = update(Schedule).where(Schedule.ended_at.is_(None))
+    await tx.session.execute(stale.where(airing).values(rolled_until=None))
+    for some in in_pieces(await _where_it_replaces(tx, programme_id)):
+        await tx.session.execute(stale.where(Schedule.area_id.in_(some)).values(rolled_until=None))
     tx.tell(Event(Topic.PROGRAMME, programme_id))
 
 
 async def bulletin_changed(tx: Transaction, bulletin_id: str) -> None:
     """Say the same of every programme in which a bulletin stands."""
-    query = (
-        select(ProgrammeItem.programme_id)
-        .join(Programme, Programme.id == ProgrammeItem.programme_id)
-        .where(ProgrammeItem.bulletin_id == bulletin_id, Programme.archived_at.is_(None))
-        .distinct()
-        .order_by(ProgrammeItem.programme_id)
+    await _all_changed(tx, _programmes().where(ProgrammeItem.bulletin_id == bulletin_id))
+
+
+async def recording_changed(tx: Transaction, recording_id: str) -> None:
+    """Say the same of every programme that speaks with a recording, by itself or in a bulletin."""
+    spoken = (
+        select(Bulletin.id)
+        .join(BulletinVoice, (BulletinVoice.bulletin_id == Bulletin.id) & (BulletinVoice.version == Bulletin.version))
+        .where(BulletinVoice.recording_id == recording_id)
     )
-    for programme_id in (await tx.session.scalars(query)).all():
+    holding = or_(ProgrammeItem.recording_id == recording_id, ProgrammeItem.bulletin_id.in_(spoken))
+    await _all_changed(tx, _programmes().where(holding))
+
+
+def _programmes() -> Select[str]:
+    query = select(ProgrammeItem.programme_id).join(Programme, Programme.id == ProgrammeItem.programme_id)
+    return query.where(Programme.archived_at.is_(None)).distinct().order_by(ProgrammeItem.programme_id)
+
+
+async def _all_changed(tx: Transaction, programmes: Select[str]) -> None:
+    for programme_id in (await tx.session.scalars(programmes)).all():
         await programme_changed(tx, programme_id)
+
+
+async def _where_it_replaces(tx: Transaction, programme_id: str) -> list[str]:
+    """Give the areas in which a calendar puts it in the place of others."""
+    query = select(Calendar.area_id).where(Calendar.programme_id == programme_id, Calendar.ended_at.is_(None))
+    places = set(await tx.session.scalars(query))
+    if not places:
+        return []
+    tree = await read_tree(tx.session)
+    return sorted({each for area_id in places for each in tree.below(area_id)})

@@ -16,7 +16,7 @@ from controller.names import clean_name
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act
-from controller.schedules.models import Schedule
+from controller.schedules.models import Calendar, Schedule
 
 from .changes import programme_changed
 from .checks import candidates, check_items
@@ -119,14 +119,15 @@ class Programmes:
 
         Raises:
             NotFoundError: there is no such programme for this person.
-            ConflictError: it is archived already, or a schedule airs it.
+            ConflictError: it is archived already, or a schedule or calendar airs it.
         """
         async with self._database.transaction() as tx:
             row = await self._mine(tx, actor, programme_id)
-            query = select(Schedule.title).where(Schedule.programme_id == programme_id, Schedule.ended_at.is_(None))
-            title = await tx.session.scalar(query.limit(1))
-            if title is not None:
-                raise ConflictError(f"the schedule {title!r} airs it; end that first", problem="in_use", title=title)
+            for airing in (Schedule, Calendar):
+                query = select(airing.title).where(airing.programme_id == programme_id, airing.ended_at.is_(None))
+                title = await tx.session.scalar(query.limit(1))
+                if title is not None:
+                    raise ConflictError(f"{title!r} airs it; end that first", problem="in_use", title=title)
             row.archived_at = self._clock()
             return await self._changed(tx, actor, row, {"archived": True})
 

@@ -26,6 +26,7 @@ from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.models import Person
 from controller.people.rights import EVERYTHING, Act, Sight
+from controller.programmes.changes import recording_changed
 
 from .models import Recording, RecordingState
 from .schemas import RecordingOut, WaveformOut
@@ -187,6 +188,8 @@ class Recordings:
                     f"the broadcast {title!r} uses it; cancel that first", problem="in_use", title=title
                 )
             row.withdrawn_at = now
+            await tx.session.flush()
+            await recording_changed(tx, recording_id)
             subject = f"recordings/{recording_id}"
             detail = {"title": row.title}
             await audit.write(tx, actor, Act.RECORDINGS_WITHDRAW, subject, detail, at=now, area_id=row.area_id)
@@ -251,6 +254,8 @@ class Recordings:
                 row = await _row(tx.session, recording_id)
                 for field, value in changes.items():
                     setattr(row, field, value)
+                await tx.session.flush()
+                await recording_changed(tx, recording_id)
                 tx.tell(Event(Topic.RECORDING, recording_id))
             self._uploads.discard(recording_id)
         finally:

@@ -13,10 +13,12 @@ from controller.audit.models import AuditEntry
 from controller.bulletins.models import BulletinState
 from controller.bulletins.repository import offers_recording
 from controller.bulletins.rules import Step, advance, differences, fold, search_text, search_words
-from controller.bulletins.schemas import BulletinChange, OfferIn, ReturnIn, VersionSeen, VoiceIn
+from controller.bulletins.schemas import BulletinChange, BulletinIn, OfferIn, ReturnIn, VersionSeen, VoiceIn
+from controller.bulletins.service import OwnWorkError
 from controller.errors import ConflictError, ForbiddenError, InvalidError, LoaError, NotFoundError
 from controller.people import rights
 from controller.people.rights import Role
+from controller.policies.schemas import PolicyIn, PolicyRules, SecondPerson
 from tests.controller.factories import Centre
 from tests.controller.words import approved, draft, person, voice
 
@@ -334,3 +336,31 @@ def test_differences_name_only_what_changed() -> None:
         ("voices.vi.text", "b", None),
         ("voices.hmn.text", None, "c"),
     ]
+
+
+async def test_where_the_policy_asks_for_two_nobody_approves_their_own_words(lite: Centre) -> None:
+    area = await lite.area()
+    leader, other = [await person(lite, name, Role.APPROVER, area) for name in ("Hùng", "Bình")]
+    rules = PolicyRules(second_person=(SecondPerson(category="warning"),))
+    await lite.services.policies.put(lite.actor, area.id, PolicyIn(version=0, rules=rules, locked=[]))
+    bulletins, spoken = lite.services.bulletins, [await voice(lite, area)]
+    for category, refused in (("warning", True), ("notice", False)):
+        wanted = BulletinIn(area_id=area.id, title="Lũ", category=category, voices=spoken)
+        made = await bulletins.create(leader, wanted)
+        await bulletins.submit(leader, made.id, V1)
+        if refused:
+            with pytest.raises(OwnWorkError):
+                await bulletins.approve(leader, made.id, V1)
+        assert (await bulletins.approve(other if refused else leader, made.id, V1)).state == "approved"
+
+
+async def test_whoever_edits_last_is_an_author_too(lite: Centre) -> None:
+    area = await lite.area()
+    leader = await person(lite, "Hùng", Role.APPROVER, area)
+    rules = PolicyRules(second_person=(SecondPerson(category="*"),))
+    await lite.services.policies.put(lite.actor, area.id, PolicyIn(version=0, rules=rules, locked=[]))
+    made = await draft(lite, area)
+    await lite.services.bulletins.change(leader, made.id, BulletinChange(version=1, title="Của tôi"))
+    await lite.services.bulletins.submit(lite.actor, made.id, V2)
+    with pytest.raises(OwnWorkError):
+        await lite.services.bulletins.approve(leader, made.id, V2)

@@ -14,7 +14,7 @@ from controller.people.rights import Role
 from controller.programmes.layout import LaidOut, NotAirableError
 from controller.programmes.repository import item_rows, lay_out
 from controller.programmes.schemas import CopyIn, FillIn, ItemIn, OrderIn, ProgrammeChange, ProgrammeIn, ProgrammeOut
-from controller.schedules.models import Schedule
+from controller.schedules.models import Calendar, Schedule, ScheduleException
 from tests.controller.factories import Centre
 from tests.controller.test_bulletins import places
 from tests.controller.words import approved, draft, person, voice
@@ -350,3 +350,50 @@ async def test_schedules_are_rolled_anew_when_what_they_would_air_changes_and_on
     with pytest.raises(ConflictError, match="Sáng hằng ngày"):
         await programmes.archive(lite.actor, made.id)
     assert await rolled(lite, schedule_id)
+
+
+async def test_schedules_are_rolled_anew_when_a_recording_that_they_would_air_is_ready_or_gone(lite: Centre) -> None:
+    area = await lite.area()
+    tune, bulletin = await sound(lite, area), await approved(lite, area)
+    made = await programme(lite, area, tune, says(bulletin.id))
+    schedule_id = await schedule(lite, area, made.id)
+    for recording_id in (await lite.recording(area_id=area.id), tune.recording_id, bulletin.voices[0].recording_id):
+        stands = recording_id not in {tune.recording_id, bulletin.voices[0].recording_id}
+        await lite.services.recordings.withdraw(lite.actor, recording_id or "")
+        assert await rolled(lite, schedule_id) is stands
+
+
+async def test_what_a_date_or_a_calendar_puts_in_its_place_counts_too(lite: Centre) -> None:
+    province, commune, sibling = await places(lite)
+    tune = await sound(lite, commune)
+    daily, special = await programme(lite, commune, tune), await programme(lite, commune, tune)
+    holiday = await programme(lite, province, await sound(lite, province))
+    here, there = await schedule(lite, commune, daily.id), await schedule(lite, sibling, special.id)
+    now, by = lite.clock(), lite.person.id
+    exception = ScheduleException(
+        schedule_id=here,
+        recurrence_local="2026-03-12T05:00:00",
+        kind="moved",
+        programme_id=special.id,
+        made_by=by,
+        made_at=now,
+    )
+    calendar = Calendar(
+        id="c",
+        area_id=commune.id,
+        title="Ngày lễ",
+        days=[],
+        effect="replace",
+        programme_id=holiday.id,
+        version=1,
+        created_by=by,
+        created_at=now,
+    )
+    async with lite.database.transaction() as tx:
+        tx.session.add_all([exception, calendar])
+    await lite.services.programmes.change(lite.actor, special.id, ProgrammeChange(version=1, gap_ms=5))
+    assert (await rolled(lite, here), await rolled(lite, there)) == (False, False)
+    await lite.services.programmes.change(lite.actor, holiday.id, ProgrammeChange(version=1, gap_ms=5))
+    assert (await rolled(lite, here), await rolled(lite, there)) == (False, True)
+    with pytest.raises(ConflictError, match="Ngày lễ"):
+        await lite.services.programmes.archive(lite.actor, holiday.id)
