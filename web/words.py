@@ -45,6 +45,8 @@ NOT_WELL = FAILED | {"unknown"}
 
 def play_mark(play: PlayOut, text: Catalogue) -> Mark:
     """Show one node's part."""
+    if not play.reports:
+        return Mark("unknown", "unsure", text("node.unreporting"))
     if play.outcome is None:
         if play.state == "playing":
             return Mark("dot", "live", text("state.playing"), pulse=True, simulated=play.simulated)
@@ -72,7 +74,7 @@ def play_why(play: PlayOut, form: Formats) -> str:
     said = [text.word("reason", play.reason)] if play.reason else []
     if play.played_ms and play.requested_ms:
         said.append(text("play.partly", played=form.length(play.played_ms), asked=form.length(play.requested_ms)))
-    if play.outcome in {"unknown", "cancel_unconfirmed"}:
+    if play.outcome in {"unknown", "cancel_unconfirmed"} and play.reports:
         said.append(text(f"play.{play.outcome}"))
     return " ".join(said)
 
@@ -82,6 +84,8 @@ def node_mark(node: NodeOut, form: Formats) -> Mark:
     text = form.text
     if node.status == "online":
         return _online_mark(node, text)
+    if node.status == "unreporting":
+        return Mark("empty", "unsure", text("node.unreporting"))
     if node.status == "never_seen" or node.status_since is None:
         return Mark("unknown", "unsure", text("node.never_seen"))
     since = form.since(node.status_since)
@@ -154,7 +158,7 @@ def why_in_words(plays: Iterable[PlayOut], form: Formats) -> str:
     """Say which nodes did not play and why, and from which there is no word; the same reason once."""
     reasons: dict[str, list[str]] = {}
     for play in plays:
-        if play.outcome in NOT_WELL:
+        if play.outcome in NOT_WELL and play.reports:
             reasons.setdefault(_short_reason(play, form), []).append(play.node_name)
     return " ".join(f"{form.names(names, 2)}: {reason}" for reason, names in reasons.items())
 

@@ -40,7 +40,7 @@ class AreaOut(BaseModel):
     """0 for a root."""
     path: tuple[str, ...]
     """Names from the root down to this area."""
-    in_sight: bool
+    in_sight: bool = True
     """False for an area above one's own, of which no more than the name and the rules is seen."""
     node_count: int
     """Nodes here and below, of those in sight: the ones that a broadcast to this area reaches."""

@@ -13,6 +13,7 @@ from controller.areas.targets import areas_of, scope_name
 from controller.db import in_pieces
 from controller.holds.models import Hold
 from controller.nodes.models import Node
+from controller.nodes.rules import NodeKind
 from controller.people.models import Person
 from controller.people.rights import EVERYTHING, Sight
 from controller.plays.models import Play
@@ -22,7 +23,7 @@ from edge_agent.protocol.states import Level, PlayState
 
 from .forecast import PLAYS_PER_HOUR, Surroundings, guards_of
 from .models import Broadcast, BroadcastItem, BroadcastTarget
-from .rules import PlayCount, Window, by_grade, by_name, phase_of, ready_count
+from .rules import Phase, PlayCount, Window, by_grade, by_name, phase_of, ready_count
 from .schemas import BroadcastOut, ItemOut, TargetOut
 from .wire_form import wire_forms
 
@@ -68,11 +69,13 @@ async def outs(
         return []
     ids = [row.id for row in rows]
     counts, items = await _counts(session, ids, seen), await _items(session, ids)
+    unreporting = await _unreporting_counts(session, ids, seen)
     targets, people = await _targets(session, ids, seen), await _names(session, {row.created_by for row in rows})
     return [
         _out(
             row,
             counts[row.id],
+            unreporting=unreporting.get(row.id, 0),
             items=items[row.id],
             targets=targets[row.id],
             created_by=people.get(row.created_by, ""),
@@ -152,10 +155,26 @@ async def _counts(session: AsyncSession, ids: Sequence[str], seen: Sight) -> dic
     query = select(*alike, func.count()).where(Play.broadcast_id.in_(ids)).group_by(*alike)
     if seen.areas is not None:
         query = query.join(Node, Node.id == Play.node_id).where(seen.where(Node.area_id))
+    mute = await _unreporting(session)
+    if mute:
+        query = query.where(Play.node_id.not_in(mute))
     found: dict[str, list[PlayCount]] = defaultdict(list)
     for broadcast_id, state, outcome, grade, simulated, plays in await session.execute(query):
         found[broadcast_id].append(PlayCount(PlayState(state), outcome, grade, simulated, plays))
     return found
+
+
+async def _unreporting(session: AsyncSession, seen: Sight = EVERYTHING) -> Sequence[str]:
+    """Name the nodes without an agent: few or none."""
+    return (await session.scalars(select(Node.id).where(Node.kind != NodeKind.AGENT, seen.where(Node.area_id)))).all()
+
+
+async def _unreporting_counts(session: AsyncSession, ids: Sequence[str], seen: Sight) -> dict[str, int]:
+    mute = await _unreporting(session, seen)
+    if not mute:
+        return {}
+    query = select(Play.broadcast_id, func.count()).where(Play.broadcast_id.in_(ids), Play.node_id.in_(mute))
+    return dict((await session.execute(query.group_by(Play.broadcast_id))).all())
 
 
 async def _items(session: AsyncSession, ids: Sequence[str]) -> dict[str, list[ItemOut]]:
@@ -207,6 +226,7 @@ def _out(
     row: Broadcast,
     counts: Sequence[PlayCount],
     *,
+    unreporting: int,
     items: Sequence[ItemOut],
     targets: Sequence[TargetOut],
     created_by: str,
@@ -214,12 +234,15 @@ def _out(
 ) -> BroadcastOut:
     cancelled = row.cancelled_at is not None
     ends_at = row.start_at + timedelta(milliseconds=row.length_ms)
+    phase = phase_of(counts, ends_at=ends_at, latest_end_at=row.latest_end_at, cancelled=cancelled, now=now)
+    if unreporting and not counts and not cancelled and now < ends_at:
+        phase = Phase.READY  # nothing is awaited of nodes that report nothing
     return BroadcastOut(
         id=row.id,
         title=row.title,
         level=Level(row.level),
         urgent=row.urgent,
-        phase=phase_of(counts, ends_at=ends_at, latest_end_at=row.latest_end_at, cancelled=cancelled, now=now),
+        phase=phase,
         start_at=row.start_at,
         ends_at=ends_at,
         latest_start_at=row.latest_start_at,
@@ -231,6 +254,7 @@ def _out(
         targets=tuple(targets),
         items=tuple(items),
         node_count=sum(each.plays for each in counts),
+        unreporting_count=unreporting,
         ready_count=ready_count(counts),
         counts=by_name(counts),
         grades=by_grade(counts),

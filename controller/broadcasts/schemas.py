@@ -114,6 +114,9 @@ class BroadcastOut(BaseModel):
     targets: tuple[TargetOut, ...]
     items: tuple[ItemOut, ...]
     node_count: int
+    """Nodes that will say, or said, what became of it."""
+    unreporting_count: int = 0
+    """Wired and FM clusters besides, which never do."""
     ready_count: int
     """Nodes that have its sound."""
     counts: dict[str, int]

@@ -17,7 +17,7 @@ from controller.events import Event, Topic
 from controller.ids import new_id
 from controller.nodes.live import Contact, LiveNodes
 from controller.nodes.models import Node
-from controller.nodes.rules import NodeStatus, status_of
+from controller.nodes.rules import NodeKind, NodeStatus, status_of
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.models import Person
@@ -37,6 +37,7 @@ _NODES = (
         Node.id,
         Node.name,
         Node.area_id,
+        Node.kind,
         *(Node.__table__.c[name] for name in Contact._fields),
         Node.health.is_not(None),
         Node.health["holds"],
@@ -161,10 +162,12 @@ class Holds:
         now, found = self._clock(), []
         result = await session.stream(_NODES)
         async for part in result.partitions(AT_ONCE):
-            for node_id, name, area_id, *link, reported, obeyed in part:
+            for node_id, name, area_id, kind, *link, reported, obeyed in part:
                 heard = self._live.health(node_id)
                 at = self._live.fresher(node_id, Contact(*link))
                 status = status_of(at.presence, at.presence_at, at.last_heard_at, now).status
+                if kind != NodeKind.AGENT:
+                    status = NodeStatus.UNREPORTING
                 obeys = tuple((obeyed if heard is None else heard.get("holds")) or ())
                 found.append(_Standing(node_id, name, area_id, status, reported or heard is not None, obeys))
         return found

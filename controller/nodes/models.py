@@ -18,11 +18,12 @@ class Node(Base):
     area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), index=True)
     name: Mapped[str] = mapped_column(String(200))
     kind: Mapped[str] = mapped_column(String(16), default="agent", server_default="agent")
-    """``agent``; ``wired`` and ``fm`` clusters report nothing: only their schedule is seen."""
+    """``NodeKind``."""
     public_key: Mapped[str] = mapped_column(String(43))
     """Ed25519, base64url (``TrustedKey.x``): checks its receipts."""
     certificate_serial: Mapped[str] = mapped_column(String(64))
-    certificate_expires_at: Mapped[datetime] = mapped_column(Instant)
+    certificate_expires_at: Mapped[datetime | None] = mapped_column(Instant)
+    """None for a node without an agent: it has no key and no certificate either."""
     volume_mb: Mapped[int] = mapped_column(default=0)
     trim_mb: Mapped[int] = mapped_column(default=0)
     enrolled_at: Mapped[datetime] = mapped_column(Instant)

@@ -6,7 +6,7 @@ from controller.errors import ForbiddenError, NotFoundError
 from controller.http.description import NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
 
-from .schemas import NodeChange, NodeOut
+from .schemas import NodeChange, NodeIn, NodeOut
 
 router = APIRouter(prefix="/nodes", tags=["nodes"])
 
@@ -15,6 +15,12 @@ router = APIRouter(prefix="/nodes", tags=["nodes"])
 async def list_nodes(actor: Acting, services: AnyServices) -> list[NodeOut]:
     """Give all nodes with their status, area by area."""
     return await services.nodes.all(actor)
+
+
+@router.post("", status_code=201, summary="Add a cluster without an agent", responses=may_raise(ForbiddenError))
+async def create(wanted: NodeIn, actor: Acting, services: AnyServices) -> NodeOut:
+    """Add a wired or FM cluster: it stands in every schedule and reports nothing."""
+    return await services.nodes.create(actor, kind=wanted.kind, area_id=wanted.area_id, name=wanted.name)
 
 
 @router.get("/{node_id}", summary="One node", responses=NOT_FOUND)

@@ -10,6 +10,16 @@ OFFLINE_AFTER = timedelta(seconds=45)
 """Promise P6: a lost node is on the screen within 45 s."""
 
 
+class NodeKind(StrEnum):
+    """What a node is."""
+
+    AGENT = "agent"
+    """An agent of ours: it holds its plan, plays by itself and reports."""
+    WIRED = "wired"
+    """Horns on a wire from a studio. It reports nothing: only its schedule is seen. The same for the next."""
+    FM = "fm"
+
+
 class NodeStatus(StrEnum):
     """Whether a node is heard from."""
 
@@ -18,6 +28,8 @@ class NodeStatus(StrEnum):
     """Its report is overdue."""
     OFFLINE = "offline"
     NEVER_SEEN = "never_seen"
+    UNREPORTING = "unreporting"
+    """Of a kind that reports nothing: nobody expects a word of it."""
 
 
 class StatusSince(NamedTuple):

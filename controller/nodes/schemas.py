@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from .rules import NodeStatus
+from .rules import NodeKind, NodeStatus
 
 Millibel = Annotated[int, Field(ge=-6000, le=1200, strict=True)]
 
@@ -38,6 +38,7 @@ class NodeOut(BaseModel):
 
     id: str
     name: str
+    kind: NodeKind = NodeKind.AGENT
     area_id: str
     area_path: tuple[str, ...]
     """Names from the root down to its area."""
@@ -66,7 +67,8 @@ class NodeOut(BaseModel):
     volume_mb: int
     trim_mb: int
     enrolled_at: AwareDatetime
-    certificate_expires_at: AwareDatetime
+    certificate_expires_at: AwareDatetime | None
+    """None for a node without an agent."""
 
     @property
     def scope(self) -> str:
@@ -83,3 +85,14 @@ class NodeChange(BaseModel):
     area_id: str | None = None
     volume_mb: Millibel | None = None
     trim_mb: Millibel | None = None
+
+
+class NodeIn(BaseModel):
+    """A cluster without an agent: it stands in the tree so that its schedule is seen, and reports nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal[NodeKind.WIRED, NodeKind.FM]
+    """Nodes with an agent ask for themselves (enrolments)."""
+    area_id: str
+    name: str

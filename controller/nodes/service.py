@@ -17,17 +17,19 @@ from controller.clock import Clock
 from controller.db import Database
 from controller.errors import InvalidError, NotFoundError
 from controller.events import Event, Topic
+from controller.ids import new_id
 from controller.names import clean_name, in_reading_order
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
 from controller.plans.models import Document
 from controller.plans.service import Documents
+from controller.plays import service as plays
 from edge_agent.protocol.topics import Word
 
 from .live import Heard, LiveNodes
 from .models import Node
-from .rules import status_of
+from .rules import NodeKind, NodeStatus, StatusSince, status_of
 from .schemas import FaultOut, NodeOut, NowPlayingOut
 
 Versions = dict[str, dict[str, tuple[int, int]]]
@@ -59,6 +61,41 @@ class Nodes:
         """
         async with self._database.reading() as session:
             return await self._one(session, await rights.sight(session, actor), node_id)
+
+    async def create(self, actor: Actor, *, kind: NodeKind, area_id: str, name: str) -> NodeOut:
+        """Add a cluster without an agent. It has no key: nobody can speak in its name.
+
+        Raises:
+            InvalidError: a field is wrong.
+            ForbiddenError: the person may not add nodes there.
+        """
+        if kind is NodeKind.AGENT:
+            raise InvalidError("kind: nodes with an agent ask for themselves", field="kind", problem="unknown")
+        name, now = clean_name(name), self._clock()
+        async with self._database.transaction() as tx:
+            seen, tree = await rights.sight(tx.session, actor), await read_tree(tx.session)
+            if area_id not in tree.places or not seen.knows(area_id):
+                raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
+            await rights.require(tx.session, actor, Act.NODES_ADOPT, [area_id])
+            row = Node(
+                id=new_id(),
+                area_id=area_id,
+                name=name,
+                kind=kind,
+                public_key="",
+                certificate_serial="",
+                certificate_expires_at=None,
+                volume_mb=0,
+                trim_mb=0,
+                enrolled_at=now,
+            )
+            tx.session.add(row)
+            await tx.session.flush()
+            await plays.join(tx, row.id, tree.scopes(row.id, area_id), now=now)
+            detail = {"name": name, "area_id": area_id, "kind": str(kind)}
+            await audit.write(tx, actor, Act.NODES_ADOPT, f"nodes/{row.id}", detail, at=now, area_id=area_id)
+            tx.tell(Event(Topic.NODE, row.id))
+            return await self._one(tx.session, seen, row.id)
 
     async def change(
         self,
@@ -165,11 +202,14 @@ def _out(
     row: Node, heard: Heard, *, tree: Tree, versions: Versions, titles: Mapping[str, str], now: datetime
 ) -> NodeOut:
     status = status_of(heard.presence, heard.presence_at, heard.last_heard_at, now)
+    if row.kind != NodeKind.AGENT:
+        status = StatusSince(NodeStatus.UNREPORTING, None)
     health, abilities = heard.health or {}, heard.abilities or {}
     clock = health.get("clock") or {}
     return NodeOut(
         id=row.id,
         name=row.name,
+        kind=NodeKind(row.kind),
         area_id=row.area_id,
         area_path=tree.path(row.area_id),
         status=status.status,

@@ -13,6 +13,8 @@ class PlayOut(BaseModel):
     broadcast_id: str
     node_id: str
     node_name: str
+    reports: bool = True
+    """False for a node without an agent: nobody will ever know."""
     area_path: tuple[str, ...]
     state: PlayState
     outcome: Outcome | None

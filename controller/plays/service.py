@@ -14,6 +14,7 @@ from controller.db import Transaction, in_pieces
 from controller.events import Event, Topic
 from controller.names import in_reading_order
 from controller.nodes.models import Node
+from controller.nodes.rules import NodeKind
 from controller.people.rights import EVERYTHING, Sight
 from edge_agent.protocol.reports import PlayEvent
 from edge_agent.protocol.states import Outcome, PlayState, Reason
@@ -157,12 +158,12 @@ async def of_broadcast(session: AsyncSession, broadcast_id: str, seen: Sight = E
     """Give the plays of one broadcast at the nodes in sight, area by area."""
     tree = await read_tree(session)
     order = {place.id: index for index, place in enumerate(tree.walk())}
-    columns = (Play, Node.name, Node.area_id)
+    columns = (Play, Node.name, Node.area_id, Node.kind)
     query = select(*columns).join(Node, Node.id == Play.node_id).where(Play.broadcast_id == broadcast_id)
     query = query.where(seen.where(Node.area_id))
     rows = (await session.execute(query)).all()
     found = sorted(rows, key=lambda row: (order[row[2]], in_reading_order(row[1]), row[0].node_id))
-    return [_out(play, name, tree.path(area_id)) for play, name, area_id in found]
+    return [_out(play, name, kind, tree.path(area_id)) for play, name, area_id, kind in found]
 
 
 def _facts(state: str, outcome: str | None, reason: str | None, *rest: Any) -> PlayFacts:
@@ -175,13 +176,14 @@ def _facts(state: str, outcome: str | None, reason: str | None, *rest: Any) -> P
     )
 
 
-def _out(play: Play, node_name: str, area_path: tuple[str, ...]) -> PlayOut:
+def _out(play: Play, node_name: str, kind: str, area_path: tuple[str, ...]) -> PlayOut:
     facts = _facts(*(getattr(play, name) for name in PlayFacts._fields))._asdict()
     facts.pop("item")
     return PlayOut(
         broadcast_id=play.broadcast_id,
         node_id=play.node_id,
         node_name=node_name,
+        reports=kind == NodeKind.AGENT,
         area_path=area_path,
         updated_at=play.updated_at,
         **facts,

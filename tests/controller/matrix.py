@@ -117,6 +117,10 @@ ROUTES: dict[str, Route] = {
         Kind.READ, query={"start_at": "2026-03-09T06:00:00Z", "length_ms": "60000"}
     ),
     "GET /api/v1/nodes": Route(Kind.LIST, shows="node_id"),
+    "POST /api/v1/nodes": Route(Kind.AIM, {"kind": "wired", "area_id": "{hamlet_id}", "name": "Cụm có dây"}),
+    "POST /api/v1/areas/{area_id}/moves/preview": Route(Kind.ACT, {"nodes": ["{node_id}"]}),
+    # 409: the preview was not seen
+    "POST /api/v1/areas/{area_id}/moves": Route(Kind.ACT, {"nodes": ["{node_id}"], "seen_sha256": "0"}),
     "GET /api/v1/nodes/{node_id}": Route(Kind.READ),
     "PATCH /api/v1/nodes/{node_id}": Route(Kind.ACT, {"name": "Tên mới"}),
     # a code that no node shows: who may adopt there is told so, others are not
@@ -137,6 +141,29 @@ ROUTES: dict[str, Route] = {
     # a draft's file is not there here, as for strangers: test_sight tells the two apart
     "GET /media/{sha256}.opus": Route(Kind.OPEN, answers=dict.fromkeys(WHO, Answer.HIDDEN)),
     "GET /plans/{sha256}": Route(Kind.OPEN),
+    # bulletins and programmes
+    "POST /api/v1/bulletins": Route(
+        Kind.AIM, {"area_id": "{area_id}", "title": "Tin", "voices": [{"language": "vi", "text": "Lời"}]}
+    ),
+    "GET /api/v1/bulletins": Route(Kind.LIST, shows="bulletin_id"),
+    "GET /api/v1/bulletins/{bulletin_id}": Route(Kind.READ),
+    "PATCH /api/v1/bulletins/{bulletin_id}": Route(Kind.ACT, {"version": 1, "title": "Tin mới"}),
+    "GET /api/v1/bulletins/{bulletin_id}/versions": Route(Kind.READ),
+    "GET /api/v1/bulletins/{bulletin_id}/differences": Route(Kind.READ, query={"before": "1", "after": "1"}),
+    "POST /api/v1/bulletins/{bulletin_id}/submit": Route(Kind.ACT, {"version": 1}),
+    "POST /api/v1/bulletins/{bulletin_id}/approve": Route(Kind.ACT, {"version": 1}),
+    "POST /api/v1/bulletins/{bulletin_id}/return": Route(Kind.ACT, {"version": 1, "reason": "Sai ngày"}),
+    "POST /api/v1/bulletins/{bulletin_id}/archive": Route(Kind.ACT),
+    "POST /api/v1/bulletins/{bulletin_id}/offer": Route(Kind.ACT, {"version": 1}),
+    "POST /api/v1/bulletins/{bulletin_id}/end-offer": Route(Kind.ACT),
+    "POST /api/v1/programmes": Route(Kind.AIM, {"area_id": "{area_id}", "title": "Sáng"}),
+    "GET /api/v1/programmes": Route(Kind.LIST, shows="programme_id"),
+    "GET /api/v1/programmes/{programme_id}": Route(Kind.READ),
+    "PATCH /api/v1/programmes/{programme_id}": Route(Kind.ACT, {"version": 1, "gap_ms": 500}),
+    "POST /api/v1/programmes/{programme_id}/order": Route(Kind.ACT, {"version": 1, "order": [0]}),
+    "GET /api/v1/programmes/{programme_id}/slots": Route(Kind.READ),
+    "POST /api/v1/programmes/{programme_id}/copies": Route(Kind.ACT, {"title": "Bản sao"}),
+    "POST /api/v1/programmes/{programme_id}/archive": Route(Kind.ACT),
     # broadcasts
     "POST /api/v1/broadcasts": Route(Kind.AIM, _SAID),
     "POST /api/v1/broadcasts/preview": Route(Kind.LOOK, _SAID),

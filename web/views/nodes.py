@@ -41,6 +41,8 @@ def _lines(node: NodeOut, form: Formats) -> list[str]:
     text, lines = form.text, []
     if node.status == "never_seen":
         lines.append(text("node.never_said"))
+    elif node.status == "unreporting":
+        lines.append(text("node.unreporting_said"))
     elif node.status == "offline":
         if node.leaving_reason:
             lines.append(text("node.left_said", reason=text.word("leaving", node.leaving_reason)))

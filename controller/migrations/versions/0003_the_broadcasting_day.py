@@ -488,6 +488,7 @@ def _change_broadcasts() -> None:
 def _change_people() -> None:
     with op.batch_alter_table("nodes", schema=None) as batch_op:
         batch_op.add_column(sa.Column("kind", sa.String(length=16), server_default="agent", nullable=False))
+        batch_op.alter_column("certificate_expires_at", existing_type=Instant(), nullable=True)
 
     with op.batch_alter_table("recordings", schema=None) as batch_op:
         batch_op.add_column(sa.Column("area_id", sa.String(length=64), nullable=True))
