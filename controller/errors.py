@@ -41,6 +41,12 @@ class NotSignedInError(LoaError):
     code = "not_signed_in"
 
 
+class SecondFactorError(NotSignedInError):
+    """The password alone is not enough. ``problem`` says what to do: show a ``code``, or ``set_up`` the factor."""
+
+    code = "second_factor"
+
+
 class ForbiddenError(LoaError):
     """Signed in, but this is another role's act."""
 

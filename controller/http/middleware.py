@@ -12,6 +12,9 @@ from controller.http_errors import respond
 COOKIE = "__Host-loa"
 """Session cookie. The prefix makes browsers refuse it unless Secure, host-only and for all paths."""
 
+DEVICE_COOKIE = "__Host-loa-device"
+"""Of a browser that is remembered; opens nothing by itself."""
+
 CROSS_ORIGIN = "cross_origin"
 """Code of what comes from another site's page."""
 
@@ -123,4 +126,5 @@ def _allowed(headers: Headers) -> bool:
     if origin is not None:
         return urlsplit(origin).netloc == headers.get("host")
     # Neither header: not a browser of this decade. Without our cookie there is nothing to abuse.
-    return f"{COOKIE}=" not in headers.get("cookie", "")
+    cookies = headers.get("cookie", "")
+    return not any(f"{name}=" in cookies for name in (COOKIE, DEVICE_COOKIE))

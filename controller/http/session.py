@@ -1,4 +1,4 @@
-"""Who asks: a bearer token or the session cookie → a person, and the actor for the services."""
+"""Who asks: a bearer token or the session cookie → an identity, its person, and the actor for the services."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -8,10 +8,13 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 
 from controller.errors import NotSignedInError
 from controller.people.actor import Actor
+from controller.people.identity import Identity
 from controller.people.schemas import PersonOut
 from controller.services import Services
 
-from .middleware import COOKIE
+from .middleware import COOKIE, DEVICE_COOKIE
+
+MAX_TOKEN = 200
 
 
 def services_of(request: Request) -> Services:
@@ -36,16 +39,39 @@ def origin_of(request: Request) -> str:
     return request.client.host[:64] if request.client else "unknown"
 
 
-async def signed_in(request: Request, services: AnyServices) -> PersonOut:
-    """Give the person who asks.
+def agent_of(request: Request) -> str:
+    """Give what the browser calls itself."""
+    return request.headers.get("user-agent", "")[:200]
+
+
+def device_of(request: Request) -> str | None:
+    """Give the token of a remembered browser."""
+    token = request.cookies.get(DEVICE_COOKIE)
+    return token if token and len(token) <= MAX_TOKEN else None
+
+
+async def identify(request: Request, services: Services) -> Identity:
+    """Say whose the token is, whatever it still has to show.
 
     Raises:
         NotSignedInError: nobody is signed in.
     """
     token = token_of(request)
-    if token is None or len(token) > 200:
+    if token is None or len(token) > MAX_TOKEN:
         raise NotSignedInError("sign in first")
-    return await services.people.whoami(token)
+    found = await services.people.identify(token)
+    request.state.identity = found
+    return found
+
+
+async def signed_in(request: Request, services: Services) -> PersonOut:
+    """Give the person who asks and may act.
+
+    Raises:
+        NotSignedInError: nobody is signed in.
+        SecondFactorError: the password alone is not enough for this person.
+    """
+    return (await identify(request, services)).full().person
 
 
 _BEARER = HTTPBearer(
@@ -76,16 +102,25 @@ SessionToken = Annotated[str, Depends(_needed_token)]
 """The token as it came; whether its session still stands is not looked at."""
 
 
-async def _signed_in_person(request: Request, services: AnyServices, _token: SessionToken) -> PersonOut:
-    return await signed_in(request, services)
+async def _identified(request: Request, services: AnyServices, _token: SessionToken) -> Identity:
+    return await identify(request, services)
+
+
+HalfSignedIn = Annotated[Identity, Depends(_identified)]
+"""Whoever typed the right password, also without the second factor: only for showing it or setting it up."""
+
+
+async def _signed_in_person(identity: HalfSignedIn) -> PersonOut:
+    return identity.full().person
 
 
 SignedInPerson = Annotated[PersonOut, Depends(_signed_in_person)]
 
 
 def acting(request: Request, person: SignedInPerson) -> Actor:
-    """Give the actor for a change."""
-    return Actor(person.id, origin_of(request))
+    """Give the actor for a change; with a machine's key, one that may do no more than the key says."""
+    identity: Identity = request.state.identity
+    return Actor(person.id, origin_of(request), identity.acts)
 
 
 Acting = Annotated[Actor, Depends(acting)]
@@ -99,3 +134,10 @@ def set_cookie(response: Response, token: str, expires_at: datetime) -> None:
 def clear_cookie(response: Response) -> None:
     """Forget the session in the browser."""
     response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+
+
+def remember_device(response: Response, token: str, expires_at: datetime) -> None:
+    """Let the browser know itself again: for operators it stands for a code."""
+    response.set_cookie(
+        DEVICE_COOKIE, token, expires=expires_at, path="/", secure=True, httponly=True, samesite="strict"
+    )

@@ -1,30 +1,30 @@
-"""People: sign in and out, who is there, who asks."""
+"""Signing in and out, and whom a token belongs to. Accounts, factors and keys have their own files."""
 
-import hashlib
-import re
 import secrets
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.areas.models import Area
+from controller.alarms.service import Alarms
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database, Transaction
-from controller.errors import ConflictError, InvalidError, NotSignedInError, TooManyAttemptsError
+from controller.errors import NotSignedInError, TooManyAttemptsError
 from controller.ids import new_id
-from controller.names import clean_name
 from controller.ratelimit import RateLimit, network_of
 
-from . import rights
+from .accounts import Accounts, known_locale
 from .actor import Actor
-from .models import Grant, Person, Session
+from .identity import Identity, in_grace, must_show, needs
+from .models import ApiToken, Device, Grant, Person, Session
 from .passwords import Passwords
-from .rights import Act, Role
-from .schemas import GrantOut, PersonOut, SignedIn
+from .repository import by_login, grants_of, hash_of, place_of, shown
+from .rights import Role
+from .schemas import Needs, PersonOut, SignedIn
+from .tokens import PREFIX
 
 MAX_FAILURES = 10
 LOCK_FOR = timedelta(minutes=15)
@@ -33,20 +33,27 @@ MAX_FAILURES_ANYWHERE = 1000
 """In a row, from all addresses together, before an account takes no password at all for ``LOCK_FOR``. Far above what
 one stranger can do, who would otherwise lock the only administrator out; a guessed password needs far more."""
 
-LOCALES = ("vi", "en")
-
-_LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{1,62}[a-z0-9]\Z")
+USE_NOTED_EVERY = timedelta(hours=1)
+"""So often at most the use of a machine's key is written down."""
 
 
 class People:
     """Who may sign in, and who has."""
 
     def __init__(
-        self, database: Database, clock: Clock, *, session_hours: int, passwords: Passwords | None = None
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        session_hours: int,
+        alarms: Alarms | None = None,
+        passwords: Passwords | None = None,
     ) -> None:
         self._database, self._clock = database, clock
         self._session_for = timedelta(hours=session_hours)
+        self._alarms = alarms or Alarms(database, clock)
         self._passwords = passwords or Passwords()
+        self._accounts = Accounts(database, clock, self._passwords)
         self._from_one_address = RateLimit(burst=60, every=timedelta(seconds=2), clock=clock)
         # Known and unknown logins alike: what one gets must look like what the other gets, the lock included.
         self._failures = RateLimit(burst=MAX_FAILURES, every=LOCK_FOR / MAX_FAILURES, clock=clock)
@@ -70,47 +77,21 @@ class People:
         area_id: str | None = None,
         locale: str = "vi",
     ) -> PersonOut:
-        """Add somebody who may sign in, with a role in an area; None: everywhere.
+        """Add somebody who may sign in; see ``Accounts.add``.
 
         Raises:
             InvalidError: a field is wrong.
             ConflictError: the login is taken.
+            ForbiddenError: not this role, or not there.
         """
-        login = _clean_login(login)
-        if role not in set(Role):
-            raise InvalidError(f"role: {role!r} is none of {', '.join(Role)}", field="role", problem="unknown")
-        person = Person(
-            id=new_id(),
-            login=login,
-            name=clean_name(name),
-            password_hash=await self._passwords.make(password),
-            locale=_known_locale(locale),
-            created_at=self._clock(),
-            failed_attempts=0,
+        return await self._accounts.add(
+            actor, login=login, name=name, password=password, role=role, area_id=area_id, locale=locale
         )
-        async with self._database.transaction() as tx:
-            await rights.require(tx.session, actor, Act.PEOPLE_ADD, [area_id] if area_id else ())
-            if area_id is not None and await tx.session.get(Area, area_id) is None:
-                raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
-            if await _by_login(tx.session, login):
-                raise ConflictError(f"login {login!r} is taken; choose another", field="login", problem="taken")
-            tx.session.add(person)
-            await tx.session.flush()
-            grant = Grant(
-                id=new_id(),
-                person_id=person.id,
-                role=role,
-                area_id=area_id,
-                granted_by=actor.person_id,
-                granted_at=person.created_at,
-            )
-            tx.session.add(grant)
-            detail = {"login": login, "role": role, "area_id": area_id}
-            await audit.write(tx, actor, Act.PEOPLE_ADD, f"people/{person.id}", detail, at=self._clock())
-        return _out(person, [grant])
 
-    async def sign_in(self, *, login: str, password: str, origin: str) -> SignedIn:
-        """Open a session.
+    async def sign_in(
+        self, *, login: str, password: str, origin: str, agent: str = "", device: str | None = None
+    ) -> SignedIn:
+        """Open a session with a password; ``device``: the token of a remembered browser.
 
         Raises:
             NotSignedInError: wrong login or password, without saying which.
@@ -122,7 +103,7 @@ class People:
         trying = f"{network} {typed}"
         self._failures.take(trying)  # before the password is looked at: many tries at once are many
         async with self._database.reading() as session:
-            person = await _by_login(session, typed)
+            person = await by_login(session, typed)
         if person is None:
             self._unknown_logins.take(typed)
         else:
@@ -134,35 +115,58 @@ class People:
                 await self._failed(person.id, origin)
             raise NotSignedInError("wrong login or password", problem="wrong_password")
         self._failures.forget(trying)
-        return await self._open(person.id, origin)
+        return await self._open(person.id, origin, agent, device)
 
-    async def whoami(self, token: str) -> PersonOut:
-        """Say whose session it is.
+    async def identify(self, token: str) -> Identity:
+        """Say whom a token belongs to, and what its session still has to show.
 
         Raises:
             NotSignedInError: no such session, it ended, or the account is closed.
         """
+        if token.startswith(PREFIX):
+            return await self._machine(token)
+        now = self._clock()
         query = (
-            select(Person)
+            select(Person, Session)
             .join(Session, Session.person_id == Person.id)
-            .where(Session.token_sha256 == _hash(token), Session.expires_at > self._clock())
+            .where(Session.token_sha256 == hash_of(token), Session.expires_at > now)
             .where(Person.disabled_at.is_(None))
         )
         async with self._database.reading() as session:
-            person = await session.scalar(query)
-            if person is None:
+            found = (await session.execute(query)).one_or_none()
+            if found is None:
                 raise NotSignedInError("sign in first")
-            return _out(person, await _grants(session, person.id))
+            person, opened = found
+            grants = await grants_of(session, person.id)
+        showed = opened.second_factor_at is not None
+        return Identity(
+            person=shown(person, grants),
+            session_id=opened.id,
+            since=opened.created_at,
+            shown=showed,
+            needs=needs(person, grants, shown=showed, now=now),
+        )
+
+    async def whoami(self, token: str) -> PersonOut:
+        """Say who may act with a token.
+
+        Raises:
+            NotSignedInError: no such session, it ended, or the account is closed.
+            SecondFactorError: the password alone is not enough for this person.
+        """
+        return (await self.identify(token)).full().person
 
     async def sign_out(self, token: str) -> None:
         """End the session. Twice is once."""
         async with self._database.transaction() as tx:
-            opened = await tx.session.get(Session, _hash(token))
+            opened = await tx.session.get(Session, hash_of(token))
             if opened is None:
                 return
             actor = Actor(opened.person_id, opened.origin)
             await tx.session.delete(opened)
-            await audit.write(tx, actor, "people.sign_out", f"people/{opened.person_id}", {}, at=self._clock())
+            place = place_of(await grants_of(tx.session, opened.person_id))
+            subject = f"people/{opened.person_id}"
+            await audit.write(tx, actor, "people.sign_out", subject, {}, at=self._clock(), area_id=place)
 
     async def set_locale(self, actor: Actor, locale: str) -> PersonOut:
         """Choose the language of one's own pages.
@@ -175,8 +179,27 @@ class People:
             person = await tx.session.get(Person, actor.person_id) if actor.person_id else None
             if person is None:
                 raise NotSignedInError("sign in first")
-            person.locale = _known_locale(locale)
-            return _out(person, await _grants(tx.session, person.id))
+            person.locale = known_locale(locale)
+            return shown(person, await grants_of(tx.session, person.id))
+
+    async def _machine(self, token: str) -> Identity:
+        now = self._clock()
+        query = (
+            select(Person, ApiToken)
+            .join(ApiToken, ApiToken.person_id == Person.id)
+            .where(ApiToken.token_sha256 == hash_of(token), ApiToken.expires_at > now, ApiToken.revoked_at.is_(None))
+            .where(Person.disabled_at.is_(None))
+        )
+        async with self._database.reading() as session:
+            found = (await session.execute(query)).one_or_none()
+            if found is None:
+                raise NotSignedInError("this key is unknown, revoked or past its time")
+            person, key = found
+            known = shown(person, await grants_of(session, person.id))
+        if key.last_used_at is None or now - key.last_used_at >= USE_NOTED_EVERY:
+            async with self._database.transaction() as tx:
+                (await tx.session.get_one(ApiToken, key.id)).last_used_at = now
+        return Identity(person=known, session_id=None, since=key.created_at, shown=False, acts=frozenset(key.acts))
 
     def _refuse_locked(self, person: Person) -> None:
         now = self._clock()
@@ -193,71 +216,81 @@ class People:
             forgotten = row.last_failed_at is None or now - row.last_failed_at > LOCK_FOR
             row.failed_attempts = 1 if forgotten else row.failed_attempts + 1
             row.last_failed_at = now
-            if row.failed_attempts >= MAX_FAILURES_ANYWHERE:
+            locked = row.failed_attempts >= MAX_FAILURES_ANYWHERE
+            if locked or row.failed_attempts == MAX_FAILURES:
+                await self._tell_locked(tx, row, origin, everywhere=locked)
+            if locked:
                 row.failed_attempts, row.locked_until = 0, now + LOCK_FOR
-                actor = Actor(None, origin)
-                await audit.write(
-                    tx, actor, "people.locked", f"people/{row.id}", {"failures": MAX_FAILURES_ANYWHERE}, at=now
-                )
 
-    async def _open(self, person_id: str, origin: str) -> SignedIn:
+    async def _tell_locked(self, tx: Transaction, row: Person, origin: str, *, everywhere: bool) -> None:
+        """Write down that an account was tried too often, and raise the alarm where its person works."""
+        grants = await grants_of(tx.session, row.id)
+        subject, detail = f"people/{row.id}", {"failures": row.failed_attempts, "everywhere": everywhere}
+        await audit.write(
+            tx,
+            Actor(None, origin),
+            "people.locked",
+            subject,
+            detail,
+            at=self._clock(),
+            area_id=place_of(grants),
+        )
+        told = {"login": row.login, "name": row.name, "origin": origin, **detail}
+        for area_id in {grant.area_id for grant in grants} or {None}:
+            await self._alarms.raise_(tx, "people.locked", area_id, subject, told, unless_open=not everywhere)
+
+    async def _open(self, person_id: str, origin: str, agent: str, device: str | None) -> SignedIn:
         now, token = self._clock(), secrets.token_urlsafe(32)
         expires_at = now + self._session_for
         async with self._database.transaction() as tx:
             person = await tx.session.get_one(Person, person_id)
             person.failed_attempts, person.last_failed_at, person.locked_until = 0, None, None
             await _forget_ended(tx, person_id, now)
+            grants = await grants_of(tx.session, person_id)
+            remembered = await _remembered(tx.session, person, grants, device, now)
             tx.session.add(
                 Session(
-                    token_sha256=_hash(token),
+                    token_sha256=hash_of(token),
                     id=new_id(),
                     person_id=person_id,
                     created_at=now,
                     expires_at=expires_at,
+                    second_factor_at=now if remembered else None,
                     origin=origin,
+                    agent="".join(letter for letter in agent if letter.isprintable())[:200],
                 )
             )
-            await audit.write(tx, Actor(person_id, origin), "people.sign_in", f"people/{person_id}", {}, at=now)
-            shown = _out(person, await _grants(tx.session, person_id))
-        return SignedIn(token=token, person=shown, expires_at=expires_at)
+            missing = needs(person, grants, shown=remembered, now=now)
+            how = _how(person, grants, missing, remembered=remembered, now=now)
+            actor, subject = Actor(person_id, origin), f"people/{person_id}"
+            await audit.write(tx, actor, "people.sign_in", subject, how, at=now, area_id=place_of(grants))
+        return SignedIn(token=token, person=shown(person, grants), expires_at=expires_at, needs=missing)
+
+
+def _how(
+    person: Person, grants: Sequence[Grant], missing: Needs | None, *, remembered: bool, now: datetime
+) -> dict[str, str]:
+    """Say for the audit what stood for the second factor."""
+    if remembered:
+        return {"second_factor": "device"}
+    if missing is not None:
+        return {"second_factor": f"needs_{missing}"}
+    return {"second_factor": "grace"} if must_show(grants) and in_grace(person, now) else {}
+
+
+async def _remembered(
+    session: AsyncSession, person: Person, grants: Sequence[Grant], token: str | None, now: datetime
+) -> bool:
+    """Say whether a browser stands for the second factor of this person."""
+    if token is None or person.totp_secret is None or must_show(grants):
+        return False
+    device = await session.get(Device, hash_of(token))
+    if device is None or device.person_id != person.id or device.expires_at <= now:
+        return False
+    device.last_used_at = now
+    return True
 
 
 async def _forget_ended(tx: Transaction, person_id: str, now: datetime) -> None:
-    ended = select(Session).where(Session.person_id == person_id, Session.expires_at <= now)
-    for row in await tx.session.scalars(ended):
-        await tx.session.delete(row)
-
-
-async def _by_login(session: AsyncSession, login: str) -> Person | None:
-    return await session.scalar(select(Person).where(Person.login == login))
-
-
-def _clean_login(login: str) -> str:
-    plain = unicodedata.normalize("NFC", login).strip().casefold()
-    if not _LOGIN.match(plain):
-        raise InvalidError(
-            "login: 3 to 64 of the letters a-z, digits and . _ @ -, beginning and ending with a letter or digit",
-            field="login",
-            problem="characters",
-        )
-    return plain
-
-
-def _known_locale(locale: str) -> str:
-    if locale not in LOCALES:
-        raise InvalidError(f"locale: one of {', '.join(LOCALES)}", field="locale", problem="unknown")
-    return locale
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-async def _grants(session: AsyncSession, person_id: str) -> Sequence[Grant]:
-    query = select(Grant).where(Grant.person_id == person_id).order_by(Grant.granted_at, Grant.id)
-    return (await session.scalars(query)).all()
-
-
-def _out(person: Person, grants: Iterable[Grant]) -> PersonOut:
-    shown = tuple(GrantOut(id=grant.id, role=grant.role, area_id=grant.area_id) for grant in grants)
-    return PersonOut(id=person.id, login=person.login, name=person.name, grants=shown, locale=person.locale)
+    for table in (Session, Device):
+        await tx.session.execute(delete(table).where(table.person_id == person_id, table.expires_at <= now))

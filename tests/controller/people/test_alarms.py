@@ -47,8 +47,27 @@ async def test_an_alarm_that_still_waits_is_not_raised_again(here: Centre) -> No
 
 
 async def test_an_alarm_of_a_transaction_that_failed_was_never_raised(here: Centre) -> None:
-    with pytest.raises(InvalidError):
+    async def fail() -> None:
         async with here.database.transaction() as tx:
             await here.services.alarms.raise_(tx, "people.locked", None, "people/1", {})
             clean_name("")
+
+    with pytest.raises(InvalidError):
+        await fail()
     assert await here.services.alarms.list(here.actor) == []
+
+
+async def test_an_alarm_is_for_administrators_of_its_area_and_above_and_for_nobody_beside(here: Centre) -> None:
+    commune, other = await here.area("Xã A"), await here.area("Xã B")
+    hamlet = await here.area("Thôn 1", commune)
+    await raised(here, hamlet.id, "holds/1")
+    await raised(here, other.id, "holds/2")
+    await raised(here, None, "people/3")
+    administrator = await here.somebody("anh", "administrator", commune)
+    async with here.client(who=administrator) as client:
+        assert [each["subject"] for each in (await client.get("/api/v1/alarms")).json()] == ["holds/1"]
+        [foreign] = [each for each in await here.services.alarms.list(here.actor) if each.subject == "holds/2"]
+        assert (await client.post(f"/api/v1/alarms/{foreign.id}/acknowledgement")).status_code == 404
+    operator = await here.somebody("binh", "operator", commune)
+    async with here.client(who=operator) as client:
+        assert (await client.get("/api/v1/alarms")).status_code == 403
