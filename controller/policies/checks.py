@@ -21,6 +21,9 @@ from .schemas import BreachOut, UnusualOut
 
 A_DAY = timedelta(days=1)
 
+Named = tuple[str, Airing]
+"""A broadcast's id and run: two at the same time count twice."""
+
 
 @dataclass(frozen=True)
 class Places:
@@ -61,10 +64,10 @@ async def breaches(
     policies = {area_id: places.tree.effective(area_id) for area_id in set(places.area_ids)}
     counted = any(_counts(policy) for policy in policies.values())
     heard = await _heard(session, places, planned, besides) if counted and planned else {}
-    alike: dict[tuple[EffectivePolicy, frozenset[Airing]], Counter[str]] = defaultdict(Counter)
+    alike: dict[tuple[EffectivePolicy, frozenset[Named]], Counter[str]] = defaultdict(Counter)
     for area_id, scopes in _listeners(places):
-        others = frozenset().union(*(heard[scope] for scope in scopes if scope in heard))
-        alike[policies[area_id], frozenset(others)][area_id] += 1
+        others: frozenset[Named] = frozenset().union(*(heard[scope] for scope in scopes if scope in heard))
+        alike[policies[area_id], others][area_id] += 1
     found: dict[Breach, Counter[str]] = defaultdict(Counter)
     for (policy, others), where in alike.items():
         for breach in check(policy, planned, [run for _, run in others]):
@@ -113,10 +116,6 @@ def _listeners(places: Places) -> Iterable[tuple[str, tuple[str, ...]]]:
             yield area_id, tuple(f"areas/{place.id}" for place in places.tree.chain(area_id))
 
 
-Named = tuple[str, Airing]
-"""A broadcast's id and run: two at the same time count twice."""
-
-
 async def _heard(
     session: AsyncSession, places: Places, planned: Sequence[Airing], besides: Besides
 ) -> dict[str, set[Named]]:
@@ -141,7 +140,7 @@ async def _history(session: AsyncSession, places: Places, now: datetime) -> list
     return sorted(found)
 
 
-def _routine(scopes: Collection[str]) -> Select[tuple[str, str, datetime, int, str | None]]:
+def _routine(scopes: Collection[str]) -> Select[str, str, datetime, int, str | None]:
     columns = (BroadcastTarget.scope, Broadcast.id, Broadcast.start_at, Broadcast.length_ms, Broadcast.schedule_id)
     return (
         select(*columns)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import chain
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from controller.plans.build import NodeFacts, Stamp, build_settings
@@ -61,8 +61,7 @@ class Breach(NamedTuple):
 class Unusual(NamedTuple):
     """Why an hour takes a second confirmation."""
 
-    reason: str
-    """``night`` or ``no_habit``."""
+    reason: Literal["night", "no_habit"]
     hour: str
     """By the wall clock there."""
 
