@@ -30,7 +30,7 @@ from .people.routes import router as people
 from .policies.routes import router as policies
 from .programmes.routes import router as programmes
 from .recordings.routes import router as recordings
-from .schedules.routes import calendars
+from .schedules.routes import calendars, days
 from .schedules.routes import router as schedules
 from .services import Services
 
@@ -57,6 +57,7 @@ def create_app(
         programmes,
         schedules,
         calendars,
+        days,
         policies,
         broadcasts,
         holds,

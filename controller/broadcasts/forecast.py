@@ -108,8 +108,8 @@ def forecast(
     """Say what will happen to a draft at nodes in these surroundings."""
     listed = [draft, *(others[key] for key in sorted(around.broadcasts) if key in others)]
     view = View(
-        listings={each.broadcast_id: _listing(each) for each in listed},
-        settings=_settings(around.guards, trusted_keys, now),
+        listings={each.broadcast_id: listing_of(each) for each in listed},
+        settings=settings_of(around.guards, trusted_keys, now),
         holds=frozenset({"hold"} if around.held else ()),
         progress=_progress(around, others),
     )
@@ -136,7 +136,8 @@ def refusal(found: Iterable[Forecast]) -> Forecast | None:
     return None
 
 
-def _listing(broadcast: Broadcast) -> Listing:
+def listing_of(broadcast: Broadcast) -> Listing:
+    """List a broadcast in all that it is approved for."""
     scopes = frozenset(scope for approval in broadcast.approvals for scope in approval.scopes)
     return Listing(broadcast=broadcast, scopes=scopes)
 
@@ -163,7 +164,8 @@ def _progress(around: Surroundings, others: Mapping[str, Broadcast]) -> dict[str
     return over | {key: Progress(began_at=started_at, anchor_at=started_at, next_item=index + 1, sounding=sound)}
 
 
-def _settings(guards: Guards, trusted_keys: tuple[TrustedKey, ...], now: datetime) -> Settings:
+def settings_of(guards: Guards, trusted_keys: tuple[TrustedKey, ...], now: datetime) -> Settings:
+    """Write guards as a node gets them."""
     local = EffectivePolicy(guards.zone, guards.quiet_hours, guards.languages, guards.windows)
     stamp = Stamp("nodes/preview", epoch=1, version=1, now=now)
     return build_settings(stamp, NodeFacts(), (), local, trusted_keys)

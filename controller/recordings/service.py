@@ -174,7 +174,7 @@ class Recordings:
             select(Broadcast.title)
             .join(BroadcastItem, BroadcastItem.broadcast_id == Broadcast.id)
             .where(BroadcastItem.recording_id == recording_id)
-            .where(Broadcast.cancelled_at.is_(None), Broadcast.latest_end_at > now)
+            .where(Broadcast.cancelled_at.is_(None), Broadcast.superseded_at.is_(None), Broadcast.latest_end_at > now)
             .limit(1)
         )
         async with self._database.transaction() as tx:

@@ -102,19 +102,18 @@ def span_of(row: Schedule, date: Occurrence, length: timedelta) -> Span:
 
 
 async def conflicts_of(
-    looking: Looking, row: Schedule, changes: Sequence[ScheduleException], planner: Planner
+    looking: Looking, schedule_id: str, ours: Sequence[Span], nodes: frozenset[str]
 ) -> list[Conflict]:
-    """Find what a schedule, as it is to be, meets within the time that is looked at."""
-    nodes = frozenset(node.id for node in planner.nodes)
-    if not nodes:
+    """Find what the dates of a schedule, as it is to be, meet at these nodes."""
+    if not nodes or not ours:
         return []
-    ours = await _spans(looking, row, changes, planner)
-    return meetings(ours, nodes, [*await _schedules(looking, row.id, nodes), *await _broadcasts(looking, nodes)])
+    return meetings(ours, nodes, [*await _schedules(looking, schedule_id, nodes), *await _broadcasts(looking, nodes)])
 
 
-async def _spans(
+async def spans_of(
     looking: Looking, row: Schedule, changes: Sequence[ScheduleException], planner: Planner
 ) -> tuple[Span, ...]:
+    """Give the time of every date that airs, by start."""
     found = []
     lengths: dict[str, timedelta] = {}
     for date in await looking.dates(row, changes):
@@ -142,7 +141,7 @@ async def _schedules(looking: Looking, but: str, nodes: frozenset[str]) -> list[
     found = []
     for row, heard_by in near:
         planner = await Planner.of(looking.session, row, looking.tree)
-        spans = await _spans(looking, row, changes.get(row.id, []), planner)
+        spans = await spans_of(looking, row, changes.get(row.id, []), planner)
         found.append(Other(row.title, row.area_id, row.id, None, heard_by, spans))
     return found
 

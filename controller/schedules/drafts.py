@@ -15,6 +15,7 @@ from controller.recordings.models import Recording, RecordingState
 
 from .expand import check_rule
 from .models import Schedule
+from .policed import Where
 from .schemas import ScheduleIn
 from .walltime import instant
 
@@ -31,6 +32,11 @@ class Draft:
     area_id: str
     zone: str
     targets: Targets
+
+    @property
+    def where(self) -> Where:
+        """Give its places."""
+        return Where(self.targets.tree, self.targets.nodes, self.area_id, self.zone)
 
     def write(self, row: Schedule) -> None:
         """Put what was asked into a row."""

@@ -1,5 +1,6 @@
 """Schedules, their dates and calendars over HTTP."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from controller.broadcasts.schemas import When
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
+from controller.policies.errors import PolicyBreachError, UnusualHourError
 from controller.programmes.layout import NotAirableError
 
 from .schemas import (
@@ -16,6 +18,8 @@ from .schemas import (
     CalendarIn,
     CalendarOut,
     DateOut,
+    Day,
+    DayOut,
     ExceptionIn,
     ScheduleChange,
     ScheduleIn,
@@ -28,10 +32,19 @@ from .timing import OverrunError
 
 router = APIRouter(prefix="/schedules", tags=["schedules"])
 calendars = APIRouter(prefix="/calendars", tags=["schedules"])
+days = APIRouter(prefix="/nodes", tags=["schedules"])
 
 LONGEST_LOOK = timedelta(days=400)
-WRITE_ERRORS = (ForbiddenError, ScheduleConflictError, NotAirableError, OverrunError)
+WRITE_ERRORS = (
+    ForbiddenError,
+    ScheduleConflictError,
+    NotAirableError,
+    OverrunError,
+    PolicyBreachError,
+    UnusualHourError,
+)
 DATE_ERRORS = may_raise(ForbiddenError, NotFoundError, ConflictError, InvalidError)
+MOVE_ERRORS = may_raise(ForbiddenError, NotFoundError, ConflictError, InvalidError, PolicyBreachError, UnusualHourError)
 
 
 @router.get("", summary="Schedules")
@@ -63,11 +76,11 @@ async def preview(
 
 
 @router.get("/dates", summary="Dates of all schedules", responses=may_raise(InvalidError))
-async def all_dates(from_at: When, until_at: When, actor: Acting, services: AnyServices) -> list[DateOut]:
+async def all_dates(from_at: When, until_at: When, actor: Acting, services: AnyServices) -> Sequence[DateOut]:
     """Give the dates in sight that start in a time, cancelled and suspended ones among them."""
     if not from_at < until_at <= from_at + LONGEST_LOOK:
         raise _too_long()
-    return await services.schedules.dates(actor, from_at=from_at, until_at=until_at)
+    return await services.schedules.all_dates(actor, from_at, until_at)
 
 
 @router.get("/{schedule_id}", summary="One schedule", responses=NOT_FOUND)
@@ -91,14 +104,16 @@ async def end(schedule_id: str, actor: Acting, services: AnyServices) -> Schedul
 
 
 @router.get("/{schedule_id}/dates", summary="Dates of a schedule", responses=may_raise(NotFoundError, InvalidError))
-async def dates(schedule_id: str, from_at: When, until_at: When, actor: Acting, services: AnyServices) -> list[DateOut]:
+async def dates(
+    schedule_id: str, from_at: When, until_at: When, actor: Acting, services: AnyServices
+) -> Sequence[DateOut]:
     """Give the dates that start in a time, with what keeps them from being aired."""
     if not from_at < until_at <= from_at + LONGEST_LOOK:
         raise _too_long()
-    return await services.schedules.dates(actor, from_at=from_at, until_at=until_at, schedule_id=schedule_id)
+    return await services.schedules.dates(actor, schedule_id, from_at, until_at)
 
 
-@router.put("/{schedule_id}/dates/{recurrence_local}", summary="Change one date", responses=DATE_ERRORS)
+@router.put("/{schedule_id}/dates/{recurrence_local}", summary="Change one date", responses=MOVE_ERRORS)
 async def except_date(
     schedule_id: str, recurrence_local: WallTime, wanted: ExceptionIn, actor: Acting, services: AnyServices
 ) -> DateOut:
@@ -140,6 +155,14 @@ async def change_calendar(
 async def end_calendar(calendar_id: str, actor: Acting, services: AnyServices) -> CalendarOut:
     """Take it out: its days are as others again."""
     return await services.calendars.end(actor, calendar_id)
+
+
+@days.get("/{node_id}/day", summary="A node's day, resolved", responses=may_raise(NotFoundError))
+async def day(
+    node_id: str, actor: Acting, services: AnyServices, date: Annotated[Day | None, Query()] = None
+) -> DayOut:
+    """Say what the node will play on a day, by the function that it plays by; today when none is named."""
+    return await services.days.of(actor, node_id, date)
 
 
 def _too_long() -> InvalidError:

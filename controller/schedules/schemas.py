@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from controller.broadcasts.schemas import Scopes, Title
+from controller.policies.schemas import BreachOut, UnusualOut
 from edge_agent.protocol.states import Level, Outcome, Reason, StartMode
 
 from .days import MAX_DAYS, CalendarDay
@@ -24,6 +25,7 @@ def _naive_second(local: datetime) -> datetime:
 WallTime = Annotated[datetime, AfterValidator(_naive_second), Field(ge=datetime(1970, 1, 1), le=datetime(2199, 1, 1))]  # noqa: DTZ001 - wall time is naive
 """Local date and time without zone, ``2026-11-23T05:00:00``."""
 TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$")]
+Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2199, 1, 1))]
 LateMs = Annotated[int, Field(ge=0, le=3_600_000)]
 Key = Annotated[str, Field(max_length=64)]
 Reasoning = Annotated[str, Field(max_length=200)]
@@ -58,6 +60,8 @@ class ScheduleIn(BaseModel):
     """The operator's order among broadcasts of one time; lower first."""
     confirm_conflicts: bool = False
     """Save though others are planned at the same time."""
+    confirm_unusual: bool = False
+    """Save though nothing sounds there at such an hour."""
 
 
 class ScheduleChange(ScheduleIn):
@@ -107,6 +111,8 @@ class ExceptionIn(BaseModel):
     programme_id: Key | None = None
     """Another programme for this date; None: the schedule's."""
     reason: Reasoning | None = None
+    confirm_unusual: bool = False
+    """With ``moved``: though nothing sounds there at such an hour."""
 
 
 class DateOut(BaseModel):
@@ -169,6 +175,10 @@ class SchedulePreview(BaseModel):
     dates: tuple[DateOut, ...]
     """Of the next 30 days, at most 100."""
     conflicts: tuple[ConflictOut, ...]
+    breaches: tuple[BreachOut, ...]
+    """What the policies of its places do not allow."""
+    unusual: UnusualOut | None
+    """Why saving takes ``confirm_unusual``; None when it does not."""
     refusal: str | None
     """Code of the error with which saving would be refused, or a date could not be aired."""
     refusal_message: str | None

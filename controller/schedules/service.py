@@ -14,19 +14,20 @@ from controller.audit import service as audit
 from controller.broadcasts.models import Broadcast
 from controller.clock import Clock
 from controller.db import Database, Transaction
-from controller.errors import ConflictError, InvalidError, NotFoundError
+from controller.errors import ConflictError, InvalidError, LoaError, NotFoundError
 from controller.events import Event, Topic
 from controller.ids import new_id
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act
 
-from .conflicts import Conflict, conflicts_of
+from .conflicts import Conflict, Span, conflicts_of, spans_of
 from .dates import Looking, date_outs
 from .drafts import Draft, check_programme, make_draft
 from .expand import Series, has_date, renamed
 from .models import DateChange, Schedule, ScheduleException
 from .planning import Planner, is_aired
+from .policed import Where, ask_policies
 from .repository import exceptions_of, series_of
 from .rolling import Fate, Rolling
 from .schemas import (
@@ -64,6 +65,8 @@ class Schedules:
 
         Raises:
             InvalidError: a field is wrong, or it cannot be aired as it is (``NotAirableError``, ``OverrunError``).
+            PolicyBreachError: it is against the policy of an area.
+            UnusualHourError: nothing sounds there at such an hour, and that was not confirmed.
             ForbiddenError: the person may not, or not in all these places.
             ScheduleConflictError: others are planned there at the same time.
         """
@@ -94,6 +97,8 @@ class Schedules:
             NotFoundError: there is none.
             ConflictError: it was changed meanwhile, or is ended; or ``ScheduleConflictError``.
             InvalidError: a field is wrong, or it cannot be aired as it is (``NotAirableError``, ``OverrunError``).
+            PolicyBreachError: it is against the policy of an area.
+            UnusualHourError: nothing sounds there at such an hour, and that was not confirmed.
             ForbiddenError: the person may not, or not in all these places.
         """
         async with self._database.transaction() as tx:
@@ -136,6 +141,8 @@ class Schedules:
             NotFoundError: there is no such schedule, or it has no such date.
             ConflictError: it is ended, or that date has begun.
             InvalidError: a field is wrong.
+            PolicyBreachError: an area's policy does not allow the time to which it is moved.
+            UnusualHourError: nothing sounds there at such an hour, and that was not confirmed.
             ForbiddenError: the person may not.
         """
         async with self._database.transaction() as tx:
@@ -186,27 +193,27 @@ class Schedules:
                 raise _no_schedule(schedule_id)
             return (await outs(session, [row], now=self._clock()))[0]
 
-    async def dates(
-        self, actor: Actor, *, from_at: datetime, until_at: datetime, schedule_id: str | None = None
-    ) -> list[DateOut]:
-        """Give the dates that start in ``[from_at, until_at)``, cancelled and suspended ones among them.
+    async def dates(self, actor: Actor, schedule_id: str, from_at: datetime, until_at: datetime) -> Sequence[DateOut]:
+        """Give the dates of one that start in ``[from_at, until_at)``, with what keeps each from being aired.
 
         Raises:
             NotFoundError: there is no such schedule.
         """
         async with self._database.reading() as session:
             seen = await rights.sight(session, actor)
-            query = select(Schedule).order_by(Schedule.id)
-            query = (
-                query.where(Schedule.ended_at.is_(None))
-                if schedule_id is None
-                else query.where(Schedule.id == schedule_id)
-            )
-            rows = [row for row in await session.scalars(query) if seen.sees(row.area_id)]
-            if schedule_id is not None and not rows:
+            row = await session.get(Schedule, schedule_id)
+            if row is None or not seen.sees(row.area_id):
                 raise _no_schedule(schedule_id)
             looking = Looking(session, await read_tree(session), from_at, until_at)
-            return await date_outs(looking, rows, check=schedule_id is not None)
+            return await date_outs(looking, [row], check=True)
+
+    async def all_dates(self, actor: Actor, from_at: datetime, until_at: datetime) -> Sequence[DateOut]:
+        """Give the dates in sight that start in ``[from_at, until_at)``, cancelled and suspended ones among them."""
+        async with self._database.reading() as session:
+            seen = await rights.sight(session, actor)
+            rows = await session.scalars(select(Schedule).where(Schedule.ended_at.is_(None)).order_by(Schedule.id))
+            looking = Looking(session, await read_tree(session), from_at, until_at)
+            return await date_outs(looking, [row for row in rows if seen.sees(row.area_id)])
 
     async def preview(self, actor: Actor, wanted: ScheduleIn, schedule_id: str | None = None) -> SchedulePreview:
         """Say what saving would do; ``schedule_id``: the one that is being changed.
@@ -228,8 +235,11 @@ class Schedules:
             dates = await date_outs(looking, [row], changes={row.id: changes}, check=True)
             planner = await Planner.of(session, row, draft.targets.tree)
             length_ms, refused = await _length(planner, row)
-            found = await conflicts_of(looking, row, changes, planner)
+            spans = await spans_of(looking, row, changes, planner)
+            asked = await ask_policies(session, draft.where, spans, schedule_id=row.id, now=now)
+            found = await conflicts_of(looking, row.id, spans, _ids(planner))
             conflicts = await _conflict_outs(session, actor, found)
+        refused = refused or asked.refusal(confirmed=True)
         wrong = next(((each.problem, each.problem_message) for each in dates if each.problem), (None, None))
         code, message = (refused.code, refused.message) if refused else wrong
         return SchedulePreview(
@@ -239,6 +249,8 @@ class Schedules:
             length_ms=length_ms,
             dates=tuple(dates[:MOST_DATES]),
             conflicts=conflicts,
+            breaches=asked.breaches,
+            unusual=asked.unusual,
             refusal=code,
             refusal_message=message,
         )
@@ -271,10 +283,13 @@ class Schedules:
                 break
         else:
             await planner.length_ms(row.programme_id)
+        spans = await spans_of(looking, row, changes, planner)
+        asked = await ask_policies(session, draft.where, spans, schedule_id=row.id, now=now)
+        if error := asked.refusal(confirmed=draft.wanted.confirm_unusual):
+            raise error
         if draft.wanted.confirm_conflicts:
             return
-        found = await conflicts_of(looking, row, changes, planner)
-        if found:
+        if found := await conflicts_of(looking, row.id, spans, _ids(planner)):
             conflicts = await _conflict_outs(session, actor, found)
             raise ScheduleConflictError(
                 "others are planned for the same nodes at the same time; say confirm_conflicts to save all the same",
@@ -319,6 +334,20 @@ class Schedules:
             raise InvalidError("moved_to_local: lies in the past", field="moved_to_local", problem="past")
         if wanted.programme_id is not None:
             await check_programme(session, wanted.programme_id, await rights.sight(session, actor))
+        if wanted.moved_to_local is not None:
+            await self._refuse_move(session, row, wanted.moved_to_local, confirmed=wanted.confirm_unusual)
+
+    async def _refuse_move(self, session: AsyncSession, row: Schedule, local: datetime, *, confirmed: bool) -> None:
+        """Refuse to move a date to a time that the policy of an area does not allow."""
+        tree = await read_tree(session)
+        planner = await Planner.of(session, row, tree)
+        length_ms, _ = await _length(planner, row)
+        start_at = instant(local, row.zone)
+        span = Span(start_at, start_at + timedelta(milliseconds=length_ms), (0, 0))
+        where = Where(tree, planner.nodes, row.area_id, row.zone)
+        asked = await ask_policies(session, where, [span], schedule_id=row.id, now=self._clock())
+        if error := asked.refusal(confirmed=confirmed):
+            raise error
 
     async def _roll(self, tx: Transaction, row: Schedule) -> None:
         row.rolled_until = None if row.rolled_until is None else max(row.rolled_until, self._clock())
@@ -382,7 +411,11 @@ def _out(row: Schedule, next_at: datetime | None) -> ScheduleOut:
     )
 
 
-async def _length(planner: Planner, row: Schedule) -> tuple[int, InvalidError | None]:
+def _ids(planner: Planner) -> frozenset[str]:
+    return frozenset(node.id for node in planner.nodes)
+
+
+async def _length(planner: Planner, row: Schedule) -> tuple[int, LoaError | None]:
     try:
         return await planner.length_ms(row.programme_id), None
     except InvalidError as error:

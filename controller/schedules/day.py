@@ -1,0 +1,271 @@
+"""A node's day, resolved by the very function that the node plays by (promise P10).
+
+What lies behind us is told by the node's own reports; what lies ahead is projected, approvals that are still awaited
+counted as given. Dates too far ahead to be planned yet are planned here, for the look only.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.repository import read_tree
+from controller.areas.rules import Tree
+from controller.broadcasts.forecast import guards_of, listing_of, settings_of
+from controller.broadcasts.models import Broadcast, BroadcastTarget
+from controller.broadcasts.wire_form import wire_forms
+from controller.clock import Clock
+from controller.db import Database
+from controller.errors import InvalidError, NotFoundError
+from controller.holds.models import Hold
+from controller.nodes.models import Node
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.plays.models import Play
+from edge_agent.protocol import content
+from edge_agent.protocol.documents import TrustedKey
+from edge_agent.protocol.states import Level, Outcome, Reason, StartMode
+from edge_agent.protocol.timeline import Conclusion, Progress, Sound, View, project
+
+from .dates import Looking
+from .models import Schedule
+from .planning import Planned, Planner, is_aired
+from .repository import exceptions_of
+from .schemas import DayEntryOut, DayOut, SoundOut
+from .walltime import instant, wall_time
+
+BEFORE = timedelta(hours=6)
+"""What begins earlier than this before midnight cannot reach into the day."""
+
+
+class Entry(NamedTuple):
+    """A broadcast of the day, saved or only thought."""
+
+    wire: content.Broadcast
+    title: str
+    schedule_id: str | None
+    saved: bool
+    awaits_approval: bool
+
+
+class Days:
+    """Looks at the days of nodes."""
+
+    def __init__(self, database: Database, clock: Clock, *, trusted_keys: tuple[TrustedKey, ...]) -> None:
+        self._database, self._clock, self._trusted_keys = database, clock, trusted_keys
+
+    async def of(self, actor: Actor, node_id: str, day: date | None = None) -> DayOut:
+        """Resolve a day by the wall clock of where the node stands; today when none is named.
+
+        Raises:
+            NotFoundError: there is no such node.
+        """
+        async with self._database.reading() as session:
+            seen = await rights.sight(session, actor)
+            node = await session.get(Node, node_id)
+            if node is None or node.removed_at is not None or not seen.sees(node.area_id):
+                raise NotFoundError("there is no such node", resource="nodes", id=node_id[:64])
+            tree, now = await read_tree(session), self._clock()
+            zone = tree.effective(node.area_id).zone
+            day = day or wall_time(now, zone).date()
+            span = (_midnight(day, zone), _midnight(day + timedelta(days=1), zone))
+            scopes = tree.scopes(node.id, node.area_id)
+            entries = await _saved(session, scopes, span) + await _thought(session, tree, scopes, span, now)
+            plays = await _plays(session, node_id, [each.wire.broadcast_id for each in entries])
+            guards = guards_of(tree.effective(node.area_id))
+            view = View(
+                listings={each.wire.broadcast_id: listing_of(each.wire) for each in entries},
+                settings=settings_of(guards, self._trusted_keys, now),
+                holds=await _holds(session, scopes),
+                progress=_all_progress(entries, plays, guards.languages),
+            )
+        found = resolve(view, max(span[0] - BEFORE, now), span[1] + BEFORE)
+        shown = [_out(each, plays.get(each.wire.broadcast_id), found, now) for each in entries]
+        return DayOut(
+            node_id=node_id,
+            date=day,
+            zone=zone,
+            from_at=span[0],
+            until_at=span[1],
+            entries=tuple(each for each in shown if _touches(each, *span)),
+        )
+
+
+async def _holds(session: AsyncSession, scopes: Sequence[str]) -> frozenset[str]:
+    query = select(Hold.id).where(Hold.scope.in_(scopes), Hold.released_at.is_(None))
+    return frozenset(await session.scalars(query))
+
+
+def _all_progress(entries: Iterable[Entry], plays: Mapping[str, Play], languages: Sequence[str]) -> dict[str, Progress]:
+    found = {
+        each.wire.broadcast_id: _progress(each.wire, plays.get(each.wire.broadcast_id), languages) for each in entries
+    }
+    return {key: progress for key, progress in found.items() if progress is not None}
+
+
+class Resolved(NamedTuple):
+    """What the node's own function says of a span of time."""
+
+    sounds: dict[str, dict[tuple[int, datetime], Sound]]
+    """By broadcast; one that is cut ends where it is cut."""
+    ends: dict[str, Conclusion]
+
+
+def resolve(view: View, from_at: datetime, until_at: datetime) -> Resolved:
+    """Walk through a day as the node would."""
+    sounds: dict[str, dict[tuple[int, datetime], Sound]] = defaultdict(dict)
+    ends: dict[str, Conclusion] = {}
+    for step in project(view, from_at, until_at):
+        if step.cut is not None:
+            cut = msgspec.structs.replace(step.cut, ends_at=step.at)
+            sounds[cut.broadcast_id][cut.item, cut.begins_at] = cut
+        if step.sound is not None:
+            key = (step.sound.item, step.sound.begins_at)
+            sounds[step.sound.broadcast_id].setdefault(key, step.sound)
+        ends |= {each.broadcast_id: each for each in step.conclusions}
+    return Resolved(sounds, ends)
+
+
+async def _saved(session: AsyncSession, scopes: Sequence[str], span: tuple[datetime, datetime]) -> list[Entry]:
+    query = (
+        select(Broadcast)
+        .join(BroadcastTarget, BroadcastTarget.broadcast_id == Broadcast.id)
+        .where(BroadcastTarget.scope.in_(scopes))
+        .where(Broadcast.superseded_at.is_(None), Broadcast.cancelled_at.is_(None))
+        .where(Broadcast.latest_end_at > span[0] - BEFORE, Broadcast.start_at < span[1])
+        .order_by(Broadcast.start_at, Broadcast.id)
+        .distinct()
+    )
+    rows = (await session.scalars(query)).all()
+    forms = await wire_forms(session, rows)
+    return [
+        Entry(_approved(forms[row.id], scopes), row.title, row.schedule_id, True, row.awaits_approval)
+        for row in rows
+        if row.id in forms
+    ]
+
+
+async def _thought(
+    session: AsyncSession, tree: Tree, scopes: Sequence[str], span: tuple[datetime, datetime], now: datetime
+) -> list[Entry]:
+    """Plan the dates that no roll has reached yet."""
+    found: list[Entry] = []
+    looking = Looking(session, tree, span[0] - BEFORE, span[1])
+    heard = set(scopes)
+    query = select(Schedule).where(Schedule.ended_at.is_(None)).order_by(Schedule.id)
+    rows = [row for row in await session.scalars(query) if not heard.isdisjoint(row.scopes)]
+    changes = await exceptions_of(session, [row.id for row in rows])
+    for row in rows:
+        beyond = row.rolled_until or now
+        planner: Planner | None = None
+        for each in await looking.dates(row, changes.get(row.id, ())):
+            if each.start_at < beyond or not is_aired(each):
+                continue
+            planner = planner or await Planner.of(session, row, tree)
+            try:
+                planned = await planner.plan(each)
+            except InvalidError:
+                continue  # the dates of the schedule say why it cannot be aired
+            found.append(Entry(_approved(_wire(row, planned), scopes), planned.title, row.id, False, False))
+    return found
+
+
+def _wire(row: Schedule, planned: Planned) -> content.Broadcast:
+    start_at, latest_start_at, latest_end_at = planned.session[:3]
+    return content.Broadcast(
+        broadcast_id=f"z-{row.id[:32]}-{start_at:%Y%m%d%H%M}",
+        level=Level(row.level),
+        start_at=start_at,
+        latest_start_at=latest_start_at,
+        latest_end_at=latest_end_at,
+        order=row.position,
+        start=StartMode(row.start_mode),
+        items=planned.laid_out.items,
+    )
+
+
+def _approved(wire: content.Broadcast, scopes: Sequence[str]) -> content.Broadcast:
+    yes = content.Approval(
+        approval_id="preview",
+        content_sha256=content.content_hash(wire.items),
+        scopes=tuple(scopes),
+        not_before_at=wire.start_at,
+        not_after_at=wire.latest_end_at,
+    )
+    return msgspec.structs.replace(wire, approvals=(yes,))
+
+
+async def _plays(session: AsyncSession, node_id: str, ids: Iterable[str]) -> dict[str, Play]:
+    wanted = set(ids)
+    rows = await session.scalars(select(Play).where(Play.node_id == node_id))
+    return {row.broadcast_id: row for row in rows if row.broadcast_id in wanted}
+
+
+def _progress(wire: content.Broadcast, play: Play | None, languages: Sequence[str]) -> Progress | None:
+    """Take over what the node has said."""
+    if play is None or (play.outcome is None and play.started_at is None):
+        return None
+    if play.outcome is not None:
+        return Progress(began_at=play.started_at, outcome=Outcome(play.outcome))
+    index = min(play.item or 0, len(wire.items) - 1)
+    item = wire.items[index]
+    began_at = play.started_at
+    voice = item.voice_for(languages)
+    if began_at is None or voice is None:
+        return Progress(began_at=began_at, anchor_at=began_at, next_item=index + 1)
+    begins_at = began_at + timedelta(milliseconds=item.offset_ms)
+    sound = Sound(
+        broadcast_id=wire.broadcast_id,
+        item=index,
+        voice=voice,
+        begins_at=begins_at,
+        ends_at=begins_at + timedelta(milliseconds=voice.length_ms),
+        gain_mb=0,
+    )
+    return Progress(began_at=began_at, anchor_at=began_at, next_item=index + 1, sounding=sound)
+
+
+def _out(entry: Entry, play: Play | None, found: Resolved, now: datetime) -> DayEntryOut:
+    wire, end = entry.wire, found.ends.get(entry.wire.broadcast_id)
+    said = play is not None and play.outcome is not None
+    outcome = play.outcome if play is not None and said else end.outcome if end else None
+    reason = play.reason if play is not None and said else end.reason if end else None
+    sounds = sorted(found.sounds.get(wire.broadcast_id, {}).values(), key=lambda each: each.begins_at)
+    return DayEntryOut(
+        broadcast_id=wire.broadcast_id if entry.saved else None,
+        schedule_id=entry.schedule_id,
+        title=entry.title,
+        level=wire.level,
+        start_at=wire.start_at,
+        latest_start_at=wire.latest_start_at,
+        latest_end_at=wire.latest_end_at,
+        awaits_approval=entry.awaits_approval,
+        outcome=Outcome(outcome) if outcome else None,
+        reason=Reason(reason) if reason else None,
+        by=play.interrupted_by if play is not None and said else end.by if end else None,
+        is_past=said or wire.latest_end_at <= now,
+        sounds=tuple(
+            SoundOut(
+                begins_at=each.begins_at,
+                ends_at=each.ends_at,
+                item=each.item,
+                language=each.voice.language,
+                sha256=each.voice.sha256,
+            )
+            for each in sounds
+        ),
+    )
+
+
+def _touches(entry: DayEntryOut, from_at: datetime, until_at: datetime) -> bool:
+    """Keep what belongs to the day: what starts in it, or reaches into it from the evening before."""
+    last = max((each.ends_at for each in entry.sounds), default=entry.start_at)
+    return from_at <= entry.start_at < until_at or (entry.start_at < from_at < last)
+
+
+def _midnight(day: date, zone: str) -> datetime:
+    return instant(datetime.combine(day, time()), zone)

@@ -1,0 +1,67 @@
+"""Asks the policies of all places of a schedule: what its dates would break, and whether their hours are unusual."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.rules import Tree
+from controller.broadcasts.policed import unusual_error
+from controller.errors import LoaError
+from controller.nodes.models import Node
+from controller.policies.checks import Besides, Places, breaches, refusal, unusual_hour
+from controller.policies.errors import PolicyBreachError
+from controller.policies.limits import Airing
+from controller.policies.schemas import BreachOut, UnusualOut
+
+from .conflicts import Span
+
+
+class Where(NamedTuple):
+    """Places of a schedule."""
+
+    tree: Tree
+    nodes: Sequence[Node]
+    area_id: str
+    zone: str
+
+
+class Asked:
+    """What the policies say to the dates of a schedule."""
+
+    def __init__(self, found: Sequence[BreachOut], unusual: UnusualOut | None) -> None:
+        self.breaches, self.unusual = tuple(found), unusual
+
+    def refusal(self, *, confirmed: bool) -> LoaError | None:
+        """Give the error with which it is refused. ``confirmed``: the hour is meant."""
+        if (refused := refusal(self.breaches)) is not None:
+            return refused
+        quiet = next((each for each in self.breaches if each.rule == "quiet_hours" and each.everywhere), None)
+        if quiet is not None:
+            return PolicyBreachError(
+                f"quiet hours {quiet.limit}: no node would play this; choose another time",
+                field="starts_at_local",
+                rules=["quiet_hours"],
+                place=quiet.area_names[0],
+                breaches=[quiet.model_dump(mode="json")],
+            )
+        return unusual_error(self.unusual) if self.unusual is not None and not confirmed else None
+
+
+async def ask_policies(
+    session: AsyncSession, where: Where, spans: Sequence[Span], *, schedule_id: str, now: datetime
+) -> Asked:
+    """Say what dates would break. The schedule as it was is not counted."""
+    tree, nodes = where.tree, where.nodes
+    places = Places.of_nodes(tree, nodes) if nodes else Places(tree, (where.area_id,))
+    runs = [Airing(each.start_at, each.end_at - each.start_at) for each in spans if each.end_at > each.start_at]
+    if not runs:
+        return Asked((), None)
+    found = await breaches(session, places, runs, besides=Besides(schedule_id=schedule_id))
+    hours = {each.start_at.astimezone(ZoneInfo(where.zone)).time(): each for each in reversed(runs)}
+    for run in sorted(hours.values()):
+        if (unusual := await unusual_hour(session, places, run, now=now)) is not None:
+            return Asked(found, unusual)
+    return Asked(found, None)
