@@ -1,7 +1,7 @@
 """Reads what else is to be heard where something is planned, and asks the policy of each of those places."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -64,13 +64,13 @@ async def breaches(
     policies = {area_id: places.tree.effective(area_id) for area_id in set(places.area_ids)}
     counted = any(_counts(policy) for policy in policies.values())
     heard = await _heard(session, places, planned, besides) if counted and planned else {}
-    alike: dict[tuple[EffectivePolicy, frozenset[Named]], Counter[str]] = defaultdict(Counter)
-    for area_id, scopes in _listeners(places):
-        others: frozenset[Named] = frozenset().union(*(heard[scope] for scope in scopes if scope in heard))
-        alike[policies[area_id], others][area_id] += 1
+    alike: dict[tuple[int, frozenset[Named]], Counter[str]] = defaultdict(Counter)
+    by_id = {id(policy): policy for policy in policies.values()}  # places that say nothing share their parent's
+    for area_id, others, count in _hearers(places, heard):
+        alike[id(policies[area_id]), others][area_id] += count
     found: dict[Breach, Counter[str]] = defaultdict(Counter)
-    for (policy, others), where in alike.items():
-        for breach in check(policy, planned, [run for _, run in others]):
+    for (which, others), where in alike.items():
+        for breach in check(by_id[which], planned, [run for _, run in others]):
             found[breach].update(where)
     return [_out(breach, where, places) for breach, where in sorted(found.items())]
 
@@ -106,14 +106,20 @@ def _counts(policy: EffectivePolicy) -> bool:
     return (policy.sessions_a_day, policy.minutes_a_session, policy.minutes_a_day) != (None, None, None)
 
 
-def _listeners(places: Places) -> Iterable[tuple[str, tuple[str, ...]]]:
-    """Give, node by node or area by area, where it stands and what it listens to."""
-    if places.node_ids:
-        for node_id, area_id in zip(places.node_ids, places.area_ids, strict=True):
-            yield area_id, places.tree.scopes(node_id, area_id)
-    else:
-        for area_id in places.area_ids:
-            yield area_id, tuple(f"areas/{place.id}" for place in places.tree.chain(area_id))
+def _hearers(places: Places, heard: Mapping[str, Collection[Named]]) -> Iterator[tuple[str, frozenset[Named], int]]:
+    """Give area by area what is heard there besides and how many nodes hear it; nodes with more of their own apart."""
+    shared = {
+        area_id: frozenset[Named]().union(*(heard.get(f"areas/{place.id}", ()) for place in places.tree.chain(area_id)))
+        for area_id in set(places.area_ids)
+    }
+    plain = Counter(places.area_ids)
+    for node_id, area_id in zip(places.node_ids, places.area_ids, strict=False):
+        if own := heard.get(f"nodes/{node_id}"):
+            plain[area_id] -= 1
+            yield area_id, shared[area_id].union(own), 1
+    for area_id, count in plain.items():
+        if count:
+            yield area_id, shared[area_id], count
 
 
 async def _heard(

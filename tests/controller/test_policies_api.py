@@ -189,7 +189,7 @@ async def test_a_policy_can_be_asked_before_anything_is_written(lite: Centre) ->
     place = await commune(lite)
     async with lite.client() as client:
         await put(client, place["west"].id, earliest="06:00")
-        query = {"start_at": on("05:30", 10), "length_ms": 60_000}
+        query: dict[str, str | int] = {"start_at": on("05:30", 10), "length_ms": 60_000}
         answer = await client.get(f"/api/v1/areas/{place['area'].id}/policy/check", params=query)
         assert answer.status_code == 200
         [breach] = answer.json()["breaches"]
