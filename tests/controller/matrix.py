@@ -99,6 +99,17 @@ _SAID = {
     "start_at": "2026-03-09T06:00:00Z",
 }
 
+_AT_SIX = {
+    "title": "Chương trình sáng",
+    "programme_id": "{programme_id}",
+    "targets": ["areas/{area_id}"],
+    "starts_at_local": "2026-03-10T06:00:00",
+    "rule": "FREQ=DAILY",
+    "confirm_conflicts": True,
+    "confirm_unusual": True,
+}
+_A_WEEK = {"from_at": "2026-03-09T00:00:00Z", "until_at": "2026-03-16T00:00:00Z"}
+
 ROUTES: dict[str, Route] = {
     # people
     "POST /api/v1/sessions": Route(Kind.OPEN, {"login": "lan", "password": "đồng bằng sông Hồng"}),
@@ -164,6 +175,32 @@ ROUTES: dict[str, Route] = {
     "GET /api/v1/programmes/{programme_id}/slots": Route(Kind.READ),
     "POST /api/v1/programmes/{programme_id}/copies": Route(Kind.ACT, {"title": "Bản sao"}),
     "POST /api/v1/programmes/{programme_id}/archive": Route(Kind.ACT),
+    # schedules and calendars
+    "POST /api/v1/schedules": Route(Kind.AIM, _AT_SIX),
+    "POST /api/v1/schedules/preview": Route(Kind.AIM, _AT_SIX),
+    "GET /api/v1/schedules": Route(Kind.LIST, shows="schedule_id"),
+    "GET /api/v1/schedules/dates": Route(Kind.LIST, query=_A_WEEK, shows="schedule_id"),
+    "GET /api/v1/schedules/{schedule_id}": Route(Kind.READ),
+    "PUT /api/v1/schedules/{schedule_id}": Route(Kind.ACT, {**_AT_SIX, "version": 1}),
+    "POST /api/v1/schedules/{schedule_id}/end": Route(Kind.ACT),
+    "GET /api/v1/schedules/{schedule_id}/dates": Route(Kind.READ, query=_A_WEEK),
+    "PUT /api/v1/schedules/{schedule_id}/dates/{recurrence_local}": Route(
+        Kind.ACT, {"kind": "cancelled"}, path={"recurrence_local": "date"}
+    ),
+    # nobody said anything of that date: those who may are told so
+    "DELETE /api/v1/schedules/{schedule_id}/dates/{recurrence_local}": Route(
+        Kind.ACT, path={"recurrence_local": "date"}, answers={"own": Answer.HIDDEN, "parent": Answer.HIDDEN}
+    ),
+    "GET /api/v1/nodes/{node_id}/day": Route(Kind.READ),
+    "POST /api/v1/calendars": Route(
+        Kind.AIM, {"area_id": "{area_id}", "title": "Lễ", "days": [{"kind": "national"}], "effect": "suspend"}
+    ),
+    "GET /api/v1/calendars": Route(Kind.LIST, shows="calendar_id"),
+    "PUT /api/v1/calendars/{calendar_id}": Route(
+        Kind.ACT,
+        {"area_id": "{area_id}", "title": "Lễ", "days": [{"kind": "national"}], "effect": "suspend", "version": 1},
+    ),
+    "POST /api/v1/calendars/{calendar_id}/end": Route(Kind.ACT),
     # broadcasts
     "POST /api/v1/broadcasts": Route(Kind.AIM, _SAID),
     "POST /api/v1/broadcasts/preview": Route(Kind.LOOK, _SAID),

@@ -76,6 +76,7 @@ async def _commune(centre: Centre, province: AreaOut, name: str, things: Things)
         "spare_id": spare,
         "broadcast_id": sent.id,
         "hold_id": hold.id,
+        "date": "2026-03-10T17:00:00",  # of the schedule
         "sha256": (await centre.services.recordings.get(SYSTEM, spare)).sha256 or "",
     }
     async with centre.database.transaction() as tx:
