@@ -120,7 +120,7 @@ def build_services(
         alarms=alarms,
         audit=Audit(database),
         documents=documents,
-        media=Media(database, config.media),
+        media=Media(database, clock, config.media),
         live=live,
         database=database,
         events=bus,

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from sqlalchemy import exists, select
 
 from controller.broadcasts.models import Broadcast, BroadcastItem
+from controller.bulletins.repository import offers_recording
+from controller.clock import Clock
 from controller.db import Database
 from controller.errors import GoneError, NotFoundError
 from controller.people import rights
@@ -23,12 +25,13 @@ class FoundRecording:
 
     path: Path
     public: bool
-    """An approved broadcast uses it; otherwise it is a draft, for those in whose sight it is."""
+    """An approved broadcast uses it; otherwise it is a draft, for those in whose sight or on whose offer it is."""
 
 
 class _Kept(NamedTuple):
     """A recording whose file it is."""
 
+    id: str
     withdrawn_at: datetime | None
     area_id: str | None
 
@@ -36,8 +39,8 @@ class _Kept(NamedTuple):
 class Media:
     """Processed recordings and plan bodies."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
-        self._database, self._folder = database, folder
+    def __init__(self, database: Database, clock: Clock, folder: Path) -> None:
+        self._database, self._clock, self._folder = database, clock, folder
 
     async def recording(self, sha256: str, actor: Actor | None = None) -> FoundRecording:
         """Give the file of a recording that is public, or in sight of who asks.
@@ -46,7 +49,7 @@ class Media:
             NotFoundError: there is none.
             GoneError: it was withdrawn.
         """
-        columns = (Recording.withdrawn_at, Recording.area_id)
+        columns = (Recording.id, Recording.withdrawn_at, Recording.area_id)
         query = select(*columns).where(Recording.sha256 == sha256, Recording.state == RecordingState.READY)
         approved = exists().where(
             BroadcastItem.sha256 == sha256,
@@ -58,7 +61,10 @@ class Media:
             public = bool(await session.scalar(select(approved)))
             if not public:
                 seen = await rights.sight(session, actor) if actor is not None else NOTHING
-                rows = [row for row in rows if seen.sees(row.area_id)]
+                now = self._clock()
+                rows = [
+                    row for row in rows if seen.sees(row.area_id) or await offers_recording(session, seen, row.id, now)
+                ]
         if not rows:
             raise no_recording()
         if all(row.withdrawn_at is not None for row in rows):

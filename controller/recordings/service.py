@@ -16,6 +16,7 @@ from audio.prepare import Prepared, Settings, prepare
 from controller.areas.service import LANGUAGE
 from controller.audit import service as audit
 from controller.broadcasts.models import Broadcast, BroadcastItem
+from controller.bulletins.repository import offers_recording
 from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import BusyError, ConflictError, InvalidError, NotFoundError, TooManyAttemptsError
@@ -131,8 +132,8 @@ class Recordings:
             NotFoundError: there is none.
         """
         async with self._database.reading() as session:
-            row = await _row(session, recording_id, await rights.sight(session, actor))
-            return self._out(row, await _person_names(session))
+            row, own = await self._readable(session, actor, recording_id)
+            return self._out(row, await _person_names(session) if own else {})
 
     async def list(self, actor: Actor, *, limit: int = 50, before: str | None = None) -> list[RecordingOut]:
         """Give the latest recordings in sight, newest first; ``before`` is the last id of the page before.
@@ -157,7 +158,7 @@ class Recordings:
             NotFoundError: there is no such recording, or it is not ready.
         """
         async with self._database.reading() as session:
-            row = await _row(session, recording_id, await rights.sight(session, actor))
+            row, _ = await self._readable(session, actor, recording_id)
         if row.waveform is None or row.length_ms is None:
             raise NotFoundError("this recording is not ready", resource="recordings", id=recording_id[:64])
         return WaveformOut(peaks=tuple(row.waveform), length_ms=row.length_ms)
@@ -309,6 +310,13 @@ class Recordings:
             await _audited(tx, actor, row)
             tx.tell(Event(Topic.RECORDING, row.id))
             return self._out(row, await _person_names(tx.session))
+
+    async def _readable(self, session: AsyncSession, actor: Actor, recording_id: str) -> tuple[Recording, bool]:
+        """Give a recording in sight, or one of a bulletin that an area above offers; and whether it is in sight."""
+        seen = await rights.sight(session, actor)
+        offered = await offers_recording(session, seen, recording_id, self._clock())
+        row = await _row(session, recording_id, EVERYTHING if offered else seen)
+        return row, seen.sees(row.area_id)
 
     def _out(self, row: Recording, names: dict[str, str]) -> RecordingOut:
         ready = row.state == RecordingState.READY

@@ -364,3 +364,25 @@ async def test_whoever_edits_last_is_an_author_too(lite: Centre) -> None:
     await lite.services.bulletins.submit(lite.actor, made.id, V2)
     with pytest.raises(OwnWorkError):
         await lite.services.bulletins.approve(leader, made.id, V2)
+
+
+async def test_below_an_offer_is_listened_to_and_a_draft_is_not(lite: Centre) -> None:
+    province, commune, _ = await places(lite)
+    reader = await person(lite, "Hoa", Role.OPERATOR, commune)
+    made, inner = await approved(lite, province), await approved(lite, province)
+    await lite.services.bulletins.offer(lite.actor, made.id, OfferIn(version=1))
+    offered, draft_ = (each.voices[0] for each in (made, inner))
+    assert (await lite.services.recordings.get(reader, offered.recording_id or "")).uploaded_by == ""
+    assert (await lite.services.recordings.waveform(reader, offered.recording_id or "")).length_ms == 10_000
+    sha256 = (offered.media_url or "").removeprefix("/media/").removesuffix(".opus")
+    assert not (await lite.services.media.recording(sha256, reader)).public
+    for call in (
+        lite.services.recordings.get(reader, draft_.recording_id or ""),
+        lite.services.media.recording(sha256),
+        lite.services.media.recording((draft_.media_url or "")[7:-5], reader),
+    ):
+        with pytest.raises(NotFoundError):
+            await call
+    assert await lite.services.recordings.list(reader) == []
+    with pytest.raises(NotFoundError):
+        await lite.services.recordings.withdraw(reader, offered.recording_id or "")
