@@ -1,0 +1,281 @@
+"""What somebody of one place sees and may, where the matrix of routes does not go deep enough."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from controller.areas.schemas import AreaOut
+from controller.audit.models import AuditEntry
+from controller.broadcasts.models import Broadcast
+from controller.broadcasts.schemas import BroadcastIn, BroadcastOut
+from controller.errors import ForbiddenError, InvalidError, NotFoundError
+from controller.events import Event, Topic
+from controller.http import audience
+from controller.http.stream import INSIDE
+from controller.nodes.schemas import NodeOut
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.rights import Act, Role
+from controller.recordings.models import Recording
+from tests.controller.factories import ADDRESS, PASSWORD, SYSTEM, Centre, enrolment_request, new_claim_code, served
+from tests.controller.test_api_events import listening, next_event
+from tests.controller.two_communes import sign_in
+
+
+@dataclass(frozen=True)
+class Place:
+    """A commune with one node, and its operator."""
+
+    area: AreaOut
+    node: NodeOut
+    operator: Actor
+
+
+@dataclass(frozen=True)
+class Province:
+    area: AreaOut
+    east: Place
+    west: Place
+    operator: Actor
+
+
+async def person(here: Centre, role: Role, *areas: AreaOut) -> Actor:
+    login = f"{role}.{len(areas)}.{areas[0].id}"[:60] if areas else f"{role}.everywhere"
+    added = await here.services.people.add(
+        SYSTEM, login=login, name=login, password=PASSWORD, role=role, area_id=areas[0].id if areas else None
+    )
+    async with here.database.transaction() as tx:
+        for area in areas[1:]:
+            tx.session.add(
+                rights.Grant(
+                    id=f"{added.id}-{area.id}"[:64],
+                    person_id=added.id,
+                    role=role,
+                    area_id=area.id,
+                    granted_at=here.clock(),
+                )
+            )
+    return Actor(added.id, ADDRESS)
+
+
+async def province(here: Centre) -> Province:
+    area = await here.area("Tỉnh", kind="province")
+    places = []
+    for name in ("Xã Đông", "Xã Đoài"):
+        commune = await here.area(name, area, kind="commune")
+        node = await here.node(commune, f"Cụm {name}")
+        places.append(Place(commune, node, await person(here, Role.OPERATOR, commune)))
+    return Province(area, *places, await person(here, Role.OPERATOR, area))
+
+
+async def send(here: Centre, actor: Actor, *scopes: str, recording: str | None = None) -> BroadcastOut:
+    recording = recording or await here.recording(area_id=(await own(here, actor)))
+    wanted = BroadcastIn(
+        title="Bản tin", recordings=(recording,), targets=scopes, start_at=here.clock() + timedelta(hours=1)
+    )
+    return await here.services.broadcasts.create(actor, wanted)
+
+
+async def own(here: Centre, actor: Actor) -> str | None:
+    async with here.database.reading() as session:
+        return await rights.home(session, actor, Act.RECORDINGS_UPLOAD, None)
+
+
+async def test_of_a_broadcast_from_above_a_commune_sees_its_own_nodes_and_targets(here: Centre) -> None:
+    all_of = await province(here)
+    east, west = all_of.east, all_of.west
+    sent = await send(here, all_of.operator, east.area.scope, west.area.scope)
+    assert sent.node_count == 2
+    seen = await here.services.broadcasts.get(east.operator, sent.id)
+    assert (seen.node_count, [target.name for target in seen.targets]) == (1, ["Xã Đông"])
+    assert [play.node_name for play in await here.services.broadcasts.plays(east.operator, sent.id)] == ["Cụm Xã Đông"]
+    with pytest.raises(ForbiddenError):
+        await here.services.broadcasts.cancel(east.operator, sent.id)
+
+
+async def test_what_waits_for_a_yes_above_is_not_seen_below(here: Centre) -> None:
+    all_of = await province(here)
+    sent = await send(here, all_of.operator, all_of.area.scope)
+    async with here.database.transaction() as tx:
+        await tx.session.execute(update(Broadcast).values(awaits_approval=True))
+    assert await here.services.broadcasts.today(all_of.east.operator) == []
+    with pytest.raises(NotFoundError):
+        await here.services.broadcasts.get(all_of.east.operator, sent.id)
+    assert (await here.services.broadcasts.get(all_of.operator, sent.id)).id == sent.id
+
+
+async def test_a_broadcast_belongs_to_the_lowest_area_above_its_targets(here: Centre) -> None:
+    all_of = await province(here)
+    one = await send(here, all_of.east.operator, all_of.east.node.scope)
+    both = await send(here, all_of.operator, all_of.east.area.scope, all_of.west.node.scope)
+    async with here.database.reading() as session:
+        areas = dict((await session.execute(select(Broadcast.id, Broadcast.area_id))).all())
+        noted = dict((await session.execute(select(AuditEntry.subject, AuditEntry.area_id))).all())
+    assert areas == {one.id: all_of.east.area.id, both.id: all_of.area.id}
+    assert noted[f"broadcasts/{one.id}"] == all_of.east.area.id
+
+
+async def test_nobody_aims_above_his_place_or_beside_it(here: Centre) -> None:
+    all_of = await province(here)
+    with pytest.raises(ForbiddenError):
+        await send(here, all_of.east.operator, all_of.area.scope)
+    for scope in (all_of.west.area.scope, all_of.west.node.scope, "areas/nowhere"):
+        with pytest.raises(InvalidError) as refused:
+            await send(here, all_of.east.operator, all_of.east.area.scope, scope)
+        assert refused.value.fields == {"field": "targets", "problem": "unknown"}
+
+
+async def test_a_recording_of_another_commune_can_not_be_used(here: Centre) -> None:
+    all_of = await province(here)
+    theirs = await here.recording(area_id=all_of.west.area.id)
+    with pytest.raises(InvalidError) as refused:
+        await send(here, all_of.east.operator, all_of.east.area.scope, recording=theirs)
+    assert refused.value.fields == {"field": "recordings", "problem": "unknown"}
+    assert (await send(here, all_of.operator, all_of.east.area.scope, recording=theirs)).node_count == 1
+
+
+async def test_silence_ordered_above_is_seen_below_and_released_above(here: Centre) -> None:
+    all_of = await province(here)
+    holds = here.services.holds
+    (above,) = await holds.order(all_of.operator, [all_of.area.scope])
+    (beside,) = await holds.order(all_of.west.operator, [all_of.west.area.scope])
+    assert [(hold.id, hold.node_count) for hold in await holds.active(all_of.east.operator)] == [(above.id, 1)]
+    with pytest.raises(ForbiddenError):
+        await holds.release(all_of.east.operator, above.id)
+    with pytest.raises(NotFoundError):
+        await holds.release(all_of.east.operator, beside.id)
+    assert (await holds.release(all_of.operator, above.id)).released_at is not None
+
+
+async def test_of_areas_above_the_name_is_seen_and_no_node_of_others(here: Centre) -> None:
+    all_of = await province(here)
+    tree = await here.services.areas.tree(all_of.east.operator)
+    assert [(area.name, area.in_sight, area.node_count) for area in tree] == [
+        ("Tỉnh", False, 1),
+        ("Xã Đông", True, 1),
+    ]
+    with pytest.raises(ForbiddenError):
+        await here.services.areas.change(await person(here, Role.ADMINISTRATOR, tree[1]), all_of.area.id, name="x")
+
+
+async def test_whose_a_new_thing_is(here: Centre) -> None:
+    """The only place of who makes it; the only root for who works everywhere; else it has to be said."""
+    everywhere = await person(here, Role.OPERATOR)
+    assert await own(here, everywhere) is None
+    all_of = await province(here)
+    assert await own(here, everywhere) == all_of.area.id
+    assert await own(here, all_of.east.operator) == all_of.east.area.id
+    in_both = await person(here, Role.OPERATOR, all_of.east.area, all_of.west.area)
+    with pytest.raises(InvalidError) as refused:
+        await own(here, in_both)
+    assert refused.value.fields == {"field": "area_id", "problem": "empty"}
+    with pytest.raises(ForbiddenError):
+        await own(here, await person(here, Role.OBSERVER, all_of.east.area))
+    await here.area("Tỉnh khác")
+    assert await own(here, everywhere) is None
+
+
+async def test_what_belongs_to_no_place_takes_a_right_everywhere(here: Centre) -> None:
+    all_of = await province(here)
+    nobodys = await here.recording()
+    with pytest.raises(NotFoundError):
+        await here.services.recordings.withdraw(all_of.operator, nobodys)
+    async with here.database.transaction() as tx:
+        await rights.require(tx.session, all_of.operator, Act.RECORDINGS_WITHDRAW)
+        with pytest.raises(ForbiddenError):
+            await rights.require(tx.session, all_of.operator, Act.RECORDINGS_WITHDRAW, [None])
+    assert (await here.services.recordings.withdraw(here.actor, nobodys)).withdrawn_at
+
+
+async def test_a_machine_may_no_more_than_its_key_names(here: Centre) -> None:
+    all_of = await province(here)
+    machine = replace(all_of.east.operator, acts=frozenset({Act.HOLDS_ORDER}))
+    (hold,) = await here.services.holds.order(machine, [all_of.east.area.scope])
+    with pytest.raises(ForbiddenError):
+        await here.services.holds.release(machine, hold.id)
+
+
+async def test_who_adopts_none_sees_none_that_wait(here: Centre) -> None:
+    all_of = await province(here)
+    await here.services.enrolments.ask(enrolment_request(new_claim_code()), ADDRESS)
+    assert await here.services.enrolments.waiting(all_of.east.operator) == []
+    assert len(await here.services.enrolments.waiting(await person(here, Role.TECHNICIAN, all_of.east.area))) == 1
+
+
+async def test_a_node_is_moved_by_who_may_at_both_ends(here: Centre) -> None:
+    all_of = await province(here)
+    technician = await person(here, Role.TECHNICIAN, all_of.east.area)
+    change = here.services.nodes.change
+    with pytest.raises(ForbiddenError):
+        await change(technician, all_of.east.node.id, area_id=all_of.area.id)
+    with pytest.raises(InvalidError):
+        await change(technician, all_of.east.node.id, area_id=all_of.west.area.id)
+    both = await person(here, Role.TECHNICIAN, all_of.area)
+    assert (await change(both, all_of.east.node.id, area_id=all_of.west.area.id)).area_path == ("Tỉnh", "Xã Đoài")
+
+
+def put(folder: Path, name: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(b"sound")
+
+
+async def test_a_draft_is_played_to_who_sees_it(lite: Centre) -> None:
+    all_of = await province(lite)
+    recording = await lite.recording(area_id=all_of.east.area.id)
+    async with lite.database.reading() as session:
+        sha256 = (await session.get_one(Recording, recording)).sha256
+    await asyncio.to_thread(put, lite.services.config.media, f"{sha256}.opus")
+    async with lite.client(signed_in=False) as client:
+        for actor, status in ((all_of.east.operator, 200), (all_of.operator, 200), (all_of.west.operator, 404)):
+            token = await sign_in(lite, actor.person_id or "")
+            answer = await client.get(f"/media/{sha256}.opus", headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == status
+        assert (await client.get(f"/media/{sha256}.opus")).status_code == 404
+    await send(lite, all_of.east.operator, all_of.east.area.scope, recording=recording)
+    async with lite.client(signed_in=False) as client:
+        assert (await client.get(f"/media/{sha256}.opus")).status_code == 200
+
+
+async def test_events_of_others_do_not_arrive(lite: Centre) -> None:
+    all_of = await province(lite)
+    headers = {"Authorization": f"Bearer {await sign_in(lite, all_of.east.operator.person_id or '')}"}
+    async with (
+        served(lite) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers) as client,
+        listening(client) as lines,
+    ):
+        theirs = await send(lite, all_of.west.operator, all_of.west.area.scope)
+        await lite.services.holds.order(all_of.west.operator, [all_of.west.area.scope])
+        for topic in (Topic.NODE, Topic.AREA, Topic.RECORDING, Topic.SCHEDULE, Topic.ALARM):
+            lite.bus.publish(Event(topic, {Topic.NODE: all_of.west.node.id}.get(topic, all_of.west.area.id)))
+        lite.bus.publish(Event(Topic.PLAY, theirs.id, all_of.west.node.id))
+        mine = await send(lite, all_of.east.operator, all_of.east.area.scope)
+        assert await next_event(lines) == ("broadcast", {"key": mine.id})
+        (hold,) = await lite.services.holds.order(all_of.operator, [all_of.area.scope])
+        assert await next_event(lines) == ("hold", {"key": hold.id})
+
+
+def test_every_topic_says_who_hears_of_it() -> None:
+    """What is looked up nowhere is heard by those alone who see everything: a new topic would be forgotten."""
+    assert set(Topic) - INSIDE - audience.TO_ALL - audience.RULED - audience.OWNED.keys() == set()
+
+
+async def test_a_grant_that_ended_ends_what_a_stream_tells(lite: Centre) -> None:
+    all_of = await province(lite)
+    async with lite.database.transaction() as tx:
+        seen = await rights.sight(tx.session, all_of.east.operator)
+        assert seen.sees(all_of.east.area.id)
+        for grant in await tx.session.scalars(
+            select(rights.Grant).where(rights.Grant.person_id == all_of.east.operator.person_id)
+        ):
+            await tx.session.delete(grant)
+        await tx.session.flush()
+        blind = await rights.sight(tx.session, all_of.east.operator)
+        assert await audience.heard(
+            tx.session, all_of.east.operator, blind, [Event(Topic.AREA, all_of.east.area.id), Event(Topic.MISSED)]
+        ) == [Event(Topic.MISSED)]
