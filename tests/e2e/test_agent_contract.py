@@ -8,12 +8,14 @@ import functools
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge_agent.protocol.documents import Plan
+from edge_agent.protocol.content import Item
+from edge_agent.protocol.documents import Plan, QuietHours
 from edge_agent.protocol.signing import SigningKey
-from edge_agent.protocol.states import ClockState, Grade, Outcome, PlayState, Reason
+from edge_agent.protocol.states import ClockState, Drill, Grade, Level, Outcome, PlayState, Reason
 from edge_agent.protocol.topics import Topic, Word
 from tests.e2e.agents import NODE, Node, by_every_agent, is_silent_but_for, starts
 from tests.edge_agent.centre import AREA, Centre, broadcast, make_opus, pcm_of, soon
@@ -166,6 +168,70 @@ async def test_what_no_approval_covers_is_refused(centre: Centre, node: Node) ->
         event = await centre.until_outcome(NODE, name)
         assert (event.outcome, event.reason) == (Outcome.REFUSED, Reason.NOT_APPROVED)
     assert starts(node.recording(), pcm_of(opus(1))) == []
+
+
+@by_every_agent
+async def test_outside_its_hours_routine_is_refused_and_an_emergency_is_not(centre: Centre, node: Node) -> None:
+    voice, siren = centre.add_media(opus(1)), centre.add_media(opus(2))
+    await online(centre, node)
+    later = QuietHours(start=f"{soon(7200):%H:%M}", until=f"{soon(10_800):%H:%M}")
+    await centre.until_held(NODE, await centre.settle(NODE, zone="UTC", windows=(later,)))
+    start_at = soon(1.5)
+    await centre.plan(broadcast("b-routine", start_at, voice, late=SHORT))
+    await centre.urgent(broadcast("b-flood", start_at + timedelta(seconds=1), siren, level=Level.EMERGENCY))
+    assert (await centre.until_outcome(NODE, "b-flood")).outcome is Outcome.PLAYED
+    event = await centre.until_outcome(NODE, "b-routine")
+    node.stop()
+
+    assert (event.outcome, event.reason) == (Outcome.REFUSED, Reason.OUTSIDE_WINDOW)
+    assert is_silent_but_for(node.recording(), pcm_of(opus(2)))
+
+
+@by_every_agent
+async def test_a_drill_says_so_and_a_silent_one_is_zeros_without_a_grade(centre: Centre, node: Node) -> None:
+    """An approval of a drill is none of the real thing."""
+    voice, mark = centre.add_media(opus(1)), centre.add_media(opus(2))
+    await online(centre, node)
+    start_at = soon(1.5)
+    silent = broadcast("b-silent", start_at, voice, level=Level.EMERGENCY, drill=Drill.SILENT)
+    later_at = start_at + timedelta(seconds=1.3)
+    marked = broadcast("b-marked", later_at, mark, level=Level.EMERGENCY, drill=Drill.MARKED)
+    real = broadcast("b-real", later_at, voice, level=Level.EMERGENCY, drill=Drill.MARKED)
+    await centre.urgent(silent, marked, msgspec.structs.replace(real, drill=None))
+    played = [await centre.until_outcome(NODE, name) for name in ("b-silent", "b-marked")]
+    refused = await centre.until_outcome(NODE, "b-real")
+    node.stop()
+
+    assert [(one.outcome, one.grade) for one in played] == [(Outcome.PLAYED, Grade.E0), (Outcome.PLAYED, Grade.E1)]
+    assert played[0].played_ms == pytest.approx(1000, rel=0.02)
+    assert (refused.outcome, refused.reason) == (Outcome.REFUSED, Reason.NOT_APPROVED)
+    told = [{one.drill for one in centre.plays(NODE, name)} for name in ("b-silent", "b-marked", "b-real")]
+    assert told == [{Drill.SILENT}, {Drill.MARKED}, {None}]
+    assert [one.whole for one in starts(node.recording(), pcm_of(opus(2)))] == [True]
+    assert is_silent_but_for(node.recording(), pcm_of(opus(2)))
+
+
+@by_every_agent
+async def test_a_bulletin_sounds_once_in_each_language_asked_for_and_keeps_the_slots_of_others(
+    centre: Centre, node: Node
+) -> None:
+    viet, hmong = centre.add_media(opus(1)), centre.add_media(opus(2, 600), language="hmn")
+    after_it = centre.add_media(opus(3, 500))
+    await online(centre, node)
+    await centre.until_held(NODE, await centre.settle(NODE, languages=("hmn", "tyz", "vi")))
+    slots = tuple(Item(offset_ms=1000 * choice, choice=choice, voices=(viet, hmong)) for choice in range(3))
+    news = broadcast("b-news", soon(2), items=slots)
+    await centre.plan(news, broadcast("b-then", news.start_at + timedelta(milliseconds=100), after_it))
+    event = await centre.until_outcome(NODE, "b-news")
+    assert (await centre.until_outcome(NODE, "b-then")).outcome is Outcome.PLAYED
+    node.stop()
+
+    assert (event.outcome, event.requested_ms) == (Outcome.PLAYED, 1600)
+    recording = node.recording()
+    begun = [starts(recording, pcm_of(one)) for one in (opus(2, 600), opus(1), opus(3, 500))]
+    assert [[one.whole for one in found] for found in begun] == [[True]] * 3
+    for found, offset_s in zip(begun, (0, 1, 3), strict=True):
+        assert abs(found[0].at - news.start_at - timedelta(seconds=offset_s)) <= START_ERROR
 
 
 @by_every_agent

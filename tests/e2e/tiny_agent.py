@@ -146,8 +146,9 @@ BROADCAST_FIELDS = record(
     order=(number(-1000000, 1000000), 0),
     start=(text("soft|hard"), "soft"),
     resumes=(is_boolean, True),
+    drill=(nullable(text("marked|silent")), None),
     approvals=(many(0, 16, APPROVAL), []),
-    items=many(1, 500, record(offset_ms=MILLIS, voices=many(1, 16, VOICE))),
+    items=many(1, 500, record(offset_ms=MILLIS, choice=(number(0, 15), 0), voices=many(1, 16, VOICE))),
 )
 
 
@@ -159,7 +160,8 @@ def slots_end_ms(broadcast: Json) -> int:
 def is_broadcast(value: Any) -> Json:
     """Check what the fields of a broadcast say of each other, too."""
     found: Json = BROADCAST_FIELDS(value)
-    free_ms = 0
+    free_ms = found["items"][0]["choice"]
+    require(free_ms == 0)
     for item in found["items"]:
         require(item["offset_ms"] >= free_ms if free_ms else item["offset_ms"] == 0)
         free_ms = item["offset_ms"] + max(voice["length_ms"] for voice in item["voices"])
@@ -199,6 +201,7 @@ DOCUMENTS: dict[str, Check] = {
         areas=(many(0, 16, record(area_id=ID, plan_from_version=(POSITIVE, 1))), []),
         zone=(is_zone, "Asia/Ho_Chi_Minh"),
         quiet_hours=(many(0, 8, QUIET), []),
+        windows=(many(0, 8, QUIET), []),
         volume_mb=(MILLIBEL, 0),
         trim_mb=(MILLIBEL, 0),
         cap_mb=(MILLIBEL, 0),
@@ -210,6 +213,7 @@ DOCUMENTS: dict[str, Check] = {
         clock_hold_ms=(number(0, 2592000000), 259200000),
         health_interval_ms=(number(1000, 600000), 30000),
         trusted_keys=many(2, 16, KEY),
+        pinned=(many(0, 256, VOICE), []),
         revoked_keys=(many(0, 64, text("[0-9a-f]{16}")), []),
     ),
     "command": record(**CLAIMS, command_id=ID, action=text("identify|self_test|send_log|restart|update")),
@@ -285,12 +289,19 @@ def opened(word: str, token: bytes, keys: list[Json]) -> Json:
     return document | {"signed_by": header["kid"]}
 
 
-def content_sha256(items: list[Json]) -> str:
-    lines = [
-        f"{index}\t{item['offset_ms']}\t{voice['language']}\t{voice['sha256']}\t{voice['length_ms']}\t{voice['gain_mb']}\n"
-        for index, item in enumerate(items)
-        for voice in item["voices"]
-    ]
+def content_sha256(broadcast: Json) -> str:
+    names, lines = ("language", "sha256", "length_ms", "gain_mb"), []
+    for index, item in enumerate(broadcast["items"]):
+        for voice in item["voices"]:
+            parts = [
+                index,
+                item["offset_ms"],
+                *(voice[name] for name in names),
+                *([item["choice"]] * bool(item["choice"])),
+            ]
+            lines.append("\t".join(map(str, parts)) + "\n")
+    if broadcast["drill"]:
+        lines.append(f"drill\t{broadcast['drill']}\n")
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -359,16 +370,27 @@ class Clock:
 
 def meets(windows: list[Json], zone: str, begins_at: int, ends_at: int) -> bool:
     """Say whether a sound from begin to end touches one of the windows of every day."""
-    tz = ZoneInfo(zone)
+    return any(start < ends_at and begins_at < until for start, until in spans(windows, zone, begins_at, ends_at))
+
+
+def leaves(windows: list[Json], zone: str, begins_at: int, ends_at: int) -> bool:
+    """Say whether any of a sound from begin to end lies in none of the windows of every day."""
+    at = begins_at
+    for start, until in sorted(spans(windows, zone, begins_at, ends_at)):
+        at = until if start <= at < until else at
+    return bool(windows) and at < ends_at
+
+
+def spans(windows: list[Json], zone: str, begins_at: int, ends_at: int) -> Iterator[tuple[int, int]]:
+    """Give begin and end of the windows on every day around a sound."""
+    tz, micro = ZoneInfo(zone), timedelta(microseconds=1)
     day: date = (EPOCH + timedelta(microseconds=begins_at)).astimezone(tz).date() - timedelta(days=1)
     for each in (day + timedelta(days=count) for count in range((ends_at - begins_at) // DAY + 4)):
         for window in windows:
             over = timedelta(days=int(window["until"] < window["start"]))
             start = datetime.combine(each, time_of_day.fromisoformat(window["start"]), tz)
             until = datetime.combine(each + over, time_of_day.fromisoformat(window["until"]), tz)
-            if (start - EPOCH) < timedelta(microseconds=ends_at) and timedelta(microseconds=begins_at) < until - EPOCH:
-                return True
-    return False
+            yield (start - EPOCH) // micro, (until - EPOCH) // micro
 
 
 # The virtual output.
@@ -377,8 +399,9 @@ def meets(windows: list[Json], zone: str, begins_at: int, ends_at: int) -> bool:
 class Sound:
     """One item at the output: decoded as it is consumed, silent after its length."""
 
-    def __init__(self, key: tuple[str, int, int], data: bytes, length_ms: int, gain_mb: int) -> None:
+    def __init__(self, key: tuple[str, int, int], data: bytes, length_ms: int, gain_mb: int, *, silent: bool) -> None:
         self.broadcast_id, self.item, self.begins_at = self.key = key
+        self.silent = silent
         self.frames, self.gain_mb = length_ms * 48, gain_mb
         self.begin_frame = self.due_ns = self.asked = self.consumed = self.underruns = self.first_ns = self.last_ns = 0
         self.error_ms: float | None = None
@@ -407,7 +430,7 @@ class Sound:
         data, self._buffer = self._buffer[:size], self._buffer[size:]
         self.asked += size // 2
         self.consumed += len(data) // 2
-        return data.ljust(frames * 2, b"\0")
+        return (b"" if self.silent else data).ljust(frames * 2, b"\0")
 
     def proved(self) -> bool:
         """Say whether the frames were consumed whole and in real time (grade 1)."""
@@ -497,6 +520,8 @@ class Output(threading.Thread):
         self._mark(self.frame)
 
 
+REFUSALS = {"outside_window", "quiet_hours", "plays_per_hour"}
+
 # Section 12: the timeline, in the words of its pseudo-code.
 
 NEW_PLAY: Json = dict.fromkeys(
@@ -533,8 +558,18 @@ class Timeline:
         elif not self.sound(self.plays[chosen]):
             self.evaluate()
 
-    def voice(self, play: Json, item: int) -> Json:
+    def voice(self, play: Json, item: int) -> Json | None:
         return self.agent.voice(play["broadcast"]["items"][item])
+
+    def length(self, play: Json, item: int) -> int:
+        """Give how long an item sounds here, in microseconds."""
+        voice = self.voice(play, item)
+        return voice["length_ms"] * 1000 if voice else 0
+
+    def heard_left(self, play: Json, until: int | None = None) -> bool:
+        """Say whether an item that has a voice here is among those not begun, before ``until``."""
+        items = range(play["next_item"], len(play["broadcast"]["items"]) if until is None else until)
+        return any(self.voice(play, item) for item in items)
 
     @staticmethod
     def urgent_emergency(play: Json) -> bool:
@@ -579,10 +614,10 @@ class Timeline:
             self.end(name, play, "refused", "too_long")
         else:
             reason = self.blocker(play)
-            ends_at = self.now + self.voice(play, 0)["length_ms"] * 1000
+            ends_at = self.now + self.length(play, 0)
             if self.now > one["latest_start_at"] or ends_at > one["latest_end_at"]:
                 reason = reason or self.off(name, play) or "late"
-                self.end(name, play, "refused" if reason in {"quiet_hours", "plays_per_hour"} else "missed", reason)
+                self.end(name, play, "refused" if reason in REFUSALS else "missed", reason)
                 return False
             return not reason
         return False
@@ -590,7 +625,7 @@ class Timeline:
     def approved(self, play: Json) -> bool:
         one = play["broadcast"]
         return any(
-            approval["content_sha256"] == content_sha256(one["items"])
+            approval["content_sha256"] == content_sha256(one)
             and set(approval["scopes"]) & set(play["scopes"])
             and approval["not_before_at"] <= one["start_at"]
             and one["latest_end_at"] <= approval["not_after_at"]
@@ -604,7 +639,7 @@ class Timeline:
         reason = "stopped" if name in self.agent.kept["stops"] else self.blocker(play)
         if not reason:
             return True
-        if play["next_item"] >= len(play["broadcast"]["items"]) and not play["sounding"]:
+        if not self.heard_left(play) and not play["sounding"]:
             self.finish(name, play)
         elif not play["sounding"] and reason in {"no_file", "clock_untrusted"}:
             play["suspended"] = True
@@ -621,13 +656,18 @@ class Timeline:
         reason = None if emergency else self.routine_blocker(play, following)
         if reason or play["sounding"] or not following or not (emergency or play["began_at"] is None):
             return reason
-        return None if self.agent.present(self.voice(play, following[0])) else "no_file"
+        voice = self.voice(play, following[0])
+        return None if voice is None or self.agent.present(voice) else "no_file"
 
     def routine_blocker(self, play: Json, following: tuple[int, int] | None) -> str | None:
         settings = self.agent.settings
         if not play["sounding"] and play["lease"] is not None and self.now >= play["lease"]:
             return "lease_ended"
         span = play["sounding"][1:] if play["sounding"] else self.span(play, following)
+        if following and not play["sounding"] and self.voice(play, following[0]) is None:
+            span = None
+        if span and leaves(settings["windows"], settings["zone"], *span):
+            return "outside_window"
         if span and meets(settings["quiet_hours"], settings["zone"], *span):
             return "quiet_hours"
         began = [one["began_at"] for one in self.plays.values() if one["began_at"] is not None]
@@ -648,20 +688,22 @@ class Timeline:
     def span(self, play: Json, following: tuple[int, int] | None) -> tuple[int, int] | None:
         if following is None:
             return None
-        return following[1], following[1] + self.voice(play, following[0])["length_ms"] * 1000
+        return following[1], following[1] + self.length(play, following[0])
 
     def over(self, play: Json) -> bool:
         one = play["broadcast"]
         if play["sounding"]:
             return False
-        if play["next_item"] < len(one["items"]):
+        given_up = bool(play["suspended"] or play["rejoins"])
+        if self.heard_left(play) or (play["next_item"] < len(one["items"]) and not given_up):
             span = self.span(play, self.next(play))
             return self.serves(play) and (span is None or span[1] > one["latest_end_at"])
-        last_slot_at = play["anchor_at"] + slots_end_ms(one) * 1000
-        return bool(play["suspended"] or play["rejoins"] or self.now >= min(last_slot_at, one["latest_end_at"]))
+        last = {"items": one["items"][: play["next_item"]]}
+        last_slot_at = play["anchor_at"] + slots_end_ms(last) * 1000
+        return given_up or bool(self.now >= min(last_slot_at, one["latest_end_at"]))
 
     def finish(self, name: str, play: Json) -> None:
-        if play["next_item"] < len(play["broadcast"]["items"]):
+        if self.heard_left(play):
             self.note(play, "power" if play["rejoins"] else "latest_end")
         self.end(name, play, "interrupted" if play["cut_by"] else "played")
 
@@ -707,18 +749,18 @@ class Timeline:
         if play["sounding"] or following is None or following[1] > self.now:
             return True
         item, voice = following[0], self.voice(play, following[0])
-        if not self.agent.load(voice):
+        if voice is not None and not self.agent.load(voice):
             if play["began_at"] is not None and play["broadcast"]["level"] != "emergency":
                 self.note(play, "no_file")
                 play["next_item"] = item + 1
             return False
-        if item > play["next_item"]:
+        if self.heard_left(play, item):
             self.note(play, "power")
         play["began_at"] = self.now if play["began_at"] is None else play["began_at"]
         play["anchor_at"] = self.now - play["broadcast"]["items"][item]["offset_ms"] * 1000
         play["next_item"], play["suspended"], play["rejoins"] = item + 1, False, False
-        play["sounding"] = [item, self.now, self.now + voice["length_ms"] * 1000]
-        return True
+        play["sounding"] = [item, self.now, self.now + voice["length_ms"] * 1000] if voice else None
+        return voice is not None
 
     def soon(self) -> list[int]:
         """Give the instants at which, within the next moment, something may begin by itself."""
@@ -875,10 +917,17 @@ class Agent:
         plan = self.kept["plans"].get(scope, {"epoch": 0, "version": 0})
         return plan["epoch"], plan["version"]
 
-    def voice(self, item: Json) -> Json:
+    def voice(self, item: Json) -> Json | None:
         voices = {voice["language"]: voice for voice in reversed(item["voices"])}
-        found = next((voices[one] for one in self.settings["languages"] if one in voices), item["voices"][0])
-        return dict(found)
+        found = [voices[one] for one in dict.fromkeys(self.settings["languages"]) if one in voices]
+        if item["choice"] < len(found):
+            return dict(found[item["choice"]])
+        return None if item["choice"] else dict(item["voices"][0])
+
+    def voices(self, play: Json) -> dict[int, Json]:
+        """Give what of a play is heard here, by item."""
+        found = {index: self.voice(item) for index, item in enumerate(play["broadcast"]["items"])}
+        return {index: voice for index, voice in found.items() if voice is not None}
 
     def media(self, sha256: str) -> Path:
         return self.state / "media" / f"{sha256}.opus"
@@ -902,7 +951,8 @@ class Agent:
     def tell(self, broadcast_id: str, at: int, **fields: Any) -> None:
         self.seq += 1
         body = {"seq": self.seq, "at": instant(at), "broadcast_id": broadcast_id}
-        body |= {name: value for name, value in fields.items() if value is not None}
+        drill = self.kept["plays"][broadcast_id]["broadcast"].get("drill")
+        body |= {name: value for name, value in (fields | {"drill": drill}).items() if value is not None}
         self.unsaved.append((self.seq, at, json.dumps(body)))
 
     def save(self) -> None:
@@ -1078,13 +1128,20 @@ class Agent:
                 found.append((0, f"/plans/{plan['body_sha256']}", plan))
         now, steady = self.clock.now(), self.clock.steady()
         for play in self.kept["plays"].values() if self.settings else []:
-            for voice in [] if play["outcome"] else map(self.voice, play["broadcast"]["items"]):
+            for voice in [] if play["outcome"] else self.voices(play).values():
                 if not self.present(voice):
                     due = 1 if play["urgent"] else play["broadcast"]["start_at"]
                     path = f"/media/{voice['sha256']}.opus"
                     wait = 0 if play["urgent"] else min(max(due - now, 0) // 10, 30 * S)  # not all of a commune at once
                     self.retry.setdefault(path, (steady + random.randint(0, wait), 0))
+                    if play["urgent"] and not self.retry[path][1]:
+                        self.retry[path] = (0, 0)  # it may have been wanted before, at leisure
                     found.append((due, path, voice))
+        for voice in self.settings["pinned"] if self.settings else []:
+            if not self.present(voice):
+                path = f"/media/{voice['sha256']}.opus"
+                self.retry.setdefault(path, (steady + random.randint(0, 30 * S), 0))
+                found.append((2, path, voice))
         found = [one for one in found if self.retry.get(one[1], (0, 0))[0] <= steady]
         return sorted(found, key=lambda one: one[:2])
 
@@ -1182,7 +1239,7 @@ class Agent:
                 self.tell(name, at, outcome=outcome, reason=reason)
                 continue
             proved = {one["item"] for one in heard if one["proved"]}
-            if outcome == "played" and len(proved) < len(play["broadcast"]["items"]):
+            if outcome == "played" and not proved >= set(self.voices(play)):
                 outcome, reason = "interrupted", "output_lost"
             play["outcome"] = outcome
             self.tell(
@@ -1191,11 +1248,11 @@ class Agent:
                 outcome=outcome,
                 reason=reason if outcome == "interrupted" else None,
                 by=fields["by"] if outcome == "interrupted" else None,
-                requested_ms=sum(self.voice(item)["length_ms"] for item in play["broadcast"]["items"]),
+                requested_ms=sum(voice["length_ms"] for voice in self.voices(play).values()),
                 played_ms=sum(one["frames"] for one in heard) // 48,
                 start_error_ms=heard[0]["error_ms"] if heard else None,
                 underruns=sum(one["underruns"] for one in heard),
-                grade=int(bool(heard)),
+                grade=int(bool(heard) and play["broadcast"]["drill"] != "silent"),
                 simulated=True,
             )
 
@@ -1267,7 +1324,7 @@ class Agent:
 
     def tell_cached(self, now: int) -> None:
         for name, play in self.kept["plays"].items():
-            voices = [] if play["outcome"] else [self.voice(item) for item in play["broadcast"]["items"]]
+            voices = [] if play["outcome"] else list(self.voices(play).values())
             if voices and not {"cached", "armed"} & set(play["told"]) and all(map(self.present, voices)):
                 play["told"].append("cached")
                 self.tell(name, now, state="cached")
@@ -1276,10 +1333,11 @@ class Agent:
         """Decode what the output does not have yet."""
         new = []
         for key, play in wanted.items():
-            voice = self.voice(play["broadcast"]["items"][key[1]])
+            voice = self.voices(play)[key[1]]
             if all(sound.key != key for sound in self.output.sounds) and self.load(voice):
                 gain_mb = self.gain_mb(play, voice, key[2])
-                new.append(Sound(key, self.loaded[voice["sha256"]], voice["length_ms"], gain_mb))
+                silent = play["broadcast"]["drill"] == "silent"
+                new.append(Sound(key, self.loaded[voice["sha256"]], voice["length_ms"], gain_mb, silent=silent))
                 if "armed" not in play["told"]:
                     play["told"].append("armed")
                     self.tell(key[0], now, state="armed")
