@@ -1,20 +1,24 @@
 """Programmes: put together, timed, made from templates, and laid out for nodes or refused by name."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from controller.areas.schemas import AreaOut
-from controller.broadcasts.models import Broadcast
+from controller.broadcasts.models import Broadcast, BroadcastItem
 from controller.broadcasts.wire_form import wire_forms
-from controller.bulletins.schemas import BulletinChange, OfferIn, ReturnIn
+from controller.bulletins.schemas import BulletinChange, OfferIn, ReturnIn, VersionSeen
 from controller.errors import ConflictError, ForbiddenError, InvalidError, LoaError, NotFoundError
 from controller.people.rights import Role
+from controller.plans.repository import broadcasts_of
 from controller.programmes.layout import LaidOut, NotAirableError
 from controller.programmes.repository import item_rows, lay_out
 from controller.programmes.schemas import CopyIn, FillIn, ItemIn, OrderIn, ProgrammeChange, ProgrammeIn, ProgrammeOut
 from controller.schedules.models import Calendar, Schedule, ScheduleException
+from controller.schedules.schemas import ScheduleIn
+from edge_agent.protocol import content
 from tests.controller.factories import Centre
 from tests.controller.test_bulletins import places
 from tests.controller.words import approved, draft, person, voice
@@ -397,3 +401,46 @@ async def test_what_a_date_or_a_calendar_puts_in_its_place_counts_too(lite: Cent
     assert (await rolled(lite, here), await rolled(lite, there)) == (False, True)
     with pytest.raises(ConflictError, match="Ngày lễ"):
         await lite.services.programmes.archive(lite.actor, holiday.id)
+
+
+async def test_an_edited_bulletin_leaves_the_plan_until_it_is_approved_again(here: Centre) -> None:
+    """From words to a node's plan: both languages in their order, and nothing that lost its yes."""
+    area = await here.area(languages=["vi", "hmn"])
+    await here.node(area)
+    spoken = [await voice(here, area, "vi"), await voice(here, area, "hmn")]
+    bulletin = await approved(here, area, "Cắt nước", *spoken)
+    made = await programme(here, area, await sound(here, area), says(bulletin.id), lead_in_ms=3_000)
+    wanted = ScheduleIn(
+        title="Chiều hằng ngày",
+        programme_id=made.id,
+        targets=(area.scope,),
+        starts_at_local=datetime(2026, 3, 9, 17, 0),  # noqa: DTZ001  wall time is naive: the zone is the schedule's
+        rule="FREQ=DAILY",
+        confirm_unusual=True,
+    )
+    await here.services.schedules.create(here.actor, wanted)
+    first = (await planned(here, area))[0]
+    assert first.start_at == datetime(2026, 3, 9, 10, 0, 3, tzinfo=UTC)  # the silence before shifts the start
+    heard = [item.voice_for(("vi", "hmn")) for item in first.items]
+    assert [each.language for each in heard if each is not None] == ["vi", "vi", "hmn"]
+    edited = BulletinChange(version=1, title="Cắt nước đến trưa")
+    await here.services.bulletins.change(here.actor, bulletin.id, edited)
+    await here.services.schedules.roll_due()
+    assert await planned(here, area) == []
+    await here.services.bulletins.submit(here.actor, bulletin.id, VersionSeen(version=2))
+    await here.services.bulletins.approve(here.actor, bulletin.id, VersionSeen(version=2))
+    await here.services.schedules.roll_due()
+    again = (await planned(here, area))[0]
+    assert (again.start_at, again.items) == (first.start_at, first.items)
+    assert again.broadcast_id != first.broadcast_id
+    async with here.database.reading() as session:
+        rows = await session.scalars(
+            select(BroadcastItem.bulletin_version).where(BroadcastItem.broadcast_id == again.broadcast_id)
+        )
+        assert set(rows) == {None, 2}
+
+
+async def planned(here: Centre, area: AreaOut) -> list[content.Broadcast]:
+    """What the area's plan lists now."""
+    async with here.database.reading() as session:
+        return list(await broadcasts_of(session, area.scope, urgent=False, now=here.clock()))
