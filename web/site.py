@@ -14,10 +14,10 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from controller.areas.schemas import AreaOut
-from controller.errors import GoneError, LoaError, NotFoundError, NotSignedInError
-from controller.http.session import origin_of, token_of
+from controller.errors import GoneError, LoaError, NotFoundError, NotSignedInError, SecondFactorError
+from controller.http.session import identify, origin_of, token_of
 from controller.people.actor import Actor
-from controller.people.schemas import PersonOut
+from controller.people.schemas import Needs, PersonOut
 from controller.services import Services
 from web.formats import Formats
 from web.forms import own_path
@@ -44,6 +44,8 @@ class Visit:
     request: Request
     token: str
     person: PersonOut
+    actor: Actor
+    """Who acts; with a machine's key no more than the key says."""
     areas: list[AreaOut]
     """What is in sight, upper areas first."""
     form: Formats
@@ -54,11 +56,6 @@ class Visit:
     def services(self) -> Services:
         """Give what the centre can do."""
         return self.site.services
-
-    @property
-    def actor(self) -> Actor:
-        """Name who acts."""
-        return Actor(self.person.id, origin_of(self.request))
 
     @property
     def text(self) -> Catalogue:
@@ -110,14 +107,13 @@ class Site:
 
         Raises:
             NotSignedInError: nobody, or a session that ended.
+            SecondFactorError: the password alone is not enough for this person.
         """
-        token = token_of(request)
-        if not token:
-            raise NotSignedInError("sign in first")
-        person = await self.services.people.whoami(token)
-        tree = await self.services.areas.tree(Actor(person.id, origin_of(request)))
-        areas = [area for area in tree if area.in_sight]
-        return Visit(self, request, token, person, areas, self.formats(self.words(request, person), areas))
+        identity = (await identify(request, self.services)).full()
+        person, actor = identity.person, Actor(identity.person.id, origin_of(request), identity.acts)
+        areas = [area for area in await self.services.areas.tree(actor) if area.in_sight]
+        form = self.formats(self.words(request, person), areas)
+        return Visit(self, request, token_of(request) or "", person, actor, areas, form)
 
 
 def page_route(site: Site) -> type[APIRoute]:
@@ -130,6 +126,8 @@ def page_route(site: Site) -> type[APIRoute]:
             async def handler(request: Request) -> Response:
                 try:
                     return await handle(request)
+                except SecondFactorError as error:
+                    return to_second_factor(request, str(error.fields["problem"]))
                 except NotSignedInError:
                     return to_sign_in(request)
                 except LoaError as error:
@@ -141,9 +139,19 @@ def page_route(site: Site) -> type[APIRoute]:
 
 
 def to_sign_in(request: Request) -> Response:
-    """Send to the sign-in page and back to where the person was; a fragment tells the whole page to go there."""
+    """Send to the sign-in page and back to where the person was."""
     ended = "&ended=1" if token_of(request) else ""
-    target = f"/sign-in?next={quote(here(request), safe='/')}{ended}"
+    return _away(request, f"/sign-in?next={quote(here(request), safe='/')}{ended}")
+
+
+def to_second_factor(request: Request, problem: str) -> Response:
+    """Send to where a code is shown, or where a second factor is set up, and back to where the person was."""
+    page = "/sign-in/code" if problem == Needs.CODE else "/sign-in/factor"
+    return _away(request, f"{page}?next={quote(here(request), safe='/')}")
+
+
+def _away(request: Request, target: str) -> Response:
+    """Send to another page; a fragment tells the whole page to go there."""
     if "hx-request" in request.headers:
         return Response(status_code=401, headers={"HX-Redirect": target})
     return RedirectResponse(target, 303)

@@ -25,6 +25,8 @@ class Identity:
     """When the person signed in, or the key was made."""
     shown: bool
     """Whether this session showed a second factor."""
+    weighty: bool = False
+    """Whether the person approves or administers: no browser then stands for the code."""
     needs: Needs | None = None
     acts: frozenset[str] | None = None
     """Of a machine's key: what it may do at most."""

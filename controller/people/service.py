@@ -144,6 +144,7 @@ class People:
             session_id=opened.id,
             since=opened.created_at,
             shown=showed,
+            weighty=must_show(grants),
             needs=needs(person, grants, shown=showed, now=now),
         )
 

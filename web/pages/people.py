@@ -1,16 +1,19 @@
-"""Signing in and out, and the language."""
+"""Signing in and out, the second factor, and the language."""
 
 from contextlib import suppress
 from datetime import timedelta
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.errors import NotSignedInError, TooManyAttemptsError
-from controller.http.session import clear_cookie, origin_of, set_cookie, token_of
+from controller.http.session import agent_of, clear_cookie, device_of, origin_of, set_cookie, token_of
 from controller.people.actor import Actor
+from controller.people.schemas import Needs
 from web.forms import own_path, read_form
 from web.i18n import LOCALES
+from web.pages import factor
 from web.site import LOCALE_COOKIE, Site
 
 YEAR_S = 365 * 24 * 3600
@@ -25,9 +28,16 @@ def _sign_in_page(
     return site.html("sign_in.html", text, status=status, problem=problem, login=login, next=own_path(after))
 
 
+def _next_page(needs: Needs | None, after: str) -> str:
+    if needs is None:
+        return after
+    return f"/sign-in/{'code' if needs is Needs.CODE else 'factor'}?next={quote(after, safe='/')}"
+
+
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages."""
     people = site.services.people
+    factor.add(router, site)
 
     @router.get("/sign-in")
     async def form(request: Request) -> HTMLResponse:
@@ -39,14 +49,20 @@ def add(router: APIRouter, site: Site) -> None:
         typed = await read_form(request)
         text, login, after = site.words(request), typed.one("login"), typed.one("next")
         try:
-            signed = await people.sign_in(login=login, password=typed.one("password"), origin=origin_of(request))
+            signed = await people.sign_in(
+                login=login,
+                password=typed.one("password"),
+                origin=origin_of(request),
+                agent=agent_of(request),
+                device=device_of(request),
+            )
         except NotSignedInError:
             return _sign_in_page(site, request, problem=text("sign_in.wrong"), login=login, after=after)
         except TooManyAttemptsError as error:
             wait = site.formats(text, []).about(timedelta(seconds=error.fields.get("retry_after_s", 60)))
             problem = text("sign_in.locked", wait=wait)
             return _sign_in_page(site, request, problem=problem, login=login, after=after)
-        response = RedirectResponse(own_path(after), 303)
+        response = RedirectResponse(_next_page(signed.needs, own_path(after)), 303)
         set_cookie(response, signed.token, signed.expires_at)
         return response
 

@@ -1,0 +1,124 @@
+"""Signing in in two steps on the pages: sent to where it goes on, back to where one was, nothing seen before."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from controller.http.middleware import DEVICE_COOKIE
+from controller.people import totp
+from tests.controller.factories import PASSWORD, Centre
+from tests.web.harness import Commune, commune
+
+OWN = {"Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Commune]:
+    async with commune(tmp_path) as opened:
+        yield opened
+
+
+async def sign_in(client: httpx.AsyncClient, login: str) -> str:
+    """Give where the browser is sent."""
+    answer = await client.post("/sign-in", data={"login": login, "password": PASSWORD, "next": "/nodes"})
+    assert answer.status_code == 303
+    client.headers["Cookie"] = answer.headers["set-cookie"].split(";")[0]
+    return answer.headers["location"]
+
+
+async def set_up(here: Centre, client: httpx.AsyncClient) -> str:
+    """Give the secret."""
+    shown = await client.post("/sign-in/factor", data={"password": PASSWORD, "next": "/nodes"})
+    secret = re.sub(r"\s", "", re.findall(r"<code>(.*?)</code>", shown.text, re.DOTALL)[0])
+    assert f"secret={secret}" in shown.text
+    code = totp.code_at(secret, here.clock())
+    done = await client.post("/sign-in/factor/confirmation", data={"code": code, "next": "/nodes"})
+    assert len(re.findall(r"<code>[a-z0-9-]{19}</code>", done.text)) == totp.RECOVERY_CODES
+    assert 'href="/nodes"' in done.text
+    here.clock.step(minutes=2)
+    return secret
+
+
+async def test_an_approver_sets_it_up_before_any_page_and_shows_it_from_then_on(site: Commune) -> None:
+    here = site.centre
+    await here.somebody("binh", "approver", site.root)
+    async with httpx.AsyncClient(base_url=site.url, headers=OWN, trust_env=False) as client:
+        assert await sign_in(client, "binh") == "/sign-in/factor?next=/nodes"
+        for path in ("/today", "/nodes", "/stop", "/sign-in/code"):
+            sent = await client.get(path)
+            assert sent.status_code == 303
+            if path != "/sign-in/code":
+                assert sent.headers["location"] == f"/sign-in/factor?next={path}"
+        assert (await client.get("/sign-in/factor")).status_code == 200
+        wrong = await client.post("/sign-in/factor", data={"password": "not this one"})
+        assert (wrong.status_code, 'role="alert"' in wrong.text) == (422, True)
+        secret = await set_up(here, client)
+        assert (await client.get("/nodes")).status_code == 200
+
+        assert await sign_in(client, "binh") == "/sign-in/code?next=/nodes"
+        assert (await client.get("/nodes")).headers["location"] == "/sign-in/code?next=/nodes"
+        live = await client.get("/nodes/live", headers={"HX-Request": "true", "HX-Current-URL": f"{site.url}/nodes"})
+        assert (live.status_code, live.headers["hx-redirect"]) == (401, "/sign-in/code?next=/nodes")
+        form = (await client.get("/sign-in/code?next=/nodes")).text
+        assert 'name="code"' in form
+        assert 'name="remember"' not in form
+        wrong = await client.post("/sign-in/code", data={"code": "000000", "next": "/nodes"})
+        assert (wrong.status_code, 'role="alert"' in wrong.text) == (422, True)
+        code = totp.code_at(secret, here.clock())
+        right = await client.post("/sign-in/code", data={"code": code, "next": "//evil.test"})
+        assert (right.status_code, right.headers["location"]) == (303, "/today")
+        assert (await client.get("/nodes")).status_code == 200
+
+
+async def test_an_operators_browser_is_remembered_if_asked_for(site: Commune) -> None:
+    here = site.centre
+    await here.somebody("binh", "operator", site.root)
+    async with httpx.AsyncClient(base_url=site.url, headers=OWN, trust_env=False) as client:
+        assert await sign_in(client, "binh") == "/nodes"
+        secret = await set_up(here, client)
+        assert await sign_in(client, "binh") == "/sign-in/code?next=/nodes"
+        assert 'name="remember"' in (await client.get("/sign-in/code")).text
+        code = totp.code_at(secret, here.clock())
+        shown = await client.post("/sign-in/code", data={"code": code, "remember": "1"})
+        cookie = shown.headers["set-cookie"].split(";")[0]
+        assert cookie.startswith(f"{DEVICE_COOKIE}=")
+        client.headers["Cookie"] = cookie
+        assert await sign_in(client, "binh") == "/nodes"
+
+
+async def test_the_first_day_is_shown_on_every_page_until_the_factor_is_there(site: Commune) -> None:
+    async with httpx.AsyncClient(base_url=site.url, headers=OWN, trust_env=False) as client:
+        assert await sign_in(client, "lan") == "/nodes"
+        link = '<a href="/sign-in/factor">Bật ngay</a>'
+        for path in ("/today", "/nodes"):
+            assert link in (await client.get(path)).text
+        await set_up(site.centre, client)
+        assert link not in (await client.get("/today")).text
+
+
+async def test_a_machines_key_does_on_the_pages_no_more_than_it_names(site: Commune) -> None:
+    here = site.centre
+    async with here.client() as lan:
+        until = here.clock().replace(month=12).isoformat()
+        made = await lan.post("/api/v1/people/me/tokens", json={"name": "máy", "acts": [], "expires_at": until})
+    headers = {**OWN, "Authorization": f"Bearer {made.json()['token']}"}
+    async with httpx.AsyncClient(base_url=site.url, headers=headers, trust_env=False) as client:
+        assert (await client.get("/today")).status_code == 200
+        await client.post("/stop", data={"scope": site.root.scope})
+    assert await here.services.holds.active(here.actor) == []
+
+
+async def test_pages_of_the_factor_send_who_is_not_signed_in_away(site: Commune) -> None:
+    async with httpx.AsyncClient(base_url=site.url, headers=OWN, trust_env=False) as client:
+        for method, path in (
+            ("GET", "/sign-in/code"),
+            ("POST", "/sign-in/code"),
+            ("GET", "/sign-in/factor"),
+            ("POST", "/sign-in/factor"),
+            ("POST", "/sign-in/factor/confirmation"),
+        ):
+            answer = await client.request(method, path)
+            assert (answer.status_code, answer.headers["location"].split("?")[0]) == (303, "/sign-in"), path

@@ -1,0 +1,108 @@
+"""The second factor: shown when signing in, and set up."""
+
+from datetime import timedelta
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from controller.errors import InvalidError, LoaError, TooManyAttemptsError
+from controller.http.session import agent_of, identify, origin_of, remember_device
+from controller.people.identity import Identity
+from controller.people.schemas import Needs
+from web.forms import own_path, read_form
+from web.site import Site
+
+
+def add(router: APIRouter, site: Site) -> None:
+    """Add the pages."""
+    _add_showing(router, site)
+    _add_setting_up(router, site)
+
+
+def _add_showing(router: APIRouter, site: Site) -> None:
+    factors = site.services.factors
+
+    @router.get("/sign-in/code")
+    async def ask_code(request: Request) -> Response:
+        who = await identify(request, site.services)
+        after = own_path(request.query_params.get("next", ""))
+        if who.needs is not Needs.CODE:
+            return RedirectResponse(after, 303)
+        return _page(site, request, who, "factor_code.html", problem="", next=after, may_remember=_may_remember(who))
+
+    @router.post("/sign-in/code")
+    async def show_code(request: Request) -> Response:
+        who, typed = await identify(request, site.services), await read_form(request)
+        after = own_path(typed.one("next"))
+        try:
+            _, device = await factors.show(
+                who,
+                code=typed.one("code"),
+                origin=origin_of(request),
+                remember=typed.one("remember") == "1",
+                agent=agent_of(request),
+            )
+        except (InvalidError, TooManyAttemptsError) as error:
+            problem = _said(site, request, who, error)
+            return _page(
+                site, request, who, "factor_code.html", problem=problem, next=after, may_remember=_may_remember(who)
+            )
+        response = RedirectResponse(after, 303)
+        if device is not None:
+            remember_device(response, device.token, device.expires_at)
+        return response
+
+
+def _add_setting_up(router: APIRouter, site: Site) -> None:
+    factors = site.services.factors
+
+    @router.get("/sign-in/factor")
+    async def ask(request: Request) -> Response:
+        who = await identify(request, site.services)
+        after = own_path(request.query_params.get("next", ""))
+        return _page(site, request, who, "factor_begin.html", problem="", next=after, has=who.person.second_factor)
+
+    @router.post("/sign-in/factor")
+    async def begin(request: Request) -> Response:
+        who, typed = await identify(request, site.services), await read_form(request)
+        after = own_path(typed.one("next"))
+        try:
+            made = await factors.begin(who, password=typed.one("password"))
+        except (InvalidError, TooManyAttemptsError) as error:
+            problem = _said(site, request, who, error)
+            return _page(
+                site, request, who, "factor_begin.html", problem=problem, next=after, has=who.person.second_factor
+            )
+        return _page(
+            site, request, who, "factor_confirm.html", problem="", next=after, secret=made.secret, uri=made.uri
+        )
+
+    @router.post("/sign-in/factor/confirmation")
+    async def confirm(request: Request) -> Response:
+        who, typed = await identify(request, site.services), await read_form(request)
+        after = own_path(typed.one("next"))
+        try:
+            codes = await factors.confirm(who, code=typed.one("code"), origin=origin_of(request))
+        except (InvalidError, TooManyAttemptsError) as error:
+            problem = _said(site, request, who, error)
+            return _page(site, request, who, "factor_confirm.html", problem=problem, next=after, secret="", uri="")
+        return _page(site, request, who, "factor_codes.html", next=after, codes=codes)
+
+
+def _page(site: Site, request: Request, who: Identity, template: str, **context: Any) -> HTMLResponse:
+    status = 422 if context.get("problem") else 200
+    return site.html(template, site.words(request, who.person), status=status, **context)
+
+
+def _may_remember(who: Identity) -> bool:
+    return not who.weighty
+
+
+def _said(site: Site, request: Request, who: Identity, error: LoaError) -> str:
+    """Say in words what was wrong."""
+    text = site.words(request, who.person)
+    if isinstance(error, TooManyAttemptsError):
+        wait = site.formats(text, []).about(timedelta(seconds=error.fields.get("retry_after_s", 60)))
+        return text("sign_in.locked", wait=wait)
+    return text(f"wrong.{error.fields.get('problem')}")
