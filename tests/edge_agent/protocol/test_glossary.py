@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.protocol.states import ClockState, Grade, Level, Outcome, PlayState, Reason
+from edge_agent.protocol.rules import RuleName
+from edge_agent.protocol.states import ClockState, Drill, Grade, Level, Outcome, PlayState, Reason
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
@@ -20,7 +21,7 @@ def rows(title: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "words", [Level, PlayState, Outcome, Reason, ClockState, Grade], ids=lambda words: words.__name__
+    "words", [Level, PlayState, Outcome, Reason, RuleName, Drill, ClockState, Grade], ids=lambda words: words.__name__
 )
 def test_every_word_has_one_row_and_no_row_is_left_over(words: type[Enum]) -> None:
     names = [word.name if words is Grade else word.value for word in words]

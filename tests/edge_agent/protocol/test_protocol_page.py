@@ -25,7 +25,7 @@ from edge_agent.protocol.errors import ProtocolError
 from edge_agent.protocol.fields import Wire
 from edge_agent.protocol.reports import Health, Presence, Receipts, TimeAsk
 from edge_agent.protocol.signing import SigningKey, TrustStore, open_document
-from edge_agent.protocol.states import KeyUse, Level, Outcome, PlayState, Reason
+from edge_agent.protocol.states import Drill, KeyUse, Level, Outcome, PlayState, Reason
 from edge_agent.protocol.topics import AREA_WORDS, Word
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -99,7 +99,7 @@ def test_defaults_are_those_of_the_page(kind: type[Wire]) -> None:
         assert str(field.default) in row.split("|")[2], row
 
 
-@pytest.mark.parametrize("words", [Reason, Outcome, PlayState, Level, Word, documents.CommandAction], ids=str)
+@pytest.mark.parametrize("words", [Reason, Outcome, PlayState, Level, Drill, Word, documents.CommandAction], ids=str)
 def test_every_word_of_the_wire_stands_on_the_page(words: Any) -> None:
     assert [word for word in words if f"`{word}`" not in PAGE and f"/{word}`" not in PAGE] == []
 
