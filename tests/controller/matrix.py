@@ -110,11 +110,39 @@ _AT_SIX = {
 }
 _A_WEEK = {"from_at": "2026-03-09T00:00:00Z", "until_at": "2026-03-16T00:00:00Z"}
 
+_PASSWORD = "đồng bằng sông Hồng"
+
 ROUTES: dict[str, Route] = {
     # people
-    "POST /api/v1/sessions": Route(Kind.OPEN, {"login": "lan", "password": "đồng bằng sông Hồng"}),
+    "POST /api/v1/sessions": Route(Kind.OPEN, {"login": "lan", "password": _PASSWORD}),
     "DELETE /api/v1/sessions": Route(Kind.SELF),
     "GET /api/v1/people/me": Route(Kind.SELF),
+    "POST /api/v1/sessions/factor": Route(Kind.SELF, {"code": "000000"}),
+    "POST /api/v1/people/me/password": Route(Kind.SELF, {"old": _PASSWORD, "new": f"{_PASSWORD} mới"}),
+    "POST /api/v1/people/me/factor": Route(Kind.SELF, {"password": _PASSWORD}),
+    "POST /api/v1/people/me/factor/confirmation": Route(Kind.SELF, {"code": "000000"}),
+    "POST /api/v1/people/me/factor/recovery-codes": Route(Kind.SELF),
+    "POST /api/v1/people/me/tokens": Route(
+        Kind.SELF, {"name": "Máy", "acts": [], "expires_at": "2026-04-01T00:00:00Z"}
+    ),
+    # accounts are looked after by administrators, and seen by nobody else
+    "GET /api/v1/people": Route(Kind.LIST, shows="person_id", answers={"observer": Answer.FORBIDDEN}),
+    "POST /api/v1/people": Route(
+        Kind.RULE,
+        {"login": "cham", "name": "Chẩm", "password": _PASSWORD, "role": "operator", "area_id": "{area_id}"},
+    ),
+    "GET /api/v1/people/{person_id}": Route(Kind.RULE),
+    "PATCH /api/v1/people/{person_id}": Route(Kind.RULE, {"name": "Chẩm"}),
+    "POST /api/v1/people/{person_id}/grants": Route(Kind.RULE, {"role": "technician", "area_id": "{area_id}"}),
+    "DELETE /api/v1/people/{person_id}/grants/{grant_id}": Route(Kind.RULE),
+    "DELETE /api/v1/people/{person_id}/factor": Route(Kind.RULE),
+    "GET /api/v1/people/{person_id}/sessions": Route(Kind.RULE),
+    "DELETE /api/v1/people/{person_id}/sessions": Route(Kind.RULE),
+    "DELETE /api/v1/people/{person_id}/sessions/{session_id}": Route(Kind.RULE),
+    "GET /api/v1/people/{person_id}/devices": Route(Kind.RULE),
+    "DELETE /api/v1/people/{person_id}/devices/{device_id}": Route(Kind.RULE),
+    "GET /api/v1/people/{person_id}/tokens": Route(Kind.RULE),
+    "DELETE /api/v1/people/{person_id}/tokens/{token_id}": Route(Kind.RULE),
     "PATCH /api/v1/people/me": Route(Kind.SELF, {"locale": "en"}),
     # areas and nodes
     "GET /api/v1/areas": Route(Kind.LIST, shows="hamlet_id"),
@@ -124,6 +152,7 @@ ROUTES: dict[str, Route] = {
     "GET /api/v1/policies": Route(Kind.LIST, shows="area_id"),
     "GET /api/v1/areas/{area_id}/policy": Route(Kind.READ),
     "PUT /api/v1/areas/{area_id}/policy": Route(Kind.ACT, {"version": 1, "rules": {"sessions_a_day": 9}}),
+    "POST /api/v1/areas/{area_id}/policy/preview": Route(Kind.READ, {"version": 0, "rules": {"sessions_a_day": 9}}),
     "GET /api/v1/areas/{area_id}/policy/check": Route(
         Kind.READ, query={"start_at": "2026-03-09T06:00:00Z", "length_ms": "60000"}
     ),
@@ -180,6 +209,16 @@ ROUTES: dict[str, Route] = {
     "POST /api/v1/schedules/preview": Route(Kind.AIM, _AT_SIX),
     "GET /api/v1/schedules": Route(Kind.LIST, shows="schedule_id"),
     "GET /api/v1/schedules/dates": Route(Kind.LIST, query=_A_WEEK, shows="schedule_id"),
+    "GET /api/v1/schedules/calendar.ics": Route(Kind.LIST, shows="schedule_id"),
+    # the file is empty: nothing is aimed anywhere
+    "POST /api/v1/schedules/import": Route(
+        Kind.AIM,
+        {
+            "ics": "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n",
+            "programme_id": "{programme_id}",
+            "targets": ["areas/{area_id}"],
+        },
+    ),
     "GET /api/v1/schedules/{schedule_id}": Route(Kind.READ),
     "PUT /api/v1/schedules/{schedule_id}": Route(Kind.ACT, {**_AT_SIX, "version": 1}),
     "POST /api/v1/schedules/{schedule_id}/end": Route(Kind.ACT),

@@ -17,7 +17,7 @@ from tests.controller.two_communes import Kept, Things, World, asking, keep
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
-    return asyncio.run(keep(tmp_path_factory.mktemp("matrix") / "made"))
+    return asyncio.run(keep(tmp_path_factory.mktemp("matrix")))
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A province with two communes that have the same things each: what the matrix of rights is tried on."""
 
+import asyncio
 import hashlib
 import shutil
 from collections.abc import AsyncIterator
@@ -19,7 +20,7 @@ from controller.bulletins.models import Bulletin, BulletinVersion, BulletinVoice
 from controller.db import Base
 from controller.emergencies.models import Emergency, ReadyMessage
 from controller.ids import new_id
-from controller.people.models import Session
+from controller.people.models import ApiToken, Device, Session
 from controller.people.rights import Role
 from controller.policies.models import Policy
 from controller.programmes.models import Programme, ProgrammeItem
@@ -189,10 +190,31 @@ async def _people(world: World, province: AreaOut) -> None:
             SYSTEM, login=f"{who}.login", name=who, password=PASSWORD, role=role, area_id=area_id
         )
         world.tokens[who] = await sign_in(world.centre, person.id)
-        if who == "own":
-            world.east["person_id"] = person.id
-        if who == "sibling":
-            world.west["person_id"] = person.id
+    for things in (world.east, world.west):
+        await _clerk(world.centre, things)
+
+
+async def _clerk(centre: Centre, things: Things) -> None:
+    """Somebody who works in the commune, signed in on a browser that is remembered, with a machine's key."""
+    clerk = await centre.services.people.add(
+        SYSTEM,
+        login=f"clerk.{things['area_id']}",
+        name=f"Cán bộ của {things['name']}",
+        password=PASSWORD,
+        role=Role.OPERATOR,
+        area_id=things["area_id"],
+    )
+    now, later = centre.clock(), centre.clock() + timedelta(days=1)
+    ids = {name: new_id() for name in ("session_id", "device_id", "token_id")}
+    said: dict[str, Any] = {"person_id": clerk.id, "created_at": now, "expires_at": later}
+    rows = [
+        Session(token_sha256=new_id(), id=ids["session_id"], origin=factories.ADDRESS, **said),
+        Device(token_sha256=new_id(), id=ids["device_id"], name="Firefox", **said),
+        ApiToken(token_sha256=new_id(), id=ids["token_id"], name="Máy", acts=[], **said),
+    ]
+    async with centre.database.transaction() as tx:
+        tx.session.add_all(rows)
+    things |= ids | {"person_id": clerk.id, "grant_id": clerk.grants[0].id}
 
 
 async def sign_in(centre: Centre, person_id: str) -> str:
@@ -223,15 +245,18 @@ class Kept:
     @asynccontextmanager
     async def opened(self, folder: Path) -> AsyncIterator[World]:
         """A copy of it."""
-        folder.mkdir()
-        shutil.copyfile(self.file, folder / "loa.db")
+        await asyncio.to_thread(_copy, self.file, folder)
         async with factories.centre(folder, known=self.world.centre.person) as centre:
             yield World(centre, self.world.east, self.world.west, self.world.tokens)
 
 
+def _copy(file: Path, folder: Path) -> None:
+    folder.mkdir()
+    shutil.copyfile(file, folder / "loa.db")
+
+
 async def keep(folder: Path) -> Kept:
     """Make the world once, and keep it."""
-    folder.mkdir()
     async with factories.centre(folder) as centre:
         world = await build(centre)
     return Kept(folder / "loa.db", world)
