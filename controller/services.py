@@ -33,6 +33,7 @@ from .recordings.service import Recordings
 from .recordings.uploads import UploadLimits, UploadRoom
 from .schedules.calendars import AreaCalendars
 from .schedules.day import Days
+from .schedules.exchange import Exchange
 from .schedules.rolling import Rolling
 from .schedules.service import Schedules
 
@@ -56,6 +57,7 @@ class Services:
     schedules: Schedules
     calendars: AreaCalendars
     days: Days
+    exchange: Exchange
     broadcasts: Broadcasts
     holds: Holds
     enrolments: Enrolments
@@ -86,6 +88,7 @@ def build_services(
     documents, live = Documents(clock), LiveNodes()
     alarms, passwords = Alarms(database, clock), passwords or Passwords()
     nodes = Nodes(database, clock, documents, live)
+    schedules = Schedules(database, clock, Rolling(database, clock, documents, plan_days=config.plan_days))
     limits = upload_limits or UploadLimits(config.max_upload_bytes, config.disk_reserve_bytes)
     settings = Settings(max_length_s=config.max_recording_minutes * 60, max_bytes=config.max_upload_bytes)
     return Services(
@@ -96,15 +99,16 @@ def build_services(
         tokens=Tokens(database, clock),
         areas=Areas(database, clock, documents),
         moves=Moves(database, clock, documents),
-        policies=Policies(database, clock, documents),
+        policies=Policies(database, clock, documents, trusted_keys=authority.trusted_keys),
         nodes=nodes,
         recordings=Recordings(
             database, clock, bus, UploadRoom(config.uploads, limits), media=config.media, settings=settings
         ),
         bulletins=Bulletins(database, clock),
         programmes=Programmes(database, clock),
-        schedules=Schedules(database, clock, Rolling(database, clock, documents, plan_days=config.plan_days)),
+        schedules=schedules,
         calendars=AreaCalendars(database, clock),
+        exchange=Exchange(database, clock, schedules),
         days=Days(database, clock, trusted_keys=authority.trusted_keys),
         broadcasts=Broadcasts(
             database,

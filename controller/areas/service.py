@@ -18,7 +18,7 @@ from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
 from controller.plans.service import Documents
-from controller.policies.service import check_locks
+from controller.policies.locks import check_locks
 from edge_agent.protocol.topics import AREA_WORDS, Word
 
 from .models import Area

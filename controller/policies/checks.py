@@ -66,7 +66,7 @@ async def breaches(
     heard = await _heard(session, places, planned, besides) if counted and planned else {}
     alike: dict[tuple[int, frozenset[Named]], Counter[str]] = defaultdict(Counter)
     by_id = {id(policy): policy for policy in policies.values()}  # places that say nothing share their parent's
-    for area_id, others, count in _hearers(places, heard):
+    for area_id, others, count in hearers(places, heard):
         alike[id(policies[area_id]), others][area_id] += count
     found: dict[Breach, Counter[str]] = defaultdict(Counter)
     for (which, others), where in alike.items():
@@ -106,7 +106,7 @@ def _counts(policy: EffectivePolicy) -> bool:
     return (policy.sessions_a_day, policy.minutes_a_session, policy.minutes_a_day) != (None, None, None)
 
 
-def _hearers(places: Places, heard: Mapping[str, Collection[Named]]) -> Iterator[tuple[str, frozenset[Named], int]]:
+def hearers(places: Places, heard: Mapping[str, Collection[Named]]) -> Iterator[tuple[str, frozenset[Named], int]]:
     """Give area by area what is heard there besides and how many nodes hear it; nodes with more of their own apart."""
     shared = {
         area_id: frozenset[Named]().union(*(heard.get(f"areas/{place.id}", ()) for place in places.tree.chain(area_id)))

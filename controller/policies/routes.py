@@ -10,7 +10,7 @@ from controller.http.description import NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
 
 from .errors import PolicyLockedError
-from .schemas import MINUTES_OF_A_DAY, CheckOut, PolicyIn, PolicyOut
+from .schemas import MINUTES_OF_A_DAY, CheckOut, PolicyIn, PolicyOut, WhatIfOut
 
 router = APIRouter(tags=["policies"])
 
@@ -35,6 +35,16 @@ async def get(area_id: str, actor: Acting, services: AnyServices) -> PolicyOut:
 async def put(area_id: str, wanted: PolicyIn, actor: Acting, services: AnyServices) -> PolicyOut:
     """Say it as a whole, with the version that was seen; what is left out comes from the areas above."""
     return await services.policies.put(actor, area_id, wanted)
+
+
+@router.post(
+    "/areas/{area_id}/policy/preview",
+    summary="What a change of policy would change",
+    responses=may_raise(NotFoundError, PolicyLockedError),
+)
+async def preview(area_id: str, wanted: PolicyIn, actor: Acting, services: AnyServices) -> WhatIfOut:
+    """Run the last and the next 30 days through the function that nodes play by, before and after; saves nothing."""
+    return await services.policies.preview(actor, area_id, wanted)
 
 
 @router.get("/areas/{area_id}/policy/check", summary="What a policy says to a draft", responses=NOT_FOUND)

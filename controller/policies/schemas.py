@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from edge_agent.protocol.states import Outcome, Reason
+
 TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Category = Annotated[str, Field(min_length=1, max_length=40)]
 MINUTES_OF_A_DAY = 1440
@@ -184,3 +186,44 @@ class CheckOut(BaseModel):
 
     breaches: tuple[BreachOut, ...]
     unusual: UnusualOut | None
+
+
+class EndOut(BaseModel):
+    """How a play ends."""
+
+    model_config = ConfigDict(frozen=True)
+
+    outcome: Outcome
+    reason: Reason | None
+
+
+class ChangeOut(BaseModel):
+    """One broadcast to which a change of policy makes a difference."""
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str
+    start_at: AwareDatetime
+    is_past: bool
+    """It would have made a difference."""
+    before: EndOut
+    after: EndOut
+    rules: tuple[Rule, ...]
+    """Rules that it breaks only after the change."""
+    area_ids: tuple[str, ...]
+    area_names: tuple[str, ...]
+    node_count: int
+
+
+class WhatIfOut(BaseModel):
+    """What a change of policy would change; nothing is saved."""
+
+    model_config = ConfigDict(frozen=True)
+
+    from_at: AwareDatetime
+    until_at: AwareDatetime
+    node_count: int
+    """Nodes that were looked at."""
+    broadcast_count: int
+    changes: tuple[ChangeOut, ...]
+    """By start."""

@@ -1,6 +1,5 @@
 """Policies: what areas say, what holds where, and what they say to a draft."""
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
@@ -18,13 +17,15 @@ from controller.people.actor import Actor
 from controller.people.models import Person
 from controller.people.rights import Act, Sight
 from controller.plans.service import Documents
+from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.topics import Word
 
 from .checks import Places, breaches, unusual_hour
-from .errors import PolicyLockedError
 from .limits import Airing
+from .locks import check_locks
 from .models import Policy
-from .schemas import CheckOut, PolicyIn, PolicyOut, PolicyRules, Rule, RuleOut
+from .schemas import CheckOut, PolicyIn, PolicyOut, PolicyRules, Rule, RuleOut, WhatIfOut
+from .whatif import WhatIf
 
 NO_RULES = PolicyRules()
 
@@ -32,8 +33,11 @@ NO_RULES = PolicyRules()
 class Policies:
     """What areas allow."""
 
-    def __init__(self, database: Database, clock: Clock, documents: Documents) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, documents: Documents, *, trusted_keys: tuple[TrustedKey, ...]
+    ) -> None:
         self._database, self._clock, self._documents = database, clock, documents
+        self._trusted_keys = trusted_keys
 
     async def get(self, actor: Actor, area_id: str) -> PolicyOut:
         """Give what an area says, and what holds there. Seen from below too: it binds whoever plans there.
@@ -69,7 +73,7 @@ class Policies:
             if version != wanted.version:
                 raise ConflictError("the policy was changed meanwhile; look again", problem="version", version=version)
             before = PolicyRules.stored(row.rules) if row is not None else NO_RULES
-            _refuse_locked(tree, area_id, [name for name, _ in _changes(before, wanted.rules)])
+            check_locks(tree, area_id, _changed(before, wanted.rules))
             said = wanted.rules.model_dump(mode="json", exclude_none=True)
             fields = {"version": version + 1, "rules": said, "locked": sorted(set(wanted.locked))}
             if row is None:
@@ -85,6 +89,23 @@ class Policies:
             )
             tx.tell(Event(Topic.AREA, area_id))
             return await _out(tx.session, await read_tree(tx.session), area_id, await rights.sight(tx.session, actor))
+
+    async def preview(self, actor: Actor, area_id: str, wanted: PolicyIn) -> WhatIfOut:
+        """Run the last 30 and the next 30 days through the timeline, as they are and with ``wanted``; saves nothing.
+
+        Raises:
+            NotFoundError: there is no such area.
+            PolicyLockedError: an area above keeps one of these rules for itself.
+        """
+        async with self._database.reading() as session:
+            tree = await self._seen(session, actor, area_id, whole=True)
+            row = await session.get(Policy, area_id)
+            before = PolicyRules.stored(row.rules) if row is not None else NO_RULES
+            check_locks(tree, area_id, _changed(before, wanted.rules))
+            nodes = await nodes_in(session, tree, [f"areas/{area_id}"], reports=False)
+            after = tree.with_policy(area_id, wanted.rules.model_dump(mode="json", exclude_none=True), wanted.locked)
+            looking = WhatIf(session, Places.of_nodes(tree, nodes), self._clock(), self._trusted_keys)
+            return await looking.compare(after)
 
     async def check(self, actor: Actor, area_id: str, *, start_at: datetime, length_ms: int) -> CheckOut:
         """Say what the policy says to a routine broadcast in an area and all below it; saves nothing.
@@ -121,32 +142,8 @@ class Policies:
             await self._documents.touch(tx, scope, Word.SETTINGS)
 
 
-def check_locks(tree: Tree, area_id: str, wanted: Collection[str]) -> None:
-    """Refuse a change of rules that an area above keeps for itself.
-
-    Raises:
-        PolicyLockedError: it does.
-    """
-    _refuse_locked(tree, area_id, [rule for rule in wanted if rule in get_args(Rule)])
-
-
-def _refuse_locked(tree: Tree, area_id: str, changed: Collection[str]) -> None:
-    parent_id = tree.places[area_id].parent_id
-    locks = tree.effective(parent_id).locks if parent_id else {}
-    for rule in changed:
-        if rule in locks:
-            name = tree.places[locks[rule]].name
-            raise PolicyLockedError(
-                f"{rule}: {name} keeps this rule for itself", field=f"rules.{rule}", rule=rule, area=name
-            )
-
-
-def _changes(before: PolicyRules, after: PolicyRules) -> list[tuple[str, Any]]:
-    return [
-        (name, getattr(after, name))
-        for name in PolicyRules.model_fields
-        if getattr(after, name) not in (None, getattr(before, name))
-    ]
+def _changed(before: PolicyRules, after: PolicyRules) -> list[str]:
+    return [name for name, value in after.said() if value != getattr(before, name)]
 
 
 def _told(before: PolicyRules, fields: dict[str, Any]) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Days:
             day = day or wall_time(now, zone).date()
             span = (_midnight(day, zone), _midnight(day + timedelta(days=1), zone))
             scopes = tree.scopes(node.id, node.area_id)
-            entries = await _saved(session, scopes, span) + await _thought(session, tree, scopes, span, now)
+            entries = await _saved(session, scopes, span) + await thought(session, tree, scopes, span, now)
             plays = await _plays(session, node_id, [each.wire.broadcast_id for each in entries])
             guards = guards_of(tree.effective(node.area_id))
             view = View(
@@ -143,13 +143,13 @@ async def _saved(session: AsyncSession, scopes: Sequence[str], span: tuple[datet
     rows = (await session.scalars(query)).all()
     forms = await wire_forms(session, rows)
     return [
-        Entry(_approved(forms[row.id], scopes), row.title, row.schedule_id, True, row.awaits_approval)
+        Entry(approved(forms[row.id], scopes), row.title, row.schedule_id, True, row.awaits_approval)
         for row in rows
         if row.id in forms
     ]
 
 
-async def _thought(
+async def thought(
     session: AsyncSession, tree: Tree, scopes: Sequence[str], span: tuple[datetime, datetime], now: datetime
 ) -> list[Entry]:
     """Plan the dates that no roll has reached yet."""
@@ -170,7 +170,7 @@ async def _thought(
                 planned = await planner.plan(each)
             except InvalidError:
                 continue  # the dates of the schedule say why it cannot be aired
-            found.append(Entry(_approved(_wire(row, planned), scopes), planned.title, row.id, False, False))
+            found.append(Entry(approved(_wire(row, planned), scopes), planned.title, row.id, False, False))
     return found
 
 
@@ -188,7 +188,8 @@ def _wire(row: Schedule, planned: Planned) -> content.Broadcast:
     )
 
 
-def _approved(wire: content.Broadcast, scopes: Sequence[str]) -> content.Broadcast:
+def approved(wire: content.Broadcast, scopes: Sequence[str]) -> content.Broadcast:
+    """Count an approval as given."""
     yes = content.Approval(
         approval_id="preview",
         content_sha256=content.content_hash(wire.items),

@@ -247,3 +247,34 @@ async def test_windows_night_and_lease_stand_in_signed_documents(tmp_path: Path)
             await put(client, place["area"].id, 1, windows=windows, night=night, lease_hours=24, sessions_a_day=4)
         await made.settle()
         assert len(made.broker.published) == told  # what nodes are told is the same
+
+
+async def test_what_a_stricter_policy_would_silence_is_shown_before_it_is_saved(here: Centre) -> None:
+    """Thirty days behind and ahead, before and after, by the node's own function."""
+    place = await commune(here)
+    for hour in ("10:00", "11:30", "17:00"):
+        await here.services.broadcasts.create(here.actor, asked(place, title=f"Tin {hour}", start_at=on(hour)))
+    here.clock.step(hours=2)
+    windows = [{"start": "05:00", "until": "11:00"}]
+    async with here.client() as client:
+        body = {"version": 0, "rules": {"windows": windows, "sessions_a_day": 2}}
+        answer = await client.post(f"/api/v1/areas/{place['area'].id}/policy/preview", json=body)
+        assert answer.status_code == 200, answer.text
+        found = answer.json()
+        assert (found["node_count"], found["broadcast_count"]) == (2, 3)
+        silenced = {"outcome": "refused", "reason": "outside_window"}
+        told = [(each["title"], each["before"]["outcome"], each["after"], each["rules"]) for each in found["changes"]]
+        played = {"outcome": "played", "reason": None}
+        assert told == [
+            ("Tin 10:00", "played", played, ["sessions_a_day"]),
+            ("Tin 11:30", "played", silenced, ["windows"]),
+            ("Tin 17:00", "played", silenced, ["windows"]),
+        ]
+        assert [each["is_past"] for each in found["changes"]] == [True, False, False]
+        assert {tuple(each["area_names"]) for each in found["changes"]} == {("Xóm Đông", "Xóm Tây")}
+        one = await client.post(f"/api/v1/areas/{place['west'].id}/policy/preview", json=body)
+        assert {(each["node_count"], *each["area_names"]) for each in one.json()["changes"]} == {(1, "Xóm Tây")}
+        same = await client.post(f"/api/v1/areas/{place['area'].id}/policy/preview", json={"version": 0, "rules": {}})
+        assert same.json()["changes"] == []
+        listed = (await client.get("/api/v1/policies")).json()
+        assert listed == []  # nothing was saved
