@@ -1,26 +1,45 @@
-"""``loa person add``: the first administrator, and whoever follows."""
+"""``loa person``: the first administrator, whoever follows, and the way back when nobody can sign in."""
 
 import argparse
 import asyncio
 import getpass
 import os
 import sys
+from collections.abc import Awaitable, Callable
 
+from sqlalchemy import select
+
+from controller.alarms.service import Alarms
+from controller.areas.models import Area
 from controller.clock import system_clock
+from controller.config import Config
 from controller.db import Database
 from controller.errors import LoaError
 from controller.events import EventBus
 from controller.migrations.upgrade import upgrade
+from controller.people.accounts import GRACE, Accounts
 from controller.people.actor import Actor
-from controller.people.service import People
+from controller.people.factors import Factors
+from controller.people.passwords import Passwords
+from controller.people.repository import by_login
+from controller.people.rights import Role
+from controller.people.schemas import PersonOut
 
 from .settings import add_state, read_config
+
+EVERYWHERE = "everywhere"
 
 
 class PasswordError(LoaError):
     """No password was given, or the two differ."""
 
     code = "password"
+
+
+class UnknownError(LoaError):
+    """Nobody has this login, or no area this name."""
+
+    code = "unknown"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,41 +51,154 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         description="Add somebody. The password comes from LOA_PASSWORD, from standard input, or is asked for.",
     )
     add_state(add)
-    add.add_argument("--login", required=True, help="what the person types to sign in")
+    _add_login(add)
     add.add_argument("--name", help="how the person is called on the pages; the login when not given")
     add.add_argument("--locale", choices=("vi", "en"), default="vi", help="language of the pages (%(default)s)")
+    _add_role(add, default=Role.ADMINISTRATOR)
+    add_state(acts.add_parser("list", help="who may sign in"))
+    grant = acts.add_parser("grant", help="give somebody one more role")
+    add_state(grant)
+    _add_login(grant)
+    _add_role(grant)
+    for act, words in (
+        ("disable", "close an account; its sessions and keys end"),
+        ("enable", "open a closed account again"),
+        ("reset-factor", "take a lost second factor away; the person sets up another"),
+    ):
+        command = acts.add_parser(act, help=words)
+        add_state(command)
+        _add_login(command)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Add the person.
+    """Do it.
 
     Raises:
-        LoaError: the login is taken, a field is wrong, or there is no password.
+        LoaError: a login is taken or unknown, a field is wrong, or there is no password.
     """
     config = read_config(options)
-    password = _read_password()
+    if options.act != "add" and config.database_url is None and not (config.state / "loa.db").is_file():
+        raise UnknownError(f"{config.state} holds no database; give --state")
+    password = _read_password() if options.act == "add" else ""
     config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    asyncio.run(_add(config.database, config.session_hours, options, password))
-    sys.stderr.write(f"{options.login} can sign in now.\n")
+    asyncio.run(_run(config, options, password))
     return 0
 
 
-async def _add(url: str, session_hours: int, options: argparse.Namespace, password: str) -> None:
-    database = Database(url, EventBus())
+async def _run(config: Config, options: argparse.Namespace, password: str) -> None:
+    database = Database(config.database, EventBus())
     try:
         await upgrade(database)
-        people = People(database, system_clock, session_hours=session_hours)
-        actor = Actor(person_id=None, origin="loa person add")
-        await people.add(
-            actor,
-            login=options.login,
-            name=options.name or options.login,
-            password=password,
-            role="administrator",
-            locale=options.locale,
-        )
+        command = _Command(database, options, password)
+        acts: dict[str, Callable[[], Awaitable[None]]] = {
+            "add": command.add,
+            "list": command.list,
+            "grant": command.grant,
+            "disable": command.disable,
+            "enable": command.enable,
+            "reset-factor": command.reset_factor,
+        }
+        await acts[options.act]()
     finally:
         await database.close()
+
+
+class _Command:
+    """One command line, done."""
+
+    def __init__(self, database: Database, options: argparse.Namespace, password: str) -> None:
+        self._database, self._options, self._password = database, options, password
+        passwords, alarms = Passwords(), Alarms(database, system_clock)
+        self._accounts = Accounts(database, system_clock, passwords)
+        self._factors = Factors(database, system_clock, alarms=alarms, passwords=passwords)
+        self._actor = Actor(person_id=None, origin=f"loa person {options.act}")
+
+    async def add(self) -> None:
+        options = self._options
+        area_id = await self._area()
+        person = await self._accounts.add(
+            self._actor,
+            login=options.login,
+            name=options.name or options.login,
+            password=self._password,
+            role=options.role,
+            area_id=area_id,
+            locale=options.locale,
+        )
+        hours = round(GRACE.total_seconds() / 3600)
+        due = person.second_factor_due_at is not None
+        until = f"; within {hours} hours a second factor has to be set up, at /sign-in/factor" if due else ""
+        _say(f"{person.login} can sign in now{until}.")
+
+    async def list(self) -> None:
+        names = await self._area_names()
+        for person in await self._accounts.list(self._actor):
+            roles = ", ".join(
+                f"{grant.role} ({names.get(grant.area_id, grant.area_id) if grant.area_id else EVERYWHERE})"
+                for grant in person.grants
+            )
+            factor = "second factor" if person.second_factor else "password only"
+            state = "closed" if person.disabled_at else factor
+            sys.stdout.write("\t".join((person.login, person.name, roles or "no role", state)) + "\n")
+
+    async def grant(self) -> None:
+        person_id, area_id = await self._person(), await self._area()
+        role = self._options.role
+        await self._accounts.grant(self._actor, person_id, role=role, area_id=area_id)
+        _say(f"{self._options.login} is {role} there now.")
+
+    async def disable(self) -> None:
+        await self._change(disabled=True)
+        _say(f"{self._options.login} cannot sign in any more.")
+
+    async def enable(self) -> None:
+        await self._change(disabled=False)
+        _say(f"{self._options.login} can sign in again.")
+
+    async def reset_factor(self) -> None:
+        await self._factors.reset(self._actor, await self._person())
+        _say(f"{self._options.login} signs in with the password and sets a new second factor up.")
+
+    async def _change(self, *, disabled: bool) -> PersonOut:
+        return await self._accounts.change(self._actor, await self._person(), disabled=disabled)
+
+    async def _person(self) -> str:
+        login = str(self._options.login).strip().casefold()
+        async with self._database.reading() as session:
+            person = await by_login(session, login)
+        if person is None:
+            raise UnknownError(f"nobody has the login {login!r}; see: loa person list")
+        return person.id
+
+    async def _area(self) -> str | None:
+        """Give the area that was named, by id or by a name that only one has."""
+        wanted = self._options.area
+        if wanted is None:
+            return None
+        found = [area_id for area_id, name in (await self._area_names()).items() if wanted in {area_id, name}]
+        if len(found) != 1:
+            problem = "there is no area" if not found else f"{len(found)} areas are"
+            raise UnknownError(f"{problem} called {wanted!r}; give the id of one")
+        return found[0]
+
+    async def _area_names(self) -> dict[str, str]:
+        async with self._database.reading() as session:
+            rows = (await session.execute(select(Area.id, Area.name))).all()
+        return dict(rows)
+
+
+def _add_login(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--login", required=True, help="what the person types to sign in")
+
+
+def _add_role(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    words = "what the person may do" + (" (%(default)s)" if default else "")
+    parser.add_argument("--role", choices=[*map(str, Role)], default=default, required=default is None, help=words)
+    parser.add_argument("--area", metavar="NAME", help="where, by name or id, and all below it; else everywhere")
+
+
+def _say(words: str) -> None:
+    sys.stderr.write(f"{words}\n")
 
 
 def _read_password() -> str:

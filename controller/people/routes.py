@@ -98,7 +98,7 @@ async def me(person: SignedInPerson) -> PersonOut:
     return person
 
 
-@router.patch("/people/me", summary="Choose the language of the pages")
+@router.patch("/people/me", summary="Choose the language of the pages", responses=may_raise(ForbiddenError))
 async def set_locale(wanted: LocaleIn, actor: Acting, services: AnyServices) -> PersonOut:
     """Change one's own settings."""
     return await services.people.set_locale(actor, wanted.locale)

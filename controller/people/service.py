@@ -12,7 +12,7 @@ from controller.alarms.service import Alarms
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database, Transaction
-from controller.errors import NotSignedInError, TooManyAttemptsError
+from controller.errors import ForbiddenError, NotSignedInError, TooManyAttemptsError
 from controller.ids import new_id
 from controller.ratelimit import RateLimit, network_of
 
@@ -174,8 +174,11 @@ class People:
 
         Raises:
             InvalidError: not a language of the pages.
+            ForbiddenError: a machine asks.
             NotSignedInError: nobody acts.
         """
+        if actor.acts is not None:
+            raise ForbiddenError("a machine's key changes no account; sign in for this", problem="machine")
         async with self._database.transaction() as tx:
             person = await tx.session.get(Person, actor.person_id) if actor.person_id else None
             if person is None:

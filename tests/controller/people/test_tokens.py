@@ -65,6 +65,7 @@ async def test_a_key_changes_no_account_its_own_makers_included(here: Centre, bi
     me = "/api/v1/people/me"
     async with here.client(signed_in=False) as client:
         for method, path, body in (
+            ("PATCH", me, {"locale": "en"}),
             ("POST", f"{me}/password", {"old": PASSWORD, "new": "another password"}),
             ("POST", f"{me}/factor", {"password": PASSWORD}),
             ("POST", f"{me}/factor/confirmation", {"code": "123456"}),

@@ -21,6 +21,7 @@ def nobody_types(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ("arguments", "env", "words"),
     [
         (("person", "add", "--login", "lan"), {}, "no password"),
+        (("person", "list"), {}, "holds no database"),
         (("audit", "verify"), {}, "holds no database"),
         (("serve", "--port", "70000"), {}, "LOA_PORT"),
         (("serve",), {"LOA_LOG": "loud"}, "LOA_LOG"),
@@ -54,9 +55,37 @@ def test_people_are_added_and_the_audit_knows(
     assert main(["person", "add", "--login", "lan"]) == 1
     assert main(["audit", "verify"]) == 0
     said = capsys.readouterr().err.splitlines()
-    assert said[0] == "lan can sign in now."
+    assert said[0].startswith("lan can sign in now; within 24 hours a second factor")
     assert "taken" in said[1]
     assert said[2] == "1 entries, all hold."
+
+
+def test_people_get_roles_lose_factors_and_are_closed_on_the_machine_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOA_PASSWORD", factories.PASSWORD)
+
+    def types(*arguments: str) -> tuple[int, str, str]:
+        status = main(["person", *arguments])
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    assert types("add", "--login", "lan", "--name", "Nguyễn Thị Lan")[0] == 0
+    assert types("add", "--login", "binh", "--role", "observer")[2] == "binh can sign in now.\n"
+    assert types("grant", "--login", "Binh", "--role", "operator")[0] == 0
+    assert types("grant", "--login", "binh", "--role", "operator")[0] == 1
+    assert "no area called 'Xã A'" in types("grant", "--login", "binh", "--role", "operator", "--area", "Xã A")[2]
+    assert "nobody has the login 'chi'" in types("disable", "--login", "chi")[2]
+    assert types("reset-factor", "--login", "binh")[0] == 0
+    assert types("disable", "--login", "binh")[0] == 0
+    status, _, problem = types("disable", "--login", "lan")
+    assert (status, "last administrator" in problem) == (1, True)
+    assert types("list")[1].splitlines() == [
+        "binh\tbinh\tobserver (everywhere), operator (everywhere)\tclosed",
+        "lan\tNguyễn Thị Lan\tadministrator (everywhere)\tpassword only",
+    ]
+    assert types("enable", "--login", "binh")[0] == 0
+    assert "\tpassword only" in types("list")[1].splitlines()[0]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
