@@ -4,7 +4,8 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,6 +16,7 @@ from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.broadcasts.wire_form import wire_forms
 from controller.db import in_pieces
 from controller.schedules.day import Entry, approved, resolve, thought
+from controller.schedules.models import Schedule
 from edge_agent.protocol import content
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.states import Level, Outcome
@@ -28,6 +30,10 @@ from .schemas import ChangeOut, EndOut, Rule, WhatIfOut
 BEHIND = AHEAD = timedelta(days=30)
 SECOND = timedelta(seconds=1)
 NO_WORD = EndOut(outcome=Outcome.UNKNOWN, reason=None)
+
+
+Shape = tuple[Any, ...]
+"""All that decides about some broadcasts, but for the day: one day is like another, unless the clocks change."""
 
 
 class Difference(NamedTuple):
@@ -49,6 +55,8 @@ class WhatIf:
         self._span = (now - BEHIND, now + AHEAD)
         self._entries: dict[str, Entry] = {}
         self._ends: dict[tuple[Guards, frozenset[Named]], dict[str, EndOut]] = {}
+        self._parts: dict[frozenset[Named], list[list[content.Broadcast]]] = {}
+        self._alike: dict[tuple[Guards, Shape], list[EndOut]] = {}
 
     async def compare(self, after: Tree) -> WhatIfOut:
         """Say what would be different if the tree were ``after``."""
@@ -77,10 +85,11 @@ class WhatIf:
         scopes = sorted(self._places.scopes())
         for scope, entry in await self._saved(scopes):
             found[scope].add(self._keep(entry))
-        for scope in scopes:
-            for entry in await thought(
-                self._session, self._places.tree, [scope], (self._now, self._span[1]), self._now
-            ):
+        rows = await self._session.scalars(select(Schedule.scopes).where(Schedule.ended_at.is_(None)))
+        planned = {scope for row in rows for scope in row}
+        for scope in planned.intersection(scopes):
+            ahead = (self._now, self._span[1])
+            for entry in await thought(self._session, self._places.tree, [scope], ahead, self._now):
                 found[scope].add(self._keep(entry))
         return found
 
@@ -102,7 +111,7 @@ class WhatIf:
             pairs = (await self._session.execute(query)).all()
             forms = await wire_forms(self._session, [row for row, _ in pairs])
             found += [
-                (scope, Entry(approved(forms[row.id], scopes), row.title, row.schedule_id, True, row.awaits_approval))
+                (scope, Entry(approved(forms[row.id], [scope]), row.title, row.schedule_id, True, row.awaits_approval))
                 for row, scope in pairs
                 if row.id in forms
             ]
@@ -121,14 +130,29 @@ class WhatIf:
         """Say how each broadcast ends at a node there that is on and has everything."""
         guards = guards_of(policy)
         if (guards, runs) not in self._ends:
-            settings, found = settings_of(guards, self._trusted_keys, self._now), {}
-            for some in _together(self._entries[key].wire for key, _ in runs):
-                view = View(listings={each.broadcast_id: listing_of(each) for each in some}, settings=settings)
-                until_at = max(each.latest_end_at for each in some) + SECOND
-                for key, end in resolve(view, some[0].start_at - SECOND, until_at).ends.items():
-                    found[key] = EndOut(outcome=end.outcome, reason=end.reason)
+            found: dict[str, EndOut] = {}
+            for some in self._cut(runs):
+                shape = (guards, _shape(some, guards.zone))
+                if shape not in self._alike:
+                    self._alike[shape] = self._resolve(guards, some)
+                found |= zip((each.broadcast_id for each in some), self._alike[shape], strict=True)
             self._ends[guards, runs] = found
         return self._ends[guards, runs]
+
+    def _cut(self, runs: frozenset[Named]) -> list[list[content.Broadcast]]:
+        if runs not in self._parts:
+            self._parts[runs] = list(_together(self._entries[key].wire for key, _ in runs))
+        return self._parts[runs]
+
+    def _resolve(self, guards: Guards, some: Sequence[content.Broadcast]) -> list[EndOut]:
+        view = View(
+            listings={each.broadcast_id: listing_of(each) for each in some},
+            settings=settings_of(guards, self._trusted_keys, self._now),
+        )
+        until_at = max(each.latest_end_at for each in some) + SECOND
+        ends = resolve(view, some[0].start_at - SECOND, until_at).ends
+        found = (ends.get(each.broadcast_id) for each in some)
+        return [NO_WORD if end is None else EndOut(outcome=end.outcome, reason=end.reason) for end in found]
 
     def _out(self, found: Difference, where: Counter[str]) -> ChangeOut:
         entry, tree = self._entries[found.broadcast_id], self._places.tree
@@ -165,3 +189,24 @@ def _together(broadcasts: Iterable[content.Broadcast]) -> Iterator[list[content.
         free_at = max(free_at or each.latest_end_at, each.latest_end_at)
     if met:
         yield met
+
+
+def _shape(some: Sequence[content.Broadcast], zone: str) -> Shape:
+    """Give what the timeline looks at: the hour by the wall, and everything counted from there."""
+    first_at = some[0].start_at
+    last_at = max(each.latest_end_at for each in some)
+    local, last = first_at.astimezone(ZoneInfo(zone)), last_at.astimezone(ZoneInfo(zone))
+    return (local.time(), local.utcoffset(), last.utcoffset(), *(_one_shape(each, first_at) for each in some))
+
+
+def _one_shape(each: content.Broadcast, first_at: datetime) -> Shape:
+    return (
+        each.start_at - first_at,
+        each.latest_start_at - first_at,
+        each.latest_end_at - first_at,
+        (each.level, each.order, each.start, each.resumes),
+        tuple(
+            (item.offset_ms, item.choice, *((voice.language, voice.length_ms) for voice in item.voices))
+            for item in each.items
+        ),
+    )
