@@ -46,6 +46,8 @@ class Part:
     bulletin_id: str | None = None
     """None: a tune, a recording or a pause. Those sound everywhere, whatever language an area asks for."""
     bulletin_version: int | None = None
+    category: str | None = None
+    """Of the bulletin; policies ask for a second person by it."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,11 @@ class LaidOut:
     def recordings(self) -> tuple[str, ...]:
         """Give the ids of all recordings that can be heard, each once, in order of appearance."""
         return tuple(dict.fromkeys(each for slot in self.slots for each in slot.recording_ids))
+
+    @property
+    def categories(self) -> frozenset[str]:
+        """Give the categories of the bulletins in it."""
+        return frozenset(slot.part.category for slot in self.slots if slot.part.category is not None)
 
     @property
     def content_sha256(self) -> str:

@@ -88,7 +88,15 @@ def _part(
     )
     if not voices:
         raise _refused(item, title, "no_voice", "has words but no recording yet")
-    return Part(item.position, title, voices, 0, item.gain_mb, found.bulletin.id, found.bulletin.version)
+    return Part(
+        item.position,
+        title,
+        voices,
+        gain_mb=item.gain_mb,
+        bulletin_id=found.bulletin.id,
+        bulletin_version=found.bulletin.version,
+        category=found.words.category,
+    )
 
 
 def _check_bulletin(item: ProgrammeItem, found: Worded, programme: Programme, at: datetime | None) -> None:

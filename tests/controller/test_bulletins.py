@@ -29,7 +29,8 @@ V1, V2 = VersionSeen(version=1), VersionSeen(version=2)
 async def places(here: Centre) -> tuple[AreaOut, AreaOut, AreaOut]:
     """A province with two communes."""
     province = await here.area("Tỉnh Sơn La", kind="province")
-    return province, *[await here.area(name, province, kind="commune") for name in ("Xã Đông", "Xã Đoài")]
+    east, west = [await here.area(name, province, kind="commune") for name in ("Xã Đông", "Xã Đoài")]
+    return province, east, west
 
 
 async def test_a_bulletin_goes_from_draft_to_archive_over_the_api(here: Centre) -> None:
@@ -342,7 +343,7 @@ async def test_where_the_policy_asks_for_two_nobody_approves_their_own_words(lit
     area = await lite.area()
     leader, other = [await person(lite, name, Role.APPROVER, area) for name in ("Hùng", "Bình")]
     rules = PolicyRules(second_person=(SecondPerson(category="warning"),))
-    await lite.services.policies.put(lite.actor, area.id, PolicyIn(version=0, rules=rules, locked=[]))
+    await lite.services.policies.put(lite.actor, area.id, PolicyIn(version=0, rules=rules))
     bulletins, spoken = lite.services.bulletins, [await voice(lite, area)]
     for category, refused in (("warning", True), ("notice", False)):
         wanted = BulletinIn(area_id=area.id, title="Lũ", category=category, voices=spoken)
@@ -358,7 +359,7 @@ async def test_whoever_edits_last_is_an_author_too(lite: Centre) -> None:
     area = await lite.area()
     leader = await person(lite, "Hùng", Role.APPROVER, area)
     rules = PolicyRules(second_person=(SecondPerson(category="*"),))
-    await lite.services.policies.put(lite.actor, area.id, PolicyIn(version=0, rules=rules, locked=[]))
+    await lite.services.policies.put(lite.actor, area.id, PolicyIn(version=0, rules=rules))
     made = await draft(lite, area)
     await lite.services.bulletins.change(leader, made.id, BulletinChange(version=1, title="Của tôi"))
     await lite.services.bulletins.submit(lite.actor, made.id, V2)

@@ -14,6 +14,7 @@ from controller.errors import ConflictError, ForbiddenError, InvalidError, LoaEr
 from controller.people.rights import Role
 from controller.plans.repository import broadcasts_of
 from controller.programmes.layout import LaidOut, NotAirableError
+from controller.programmes.models import ItemKind
 from controller.programmes.repository import item_rows, lay_out
 from controller.programmes.schemas import CopyIn, FillIn, ItemIn, OrderIn, ProgrammeChange, ProgrammeIn, ProgrammeOut
 from controller.schedules.models import Calendar, Schedule, ScheduleException
@@ -27,13 +28,15 @@ API = "/api/v1/programmes"
 VI = frozenset([("vi",)])
 
 
-async def sound(here: Centre, area: AreaOut, kind: str = "tune", *, length_ms: int = 5_000, **given: Any) -> ItemIn:
+async def sound(
+    here: Centre, area: AreaOut, kind: ItemKind = ItemKind.TUNE, *, length_ms: int = 5_000, **given: Any
+) -> ItemIn:
     recording_id = await here.recording("Nhạc hiệu", length_ms=length_ms, area_id=area.id)
     return ItemIn(kind=kind, recording_id=recording_id, **given)
 
 
 def says(bulletin_id: str) -> ItemIn:
-    return ItemIn(kind="bulletin", bulletin_id=bulletin_id)
+    return ItemIn(kind=ItemKind.BULLETIN, bulletin_id=bulletin_id)
 
 
 async def programme(here: Centre, area: AreaOut, *items: ItemIn, **given: Any) -> ProgrammeOut:
@@ -59,7 +62,7 @@ async def test_a_programme_over_the_api_says_its_length_and_where_each_item_lies
     tune = await here.recording("Nhạc hiệu", length_ms=5_000, area_id=area.id)
     spoken = [await voice(here, area, "vi", length_ms=10_000), await voice(here, area, "hmn", length_ms=12_000)]
     bulletin = await approved(here, area, "Cắt nước", *spoken)
-    wanted = {
+    wanted: dict[str, Any] = {
         "area_id": area.id,
         "title": "Sáng 5:00",
         "lead_in_ms": 3_000,
@@ -133,6 +136,7 @@ async def test_what_is_laid_out_is_what_the_rows_of_a_broadcast_say_on_the_wire(
     assert wire.items == found.items
     assert [item.choice for item in wire.items] == [0, 0, 1]
     assert len(found.recordings) == 3
+    assert found.categories == {"notice"}
     rows = item_rows("0123", found)
     assert {(each.bulletin_id, each.bulletin_version) for each in rows} == {(None, None), (bulletin.id, 1)}
 
@@ -167,9 +171,9 @@ async def test_words_without_a_recording_and_a_recording_not_ready_are_refused(l
     )
     assert await refusal(lite, (await programme(lite, area, says(only_words.id))).id) == ("no_voice", 0, "Chỉ có lời")
     waiting = await lite.recording("Đang xử lý", area_id=area.id, state="processing", sha256=None)
-    made = await programme(lite, area, ItemIn(kind="recording", recording_id=waiting))
+    made = await programme(lite, area, ItemIn(kind=ItemKind.RECORDING, recording_id=waiting))
     assert await refusal(lite, made.id) == ("not_ready", 0, "Đang xử lý")
-    empty = await programme(lite, area, ItemIn(kind="pause", pause_ms=1_000))
+    empty = await programme(lite, area, ItemIn(kind=ItemKind.PAUSE, pause_ms=1_000))
     assert await refusal(lite, empty.id) == ("empty", None, "")
 
 
@@ -200,8 +204,8 @@ async def test_a_template_of_the_province_becomes_a_programme_of_the_commune(lit
     province, commune, _ = await places(lite)
     operator = await person(lite, "Hoa", Role.OPERATOR, commune)
     programmes = lite.services.programmes
-    items = [ItemIn(kind="slot", category="weather", gain_mb=-200), ItemIn(kind="pause", pause_ms=500)]
-    items += [ItemIn(kind="slot", category="notice"), ItemIn(kind="slot", category="news")]
+    items = [ItemIn(kind=ItemKind.SLOT, category="weather", gain_mb=-200), ItemIn(kind=ItemKind.PAUSE, pause_ms=500)]
+    items += [ItemIn(kind=ItemKind.SLOT, category="notice"), ItemIn(kind=ItemKind.SLOT, category="news")]
     template = await programme(lite, province, *items, is_template=True, lead_in_ms=2_000, gap_ms=300)
     assert (template.session_ms, template.why_not, template.owed) == (None, None, ())
     assert await refusal(lite, template.id) == ("archived", None, "")
@@ -302,7 +306,11 @@ async def test_withdrawn_rejected_and_archived_things_cannot_be_placed(lite: Cen
     broken = await lite.recording(area_id=area.id, state="rejected", sha256=None)
     old = await draft(lite, area)
     await lite.services.bulletins.archive(lite.actor, old.id)
-    for item in (ItemIn(kind="tune", recording_id=gone), ItemIn(kind="tune", recording_id=broken), says(old.id)):
+    for item in (
+        ItemIn(kind=ItemKind.TUNE, recording_id=gone),
+        ItemIn(kind=ItemKind.TUNE, recording_id=broken),
+        says(old.id),
+    ):
         with pytest.raises(InvalidError):
             await programme(lite, area, item)
 

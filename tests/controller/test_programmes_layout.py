@@ -16,8 +16,8 @@ def spoken(language: str = "vi", length_ms: int = 10_000, number: int = 0) -> Sp
     return Spoken(f"r{number}-{language}", language, f"{number:02x}" * 32, length_ms * 4, length_ms)
 
 
-def tune(length_ms: int = 5_000, **given: int) -> Part:
-    return Part(0, "Nhạc hiệu", (spoken(length_ms=length_ms),), **given)
+def tune(length_ms: int = 5_000) -> Part:
+    return Part(0, "Nhạc hiệu", (spoken(length_ms=length_ms),))
 
 
 def pause(pause_ms: int) -> Part:
