@@ -9,7 +9,7 @@ from .rules import RuleName
 from .standing import INSTANT, Standing, has_node
 from .states import Reason
 
-_HOUR = timedelta(hours=1)
+HOUR = timedelta(hours=1)
 
 
 def guard(one: Standing) -> Reason | None:
@@ -116,8 +116,8 @@ def _out_of_hours(one: Standing, begins_at: datetime, ends_at: datetime) -> Reas
 
 
 def _plays_in_last_hour(one: Standing) -> int:
-    recent = [began_at for began_at in _begins(one.view) if one.at - _HOUR < began_at <= one.at]
-    one.wake_ups.extend(began_at + _HOUR for began_at in recent)
+    recent = [began_at for began_at in _begins(one.view) if one.at - HOUR < began_at <= one.at]
+    one.wake_ups.extend(began_at + HOUR for began_at in recent)
     return len(recent)
 
 

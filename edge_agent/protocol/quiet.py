@@ -1,7 +1,8 @@
 """Wall-clock windows: quiet hours, hours of routine and night cap, in a node's zone."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from .documents import QuietHours, Settings
@@ -59,14 +60,20 @@ def _edges(wall: str, zone: str, after: datetime) -> Iterator[datetime]:
     """Give the UTC instants at which the wall clock shows ``wall``, today and tomorrow, after ``after``."""
     today = after.astimezone(ZoneInfo(zone)).date()
     for days in range(2):
-        edge = datetime.combine(today + days * _DAY, time.fromisoformat(wall), ZoneInfo(zone)).astimezone(UTC)
+        edge = _instant(wall, zone, today + days * _DAY)
         if edge > after:
             yield edge
+
+
+@lru_cache(maxsize=4096)
+def _instant(wall: str, zone: str, day: date) -> datetime:
+    return datetime.combine(day, time.fromisoformat(wall), ZoneInfo(zone)).astimezone(UTC)
 
 
 def _edge(wall: str, zone: str, after: datetime) -> datetime:
     return next(_edges(wall, zone, after))
 
 
+@lru_cache(maxsize=256)
 def _times(window: QuietHours) -> tuple[time, time]:
     return time.fromisoformat(window.start), time.fromisoformat(window.until)

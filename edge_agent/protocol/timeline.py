@@ -29,14 +29,14 @@ from datetime import datetime
 import msgspec
 
 from .content import Broadcast, Voice
-from .guards import blocker, guard, held, volume, why_late
+from .guards import HOUR, blocker, guard, held, volume, why_late
 from .listings import Listing
 from .moment import Conclusion, Progress, Sound, Step, View, Waiting
 from .rules import RuleName, Trace
 from .standing import INSTANT, Standing, has_node, ms, noted
 from .states import REFUSALS, ClockState, Level, Outcome, Reason, StartMode
 
-__all__ = ["Conclusion", "Progress", "Sound", "Step", "View", "Waiting", "after_restart", "project", "step"]
+__all__ = ["Conclusion", "Progress", "Sound", "Step", "View", "Waiting", "after_restart", "project", "step", "walk"]
 
 
 def step(view: View, at: datetime, trace: Trace | None = None) -> Step:
@@ -47,13 +47,21 @@ def step(view: View, at: datetime, trace: Trace | None = None) -> Step:
 def project(view: View, from_at: datetime, until_at: datetime) -> Iterator[Step]:
     """Walk through time as a node would if nothing else happened; gives every step.
 
-    This is the preview of a day, and how a node looks ahead.
+    This is the preview of a day, and how a node looks ahead. What is far off or over does not stand among ``waiting``.
     """
+    return (found for _, found in walk(view, from_at, until_at))
+
+
+def walk(view: View, from_at: datetime, until_at: datetime) -> Iterator[tuple[View, Step]]:
+    """Give every step with the view that it was found in, which holds only what counts then."""
+    ahead = _Ahead(view)
     at: datetime | None = from_at
     while at is not None and at < until_at:
-        found = step(view, at)
-        yield found
-        view = msgspec.structs.replace(view, progress={**view.progress, **found.changes})
+        near = ahead.near(at)
+        found = step(near, at)
+        found = found._replace(next_at=ahead.next_after(found))
+        yield near, found
+        ahead.keep(found)
         at = found.next_at
 
 
@@ -78,6 +86,46 @@ def after_restart(progress: Progress, level: Level, at: datetime) -> Progress:
         next_item=progress.next_item - 1 if again or early else progress.next_item,
         repeated=progress.next_item - 1 if again else progress.repeated,
     )
+
+
+class _Ahead:
+    """Hands out what counts at an instant: of a month a broadcast or two. A step looks at all that it is given."""
+
+    def __init__(self, view: View) -> None:
+        self.view, self.progress, self.open = view, dict(view.progress), dict[str, Listing]()
+        touched = view.progress.keys() | view.stops
+        untrusted = view.clock is ClockState.UNTRUSTED
+        far: list[tuple[datetime, str]] = []
+        for key, listing in view.listings.items():
+            if untrusted or key in touched:
+                self.open[key] = listing
+            else:
+                far.append((listing.broadcast.start_at, key))
+        self.far = sorted(far, reverse=True)
+        """What nothing can happen to before its start; the first to begin stands last."""
+
+    def near(self, at: datetime) -> View:
+        while self.far and self.far[-1][0] <= at:
+            key = self.far.pop()[1]
+            self.open[key] = self.view.listings[key]
+        return msgspec.structs.replace(self.view, listings=dict(self.open), progress=dict(self.progress))
+
+    def next_after(self, found: Step) -> datetime | None:
+        begins = [self.far[-1][0]] if self.far else []
+        return min([*begins, *([found.next_at] if found.next_at else [])], default=None)
+
+    def keep(self, found: Step) -> None:
+        """Take over what has changed, and leave out what is over; what began within the hour still counts."""
+        self.progress.update(found.changes)
+        for conclusion in found.conclusions:
+            self.open.pop(conclusion.broadcast_id, None)
+        past = [
+            key
+            for key, progress in self.progress.items()
+            if key not in self.open and (progress.began_at is None or progress.began_at <= found.at - HOUR)
+        ]
+        for key in past:
+            del self.progress[key]
 
 
 class _Moment:

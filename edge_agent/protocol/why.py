@@ -11,7 +11,7 @@ import msgspec
 from .moment import View
 from .rules import Rule, RuleName, Trace, Verdict
 from .states import Reason
-from .timeline import step
+from .timeline import step, walk
 
 __all__ = ["Rule", "RuleName", "Verdict", "Why", "blocker_of", "explain", "foresee"]
 
@@ -41,15 +41,14 @@ def foresee(view: View, broadcast_id: str, from_at: datetime, until_at: datetime
 
     If neither comes before ``until_at``, the last instant looked at is explained.
     """
-    at = from_at
-    while True:
-        found = step(view, at)
+    at, seen = from_at, view
+    for near, found in walk(view, from_at, until_at) if broadcast_id in view.listings else ():
+        at, seen = found.at, near
         progress = found.changes.get(broadcast_id)
-        decided = progress is not None and (progress.began_at is not None or progress.outcome is not None)
-        if decided or broadcast_id not in view.listings or found.next_at is None or found.next_at >= until_at:
-            return Why(at, explain(view, broadcast_id, at))
-        view = msgspec.structs.replace(view, progress={**view.progress, **found.changes})
-        at = found.next_at
+        if progress is not None and (progress.began_at is not None or progress.outcome is not None):
+            break
+    listings = {key: view.listings[key] for key in {*seen.listings, broadcast_id} if key in view.listings}
+    return Why(at, explain(msgspec.structs.replace(seen, listings=listings), broadcast_id, at))
 
 
 def blocker_of(rules: tuple[Rule, ...]) -> Rule | None:

@@ -1,7 +1,7 @@
 """The timeline keeps the promises, whatever happens; and some thirty ways of getting it wrong are caught."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
@@ -217,6 +217,27 @@ def test_the_preview_is_what_the_node_plays(scenario: Scenario) -> None:
     assert begun == [(one.broadcast_id, one.item) for one in lived.heard]
     assert begun_at == [one.begins_at for one in lived.heard]
     assert ends == outcomes(lived)
+
+
+def test_a_preview_that_leaves_out_what_is_far_and_over_is_the_whole_one() -> None:
+    """From any moment of any evening: it looks at a broadcast or two where each step could look at a month."""
+    for seed in EVENINGS[:150]:
+        for view, step, _ in walk(evening(seed)).moments[::3]:
+            short = list(timeline.project(view, step.at, T0 + timedelta(days=2)))
+
+            assert list(map(what_matters, short)) == list(map(what_matters, looked_at_in_full(view, step.at))), seed
+
+
+def what_matters(step: timeline.Step) -> tuple[Any, ...]:
+    return step.at, step.sound, step.changes, set(step.conclusions), step.cut, step.next_at
+
+
+def looked_at_in_full(view: timeline.View, at: datetime | None) -> Iterator[timeline.Step]:
+    while at is not None and at < T0 + timedelta(days=2):
+        found = timeline.step(view, at)
+        yield found
+        view = msgspec.structs.replace(view, progress={**view.progress, **found.changes})
+        at = found.next_at
 
 
 # Planted bugs. Each names the promise that catches it.
