@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.db import in_pieces
 from controller.people.rights import Sight
+from controller.programmes.models import Programme, ProgrammeItem
 
 from .models import Bulletin, BulletinState, BulletinVersion, BulletinVoice
 
@@ -78,7 +79,7 @@ def in_sight(seen: Sight, now: datetime) -> ColumnElement[bool]:
 
 
 async def offers_recording(session: AsyncSession, seen: Sight, recording_id: str, now: datetime) -> bool:
-    """Say whether a recording may be listened to because an area above offers a bulletin with it."""
+    """Say whether a recording may be heard because an area above offers a bulletin, or has a template, with it."""
     if not seen.above:
         return False
     query = (
@@ -86,4 +87,10 @@ async def offers_recording(session: AsyncSession, seen: Sight, recording_id: str
         .join(Bulletin, and_(Bulletin.id == BulletinVoice.bulletin_id, Bulletin.version == BulletinVoice.version))
         .where(BulletinVoice.recording_id == recording_id, Bulletin.area_id.in_(seen.above), offered(now))
     )
-    return await session.scalar(query.limit(1)) is not None
+    template = (
+        select(ProgrammeItem.programme_id)
+        .join(Programme, Programme.id == ProgrammeItem.programme_id)
+        .where(ProgrammeItem.recording_id == recording_id, Programme.area_id.in_(seen.above))
+        .where(Programme.is_template, Programme.archived_at.is_(None))
+    )
+    return any([await session.scalar(each.limit(1)) is not None for each in (query, template)])

@@ -1,6 +1,6 @@
 """What may stand in a programme, checked when it is saved. Whether it may be aired is asked again when it is."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import and_, select
@@ -11,7 +11,7 @@ from controller.bulletins.models import Bulletin, BulletinState, BulletinVersion
 from controller.bulletins.repository import current_version, is_offered, offered
 from controller.bulletins.schemas import OfferLevel
 from controller.errors import InvalidError
-from controller.people.rights import Sight
+from controller.people.rights import EVERYTHING, Sight
 from controller.recordings.models import Recording, RecordingState
 
 from .models import ItemKind, Programme, ProgrammeItem
@@ -21,9 +21,17 @@ PRIORITY: OfferLevel = "priority"
 
 
 async def check_items(
-    session: AsyncSession, seen: Sight, programme: Programme, items: Sequence[ItemIn], *, now: datetime
+    session: AsyncSession,
+    seen: Sight,
+    programme: Programme,
+    items: Sequence[ItemIn],
+    *,
+    now: datetime,
+    known: Collection[str] = (),
 ) -> list[ProgrammeItem]:
     """Give the rows of items that may stand in a programme.
+
+    ``known``: recordings that stand in it already, or in the template it is made from; they may stay.
 
     Raises:
         InvalidError: a slot outside a template, or something that is not there for this person or this area.
@@ -40,7 +48,8 @@ async def check_items(
         if item.bulletin_id:
             _check_bulletin(field, bulletins.get(item.bulletin_id), programme, above, now)
         if item.recording_id:
-            _check_recording(field, recordings.get(item.recording_id), seen)
+            here = EVERYTHING if item.recording_id in known else seen
+            _check_recording(field, recordings.get(item.recording_id), here)
     return [
         ProgrammeItem(programme_id=programme.id, position=position, **item.model_dump())
         for position, item in enumerate(items)

@@ -1,6 +1,6 @@
 """Programmes: put together, changed, made from templates, archived. What airs them asks ``repository.lay_out``."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -49,7 +49,7 @@ class Programmes:
             InvalidError: a field is wrong, or something in it is not there for this person or area.
         """
         async with self._database.transaction() as tx:
-            return await self._add(tx, actor, wanted, {})
+            return await self._add(tx, actor, wanted, (), {})
 
     async def copy(self, actor: Actor, programme_id: str, wanted: CopyIn) -> ProgrammeOut:
         """Make a programme from a template, or from another programme. The two know nothing of each other afterwards.
@@ -76,7 +76,7 @@ class Programmes:
                 gap_ms=row.gap_ms,
                 items=_at_most([_item_in(item) for item in made]),
             )
-            return await self._add(tx, actor, new, {"from": programme_id})
+            return await self._add(tx, actor, new, _recordings(items), {"from": programme_id})
 
     async def change(self, actor: Actor, programme_id: str, wanted: ProgrammeChange) -> ProgrammeOut:
         """Change what is given. Schedules that air it are rolled anew; what was approved has to be approved again.
@@ -94,7 +94,8 @@ class Programmes:
             if "title" in given:
                 row.title = clean_name(wanted.title, field="title")
             if "items" in given:
-                await self._put(tx, actor, row, wanted.items)
+                known = _recordings(await items_of(tx.session, programme_id))
+                await self._put(tx, actor, row, wanted.items, known)
             return await self._changed(tx, actor, row, {"changed": sorted(given - {"version"})})
 
     async def reorder(self, actor: Actor, programme_id: str, wanted: OrderIn) -> ProgrammeOut:
@@ -139,7 +140,8 @@ class Programmes:
         """
         async with self._database.reading() as session:
             row = await self._seen(session, actor, programme_id)
-            return await out(session, row, now=self._clock())
+            own = (await rights.sight(session, actor)).sees(row.area_id)
+            return await out(session, row, now=self._clock(), own=own)
 
     async def slots(self, actor: Actor, programme_id: str, area_id: str | None = None) -> Sequence[SlotOut]:
         """Give the slots of a template, each with what could fill it in an area's programme now.
@@ -183,7 +185,9 @@ class Programmes:
             rows = await session.execute(query.order_by(Programme.changed_at.desc(), Programme.id).limit(500))
             return [_in_list(row, items) for row, items in rows.all()]
 
-    async def _add(self, tx: Transaction, actor: Actor, wanted: ProgrammeIn, detail: dict[str, Any]) -> ProgrammeOut:
+    async def _add(
+        self, tx: Transaction, actor: Actor, wanted: ProgrammeIn, known: Collection[str], detail: dict[str, Any]
+    ) -> ProgrammeOut:
         seen, now = await rights.sight(tx.session, actor), self._clock()
         if not seen.sees(wanted.area_id) or await tx.session.get(Area, wanted.area_id) is None:
             raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
@@ -202,12 +206,14 @@ class Programmes:
         )
         tx.session.add(row)
         await tx.session.flush()
-        await self._put(tx, actor, row, wanted.items)
+        await self._put(tx, actor, row, wanted.items, known)
         return await self._changed(tx, actor, row, detail)
 
-    async def _put(self, tx: Transaction, actor: Actor, row: Programme, items: Sequence[ItemIn]) -> None:
+    async def _put(
+        self, tx: Transaction, actor: Actor, row: Programme, items: Sequence[ItemIn], known: Collection[str]
+    ) -> None:
         seen = await rights.sight(tx.session, actor)
-        await _replace(tx, row, await check_items(tx.session, seen, row, items, now=self._clock()))
+        await _replace(tx, row, await check_items(tx.session, seen, row, items, now=self._clock(), known=known))
 
     async def _seen(self, session: AsyncSession, actor: Actor, programme_id: str) -> Programme:
         """Give a row in sight: one's own, or a template of an area above."""
@@ -244,6 +250,10 @@ async def _replace(tx: Transaction, row: Programme, items: Sequence[ProgrammeIte
     await tx.session.execute(delete(ProgrammeItem).where(ProgrammeItem.programme_id == row.id))
     tx.session.add_all(items)
     await tx.session.flush()
+
+
+def _recordings(items: Iterable[ProgrammeItem]) -> frozenset[str]:
+    return frozenset(item.recording_id for item in items if item.recording_id)
 
 
 def _filled(item: ProgrammeItem, fill: dict[int, list[str]]) -> list[ProgrammeItem]:

@@ -28,8 +28,8 @@ class _Place(NamedTuple):
     languages: tuple[str, ...]
 
 
-async def out(session: AsyncSession, row: Programme, *, now: datetime) -> ProgrammeOut:
-    """Show a programme as it would be aired now in its own area."""
+async def out(session: AsyncSession, row: Programme, *, now: datetime, own: bool = True) -> ProgrammeOut:
+    """Show a programme as it would be aired now in its own area. Who made a template above stays unsaid below."""
     items = await items_of(session, row.id)
     laid_out, why_not = await _laid_out(session, row, items, now)
     places = _places(laid_out) if laid_out else {}
@@ -50,7 +50,7 @@ async def out(session: AsyncSession, row: Programme, *, now: datetime) -> Progra
         why_not=why_not,
         missing=tuple(MissingOut(**each._asdict()) for each in laid_out.missing) if laid_out else (),
         owed=tuple(await owed(session, row, present, now=now)),
-        created_by=person.name if person else "",
+        created_by=person.name if person and own else "",
         created_at=row.created_at,
         changed_at=row.changed_at,
         archived_at=row.archived_at,

@@ -237,6 +237,7 @@ async def test_a_template_of_the_province_becomes_a_programme_of_the_commune(lit
         )
     with pytest.raises(ForbiddenError):
         await programmes.change(operator, template.id, ProgrammeChange(version=1, title="x"))
+    assert (await programmes.get(operator, template.id)).created_by == ""
     with pytest.raises(InvalidError, match="no such area"):
         await programmes.copy(operator, template.id, CopyIn(title="x"))  # would be the province's
 
@@ -452,3 +453,19 @@ async def planned(here: Centre, area: AreaOut) -> list[content.Broadcast]:
     """What the area's plan lists now."""
     async with here.database.reading() as session:
         return list(await broadcasts_of(session, area.scope, urgent=False, now=here.clock()))
+
+
+async def test_the_provinces_tune_comes_with_its_template_and_is_heard_below(lite: Centre) -> None:
+    province, commune, _ = await places(lite)
+    operator = await person(lite, "Hoa", Role.OPERATOR, commune)
+    programmes, tune, inner = lite.services.programmes, await sound(lite, province), await sound(lite, province)
+    template = await programme(lite, province, tune, is_template=True)
+    made = await programmes.copy(operator, template.id, CopyIn(title="Sáng", area_id=commune.id))
+    assert made.session_ms == 5_000
+    kept = await programmes.change(operator, made.id, ProgrammeChange(version=1, items=[tune, tune]))
+    assert kept.session_ms == 10_000
+    with pytest.raises(InvalidError, match="no such recording"):
+        await programmes.change(operator, made.id, ProgrammeChange(version=2, items=[inner]))
+    assert (await lite.services.recordings.get(operator, tune.recording_id or "")).length_ms == 5_000
+    with pytest.raises(NotFoundError):
+        await lite.services.recordings.get(operator, inner.recording_id or "")
