@@ -4,8 +4,6 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 
-import msgspec
-from pydantic_core import to_jsonable_python
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -94,8 +92,7 @@ class Moves:
             grants=tuple(move.grants(await _granted(session))),
             sha256="",
         )
-        told = msgspec.json.encode(to_jsonable_python(found))
-        return found.model_copy(update={"sha256": hashlib.sha256(told).hexdigest()})
+        return found.model_copy(update={"sha256": hashlib.sha256(found.model_dump_json().encode()).hexdigest()})
 
 
 async def follow(

@@ -4,13 +4,15 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from pydantic_core import to_jsonable_python
+from pydantic import TypeAdapter
 
 from controller.errors import InvalidError
 from controller.policies.rules import RULES
 
 from .move_schemas import GrantChangeOut, HeardChangeOut, MovedOut, RuleChangeOut
 from .rules import MAX_DEPTH, Tree
+
+_ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 class Stands(NamedTuple):
@@ -100,7 +102,7 @@ class Move:
         for node in self.nodes:
             was, will = self.before.effective(node.area_id), self.after.effective(self.area_after(node))
             for rule in RULES:
-                before, after = (to_jsonable_python(getattr(each, rule, None)) for each in (was, will))
+                before, after = (_ANYTHING.dump_python(getattr(each, rule, None), mode="json") for each in (was, will))
                 if before != after:
                     found.setdefault(f"{rule} {before} {after}", (before, after, []))[2].append(node)
         for key, (before, after, nodes) in sorted(found.items()):
