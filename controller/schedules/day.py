@@ -75,6 +75,7 @@ class Days:
             span = (_midnight(day, zone), _midnight(day + timedelta(days=1), zone))
             scopes = tree.scopes(node.id, node.area_id)
             entries = await _saved(session, scopes, span) + await thought(session, tree, scopes, span, now)
+            entries.sort(key=lambda each: (each.wire.start_at, each.wire.broadcast_id))
             plays = await _plays(session, node_id, [each.wire.broadcast_id for each in entries])
             guards = guards_of(tree.effective(node.area_id))
             view = View(

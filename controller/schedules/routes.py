@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from controller.broadcasts.schemas import When
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
@@ -13,8 +13,11 @@ from controller.http.session import Acting, AnyServices
 from controller.policies.errors import PolicyBreachError, UnusualHourError
 from controller.programmes.layout import NotAirableError
 
+from .ical import NotACalendarError
 from .schemas import (
     CalendarChange,
+    CalendarFile,
+    CalendarFileIn,
     CalendarIn,
     CalendarOut,
     DateOut,
@@ -81,6 +84,27 @@ async def all_dates(from_at: When, until_at: When, actor: Acting, services: AnyS
     if not from_at < until_at <= from_at + LONGEST_LOOK:
         raise _too_long()
     return await services.schedules.all_dates(actor, from_at, until_at)
+
+
+@router.get(
+    "/calendar.ics",
+    summary="Schedules as an iCalendar file",
+    response_class=Response,
+    responses={200: {"content": {"text/calendar": {"schema": {"type": "string"}}}}},
+)
+async def write_file(
+    actor: Acting, services: AnyServices, area_id: Annotated[str | None, Query(max_length=64)] = None
+) -> Response:
+    """Give the schedules in sight for other calendars; those of an area and below it when one is named."""
+    raw = await services.exchange.write(actor, area_id=area_id)
+    named = {"Content-Disposition": 'attachment; filename="loa.ics"'}
+    return Response(raw, media_type="text/calendar; charset=utf-8", headers=named)
+
+
+@router.post("/import", summary="Take in an iCalendar file", responses=may_raise(ForbiddenError, NotACalendarError))
+async def read_file(wanted: CalendarFileIn, actor: Acting, services: AnyServices) -> CalendarFile:
+    """Write a schedule for each event, each by itself; what cannot be taken is named with the reason."""
+    return await services.exchange.read(actor, wanted)
 
 
 @router.get("/{schedule_id}", summary="One schedule", responses=NOT_FOUND)

@@ -1,12 +1,13 @@
 """Schedules, their dates, and calendars as the API takes and shows them."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from controller.broadcasts.schemas import Scopes, Title
 from controller.policies.schemas import BreachOut, UnusualOut
+from controller.validation import problem_of
 from edge_agent.protocol.states import Level, Outcome, Reason, StartMode
 
 from .days import MAX_DAYS, CalendarDay
@@ -62,6 +63,18 @@ class ScheduleIn(BaseModel):
     """Save though others are planned at the same time."""
     confirm_unusual: bool = False
     """Save though nothing sounds there at such an hour."""
+
+    @classmethod
+    def checked(cls, **given: Any) -> Self:
+        """Take what was asked elsewhere than over HTTP.
+
+        Raises:
+            InvalidError: a field is wrong by itself.
+        """
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise problem_of(error.errors()) from None
 
 
 class ScheduleChange(ScheduleIn):
@@ -269,6 +282,23 @@ class DayOut(BaseModel):
     until_at: AwareDatetime
     entries: tuple[DayEntryOut, ...]
     """By start."""
+
+
+class CalendarFileIn(BaseModel):
+    """An iCalendar file to take in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ics: Annotated[str, Field(max_length=200_000)]
+    """The file's text."""
+    programme_id: Key
+    """What airs where an event does not say."""
+    targets: Scopes
+    """Where, when an event does not say."""
+    zone: Annotated[str, Field(max_length=64)] = "Asia/Ho_Chi_Minh"
+    """Of times that name none."""
+    confirm_conflicts: bool = False
+    confirm_unusual: bool = False
 
 
 class CalendarFile(BaseModel):

@@ -1,7 +1,7 @@
 """Schedules: written and ended by people, rolled out at once, their single dates changed by hand."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -71,23 +71,7 @@ class Schedules:
             ScheduleConflictError: others are planned there at the same time.
         """
         async with self._database.transaction() as tx:
-            draft = await self._draft(tx.session, actor, wanted)
-            now = self._clock()
-            row = Schedule(
-                id=new_id(),
-                version=1,
-                created_by=actor.person_id,
-                changed_by=actor.person_id,
-                created_at=now,
-                changed_at=now,
-            )
-            draft.write(row)
-            await self._refuse(tx.session, actor, draft, row)
-            tx.session.add(row)
-            await tx.session.flush()
-            await self._roll(tx, row)
-            detail = {"title": row.title, "rule": row.rule, "starts_at_local": row.starts_at_local}
-            await self._note(tx, actor, row, detail)
+            row = await self.save(tx, actor, wanted)
         return await self.get(actor, row.id)
 
     async def change(self, actor: Actor, schedule_id: str, wanted: ScheduleChange) -> ScheduleOut:
@@ -102,21 +86,10 @@ class Schedules:
             ForbiddenError: the person may not, or not in all these places.
         """
         async with self._database.transaction() as tx:
-            row = await self._to_change(tx.session, actor, schedule_id)
+            row = await self.to_change(tx.session, actor, schedule_id)
             if row.version != wanted.version:
                 raise ConflictError("somebody changed this schedule meanwhile; look again", problem="version")
-            draft = await self._draft(tx.session, actor, wanted)
-            changes = (await exceptions_of(tx.session, [row.id])).get(row.id, [])
-            before = series_of(row)
-            draft.write(row)
-            await _keep_names(tx.session, changes, before, series_of(row))
-            changes = (await exceptions_of(tx.session, [row.id])).get(row.id, [])
-            await self._refuse(tx.session, actor, draft, row, changes)
-            row.version, row.changed_at = row.version + 1, self._clock()
-            row.changed_by = actor.person_id or row.changed_by
-            await self._roll(tx, row)
-            detail = {"title": row.title, "rule": row.rule, "starts_at_local": row.starts_at_local}
-            await self._note(tx, actor, row, detail)
+            await self.save(tx, actor, wanted, known=row)
         return await self.get(actor, schedule_id)
 
     async def end(self, actor: Actor, schedule_id: str) -> ScheduleOut:
@@ -128,7 +101,7 @@ class Schedules:
             ForbiddenError: the person may not.
         """
         async with self._database.transaction() as tx:
-            row = await self._to_change(tx.session, actor, schedule_id)
+            row = await self.to_change(tx.session, actor, schedule_id)
             row.ended_at = row.changed_at = self._clock()
             await self._roll(tx, row)
             await self._note(tx, actor, row, {"title": row.title, "ended": True})
@@ -227,7 +200,7 @@ class Schedules:
             draft = await self._draft(session, actor, wanted)
             now, changes = self._clock(), []
             if schedule_id is not None:
-                await self._to_change(session, actor, schedule_id)
+                await self.to_change(session, actor, schedule_id)
                 changes = (await exceptions_of(session, [schedule_id])).get(schedule_id, [])
             row = Schedule(id=schedule_id or "draft", changed_by=actor.person_id or "", ended_at=None)
             draft.write(row)
@@ -258,6 +231,37 @@ class Schedules:
     async def roll_due(self) -> Counter[Fate]:
         """Roll every schedule that changed, or whose next day has come. The scheduler's work."""
         return await self.rolling.roll_due()
+
+    async def save(
+        self,
+        tx: Transaction,
+        actor: Actor,
+        wanted: ScheduleIn,
+        *,
+        known: Schedule | None = None,
+        changes: Sequence[Mapping[str, Any]] | None = None,
+    ) -> Schedule:
+        """Write a schedule, new or ``known``, and roll it, in a transaction of the caller's.
+
+        ``changes`` are columns of the exceptions that it is to have; None: those it has, by the day.
+        """
+        draft, now = await self._draft(tx.session, actor, wanted), self._clock()
+        row = known or Schedule(
+            id=new_id(), version=0, created_by=actor.person_id, changed_by=actor.person_id, created_at=now
+        )
+        before = series_of(row) if known is not None else None
+        draft.write(row)
+        row.version, row.changed_at, row.changed_by = row.version + 1, now, actor.person_id or row.changed_by
+        if before is None:
+            tx.session.add(row)
+            await tx.session.flush()
+        await _change_dates(tx.session, row, before, changes, now)
+        exceptions = (await exceptions_of(tx.session, [row.id])).get(row.id, [])
+        await self._refuse(tx.session, actor, draft, row, exceptions)
+        await self._roll(tx, row)
+        detail = {"title": row.title, "rule": row.rule, "starts_at_local": row.starts_at_local}
+        await self._note(tx, actor, row, detail)
+        return row
 
     async def _draft(self, session: AsyncSession, actor: Actor, wanted: ScheduleIn) -> Draft:
         await rights.require(session, actor, Act.SCHEDULES_WRITE)
@@ -296,7 +300,14 @@ class Schedules:
                 conflicts=[each.model_dump(mode="json") for each in conflicts],
             )
 
-    async def _to_change(self, session: AsyncSession, actor: Actor, schedule_id: str) -> Schedule:
+    async def to_change(self, session: AsyncSession, actor: Actor, schedule_id: str) -> Schedule:
+        """Give a schedule to whoever may change it.
+
+        Raises:
+            NotFoundError: there is none in sight.
+            ForbiddenError: the person may not, or not in all its places.
+            ConflictError: it is ended.
+        """
         seen = await rights.sight(session, actor)
         row = await session.get(Schedule, schedule_id, with_for_update=True)
         if row is None or not seen.sees(row.area_id):
@@ -310,7 +321,7 @@ class Schedules:
     async def _date_to_change(
         self, session: AsyncSession, actor: Actor, schedule_id: str, recurrence: datetime
     ) -> Schedule:
-        row = await self._to_change(session, actor, schedule_id)
+        row = await self.to_change(session, actor, schedule_id)
         if not has_date(series_of(row), recurrence):
             raise _no_date(recurrence)
         query = select(Broadcast.id).where(
@@ -440,30 +451,37 @@ async def _conflict_outs(session: AsyncSession, actor: Actor, found: Sequence[Co
     )
 
 
-async def _keep_names(
-    session: AsyncSession, changes: Sequence[ScheduleException], before: Series, after: Series
+async def _change_dates(
+    session: AsyncSession,
+    row: Schedule,
+    before: Series | None,
+    wanted: Sequence[Mapping[str, Any]] | None,
+    now: datetime,
 ) -> None:
-    """Let exceptions follow their dates when an edit of the rule renames them."""
-    names = {each.recurrence_local: each for each in changes}
-    moved = renamed(map(datetime.fromisoformat, names), before, after)
-    for old in moved:
-        await session.delete(names[old.isoformat()])
+    """Let exceptions follow their dates when an edit of the rule renames them, or write those that are wanted."""
+    there = (await exceptions_of(session, [row.id])).get(row.id, [])
+    moved: dict[datetime, datetime] = {}
+    if wanted is None and before is not None:
+        moved = renamed([datetime.fromisoformat(each.recurrence_local) for each in there], before, series_of(row))
+    kept = [_columns(each) for each in there if datetime.fromisoformat(each.recurrence_local) in moved]
+    gone = there if wanted is not None else [each for each in there if _columns(each) in kept]
+    for each in gone:
+        await session.delete(each)
     await session.flush()
-    for old, new in moved.items():
-        gone = names[old.isoformat()]
-        session.add(
-            ScheduleException(
-                schedule_id=gone.schedule_id,
-                recurrence_local=new.isoformat(),
-                kind=gone.kind,
-                moved_to_local=gone.moved_to_local,
-                programme_id=gone.programme_id,
-                reason=gone.reason,
-                made_by=gone.made_by,
-                made_at=gone.made_at,
-            )
-        )
+    for columns in wanted if wanted is not None else kept:
+        key = datetime.fromisoformat(columns["recurrence_local"])
+        said = {
+            "made_by": row.changed_by,
+            "made_at": now,
+            **columns,
+            "recurrence_local": moved.get(key, key).isoformat(),
+        }
+        session.add(ScheduleException(**{**said, "schedule_id": row.id}))
     await session.flush()
+
+
+def _columns(row: ScheduleException) -> dict[str, Any]:
+    return {column.key: getattr(row, column.key) for column in ScheduleException.__table__.columns}
 
 
 def _no_schedule(schedule_id: str) -> NotFoundError:

@@ -1,0 +1,157 @@
+"""Schedules to and from other calendars: one iCalendar file for all that somebody sees, and files taken in."""
+
+from collections.abc import Mapping, Sequence
+from datetime import time
+from typing import Any
+
+from sqlalchemy import select
+
+from controller.areas.repository import read_tree
+from controller.clock import Clock
+from controller.db import Database, Transaction
+from controller.errors import LoaError
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.rights import Act, Sight
+
+from . import ical
+from .drafts import check_programme
+from .models import DateChange, Schedule, ScheduleException
+from .repository import exceptions_of, series_of
+from .schemas import CalendarFile, CalendarFileIn, ScheduleIn
+from .service import Schedules
+
+HOST = "@loa"
+"""Names of ours in files: the schedule's id, then this."""
+_SAID = {
+    "LEVEL": "level",
+    "START-MODE": "start_mode",
+    "LATE-MS": "late_ms",
+    "BACK-TIMED": "back_timed",
+    "OVERRUN": "overrun",
+    "POSITION": "position",
+    "FILLER": "filler_recording_id",
+}
+"""Property → field of ``ScheduleIn``."""
+
+
+class Exchange:
+    """Writes and reads iCalendar files."""
+
+    def __init__(self, database: Database, clock: Clock, schedules: Schedules) -> None:
+        self._database, self._clock, self._schedules = database, clock, schedules
+
+    async def write(self, actor: Actor, *, area_id: str | None = None) -> bytes:
+        """Write the schedules in sight as a file; those of an area and below it when one is named."""
+        async with self._database.reading() as session:
+            seen = await rights.sight(session, actor)
+            below = None if area_id is None else (await read_tree(session)).below(area_id)
+            query = select(Schedule).where(Schedule.ended_at.is_(None)).order_by(Schedule.title, Schedule.id)
+            rows = [
+                row
+                for row in await session.scalars(query)
+                if seen.sees(row.area_id) and (below is None or row.area_id in below)
+            ]
+            changes = await exceptions_of(session, [row.id for row in rows])
+        planned = [_planned(row, changes.get(row.id, ())) for row in rows]
+        return ical.write(planned, stamped_at=self._clock())
+
+    async def read(self, actor: Actor, wanted: CalendarFileIn) -> CalendarFile:
+        """Take in a file: a schedule for each event, each by itself. What cannot be taken is named with the reason.
+
+        An event that this centre wrote changes the schedule it came from.
+
+        Raises:
+            NotACalendarError: it cannot be read.
+            InvalidError: a field is wrong.
+            ForbiddenError: the person may not write schedules.
+        """
+        async with self._database.reading() as session:
+            await rights.require(session, actor, Act.SCHEDULES_WRITE)
+            seen = await rights.sight(session, actor)
+            await check_programme(session, wanted.programme_id, seen)
+        planned, skipped = ical.read(wanted.ics.encode(), wanted.zone)
+        saved: list[str] = []
+        for each in planned:
+            try:
+                async with self._database.transaction() as tx:
+                    saved.append(await self._save(tx, actor, seen, wanted, each))
+            except LoaError as error:
+                skipped.append(f"{each.title}: {error.message}")
+        schedules = [await self._schedules.get(actor, schedule_id) for schedule_id in saved]
+        return CalendarFile(schedules=tuple(schedules), skipped=tuple(skipped))
+
+    async def _save(
+        self, tx: Transaction, actor: Actor, seen: Sight, wanted: CalendarFileIn, planned: ical.Planned
+    ) -> str:
+        asked = ScheduleIn.checked(**_fields(planned, wanted))
+        known = None
+        if planned.uid.endswith(HOST):
+            known = await tx.session.get(Schedule, planned.uid.removesuffix(HOST))
+        if known is not None and (known.ended_at is not None or not seen.sees(known.area_id)):
+            known = None
+        if known is not None:
+            await self._schedules.to_change(tx.session, actor, known.id)
+        for change in planned.changes.values():
+            if change.programme_id is not None:
+                await check_programme(tx.session, change.programme_id, seen)
+        row = await self._schedules.save(tx, actor, asked, known=known, changes=_changes(planned))
+        return row.id
+
+
+def _fields(planned: ical.Planned, wanted: CalendarFileIn) -> dict[str, Any]:
+    extras = planned.extras
+    said: dict[str, Any] = {field: extras[name] for name, field in _SAID.items() if name in extras}
+    has_end = extras.get("FIXED-END", "") == "TRUE"
+    return {
+        **said,
+        "title": planned.title,
+        "programme_id": extras.get("PROGRAMME", wanted.programme_id),
+        "targets": tuple(extras["TARGETS"].split()) if extras.get("TARGETS") else wanted.targets,
+        "starts_at_local": planned.first,
+        "rule": planned.rule,
+        "last_date": planned.last_date,
+        "zone": planned.zone,
+        "ends_at_local": planned.ends_at.isoformat() if has_end and planned.ends_at else None,
+        "confirm_conflicts": wanted.confirm_conflicts,
+        "confirm_unusual": wanted.confirm_unusual,
+    }
+
+
+def _changes(planned: ical.Planned) -> list[Mapping[str, Any]]:
+    return [
+        {
+            "recurrence_local": key.isoformat(),
+            "kind": change.kind,
+            "moved_to_local": change.moved_to.isoformat() if change.moved_to else None,
+            "programme_id": change.programme_id,
+            "reason": planned.reasons.get(key),
+        }
+        for key, change in sorted(planned.changes.items())
+    ]
+
+
+def _planned(row: Schedule, changes: Sequence[ScheduleException]) -> ical.Planned:
+    series = series_of(row, changes)
+    extras = {name: getattr(row, field) for name, field in _SAID.items()}
+    extras |= {
+        "PROGRAMME": row.programme_id,
+        "TARGETS": " ".join(row.scopes),
+        "FIXED-END": "TRUE" if row.ends_at_local else "FALSE",
+    }
+    return ical.Planned(
+        uid=f"{row.id}{HOST}",
+        title=row.title,
+        zone=row.zone,
+        first=series.first,
+        rule=row.rule,
+        last_date=row.last_date,
+        ends_at=time.fromisoformat(row.ends_at_local) if row.ends_at_local else None,
+        changes=series.changes,
+        reasons={
+            key: change.reason
+            for change, key in zip(changes, series.changes, strict=True)
+            if change.reason and change.kind != DateChange.CANCELLED
+        },
+        extras={name: str(value) for name, value in extras.items() if value is not None},
+    )

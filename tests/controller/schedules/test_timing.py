@@ -1,0 +1,133 @@
+"""Sessions fitted into their time: fixed end, back-timing, overrun, filler."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.schedules.models import Overrun
+from controller.schedules.timing import Frame, OverrunError, Session, fit, fixed_end
+from edge_agent.protocol.content import Broadcast, Item, Voice
+from edge_agent.protocol.states import Level
+
+START = datetime(2026, 3, 9, 10, 0, tzinfo=UTC)
+END = START + timedelta(minutes=45)
+MINUTE_MS = 60_000
+
+
+def voice(minutes: float) -> Voice:
+    return Voice(language="vi", sha256="a" * 64, bytes=1000, length_ms=int(minutes * MINUTE_MS))
+
+
+def items(*minutes: float, gap_ms: int = 0) -> tuple[Item, ...]:
+    found, free_ms = [], 0
+    for each in minutes:
+        found.append(Item(offset_ms=free_ms, voices=(voice(each),)))
+        free_ms += found[-1].slot_ms + gap_ms
+    return tuple(found)
+
+
+def minutes(session: Session) -> list[float]:
+    return [item.slot_ms / MINUTE_MS for item in session.items]
+
+
+def frame(overrun: Overrun = Overrun.REFUSE, *, late_minutes: float = 5, **given: object) -> Frame:
+    return Frame(int(late_minutes * MINUTE_MS), overrun=overrun, **given)  # type: ignore[arg-type]  # by name
+
+
+def test_without_a_fixed_end_it_ends_when_it_has_been_said() -> None:
+    found = fit(START, None, items(10, 5), frame())
+    assert found.start_at == START
+    assert found.latest_start_at == START + timedelta(minutes=5)
+    assert found.latest_end_at == START + timedelta(minutes=21)
+
+
+def test_what_is_longer_than_its_time_is_refused_with_the_seconds_it_is_over() -> None:
+    with pytest.raises(OverrunError, match="5 min 30 s") as found:
+        fit(START, END, items(30, 20.5), frame())
+    assert found.value.fields["over_s"] == 330
+
+
+def test_items_that_do_not_fit_are_left_out_the_last_first() -> None:
+    found = fit(START, END, items(20, 20, 10, 1), frame(Overrun.DROP))
+    assert (minutes(found), found.left_out, found.latest_end_at) == ([20, 20], 2, END)
+
+
+def test_the_item_under_way_at_the_end_is_finished_and_later_ones_are_left_out() -> None:
+    found = fit(START, END, items(40, 10, 5), frame(Overrun.FINISH))
+    assert (minutes(found), found.left_out) == ([40, 10], 1)
+    assert found.latest_end_at == START + timedelta(minutes=55)  # begun 5 minutes late, it is finished too
+
+
+def test_nothing_is_left_of_a_first_item_that_is_too_long() -> None:
+    with pytest.raises(OverrunError):
+        fit(START, END, items(46), frame(Overrun.DROP))
+
+
+def test_back_timed_it_ends_at_its_fixed_end() -> None:
+    found = fit(START, END, items(20, 10), frame(back_timed=True))
+    assert found.start_at == START + timedelta(minutes=15)
+    assert found.latest_end_at == END
+
+
+def test_back_timed_what_is_too_long_is_cut_and_still_ends_at_its_end() -> None:
+    found = fit(START, END, items(40, 10), frame(Overrun.DROP, back_timed=True))
+    assert (found.start_at, minutes(found)) == (START + timedelta(minutes=5), [40])
+
+
+def test_filler_reaches_the_end_after_it_and_before_it_when_back_timed() -> None:
+    after = fit(START, END, items(20), frame(filler=voice(10)))
+    assert (minutes(after), after.fillers, after.start_at) == ([20, 10, 10], 2, START)
+    before = fit(START, END, items(20), frame(filler=voice(10), back_timed=True))
+    assert (minutes(before), before.start_at) == ([10, 10, 20], START + timedelta(minutes=5))
+
+
+def test_an_end_after_midnight_belongs_to_the_evening_before() -> None:
+    evening = datetime(2026, 3, 9, 23, 30)  # noqa: DTZ001 - wall time
+    assert fixed_end(evening, "Asia/Ho_Chi_Minh", "00:15:00") == datetime(2026, 3, 9, 17, 15, tzinfo=UTC)
+    assert fixed_end(evening, "Asia/Ho_Chi_Minh", "23:45:00") == datetime(2026, 3, 9, 16, 45, tzinfo=UTC)
+
+
+@given(
+    lengths=st.lists(st.integers(1, 40), min_size=1, max_size=12),
+    span=st.integers(1, 120),
+    overrun=st.sampled_from(list(Overrun)),
+    back_timed=st.booleans(),
+    filler=st.none() | st.integers(1, 20),
+    late=st.integers(0, 20),
+    gap_ms=st.sampled_from([0, 500, 3000]),
+)
+def test_whatever_is_fitted_can_be_sent_and_keeps_its_time(
+    lengths: list[int],
+    span: int,
+    overrun: Overrun,
+    back_timed: bool,  # noqa: FBT001  by name, from hypothesis
+    filler: int | None,
+    late: int,
+    gap_ms: int,
+) -> None:
+    end = START + timedelta(minutes=span)
+    filling = None if filler is None else voice(filler)
+    asked = items(*lengths, gap_ms=gap_ms)
+    try:
+        found = fit(START, end, asked, frame(overrun, late_minutes=late, back_timed=back_timed, filler=filling))
+    except OverrunError:
+        assert overrun is not Overrun.FINISH
+        return
+    sent = Broadcast(  # refuses what the wire does not take
+        broadcast_id="a" * 32,
+        level=Level.NORMAL,
+        start_at=found.start_at,
+        latest_start_at=found.latest_start_at,
+        latest_end_at=found.latest_end_at,
+        items=found.items,
+    )
+    ends_at = found.start_at + timedelta(milliseconds=sent.length_ms)
+    assert found.start_at >= START
+    assert overrun is Overrun.FINISH or ends_at <= end
+    assert len(found.items) == len(asked) - found.left_out + found.fillers
+    if back_timed and found.left_out == 0 and ends_at <= end:
+        assert ends_at == end
+    if filling is not None and ends_at <= end and not found.left_out and not back_timed:
+        assert end - ends_at < timedelta(minutes=filler or 0)
