@@ -12,6 +12,7 @@ from controller.policies.errors import PolicyBreachError, UnusualHourError
 from edge_agent.protocol.documents import Plan, Settings
 from edge_agent.protocol.states import Reason
 from tests.controller.factories import Centre
+from tests.controller.schedules import village
 from tests.controller.test_services_areas import dirty
 from tests.controller.test_services_broadcasts import asked, commune, wish
 from tests.controller.wire.test_dispatcher import desk
@@ -278,3 +279,15 @@ async def test_what_a_stricter_policy_would_silence_is_shown_before_it_is_saved(
         assert same.json()["changes"] == []
         listed = (await client.get("/api/v1/policies")).json()
         assert listed == []  # nothing was saved
+
+
+async def test_dates_that_no_plan_lists_yet_are_looked_at_too(lite: Centre) -> None:
+    place = await commune(lite)
+    await village.scheduled(lite, place["area"], 10)  # daily at 05:00 from tomorrow on; plans reach a week ahead
+    async with lite.client() as client:
+        body = {"version": 0, "rules": {"windows": [{"start": "05:30", "until": "20:00"}]}}
+        answer = await client.post(f"/api/v1/areas/{place['area'].id}/policy/preview", json=body)
+    found = answer.json()
+    assert found["broadcast_count"] == len(found["changes"]) == 30
+    assert {each["start_at"][11:] for each in found["changes"]} == {"22:00:00Z"}
+    assert {each["after"]["reason"] for each in found["changes"]} == {"outside_window"}
