@@ -19,7 +19,7 @@ from controller.broadcasts.forecast import guards_of, listing_of, settings_of
 from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.broadcasts.wire_form import wire_forms
 from controller.clock import Clock
-from controller.db import Database
+from controller.db import Database, in_pieces
 from controller.errors import InvalidError, NotFoundError
 from controller.holds.models import Hold
 from controller.nodes.models import Node
@@ -201,10 +201,12 @@ def approved(wire: content.Broadcast, scopes: Sequence[str]) -> content.Broadcas
     return msgspec.structs.replace(wire, approvals=(yes,))
 
 
-async def _plays(session: AsyncSession, node_id: str, ids: Iterable[str]) -> dict[str, Play]:
-    wanted = set(ids)
-    rows = await session.scalars(select(Play).where(Play.node_id == node_id))
-    return {row.broadcast_id: row for row in rows if row.broadcast_id in wanted}
+async def _plays(session: AsyncSession, node_id: str, ids: Sequence[str]) -> dict[str, Play]:
+    return {
+        row.broadcast_id: row
+        for some in in_pieces(ids)
+        for row in await session.scalars(select(Play).where(Play.node_id == node_id, Play.broadcast_id.in_(some)))
+    }
 
 
 def _progress(wire: content.Broadcast, play: Play | None, languages: Sequence[str]) -> Progress | None:

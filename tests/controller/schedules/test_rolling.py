@@ -2,6 +2,7 @@
 
 # ruff: noqa: DTZ001 - wall time is naive: the zone is the schedule's
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,12 +10,14 @@ import pytest
 
 from controller.broadcasts.models import Broadcast
 from controller.errors import ConflictError
+from controller.events import Event, Topic
 from controller.plans.repository import broadcasts_of
 from controller.plays import service as plays
 from controller.programmes.changes import programme_changed
 from controller.programmes.models import Programme
 from controller.programmes.schemas import ItemIn, ProgrammeIn
 from controller.recordings.models import Recording
+from controller.scheduler import ROLL_SCHEDULES, Scheduler
 from controller.schedules.models import DateChange
 from controller.schedules.schemas import CalendarIn, ExceptionIn, ScheduleChange, ScheduleOut
 from edge_agent.protocol.states import Outcome, PlayState
@@ -205,6 +208,36 @@ async def test_a_programme_that_changed_is_rolled_anew(lite: Centre) -> None:
         await programme_changed(tx, made.programme_id)
     assert await lite.services.schedules.roll_due() == {"superseded": 8, "made": 8}
     assert (await broadcasts(lite, made.id))[0].start_at == datetime(2026, 3, 9, 22, 0, 3, tzinfo=UTC)
+
+
+async def test_the_scheduler_rolls_as_soon_as_a_programme_or_calendar_changes(lite: Centre) -> None:
+    rolled: asyncio.Queue[None] = asyncio.Queue()
+
+    async def roll() -> None:
+        rolled.put_nowait(None)
+
+    async def nothing() -> None:
+        """Not asked about."""
+
+    made = Scheduler(
+        lite.database,
+        lite.bus,
+        lite.clock,
+        renew_plans=nothing,
+        renew_certificates=nothing,
+        forget=nothing,
+        more={ROLL_SCHEDULES: (roll, 3600)},
+    )
+    running = asyncio.create_task(made.run())
+    async with asyncio.timeout(20):
+        await made.ready.wait()
+        await rolled.get()  # at the start: what was missed while down
+        for topic in (Topic.PROGRAMME, Topic.SCHEDULE):
+            lite.bus.publish(Event(topic, "whatever"))
+            await rolled.get()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
 
 
 async def test_a_calendar_silences_every_schedule_below_and_one_below_it_replaces(lite: Centre) -> None:
