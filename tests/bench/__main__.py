@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.bench import fanout, machine, orders, receipts, resources, slow, starts, transcode
+from tests.bench import fanout, machine, orders, receipts, resources, schedules, slow, starts, transcode
 from tests.bench.figures import Result
 from tests.bench.render import render
 
@@ -30,6 +30,7 @@ BENCHES: dict[str, Bench] = {
     "agent": resources.agent,
     "controller": resources.controller,
     "receipts": receipts.run,
+    "schedules": schedules.run,
 }
 
 
