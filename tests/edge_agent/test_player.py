@@ -14,8 +14,9 @@ from edge_agent.protocol.documents import QuietHours
 from edge_agent.protocol.states import ClockState, Drill, Grade, Level, Outcome, PlayState, Reason
 from edge_agent.renderer import End
 from edge_agent.reset import Reset
+from edge_agent.voucher import Voucher
 from tests.edge_agent.centre import broadcast, make_opus, pcm_of, voice_of
-from tests.edge_agent.fakes import NOON, Desk, HandOutput, until
+from tests.edge_agent.fakes import NOON, Desk, HandOutput, running, until
 
 LEVEL = Level.NORMAL
 
@@ -491,6 +492,21 @@ async def test_an_output_that_goes_away_interrupts_and_what_follows_waits_for_it
     assert await hall.outcome("b-1") == (Outcome.INTERRUPTED, "output_lost")
     assert hall.desk.events("b-1")[-1].played_ms == pytest.approx(500, abs=2)
     assert await hall.outcome("b-2") == (Outcome.MISSED, "output_lost")
+
+
+async def test_what_is_kept_for_an_emergency_is_read_beforehand_and_sounds_without_any_link(hall: Hall) -> None:
+    """After a restart nobody has looked at the file yet; the siren of a minute later does not wait for that."""
+    siren = hall.voice(1)
+    hall.desk.settle(pinned=(siren,))
+    hall = Hall(hall.desk.again())
+    hall.desk.instruments.synchronised = True
+    assert not hall.desk.shelf.is_vouched(siren.sha256)
+    async with running(Voucher(hall.desk.keeper, hall.desk.shelf, hall.desk.player)):
+        await until(lambda: hall.desk.shelf.is_vouched(siren.sha256))
+    hall.desk.urgent(due("b-1", 500, siren, level=Level.EMERGENCY))
+    assert await hall.outcome("b-1") == (Outcome.PLAYED, None)
+    assert len(hall.starts(1)) == 1
+    hall.desk.close()
 
 
 async def test_a_machine_that_slept_over_the_start_does_not_play_late(hall: Hall) -> None:
