@@ -96,7 +96,9 @@ async def test_the_same_file_is_ready_at_once(lite: Centre) -> None:
     assert (again.state, again.sha256, again.title) == ("ready", first.sha256, "Bản tin, lần nữa")
     assert again.id != first.id
     assert left_in(lite) == []
-    assert [each.id for each in await lite.services.recordings.list(lite.actor)] == sorted([first.id, again.id], reverse=True)
+    assert [each.id for each in await lite.services.recordings.list(lite.actor)] == sorted(
+        [first.id, again.id], reverse=True
+    )
 
 
 async def test_what_is_not_audio_is_rejected_by_name(lite: Centre) -> None:
