@@ -1305,9 +1305,11 @@ class Agent:
     def look_ahead(self, timeline: Timeline) -> Json | None:
         """Give the plays as they will be when, within a moment, the next sound begins."""
         for at in timeline.soon():
+            before = {name: play["next_item"] for name, play in timeline.plays.items()}
             timeline = Timeline(self, timeline.plays, at)
             timeline.evaluate()
-            if any(play["sounding"] and play["sounding"][1] == at for play in timeline.plays.values()):
+            # A slot that passes in silence is taken at its very instant, too: what follows is counted from it.
+            if any(play["next_item"] > before[name] for name, play in timeline.plays.items()):
                 return {"at": at, "plays": timeline.plays, "tells": timeline.tells}
             if timeline.tells:
                 break  # first let it happen
