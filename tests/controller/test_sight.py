@@ -20,9 +20,11 @@ from controller.http.stream import INSIDE
 from controller.nodes.schemas import NodeOut
 from controller.people import rights
 from controller.people.actor import Actor
+from controller.people.models import Grant
 from controller.people.rights import Act, Role
 from controller.recordings.models import Recording
-from tests.controller.factories import ADDRESS, PASSWORD, SYSTEM, Centre, enrolment_request, new_claim_code, served
+from edge_agent.protocol.enrolment import new_claim_code
+from tests.controller.factories import ADDRESS, PASSWORD, SYSTEM, Centre, enrolment_request, served
 from tests.controller.test_api_events import listening, next_event
 from tests.controller.two_communes import sign_in
 
@@ -52,7 +54,7 @@ async def person(here: Centre, role: Role, *areas: AreaOut) -> Actor:
     async with here.database.transaction() as tx:
         for area in areas[1:]:
             tx.session.add(
-                rights.Grant(
+                Grant(
                     id=f"{added.id}-{area.id}"[:64],
                     person_id=added.id,
                     role=role,
@@ -70,7 +72,8 @@ async def province(here: Centre) -> Province:
         commune = await here.area(name, area, kind="commune")
         node = await here.node(commune, f"Cụm {name}")
         places.append(Place(commune, node, await person(here, Role.OPERATOR, commune)))
-    return Province(area, *places, await person(here, Role.OPERATOR, area))
+    east, west = places
+    return Province(area, east, west, await person(here, Role.OPERATOR, area))
 
 
 async def send(here: Centre, actor: Actor, *scopes: str, recording: str | None = None) -> BroadcastOut:
@@ -270,9 +273,7 @@ async def test_a_grant_that_ended_ends_what_a_stream_tells(lite: Centre) -> None
     async with lite.database.transaction() as tx:
         seen = await rights.sight(tx.session, all_of.east.operator)
         assert seen.sees(all_of.east.area.id)
-        for grant in await tx.session.scalars(
-            select(rights.Grant).where(rights.Grant.person_id == all_of.east.operator.person_id)
-        ):
+        for grant in await tx.session.scalars(select(Grant).where(Grant.person_id == all_of.east.operator.person_id)):
             await tx.session.delete(grant)
         await tx.session.flush()
         blind = await rights.sight(tx.session, all_of.east.operator)
