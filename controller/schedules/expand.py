@@ -20,6 +20,8 @@ from .walltime import instant, wall_time
 
 FREQUENCIES = frozenset({rrule.YEARLY, rrule.MONTHLY, rrule.WEEKLY, rrule.DAILY})
 """Nothing is broadcast every hour by rule: whoever wants that says each hour."""
+KEEPS_STEP = frozenset({"FREQ", "INTERVAL", "UNTIL", "WKST", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYHOUR", "BYMINUTE"})
+"""Parts of a rule that do not depend on how often it came before."""
 MAX_RULE = 400
 MAX_DATES = 5_000
 """More dates than this in one look are a slip: a day has at most some dozen sessions."""
@@ -175,13 +177,27 @@ def _dates(rule: str | None, first: datetime, from_local: datetime, until_local:
     if rule is None:
         return (first,) if from_local <= first <= until_local else ()
     found: list[datetime] = []
-    for each in _parsed(rule, first).xafter(from_local, inc=True):
+    _parsed(rule, first)  # refused as it was written
+    for each in _parsed(rule, _nearer(rule, first, from_local)).xafter(from_local, inc=True):
         if each > until_local:
             break
         found.append(each)
         if len(found) > MAX_DATES:
             raise InvalidError(f"rule: more than {MAX_DATES} dates", field="rule", problem="too_many", most=MAX_DATES)
     return tuple(found)
+
+
+def _nearer(rule: str, first: datetime, from_local: datetime) -> datetime:
+    """Give a start by which a rule gives the same dates from ``from_local`` on: years of old ones take their time.
+
+    Whole periods on, days and weeks keep step; months, years and counts do not.
+    """
+    parts = dict(part.partition("=")[::2] for part in rule.upper().split(";"))
+    days = {"DAILY": 1, "WEEKLY": 7}.get(parts.get("FREQ", ""))
+    if days is None or not parts.keys() <= KEEPS_STEP:
+        return first
+    period = timedelta(days=days * int(parts.get("INTERVAL", "1")))
+    return first + max(0, (from_local - first) // period - 1) * period
 
 
 @lru_cache(maxsize=4096)
