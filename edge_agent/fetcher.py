@@ -4,6 +4,7 @@ Two lanes: what is urgent never waits for bulk, and bulk stands still while some
 """
 
 import asyncio
+import errno
 import io
 import logging
 import random
@@ -197,7 +198,7 @@ class Fetcher:
         attempt = self._tries.setdefault(name, _Try(0.0))
         try:
             await work
-        except FetchError as error:
+        except (FetchError, OSError) as error:  # what the disk refuses ends a download, never the node
             attempt.failures += 1
             attempt.fault = _fault_of(error)
             wait_s = GONE_S if isinstance(error, GoneError) else min(BACKOFF_S[1], BACKOFF_S[0] * 2**attempt.failures)
@@ -263,7 +264,9 @@ def wanted(listings: Iterable[Listing], languages: tuple[str, ...]) -> list[Want
     return list(wants.values())
 
 
-def _fault_of(error: FetchError) -> Fault:
+def _fault_of(error: FetchError | OSError) -> Fault:
+    if isinstance(error, OSError):
+        return Fault.DISK_LOW if error.errno in {errno.ENOSPC, errno.EDQUOT} else Fault.FETCH_FAILED
     kinds = {GoneError: Fault.MEDIA_MISSING, CorruptError: Fault.MEDIA_CORRUPT, NoSpaceError: Fault.DISK_LOW}
     return kinds.get(type(error), Fault.FETCH_FAILED)
 

@@ -1,6 +1,8 @@
 """Recordings on the node's disk, by hash. Decides what is whole, never what is wanted; no network."""
 
+import contextlib
 import hashlib
+import logging
 import os
 import shutil
 import threading
@@ -9,6 +11,8 @@ from pathlib import Path
 
 from edge_agent.config import sync_directory, write_atomically
 from edge_agent.errors import CorruptError, NoSpaceError
+
+log = logging.getLogger(__name__)
 
 RESERVE_BYTES = 64 * 1024 * 1024
 """Free space that downloads leave for the store and the system."""
@@ -28,6 +32,8 @@ class Shelf:
         self._directory, self._reserve_bytes = directory, reserve_bytes
         directory.mkdir(parents=True, exist_ok=True)
         self._vouched: dict[str, _Signature] = {}
+        self._spoilt: dict[str, _Signature] = {}
+        """Files that should be gone and are not: a disk with errors may refuse even that."""
         self._lock = threading.Lock()
 
     def path(self, sha256: str) -> Path:
@@ -40,7 +46,8 @@ class Shelf:
 
     def has(self, sha256: str) -> bool:
         """Say whether there is such a file; its bytes may have changed since."""
-        return _signature(self.path(sha256)) is not None
+        found = _signature(self.path(sha256))
+        return found is not None and self._spoilt.get(sha256) != found
 
     def is_vouched(self, sha256: str) -> bool:
         """Say whether the file, as it lies there now, had the right hash when last read by this process."""
@@ -49,12 +56,12 @@ class Shelf:
             return found is not None and self._vouched.get(sha256) == found
 
     def vouch(self, sha256: str) -> bool:
-        """Read the file and compare its hash; a changed one is thrown away. Slow: not for the event loop."""
+        """Read the file and compare its hash; a changed or unreadable one is thrown away. Not for the event loop."""
         path = self.path(sha256)
         before = _signature(path)
         if before is None:
             return False
-        if hash_file(path) != sha256:
+        if not _is_whole(path, sha256):
             self.spoil(sha256)
             return False
         with self._lock:
@@ -63,19 +70,23 @@ class Shelf:
 
     def spoil(self, sha256: str) -> None:
         """Throw away a file whose bytes are wrong, so that it is fetched again."""
+        path = self.path(sha256)
         with self._lock:
             self._vouched.pop(sha256, None)
-        self.path(sha256).unlink(missing_ok=True)
+        _throw_away(path)
+        left = _signature(path)
+        if left is not None:
+            self._spoilt[sha256] = left
 
     def accept_part(self, sha256: str) -> None:
         """Check a finished download and put it in its place. Slow: not for the event loop.
 
         Raises:
-            CorruptError: its hash is wrong; it is thrown away.
+            CorruptError: its hash is wrong, or it cannot be read; it is thrown away.
         """
         part = self.part(sha256)
-        if hash_file(part) != sha256:
-            part.unlink()
+        if not _is_whole(part, sha256):
+            _throw_away(part)
             raise CorruptError(f"{part.name}: hash differs from its name")
         with part.open("rb") as file:
             os.fsync(file.fileno())
@@ -144,6 +155,20 @@ def hash_file(path: Path) -> str:
         while piece := file.read(_CHUNK):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def _is_whole(path: Path, sha256: str) -> bool:
+    """Compare a file with its hash; one that cannot be read is as good as changed."""
+    try:
+        return hash_file(path) == sha256
+    except OSError as error:
+        log.error("%s cannot be read: %s", path.name, error)  # noqa: TRY400 - the disk's, the way here does not matter
+        return False
+
+
+def _throw_away(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _signature(path: Path) -> _Signature | None:
