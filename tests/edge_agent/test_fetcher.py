@@ -4,12 +4,13 @@ import errno
 import hashlib
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from edge_agent import download as download_module
 from edge_agent import fetcher as fetcher_module
 from edge_agent import shelf as shelf_module
 from edge_agent import tls
@@ -17,7 +18,7 @@ from edge_agent.config import StateDir
 from edge_agent.download import Throttle, get
 from edge_agent.errors import CorruptError, FetchError, NoSpaceError
 from edge_agent.faults import Fault
-from edge_agent.fetcher import Fetcher, wanted
+from edge_agent.fetcher import Fetcher, Lane, wanted
 from edge_agent.protocol.content import Broadcast, Voice
 from edge_agent.protocol.listings import merge
 from edge_agent.protocol.states import Level
@@ -73,6 +74,21 @@ class Yard:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetcher_module, "BACKOFF_S", (0.01, 0.02))
     monkeypatch.setattr(fetcher_module, "GONE_S", 0.02)
+
+
+@pytest.fixture
+def held_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Let a line be slow for everything of more than 500,000 bytes, until told."""
+    over, real = threading.Event(), download_module._hold_back
+
+    def slow(throttle: Throttle, started_s: float, got: int) -> None:
+        while got > 500_000 and not over.wait(0.01) and not throttle.stop.is_set():
+            pass
+        real(throttle, started_s, got)
+
+    monkeypatch.setattr(download_module, "_hold_back", slow)
+    yield over.set
+    over.set()
 
 
 @pytest.fixture
@@ -257,6 +273,47 @@ async def test_an_urgent_overtakes_bulk_which_stands_still_meanwhile(yard: Yard)
     assert part.stat().st_size < 2_000_000
     yard.fetcher.bytes_per_s = lambda: None
     await until(lambda: yard.has(bulk))
+
+
+async def test_an_emergency_overtakes_what_is_only_urgent(yard: Yard, held_back: Callable[[], None]) -> None:
+    """On a line of 200 kbit/s an announcement "now" of 2 MB would keep the storm warning waiting for over a minute."""
+    now, storm = yard.serve(os.urandom(2_000_000)), yard.serve(os.urandom(SIZE))
+    yard.desk.urgent(yard.due("b-now", now))
+    part = yard.desk.shelf.part(now.sha256)
+    await until(lambda: part.exists() and part.stat().st_size > 0)
+    yard.desk.urgent(yard.due("b-now", now), yard.due("b-storm", storm, seconds=30, level=Level.EMERGENCY))
+    await until(lambda: yard.has(storm))
+    assert not yard.has(now)
+    held_back()
+    await until(lambda: yard.has(now))
+    assert len(yard.asked(now)) == 1
+
+
+async def test_what_is_on_its_way_as_bulk_and_becomes_an_emergency_stands_still_no_more(yard: Yard) -> None:
+    """It is the same download that goes on, without bulk's ceiling; nobody writes the same file twice at once."""
+    voice = yard.serve(os.urandom(2_000_000))
+    yard.fetcher.bytes_per_s = lambda: 20_000
+    due = yard.due("b-1", voice, level=Level.NORMAL)
+    yard.desk.plan(due)
+    part = yard.desk.shelf.part(voice.sha256)
+    await until(lambda: part.exists() and part.stat().st_size > 0)
+    yard.desk.urgent(yard.due("b-storm", voice, level=Level.EMERGENCY))
+    await until(lambda: yard.has(voice))
+    assert len(yard.asked(voice)) == 1
+
+
+def test_the_higher_level_is_wanted_first_whatever_its_start() -> None:
+    voices = [Voice(language="vi", sha256=letter * 64, bytes=10, length_ms=1000) for letter in "abcd"]
+    levels = (Level.NORMAL, Level.PRIORITY, Level.EMERGENCY)
+    urgents = [
+        broadcast(f"b-{level}", NOON + timedelta(seconds=rank), voice, level=level)
+        for rank, (level, voice) in enumerate(zip(levels, voices[:3], strict=True))
+    ]
+    planned = broadcast("b-planned", NOON + timedelta(hours=1), voices[3], level=Level.EMERGENCY)
+    found = merge([("areas/thon-1", NOON, [planned])], [("areas/thon-1", urgents)])
+    wants = wanted(found.values(), ("vi",))
+    assert [want.voice.sha256[0] for want in wants] == ["c", "d", "b", "a"]
+    assert [want.lane for want in wants] == [Lane.EMERGENCY, Lane.EMERGENCY, Lane.URGENT, Lane.URGENT]
 
 
 def test_recordings_are_wanted_by_urgency_and_start_and_each_once() -> None:
