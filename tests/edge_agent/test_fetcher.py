@@ -14,6 +14,7 @@ from edge_agent import download as download_module
 from edge_agent import fetcher as fetcher_module
 from edge_agent import shelf as shelf_module
 from edge_agent import tls
+from edge_agent.checked import Hashes, hash_file
 from edge_agent.config import StateDir
 from edge_agent.download import Throttle, get
 from edge_agent.errors import CorruptError, FetchError, NoSpaceError
@@ -151,9 +152,9 @@ async def test_wrong_bytes_are_never_put_in_place(yard: Yard) -> None:
 async def test_a_part_that_cannot_be_read_is_fetched_anew(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     """A card with a bad block: the download fails and is tried again, and the node lives."""
     voice = yard.serve(os.urandom(SIZE))
-    whole, seen = shelf_module.hash_file, []
+    whole, seen = hash_file, []
 
-    def unreadable_once(path: Path) -> str:
+    def unreadable_once(path: Path) -> Hashes:
         seen.append(path)
         if len(seen) == 1:
             raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
@@ -200,7 +201,7 @@ async def test_a_recording_that_cannot_be_read_is_fetched_again(
     shelf = desk.shelf = Shelf(desk.shelf.path("x").parent)  # as after a restart: nothing is vouched for
     desk.plan(broadcast("b-1", NOON + timedelta(seconds=30), voice))
 
-    def unreadable(path: Path) -> str:
+    def unreadable(path: Path) -> Hashes:
         raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
 
     def fixed(path: Path, **_: object) -> None:
