@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from edge_agent.protocol.states import PlayState
 from tests.web.browser import PC, PHONE, chromium, page_of
@@ -16,6 +16,7 @@ from tests.web.scenes import busy_day
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
+STOP = ".stopbar button"
 SERIOUS = """async () => {
   const found = await axe.run(document, {resultTypes: ["violations"]});
   return found.violations.filter((each) => ["serious", "critical"].includes(each.impact))
@@ -98,23 +99,38 @@ async def test_reduced_motion_stills_everything(site: Commune, browser: Browser)
         assert await page.evaluate("document.getAnimations().length") == 0
 
 
-async def test_stop_is_two_keys_away_and_can_be_left(site: Commune, browser: Browser) -> None:
-    async with page_of(browser, site.url) as page:
-        stop = page.locator(".stopbar a")
-        await stop.focus()
-        await page.keyboard.press("Enter")
-        await expect(page.locator("dialog#stop")).to_be_visible()
-        await page.keyboard.press("Escape")
-        await expect(page.locator("dialog#stop")).to_be_hidden()
-        await expect(stop).to_be_focused()
-    assert await site.centre.services.holds.active() == []
+async def test_stop_is_one_press_for_everything_and_its_release_another(site: Commune, browser: Browser) -> None:
+    """By finger or by Enter; a second press in the same place, as of a shaking hand, orders silence again."""
+    for size in (PC, PHONE):
+        async with page_of(browser, site.url, viewport=size) as page:
+            await page.locator(STOP).focus()
+            await page.keyboard.press("Enter")
+            await page.wait_for_url("**/stop?done=ordered")
+            [hold] = await site.centre.services.holds.active()
+            assert hold.scope == site.root.scope
+            held = page.locator("#holds")
+            await expect(page.locator("[role=status]")).to_contain_text("Bấm nhầm")
+            await expect(held).to_contain_text("0/4 cụm đã im")
+            await expect(held).to_contain_text("Cổng chợ Trại")
+            await page.locator(STOP).click()
+            await page.wait_for_load_state()
+            assert [each.id for each in await site.centre.services.holds.active()] == [hold.id]
+            for node in site.nodes.values():
+                site.centre.hears(node.id, holds=[hold.id])
+            await expect(held).to_contain_text("4/4 cụm đã im", timeout=20_000)
+            await expect(held).not_to_contain_text("Cổng chợ Trại")
+            await held.get_by_role("button", name="Bỏ lệnh dừng, cho phát lại").click()
+            await expect(held).to_contain_text("Không có lệnh dừng nào")
+            assert await site.centre.services.holds.active() == []
+            for node in site.nodes.values():
+                site.centre.hears(node.id, holds=[])
 
 
-async def test_stop_silences_and_stands_until_released(site: Commune, browser: Browser) -> None:
+async def test_one_place_is_stopped_and_stands_until_released(site: Commune, browser: Browser) -> None:
     async with page_of(browser, site.url, viewport=PHONE) as page:
-        await page.click(".stopbar a")
-        await page.locator("dialog#stop").get_by_label("Thôn Trại").check()
-        await page.get_by_role("button", name="DỪNG NGAY").click()
+        await page.get_by_role("link", name="Dừng một nơi").click()
+        await page.get_by_label("Thôn Trại").check()
+        await page.get_by_role("button", name="DỪNG Ở NƠI NÀY").click()
         strip = page.locator("#strip")
         await expect(strip).to_contain_text("Đang tạm ngừng phát: Thôn Trại")
         await expect(strip).to_contain_text("0/2 cụm đã im")
@@ -122,10 +138,36 @@ async def test_stop_silences_and_stands_until_released(site: Commune, browser: B
         for name in ("Đầu làng Trại", "Cổng chợ Trại"):
             site.centre.hears(site.nodes[name].id, holds=[hold.id])
         await expect(strip).to_contain_text("2/2 cụm đã im", timeout=20_000)
+        await page.goto("/today")
         await page.get_by_text("Bỏ lệnh dừng", exact=True).click()
         await page.get_by_role("button", name="Bỏ lệnh dừng, cho phát lại").click()
         await expect(strip).not_to_contain_text("Đang tạm ngừng")
     assert await site.centre.services.holds.active() == []
+
+
+async def test_a_stop_whose_request_was_lost_is_sent_by_the_next_press(site: Commune, browser: Browser) -> None:
+    lost: list[str] = []
+
+    async def lose_the_first(route: Route) -> None:
+        if lost:
+            await route.continue_()
+        else:
+            lost.append(route.request.url)
+            await route.abort("aborted")  # given up: the page stays as it is
+
+    async with page_of(browser, site.url) as page:
+        await page.route("**/holds", lose_the_first)
+        for start in ("/today", "/stop"):
+            lost.clear()
+            await page.goto(start)
+            button = page.locator(STOP if start == "/today" else "main form[action='/holds'] button")
+            async with page.expect_event("requestfailed"):
+                await button.click(no_wait_after=True)
+            assert await site.centre.services.holds.active() == []
+            await button.click()
+            await page.wait_for_url("**/stop?done=ordered")
+            [hold] = await site.centre.services.holds.active()
+            await site.centre.services.holds.release(site.centre.actor, hold.id)
 
 
 async def test_send_and_stop_are_never_neighbours(site: Commune, browser: Browser) -> None:
@@ -135,7 +177,7 @@ async def test_send_and_stop_are_never_neighbours(site: Commune, browser: Browse
             await page.goto("/say")
             await page.locator("#send").evaluate("each => scrollTo(0, document.body.scrollHeight)")
             send = await page.locator("#send").bounding_box()
-            stop = await page.locator(".stopbar a").bounding_box()
+            stop = await page.locator(STOP).bounding_box()
             assert send
             assert stop
             apart_x = max(stop["x"] - send["x"] - send["width"], send["x"] - stop["x"] - stop["width"])

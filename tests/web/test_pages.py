@@ -19,7 +19,7 @@ from tests.web.harness import Commune, commune
 
 OWN = {"Sec-Fetch-Site": "same-origin"}
 PAGES = ["/today", "/say", "/say?when=later", "/nodes", "/stop"]
-FRAGMENTS = ["/strip", "/today/live", "/nodes/live"]
+FRAGMENTS = ["/strip", "/stop/holds", "/today/live", "/nodes/live"]
 HOSTILE = [
     "<script>window.pwned=1</script>",
     '"><img src=x onerror=window.pwned=1>',
@@ -216,7 +216,7 @@ async def test_the_sentence_says_length_nodes_places_and_who_is_connected(site: 
 async def test_a_stop_stands_on_every_page_until_it_is_released(site: Commune) -> None:
     async with visitor(site) as client:
         answer = await client.post("/holds", data={"scope": site.root.scope, "next": "/nodes"})
-        assert answer.headers["location"] == "/nodes?done=ordered"
+        assert answer.headers["location"] == "/stop?done=ordered"
         [hold] = await site.centre.services.holds.active()
         for path in PAGES:
             page = (await client.get(path)).text
@@ -226,6 +226,15 @@ async def test_a_stop_stands_on_every_page_until_it_is_released(site: Commune) -
         assert "Đang tạm ngừng phát" not in (await client.get("/today")).text
         again = await client.post(f"/holds/{hold.id}/release", data={"next": "/today"})
         assert again.status_code == 303
+
+
+async def test_one_press_without_scripts_stops_everything(site: Commune) -> None:
+    async with visitor(site) as client:
+        for path in PAGES:
+            assert '<input type="hidden" name="everything" value="yes">' in (await client.get(path)).text, path
+        await client.post("/holds", data={"everything": "yes"})
+        await client.post("/holds", data={"everything": "yes"})
+    assert [hold.scope for hold in await site.centre.services.holds.active()] == [site.root.scope]
 
 
 async def test_a_stop_nowhere_says_so(site: Commune) -> None:
