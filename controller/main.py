@@ -138,19 +138,27 @@ async def running(config: Config, clock: Clock = system_clock) -> AsyncIterator[
     Raises:
         LoaError: it cannot start.
     """
-    config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for folder in (config.media, config.uploads):
-        folder.mkdir(exist_ok=True, mode=0o700)
+    _make_folders(config)
     with _alone(config.state), _ports(config) as ports:
         bus = EventBus()
         database = Database(config.database, bus)
         try:
             await upgrade(database)
+            for file in config.state.glob("loa.db*"):
+                file.chmod(0o600)  # SQLite makes them as the umask has it
             centre, members = _build(ports, database, bus, clock)
             async with _all_running(members):
                 yield centre
         finally:
             await database.close()
+
+
+def _make_folders(config: Config) -> None:
+    """Make the folders, and keep everybody else of this machine out: also of those that were there before."""
+    config.state.mkdir(parents=True, exist_ok=True)
+    for folder in (config.state, config.media, config.uploads):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o700)
 
 
 def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> tuple[Centre, list[Member]]:
