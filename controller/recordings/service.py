@@ -197,11 +197,12 @@ class Recordings:
                     await self._more.wait()
 
     async def _tidy(self) -> bool:
-        """Remove what a former life left; False when the machine did not let us."""
+        """Remove what a former life left half done; False when the machine did not let us."""
         try:
             await asyncio.to_thread(self._uploads.tidy, set(await self._waiting()))
+            await asyncio.to_thread(_remove_parts, self._media)
         except MACHINE_AT_FAULT:
-            _log.exception("what a former life left of uploads stays")
+            _log.exception("what a former life left half done stays")
             return False
         return True
 
@@ -335,6 +336,12 @@ RESULT = (
     "warnings",
 )
 """Columns that processing fills."""
+
+
+def _remove_parts(media: Path) -> None:
+    """Remove what was being written when a former life was killed. One recording at a time: nobody writes yet."""
+    for part in media.glob(".*.part"):  # as ``audio.prepare`` names them
+        part.unlink(missing_ok=True)
 
 
 async def _reuse(session: AsyncSession, row: Recording) -> bool:

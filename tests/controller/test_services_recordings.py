@@ -113,9 +113,14 @@ async def test_after_a_crash_what_waits_is_processed_and_what_nobody_waits_for_g
     folder = lite.services.config.uploads
     (folder / "0123.part").write_bytes(b"half an upload")
     (folder / "4567").write_bytes(b"its row was never committed")
+    media = lite.services.config.media
+    media.mkdir(exist_ok=True)
+    (media / ".k3j2h.part").write_bytes(b"half a recording")
     async with processing(lite):
-        assert (await settled(lite, taken.id)).state == "ready"
+        ready = await settled(lite, taken.id)
+        assert ready.state == "ready"
     assert left_in(lite) == []
+    assert names(media) == [f"{ready.sha256}.opus"]
 
 
 async def test_a_lost_original_is_a_rejected_recording_not_a_stopped_centre(lite: Centre) -> None:
