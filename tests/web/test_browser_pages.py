@@ -59,8 +59,11 @@ async def test_every_page_can_be_used_by_everybody(site: Commune, browser: Brows
             assert await page.evaluate(SERIOUS) == [], path
             assert await page.evaluate(SMALL_TARGETS) == [], path
             assert await page.evaluate(UNNAMED) == [], path
-        await page.click(".stopbar a")
+        await page.click(STOP)
+        await page.wait_for_url("**/stop?done=ordered")
+        await page.evaluate(AXE)
         assert await page.evaluate(SERIOUS) == []
+        assert await page.evaluate(SMALL_TARGETS) == []
 
 
 @pytest.mark.parametrize(
