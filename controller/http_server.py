@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -128,7 +129,7 @@ class _Server(uvicorn.Server):
         self._ready.set()
 
 
-def bind(host: str, port: int, *, setting: str) -> socket.socket:
+def bind(host: str, port: int, *, setting: str, host_setting: str = "another host") -> socket.socket:
     """Take a port; 0 takes a free one.
 
     Raises:
@@ -141,6 +142,8 @@ def bind(host: str, port: int, *, setting: str) -> socket.socket:
         bound.bind((host, port))
     except OSError as error:
         bound.close()
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise HttpError(f"{host!r} is no address of this machine; set {host_setting}") from None
         raise HttpError(f"cannot listen on {host}:{port} ({error.strerror}); set {setting}") from None
     bound.set_inheritable(False)
     return bound
