@@ -108,6 +108,7 @@ class Centre:
         return {
             "documents_built": lambda: not self.dispatcher.unbuilt,
             "recordings_processed": lambda: not self.services.recordings.stuck,
+            "tools_installed": lambda: self.services.recordings.missing_package is None,
             "tools_without_network": network_is_cut,
         }
 
@@ -274,8 +275,8 @@ class _Ports:
 @contextlib.contextmanager
 def _ports(config: Config) -> Iterator[_Ports]:
     with (
-        bind(config.host, config.port, setting="LOA_PORT") as pages,
-        bind(config.node_host, config.media_port, setting="LOA_MEDIA_PORT") as nodes,
+        bind(config.host, config.port, setting="LOA_PORT", host_setting="LOA_HOST") as pages,
+        bind(config.node_host, config.media_port, setting="LOA_MEDIA_PORT", host_setting="LOA_NODE_HOST") as nodes,
     ):
         taken = {
             "port": pages.getsockname()[1],

@@ -27,6 +27,8 @@ HERE = Path(__file__).parent
 STATIC = HERE / "static"
 LOCALE_COOKIE = "loa-locale"
 DEFAULT_ZONE = "Asia/Ho_Chi_Minh"
+STOP_UNSENT = "/stop?done=unsent"
+"""Where a STOP goes on whose session had ended: it must not look as if it had been sent."""
 
 
 def here(request: Request) -> str:
@@ -142,7 +144,8 @@ def page_route(site: Site) -> type[APIRoute]:
 def to_sign_in(request: Request) -> Response:
     """Send to the sign-in page and back to where the person was; a fragment tells the whole page to go there."""
     ended = "&ended=1" if token_of(request) else ""
-    target = f"/sign-in?next={quote(here(request), safe='/')}{ended}"
+    after = STOP_UNSENT if (request.method, request.url.path) == ("POST", "/holds") else here(request)
+    target = f"/sign-in?next={quote(after, safe='/')}{ended}"
     if "hx-request" in request.headers:
         return Response(status_code=401, headers={"HX-Redirect": target})
     return RedirectResponse(target, 303)

@@ -39,6 +39,8 @@ MAX_WAITING = 20
 PROGRESS_STEP = 0.05
 AGAIN_AFTER_S = 60.0
 """A recording that the machine could not process is tried again: a disk gets room, a program is installed."""
+PACKAGES = {"ffprobe": "ffmpeg"}
+"""Debian's package of a program, where it is called otherwise."""
 MACHINE_AT_FAULT = (OSError, BusyError, OperationalError, ToolMissingError)
 """Nothing that a recording could help: it waits. The rest of the centre, STOP above all, goes on."""
 
@@ -68,6 +70,8 @@ class Recordings:
         self._more, self._again_after_s = asyncio.Event(), again_after_s
         self.stuck = False
         """Whether a recording waits because the machine could not process it."""
+        self.missing_package: str | None = None
+        """What has to be installed before recordings can be processed."""
         self.ready = asyncio.Event()
         """Set when the loop has looked at what a former life left behind."""
 
@@ -217,6 +221,12 @@ class Recordings:
         for recording_id in waiting:
             try:
                 await self._process_one(recording_id)
+            except ToolMissingError as error:
+                self.missing_package = PACKAGES.get(error.tool, error.tool)
+                words = "recording %s waits: %s is not installed (apt install %s); tried again in %.0f s"
+                package = self.missing_package
+                _log.error(words, recording_id, package, package, self._again_after_s)
+                all_done = False
             except MACHINE_AT_FAULT:
                 _log.exception("recording %s waits; tried again in %.0f s", recording_id, self._again_after_s)
                 all_done = False
@@ -240,6 +250,7 @@ class Recordings:
                     self._uploads.discard(recording_id)
                     return
             changes = await self._prepare(recording_id)
+            self.missing_package = None
             async with self._database.transaction() as tx:
                 row = await _row(tx.session, recording_id)
                 for field, value in changes.items():
@@ -307,7 +318,7 @@ class Recordings:
             language=row.language,
             state=RecordingState(row.state),
             progress=self._progress.get(row.id, 0.0) if row.state == RecordingState.PROCESSING else None,
-            reason=row.reason,
+            reason="tool_missing" if row.state == RecordingState.PROCESSING and self.missing_package else row.reason,
             reason_fields=row.reason_fields or {},
             warnings=tuple(row.warnings),
             sha256=row.sha256,

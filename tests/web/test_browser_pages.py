@@ -319,6 +319,27 @@ async def test_a_file_that_is_not_sound_is_turned_away_with_what_to_do(
         await expect(page.locator("#preview")).to_contain_text("Chọn tệp âm thanh ở bước 1")
 
 
+async def test_an_empty_file_is_said_to_be_empty_and_the_next_one_brings_its_own_title(
+    site: Commune, browser: Browser, tmp_path: Path
+) -> None:
+    files = {name: tmp_path / f"{name}.mp3" for name in ("rỗng", "văn bản", "cắt nước")}
+    for name, file in files.items():
+        file.write_bytes(b"" if name == "rỗng" else b"\x89PNG\r\n\x1a\n" + bytes(2000))
+    async with page_of(browser, site.url, expected=("Failed to load resource",)) as page:
+        await page.goto("/say")
+        title = page.locator("#title")
+        await page.set_input_files("#file", files["rỗng"])
+        await expect(page.locator("#upload-wrong")).to_contain_text("Tệp này rỗng")
+        for name in ("văn bản", "cắt nước"):
+            await page.set_input_files("#file", files[name])
+            await expect(page.locator("#recording .notice")).to_contain_text(name, timeout=20_000)
+            await expect(title).to_have_value(name)
+        await title.fill("Cắt nước chiều nay")
+        await page.set_input_files("#file", files["văn bản"])
+        await expect(page.locator("#recording .notice")).to_contain_text("Cắt nước chiều nay", timeout=20_000)
+        await expect(title).to_have_value("Cắt nước chiều nay")
+
+
 async def test_an_upload_that_fails_says_why_and_can_be_tried_again(
     site: Commune, browser: Browser, tmp_path: Path
 ) -> None:

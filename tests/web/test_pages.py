@@ -78,6 +78,34 @@ async def test_an_ended_session_is_told_as_such(site: Commune) -> None:
     assert "Phiên làm việc đã hết" in answer.text
 
 
+@pytest.mark.parametrize(
+    ("locale", "before", "after"),
+    [
+        ("vi", "Lệnh dừng CHƯA được gửi. Đăng nhập", "Lệnh dừng CHƯA được gửi vì"),
+        ("en", "The stop was NOT sent. Sign in", "The stop was NOT sent: your"),
+    ],
+)
+async def test_a_stop_of_an_ended_session_is_said_not_to_be_sent(
+    site: Commune, locale: str, before: str, after: str
+) -> None:
+    async with visitor(site) as client:
+        await client.post("/language", data={"locale": locale})
+        site.centre.clock.step(hours=13)
+        client.headers["Cookie"] += f"; loa-locale={locale}"
+        sent_away = await client.post("/holds", data={"everything": "yes"})
+        refused = await client.get(sent_away.headers["location"])
+        assert before in refused.text
+        wanted = re.findall(r'name="next" value="([^"]*)"', refused.text)[0]
+        typed = {"login": "lan", "password": PASSWORD, "next": wanted}
+        wrong = await client.post("/sign-in", data=typed | {"password": "sai"})
+        assert before in wrong.text
+        signed = await client.post("/sign-in", data=typed)
+        client.headers["Cookie"] = signed.headers["set-cookie"].split(";")[0]
+        assert after in (await client.get(signed.headers["location"])).text
+        assert after not in (await client.get("/stop")).text
+    assert await site.centre.services.holds.active() == []
+
+
 async def test_looking_at_every_page_changes_no_row(site: Commune) -> None:
     run = await site.broadcast("Bản tin")
     node = next(iter(site.nodes.values()))

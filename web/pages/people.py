@@ -11,7 +11,7 @@ from controller.http.session import clear_cookie, origin_of, set_cookie, token_o
 from controller.people.actor import Actor
 from web.forms import own_path, read_form
 from web.i18n import LOCALES
-from web.site import LOCALE_COOKIE, Site
+from web.site import LOCALE_COOKIE, STOP_UNSENT, Site
 
 YEAR_S = 365 * 24 * 3600
 
@@ -22,7 +22,9 @@ def _sign_in_page(
     status = 401 if problem else 200
     text = site.words(request)
     problem = text("sign_in.ended") if ended else problem
-    return site.html("sign_in.html", text, status=status, problem=problem, login=login, next=own_path(after))
+    after = own_path(after)
+    unsent = text("stop.unsent_sign_in") if after == STOP_UNSENT else ""
+    return site.html("sign_in.html", text, status=status, problem=problem, unsent=unsent, login=login, next=after)
 
 
 def add(router: APIRouter, site: Site) -> None:
