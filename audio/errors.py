@@ -67,7 +67,8 @@ class ToolMissingError(AudioError):
     code = "audio.tool_missing"
 
     def __init__(self, tool: str) -> None:
-        super().__init__(f"{tool} is not installed: install the package that brings it (apt install {tool})")
+        package = "ffmpeg" if tool == "ffprobe" else tool
+        super().__init__(f"{tool} is not installed: install the package that brings it (apt install {package})")
         self.tool = tool
 
 

@@ -1,6 +1,7 @@
 """``loa``: what people type. Progress and errors go to standard error, results to standard output."""
 
 import argparse
+import errno
 import importlib
 import logging
 import os
@@ -19,6 +20,10 @@ COMMANDS = {
 }
 """Module and help of each command. Modules are imported when they are needed: ``--help`` starts no framework."""
 
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
+_log = logging.getLogger(__name__)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was typed; give the exit status."""
@@ -30,8 +35,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LoaError as error:
         sys.stderr.write(f"loa: {error.message}\n")
         return 1
+    except OSError as error:
+        _log.debug("the machine is at fault", exc_info=True)
+        sys.stderr.write(f"loa: {_said(error)}\n")
+        return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _said(error: OSError) -> str:
+    """Say in one line what the machine did not do, and what would help."""
+    what = error.strerror or str(error) or type(error).__name__
+    if error.filename is not None:
+        what = f"{os.fspath(error.filename)!s}: {what}"
+    if isinstance(error, FileExistsError | FileNotFoundError | NotADirectoryError | PermissionError):
+        return f"{what}; give a folder that can be made and written to (--state or LOA_STATE)"
+    if error.errno in NO_ROOM:
+        return f"{what}; make room on the disk and start again"
+    return what
 
 
 def _start_log(level: str) -> None:
@@ -45,7 +66,7 @@ def _parser(typed: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"loa {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, words) in COMMANDS.items():
-        command = commands.add_parser(name, help=words, description=words.capitalize() + ".")
+        command = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
         if name == next((word for word in typed if not word.startswith("-")), None):
             importlib.import_module(module).add_arguments(command)
     return parser

@@ -19,7 +19,7 @@ class Config(BaseSettings):
     database_url: str | None = None
     """SQLAlchemy URL with an async driver; SQLite in the state folder when not set."""
     host: str = "127.0.0.1"
-    """Where the pages and the API listen. Beyond loopback, put a TLS proxy before it (``deploy/``)."""
+    """Where the pages and the API listen. Beyond loopback, put a TLS proxy of your own before it."""
     port: Port = 8080
     node_host: str = "127.0.0.1"
     """Where broker and media listen for nodes, always with TLS."""

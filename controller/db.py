@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import DateTime, Dialect, MetaData, TypeDecorator, event
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.exc import ArgumentError, InvalidRequestError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
-from .errors import BusyError
+from .errors import BusyError, LoaError
 from .events import Event, EventBus
 
 BUSY_TIMEOUT_S = 5
@@ -79,6 +79,12 @@ class Base(DeclarativeBase):
     )
 
 
+class DatabaseUrlError(LoaError):
+    """The address of the database cannot be one."""
+
+    code = "database_url"
+
+
 class Transaction:
     """One unit of work: a session, and the events to tell once it is committed."""
 
@@ -97,7 +103,7 @@ class Database:
     def __init__(self, url: str, bus: EventBus) -> None:
         self.url, self._bus = url, bus
         sqlite = url.startswith("sqlite")
-        self.engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S} if sqlite else {})
+        self.engine = _engine(url, {"timeout": BUSY_TIMEOUT_S} if sqlite else {})
         # SQLite takes one writer at a time: waiting here is fairer than its busy loop.
         self._writers = asyncio.Lock() if sqlite else None
         if sqlite:
@@ -134,6 +140,17 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+
+
+def _engine(url: str, settings: dict[str, Any]) -> AsyncEngine:
+    try:
+        return create_async_engine(url, connect_args=settings)
+    except (ArgumentError, InvalidRequestError, ImportError, ValueError):
+        # Without its words and without the address: a password may stand in both.
+        raise DatabaseUrlError(
+            "LOA_DATABASE_URL: no address of a database, or of a kind that is not installed; "
+            "use postgresql+psycopg://USER@HOST/NAME, or leave it out for SQLite"
+        ) from None
 
 
 @contextmanager

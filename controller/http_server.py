@@ -2,18 +2,24 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from controller.errors import LoaError
 
 GRACE_S = 3
 """A request that is not answered by then is broken off."""
 BACKLOG = 2048
+MOST_CONNECTIONS = 4000
+"""At the nodes' port: a province fetching at once (1,500 nodes, two connections each), and room for others."""
+FIRST_REQUEST_WITHIN_S = 20.0
+"""Whoever connects to the nodes' port and has not asked for anything by then is let go. A node on EDGE needs 3 s."""
 
 
 class HttpError(LoaError):
@@ -33,6 +39,8 @@ class HttpServer:
         *,
         tls: tuple[Path, Path] | None = None,
         before_stop: Callable[[], None] = lambda: None,
+        most_connections: int = MOST_CONNECTIONS,
+        first_request_within_s: float = FIRST_REQUEST_WITHIN_S,
     ) -> None:
         """``tls`` is certificate chain and key; ``before_stop`` ends what would keep connections open."""
         self.name, self._socket, self._tls, self._before_stop = name, bound, tls, before_stop
@@ -47,6 +55,9 @@ class HttpServer:
             server_header=False,
             backlog=BACKLOG,
             timeout_graceful_shutdown=GRACE_S,
+            # Anybody may reach the nodes' port; the pages stand behind a proxy, which has such bounds of its own.
+            http=prompt(first_request_within_s) if tls else "auto",
+            limit_concurrency=most_connections if tls else None,
             # Only the proxy before the pages may say who is behind it, and only from this machine.
             proxy_headers=tls is None,
             forwarded_allow_ips="127.0.0.1,::1",
@@ -77,6 +88,32 @@ class HttpServer:
         raise HttpError(f"{self.name}: the HTTP server ended by itself")
 
 
+def prompt(within_s: float) -> type[asyncio.Protocol]:
+    """Make a protocol that lets go of a connection on which no whole request came in time."""
+
+    class Prompt(HttpToolsProtocol):
+        _waiting: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+            super().connection_made(transport)
+            self._waiting = self.loop.call_later(within_s, transport.abort)
+
+        def on_headers_complete(self) -> None:
+            self._asked()
+            super().on_headers_complete()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._asked()
+            super().connection_lost(exc)
+
+        def _asked(self) -> None:
+            if self._waiting is not None:
+                self._waiting.cancel()
+                self._waiting = None
+
+    return Prompt
+
+
 class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, ready: asyncio.Event) -> None:
         super().__init__(config)
@@ -92,7 +129,7 @@ class _Server(uvicorn.Server):
         self._ready.set()
 
 
-def bind(host: str, port: int, *, setting: str) -> socket.socket:
+def bind(host: str, port: int, *, setting: str, host_setting: str = "another host") -> socket.socket:
     """Take a port; 0 takes a free one.
 
     Raises:
@@ -105,6 +142,8 @@ def bind(host: str, port: int, *, setting: str) -> socket.socket:
         bound.bind((host, port))
     except OSError as error:
         bound.close()
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise HttpError(f"{host!r} is no address of this machine; set {host_setting}") from None
         raise HttpError(f"cannot listen on {host}:{port} ({error.strerror}); set {setting}") from None
     bound.set_inheritable(False)
     return bound

@@ -109,6 +109,7 @@ class Centre:
         return {
             "documents_built": lambda: not self.dispatcher.unbuilt,
             "recordings_processed": lambda: not self.services.recordings.stuck,
+            "tools_installed": lambda: self.services.recordings.missing_package is None,
             "tools_without_network": network_is_cut,
         }
 
@@ -139,19 +140,27 @@ async def running(config: Config, clock: Clock = system_clock) -> AsyncIterator[
     Raises:
         LoaError: it cannot start.
     """
-    config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for folder in (config.media, config.uploads):
-        folder.mkdir(exist_ok=True, mode=0o700)
+    _make_folders(config)
     with _alone(config.state), _ports(config) as ports:
         bus = EventBus()
         database = Database(config.database, bus)
         try:
             await upgrade(database)
+            for file in config.state.glob("loa.db*"):
+                file.chmod(0o600)  # SQLite makes them as the umask has it
             centre, members = _build(ports, database, bus, clock)
             async with _all_running(members):
                 yield centre
         finally:
             await database.close()
+
+
+def _make_folders(config: Config) -> None:
+    """Make the folders, and keep everybody else of this machine out: also of those that were there before."""
+    config.state.mkdir(parents=True, exist_ok=True)
+    for folder in (config.state, config.media, config.uploads):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o700)
 
 
 def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> tuple[Centre, list[Member]]:
@@ -268,8 +277,8 @@ class _Ports:
 @contextlib.contextmanager
 def _ports(config: Config) -> Iterator[_Ports]:
     with (
-        bind(config.host, config.port, setting="LOA_PORT") as pages,
-        bind(config.node_host, config.media_port, setting="LOA_MEDIA_PORT") as nodes,
+        bind(config.host, config.port, setting="LOA_PORT", host_setting="LOA_HOST") as pages,
+        bind(config.node_host, config.media_port, setting="LOA_MEDIA_PORT", host_setting="LOA_NODE_HOST") as nodes,
     ):
         taken = {
             "port": pages.getsockname()[1],

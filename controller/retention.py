@@ -11,6 +11,9 @@
 | broadcasts with items, targets, approvals, plays; recordings; holds | for good: the record of what was aired, grows \
 only by what people do |
 | audit | for good: a chain from which nothing can be taken |
+
+Of files: originals go once they are processed, what was half written goes at the next start. Processed recordings stay,
+withdrawn ones too (served to nobody): the plays name them by hash, and they show what was aired. 10 minutes are 2.4 MB.
 """
 
 import logging

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import ssl
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from edge_agent.abilities import abilities
 from edge_agent.checks import Checks
 from edge_agent.clock import Clock, Instruments, SystemInstruments, Trust
 from edge_agent.config import Options, load_adoption, load_key
+from edge_agent.ending import end
 from edge_agent.faults import Fault, FaultBook
 from edge_agent.fetcher import Fetcher
 from edge_agent.health import HealthReporter
@@ -135,6 +137,8 @@ class Agent:
             output_calls=lambda: self.stage.renderer.calls,
         )
         self._leaving: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.on_end: Callable[[], None] = lambda: None
+        """Called when the end begins: somebody asked for it, or a service is over."""
         self._wire()
 
     @property
@@ -153,6 +157,7 @@ class Agent:
 
     def leave(self, reason: str) -> None:
         """Ask the agent to end well."""
+        self.on_end()
         if not self._leaving.done():
             self._leaving.set_result(reason)
 
@@ -169,7 +174,8 @@ class Agent:
             async with asyncio.TaskGroup() as group:
                 tasks = []
                 for service in self.services:
-                    tasks.append(group.create_task(service.run(), name=service.name))
+                    tasks.append(task := group.create_task(service.run(), name=service.name))
+                    task.add_done_callback(lambda _: self.on_end())
                     await service.ready.wait()
                 systemd.notify("READY=1")
                 log.info("node %s is ready", self._adoption.node_id)
@@ -177,8 +183,7 @@ class Agent:
                 reason = await self._leaving
                 await self.player.shut_down()
                 await self.link.goodbye(reason)
-                for task in tasks:
-                    task.cancel()
+                await end(tasks)
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_agent.config import Options, StateDir, default_state
+from edge_agent.ending import LastResort, alone
 from edge_agent.errors import AgentError, ConfigError
 from edge_agent.version import __version__
 
@@ -26,6 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         status: int = arguments.command(arguments, state)
     except AgentError as error:
         print(f"loa-agent: {error}", file=sys.stderr)  # noqa: T201 - the one line for whoever typed it
+        return 1
+    except OSError as error:
+        where = error.filename or state.root
+        print(f"loa-agent: {where}: {error.strerror or error}: mend it, or give another --state", file=sys.stderr)  # noqa: T201 - as above
         return 1
     except KeyboardInterrupt:
         return 130
@@ -79,13 +84,18 @@ def _options(arguments: argparse.Namespace, state: StateDir) -> Options:
 def _run(arguments: argparse.Namespace, state: StateDir) -> int:
     from edge_agent.agent import Agent  # noqa: PLC0415 - `--help` need not wait for the wire's libraries
 
-    async def work() -> None:
-        await Agent(_options(arguments, state)).run()
+    last_resort = LastResort()
 
-    try:
-        asyncio.run(work())
-    except* AgentError as group:
-        raise group.exceptions[0] from None
+    async def work() -> None:
+        agent = Agent(_options(arguments, state))
+        agent.on_end = last_resort.arm
+        await agent.run()
+
+    with alone(state):
+        try:
+            asyncio.run(work())
+        except* AgentError as group:
+            raise group.exceptions[0] from None
     return 0
 
 

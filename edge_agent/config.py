@@ -50,6 +50,11 @@ class StateDir:
         return self.root / "agent.db"
 
     @property
+    def lock(self) -> Path:
+        """Held by the one agent that runs with this state."""
+        return self.root / "lock"
+
+    @property
     def media(self) -> Path:
         """Recordings by hash."""
         return self.root / "media"

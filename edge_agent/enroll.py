@@ -6,6 +6,8 @@ The centre is believed by the fingerprint of its authority, or by the system's t
 import asyncio
 import hashlib
 import http.client
+import re
+import shlex
 import socket
 import ssl
 import sys
@@ -37,6 +39,9 @@ TIMEOUT_S = 20.0
 MAX_ANSWER_BYTES = 128 * 1024
 PATH = "/api/v1/enrolments"
 
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+"""OpenSSL's names for an answer that is no TLS: by version, for another protocol than HTTP too."""
+
 _T = EnrolmentTicket | EnrolmentStatus
 
 
@@ -49,11 +54,11 @@ async def enroll(
         EnrolmentError: refused, expired, not believed, or nobody came in time.
         ConfigError: this state directory is a node already.
     """
-    state = options.state
+    state, wanted = options.state, _fingerprint(ca_sha256)
     if state.node.exists():
         raise ConfigError(f"{state.node} exists: this node is enrolled; use another --state, or remove it first")
     key = _own_key(state)
-    tls, pinned = await asyncio.to_thread(_trust, server, ca_sha256)
+    tls, pinned = await asyncio.to_thread(_trust, server, wanted)
     code = new_claim_code()
     request = EnrolmentRequest(csr_pem=_request_pem(key), claim_sha256=claim_hash(code), abilities=abilities(options))
     ask = _Asker(server, tls)
@@ -63,7 +68,7 @@ async def enroll(
     adoption = await _wait(ask, ticket, timeout_s)
     _check(adoption, key, pinned)
     _keep(state, adoption)
-    show(f"Adopted as {adoption.node_id} ({adoption.name}). Start it with: loa-agent run --state {state.root}")
+    show(f"Adopted as {adoption.node_id} ({adoption.name}). Start it with: {_start(options)}")
     return adoption
 
 
@@ -84,7 +89,7 @@ class _Asker:
             answer = connection.getresponse()
             data = answer.read(MAX_ANSWER_BYTES)
         except (OSError, http.client.HTTPException) as error:
-            raise EnrolmentError(f"{self._netloc}: {error or type(error).__name__}") from None
+            raise EnrolmentError(f"{self._netloc}: {_said(error)}") from None
         finally:
             connection.close()
         if answer.status != expected:
@@ -136,11 +141,38 @@ def _netloc(server: str) -> str:
     return parts.netloc
 
 
-def _trust(server: str, ca_sha256: str | None) -> tuple[ssl.SSLContext, x509.Certificate | None]:
-    """Make the context to believe the centre by; with a fingerprint, its authority is looked up in its chain."""
+def _fingerprint(ca_sha256: str | None) -> str | None:
+    """Give a SHA-256 as 64 small digits, however it was typed."""
     if ca_sha256 is None:
-        return ssl.create_default_context(), None
+        return None
     wanted = ca_sha256.replace(":", "").lower()
+    if not re.fullmatch("[0-9a-f]{64}", wanted):
+        raise ConfigError(f"--ca-sha256 {ca_sha256!r}: give the 64 hexadecimal digits of the authority's SHA-256")
+    return wanted
+
+
+def _start(options: Options) -> str:
+    """Say how to run the node as it was enrolled."""
+    words = ["loa-agent", "run", "--state", str(options.state.root)]
+    words += [] if options.output == "card" else ["--output", options.output]
+    words += [] if options.device is None else ["--device", options.device]
+    return shlex.join(words)
+
+
+def _said(error: Exception) -> str:
+    """Say what a failed connection means for whoever typed the address."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = f"certificate verify failed ({error.verify_message})"
+        return f"{why}: give --ca-sha256 with the centre's fingerprint, and the address that its certificate names"
+    if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
+        return "does not speak TLS: this is not the nodes' port of the centre"
+    return str(error) or type(error).__name__
+
+
+def _trust(server: str, wanted: str | None) -> tuple[ssl.SSLContext, x509.Certificate | None]:
+    """Make the context to believe the centre by; with a fingerprint, its authority is looked up in its chain."""
+    if wanted is None:
+        return ssl.create_default_context(), None
     for der in _chain(_netloc(server)):
         if hashlib.sha256(der).hexdigest() == wanted:
             authority = x509.load_der_x509_certificate(der)
@@ -162,7 +194,7 @@ def _chain(netloc: str) -> list[bytes]:
         ):
             return _shown(wrapped)
     except (OSError, ValueError) as error:
-        raise EnrolmentError(f"{netloc}: {error}") from None
+        raise EnrolmentError(f"{netloc}: {_said(error)}") from None
 
 
 def _shown(wrapped: ssl.SSLSocket) -> list[bytes]:

@@ -1,9 +1,10 @@
 """Brings plan bodies and recordings to the node ahead of time: urgent at once, the rest by start, spread by jitter.
 
-Two lanes: what is urgent never waits for bulk, and bulk stands still while something urgent is on its way.
+A lane for emergencies, one for what is urgent, one for bulk: none waits for a later one, which stands still meanwhile.
 """
 
 import asyncio
+import errno
 import io
 import logging
 import random
@@ -12,6 +13,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import IntEnum
 from typing import Any
 
 from edge_agent.download import Throttle, get
@@ -21,6 +23,7 @@ from edge_agent.keeper import Keeper
 from edge_agent.protocol.content import MAX_BODY_BYTES, PlanBody, Voice
 from edge_agent.protocol.documents import Plan
 from edge_agent.protocol.listings import Listing
+from edge_agent.protocol.states import Level
 from edge_agent.shelf import RESERVE_BYTES, Shelf
 from edge_agent.threads import in_thread
 
@@ -38,6 +41,14 @@ _SOME_DAY = datetime.max.replace(tzinfo=UTC)
 """When that is needed which is only kept."""
 
 
+class Lane(IntEnum):
+    """Who has the link first."""
+
+    EMERGENCY = 0
+    URGENT = 1
+    BULK = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Want:
     """A recording that the node will need."""
@@ -46,6 +57,14 @@ class Want:
     start_at: datetime
     """When it is needed."""
     urgent: bool
+    level: Level
+
+    @property
+    def lane(self) -> Lane:
+        """An emergency's, even when it was planned long ago."""
+        if self.level is Level.EMERGENCY:
+            return Lane.EMERGENCY
+        return Lane.URGENT if self.urgent else Lane.BULK
 
 
 @dataclass(slots=True)
@@ -78,14 +97,11 @@ class Fetcher:
         self.ready = asyncio.Event()
         self.on_arrival: Callable[[str], None] = lambda _: None
         """Called with the hash of a recording that has come."""
-        self._nudges = {urgent: asyncio.Event() for urgent in (True, False)}
+        self._nudges = {lane: asyncio.Event() for lane in Lane}
         self._tries: dict[str, _Try] = {}
         self._stop = threading.Event()
-        self._urgent_under_way = False
-        self._urgent_names: frozenset[str] = frozenset()
-        """Recordings that something urgent lacks: whichever lane fetches them does not wait."""
-        self._under_way: set[str] = set()
-        """What one of the lanes is fetching: the other leaves it alone."""
+        self._under_way: dict[str, Lane] = {}
+        """Recordings being fetched; replaced, never changed, since worker threads look at it."""
         self.is_over: Callable[[str], bool] = lambda _: False
         """Says whether a broadcast has its outcome: nothing more is fetched for it."""
         self.bytes_per_s: Callable[[], int | None] = lambda: None
@@ -93,8 +109,10 @@ class Fetcher:
 
     def nudge(self) -> None:
         """Look again: orders, files or the link have changed."""
-        for event in self._nudges.values():
-            event.set()
+        if self._under_way:
+            lanes = {want.voice.sha256: want.lane for want in self._all_wanted()}
+            self._under_way = {sha256: lanes.get(sha256, lane) for sha256, lane in self._under_way.items()}
+        self._wake()
 
     def link_is_back(self) -> None:
         """Try at once what failed while there was no link."""
@@ -129,49 +147,35 @@ class Fetcher:
         self.ready.set()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._lane(urgent=True), name="fetch-urgent")
-                group.create_task(self._lane(urgent=False), name="fetch-bulk")
+                for lane in Lane:
+                    group.create_task(self._serve(lane), name=f"fetch-{lane.name.lower()}")
         finally:
             self._stop.set()  # the worker threads look at it between two pieces
 
-    async def _lane(self, *, urgent: bool) -> None:
-        nudge = self._nudges[urgent]
+    async def _serve(self, lane: Lane) -> None:
+        nudge = self._nudges[lane]
         while True:
             nudge.clear()
-            wait_s = await (self._urgent_round() if urgent else self._bulk_round())
+            wait_s = await self._round(lane)
             if wait_s is None or wait_s > 0:
                 await _wait(nudge, wait_s)
 
     # What is next. A round does one thing and gives the seconds until the next one; None when nothing is wanted.
 
-    async def _urgent_round(self) -> float | None:
-        wants = [want for want in self._wants() if want.urgent]
-        plans = self._keeper.bodies_wanted()
-        self._urgent_names = frozenset(want.voice.sha256 for want in wants)
-        for name in self._urgent_names:
-            self._hurry(name)
-        due = self._due([want.voice.sha256 for want in wants])
-        self._urgent_under_way = bool(due)
-        try:
-            if due:
-                await self._attempt(due[0], self._fetch_media(next(w for w in wants if w.voice.sha256 == due[0])))
-            elif due := self._due([plan.body_sha256 for plan in plans]):
-                plan = next(plan for plan in plans if plan.body_sha256 == due[0])
-                await self._attempt(due[0], self._fetch_body(plan))
-            else:
-                return self._pause([w.voice.sha256 for w in wants] + [plan.body_sha256 for plan in plans])
-        finally:
-            self._urgent_under_way = False
-        return 0.0
-
-    async def _bulk_round(self) -> float | None:
-        wants = [want for want in self._wants() if not want.urgent]
-        self._spread(wants)
-        names = [want.voice.sha256 for want in wants]
+    async def _round(self, lane: Lane) -> float | None:
+        wants = {want.voice.sha256: want for want in self._wants() if want.lane is lane}
+        self._spread([want for want in wants.values() if not want.urgent])
+        self._hurry([name for name, want in wants.items() if want.urgent])
+        # A plan's body goes behind what is urgent already: it is needed to know what else will be.
+        bodies = {plan.body_sha256: plan for plan in self._keeper.bodies_wanted()} if lane is Lane.URGENT else {}
+        names = [name for name in (*wants, *bodies) if name not in self._under_way]
         due = self._due(names)
         if not due:
             return self._pause(names)
-        await self._attempt(due[0], self._fetch_media(next(w for w in wants if w.voice.sha256 == due[0])))
+        if due[0] in wants:
+            await self._attempt(due[0], self._fetch_media(wants[due[0]]))
+        else:
+            await self._attempt(due[0], self._fetch_body(bodies[due[0]]))
         return 0.0
 
     def _wants(self) -> list[Want]:
@@ -195,29 +199,27 @@ class Fetcher:
                 delay_s = random.uniform(0, min(SPREAD_S, left_s / SPREAD_SHARE))  # noqa: S311 - not a secret
                 self._tries[want.voice.sha256] = _Try(_loop_s() + delay_s)
 
-    def _hurry(self, name: str) -> None:
+    def _hurry(self, names: list[str]) -> None:
         """Spend no random delay on what has become urgent; after a failure it waits as everything does."""
-        found = self._tries.get(name)
-        if found is not None and not found.failures:
-            found.not_before_s = 0.0
+        for name in names:
+            found = self._tries.get(name)
+            if found is not None and not found.failures:
+                found.not_before_s = 0.0
 
     def _due(self, names: list[str]) -> list[str]:
-        waiting = {name for name in names if name in self._tries and self._tries[name].not_before_s > _loop_s()}
-        return [name for name in names if name not in waiting | self._under_way]
+        return [name for name in names if name not in self._tries or self._tries[name].not_before_s <= _loop_s()]
 
     def _pause(self, names: list[str]) -> float | None:
-        free = [name for name in names if name in self._tries and name not in self._under_way]
-        waits = [self._tries[name].not_before_s - _loop_s() for name in free]
+        waits = [self._tries[name].not_before_s - _loop_s() for name in names if name in self._tries]
         return max(0.01, min(waits)) if waits else None
 
     # Doing it.
 
     async def _attempt(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         attempt = self._tries.setdefault(name, _Try(0.0))
-        self._under_way.add(name)
         try:
             await work
-        except FetchError as error:
+        except (FetchError, OSError) as error:  # what the disk refuses ends a download, never the node
             attempt.failures += 1
             attempt.fault = _fault_of(error)
             wait_s = GONE_S if isinstance(error, GoneError) else min(BACKOFF_S[1], BACKOFF_S[0] * 2**attempt.failures)
@@ -226,25 +228,34 @@ class Fetcher:
             self._faults.put(attempt.fault, str(error))
         else:
             self._forget([name])
-        finally:
-            self._under_way.discard(name)
-            self.nudge()  # the other lane may have left it alone
 
     async def _fetch_media(self, want: Want) -> None:
-        voice = want.voice
+        voice, name = want.voice, want.voice.sha256
 
-        def hurried() -> bool:
-            return want.urgent or voice.sha256 in self._urgent_names
+        def ceiling() -> int | None:
+            return self.bytes_per_s() if self._lane_of(name) is Lane.BULK else None
 
-        throttle = Throttle(
-            self._stop,
-            lambda: self._urgent_under_way and not hurried(),
-            lambda: None if hurried() else self.bytes_per_s(),
-        )
+        throttle = Throttle(self._stop, lambda: self._stands_still(self._lane_of(name)), ceiling)
         needed = {one.voice.sha256 for one in self._all_wanted()}
-        await in_thread(self._download, voice, throttle, needed)
+        self._under_way = {**self._under_way, name: want.lane}
+        try:
+            await in_thread(self._download, voice, throttle, needed)
+        finally:
+            self._under_way = {key: lane for key, lane in self._under_way.items() if key != name}
+            self._wake()  # it may have come to belong to another lane meanwhile, which has left it to this one
         log.info("fetched %s, %d bytes", voice.sha256[:12], voice.bytes)
         self.on_arrival(voice.sha256)
+
+    def _wake(self) -> None:
+        for event in self._nudges.values():
+            event.set()
+
+    def _lane_of(self, sha256: str) -> Lane:
+        return self._under_way.get(sha256, Lane.BULK)
+
+    def _stands_still(self, lane: Lane) -> bool:
+        """Say whether something that comes first is on its way. Called by worker threads."""
+        return min(self._under_way.values(), default=lane) < lane
 
     def _all_wanted(self) -> list[Want]:
         settings = self._keeper.settings
@@ -278,28 +289,39 @@ class Fetcher:
         """Fetch and read a body. Runs in a worker thread."""
         memory = io.BytesIO()
         url = f"{self._base}/plans/{plan.body_sha256}"
-        get(url, self._tls(), into=memory, offset=0, limit=plan.body_bytes, throttle=Throttle(self._stop))
+        throttle = Throttle(self._stop, lambda: self._stands_still(Lane.URGENT))
+        get(url, self._tls(), into=memory, offset=0, limit=plan.body_bytes, throttle=throttle)
         packed = memory.getvalue()
         return packed, self._keeper.open_body(plan, packed)
 
 
 def wanted(listings: Iterable[Listing], languages: tuple[str, ...], pinned: tuple[Voice, ...] = ()) -> list[Want]:
-    """List what the node will need, each recording once: what is urgent, what is kept always, the rest by start."""
-    wants: dict[str, Want] = {}
-    by_start = sorted(listings, key=lambda one: one.broadcast.start_at)
-    for listing in (one for one in by_start if one.urgent):
-        for voice in listing.broadcast.voices_for(languages):
-            wants.setdefault(voice.sha256, Want(voice, listing.broadcast.start_at, urgent=True))
-    for voice in pinned:
-        wants.setdefault(voice.sha256, Want(voice, _SOME_DAY, urgent=False))
-    for listing in by_start:
-        for voice in listing.broadcast.voices_for(languages):
-            if voice.sha256 not in wants or wants[voice.sha256].start_at is _SOME_DAY:
-                wants[voice.sha256] = Want(voice, listing.broadcast.start_at, urgent=False)
-    return list(wants.values())
+    """List what the node will need, each recording once, in the order in which it is fetched.
+
+    Emergencies and what is urgent, then what is kept always, then the rest by start.
+    """
+    first: dict[str, Want] = {}
+    later: dict[str, Want] = {}
+    for listing in sorted(listings, key=_need):
+        due = listing.broadcast
+        for voice in due.voices_for(languages):
+            want = Want(voice, due.start_at, listing.urgent, due.level)
+            (later if want.lane is Lane.BULK else first).setdefault(voice.sha256, want)
+    kept = {voice.sha256: Want(voice, _SOME_DAY, urgent=False, level=Level.NORMAL) for voice in pinned}
+    order = {**first, **{name: later.get(name, want) for name, want in kept.items()}, **later}
+    return [first.get(name, want) for name, want in order.items()]
 
 
-def _fault_of(error: FetchError) -> Fault:
+def _need(listing: Listing) -> tuple[bool, bool, int, datetime]:
+    """Sort emergencies first, then what is urgent, of that the higher level first, then by start."""
+    due = listing.broadcast
+    rank = -due.level.rank if listing.urgent else 0
+    return due.level is not Level.EMERGENCY, not listing.urgent, rank, due.start_at
+
+
+def _fault_of(error: FetchError | OSError) -> Fault:
+    if isinstance(error, OSError):
+        return Fault.DISK_LOW if error.errno in {errno.ENOSPC, errno.EDQUOT} else Fault.FETCH_FAILED
     kinds = {GoneError: Fault.MEDIA_MISSING, CorruptError: Fault.MEDIA_CORRUPT, NoSpaceError: Fault.DISK_LOW}
     return kinds.get(type(error), Fault.FETCH_FAILED)
 

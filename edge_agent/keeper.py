@@ -283,7 +283,7 @@ class Keeper:
     def _keep_inline(self, sha256: str, data: bytes) -> None:
         try:
             self._shelf.put(sha256, data)
-        except CorruptError as error:
+        except (CorruptError, OSError) as error:
             log.error("%s", error)  # noqa: TRY400 - the fetcher will get it; the way here does not matter
 
     def _write(self, scope: str, document: Signed, token: bytes, *, slot: str) -> None:

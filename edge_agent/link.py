@@ -17,6 +17,7 @@ import msgspec
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge_agent.ending import end
 from edge_agent.faults import Fault, FaultBook
 from edge_agent.protocol import topics
 from edge_agent.protocol.enrolment import Adoption
@@ -44,9 +45,14 @@ _ORDER = (Word.HOLD, Word.URGENT, Word.PLAN)
 
 
 class _Client(aiomqtt.Client):
-    """Tells when the broker refuses a message: aiomqtt drops the reason code of PUBACK."""
+    """Tells what aiomqtt does not: that the broker refuses a message (PUBACK), that the connection is gone."""
 
     on_refused: Callable[[ReasonCode], None] = staticmethod(lambda _: None)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether there is no connection any more, also when aiomqtt has forgotten that: it does so at CONNACK."""
+        return self._client.socket() is None
 
     def _on_publish(
         self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Properties
@@ -85,6 +91,8 @@ class Link:
         self._unheard = False
         """A subscription was refused."""
         self._rescope = asyncio.Event()
+        self._failed = asyncio.Event()
+        """Something could not be published: reason enough to see whether the connection is still there."""
 
     @property
     def connected(self) -> bool:
@@ -107,6 +115,7 @@ class Link:
             await self._client.publish(str(Topic(self._own, word)), payload, qos=qos, retain=retain)
         except aiomqtt.MqttError as error:
             log.info("could not publish %s: %s", word, error)
+            self._failed.set()
             return False
         return True
 
@@ -139,13 +148,17 @@ class Link:
             await asyncio.sleep(random.uniform(0, wait_s))  # noqa: S311 - not a secret
 
     async def _connect_and_serve(self) -> None:
-        try:
-            async with self._new_client() as client, asyncio.TaskGroup() as group:
-                self._client = client
-                group.create_task(self._listen(client), name="link-listen")
-                group.create_task(self._introduce(client), name="link-introduce")
-        finally:
-            self._client = None
+        async with self._new_client() as client:
+            self._client = client
+            works = {"listen": self._listen, "introduce": self._introduce, "watch": self._watch}
+            tasks = [asyncio.create_task(work(client), name=f"link-{name}") for name, work in works.items()]
+            try:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                self._client = None
+                await end(tasks)
+            # Not a task group: that waits for ever for a task that lost its cancellation.
+            raise BaseExceptionGroup("the link", [error for task in tasks if (error := _error_of(task))])
 
     def _new_client(self) -> _Client:
         lost = msgspec.json.encode(Lost(boot_id=self._boot_id))
@@ -170,6 +183,19 @@ class Link:
             payload = message.payload
             if isinstance(payload, bytes | bytearray):
                 self._take(str(message.topic), bytes(payload))
+
+    async def _watch(self, client: _Client) -> None:
+        """End the link when its connection is gone and nobody was told.
+
+        Raises:
+            MqttError: it is gone.
+        """
+        while not client.is_lost:
+            self._failed.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(KEEPALIVE_S):
+                    await self._failed.wait()
+        raise aiomqtt.MqttError("the connection is gone")
 
     async def _introduce(self, client: aiomqtt.Client) -> None:
         """Listen to what comes first, say hello, ask the time, listen to the rest; then follow the settings."""
@@ -222,6 +248,10 @@ class Link:
     def _refused(self, reason_code: ReasonCode) -> None:
         log.error("the broker refused a message: %s", reason_code)
         self._faults.put(Fault.BROKER_REFUSED, f"a message was refused: {reason_code}")
+
+
+def _error_of(task: asyncio.Task[None]) -> BaseException | None:
+    return None if task.cancelled() else task.exception()
 
 
 def _value(code: object) -> int:

@@ -120,6 +120,7 @@ class Player:
         self._attended.set()
         if self._leaving:
             return
+        self._clock.check()  # a clock that has been stepped must not be played by, not even for the second until Checks
         self._register.judge_reset()
         now = self._clock.now()
         frontier = now + LEAD

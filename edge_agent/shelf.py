@@ -1,14 +1,21 @@
 """Recordings on the node's disk, by hash. Decides what is whole, never what is wanted; no network."""
 
+import contextlib
 import hashlib
+import io
+import logging
 import os
 import shutil
 import threading
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
+from edge_agent.checked import CheckedPath, hash_file, hash_pieces
 from edge_agent.config import sync_directory, write_atomically
 from edge_agent.errors import CorruptError, NoSpaceError
+
+log = logging.getLogger(__name__)
 
 RESERVE_BYTES = 64 * 1024 * 1024
 """Free space that downloads leave for the store and the system."""
@@ -16,9 +23,14 @@ RESERVE_BYTES = 64 * 1024 * 1024
 IN_MEMORY_BYTES = 4 * 1024 * 1024
 """17 minutes of speech: what a node of 512 MB may well hold twice."""
 
-_CHUNK = 256 * 1024
-
 _Signature = tuple[int, int, int]
+
+
+class _Vouched(NamedTuple):
+    """A file whose hash was right, and the hashes of its pieces."""
+
+    signature: _Signature
+    pieces: tuple[bytes, ...]
 
 
 class Shelf:
@@ -27,7 +39,9 @@ class Shelf:
     def __init__(self, directory: Path, *, reserve_bytes: int = RESERVE_BYTES) -> None:
         self._directory, self._reserve_bytes = directory, reserve_bytes
         directory.mkdir(parents=True, exist_ok=True)
-        self._vouched: dict[str, _Signature] = {}
+        self._vouched: dict[str, _Vouched] = {}
+        self._spoilt: dict[str, _Signature] = {}
+        """Files that should be gone and are not: a disk with errors may refuse even that."""
         self._lock = threading.Lock()
 
     def path(self, sha256: str) -> Path:
@@ -40,48 +54,53 @@ class Shelf:
 
     def has(self, sha256: str) -> bool:
         """Say whether there is such a file; its bytes may have changed since."""
-        return _signature(self.path(sha256)) is not None
+        found = _signature(self.path(sha256))
+        return found is not None and self._spoilt.get(sha256) != found
 
     def is_vouched(self, sha256: str) -> bool:
         """Say whether the file, as it lies there now, had the right hash when last read by this process."""
-        found = _signature(self.path(sha256))
-        with self._lock:
-            return found is not None and self._vouched.get(sha256) == found
+        return self._vouched_now(sha256) is not None
 
     def vouch(self, sha256: str) -> bool:
-        """Read the file and compare its hash; a changed one is thrown away. Slow: not for the event loop."""
+        """Read the file and compare its hash; a changed or unreadable one is thrown away. Not for the event loop."""
         path = self.path(sha256)
         before = _signature(path)
         if before is None:
             return False
-        if hash_file(path) != sha256:
+        pieces = _pieces(path, sha256)
+        if pieces is None:
             self.spoil(sha256)
             return False
         with self._lock:
-            self._vouched[sha256] = before
+            self._vouched[sha256] = _Vouched(before, pieces)
         return True
 
     def spoil(self, sha256: str) -> None:
         """Throw away a file whose bytes are wrong, so that it is fetched again."""
+        path = self.path(sha256)
         with self._lock:
             self._vouched.pop(sha256, None)
-        self.path(sha256).unlink(missing_ok=True)
+        _throw_away(path)
+        left = _signature(path)
+        if left is not None:
+            self._spoilt[sha256] = left
 
     def accept_part(self, sha256: str) -> None:
         """Check a finished download and put it in its place. Slow: not for the event loop.
 
         Raises:
-            CorruptError: its hash is wrong; it is thrown away.
+            CorruptError: its hash is wrong, or it cannot be read; it is thrown away.
         """
         part = self.part(sha256)
-        if hash_file(part) != sha256:
-            part.unlink()
+        pieces = _pieces(part, sha256)
+        if pieces is None:
+            _throw_away(part)
             raise CorruptError(f"{part.name}: hash differs from its name")
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(self.path(sha256))
         sync_directory(self._directory)
-        self._vouch_as_written(sha256)
+        self._vouch_as_written(sha256, pieces)
 
     def put(self, sha256: str, data: bytes) -> None:
         """Keep audio that came inside a message.
@@ -89,21 +108,23 @@ class Shelf:
         Raises:
             CorruptError: its hash is wrong.
         """
-        if hashlib.sha256(data).hexdigest() != sha256:
+        found = hash_pieces(io.BytesIO(data))
+        if found.whole != sha256:
             raise CorruptError(f"inline audio {sha256[:12]}: hash differs from its name")
         if not self.is_vouched(sha256):
             write_atomically(self.path(sha256), data)
-            self._vouch_as_written(sha256)
+            self._vouch_as_written(sha256, found.pieces)
 
     def source(self, sha256: str) -> bytes | Path | None:
-        """Give what to decode, its hash checked now; None when the bytes have changed or are gone.
+        """Give what to decode; None when the bytes have changed or are gone.
 
-        Short recordings are read once and decoded from memory; of long ones the file itself is given.
+        Short recordings are read and checked now, and decoded from memory. Of long ones, checked ahead, the file is
+        given: it is checked again while it is read, and fails before it gives a changed byte.
         """
         path = self.path(sha256)
         try:
             if path.stat().st_size > IN_MEMORY_BYTES:
-                return path if hash_file(path) == sha256 else None
+                return self._checked(sha256)
             data = path.read_bytes()
         except OSError:
             return None
@@ -130,20 +151,39 @@ class Shelf:
         if missing > 0:
             raise NoSpaceError(f"{self._directory}: {missing} bytes short for a recording of {size}; free some space")
 
-    def _vouch_as_written(self, sha256: str) -> None:
+    def _checked(self, sha256: str) -> CheckedPath | None:
+        """Hash first what nobody has vouched for: an emergency of right now, or what a restart takes up."""
+        if self._vouched_now(sha256) is None:
+            self.vouch(sha256)
+        vouched = self._vouched_now(sha256)
+        return None if vouched is None else CheckedPath.of(self.path(sha256), vouched.pieces)
+
+    def _vouched_now(self, sha256: str) -> _Vouched | None:
+        found = _signature(self.path(sha256))
+        with self._lock:
+            vouched = self._vouched.get(sha256)
+        return vouched if vouched is not None and vouched.signature == found else None
+
+    def _vouch_as_written(self, sha256: str, pieces: tuple[bytes, ...]) -> None:
         found = _signature(self.path(sha256))
         if found is not None:
             with self._lock:
-                self._vouched[sha256] = found
+                self._vouched[sha256] = _Vouched(found, pieces)
 
 
-def hash_file(path: Path) -> str:
-    """Hash a file piece by piece."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_CHUNK):
-            digest.update(piece)
-    return digest.hexdigest()
+def _pieces(path: Path, sha256: str) -> tuple[bytes, ...] | None:
+    """Compare a file with its hash, None when it differs; one that cannot be read is as good as changed."""
+    try:
+        found = hash_file(path)
+    except OSError as error:
+        log.error("%s cannot be read: %s", path.name, error)  # noqa: TRY400 - the disk's, the way here does not matter
+        return None
+    return found.pieces if found.whole == sha256 else None
+
+
+def _throw_away(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _signature(path: Path) -> _Signature | None:

@@ -60,6 +60,6 @@ class Voucher:
 
     async def _vouch(self, sha256: str) -> None:
         if not await in_thread(self._shelf.vouch, sha256):
-            log.error("recording %s has changed on the disk; fetching it again", sha256[:12])
+            log.error("recording %s has changed on the disk or cannot be read; fetching it again", sha256[:12])
             self.on_spoiled(sha256)
         self._player.changed()

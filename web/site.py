@@ -27,6 +27,8 @@ HERE = Path(__file__).parent
 STATIC = HERE / "static"
 LOCALE_COOKIE = "loa-locale"
 DEFAULT_ZONE = "Asia/Ho_Chi_Minh"
+STOP_UNSENT = "/stop?done=unsent"
+"""Where a STOP goes on whose session had ended: it must not look as if it had been sent."""
 
 
 def here(request: Request) -> str:
@@ -141,13 +143,18 @@ def page_route(site: Site) -> type[APIRoute]:
 def to_sign_in(request: Request) -> Response:
     """Send to the sign-in page and back to where the person was."""
     ended = "&ended=1" if token_of(request) else ""
-    return _away(request, f"/sign-in?next={quote(here(request), safe='/')}{ended}")
+    return _away(request, f"/sign-in?next={quote(_back_to(request), safe='/')}{ended}")
 
 
 def to_second_factor(request: Request, problem: str) -> Response:
     """Send to where a code is shown, or where a second factor is set up, and back to where the person was."""
     page = "/sign-in/code" if problem == Needs.CODE else "/sign-in/factor"
-    return _away(request, f"{page}?next={quote(here(request), safe='/')}")
+    return _away(request, f"{page}?next={quote(_back_to(request), safe='/')}")
+
+
+def _back_to(request: Request) -> str:
+    """Say where the person goes on: a STOP that was not carried out is told, never shown as if it were."""
+    return STOP_UNSENT if (request.method, request.url.path) == ("POST", "/holds") else here(request)
 
 
 def _away(request: Request, target: str) -> Response:

@@ -145,13 +145,19 @@ def _over_mark(run: BroadcastOut, text: Catalogue) -> Mark:
     simulated = any(name.endswith("_simulated") for name in run.grades)
     values = {"played": played, "count": run.node_count}
     if failed:
-        word = text("phase.none" if not played else "phase.partly", **values)
+        word = text("phase.partly", **values) if played else _none_whole(run, text)
         return Mark("triangle", "care", word, simulated=simulated)
     if played < run.node_count:
         return Mark("unknown", "unsure", text("phase.unclear", **values), simulated=simulated)
     grade = min((int(name[1]) for name in run.grades), default=0)
     icon, tone = _GRADES[grade]
     return Mark(icon, tone, text("phase.heard", grade=text(f"grade.e{grade}"), **values), simulated=simulated)
+
+
+def _none_whole(run: BroadcastOut, text: Catalogue) -> str:
+    """Say that nothing sounded only when nothing did."""
+    cut = run.counts.get("interrupted", 0)
+    return text("phase.cut", cut=cut, count=run.node_count) if cut else text("phase.none")
 
 
 def why_in_words(plays: Iterable[PlayOut], form: Formats) -> str:

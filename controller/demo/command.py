@@ -30,6 +30,7 @@ class DemoFailedError(LoaError):
 
 
 PORT = 8080
+MOST_PORT = 65_535
 AHEAD = timedelta(seconds=5)
 """How far ahead the check schedules its first broadcast."""
 GRACE_S = 30
@@ -54,6 +55,8 @@ def run(options: argparse.Namespace) -> int:
         raise DemoFailedError("--json goes with --check")
     if options.audio is not None and not options.audio.is_file():
         raise DemoFailedError(f"{options.audio}: no such file")
+    if not 0 <= options.port <= MOST_PORT:
+        raise DemoFailedError(f"--port {options.port}: give a port from 0 to {MOST_PORT}")
     with tempfile.TemporaryDirectory(prefix="loa-demo-") as folder:
         try:
             return asyncio.run(_main(options, Path(folder)))

@@ -7,7 +7,7 @@ import re
 import secrets
 import socket
 import ssl
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,15 @@ READY_TIMEOUT_S = 60
 ONLINE_TIMEOUT_S = 30
 _T = TypeVar("_T")
 _CLAIM_CODE = re.compile(r"\b([2-9A-Z]{4}-[2-9A-Z]{4})\b")
+
+
+def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what is set for a real centre: the demo must touch neither its database nor its network."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name == "LOA_LOG" or not name.upper().startswith("LOA_")  # as the settings read them, in any case
+    }
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,7 @@ class Commune:
         self.url = f"http://127.0.0.1:{self.port}"
         self.centre_state = folder / "centre"
         self.env = {
-            **os.environ,
+            **without_settings(os.environ),
             "LOA_STATE": str(self.centre_state),
             "LOA_PORT": str(self.port),
             "LOA_MEDIA_PORT": str(ports[1]),

@@ -117,8 +117,9 @@ class SmallBodies:
 
 def _allowed(headers: Headers) -> bool:
     """Say whether a changing request may go on: it brings no cookie of ours, or it comes from our own pages."""
-    if "authorization" in headers:
-        return True  # no browser adds this by itself
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer" and token:
+        return True  # no browser adds this by itself; of any other kind, the cookie would be what counts
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"

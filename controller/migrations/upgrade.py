@@ -1,5 +1,6 @@
 """Brings a database to the shape that this version knows. Done at every start; a newer shape is refused."""
 
+from contextlib import AsyncExitStack
 from typing import Any
 
 from alembic import command
@@ -8,6 +9,7 @@ from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from controller.db import Base, Database
 from controller.errors import LoaError
@@ -19,20 +21,34 @@ class SchemaError(LoaError):
     code = "schema"
 
 
+class UnreachableError(LoaError):
+    """The database does not answer or cannot be written."""
+
+    code = "database_unreachable"
+
+
 async def upgrade(database: Database) -> None:
     """Run the steps that are missing.
 
     Raises:
         SchemaError: the database is newer than this program.
+        UnreachableError: it does not answer, or its disk is full or gone.
     """
-    async with database.engine.connect() as connection:
+    async with AsyncExitStack() as stack:
         try:
+            connection = await stack.enter_async_context(database.engine.connect())
             await connection.run_sync(_upgrade)
+            await connection.commit()
         except CommandError as error:
             raise SchemaError(
                 f"the database cannot be used: {error}; install the version of Loa that wrote it"
             ) from None
-        await connection.commit()
+        except OperationalError as error:
+            said = " ".join(str(error.orig).split())
+            raise UnreachableError(
+                f"the database {database.engine.url.render_as_string()} cannot be used: {said}; "
+                "see that it runs and is writable, and look at LOA_DATABASE_URL"
+            ) from error
 
 
 async def check(database: Database) -> list[Any]:

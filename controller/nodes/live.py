@@ -5,7 +5,7 @@ The ingest notes here at once; the services lay it over the rows.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from .models import Node
@@ -44,26 +44,41 @@ class LiveNodes:
         heard = self._heard[node_id] = replace(self._heard.get(node_id, Heard()), **said)
         return heard
 
+    def shift(self, by: timedelta) -> None:
+        """Follow the centre's clock, which was set: what was heard so long ago stays heard so long ago."""
+        for node_id, heard in self._heard.items():
+            self._heard[node_id] = replace(
+                heard,
+                presence_at=heard.presence_at and heard.presence_at + by,
+                last_heard_at=heard.last_heard_at and heard.last_heard_at + by,
+            )
+
+    def heard(self, node_id: str) -> Heard:
+        """Give what was noted of a node."""
+        return self._heard.get(node_id, Heard())
+
     def health(self, node_id: str) -> Mapping[str, Any] | None:
         """Give the last report that was heard; None when there was none since the start."""
-        return self._heard.get(node_id, Heard()).health
+        return self.heard(node_id).health
 
     def contact(self, row: Node) -> Contact:
         """Give the freshest known about the link to a node; needs no JSON column of its row."""
         return self.fresher(row.id, Contact(row.presence, row.presence_at, row.presence_reason, row.last_heard_at))
 
     def fresher(self, node_id: str, written: Contact) -> Contact:
-        """Lay what was heard over what the row of a node says of its link."""
-        live = self._heard.get(node_id, Heard())
-        heard = [at for at in (live.last_heard_at, written.last_heard_at) if at is not None]
-        last_heard_at = max(heard, default=None)
-        if live.presence_at is not None and (written.presence_at is None or live.presence_at >= written.presence_at):
+        """Lay what was heard over what the row of a node says of its link.
+
+        By who says it, not by which instant is later: the row may be of before the centre's clock was set back.
+        """
+        live = self.heard(node_id)
+        last_heard_at = live.last_heard_at if live.last_heard_at is not None else written.last_heard_at
+        if live.presence_at is not None:
             return Contact(live.presence, live.presence_at, live.presence_reason, last_heard_at)
         return written._replace(last_heard_at=last_heard_at)
 
     def over(self, row: Node) -> Heard:
         """Give the freshest known of a node."""
-        live = self._heard.get(row.id, Heard())
+        live = self.heard(row.id)
         return Heard(
             **self.contact(row)._asdict(),
             abilities=live.abilities if live.abilities is not None else row.abilities,

@@ -8,6 +8,8 @@ LATE_AFTER = timedelta(seconds=35)
 """A health report comes every 30 s: one is missing."""
 OFFLINE_AFTER = timedelta(seconds=45)
 """Promise P6: a lost node is on the screen within 45 s."""
+FUTURE_FORGIVEN = timedelta(seconds=2)
+"""A clock that was just set back is followed within a second (``wire.presence``)."""
 
 
 class NodeKind(StrEnum):
@@ -43,12 +45,17 @@ class StatusSince(NamedTuple):
 def status_of(
     presence: str | None, presence_at: datetime | None, last_heard_at: datetime | None, now: datetime
 ) -> StatusSince:
-    """Say how a node stands. ``presence`` is what it, or the broker in its name, said last."""
+    """Say how a node stands. ``presence`` is what it, or the broker in its name, said last.
+
+    Heard in the future means heard before the centre's clock was set back, nobody knows when: that is no sign of life.
+    """
     if last_heard_at is None:
         return StatusSince(NodeStatus.NEVER_SEEN, None)
     if presence in {"lost", "leaving"}:
         return StatusSince(NodeStatus.OFFLINE, presence_at or last_heard_at)
     silence = now - last_heard_at
+    if silence < -FUTURE_FORGIVEN:
+        return StatusSince(NodeStatus.OFFLINE, now)
     if silence > OFFLINE_AFTER:
         return StatusSince(NodeStatus.OFFLINE, last_heard_at)
     if silence > LATE_AFTER:

@@ -22,7 +22,7 @@ class RecordingOut(BaseModel):
     progress: float | None
     """Share of the processing that is done, 0 to 1; None when it is not processed now."""
     reason: str | None
-    """With ``rejected``: why, as a code."""
+    """With ``rejected``: why, as a code. With ``processing``: ``tool_missing`` when the centre lacks a program."""
     reason_fields: dict[str, Any]
     """Values that the words for the reason need: ``found`` and ``limit``."""
     warnings: tuple[str, ...]

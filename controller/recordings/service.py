@@ -41,6 +41,8 @@ MAX_WAITING = 20
 PROGRESS_STEP = 0.05
 AGAIN_AFTER_S = 60.0
 """A recording that the machine could not process is tried again: a disk gets room, a program is installed."""
+PACKAGES = {"ffprobe": "ffmpeg"}
+"""Debian's package of a program, where it is called otherwise."""
 MACHINE_AT_FAULT = (OSError, BusyError, OperationalError, ToolMissingError)
 """Nothing that a recording could help: it waits. The rest of the centre, STOP above all, goes on."""
 
@@ -70,6 +72,8 @@ class Recordings:
         self._more, self._again_after_s = asyncio.Event(), again_after_s
         self.stuck = False
         """Whether a recording waits because the machine could not process it."""
+        self.missing_package: str | None = None
+        """What has to be installed before recordings can be processed."""
         self.ready = asyncio.Event()
         """Set when the loop has looked at what a former life left behind."""
 
@@ -209,11 +213,12 @@ class Recordings:
                     await self._more.wait()
 
     async def _tidy(self) -> bool:
-        """Remove what a former life left; False when the machine did not let us."""
+        """Remove what a former life left half done; False when the machine did not let us."""
         try:
             await asyncio.to_thread(self._uploads.tidy, set(await self._waiting()))
+            await asyncio.to_thread(_remove_parts, self._media)
         except MACHINE_AT_FAULT:
-            _log.exception("what a former life left of uploads stays")
+            _log.exception("what a former life left half done stays")
             return False
         return True
 
@@ -228,6 +233,12 @@ class Recordings:
         for recording_id in waiting:
             try:
                 await self._process_one(recording_id)
+            except ToolMissingError as error:
+                self.missing_package = PACKAGES.get(error.tool, error.tool)
+                words = "recording %s waits: %s is not installed (apt install %s); tried again in %.0f s"
+                package = self.missing_package
+                _log.error(words, recording_id, package, package, self._again_after_s)
+                all_done = False
             except MACHINE_AT_FAULT:
                 _log.exception("recording %s waits; tried again in %.0f s", recording_id, self._again_after_s)
                 all_done = False
@@ -251,6 +262,7 @@ class Recordings:
                     self._uploads.discard(recording_id)
                     return
             changes = await self._prepare(recording_id)
+            self.missing_package = None
             async with self._database.transaction() as tx:
                 row = await _row(tx.session, recording_id)
                 for field, value in changes.items():
@@ -328,7 +340,7 @@ class Recordings:
             area_id=row.area_id,
             state=RecordingState(row.state),
             progress=self._progress.get(row.id, 0.0) if row.state == RecordingState.PROCESSING else None,
-            reason=row.reason,
+            reason="tool_missing" if row.state == RecordingState.PROCESSING and self.missing_package else row.reason,
             reason_fields=row.reason_fields or {},
             warnings=tuple(row.warnings),
             sha256=row.sha256,
@@ -357,6 +369,12 @@ RESULT = (
     "warnings",
 )
 """Columns that processing fills."""
+
+
+def _remove_parts(media: Path) -> None:
+    """Remove what was being written when a former life was killed. One recording at a time: nobody writes yet."""
+    for part in media.glob(".*.part"):  # as ``audio.prepare`` names them
+        part.unlink(missing_ok=True)
 
 
 async def _reuse(session: AsyncSession, row: Recording) -> bool:

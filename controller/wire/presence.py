@@ -7,12 +7,13 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
 import msgspec
 from sqlalchemy import Table, bindparam, select, update
 
-from controller.clock import Clock
+from controller.clock import Clock, Steady, steady_clock
 from controller.db import Database
 from controller.errors import BusyError
 from controller.events import Event, EventBus, Topic
@@ -25,6 +26,8 @@ from edge_agent.protocol.reports import Health, Leaving, Online, Presence
 MAX_REPORT_BYTES = 64 * 1024
 """A health report with every list full is below 40 KiB."""
 WRITE_EVERY_S = 3.0
+STEP = timedelta(seconds=1)
+"""What a clock is off by more than this since the last look, it was set by."""
 WATCH_EVERY_S = 1.0
 """Adds at most this to the 45 s after which a silent node is offline (promise P6)."""
 
@@ -48,9 +51,11 @@ class PresenceWatch:
         live: LiveNodes,
         *,
         on_health: Callable[[str, Health], None] = lambda _node_id, _health: None,
+        steady: Steady = steady_clock,
     ) -> None:
         self._database, self._bus, self._clock, self._live = database, bus, clock, live
-        self._on_health = on_health
+        self._on_health, self._steady = on_health, steady
+        self._looked = clock(), steady()
         self._unwritten: dict[str, dict[str, Any]] = {}
         self._rows: dict[str, Heard] = {}
         self._status: dict[str, NodeStatus] = {}
@@ -64,7 +69,7 @@ class PresenceWatch:
         said = self._read(_presence, payload)
         if said is None:
             return
-        now = self._clock()
+        now = self._now()
         match said:
             case Online():
                 fields: dict[str, Any] = {"presence": "online", "presence_reason": None}
@@ -87,7 +92,7 @@ class PresenceWatch:
         said = self._read(_health, payload)
         if said is None:
             return
-        now = self._clock()
+        now = self._now()
         health = msgspec.to_builtins(said)
         known = self._rows.get(node_id, Heard())
         fields: dict[str, Any] = {"health": health, "last_heard_at": now}
@@ -110,7 +115,7 @@ class PresenceWatch:
 
     def sweep(self) -> list[str]:
         """Tell of every node whose status is another than a moment ago; give their ids."""
-        now = self._clock()
+        now = self._now()
         changed = []
         for node_id, heard in self._rows.items():
             status = status_of(heard.presence, heard.presence_at, heard.last_heard_at, now).status
@@ -136,6 +141,17 @@ class PresenceWatch:
         except BusyError as error:
             _log.warning("%s; what nodes said is written later", error.message)
             self._unwritten = {**batch, **{key: {**batch.get(key, {}), **new} for key, new in self._unwritten.items()}}
+
+    def _now(self) -> datetime:
+        """Read the clock; one that was set since the last look takes what was heard with it (promise P6)."""
+        then, steady_then = self._looked
+        now, steady = self._looked = self._clock(), self._steady()
+        by = now - then - timedelta(seconds=steady - steady_then)
+        if abs(by) > STEP:
+            _log.warning("the centre's clock was set by %+.1f s", by.total_seconds())
+            self._live.shift(by)
+            self._rows = {node_id: self._live.heard(node_id) for node_id in self._rows}
+        return now
 
     def _read(self, decoder: msgspec.json.Decoder[_SaidT], payload: bytes) -> _SaidT | None:
         """Read a report; what does not fit the wire is counted."""

@@ -54,6 +54,8 @@ async def test_another_sites_page_changes_nothing_with_our_cookie(lite: Centre) 
         {"Origin": "https://evil.test"},
         {"Origin": "null"},
         {"Origin": "https://loa.test.evil.test"},
+        {"Origin": "https://evil.test", "Authorization": "Basic bGFuOmxhbg=="},
+        {"Origin": "https://evil.test", "Authorization": "Bearer "},
         {},
     ]
     async with lite.client(signed_in=False) as client:

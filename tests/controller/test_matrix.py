@@ -83,5 +83,3 @@ async def test_every_route_of_the_api_has_its_line(world: World) -> None:
     there = {f"{method} {path}" for method, path, _ in operations(api(world.centre.services))}
     assert there - STREAMS - ROUTES.keys() == set(), "these have no line in tests/controller/matrix.py"
     assert ROUTES.keys() - there == set(), "these lines are of no route"
-
-

@@ -115,9 +115,14 @@ async def test_after_a_crash_what_waits_is_processed_and_what_nobody_waits_for_g
     folder = lite.services.config.uploads
     (folder / "0123.part").write_bytes(b"half an upload")
     (folder / "4567").write_bytes(b"its row was never committed")
+    media = lite.services.config.media
+    media.mkdir(exist_ok=True)
+    (media / ".k3j2h.part").write_bytes(b"half a recording")
     async with processing(lite):
-        assert (await settled(lite, taken.id)).state == "ready"
+        ready = await settled(lite, taken.id)
+        assert ready.state == "ready"
     assert left_in(lite) == []
+    assert names(media) == [f"{ready.sha256}.opus"]
 
 
 async def test_a_lost_original_is_a_rejected_recording_not_a_stopped_centre(lite: Centre) -> None:
@@ -151,6 +156,33 @@ async def test_a_machine_at_fault_keeps_a_recording_waiting_and_ends_nothing(lit
         assert (await settled(lite, taken.id)).state == "ready"
     assert was_stuck.is_set()
     assert left_in(lite) == []
+
+
+async def test_a_missing_program_is_named_by_its_package_in_one_line(
+    lite: Centre, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = asyncio.Event()
+    found = asyncio.Event()
+
+    async def process(*given: Any) -> Prepared:
+        if not told.is_set():
+            told.set()
+            raise ToolMissingError("ffprobe")
+        waiting = await recordings.get(taken.id)
+        assert (waiting.state, waiting.reason) == ("processing", "tool_missing")
+        assert recordings.missing_package == "ffmpeg"
+        found.set()
+        return await prepare(*given)
+
+    recordings = lite.recordings(process=process, again_after_s=0)
+    taken = await upload(lite, sounds.encoded(sounds.speech(1), "mp3"))
+    async with processing(lite, recordings):
+        assert (await settled(lite, taken.id)).reason is None
+    assert found.is_set()
+    assert recordings.missing_package is None
+    [record] = [record for record in caplog.records if "waits" in record.message]
+    assert "apt install ffmpeg" in record.message
+    assert record.exc_info is None
 
 
 async def test_a_recording_that_waits_keeps_no_other_from_being_processed(lite: Centre) -> None:

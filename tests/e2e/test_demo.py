@@ -19,14 +19,16 @@ import psutil
 import pytest
 
 from audio import tune
+from controller.cli import main
 from controller.demo.check import Expected, NodeVerdict, VirtualRecording, judge_node, report
+from controller.demo.commune import Commune
 from tests import sounds
 from tests.e2e.waiting import until
 
 RATE = 48_000
 LOA = Path(sys.executable).with_name("loa")
 CTRL_C = "ctrl-c"
-MARK = "LOA_TEST_MARK"
+MARK = "DEMO_TEST_MARK"
 """Every process of a demo has it in its environment, however far down."""
 
 
@@ -94,6 +96,22 @@ async def test_the_check_passes_with_any_recording_and_prints_what_the_design_sa
         await until(lambda: not running.running(), 10, "nothing left running")
     assert_shape(json.loads(output.decode().splitlines()[-1]))
     assert left_behind(tmp_path) == []
+
+
+async def test_the_demo_takes_no_setting_of_a_real_centre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOA_DATABASE_URL", "postgresql+psycopg://real.example/loa")
+    monkeypatch.setenv("loa_node_host", "0.0.0.0")  # the settings read names in any case
+    monkeypatch.setenv("LOA_LOG", "info")
+    commune = Commune(tmp_path)
+    await commune.api.aclose()
+    own = {"LOA_STATE", "LOA_PORT", "LOA_MEDIA_PORT", "LOA_BROKER_PORT", "LOA_PUBLIC_NAME"}
+    assert {name for name in commune.env if name.upper().startswith("LOA_")} == {*own, "LOA_LOG"}
+
+
+@pytest.mark.parametrize("port", ["99999", "-1"])
+def test_a_port_that_is_none_is_refused_in_one_line(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--port", port]) == 1
+    assert capsys.readouterr().err == f"loa: --port {port}: give a port from 0 to 65535\n"
 
 
 async def test_what_is_no_recording_fails_in_one_line(tmp_path: Path) -> None:

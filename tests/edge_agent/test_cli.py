@@ -22,6 +22,7 @@ def test_every_command_has_help(words: list[str]) -> None:
 @pytest.mark.parametrize(("words", "says"), [
     (["run"], "run `loa-agent enroll` first"),
     (["enroll", "--server", "http://centre"], "https://host:port"),
+    (["enroll", "--server", "https://centre", "--ca-sha256", "ab12"], "64 hexadecimal digits"),
 ])  # fmt: skip
 def test_a_mistake_ends_in_one_clear_line(tmp_path: Path, words: list[str], says: str) -> None:
     done = loa_agent(*words, "--state", str(tmp_path), "--output=virtual")
@@ -37,6 +38,19 @@ def test_a_state_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     done = loa_agent("run", "--state", str(tmp_path / "file" / "state"))
     assert done.returncode == 1
     assert "cannot be made" in done.stderr
+
+
+def test_a_disk_that_takes_nothing_more_is_said_in_one_line(tmp_path: Path) -> None:
+    script = (
+        "import resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        "from edge_agent.cli import main\n"
+        f"sys.exit(main(['enroll', '--server', 'https://127.0.0.1:1', '--state', {str(tmp_path)!r}]))\n"
+    )
+    command = [sys.executable, "-B", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"loa-agent: {tmp_path}: File too large: mend it, or give another --state\n"
 
 
 def test_the_state_directory_may_come_from_the_environment(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ async def test_a_server_with_another_authority_is_not_even_asked(registry: Regis
 
 
 async def test_without_a_fingerprint_only_the_systems_authorities_count(registry: Registry, tmp_path: Path) -> None:
-    with pytest.raises(EnrolmentError, match="certificate verify failed"):
+    with pytest.raises(EnrolmentError, match=r"certificate verify failed .*give --ca-sha256"):
         await join(registry, tmp_path, ca_sha256=None)
     assert registry.requests == []
 
@@ -142,6 +142,26 @@ async def test_who_waits_in_vain_is_told(registry: Registry, tmp_path: Path) -> 
     registry.state = "waiting"
     with pytest.raises(EnrolmentError, match="nobody adopted"):
         await join(registry, tmp_path, timeout_s=0.3)
+
+
+@pytest.mark.parametrize("ca_sha256", [None, "ab" * 32])
+async def test_a_port_that_speaks_no_tls_is_named_as_the_wrong_one(tmp_path: Path, ca_sha256: str | None) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as pages:
+        server = f"https://127.0.0.1:{pages.sockets[0].getsockname()[1]}"
+        with pytest.raises(EnrolmentError, match="not the nodes' port"):
+            await enroll(options(tmp_path), server=server, ca_sha256=ca_sha256, timeout_s=5, show=print)
+
+
+async def test_the_last_word_is_the_command_that_runs_what_was_enrolled(registry: Registry, tmp_path: Path) -> None:
+    lines: list[str] = []
+    registry.show = lines.append  # type: ignore[method-assign] # what a person at the node reads
+    await join(registry, tmp_path)
+    assert lines[-1].endswith(f"loa-agent run --state {tmp_path / 'node'} --output virtual")
 
 
 @pytest.mark.parametrize("server", ["http://127.0.0.1:1", "127.0.0.1", "https://", "https://host/path"])

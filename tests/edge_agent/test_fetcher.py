@@ -1,26 +1,31 @@
 """Fetching over real HTTPS from a server that breaks off, forgets, lies and withdraws."""
 
+import errno
 import hashlib
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from edge_agent import download as download_module
 from edge_agent import fetcher as fetcher_module
+from edge_agent import shelf as shelf_module
 from edge_agent import tls
+from edge_agent.checked import Hashes, hash_file
 from edge_agent.config import StateDir
 from edge_agent.download import Throttle, get
 from edge_agent.errors import CorruptError, FetchError, NoSpaceError
 from edge_agent.faults import Fault
-from edge_agent.fetcher import Fetcher, wanted
+from edge_agent.fetcher import Fetcher, Lane, wanted
 from edge_agent.protocol.content import Broadcast, Voice
 from edge_agent.protocol.listings import merge
 from edge_agent.protocol.states import Level
 from edge_agent.shelf import Shelf
-from tests.edge_agent.centre import Authority, FileServer, broadcast
+from edge_agent.voucher import Voucher
+from tests.edge_agent.centre import Authority, FileServer, broadcast, make_opus, voice_of
 from tests.edge_agent.fakes import NOON, Desk, running, until
 
 SIZE = 100_000
@@ -82,6 +87,21 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def held_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Let a line be slow for everything of more than 500,000 bytes, until told."""
+    over, real = threading.Event(), download_module._hold_back
+
+    def slow(throttle: Throttle, started_s: float, got: int) -> None:
+        while got > 500_000 and not over.wait(0.01) and not throttle.stop.is_set():
+            pass
+        real(throttle, started_s, got)
+
+    monkeypatch.setattr(download_module, "_hold_back", slow)
+    yield over.set
+    over.set()
+
+
+@pytest.fixture
 async def yard(tmp_path: Path) -> AsyncIterator[Yard]:
     yard = Yard(tmp_path)
     async with running(yard.fetcher):
@@ -138,6 +158,80 @@ async def test_wrong_bytes_are_never_put_in_place(yard: Yard) -> None:
     await until(lambda: yard.has(voice) and not yard.faults())
 
 
+async def test_a_part_that_cannot_be_read_is_fetched_anew(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card with a bad block: the download fails and is tried again, and the node lives."""
+    voice = yard.serve(os.urandom(SIZE))
+    whole, seen = hash_file, []
+
+    def unreadable_once(path: Path) -> Hashes:
+        seen.append(path)
+        if len(seen) == 1:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return whole(path)
+
+    monkeypatch.setattr(shelf_module, "hash_file", unreadable_once)
+    yard.desk.urgent(yard.due("b-1", voice))
+    await until(lambda: yard.has(voice))
+    assert yard.asked(voice) == [None, None]
+
+
+async def test_what_the_disk_refuses_is_a_fault_and_others_are_fetched(yard: Yard) -> None:
+    refused, fine = yard.serve(os.urandom(SIZE)), yard.serve(os.urandom(SIZE))
+    part = yard.desk.shelf.part(refused.sha256)
+    part.mkdir()
+    yard.desk.urgent(yard.due("b-refused", refused), yard.due("b-fine", fine, seconds=1))
+    await until(lambda: yard.has(fine) and yard.faults() == {"fetch_failed"})
+    part.rmdir()
+    await until(lambda: yard.has(refused) and not yard.faults())
+
+
+@pytest.mark.parametrize(("code", "fault"), [(errno.ENOSPC, Fault.DISK_LOW), (errno.EROFS, Fault.FETCH_FAILED)])
+async def test_a_disk_that_takes_nothing_more_is_named(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, code: int, fault: Fault
+) -> None:
+    def refuse(_size: int, _needed: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    voice = yard.serve(os.urandom(100))
+    monkeypatch.setattr(yard.desk.shelf, "make_room", refuse)
+    yard.desk.urgent(yard.due("b-1", voice))
+    await until(lambda: yard.fetcher.failed(voice.sha256) is fault)
+
+
+@pytest.mark.parametrize("stays", [False, True])
+async def test_a_recording_that_cannot_be_read_is_fetched_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stays: bool
+) -> None:
+    """Even when the disk, set to read-only by its errors, does not let go of it."""
+    desk, data = Desk(tmp_path), make_opus(1, 500)
+    desk.settle()
+    voice = voice_of(data)
+    desk.shelf.put(voice.sha256, data)
+    shelf = desk.shelf = Shelf(desk.shelf.path("x").parent)  # as after a restart: nothing is vouched for
+    desk.plan(broadcast("b-1", NOON + timedelta(seconds=30), voice))
+
+    def unreadable(path: Path) -> Hashes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    def fixed(path: Path, **_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(shelf_module, "hash_file", unreadable)
+    if stays:
+        monkeypatch.setattr(Path, "unlink", fixed)
+    spoiled: list[str] = []
+    voucher = Voucher(desk.keeper, shelf, desk.player)
+    voucher.on_spoiled = spoiled.append
+    async with running(voucher):
+        assert spoiled == [voice.sha256]
+        assert not shelf.has(voice.sha256)
+        assert shelf.path(voice.sha256).exists() is stays
+    monkeypatch.undo()
+    shelf.put(voice.sha256, data)
+    assert shelf.has(voice.sha256)
+    desk.close()
+
+
 async def test_more_than_the_promised_size_is_not_taken(yard: Yard) -> None:
     voice = yard.serve(os.urandom(SIZE), size=SIZE // 2)
     yard.desk.urgent(yard.due("b-1", voice))
@@ -189,6 +283,47 @@ async def test_an_urgent_overtakes_bulk_which_stands_still_meanwhile(yard: Yard)
     assert part.stat().st_size < 2_000_000
     yard.fetcher.bytes_per_s = lambda: None
     await until(lambda: yard.has(bulk))
+
+
+async def test_an_emergency_overtakes_what_is_only_urgent(yard: Yard, held_back: Callable[[], None]) -> None:
+    """On a line of 200 kbit/s an announcement "now" of 2 MB would keep the storm warning waiting for over a minute."""
+    now, storm = yard.serve(os.urandom(2_000_000)), yard.serve(os.urandom(SIZE))
+    yard.desk.urgent(yard.due("b-now", now))
+    part = yard.desk.shelf.part(now.sha256)
+    await until(lambda: part.exists() and part.stat().st_size > 0)
+    yard.desk.urgent(yard.due("b-now", now), yard.due("b-storm", storm, seconds=30, level=Level.EMERGENCY))
+    await until(lambda: yard.has(storm))
+    assert not yard.has(now)
+    held_back()
+    await until(lambda: yard.has(now))
+    assert len(yard.asked(now)) == 1
+
+
+async def test_what_is_on_its_way_as_bulk_and_becomes_an_emergency_stands_still_no_more(yard: Yard) -> None:
+    """It is the same download that goes on, without bulk's ceiling; nobody writes the same file twice at once."""
+    voice = yard.serve(os.urandom(2_000_000))
+    yard.fetcher.bytes_per_s = lambda: 20_000
+    due = yard.due("b-1", voice, level=Level.NORMAL)
+    yard.desk.plan(due)
+    part = yard.desk.shelf.part(voice.sha256)
+    await until(lambda: part.exists() and part.stat().st_size > 0)
+    yard.desk.urgent(yard.due("b-storm", voice, level=Level.EMERGENCY))
+    await until(lambda: yard.has(voice))
+    assert len(yard.asked(voice)) == 1
+
+
+def test_the_higher_level_is_wanted_first_whatever_its_start() -> None:
+    voices = [Voice(language="vi", sha256=letter * 64, bytes=10, length_ms=1000) for letter in "abcd"]
+    levels = (Level.NORMAL, Level.PRIORITY, Level.EMERGENCY)
+    urgents = [
+        broadcast(f"b-{level}", NOON + timedelta(seconds=rank), voice, level=level)
+        for rank, (level, voice) in enumerate(zip(levels, voices[:3], strict=True))
+    ]
+    planned = broadcast("b-planned", NOON + timedelta(hours=1), voices[3], level=Level.EMERGENCY)
+    found = merge([("areas/thon-1", NOON, [planned])], [("areas/thon-1", urgents)])
+    wants = wanted(found.values(), ("vi",))
+    assert [want.voice.sha256[0] for want in wants] == ["c", "d", "b", "a"]
+    assert [want.lane for want in wants] == [Lane.EMERGENCY, Lane.EMERGENCY, Lane.URGENT, Lane.URGENT]
 
 
 def test_recordings_are_wanted_by_urgency_and_start_and_each_once() -> None:
@@ -293,3 +428,14 @@ def test_inline_audio_with_another_hash_is_not_kept(tmp_path: Path) -> None:
 def test_only_https_is_fetched(tmp_path: Path) -> None:
     with (tmp_path / "x").open("w+b") as file, pytest.raises(FetchError, match="only https"):
         get("http://127.0.0.1/x", None, into=file, offset=0, limit=10, throttle=Throttle(threading.Event()))
+
+
+async def test_an_urgent_is_obeyed_though_its_inline_audio_cannot_be_kept(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.settle()
+    data = make_opus(1, 500)
+    voice = voice_of(data)
+    desk.shelf.path("x").parent.rmdir()
+    desk.urgent(broadcast("b-1", NOON, voice), inline={voice.sha256: data})
+    assert set(desk.keeper.listings) == {"b-1"}
+    desk.close()

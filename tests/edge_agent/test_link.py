@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ssl
+from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -38,14 +39,16 @@ class StrictBroker:
         """Take it."""
 
 
-def link_of(faults: FaultBook) -> Link:
+def link_of(
+    faults: FaultBook, *, port: int = 1, context: Callable[[], ssl.SSLContext] = ssl.create_default_context
+) -> Link:
     adoption = Adoption(
         node_id=NODE,
         name="",
         certificate_pem="",
         ca_pem="",
         broker_host="127.0.0.1",
-        broker_port=1,
+        broker_port=port,
         media_url="",
         trusted_keys=Keys().trusted,
     )
@@ -53,7 +56,7 @@ def link_of(faults: FaultBook) -> Link:
         adoption,
         faults,
         boot_id="boot-1",
-        tls=ssl.create_default_context,
+        tls=context,
         online=lambda: Online(
             boot_id="boot-1",
             connected_at=NOON,

@@ -2,6 +2,8 @@
 
 import asyncio
 import functools
+import os
+from collections import deque
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from audio.decode import Decoder
+from edge_agent import checked, shelf
 from edge_agent.protocol.content import Broadcast, Item, Voice
 from edge_agent.protocol.documents import QuietHours
 from edge_agent.protocol.states import ClockState, Drill, Grade, Level, Outcome, PlayState, Reason
@@ -424,12 +428,81 @@ async def test_a_clock_that_is_stepped_over_a_start_begins_nothing(hall: Hall) -
     hall.desk.plan(broadcast("b-1", NOON + at(60_000), hall.voice(1), late=at(600_000)))
     await hall.pass_ms(500)
     hall.desk.instruments.step(seconds=65)
-    hall.desk.clock.check()
     await hall.pass_ms(2000)
     assert not any(hall.output.pcm)
     hall.desk.answer_time(off_ms=-65_000)
     await hall.pass_ms(2000)
     assert not any(hall.output.pcm)
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Let a few kilobytes be long; gives the files that were read as a whole since."""
+    read, whole = [], checked.hash_file
+
+    def counted(path: Path) -> checked.Hashes:
+        read.append(path)
+        return whole(path)
+
+    monkeypatch.setattr(shelf, "IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr(checked, "PIECE", 1000)
+    monkeypatch.setattr(shelf, "hash_file", counted)
+    return read
+
+
+async def test_a_long_recording_vouched_for_is_not_read_as_a_whole_when_it_is_placed(
+    hall: Hall, small_pieces: list[Path]
+) -> None:
+    """14 MB take an SD card of 20 MB/s 0.7 s, and from the decision to the sound there are 0.4 s."""
+    hall.desk.plan(due("b-1", 1000, hall.voice(1, 3000)))
+    assert await hall.outcome("b-1") == (Outcome.PLAYED, None)
+    assert hall.starts(1, 3000) == [pytest.approx(1000)]
+    assert small_pieces == []
+
+
+def rot(path: Path) -> None:
+    """Turn a bit in the middle, as a card does: no time stamp tells."""
+    data, times = bytearray(path.read_bytes()), path.stat()
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+async def test_a_long_recording_ends_before_a_byte_that_has_changed(hall: Hall, small_pieces: list[Path]) -> None:
+    voice = hall.voice(1, 3000)
+    rot(hall.desk.shelf.path(voice.sha256))
+    assert hall.desk.shelf.is_vouched(voice.sha256)
+    spoiled: list[str] = []
+    hall.desk.stage.on_spoiled = spoiled.append
+    hall.desk.plan(due("b-1", 1000, voice))
+    assert await hall.outcome("b-1") == (Outcome.INTERRUPTED, "corrupt_file")
+    assert not any(hall.output.pcm)  # so short a recording is decoded in one go
+    assert spoiled == [voice.sha256]
+    assert not hall.desk.shelf.has(voice.sha256)
+    assert small_pieces == []
+
+
+def test_decoding_a_long_recording_stops_before_a_byte_that_has_changed(
+    tmp_path: Path, small_pieces: list[Path]
+) -> None:
+    """A turned bit makes other sound and no error; so what is given must be the recording's to the last sample."""
+    data, media = opus(1, 120_000), shelf.Shelf(tmp_path)
+    voice = voice_of(data)
+    media.put(voice.sha256, data)
+    path, given = media.path(voice.sha256), bytearray()
+    with Decoder(checked_source(media, voice)) as decoder:
+        rot(path)
+        with pytest.raises(OSError, match="has changed on the disk"):
+            deque(map(given.extend, decoder.blocks()), maxlen=0)
+    assert len(given) > 30 * 96_000
+    assert pcm_of(data).startswith(given)
+    assert small_pieces == []
+
+
+def checked_source(media: shelf.Shelf, voice: Voice) -> Path | bytes:
+    source = media.source(voice.sha256)
+    assert isinstance(source, checked.CheckedPath)
+    return source
 
 
 async def test_quiet_hours_and_length_are_guarded_by_the_node_itself(hall: Hall) -> None:

@@ -148,6 +148,26 @@ async def test_a_process_that_dies_does_not_say_zero(centre: Centre, node: Node)
     assert await asyncio.wait_for(process.wait(), 20) != 0
 
 
+async def test_a_service_that_hangs_does_not_keep_the_process(centre: Centre, node: Node) -> None:
+    script = (
+        "import asyncio, sys\n"
+        "from edge_agent import ending, voucher\n"
+        "ending.END_S = 1.0\n"
+        "async def hang(self):\n"
+        "    self.ready.set()\n"
+        "    while True:\n"
+        "        try:\n            await asyncio.Event().wait()\n"
+        "        except asyncio.CancelledError:\n            pass\n"
+        "voucher.Voucher.run = hang\n"
+        "from edge_agent.cli import main\n"
+        f"sys.exit(main(['run', '--state', {str(node.state)!r}, '--output', 'virtual']))\n"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stderr=asyncio.subprocess.DEVNULL)
+    await state(centre, "online")
+    process.terminate()
+    assert await asyncio.wait_for(process.wait(), 20) == 1
+
+
 async def test_the_supervisor_hears_ready_and_then_that_the_player_lives(
     centre: Centre, node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

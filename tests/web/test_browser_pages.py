@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from edge_agent.protocol.states import PlayState
 from tests.web.browser import PC, PHONE, chromium, page_of
@@ -16,6 +16,7 @@ from tests.web.scenes import busy_day
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
+STOP = ".stopbar button"
 SERIOUS = """async () => {
   const found = await axe.run(document, {resultTypes: ["violations"]});
   return found.violations.filter((each) => ["serious", "critical"].includes(each.impact))
@@ -58,8 +59,11 @@ async def test_every_page_can_be_used_by_everybody(site: Commune, browser: Brows
             assert await page.evaluate(SERIOUS) == [], path
             assert await page.evaluate(SMALL_TARGETS) == [], path
             assert await page.evaluate(UNNAMED) == [], path
-        await page.click(".stopbar a")
+        await page.click(STOP)
+        await page.wait_for_url("**/stop?done=ordered")
+        await page.evaluate(AXE)
         assert await page.evaluate(SERIOUS) == []
+        assert await page.evaluate(SMALL_TARGETS) == []
 
 
 @pytest.mark.parametrize(
@@ -98,23 +102,38 @@ async def test_reduced_motion_stills_everything(site: Commune, browser: Browser)
         assert await page.evaluate("document.getAnimations().length") == 0
 
 
-async def test_stop_is_two_keys_away_and_can_be_left(site: Commune, browser: Browser) -> None:
-    async with page_of(browser, site.url) as page:
-        stop = page.locator(".stopbar a")
-        await stop.focus()
-        await page.keyboard.press("Enter")
-        await expect(page.locator("dialog#stop")).to_be_visible()
-        await page.keyboard.press("Escape")
-        await expect(page.locator("dialog#stop")).to_be_hidden()
-        await expect(stop).to_be_focused()
-    assert await site.centre.services.holds.active(site.centre.actor) == []
+async def test_stop_is_one_press_for_everything_and_its_release_another(site: Commune, browser: Browser) -> None:
+    """By finger or by Enter; a second press in the same place, as of a shaking hand, orders silence again."""
+    for size in (PC, PHONE):
+        async with page_of(browser, site.url, viewport=size) as page:
+            await page.locator(STOP).focus()
+            await page.keyboard.press("Enter")
+            await page.wait_for_url("**/stop?done=ordered")
+            [hold] = await site.centre.services.holds.active(site.centre.actor)
+            assert hold.scope == site.root.scope
+            held = page.locator("#holds")
+            await expect(page.locator("[role=status]")).to_contain_text("Bấm nhầm")
+            await expect(held).to_contain_text("0/4 cụm đã im")
+            await expect(held).to_contain_text("Cổng chợ Trại")
+            await page.locator(STOP).click()
+            await page.wait_for_load_state()
+            assert [each.id for each in await site.centre.services.holds.active(site.centre.actor)] == [hold.id]
+            for node in site.nodes.values():
+                site.centre.hears(node.id, holds=[hold.id])
+            await expect(held).to_contain_text("4/4 cụm đã im", timeout=20_000)
+            await expect(held).not_to_contain_text("Cổng chợ Trại")
+            await held.get_by_role("button", name="Bỏ lệnh dừng, cho phát lại").click()
+            await expect(held).to_contain_text("Không có lệnh dừng nào")
+            assert await site.centre.services.holds.active(site.centre.actor) == []
+            for node in site.nodes.values():
+                site.centre.hears(node.id, holds=[])
 
 
-async def test_stop_silences_and_stands_until_released(site: Commune, browser: Browser) -> None:
+async def test_one_place_is_stopped_and_stands_until_released(site: Commune, browser: Browser) -> None:
     async with page_of(browser, site.url, viewport=PHONE) as page:
-        await page.click(".stopbar a")
-        await page.locator("dialog#stop").get_by_label("Thôn Trại").check()
-        await page.get_by_role("button", name="DỪNG NGAY").click()
+        await page.get_by_role("link", name="Dừng một nơi").click()
+        await page.get_by_label("Thôn Trại").check()
+        await page.get_by_role("button", name="DỪNG Ở NƠI NÀY").click()
         strip = page.locator("#strip")
         await expect(strip).to_contain_text("Đang tạm ngừng phát: Thôn Trại")
         await expect(strip).to_contain_text("0/2 cụm đã im")
@@ -122,10 +141,36 @@ async def test_stop_silences_and_stands_until_released(site: Commune, browser: B
         for name in ("Đầu làng Trại", "Cổng chợ Trại"):
             site.centre.hears(site.nodes[name].id, holds=[hold.id])
         await expect(strip).to_contain_text("2/2 cụm đã im", timeout=20_000)
+        await page.goto("/today")
         await page.get_by_text("Bỏ lệnh dừng", exact=True).click()
         await page.get_by_role("button", name="Bỏ lệnh dừng, cho phát lại").click()
         await expect(strip).not_to_contain_text("Đang tạm ngừng")
     assert await site.centre.services.holds.active(site.centre.actor) == []
+
+
+async def test_a_stop_whose_request_was_lost_is_sent_by_the_next_press(site: Commune, browser: Browser) -> None:
+    lost: list[str] = []
+
+    async def lose_the_first(route: Route) -> None:
+        if lost:
+            await route.continue_()
+        else:
+            lost.append(route.request.url)
+            await route.abort("aborted")  # given up: the page stays as it is
+
+    async with page_of(browser, site.url) as page:
+        await page.route("**/holds", lose_the_first)
+        for start in ("/today", "/stop"):
+            lost.clear()
+            await page.goto(start)
+            button = page.locator(STOP if start == "/today" else "main form[action='/holds'] button")
+            async with page.expect_event("requestfailed"):
+                await button.click(no_wait_after=True)
+            assert await site.centre.services.holds.active(site.centre.actor) == []
+            await button.click()
+            await page.wait_for_url("**/stop?done=ordered")
+            [hold] = await site.centre.services.holds.active(site.centre.actor)
+            await site.centre.services.holds.release(site.centre.actor, hold.id)
 
 
 async def test_send_and_stop_are_never_neighbours(site: Commune, browser: Browser) -> None:
@@ -135,7 +180,7 @@ async def test_send_and_stop_are_never_neighbours(site: Commune, browser: Browse
             await page.goto("/say")
             await page.locator("#send").evaluate("each => scrollTo(0, document.body.scrollHeight)")
             send = await page.locator("#send").bounding_box()
-            stop = await page.locator(".stopbar a").bounding_box()
+            stop = await page.locator(STOP).bounding_box()
             assert send
             assert stop
             apart_x = max(stop["x"] - send["x"] - send["width"], send["x"] - stop["x"] - stop["width"])
@@ -272,6 +317,27 @@ async def test_a_file_that_is_not_sound_is_turned_away_with_what_to_do(
         await expect(page.locator("#recording .notice")).to_contain_text("Tệp này không phải âm thanh", timeout=20_000)
         await expect(page.locator("#title")).to_have_value("loa")
         await expect(page.locator("#preview")).to_contain_text("Chọn tệp âm thanh ở bước 1")
+
+
+async def test_an_empty_file_is_said_to_be_empty_and_the_next_one_brings_its_own_title(
+    site: Commune, browser: Browser, tmp_path: Path
+) -> None:
+    files = {name: tmp_path / f"{name}.mp3" for name in ("rỗng", "văn bản", "cắt nước")}
+    for name, file in files.items():
+        file.write_bytes(b"" if name == "rỗng" else b"\x89PNG\r\n\x1a\n" + bytes(2000))
+    async with page_of(browser, site.url, expected=("Failed to load resource",)) as page:
+        await page.goto("/say")
+        title = page.locator("#title")
+        await page.set_input_files("#file", files["rỗng"])
+        await expect(page.locator("#upload-wrong")).to_contain_text("Tệp này rỗng")
+        for name in ("văn bản", "cắt nước"):
+            await page.set_input_files("#file", files[name])
+            await expect(page.locator("#recording .notice")).to_contain_text(name, timeout=20_000)
+            await expect(title).to_have_value(name)
+        await title.fill("Cắt nước chiều nay")
+        await page.set_input_files("#file", files["văn bản"])
+        await expect(page.locator("#recording .notice")).to_contain_text("Cắt nước chiều nay", timeout=20_000)
+        await expect(title).to_have_value("Cắt nước chiều nay")
 
 
 async def test_an_upload_that_fails_says_why_and_can_be_tried_again(

@@ -19,7 +19,7 @@ from tests.web.harness import Commune, commune
 
 OWN = {"Sec-Fetch-Site": "same-origin"}
 PAGES = ["/today", "/say", "/say?when=later", "/nodes", "/stop"]
-FRAGMENTS = ["/strip", "/today/live", "/nodes/live"]
+FRAGMENTS = ["/strip", "/stop/holds", "/today/live", "/nodes/live"]
 HOSTILE = [
     "<script>window.pwned=1</script>",
     '"><img src=x onerror=window.pwned=1>',
@@ -76,6 +76,34 @@ async def test_an_ended_session_is_told_as_such(site: Commune) -> None:
         site.centre.clock.step(hours=13)
         answer = await client.get("/today", follow_redirects=True)
     assert "Phiên làm việc đã hết" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("locale", "before", "after"),
+    [
+        ("vi", "Lệnh dừng CHƯA được gửi. Đăng nhập", "Lệnh dừng CHƯA được gửi vì"),
+        ("en", "The stop was NOT sent. Sign in", "The stop was NOT sent: your"),
+    ],
+)
+async def test_a_stop_of_an_ended_session_is_said_not_to_be_sent(
+    site: Commune, locale: str, before: str, after: str
+) -> None:
+    async with visitor(site) as client:
+        await client.post("/language", data={"locale": locale})
+        site.centre.clock.step(hours=13)
+        client.headers["Cookie"] += f"; loa-locale={locale}"
+        sent_away = await client.post("/holds", data={"everything": "yes"})
+        refused = await client.get(sent_away.headers["location"])
+        assert before in refused.text
+        wanted = re.findall(r'name="next" value="([^"]*)"', refused.text)[0]
+        typed = {"login": "lan", "password": PASSWORD, "next": wanted}
+        wrong = await client.post("/sign-in", data=typed | {"password": "sai"})
+        assert before in wrong.text
+        signed = await client.post("/sign-in", data=typed)
+        client.headers["Cookie"] = signed.headers["set-cookie"].split(";")[0]
+        assert after in (await client.get(signed.headers["location"])).text
+        assert after not in (await client.get("/stop")).text
+    assert await site.centre.services.holds.active(site.centre.actor) == []
 
 
 async def test_looking_at_every_page_changes_no_row(site: Commune) -> None:
@@ -216,7 +244,7 @@ async def test_the_sentence_says_length_nodes_places_and_who_is_connected(site: 
 async def test_a_stop_stands_on_every_page_until_it_is_released(site: Commune) -> None:
     async with visitor(site) as client:
         answer = await client.post("/holds", data={"scope": site.root.scope, "next": "/nodes"})
-        assert answer.headers["location"] == "/nodes?done=ordered"
+        assert answer.headers["location"] == "/stop?done=ordered"
         [hold] = await site.centre.services.holds.active(site.centre.actor)
         for path in PAGES:
             page = (await client.get(path)).text
@@ -226,6 +254,15 @@ async def test_a_stop_stands_on_every_page_until_it_is_released(site: Commune) -
         assert "Đang tạm ngừng phát" not in (await client.get("/today")).text
         again = await client.post(f"/holds/{hold.id}/release", data={"next": "/today"})
         assert again.status_code == 303
+
+
+async def test_one_press_without_scripts_stops_everything(site: Commune) -> None:
+    async with visitor(site) as client:
+        for path in PAGES:
+            assert '<input type="hidden" name="everything" value="yes">' in (await client.get(path)).text, path
+        await client.post("/holds", data={"everything": "yes"})
+        await client.post("/holds", data={"everything": "yes"})
+    assert [hold.scope for hold in await site.centre.services.holds.active(site.centre.actor)] == [site.root.scope]
 
 
 async def test_a_stop_nowhere_says_so(site: Commune) -> None:

@@ -8,12 +8,14 @@ import pytest
 
 from controller.broadcasts.rules import Phase
 from controller.broadcasts.schemas import BroadcastOut
+from controller.holds.schemas import HoldOut
 from controller.nodes.rules import NodeStatus
 from controller.nodes.schemas import FaultOut, NodeOut
 from controller.plays.schemas import PlayOut
 from edge_agent.protocol.states import Level, Outcome, PlayState, Reason
 from web.formats import Formats
 from web.i18n import load
+from web.views.runs import groups
 from web.words import node_mark, play_mark, play_why, run_mark, why_in_words
 
 NOW = datetime(2031, 11, 24, 10, 3, tzinfo=UTC)
@@ -175,3 +177,34 @@ def test_a_node_that_said_nothing_is_named_too() -> None:
 def test_the_same_reason_is_told_once_for_all_its_nodes() -> None:
     failed = [play(node_name=name, outcome=Outcome.MISSED, reason=Reason.NO_FILE) for name in "ABCDE"]
     assert why_in_words(failed, FORM) == "A, B và 3 nơi khác: Cụm chưa tải được tệp."
+
+
+@pytest.mark.parametrize(("counts", "word"), [({"interrupted": 3}, "3/3"), ({"interrupted": 2, "missed": 1}, "2/3")])
+def test_a_broadcast_that_was_cut_off_is_not_said_to_have_been_silent(counts: dict[str, int], word: str) -> None:
+    assert run_mark(run(counts=counts, grades={}), TEXT).word == f"Bị ngắt giữa chừng {word} cụm"
+    assert run_mark(run(counts={"missed": 3}, grades={}), TEXT).word == "Không cụm nào phát được"
+
+
+def test_plays_that_were_cut_off_stand_under_their_own_heading() -> None:
+    found = groups([play(outcome=Outcome.INTERRUPTED, played_ms=2000, requested_ms=3000)], {}, FORM)
+    assert [group.title for group in found] == ["Bị ngắt giữa chừng"]
+
+
+def test_a_play_that_waits_under_a_hold_names_it() -> None:
+    hold = HoldOut(
+        id="h",
+        scope="areas/a",
+        scope_name="Xã Nga My",
+        ordered_at=NOW,
+        ordered_by="Lan",
+        released_at=None,
+        node_count=1,
+        confirmed_count=1,
+        not_yet=(),
+    )
+    ready, over = play(state=PlayState.CACHED), play(outcome=Outcome.PLAYED, grade=1)
+    [group] = groups([ready], {"n": node(holds=("h", "released"))}, FORM, [hold])
+    assert group.plays[0].why == "Đang có lệnh dừng (Xã Nga My): chưa bỏ lệnh dừng thì cụm không phát."
+    for quiet_play, holds in ((ready, ()), (over, ("h",))):
+        [group] = groups([quiet_play], {"n": node(holds=holds)}, FORM, [hold])
+        assert "lệnh dừng" not in group.plays[0].why

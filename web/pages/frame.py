@@ -16,6 +16,8 @@ from web.words import Mark
 
 DONE = {"ordered": "hold.ordered", "released": "hold.released", "area": "area.added", "node": "adopt.added"}
 """What an act that leads back to a page may say there."""
+UNDONE = {"unsent": "stop.unsent"}
+"""The same for an act that did not happen."""
 
 
 def zone_of(visit: Visit) -> str:
@@ -46,7 +48,6 @@ async def whole_page(
     """Answer with a page in its frame. ``nodes`` and ``runs`` spare reading them twice."""
     if nodes is None or runs is None:
         nodes, runs = await nodes_and_runs(visit)
-    done = DONE.get(visit.request.query_params.get("done", ""))
     offset = visit.form.now.astimezone(visit.form.zone).utcoffset()
     return visit.fragment(
         template,
@@ -56,9 +57,17 @@ async def whole_page(
         zone_minutes=int(offset.total_seconds() // 60) if offset else 0,
         strip=await read_strip(visit, nodes, runs),
         stop_places=stop_places(visit.areas),
-        notice=Mark("ready", "good", visit.text(done)) if done else None,
+        notice=_notice(visit),
         **context,
     )
+
+
+def _notice(visit: Visit) -> Mark | None:
+    """Say what became of the act that led here."""
+    done = visit.request.query_params.get("done", "")
+    if done in UNDONE:
+        return Mark("triangle", "stop", visit.text(UNDONE[done]))
+    return Mark("ready", "good", visit.text(DONE[done])) if done in DONE else None
 
 
 def add(router: APIRouter, site: Site) -> None:

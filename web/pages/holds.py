@@ -1,4 +1,4 @@
-"""STOP and its release. The order itself asks nothing but where."""
+"""STOP and its release. The order itself asks nothing, or nothing but where (decision note 0007)."""
 
 from contextlib import suppress
 from urllib.parse import urlsplit
@@ -10,6 +10,8 @@ from controller.errors import ConflictError, InvalidError, NotFoundError
 from web.forms import own_path, read_form
 from web.pages.frame import whole_page
 from web.site import Site
+from web.views.places import own_scopes
+from web.views.strip import held_lines
 
 
 def _back(path: str, done: str) -> RedirectResponse:
@@ -17,11 +19,17 @@ def _back(path: str, done: str) -> RedirectResponse:
 
 
 def add(router: APIRouter, site: Site) -> None:
-    """Add the page for browsers without scripts, the order and the release."""
+    """Add the page that shows what is held, the order and the release."""
 
     @router.get("/stop")
     async def stop(request: Request) -> HTMLResponse:
         return await whole_page(await site.visit(request), "stop.html", problem="")
+
+    @router.get("/stop/holds")
+    async def held_again(request: Request) -> HTMLResponse:
+        visit = await site.visit(request)
+        holds = await visit.services.holds.active(visit.actor)
+        return visit.fragment("_holds.html", held=held_lines(holds, visit.form))
 
     @router.get("/holds")
     async def after_a_mistake() -> RedirectResponse:
@@ -32,11 +40,12 @@ def add(router: APIRouter, site: Site) -> None:
     async def order(request: Request) -> Response:
         visit = await site.visit(request)
         typed = await read_form(request)
+        scopes = own_scopes(visit.areas) if typed.one("everything") else typed.many("scope")
         try:
-            await visit.services.holds.order(visit.actor, typed.many("scope"))
+            await visit.services.holds.order(visit.actor, scopes)
         except (InvalidError, NotFoundError):
             return await whole_page(visit, "stop.html", problem=visit.text("stop.nowhere"), status=422)
-        return _back(typed.one("next"), "ordered")
+        return _back("/stop", "ordered")
 
     @router.post("/holds/{hold_id}/release")
     async def release(request: Request, hold_id: str) -> RedirectResponse:

@@ -14,7 +14,7 @@ from controller.people.schemas import Needs
 from web.forms import own_path, read_form
 from web.i18n import LOCALES
 from web.pages import factor
-from web.site import LOCALE_COOKIE, Site
+from web.site import LOCALE_COOKIE, STOP_UNSENT, Site
 
 YEAR_S = 365 * 24 * 3600
 
@@ -25,7 +25,9 @@ def _sign_in_page(
     status = 401 if problem else 200
     text = site.words(request)
     problem = text("sign_in.ended") if ended else problem
-    return site.html("sign_in.html", text, status=status, problem=problem, login=login, next=own_path(after))
+    after = own_path(after)
+    unsent = text("stop.unsent_sign_in") if after == STOP_UNSENT else ""
+    return site.html("sign_in.html", text, status=status, problem=problem, unsent=unsent, login=login, next=after)
 
 
 def _next_page(needs: Needs | None, after: str) -> str:

@@ -28,6 +28,8 @@ UPLOAD_PROBLEMS = (
     "too_slow",
     "busy",
     "invalid",
+    "invalid_body_empty",
+    "invalid_body_length",
     "network",
     "other",
 )

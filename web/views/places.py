@@ -85,3 +85,8 @@ def stop_places(areas: Iterable[AreaOut]) -> list[StopPlace]:
     all_areas = sorted(areas, key=lambda area: area.depth)
     shown = [area for area in all_areas if area.node_count] or all_areas
     return [StopPlace(area.scope, area.name, area.node_count) for area in shown]
+
+
+def own_scopes(areas: Iterable[AreaOut]) -> list[str]:
+    """Name what a person runs, and silences with one press: so far everybody runs everything."""
+    return [area.scope for area in areas if area.parent_id is None]

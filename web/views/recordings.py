@@ -27,7 +27,7 @@ class Recording:
     wave_width: int = BARS * 4
     warnings: tuple[Mark, ...] = ()
     why: str = ""
-    """With ``rejected``: what is wrong and what to do."""
+    """With ``rejected``: what is wrong and what to do; with ``processing``: what it waits for, if not its turn."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ def card(found: RecordingOut, peaks: Sequence[int], form: Formats) -> Recording:
         why = form.text.word("rejected", found.reason) if found.reason else form.text("recording.gone")
         return Recording(found.id, found.title, "rejected", why=why)
     if found.state == "processing" or found.length_ms is None:
-        return Recording(found.id, found.title, "processing")
+        waits = form.text("recording.tool_missing") if found.reason == "tool_missing" else ""
+        return Recording(found.id, found.title, "processing", why=waits)
     return Recording(
         id=found.id,
         title=found.title,

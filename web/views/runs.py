@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from controller.broadcasts.schemas import BroadcastOut
+from controller.holds.schemas import HoldOut
 from controller.nodes.schemas import NodeOut
 from controller.plays.schemas import PlayOut
 from web.formats import Formats
@@ -70,7 +71,8 @@ class Group:
 
 
 _GROUPS = {
-    "failed": FAILED,
+    "failed": FAILED - {"interrupted"},
+    "cut": {"interrupted"},
     "waiting": {"unknown", "cancel_unconfirmed"},
     "playing": {"playing"},
     "open": {"planned", "received", "cached", "armed"},
@@ -117,9 +119,12 @@ def one_run(run: BroadcastOut, plays: Sequence[PlayOut], nodes: Mapping[str, Nod
     )
 
 
-def groups(plays: Sequence[PlayOut], nodes: Mapping[str, NodeOut], form: Formats) -> list[Group]:
-    """Put plays that stand alike together, those that need an eye first."""
-    lines = [(code_of(play), _play_line(play, nodes.get(play.node_id), form)) for play in plays]
+def groups(
+    plays: Sequence[PlayOut], nodes: Mapping[str, NodeOut], form: Formats, holds: Sequence[HoldOut] = ()
+) -> list[Group]:
+    """Put plays that stand alike together, those that need an eye first; ``holds`` are those that stand."""
+    places = {hold.id: hold.scope_name for hold in holds}
+    lines = [(code_of(play), _play_line(play, nodes.get(play.node_id), form, places)) for play in plays]
     found = (
         Group(name, form.text(f"broadcast.group_{name}"), tuple(line for code, line in lines if code in codes))
         for name, codes in _GROUPS.items()
@@ -127,10 +132,13 @@ def groups(plays: Sequence[PlayOut], nodes: Mapping[str, NodeOut], form: Formats
     return [group for group in found if group.plays]
 
 
-def _play_line(play: PlayOut, node: NodeOut | None, form: Formats) -> PlayLine:
+def _play_line(play: PlayOut, node: NodeOut | None, form: Formats, places: Mapping[str, str]) -> PlayLine:
     why = play_why(play, form)
     if not why and play.outcome is None and node is not None and node.status != "online":
         why = node_mark(node, form).word
+    held = [places[hold_id] for hold_id in node.holds if hold_id in places] if node and play.outcome is None else []
+    if held:  # also of a node that is lost: it keeps silent until it hears of the release
+        why = f"{why} {form.text('play.held', place=form.names(held))}".strip()
     mark = quiet(play_mark(play, form.text))
     return PlayLine(
         play.node_id, play.node_name, play.area_path[-1] if play.area_path else "", code_of(play), mark, why

@@ -27,6 +27,8 @@ class HeldLine:
     said: str
     waiting: str
     """Who has not answered; empty when all have."""
+    not_yet: tuple[str, ...]
+    """All of their names."""
     release_said: str
 
 
@@ -62,11 +64,16 @@ def strip(holds: Sequence[HoldOut], nodes: Sequence[NodeOut], runs: Sequence[Bro
     """Gather what stands on top of every page."""
     on_air = _on_air(nodes, runs, form)
     return Strip(
-        held=tuple(_held(hold, form) for hold in holds),
+        held=held_lines(holds, form),
         on_air=on_air,
         next=_next(runs, form),
         problems=(*_offline(nodes, form), *_faults(nodes, form), *_failed(runs, form)),
     )
+
+
+def held_lines(holds: Sequence[HoldOut], form: Formats) -> tuple[HeldLine, ...]:
+    """Say where silence is ordered, and who obeys."""
+    return tuple(_held(hold, form) for hold in holds)
 
 
 def _held(hold: HoldOut, form: Formats) -> HeldLine:
@@ -82,6 +89,7 @@ def _held(hold: HoldOut, form: Formats) -> HeldLine:
             count=hold.node_count,
         ),
         waiting=text("hold.waiting", names=form.names(names), count=len(names)) if names else "",
+        not_yet=tuple(names),
         release_said=text("hold.release_said", place=hold.scope_name),
     )
 

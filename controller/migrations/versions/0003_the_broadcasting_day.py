@@ -153,7 +153,6 @@ def _create_bulletins_devices_grants() -> None:
         batch_op.create_index(batch_op.f("ix_grants_area_id"), ["area_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_grants_person_id"), ["person_id"], unique=False)
 
-
     op.create_table(
         "recovery_codes",
         sa.Column("code_sha256", sa.String(length=64), nullable=False),

@@ -1,6 +1,8 @@
 """What people type, and what they read when it cannot work."""
 
+import errno
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from tests.controller import factories
 @pytest.fixture(autouse=True)
 def nobody_types(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LOA_STATE", str(tmp_path / "state"))
+    for name in ("LOA_PORT", "LOA_MEDIA_PORT", "LOA_BROKER_PORT"):
+        monkeypatch.setenv(name, "0")
     monkeypatch.delenv("LOA_PASSWORD", raising=False)
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
 
@@ -25,6 +29,11 @@ def nobody_types(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (("audit", "verify"), {}, "holds no database"),
         (("serve", "--port", "70000"), {}, "LOA_PORT"),
         (("serve",), {"LOA_LOG": "loud"}, "LOA_LOG"),
+        (("serve",), {"LOA_DATABASE_URL": "garbage"}, "postgresql+psycopg://"),
+        (("serve",), {"LOA_DATABASE_URL": "mysql+nosuch://x"}, "postgresql+psycopg://"),
+        (("serve",), {"LOA_DATABASE_URL": "postgresql+psycopg://lan:secret@127.0.0.1:1/loa"}, "cannot be used"),
+        (("serve", "--host", "300.1.1.1"), {}, "LOA_HOST"),
+        (("serve", "--node-host", "300.1.1.1"), {}, "LOA_NODE_HOST"),
         (("serve",), {"LOA_LEAD_MS": "soon", "LOA_PORT": "-1"}, "LOA_LEAD_MS"),
     ],
 )
@@ -44,6 +53,36 @@ def test_a_command_that_cannot_work_says_so_in_one_line(
     assert said.err.count("\n") == 1
     assert all(name in said.err for name in env)
     assert words in said.err
+    assert "secret" not in said.err
+
+
+@pytest.mark.parametrize("arguments", [("serve",), ("person", "add", "--login", "lan")])
+@pytest.mark.parametrize("state", ["a file", "/proc/loa"])
+def test_a_state_that_can_be_no_folder_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    state: str,
+) -> None:
+    monkeypatch.setenv("LOA_PASSWORD", factories.PASSWORD)
+    path = tmp_path / state  # an absolute one stays what it is
+    if path.is_relative_to(tmp_path):
+        path.touch()
+    assert main([*arguments, "--state", str(path)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"loa: {path}: ")
+    assert "--state" in said
+    assert said.count("\n") == 1
+
+
+def test_a_full_disk_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    assert main(["serve"]) == 1
+    assert capsys.readouterr().err == "loa: No space left on device; make room on the disk and start again\n"
 
 
 def test_people_are_added_and_the_audit_knows(

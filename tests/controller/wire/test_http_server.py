@@ -6,7 +6,9 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import pytest
 from cryptography import x509
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
@@ -55,6 +57,42 @@ async def test_a_renewed_certificate_is_shown_to_new_connections(tmp_path: Path)
         assert await serial_shown(port) == first
         server.renew_certificate()
         assert await serial_shown(port) != first
+
+
+@asynccontextmanager
+async def at_the_nodes_port(folder: Path, **bounds: Any) -> AsyncIterator[int]:
+    """A server as nodes reach it; gives its port."""
+    authority = Authority(folder, load_keys(folder), SteppedClock(), names=("localhost",))
+    bound = bind("127.0.0.1", 0, setting="nothing")
+    tls = (authority.server_chain, authority.server_key)
+    async with serving(HttpServer("https", FastAPI(), bound, tls=tls, **bounds)):
+        yield bound.getsockname()[1]
+
+
+async def connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return await asyncio.open_connection("127.0.0.1", port, ssl=context)
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /never HTTP/1.1\r\nHost: a"])
+async def test_who_connects_and_asks_nothing_is_let_go(tmp_path: Path, said: bytes) -> None:
+    async with asyncio.timeout(WITHIN_S), at_the_nodes_port(tmp_path, first_request_within_s=0.1) as port:
+        reader, writer = await connect(port)
+        writer.write(said)
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+        writer.transport.abort()
+
+
+async def test_beyond_so_many_connections_a_request_is_turned_away(tmp_path: Path) -> None:
+    async with asyncio.timeout(WITHIN_S), at_the_nodes_port(tmp_path, most_connections=3) as port:
+        silent = [(await connect(port))[1] for _ in range(3)]
+        reader, writer = await connect(port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert b" 503 " in await reader.readline()
+        for each in (*silent, writer):
+            each.transport.abort()
 
 
 async def test_an_open_stream_does_not_keep_the_server_from_its_end(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What nodes say of themselves, with a stepped clock: claims are noted, silence is told, rows come in batches."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -50,8 +50,15 @@ async def watched(folder: Path) -> AsyncIterator[tuple[factories.Centre, Presenc
         yield centre, watch, node.id
 
 
-def watch_of(centre: factories.Centre) -> PresenceWatch:
-    return PresenceWatch(centre.database, centre.bus, centre.clock, centre.services.live)
+def watch_of(centre: factories.Centre, set_by: Sequence[float] = (0,)) -> PresenceWatch:
+    """``set_by`` is by how many seconds the clock was set, all in all; else it was stepped because time passed."""
+    return PresenceWatch(
+        centre.database,
+        centre.bus,
+        centre.clock,
+        centre.services.live,
+        steady=lambda: centre.clock().timestamp() - set_by[0],
+    )
 
 
 def wire(report: Report, **changed: Any) -> bytes:
@@ -86,6 +93,51 @@ async def test_silence_is_told_once_within_46_seconds(tmp_path: Path) -> None:
             if watch.sweep():
                 changes.append((second, await status(centre, node_id)))
         assert changes == [(36, NodeStatus.LATE), (46, NodeStatus.OFFLINE)]
+
+
+@pytest.mark.parametrize("set_s", [-3600, -20, 20, 3600])
+@pytest.mark.parametrize("silent_s", [1, 20, 40])
+async def test_a_clock_that_is_set_neither_hides_silence_nor_makes_it(
+    tmp_path: Path, set_s: float, silent_s: float
+) -> None:
+    """``silent_s`` after the node's last word the centre's clock is set."""
+    async with watched(tmp_path) as (centre, _, node_id):
+        set_by = [0.0]
+        watch = watch_of(centre, set_by)
+        watch.note_presence(node_id, HELLO, False)
+        watch.note_health(node_id, HEALTH, False)
+        await watch.write()
+        centre.clock.step(seconds=silent_s)
+        watch.sweep()
+        set_by[0] += set_s
+        centre.clock.step(seconds=set_s)
+        watch.sweep()
+        assert await status(centre, node_id) is (NodeStatus.LATE if silent_s > 35 else NodeStatus.ONLINE)
+        centre.clock.step(seconds=45 - silent_s)
+        watch.sweep()
+        assert await status(centre, node_id) is NodeStatus.LATE
+        centre.clock.step(seconds=1)
+        assert watch.sweep() == [node_id]
+        assert await status(centre, node_id) is NodeStatus.OFFLINE
+
+
+async def test_a_word_of_the_future_in_a_row_is_no_sign_of_life(tmp_path: Path) -> None:
+    """A former life wrote it, before the clock was set back."""
+    async with watched(tmp_path) as (centre, watch, node_id):
+        watch.note_presence(node_id, HELLO, False)
+        await watch.write()
+        centre.services.live._heard.clear()
+        centre.clock.step(hours=-1)
+        restarted = watch_of(centre)
+        await restarted._load()
+        restarted.sweep()
+        assert await status(centre, node_id) is NodeStatus.OFFLINE
+        restarted.note_presence(node_id, LOST, True)
+        assert await status(centre, node_id) is NodeStatus.OFFLINE
+        restarted.note_health(node_id, HEALTH, False)
+        assert await status(centre, node_id) is NodeStatus.ONLINE
+        centre.clock.step(seconds=46)
+        assert await status(centre, node_id) is NodeStatus.OFFLINE
 
 
 async def test_a_late_word_brings_a_node_back(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import os
+import re
 import signal
 import socket
 import sys
@@ -14,6 +16,7 @@ import httpx
 import psutil
 import pytest
 
+from controller.config import Config
 from controller.errors import LoaError
 from controller.main import StartError, running
 from edge_agent.protocol.documents import Hold
@@ -143,6 +146,28 @@ async def test_a_port_that_is_taken_is_named(tmp_path: Path, setting: str) -> No
         with pytest.raises(LoaError, match=rf"127\.0\.0\.1:{port} \(Address already in use\)"):
             async with running(settings(tmp_path, **{setting: port})):
                 pass
+
+
+async def test_nobody_else_of_the_machine_reads_the_state(tmp_path: Path) -> None:
+    """Whoever made the folder, and whatever the umask is."""
+    for folder in ("", "media", "uploads"):
+        (tmp_path / "state" / folder).mkdir()
+        (tmp_path / "state" / folder).chmod(0o755)
+    async with running(settings(tmp_path / "state")):
+        found = [tmp_path / "state", *(tmp_path / "state").iterdir()]
+        assert {path.name for path in found} >= {"state", "media", "uploads", "loa.db", "keys", "lock"}
+        assert [path for path in found if path.stat().st_mode & 0o077] == []
+
+
+def test_the_readmes_settings_let_nodes_in_and_keep_the_pages_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
+    [said] = re.findall(r"^    export (LOA_.*)$", readme, re.MULTILINE)
+    for name, value in (each.split("=") for each in said.split()):
+        monkeypatch.setenv(name, value)
+    config = Config()
+    assert ipaddress.ip_address(config.node_host).is_unspecified
+    assert ipaddress.ip_address(config.host).is_loopback
+    assert config.public_name != Config.model_fields["public_name"].default
 
 
 async def test_a_member_that_dies_ends_the_centre(tmp_path: Path) -> None:

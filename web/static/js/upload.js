@@ -9,15 +9,22 @@
   const wrong = document.getElementById("upload-wrong");
   const title = document.getElementById("title");
   let request = null;
+  let offered = ""; // the title as we filled it in; what a person typed stays
 
-  function fail(code) {
+  // The most exact words there are: for this fault of this field, else for the error, else for any.
+  function fail(code, { field, problem } = {}) {
     const texts = box.querySelector("template").content;
-    const text = texts.querySelector(`[data-code="${CSS.escape(code)}"]`) ?? texts.querySelector('[data-code="other"]');
-    wrong.textContent = text.textContent;
+    const said = (each) => texts.querySelector(`[data-code="${CSS.escape(each)}"]`);
+    wrong.textContent = (said(`${code}_${field}_${problem}`) ?? said(code) ?? said("other")).textContent;
     wrong.hidden = false;
     file.setAttribute("aria-invalid", "true");
     doing.hidden = true;
     file.value = "";
+  }
+
+  function offer(name) {
+    if (title.value.trim() && title.value !== offered) return;
+    title.value = offered = name;
   }
 
   function take(id) {
@@ -29,7 +36,7 @@
     let answer = null;
     try { answer = JSON.parse(request.responseText); } catch { /* a proxy's page, not the API's answer */ }
     if (request.status >= 200 && request.status < 300 && answer?.id) take(answer.id);
-    else fail(answer?.error?.code ?? "other");
+    else fail(answer?.error?.code ?? "other", answer?.error?.fields ?? {});
     request = null;
   }
 
@@ -41,7 +48,7 @@
     file.removeAttribute("aria-invalid");
     if (chosen.size > Number(box.dataset.most)) return fail("too_large");
     const name = chosen.name.replace(/\.[^.]*$/, "");
-    if (!title.value.trim()) title.value = name;
+    offer(name);
     const query = new URLSearchParams({ title: title.value.trim() || name, file_name: chosen.name, language: "vi" });
     request = new XMLHttpRequest();
     request.open("POST", `${box.dataset.to}?${query}`);
@@ -69,7 +76,7 @@
   document.body.addEventListener("htmx:after:swap", (event) => {
     const card = event.detail.ctx?.target?.id === "recording" && document.querySelector("#recording [data-title]");
     if (!card) return;
-    if (!title.value.trim()) title.value = card.dataset.title;
+    offer(card.dataset.title);
     title.dispatchEvent(new Event("change", { bubbles: true }));
   });
 })();

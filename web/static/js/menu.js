@@ -1,12 +1,5 @@
-// A link with data-opens shows its dialog at once, without asking the network; without this script it leads to a page.
+// The menu of the person closes with a click elsewhere and with Escape.
 document.addEventListener("click", (event) => {
-  const opener = event.target.closest("[data-opens]");
-  if (opener) {
-    event.preventDefault();
-    document.getElementById(opener.dataset.opens).showModal();
-  }
-  const closer = event.target.closest("[data-closes]");
-  if (closer) closer.closest("dialog").close();
   for (const menu of document.querySelectorAll("details.me[open]")) {
     if (!menu.contains(event.target)) menu.open = false;
   }
