@@ -12,8 +12,8 @@ from controller.errors import InvalidError
 from controller.names import clean_name
 from controller.people.rights import Sight
 from controller.recordings.models import Recording, RecordingState
-from edge_agent.protocol.content import Item
-from edge_agent.protocol.states import Level
+from edge_agent.protocol.content import Item, content_hash
+from edge_agent.protocol.states import Drill, Level, StartMode
 
 from .rules import (
     END_MARGIN,
@@ -23,6 +23,7 @@ from .rules import (
     LONGEST_WINDOW,
     START_GRACE,
     Piece,
+    Slot,
     Window,
     items_of,
 )
@@ -37,10 +38,29 @@ class Draft:
     level: Level
     urgent: bool
     window: Window
-    recordings: tuple[Recording, ...]
-    items: tuple[Item, ...]
-    length_ms: int
+    slots: tuple[Slot, ...]
     targets: Targets
+    category: str | None = None
+    drill: Drill | None = None
+    start_mode: StartMode = StartMode.SOFT
+    replays_id: str | None = None
+    run_id: str | None = None
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """Give what is to sound, as on the wire."""
+        return tuple(slot.item for slot in self.slots)
+
+    @property
+    def length_ms(self) -> int:
+        """From the start of the first slot to the end of the last."""
+        last = self.slots[-1].item
+        return last.offset_ms + last.slot_ms
+
+    @property
+    def content_sha256(self) -> str:
+        """Give the hash that approvals bind."""
+        return content_hash(self.items, self.drill)
 
 
 async def make_draft(
@@ -55,12 +75,12 @@ async def make_draft(
     title = clean_name(wanted.title, field="title")
     recordings = await _ready(session, wanted.recordings, seen)
     items = items_of(_piece(row) for row in recordings)
-    length_ms = items[-1].offset_ms + items[-1].slot_ms
-    window = _window(wanted, now, lead, timedelta(milliseconds=length_ms))
+    slots = tuple(Slot(item, (row.id,)) for item, row in zip(items, recordings, strict=True))
+    window = _window(wanted, now, lead, timedelta(milliseconds=items[-1].offset_ms + items[-1].slot_ms))
     targets = await resolve(session, wanted.targets, seen)
     if not targets.nodes:
         raise InvalidError("targets: there is no node at or under them", field="targets", problem="no_nodes")
-    return Draft(title, Level(wanted.level), wanted.start_at is None, window, recordings, items, length_ms, targets)
+    return Draft(title, Level(wanted.level), wanted.start_at is None, window, slots, targets)
 
 
 async def _ready(session: AsyncSession, wanted: Sequence[str], seen: Sight) -> tuple[Recording, ...]:

@@ -11,7 +11,7 @@ import msgspec
 from controller.plans.build import NodeFacts, Stamp, build_settings
 from controller.policies.rules import EffectivePolicy
 from controller.policies.schemas import Window
-from edge_agent.protocol.content import Approval, Broadcast, content_hash
+from edge_agent.protocol.content import Approval, Broadcast
 from edge_agent.protocol.documents import QuietHours, Settings, TrustedKey
 from edge_agent.protocol.listings import Listing
 from edge_agent.protocol.quiet import in_window
@@ -73,7 +73,7 @@ def draft_broadcast(draft: Draft) -> Broadcast:
     window = draft.window
     approval = Approval(
         approval_id=DRAFT_ID,
-        content_sha256=content_hash(draft.items),
+        content_sha256=draft.content_sha256,
         scopes=draft.targets.scopes,
         not_before_at=window.start_at,
         not_after_at=window.latest_end_at,
@@ -84,6 +84,8 @@ def draft_broadcast(draft: Draft) -> Broadcast:
         start_at=window.start_at,
         latest_start_at=window.latest_start_at,
         latest_end_at=window.latest_end_at,
+        start=draft.start_mode,
+        drill=draft.drill,
         approvals=(approval,),
         items=draft.items,
     )

@@ -27,13 +27,17 @@ class Broadcast(Base):
     start_mode: Mapped[str] = mapped_column(String(8), default="soft", server_default="soft")
     """``StartMode``."""
     resumes: Mapped[bool] = mapped_column(default=True, server_default=true())
-    kind: Mapped[str] = mapped_column(String(16), default="live", server_default="live")
-    """``live``, ``drill`` or ``test``."""
+    drill: Mapped[str | None] = mapped_column(String(8))
+    """``protocol.states.Drill``; None: the real thing."""
+    category: Mapped[str | None] = mapped_column(String(40))
+    """What it is about, by which policies tell who must approve it."""
     area_id: Mapped[str | None] = mapped_column(ForeignKey("areas.id"), index=True)
     """The lowest area above all its targets; None for those made before there were rights by area."""
     schedule_id: Mapped[str | None] = mapped_column(ForeignKey("schedules.id"), index=True)
     recurrence_local: Mapped[str | None] = mapped_column(String(19))
     """With a schedule: which of its dates this is."""
+    run_id: Mapped[str | None] = mapped_column(String(64))
+    """Id of the first version of this run, which an edit replaced; None: this is the first."""
     replays_id: Mapped[str | None] = mapped_column(ForeignKey("broadcasts.id"), index=True)
     """The broadcast that it makes up for."""
     awaits_approval: Mapped[bool] = mapped_column(default=False, server_default=false())

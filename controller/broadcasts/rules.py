@@ -45,6 +45,14 @@ class Piece(NamedTuple):
     gain_mb: int = 0
 
 
+class Slot(NamedTuple):
+    """One slot as nodes get it, with where its voices come from."""
+
+    item: Item
+    recording_ids: tuple[str, ...]
+    """Of the voices, one for each."""
+
+
 class Window(NamedTuple):
     """When a broadcast may sound."""
 

@@ -9,7 +9,6 @@ from controller.ids import new_broadcast_id, new_id
 from controller.people.actor import Actor
 from controller.people.rights import Act
 from controller.plays import service as plays
-from edge_agent.protocol.content import content_hash
 
 from .drafts import Draft
 from .models import Broadcast, BroadcastItem, BroadcastTarget
@@ -31,6 +30,11 @@ async def save(
             latest_start_at=window.latest_start_at,
             latest_end_at=window.latest_end_at,
             position=0,
+            start_mode=draft.start_mode,
+            drill=draft.drill,
+            category=draft.category,
+            replays_id=draft.replays_id,
+            run_id=draft.run_id,
             area_id=draft.targets.area_id,
             length_ms=draft.length_ms,
             wire_bytes=wire_bytes(draft),
@@ -48,7 +52,7 @@ async def save(
             id=new_id(),
             subject=f"broadcasts/{broadcast_id}",
             person_id=actor.person_id,
-            content_sha256=content_hash(draft.items),
+            content_sha256=draft.content_sha256,
             scopes=list(scopes),
             not_before_at=window.start_at,
             not_after_at=window.latest_end_at,
@@ -61,7 +65,7 @@ async def save(
         "title": draft.title,
         "scopes": list(scopes),
         "start_at": window.start_at.isoformat(),
-        "content_sha256": content_hash(draft.items),
+        "content_sha256": draft.content_sha256,
         "nodes": len(draft.targets.nodes),
     }
     subject = f"broadcasts/{broadcast_id}"
@@ -74,13 +78,16 @@ def _item_rows(draft: Draft, broadcast_id: str) -> list[BroadcastItem]:
         BroadcastItem(
             broadcast_id=broadcast_id,
             position=position,
-            recording_id=recording.id,
-            language=item.voices[0].language,
-            sha256=item.voices[0].sha256,
-            bytes=item.voices[0].bytes,
-            length_ms=item.voices[0].length_ms,
-            offset_ms=item.offset_ms,
-            gain_mb=item.voices[0].gain_mb,
+            voice=number,
+            choice=slot.item.choice,
+            recording_id=recording_id,
+            language=voice.language,
+            sha256=voice.sha256,
+            bytes=voice.bytes,
+            length_ms=voice.length_ms,
+            offset_ms=slot.item.offset_ms,
+            gain_mb=voice.gain_mb,
         )
-        for position, (recording, item) in enumerate(zip(draft.recordings, draft.items, strict=True))
+        for position, slot in enumerate(draft.slots)
+        for number, (voice, recording_id) in enumerate(zip(slot.item.voices, slot.recording_ids, strict=True))
     ]

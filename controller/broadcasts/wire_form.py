@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from controller.approvals.models import Approval
 from controller.db import in_pieces
 from edge_agent.protocol import content
-from edge_agent.protocol.states import Level, StartMode
+from edge_agent.protocol.states import Drill, Level, StartMode
 
 from .models import Broadcast, BroadcastItem
 
@@ -59,6 +59,7 @@ def _broadcast(
             order=row.position,
             start=StartMode(row.start_mode),
             resumes=row.resumes,
+            drill=Drill(row.drill) if row.drill else None,
             approvals=tuple(map(_approval, approvals)),
             items=_slots(items),
         )

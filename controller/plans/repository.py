@@ -28,7 +28,7 @@ async def broadcasts_of(
         select(Broadcast)
         .join(BroadcastTarget, BroadcastTarget.broadcast_id == Broadcast.id)
         .where(BroadcastTarget.scope == scope, Broadcast.urgent.is_(urgent), Broadcast.cancelled_at.is_(None))
-        .where(Broadcast.superseded_at.is_(None))
+        .where(Broadcast.superseded_at.is_(None), Broadcast.awaits_approval.is_(False))
         .where(Broadcast.latest_end_at > now)
         .order_by(Broadcast.start_at, Broadcast.id)
     )

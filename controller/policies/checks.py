@@ -151,7 +151,7 @@ def _routine(scopes: Collection[str]) -> Select[str, str, datetime, int, str | N
     return (
         select(*columns)
         .join(Broadcast, BroadcastTarget.broadcast_id == Broadcast.id)
-        .where(BroadcastTarget.scope.in_(scopes), Broadcast.level != Level.EMERGENCY, Broadcast.kind == "live")
+        .where(BroadcastTarget.scope.in_(scopes), Broadcast.level != Level.EMERGENCY, Broadcast.drill.is_(None))
         .where(Broadcast.cancelled_at.is_(None), Broadcast.superseded_at.is_(None))
     )
 

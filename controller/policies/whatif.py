@@ -104,7 +104,7 @@ class WhatIf:
             query = (
                 select(Broadcast, BroadcastTarget.scope)
                 .join(BroadcastTarget, BroadcastTarget.broadcast_id == Broadcast.id)
-                .where(BroadcastTarget.scope.in_(some), Broadcast.level != Level.EMERGENCY, Broadcast.kind == "live")
+                .where(BroadcastTarget.scope.in_(some), Broadcast.level != Level.EMERGENCY, Broadcast.drill.is_(None))
                 .where(Broadcast.superseded_at.is_(None), Broadcast.cancelled_at.is_(None))
                 .where(Broadcast.start_at >= self._span[0], Broadcast.start_at < self._span[1])
             )

@@ -193,7 +193,7 @@ def approved(wire: content.Broadcast, scopes: Sequence[str]) -> content.Broadcas
     """Count an approval as given."""
     yes = content.Approval(
         approval_id="preview",
-        content_sha256=content.content_hash(wire.items),
+        content_sha256=content.content_hash(wire.items, wire.drill),
         scopes=tuple(scopes),
         not_before_at=wire.start_at,
         not_after_at=wire.latest_end_at,

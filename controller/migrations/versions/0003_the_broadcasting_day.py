@@ -465,7 +465,9 @@ def _change_broadcasts() -> None:
     with op.batch_alter_table("broadcasts", schema=None) as batch_op:
         batch_op.add_column(sa.Column("start_mode", sa.String(length=8), server_default="soft", nullable=False))
         batch_op.add_column(sa.Column("resumes", sa.Boolean(), server_default=sa.true(), nullable=False))
-        batch_op.add_column(sa.Column("kind", sa.String(length=16), server_default="live", nullable=False))
+        batch_op.add_column(sa.Column("drill", sa.String(length=8), nullable=True))
+        batch_op.add_column(sa.Column("category", sa.String(length=40), nullable=True))
+        batch_op.add_column(sa.Column("run_id", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("area_id", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("schedule_id", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("recurrence_local", sa.String(length=19), nullable=True))
