@@ -60,6 +60,7 @@ def _broadcast(
             start=StartMode(row.start_mode),
             resumes=row.resumes,
             drill=Drill(row.drill) if row.drill else None,
+            run=row.run_id,
             approvals=tuple(map(_approval, approvals)),
             items=_slots(items),
         )

@@ -84,6 +84,8 @@ class Broadcast(Wire, frozen=True, kw_only=True):
     """Whether it goes on with its next item after being cut by another broadcast."""
     drill: Drill | None = None
     """Not the real thing: obeyed like any other of its level, but marked, or silent."""
+    run: Id | None = None
+    """Of an edited one: id of the first version. A node that has begun any version of a run begins no other."""
     approvals: Annotated[tuple[Approval, ...], Meta(max_length=16)] = ()
     items: Annotated[tuple[Item, ...], Meta(min_length=1, max_length=500)]
 
@@ -108,6 +110,11 @@ class Broadcast(Wire, frozen=True, kw_only=True):
     def length_ms(self) -> int:
         """From the start of the first slot to the end of the last, in milliseconds."""
         return self.items[-1].offset_ms + self.items[-1].slot_ms
+
+    @property
+    def run_id(self) -> str:
+        """What all versions of this run share: the id of the first."""
+        return self.run or self.broadcast_id
 
     def voices_for(self, languages: Iterable[str]) -> tuple[Voice, ...]:
         """Give what of it a node with these languages is to sound, in order; an item without a voice for it not."""

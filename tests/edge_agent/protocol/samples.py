@@ -68,6 +68,7 @@ _BROADCAST = broadcast(
     start=StartMode.HARD,
     resumes=False,
     drill=Drill.MARKED,
+    run="b0",
     scopes=(HAMLET, NODE),
 )
 _ABILITIES = Abilities(
