@@ -1,11 +1,13 @@
-"""Writes a draft to the database, with the approval that the sending is, all in one transaction."""
+"""Writes a draft to the database, with the yeses that it has, all in one transaction."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from controller.approvals.models import Approval
+from controller.approvals import yeses as approvals
+from controller.approvals.yeses import Bound, Yes
 from controller.audit import service as audit
 from controller.db import Transaction
-from controller.ids import new_broadcast_id, new_id
+from controller.ids import new_broadcast_id
 from controller.people.actor import Actor
 from controller.people.rights import Act
 from controller.plays import service as plays
@@ -16,9 +18,16 @@ from .room import wire_bytes
 
 
 async def save(
-    tx: Transaction, actor: Actor, draft: Draft, *, now: datetime, key: str | None, request_sha256: str | None
+    tx: Transaction,
+    actor: Actor,
+    draft: Draft,
+    *,
+    yeses: Sequence[Yes],
+    now: datetime,
+    key: str | None = None,
+    request_sha256: str | None = None,
 ) -> str:
-    """Write the broadcast, its items, targets, approval and plays; gives its id."""
+    """Write the broadcast, its items, targets, approvals and plays; gives its id. Without a yes it awaits one."""
     broadcast_id, window, scopes = new_broadcast_id(now), draft.window, draft.targets.scopes
     tx.session.add(
         Broadcast(
@@ -35,6 +44,7 @@ async def save(
             category=draft.category,
             replays_id=draft.replays_id,
             run_id=draft.run_id,
+            awaits_approval=not yeses,
             area_id=draft.targets.area_id,
             length_ms=draft.length_ms,
             wire_bytes=wire_bytes(draft),
@@ -47,19 +57,8 @@ async def save(
     await tx.session.flush()
     tx.session.add_all(_item_rows(draft, broadcast_id))
     tx.session.add_all(BroadcastTarget(broadcast_id=broadcast_id, scope=scope) for scope in scopes)
-    tx.session.add(
-        Approval(
-            id=new_id(),
-            subject=f"broadcasts/{broadcast_id}",
-            person_id=actor.person_id,
-            content_sha256=draft.content_sha256,
-            scopes=list(scopes),
-            not_before_at=window.start_at,
-            not_after_at=window.latest_end_at,
-            given_at=now,
-        )
-    )
-    await tx.session.flush()
+    bound = Bound(draft.content_sha256, tuple(scopes), window.start_at, window.latest_end_at)
+    await approvals.write(tx, f"broadcasts/{broadcast_id}", bound, yeses, now=now)
     await plays.plan(tx, broadcast_id, [node.id for node in draft.targets.nodes], now=now)
     detail = {
         "title": draft.title,
@@ -67,6 +66,7 @@ async def save(
         "start_at": window.start_at.isoformat(),
         "content_sha256": draft.content_sha256,
         "nodes": len(draft.targets.nodes),
+        "awaits_approval": not yeses,
     }
     subject = f"broadcasts/{broadcast_id}"
     await audit.write(tx, actor, Act.BROADCASTS_CREATE, subject, detail, at=now, area_id=draft.targets.area_id)

@@ -8,6 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.approvals.yeses import Yes
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database
@@ -98,7 +99,8 @@ class Broadcasts:
             for scope in sorted(draft.targets.scopes):  # documents before audit, as everywhere: no two wait crosswise
                 await self._documents.touch(tx, scope, word)
             request_sha256 = wanted.sha256 if key else None
-            broadcast_id = await save(tx, actor, draft, now=now, key=key, request_sha256=request_sha256)
+            yeses = (Yes(actor.person_id),) if actor.person_id else ()
+            broadcast_id = await save(tx, actor, draft, yeses=yeses, now=now, key=key, request_sha256=request_sha256)
             tx.tell(Event(Topic.BROADCAST, broadcast_id))
         return await self.get(actor, broadcast_id)  # after the commit: it is on its way while we look
 

@@ -1,0 +1,57 @@
+"""A person's yes as a row: written with what it binds, void when that is edited. Decides nothing."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import update
+
+from controller.db import Transaction
+from controller.ids import new_id
+
+from .models import Approval
+
+
+class Yes(NamedTuple):
+    """Who agrees, and how it came to it."""
+
+    person_id: str
+    by_author: bool = False
+    """Where a second person is asked for, the author used the bounds that the policy leaves; listed to the leader."""
+    request_id: str | None = None
+    """None: nobody was asked; the act itself is the yes."""
+
+
+class Bound(NamedTuple):
+    """What a yes is to. An edit of any of it is something else."""
+
+    content_sha256: str
+    scopes: tuple[str, ...]
+    not_before_at: datetime
+    not_after_at: datetime
+
+
+async def write(tx: Transaction, subject: str, bound: Bound, yeses: Iterable[Yes], *, now: datetime) -> None:
+    """Write yeses to a subject, ``broadcasts/{id}`` or ``schedules/{id}``."""
+    tx.session.add_all(
+        Approval(
+            id=new_id(),
+            request_id=yes.request_id,
+            subject=subject,
+            person_id=yes.person_id,
+            content_sha256=bound.content_sha256,
+            scopes=list(bound.scopes),
+            not_before_at=bound.not_before_at,
+            not_after_at=bound.not_after_at,
+            by_author=yes.by_author,
+            given_at=now,
+        )
+        for yes in yeses
+    )
+    await tx.session.flush()
+
+
+async def void(tx: Transaction, subject: str, *, now: datetime) -> None:
+    """Let the yeses to a subject count no more."""
+    standing = (Approval.subject == subject) & Approval.voided_at.is_(None)
+    await tx.session.execute(update(Approval).where(standing).values(voided_at=now))
