@@ -41,7 +41,6 @@ OWNED: Mapping[str, tuple[_Owned, ...]] = {
     "area": (_Owned(Area.id, Area.id),),
     "node": (_Owned(Node.id, Node.area_id),),
     "recording": (_Owned(Recording.id, Recording.area_id),),
-    "alarm": (_Owned(Alarm.id, Alarm.area_id),),
     "schedule": (_Owned(Schedule.id, Schedule.area_id), _Owned(Calendar.id, Calendar.area_id)),
     "bulletin": (_Owned(Bulletin.id, Bulletin.area_id),),
     "programme": (_Owned(Programme.id, Programme.area_id),),
@@ -49,8 +48,8 @@ OWNED: Mapping[str, tuple[_Owned, ...]] = {
     "emergency": (_Owned(Emergency.id, Emergency.area_id),),
     "policy": (_Owned(Area.id, Area.id),),
 }
-"""Topic → where its key is looked up. Four topics have rules of their own, below."""
-RULED = frozenset({Topic.PLAY, Topic.BROADCAST, Topic.HOLD, Topic.ENROLMENT})
+"""Topic → where its key is looked up. Five topics have rules of their own, below."""
+RULED = frozenset({Topic.PLAY, Topic.BROADCAST, Topic.HOLD, Topic.ENROLMENT, Topic.ALARM})
 TO_ALL = frozenset({Topic.MISSED})
 ABOVE = frozenset({"area", "policy"})
 """Topics told also of the areas above one's own: their names and rules are seen."""
@@ -85,6 +84,9 @@ async def _in_sight(
             return await _holds(session, seen, keys)
         case Topic.ENROLMENT:  # a node that waits stands nowhere yet
             return keys if await rights.places_for(session, actor, Act.NODES_ADOPT) else ()
+        case Topic.ALARM:  # in sight is not enough: it may say who tried whose password
+            looked_after = await rights.reach(session, actor, Act.ALARMS_ACKNOWLEDGE)
+            return await _owned(session, looked_after, [_Owned(Alarm.id, Alarm.area_id)], keys)
         case _:
             return await _owned(session, seen, OWNED.get(topic, ()), keys, above=topic in ABOVE)
 

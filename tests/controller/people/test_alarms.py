@@ -3,9 +3,12 @@
 import pytest
 
 from controller.errors import InvalidError
-from controller.events import Topic
+from controller.events import Event, Topic
+from controller.http import audience
 from controller.names import clean_name
-from tests.controller.factories import Centre
+from controller.people import rights
+from controller.people.actor import Actor
+from tests.controller.factories import ADDRESS, Centre
 
 
 async def raised(here: Centre, area_id: str | None, subject: str = "emergencies/1", **more: bool) -> None:
@@ -71,3 +74,19 @@ async def test_an_alarm_is_for_administrators_of_its_area_and_above_and_for_nobo
     operator = await here.somebody("binh", "operator", commune)
     async with here.client(who=operator) as client:
         assert (await client.get("/api/v1/alarms")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("role", "subjects"),
+    [("administrator", ["holds/1"]), ("approver", ["holds/1"]), ("operator", []), ("observer", [])],
+)
+async def test_only_who_may_acknowledge_an_alarm_hears_of_it(here: Centre, role: str, subjects: list[str]) -> None:
+    commune, other = await here.area("Xã A"), await here.area("Xã B")
+    for place, subject in ((commune.id, "holds/1"), (other.id, "holds/2"), (None, "people/3")):
+        await raised(here, place, subject)
+    told = {each.subject: Event(Topic.ALARM, each.id) for each in await here.services.alarms.list(here.actor)}
+    actor = Actor((await here.somebody("binh", role, commune)).id, ADDRESS)
+    async with here.database.reading() as session:
+        seen = await rights.sight(session, actor)
+        heard = await audience.heard(session, actor, seen, list(told.values()))
+    assert heard == [told[each] for each in subjects]
