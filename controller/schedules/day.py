@@ -52,6 +52,15 @@ class Entry(NamedTuple):
     awaits_approval: bool
 
 
+class Around(NamedTuple):
+    """What one node has to do in a span of time, how far it is, and all of that as the node would see it."""
+
+    entries: tuple[Entry, ...]
+    """By start."""
+    plays: dict[str, Play]
+    view: View
+
+
 class Days:
     """Looks at the days of nodes."""
 
@@ -73,19 +82,9 @@ class Days:
             zone = tree.effective(node.area_id).zone
             day = day or wall_time(now, zone).date()
             span = (_midnight(day, zone), _midnight(day + timedelta(days=1), zone))
-            scopes = tree.scopes(node.id, node.area_id)
-            entries = await _saved(session, scopes, span) + await thought(session, tree, scopes, span, now)
-            entries.sort(key=lambda each: (each.wire.start_at, each.wire.broadcast_id))
-            plays = await _plays(session, node_id, [each.wire.broadcast_id for each in entries])
-            guards = guards_of(tree.effective(node.area_id))
-            view = View(
-                listings={each.wire.broadcast_id: listing_of(each.wire) for each in entries},
-                settings=settings_of(guards, self._trusted_keys, now),
-                holds=await _holds(session, scopes),
-                progress=_all_progress(entries, plays, guards.languages),
-            )
-        found = resolve(view, max(span[0] - BEFORE, now), span[1] + BEFORE)
-        shown = [_out(each, plays.get(each.wire.broadcast_id), found, now) for each in entries]
+            around = await look(session, tree, node, span, now=now, trusted_keys=self._trusted_keys)
+        found = resolve(around.view, max(span[0] - BEFORE, now), span[1] + BEFORE)
+        shown = [_out(each, around.plays.get(each.wire.broadcast_id), found, now) for each in around.entries]
         return DayOut(
             node_id=node_id,
             date=day,
@@ -94,6 +93,30 @@ class Days:
             until_at=span[1],
             entries=tuple(each for each in shown if _touches(each, *span)),
         )
+
+
+async def look(
+    session: AsyncSession,
+    tree: Tree,
+    node: Node,
+    span: tuple[datetime, datetime],
+    *,
+    now: datetime,
+    trusted_keys: tuple[TrustedKey, ...],
+) -> Around:
+    """Read what reaches a node in a span of time; approvals that are still awaited count as given."""
+    scopes = tree.scopes(node.id, node.area_id)
+    entries = await _saved(session, scopes, span) + await thought(session, tree, scopes, span, now)
+    entries.sort(key=lambda each: (each.wire.start_at, each.wire.broadcast_id))
+    plays = await _plays(session, node.id, [each.wire.broadcast_id for each in entries])
+    guards = guards_of(tree.effective(node.area_id))
+    view = View(
+        listings={each.wire.broadcast_id: listing_of(each.wire) for each in entries},
+        settings=settings_of(guards, trusted_keys, now),
+        holds=await _holds(session, scopes),
+        progress=_all_progress(entries, plays, guards.languages),
+    )
+    return Around(tuple(entries), plays, view)
 
 
 async def _holds(session: AsyncSession, scopes: Sequence[str]) -> frozenset[str]:
