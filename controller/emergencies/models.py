@@ -59,26 +59,32 @@ class Emergency(Base):
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), index=True)
     """The area above all its targets."""
-    drill: Mapped[bool]
-    silent: Mapped[bool] = mapped_column(default=False)
-    """A drill that goes the whole way and sounds nothing."""
+    kind: Mapped[str] = mapped_column(String(16), default=MessageKind.ALERT)
+    """``MessageKind``: an all-clear and a false alarm are emergencies too."""
+    title: Mapped[str] = mapped_column(String(200))
+    drill: Mapped[str | None] = mapped_column(String(8))
+    """``protocol.states.Drill``; None: the real thing."""
     scopes: Mapped[list[str]] = mapped_column(JSON)
     message_id: Mapped[str | None] = mapped_column(ForeignKey("ready_messages.id"))
-    recordings: Mapped[list[str]] = mapped_column(JSON)
-    """Ids of recordings besides the message's, in order."""
-    repeat_every_ms: Mapped[int | None]
-    repeats: Mapped[int] = mapped_column(default=1)
-    """How often the message sounds within the broadcast."""
+    slots: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """What is heard, as it was seen by who proposed it: ``[{"item": wire item, "recording_ids"}]``."""
+    release_holds: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """Holds that are released in the same act."""
     state: Mapped[str] = mapped_column(String(16), index=True)
     proposed_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     proposed_at: Mapped[datetime] = mapped_column(Instant)
     confirmed_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
+    break_glass_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     break_glass_reason: Mapped[str | None] = mapped_column(Text)
     fires_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
     """End of the cancel window."""
+    sent_at: Mapped[datetime | None] = mapped_column(Instant)
     broadcast_id: Mapped[str | None] = mapped_column(ForeignKey("broadcasts.id"), index=True)
-    follows_id: Mapped[str | None] = mapped_column(ForeignKey("emergencies.id"))
+    follows_id: Mapped[str | None] = mapped_column(ForeignKey("emergencies.id"), index=True)
     """For an all-clear or a false alarm: the emergency that it ends."""
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
     ended_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    """None with ``ended_at``: it ended by itself."""
+    problem: Mapped[str | None] = mapped_column(String(40))
+    """Why the centre did not send it: ``too_late``, ``not_confirmed``, or the code of an error."""

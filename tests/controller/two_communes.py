@@ -167,10 +167,10 @@ def _rows(centre: Centre, commune: AreaOut, name: str, things: Things) -> list[B
         Emergency(
             id=things["emergency_id"],
             area_id=commune.id,
-            drill=False,
+            title=f"Khẩn của {name}",
             scopes=[commune.scope],
             message_id=things["message_id"],
-            recordings=[],
+            slots=[],
             state="proposed",
             proposed_by=made_by,
             proposed_at=now,

@@ -383,24 +383,28 @@ def _create_schedules_emergencies() -> None:
         "emergencies",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("area_id", sa.String(length=64), nullable=False),
-        sa.Column("drill", sa.Boolean(), nullable=False),
-        sa.Column("silent", sa.Boolean(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("title", sa.String(length=200), nullable=False),
+        sa.Column("drill", sa.String(length=8), nullable=True),
         sa.Column("scopes", sa.JSON(), nullable=False),
         sa.Column("message_id", sa.String(length=64), nullable=True),
-        sa.Column("recordings", sa.JSON(), nullable=False),
-        sa.Column("repeat_every_ms", sa.Integer(), nullable=True),
-        sa.Column("repeats", sa.Integer(), nullable=False),
+        sa.Column("slots", sa.JSON(), nullable=False),
+        sa.Column("release_holds", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("proposed_by", sa.String(length=64), nullable=False),
         sa.Column("proposed_at", Instant(), nullable=False),
         sa.Column("confirmed_by", sa.String(length=64), nullable=True),
         sa.Column("confirmed_at", Instant(), nullable=True),
+        sa.Column("break_glass_by", sa.String(length=64), nullable=True),
         sa.Column("break_glass_reason", sa.Text(), nullable=True),
         sa.Column("fires_at", Instant(), nullable=True),
+        sa.Column("sent_at", Instant(), nullable=True),
         sa.Column("broadcast_id", sa.String(length=64), nullable=True),
         sa.Column("follows_id", sa.String(length=64), nullable=True),
         sa.Column("ended_at", Instant(), nullable=True),
         sa.Column("ended_by", sa.String(length=64), nullable=True),
+        sa.Column("problem", sa.String(length=40), nullable=True),
+        sa.ForeignKeyConstraint(["break_glass_by"], ["people.id"], name=op.f("fk_emergencies_break_glass_by_people")),
         sa.ForeignKeyConstraint(["area_id"], ["areas.id"], name=op.f("fk_emergencies_area_id_areas")),
         sa.ForeignKeyConstraint(
             ["broadcast_id"], ["broadcasts.id"], name=op.f("fk_emergencies_broadcast_id_broadcasts")
@@ -418,6 +422,7 @@ def _create_schedules_emergencies() -> None:
         batch_op.create_index(batch_op.f("ix_emergencies_area_id"), ["area_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_emergencies_broadcast_id"), ["broadcast_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_emergencies_fires_at"), ["fires_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_emergencies_follows_id"), ["follows_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_emergencies_state"), ["state"], unique=False)
 
 
