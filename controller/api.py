@@ -27,6 +27,7 @@ from .http_errors import ErrorBody
 from .media.routes import router as media
 from .nodes.routes import router as nodes
 from .people.routes import router as people
+from .plays.routes import router as plays
 from .policies.routes import router as policies
 from .programmes.routes import router as programmes
 from .recordings.routes import router as recordings
@@ -58,6 +59,7 @@ def create_app(
         schedules,
         calendars,
         days,
+        plays,
         policies,
         broadcasts,
         holds,

@@ -23,10 +23,12 @@ from .nodes.service import Nodes
 from .people.accounts import Accounts
 from .people.factors import Factors
 from .people.passwords import Passwords
+from .people.sealing import Seal
 from .people.service import People
 from .people.signins import SignIns
 from .people.tokens import Tokens
 from .plans.service import Documents
+from .plays.why import Whys
 from .policies.service import Policies
 from .programmes.service import Programmes
 from .recordings.service import Recordings
@@ -36,6 +38,7 @@ from .schedules.day import Days
 from .schedules.exchange import Exchange
 from .schedules.rolling import Rolling
 from .schedules.service import Schedules
+from .wire.keys import SEAL_FILE, secret_key
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Services:
     days: Days
     exchange: Exchange
     broadcasts: Broadcasts
+    whys: Whys
     holds: Holds
     enrolments: Enrolments
     alarms: Alarms
@@ -87,6 +91,7 @@ def build_services(
     """Wire the services together. The last two are for tests, which must not wait."""
     documents, live = Documents(clock), LiveNodes()
     alarms, passwords = Alarms(database, clock), passwords or Passwords()
+    seal = Seal(secret_key(config.keys / SEAL_FILE))
     nodes = Nodes(database, clock, documents, live)
     schedules = Schedules(database, clock, Rolling(database, clock, documents, plan_days=config.plan_days))
     limits = upload_limits or UploadLimits(config.max_upload_bytes, config.disk_reserve_bytes)
@@ -94,7 +99,7 @@ def build_services(
     return Services(
         people=People(database, clock, session_hours=config.session_hours, alarms=alarms, passwords=passwords),
         accounts=Accounts(database, clock, passwords),
-        factors=Factors(database, clock, alarms=alarms, passwords=passwords),
+        factors=Factors(database, clock, alarms=alarms, passwords=passwords, seal=seal),
         sign_ins=SignIns(database, clock),
         tokens=Tokens(database, clock),
         areas=Areas(database, clock, documents),
@@ -110,6 +115,7 @@ def build_services(
         calendars=AreaCalendars(database, clock),
         exchange=Exchange(database, clock, schedules),
         days=Days(database, clock, trusted_keys=authority.trusted_keys),
+        whys=Whys(database, clock, live, trusted_keys=authority.trusted_keys),
         broadcasts=Broadcasts(
             database,
             clock,

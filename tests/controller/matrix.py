@@ -231,6 +231,7 @@ ROUTES: dict[str, Route] = {
         Kind.ACT, path={"recurrence_local": "date"}, answers={"own": Answer.HIDDEN, "parent": Answer.HIDDEN}
     ),
     "GET /api/v1/nodes/{node_id}/day": Route(Kind.READ),
+    "GET /api/v1/nodes/{node_id}/broadcasts/{broadcast_id}/why": Route(Kind.READ),
     "POST /api/v1/calendars": Route(
         Kind.AIM, {"area_id": "{area_id}", "title": "Lễ", "days": [{"kind": "national"}], "effect": "suspend"}
     ),
