@@ -12,6 +12,8 @@ from audio.errors import Reason as Rejection
 from audio.errors import SoundWarning
 from controller.broadcasts.rules import Phase
 from controller.nodes.rules import NodeStatus
+from controller.plays.verdicts import ORDER
+from controller.plays.why_schemas import NoteCode
 from controller.policies.schemas import Rule
 from edge_agent.faults import Fault
 from edge_agent.protocol.states import ClockState, Grade, Outcome, PlayState, Reason
@@ -38,6 +40,8 @@ FAMILIES = {
     "outcome": set(Outcome) - {Outcome.PLAYED},
     "reason": [*Reason, "other"],
     "rule": get_args(Rule),
+    "why_rule": ORDER,
+    "why_note": NoteCode,
     "rejected": [*Rejection, "other"],
     "warning": [*SoundWarning, "other"],
     "upload_problem": UPLOAD_PROBLEMS,
