@@ -27,18 +27,24 @@ class ApprovalRequest(Base):
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     subject: Mapped[str] = mapped_column(String(80), index=True)
     """``broadcasts/{id}`` or ``schedules/{id}``."""
-    area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), index=True)
-    """The highest area at which it is aimed: whose approvers may say yes."""
+    title: Mapped[str] = mapped_column(String(200))
+    area_id: Mapped[str | None] = mapped_column(ForeignKey("areas.id"), index=True)
+    """The lowest area above all its targets: whose approvers may say yes. None: only who may everywhere."""
     content_sha256: Mapped[str] = mapped_column(String(64))
     recordings: Mapped[list[str]] = mapped_column(JSON)
     """SHA-256 of every file that would be heard."""
     scopes: Mapped[list[str]] = mapped_column(JSON)
     level: Mapped[str] = mapped_column(String(16))
+    categories: Mapped[list[str]] = mapped_column(JSON)
+    """What it is about, by which policies tell who must approve it; empty: it has none."""
+    length_ms: Mapped[int]
     not_before_at: Mapped[datetime] = mapped_column(Instant)
     not_after_at: Mapped[datetime] = mapped_column(Instant)
     document_number: Mapped[str | None] = mapped_column(String(80))
     scan_sha256: Mapped[str | None] = mapped_column(String(64))
     """Of a scan of the signed paper."""
+    scan_type: Mapped[str | None] = mapped_column(String(40))
+    """Media type of the scan, by its first bytes."""
     state: Mapped[str] = mapped_column(String(16), default=RequestState.OPEN, index=True)
     returned_reason: Mapped[str | None] = mapped_column(Text)
     asked_by: Mapped[str] = mapped_column(ForeignKey("people.id"))

@@ -66,15 +66,19 @@ def _create_alarms_tokens_requests() -> None:
         "approval_requests",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("subject", sa.String(length=80), nullable=False),
-        sa.Column("area_id", sa.String(length=64), nullable=False),
+        sa.Column("title", sa.String(length=200), nullable=False),
+        sa.Column("area_id", sa.String(length=64), nullable=True),
         sa.Column("content_sha256", sa.String(length=64), nullable=False),
         sa.Column("recordings", sa.JSON(), nullable=False),
         sa.Column("scopes", sa.JSON(), nullable=False),
         sa.Column("level", sa.String(length=16), nullable=False),
+        sa.Column("categories", sa.JSON(), nullable=False),
+        sa.Column("length_ms", sa.Integer(), nullable=False),
         sa.Column("not_before_at", Instant(), nullable=False),
         sa.Column("not_after_at", Instant(), nullable=False),
         sa.Column("document_number", sa.String(length=80), nullable=True),
         sa.Column("scan_sha256", sa.String(length=64), nullable=True),
+        sa.Column("scan_type", sa.String(length=40), nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("returned_reason", sa.Text(), nullable=True),
         sa.Column("asked_by", sa.String(length=64), nullable=False),
@@ -507,8 +511,9 @@ def _change_people() -> None:
         "SELECT 'first-' || substr(id, 1, 50), id, role, NULL, NULL, created_at FROM people"
     )
     with op.batch_alter_table("people", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("totp_secret", sa.String(length=64), nullable=True))
-        batch_op.add_column(sa.Column("totp_pending", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("password_due", sa.Boolean(), server_default=sa.false(), nullable=False))
+        batch_op.add_column(sa.Column("totp_secret", sa.String(length=120), nullable=True))
+        batch_op.add_column(sa.Column("totp_pending", sa.String(length=120), nullable=True))
         batch_op.add_column(sa.Column("totp_confirmed_at", Instant(), nullable=True))
         batch_op.add_column(sa.Column("grace_until", Instant(), nullable=True))
         batch_op.add_column(sa.Column("totp_last_step", sa.Integer(), nullable=True))

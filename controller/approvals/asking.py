@@ -1,0 +1,111 @@
+"""Asks for a yes: the author's own act where it is enough, else a request to those who may approve there.
+
+Broadcasts and schedules come here with what they want to air; what a policy wants of whom is ``needs``.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.db import Transaction
+from controller.events import Event, Topic
+from controller.ids import new_id
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.rights import Act
+from controller.policies.rules import EffectivePolicy
+
+from . import yeses
+from .models import Approval, ApprovalRequest, RequestState
+from .needs import Need, Place, Said, decide
+from .yeses import Bound, Yes
+
+AUTHORS = {Need.AUTHOR: False, Need.ALONE: True}
+"""With which needs the author's act is a yes, and whether as a self-approval."""
+
+
+@dataclass(frozen=True)
+class Matter:
+    """What somebody wants to air."""
+
+    subject: str
+    """``broadcasts/{id}`` or ``schedules/{id}``."""
+    title: str
+    bound: Bound
+    said: Said
+    recordings: tuple[str, ...]
+    """SHA-256 of every file that would be heard, each once, in order."""
+    area_id: str | None
+    """The lowest area above all its targets."""
+    aimed_at: frozenset[str]
+    """Areas in which whoever approves needs the right."""
+    policies: tuple[EffectivePolicy, ...]
+    """Of all places that would hear it, each once."""
+
+
+async def of_the_author(session: AsyncSession, actor: Actor, matter: Matter, *, now: datetime) -> tuple[Yes, ...]:
+    """Give the yes that the author's act is; empty where another person must be asked.
+
+    A machine's key acts for nobody who could be asked why: it is no yes where a person's right, or bounds, are needed.
+    """
+    if actor.person_id is None:
+        return ()
+    may_give = all(map((await rights.reach(session, actor, Act.APPROVALS_GIVE)).sees, matter.aimed_at))
+    places = [Place(each, await _used_today(session, actor.person_id, each, now)) for each in matter.policies]
+    need = decide(places, matter.said, author_may_give=may_give)
+    if need not in AUTHORS or (need is Need.ALONE and actor.acts is not None):
+        return ()
+    return (Yes(actor.person_id, by_author=AUTHORS[need]),)
+
+
+async def ask(tx: Transaction, matter: Matter, asked_by: str, *, now: datetime) -> None:
+    """Put it into the queue of those who may approve it."""
+    row = ApprovalRequest(
+        id=new_id(),
+        subject=matter.subject,
+        title=matter.title,
+        area_id=matter.area_id,
+        content_sha256=matter.bound.content_sha256,
+        recordings=list(matter.recordings),
+        scopes=list(matter.bound.scopes),
+        level=matter.said.level,
+        categories=sorted(each for each in matter.said.categories if each is not None),
+        length_ms=matter.said.length_ms,
+        not_before_at=matter.bound.not_before_at,
+        not_after_at=matter.bound.not_after_at,
+        state=RequestState.OPEN,
+        asked_by=asked_by,
+        asked_at=now,
+    )
+    tx.session.add(row)
+    await tx.session.flush()
+    tx.tell(Event(Topic.APPROVAL, row.id))
+
+
+async def void(tx: Transaction, subject: str, *, now: datetime) -> None:
+    """Let what was said yes to count no more, and what is asked be asked no more: it was changed, or is over."""
+    await yeses.void(tx, subject, now=now)
+    await close(tx, subject, now=now)
+
+
+async def close(tx: Transaction, subject: str, *, now: datetime) -> None:
+    """Take the open requests for a subject out of the queue."""
+    still_open = (ApprovalRequest.subject == subject) & (ApprovalRequest.state == RequestState.OPEN)
+    for request_id in (await tx.session.scalars(select(ApprovalRequest.id).where(still_open))).all():
+        tx.tell(Event(Topic.APPROVAL, request_id))
+    closed = update(ApprovalRequest).where(still_open).values(state=RequestState.VOID, decided_at=now)
+    await tx.session.execute(closed)
+
+
+async def _used_today(session: AsyncSession, person_id: str, policy: EffectivePolicy, now: datetime) -> int:
+    """Count what somebody approved alone since local midnight, whatever became of it."""
+    if policy.self_approval is None:
+        return 0
+    midnight = now.astimezone(ZoneInfo(policy.zone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    query = select(func.count(Approval.subject.distinct())).where(
+        Approval.person_id == person_id, Approval.by_author.is_(True), Approval.given_at >= midnight.astimezone(UTC)
+    )
+    return await session.scalar(query) or 0
