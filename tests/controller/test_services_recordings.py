@@ -168,7 +168,7 @@ async def test_a_missing_program_is_named_by_its_package_in_one_line(
         if not told.is_set():
             told.set()
             raise ToolMissingError("ffprobe")
-        waiting = await recordings.get(taken.id)
+        waiting = await recordings.get(lite.actor, taken.id)
         assert (waiting.state, waiting.reason) == ("processing", "tool_missing")
         assert recordings.missing_package == "ffmpeg"
         found.set()
