@@ -1,6 +1,5 @@
 """Broadcasts: what is said where and when. So far, sending is approving: the administrator's act is the approval."""
 
-import asyncio
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,7 +8,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.approvals.yeses import Yes
-from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database
 from controller.errors import ConflictError, InvalidError, NotFoundError
@@ -25,12 +23,14 @@ from controller.plays.schemas import PlayOut
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.topics import Word
 
+from . import cancelling
 from .drafts import Draft, make_draft
-from .forecast import draft_broadcast, forecast, group, refusal
-from .models import Broadcast, BroadcastTarget
+from .forecast import refusal
+from .foreseeing import foresee
+from .models import Broadcast
 from .policed import ask_policies, unusual_error
-from .preview import Forecasts, describe, refusal_error
-from .repository import in_sight, is_seen, outs, surroundings, target_areas
+from .preview import describe, refusal_error
+from .repository import in_sight, is_seen, outs, target_areas
 from .room import PlanFullError, UrgentFullError, check_room
 from .saving import save
 from .schemas import BroadcastIn, BroadcastOut, PreviewOut
@@ -89,7 +89,7 @@ class Broadcasts:
             verdict = await ask_policies(tx.session, draft, now=now)
             if against := verdict.refusal:
                 raise against
-            found, _ = await self._forecasts(tx.session, draft, now)
+            found, _ = await foresee(tx.session, draft, self._trusted_keys, now=now)
             if refused := refusal(each for each, _ in found):
                 raise refusal_error(refused)
             if verdict.unusual and not wanted.confirm_unusual:
@@ -115,7 +115,7 @@ class Broadcasts:
         async with self._database.reading() as session:
             seen = await rights.sight(session, actor)
             draft = await make_draft(session, wanted, now=now, lead=self._lead, seen=seen)
-            found, titles = await self._forecasts(session, draft, now)
+            found, titles = await foresee(session, draft, self._trusted_keys, now=now)
             full = await self._full(session, draft, now)
             verdict = await ask_policies(session, draft, now=now)
         return describe(draft, found, titles, verdict, online_count=self._online(draft, now), full=full)
@@ -137,19 +137,10 @@ class Broadcasts:
             await rights.require(tx.session, actor, Act.BROADCASTS_CANCEL, await target_areas(tx.session, broadcast_id))
             if row.cancelled_at is not None:
                 raise ConflictError("this broadcast is cancelled already", problem="cancelled")
-            still_open = await plays.cancel(tx, broadcast_id, now=now)
-            if row.latest_end_at <= now or not still_open:
+            still_open = await cancelling.stop(tx, self._documents, row, by=actor.person_id, now=now)
+            if not still_open:
                 raise ConflictError("this broadcast is over", problem="over")
-            row.cancelled_at, row.cancelled_by = now, actor.person_id
-            await tx.session.flush()
-            query = select(BroadcastTarget.scope).where(BroadcastTarget.broadcast_id == broadcast_id)
-            for scope in sorted(await tx.session.scalars(query)):
-                for word in (Word.PLAN, Word.URGENT):  # the stop stands in the urgent, whatever listed it
-                    await self._documents.touch(tx, scope, word)
-            detail = {"title": row.title, "plays": still_open}
-            subject = f"broadcasts/{broadcast_id}"
-            await audit.write(tx, actor, Act.BROADCASTS_CANCEL, subject, detail, at=now, area_id=row.area_id)
-            tx.tell(Event(Topic.BROADCAST, broadcast_id))
+            await cancelling.note(tx, actor, row, still_open, now=now)
         return await self.get(actor, broadcast_id)
 
     async def get(self, actor: Actor, broadcast_id: str) -> BroadcastOut:
@@ -205,18 +196,6 @@ class Broadcasts:
         if not found:
             raise _no_broadcast(broadcast_id)
         return found[0]
-
-    async def _forecasts(self, session: AsyncSession, draft: Draft, now: datetime) -> tuple[Forecasts, dict[str, str]]:
-        """Give what will happen at which nodes, and the titles of what is crossed."""
-        around, others = await surroundings(session, draft.targets.tree, draft.targets.nodes, draft.window, now=now)
-        wire = draft_broadcast(draft)
-        found: Forecasts = []
-        for alike, node_ids in group(around).items():
-            found.append((forecast(wire, alike, others, now=now, trusted_keys=self._trusted_keys), node_ids))
-            await asyncio.sleep(0)  # a province has many different surroundings: others get a turn
-        crossed = {key for each, _ in found for key in each.crossed}
-        rows = await session.execute(select(Broadcast.id, Broadcast.title).where(Broadcast.id.in_(crossed)))
-        return found, dict(rows.all())
 
     async def _full(self, session: AsyncSession, draft: Draft, now: datetime) -> ConflictError | None:
         try:

@@ -18,7 +18,7 @@ from controller.broadcasts.models import Broadcast
 from controller.broadcasts.repository import in_sight
 from controller.bulletins.models import Bulletin
 from controller.db import in_pieces
-from controller.emergencies.models import Emergency
+from controller.emergencies.models import Emergency, ReadyMessage
 from controller.events import Event, Topic
 from controller.holds.models import Hold
 from controller.nodes.models import Node
@@ -46,13 +46,14 @@ OWNED: Mapping[str, tuple[_Owned, ...]] = {
     "programme": (_Owned(Programme.id, Programme.area_id),),
     "approval": (_Owned(ApprovalRequest.id, ApprovalRequest.area_id),),
     "emergency": (_Owned(Emergency.id, Emergency.area_id),),
+    "message": (_Owned(ReadyMessage.id, ReadyMessage.area_id),),
     "policy": (_Owned(Area.id, Area.id),),
 }
 """Topic → where its key is looked up. Five topics have rules of their own, below."""
 RULED = frozenset({Topic.PLAY, Topic.BROADCAST, Topic.HOLD, Topic.ENROLMENT, Topic.ALARM})
 TO_ALL = frozenset({Topic.MISSED})
-ABOVE = frozenset({"area", "policy"})
-"""Topics told also of the areas above one's own: their names and rules are seen."""
+ABOVE = frozenset({"area", "policy", "message"})
+"""Topics told also of the areas above one's own: their names, rules and ready messages are seen."""
 
 
 async def heard(session: AsyncSession, actor: Actor, seen: Sight, events: Collection[Event]) -> list[Event]:

@@ -1,0 +1,30 @@
+"""What a draft would do at each of its nodes: its surroundings read from rows, the forecast by the timeline."""
+
+import asyncio
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from edge_agent.protocol.documents import TrustedKey
+
+from .drafts import Draft
+from .forecast import draft_broadcast, forecast, group
+from .models import Broadcast
+from .preview import Forecasts
+from .repository import surroundings
+
+
+async def foresee(
+    session: AsyncSession, draft: Draft, trusted_keys: tuple[TrustedKey, ...], *, now: datetime
+) -> tuple[Forecasts, dict[str, str]]:
+    """Give what will happen at which nodes, and the titles of what is crossed."""
+    around, others = await surroundings(session, draft.targets.tree, draft.targets.nodes, draft.window, now=now)
+    wire = draft_broadcast(draft)
+    found: Forecasts = []
+    for alike, node_ids in group(around).items():
+        found.append((forecast(wire, alike, others, now=now, trusted_keys=trusted_keys), node_ids))
+        await asyncio.sleep(0)  # a province has many different surroundings: others get a turn
+    crossed = {key for each, _ in found for key in each.crossed}
+    rows = await session.execute(select(Broadcast.id, Broadcast.title).where(Broadcast.id.in_(crossed)))
+    return found, dict(rows.all())
