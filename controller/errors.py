@@ -47,6 +47,12 @@ class SecondFactorError(NotSignedInError):
     code = "second_factor"
 
 
+class PasswordDueError(NotSignedInError):
+    """Somebody else chose this password: choose one of your own first."""
+
+    code = "password_due"
+
+
 class ForbiddenError(LoaError):
     """Signed in, but this is another role's act."""
 

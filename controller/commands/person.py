@@ -24,6 +24,8 @@ from controller.people.passwords import Passwords
 from controller.people.repository import by_login
 from controller.people.rights import Role
 from controller.people.schemas import PersonOut
+from controller.people.sealing import Seal
+from controller.wire.keys import SEAL_FILE, secret_key
 
 from .settings import add_state, read_config
 
@@ -54,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_login(add)
     add.add_argument("--name", help="how the person is called on the pages; the login when not given")
     add.add_argument("--locale", choices=("vi", "en"), default="vi", help="language of the pages (%(default)s)")
+    add.add_argument("--once", action="store_true", help="the password is good for one sign-in, then it is changed")
     _add_role(add, default=Role.ADMINISTRATOR)
     add_state(acts.add_parser("list", help="who may sign in"))
     grant = acts.add_parser("grant", help="give somebody one more role")
@@ -89,7 +92,7 @@ async def _run(config: Config, options: argparse.Namespace, password: str) -> No
     database = Database(config.database, EventBus())
     try:
         await upgrade(database)
-        command = _Command(database, options, password)
+        command = _Command(database, config, options, password)
         acts: dict[str, Callable[[], Awaitable[None]]] = {
             "add": command.add,
             "list": command.list,
@@ -106,11 +109,10 @@ async def _run(config: Config, options: argparse.Namespace, password: str) -> No
 class _Command:
     """One command line, done."""
 
-    def __init__(self, database: Database, options: argparse.Namespace, password: str) -> None:
-        self._database, self._options, self._password = database, options, password
-        passwords, alarms = Passwords(), Alarms(database, system_clock)
-        self._accounts = Accounts(database, system_clock, passwords)
-        self._factors = Factors(database, system_clock, alarms=alarms, passwords=passwords)
+    def __init__(self, database: Database, config: Config, options: argparse.Namespace, password: str) -> None:
+        self._database, self._config, self._options, self._password = database, config, options, password
+        self._passwords = Passwords()
+        self._accounts = Accounts(database, system_clock, self._passwords)
         self._actor = Actor(person_id=None, origin=f"loa person {options.act}")
 
     async def add(self) -> None:
@@ -124,6 +126,7 @@ class _Command:
             role=options.role,
             area_id=area_id,
             locale=options.locale,
+            own_password=not options.once,
         )
         hours = round(GRACE.total_seconds() / 3600)
         due = person.second_factor_due_at is not None
@@ -156,7 +159,14 @@ class _Command:
         _say(f"{self._options.login} can sign in again.")
 
     async def reset_factor(self) -> None:
-        await self._factors.reset(self._actor, await self._person())
+        factors = Factors(
+            self._database,
+            system_clock,
+            alarms=Alarms(self._database, system_clock),
+            passwords=self._passwords,
+            seal=Seal(secret_key(self._config.keys / SEAL_FILE)),
+        )
+        await factors.reset(self._actor, await self._person())
         _say(f"{self._options.login} signs in with the password and sets a new second factor up.")
 
     async def _change(self, *, disabled: bool) -> PersonOut:

@@ -15,6 +15,7 @@ from controller.errors import (
     LoaError,
     NotFoundError,
     NotSignedInError,
+    PasswordDueError,
     SecondFactorError,
 )
 from controller.http_errors import CODES, status_of
@@ -66,7 +67,7 @@ def _from_shape(method: str, operation: Mapping[str, Any], *, parsed: bool) -> I
     yield 500, {"internal": "Something went wrong at the centre; it is in its log."}
     yield 503, _said(BusyError)
     if security and {} not in security:
-        yield 401, {**_said(NotSignedInError), **_said(SecondFactorError)}
+        yield 401, {**_said(NotSignedInError), **_said(SecondFactorError), **_said(PasswordDueError)}
     if method not in SAFE_METHODS:
         yield 403, {CROSS_ORIGIN: "The request came with the session's cookie from another site."}
     if _can_be_invalid(operation):

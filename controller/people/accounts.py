@@ -24,7 +24,7 @@ from .models import ApiToken, Grant, Person
 from .passwords import Passwords
 from .repository import by_login, grants_of, keep_an_administrator, managed, place_of, seen, shown, sign_out_everywhere
 from .rights import ALLOWED, Act, Role
-from .schemas import PersonOut
+from .schemas import Needs, PersonOut
 
 LOCALES = ("vi", "en")
 GRACE = timedelta(hours=24)
@@ -83,10 +83,12 @@ class Accounts:
         role: str,
         area_id: str | None,
         locale: str = "vi",
+        own_password: bool | None = None,
     ) -> PersonOut:
         """Add somebody who may sign in, with a role in an area; None: everywhere.
 
-        The very first one, added at the machine itself, may go without a second factor for ``GRACE``.
+        ``own_password``: the person typed it; else it has to be changed at the first sign-in. None: so it is for who
+        is added at the machine itself. The very first one there may go without a second factor for ``GRACE``.
 
         Raises:
             InvalidError: a field is wrong.
@@ -102,6 +104,7 @@ class Accounts:
             locale=known_locale(locale),
             created_at=now,
             failed_attempts=0,
+            password_due=not (actor.person_id is None if own_password is None else own_password),
         )
         async with self._database.transaction() as tx:
             await rights.require(tx.session, actor, Act.PEOPLE_ADD, [area_id])
@@ -128,7 +131,9 @@ class Accounts:
         password: str | None = None,
         disabled: bool | None = None,
     ) -> PersonOut:
-        """Change an account. A new password ends its sessions, closing it revokes its machines' keys besides.
+        """Change an account. A new password ends its sessions and is good for one sign-in, at which it is changed.
+
+        Closing an account revokes its machines' keys besides.
 
         Raises:
             NotFoundError: no such person, or not for this one.
@@ -145,7 +150,7 @@ class Accounts:
                 person.name = clean_name(name)
                 detail["name"] = person.name
             if hashed is not None:
-                person.password_hash = hashed
+                person.password_hash, person.password_due = hashed, person.id != actor.person_id
                 person.failed_attempts, person.last_failed_at, person.locked_until = 0, None, None
                 detail["new_password"] = True
             if disabled is not None and disabled != (person.disabled_at is not None):
@@ -164,20 +169,24 @@ class Accounts:
         Raises:
             ForbiddenError: a machine asks.
             SecondFactorError: the password alone is not enough for this person.
-            InvalidError: the old one is wrong, or the new one too short or too long.
+            InvalidError: the old one is wrong, or the new one is the same, too short or too long.
             TooManyAttemptsError: the old one was wrong too often.
         """
-        person_id = who.full().in_person().person.id
+        person_id = who.in_person().person.id
+        if who.needs is not Needs.CHOOSE:
+            who.full()
         self._tries.take(person_id)
         async with self._database.reading() as session:
             person = await session.get_one(Person, person_id)
         if not await self._passwords.check(old, person.password_hash):
             raise InvalidError("old: this is not your password", field="old", problem="wrong_password")
         self._tries.forget(person_id)
+        if new == old:
+            raise InvalidError("new: this is the old one", field="new", problem="same_password")
         hashed = await self._passwords.make(new)
         async with self._database.transaction() as tx:
             row = await tx.session.get_one(Person, person_id)
-            row.password_hash = hashed
+            row.password_hash, row.password_due = hashed, False
             await sign_out_everywhere(tx, row.id, but=who.session_id)
             grants = await grants_of(tx.session, row.id)
             actor = Actor(row.id, origin)

@@ -21,6 +21,7 @@ from .models import Device, Person, RecoveryCode, Session
 from .passwords import Passwords
 from .repository import grants_of, hash_of, managed, place_of, shown, sign_out_everywhere
 from .schemas import DeviceMade, Needs, PersonOut, SecretOut
+from .sealing import Seal
 
 DEVICE_FOR = timedelta(days=90)
 """So long a browser is remembered."""
@@ -36,8 +37,9 @@ ONE_MORE_EVERY = timedelta(minutes=3)
 class Factors:
     """Second factors of people who sign in."""
 
-    def __init__(self, database: Database, clock: Clock, *, alarms: Alarms, passwords: Passwords) -> None:
+    def __init__(self, database: Database, clock: Clock, *, alarms: Alarms, passwords: Passwords, seal: Seal) -> None:
         self._database, self._clock, self._alarms, self._passwords = database, clock, alarms, passwords
+        self._seal = seal
         self._tries = RateLimit(burst=TRIES, every=ONE_MORE_EVERY, clock=clock)
 
     async def begin(self, who: Identity, *, password: str | None = None) -> SecretOut:
@@ -60,7 +62,7 @@ class Factors:
         secret = totp.new_secret()
         async with self._database.transaction() as tx:
             row = await tx.session.get_one(Person, person.id)
-            row.totp_pending = secret
+            row.totp_pending = self._seal.close(secret, row.id)
         return SecretOut(secret=secret, uri=totp.uri(secret, person.login))
 
     async def confirm(self, who: Identity, *, code: str, origin: str) -> tuple[str, ...]:
@@ -69,7 +71,7 @@ class Factors:
         Raises:
             ForbiddenError: a machine asks.
             SecondFactorError: there is one already, and this session did not show it.
-            ConflictError: no secret was shown.
+            ConflictError: no secret was shown, or it cannot be read any more.
             InvalidError: the code is wrong.
             TooManyAttemptsError: too many wrong codes.
         """
@@ -80,7 +82,7 @@ class Factors:
             person = await tx.session.get_one(Person, who.person.id, with_for_update=True)
             if person.totp_pending is None:
                 raise ConflictError("ask for a secret first: POST /api/v1/people/me/factor", problem="no_secret")
-            step = totp.step_of(person.totp_pending, code, now, None)
+            step = totp.step_of(self._seal.open(person.totp_pending, person.id), code, now, None)
             if step is None:
                 raise _wrong_code()
             person.totp_secret, person.totp_pending = person.totp_pending, None
@@ -99,7 +101,7 @@ class Factors:
 
         Raises:
             ForbiddenError: a machine asks.
-            ConflictError: this person has no second factor.
+            ConflictError: this person has no second factor, or it cannot be read any more.
             InvalidError: the code is wrong, or was used.
             NotSignedInError: the session ended meanwhile.
             TooManyAttemptsError: too many wrong codes.
@@ -185,7 +187,8 @@ class Factors:
                 raise _wrong_code()
             row.used_at = now
             return {"by": "recovery_code", "left": await _left(tx.session, person.id)}
-        step = totp.step_of(person.totp_secret, code, now, person.totp_last_step)
+        secret = self._seal.open(person.totp_secret, person.id)
+        step = totp.step_of(secret, code, now, person.totp_last_step)
         if step is None:
             raise _wrong_code()
         person.totp_last_step = step

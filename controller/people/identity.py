@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from controller.errors import ForbiddenError, SecondFactorError
+from controller.errors import ForbiddenError, PasswordDueError, SecondFactorError
 
 from .models import Grant, Person
 from .rights import Act, may
@@ -36,7 +36,10 @@ class Identity:
 
         Raises:
             SecondFactorError: the password alone is not enough for this person.
+            PasswordDueError: somebody else chose the password.
         """
+        if self.needs is Needs.CHOOSE:
+            raise PasswordDueError("choose a password of your own first: POST /api/v1/people/me/password")
         if self.needs is not None:
             raise SecondFactorError(
                 "show your code: POST /api/v1/sessions/factor"
@@ -69,8 +72,8 @@ def in_grace(person: Person, now: datetime) -> bool:
 
 def needs(person: Person, grants: Iterable[Grant], *, shown: bool, now: datetime) -> Needs | None:
     """Say what a session has to show before it may do anything else."""
-    if shown:
-        return None
-    if person.totp_secret is not None:
+    if person.totp_secret is not None and not shown:
         return Needs.CODE
-    return Needs.SET_UP if must_show(grants) and not in_grace(person, now) else None
+    if person.password_due:  # before a factor is set up: whoever chose the password could otherwise do it
+        return Needs.CHOOSE
+    return Needs.SET_UP if not shown and must_show(grants) and not in_grace(person, now) else None

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
@@ -18,10 +18,12 @@ class Person(Base):
     name: Mapped[str] = mapped_column(String(200))
     password_hash: Mapped[str] = mapped_column(String(300))
     """Argon2id, in PHC form."""
-    totp_secret: Mapped[str | None] = mapped_column(String(64))
-    """RFC 6238, base32; None: no second factor."""
-    totp_pending: Mapped[str | None] = mapped_column(String(64))
-    """A secret that was shown and not yet confirmed with a code."""
+    password_due: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Somebody else chose the password: the person chooses another before anything else."""
+    totp_secret: Mapped[str | None] = mapped_column(String(120))
+    """RFC 6238, base32, sealed (``sealing.Seal``); None: no second factor."""
+    totp_pending: Mapped[str | None] = mapped_column(String(120))
+    """A secret that was shown and not yet confirmed with a code; sealed."""
     totp_confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
     totp_last_step: Mapped[int | None]
     """Time step of the last code taken: no code counts twice."""

@@ -55,6 +55,7 @@ def shown(person: Person, grants: Iterable[Grant]) -> PersonOut:
         second_factor=person.totp_secret is not None,
         second_factor_due_at=due_at,
         disabled_at=person.disabled_at,
+        password_due=person.password_due,
     )
 
 

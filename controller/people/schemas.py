@@ -14,6 +14,8 @@ class Needs(StrEnum):
 
     CODE = "code"
     """Show a code."""
+    CHOOSE = "choose_password"
+    """Choose a password of one's own: somebody else chose this one."""
     SET_UP = "set_up"
     """Set a second factor up."""
 
@@ -46,6 +48,8 @@ class PersonOut(BaseModel):
     """Until when the first administrator may go without; None: no longer, or not needed."""
     disabled_at: AwareDatetime | None
     """None: the account is open."""
+    password_due: bool
+    """Somebody else chose the password, and the person has not chosen another yet."""
 
 
 class SignIn(BaseModel):
@@ -142,6 +146,7 @@ class PersonIn(BaseModel):
     login: Annotated[str, Field(max_length=200)]
     name: Annotated[str, Field(max_length=1000)]
     password: Password
+    """For the first sign-in, at which the person chooses another."""
     role: str
     area_id: str | None
     """None: everywhere."""
@@ -155,7 +160,7 @@ class PersonChange(BaseModel):
 
     name: Annotated[str, Field(max_length=1000)] | None = None
     password: Password | None = None
-    """A new one; ends all sessions."""
+    """A new one, for the next sign-in only, at which the person chooses another; ends all sessions."""
     disabled: bool | None = None
 
 

@@ -1,5 +1,7 @@
 """The centre's signing keys and its epoch, made on first start. They stand beside the database, and in no backup."""
 
+import base64
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +16,13 @@ from cryptography.hazmat.primitives.serialization import (
 
 from controller.errors import LoaError
 from controller.files import write_whole
+from controller.people.sealing import KEY_BYTES
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.signing import SigningKey
 from edge_agent.protocol.states import KeyUse
+
+SEAL_FILE = "secrets.key"
+"""In the folder of keys: opens what rows keep sealed."""
 
 
 class KeyFileError(LoaError):
@@ -67,6 +73,23 @@ def ed25519_key(path: Path) -> Ed25519PrivateKey:
         raise KeyFileError(f"{path}: not a private key ({error}); put the right file back") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyFileError(f"{path}: not an Ed25519 key; put the right file back")
+    return key
+
+
+def secret_key(path: Path) -> bytes:
+    """Read a key for what rows keep sealed, or make it; it stands beside the signing keys, and like them in no backup.
+
+    Raises:
+        KeyFileError: not 32 bytes in base64.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    text = read_or_make(path, lambda: base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise KeyFileError(f"{path}: not a key of {KEY_BYTES} bytes in base64; put the right file back")
     return key
 
 

@@ -29,7 +29,7 @@ def _add_showing(router: APIRouter, site: Site) -> None:
         after = own_path(request.query_params.get("next", ""))
         if who.needs is not Needs.CODE:
             return RedirectResponse(after, 303)
-        return _page(site, request, who, "factor_code.html", problem="", next=after, may_remember=_may_remember(who))
+        return page_of(site, request, who, "factor_code.html", problem="", next=after, may_remember=_may_remember(who))
 
     @router.post("/sign-in/code")
     async def show_code(request: Request) -> Response:
@@ -44,8 +44,8 @@ def _add_showing(router: APIRouter, site: Site) -> None:
                 agent=agent_of(request),
             )
         except (InvalidError, TooManyAttemptsError) as error:
-            problem = _said(site, request, who, error)
-            return _page(
+            problem = said(site, request, who, error)
+            return page_of(
                 site, request, who, "factor_code.html", problem=problem, next=after, may_remember=_may_remember(who)
             )
         response = RedirectResponse(after, 303)
@@ -61,7 +61,7 @@ def _add_setting_up(router: APIRouter, site: Site) -> None:
     async def ask(request: Request) -> Response:
         who = await identify(request, site.services)
         after = own_path(request.query_params.get("next", ""))
-        return _page(site, request, who, "factor_begin.html", problem="", next=after, has=who.person.second_factor)
+        return page_of(site, request, who, "factor_begin.html", problem="", next=after, has=who.person.second_factor)
 
     @router.post("/sign-in/factor")
     async def begin(request: Request) -> Response:
@@ -70,11 +70,11 @@ def _add_setting_up(router: APIRouter, site: Site) -> None:
         try:
             made = await factors.begin(who, password=typed.one("password"))
         except (InvalidError, TooManyAttemptsError) as error:
-            problem = _said(site, request, who, error)
-            return _page(
+            problem = said(site, request, who, error)
+            return page_of(
                 site, request, who, "factor_begin.html", problem=problem, next=after, has=who.person.second_factor
             )
-        return _page(
+        return page_of(
             site, request, who, "factor_confirm.html", problem="", next=after, secret=made.secret, uri=made.uri
         )
 
@@ -85,12 +85,13 @@ def _add_setting_up(router: APIRouter, site: Site) -> None:
         try:
             codes = await factors.confirm(who, code=typed.one("code"), origin=origin_of(request))
         except (InvalidError, TooManyAttemptsError) as error:
-            problem = _said(site, request, who, error)
-            return _page(site, request, who, "factor_confirm.html", problem=problem, next=after, secret="", uri="")
-        return _page(site, request, who, "factor_codes.html", next=after, codes=codes)
+            problem = said(site, request, who, error)
+            return page_of(site, request, who, "factor_confirm.html", problem=problem, next=after, secret="", uri="")
+        return page_of(site, request, who, "factor_codes.html", next=after, codes=codes)
 
 
-def _page(site: Site, request: Request, who: Identity, template: str, **context: Any) -> HTMLResponse:
+def page_of(site: Site, request: Request, who: Identity, template: str, **context: Any) -> HTMLResponse:
+    """Give a page of signing in, for somebody who has not come further than that."""
     status = 422 if context.get("problem") else 200
     return site.html(template, site.words(request, who.person), status=status, **context)
 
@@ -99,10 +100,11 @@ def _may_remember(who: Identity) -> bool:
     return not who.weighty
 
 
-def _said(site: Site, request: Request, who: Identity, error: LoaError) -> str:
+def said(site: Site, request: Request, who: Identity, error: LoaError) -> str:
     """Say in words what was wrong."""
     text = site.words(request, who.person)
     if isinstance(error, TooManyAttemptsError):
         wait = site.formats(text, []).about(timedelta(seconds=error.fields.get("retry_after_s", 60)))
         return text("sign_in.locked", wait=wait)
-    return text(f"wrong.{error.fields.get('problem')}")
+    bounds = {name: error.fields.get(name, "") for name in ("least", "most")}
+    return text(f"wrong.{error.fields.get('problem')}", **bounds)

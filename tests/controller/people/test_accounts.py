@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from controller.areas.schemas import AreaOut
+from controller.people import totp
 from controller.people.rights import Role
 from controller.people.schemas import PersonOut
 from tests.controller.factories import PASSWORD, Centre
@@ -197,7 +198,55 @@ async def test_an_administrator_sets_a_forgotten_password_and_the_sessions_end(h
     async with here.client(who=person) as binh, here.client() as lan:
         assert (await lan.patch(f"{PEOPLE}/{person.id}", json={"password": ELSEWHERE})).status_code == 200
         assert (await binh.get(f"{PEOPLE}/me")).status_code == 401
-    assert (await here.services.people.sign_in(login="binh", password=ELSEWHERE, origin="tests")).needs is None
+    assert (
+        await here.services.people.sign_in(login="binh", password=ELSEWHERE, origin="tests")
+    ).needs == "choose_password"
+
+
+async def test_who_did_not_choose_the_password_does_nothing_before_choosing_another(
+    here: Centre, commune: AreaOut
+) -> None:
+    wanted = {"login": "binh", "name": "Bình", "password": PASSWORD, "role": "approver", "area_id": commune.id}
+    async with here.client() as lan, here.client(signed_in=False) as binh:
+        assert (await lan.post(PEOPLE, json=wanted)).json()["password_due"] is True
+        opened = (await binh.post("/api/v1/sessions", json={"login": "binh", "password": PASSWORD})).json()
+        binh.headers["Authorization"] = f"Bearer {opened['token']}"
+        assert opened["needs"] == "choose_password"
+        asked = [binh.get(f"{PEOPLE}/me"), binh.get("/api/v1/areas"), binh.post(f"{PEOPLE}/me/factor", json={})]
+        for each in asked:
+            refused = await each
+            assert (refused.status_code, refused.json()["error"]["code"]) == (401, "password_due")
+        path = f"{PEOPLE}/me/password"
+        for new, problem in ((PASSWORD, "same_password"), ("short", "too_short")):
+            answer = await binh.post(path, json={"old": PASSWORD, "new": new})
+            assert (answer.status_code, answer.json()["error"]["fields"]["problem"]) == (422, problem)
+        assert (await binh.post(path, json={"old": PASSWORD, "new": ELSEWHERE})).status_code == 204
+        refused = await binh.get(f"{PEOPLE}/me")  # an approver's next step
+        assert refused.json()["error"]["fields"]["problem"] == "set_up"
+        assert (await lan.get(f"{PEOPLE}/{opened['person']['id']}")).json()["password_due"] is False
+
+
+async def test_a_password_set_for_somebody_with_a_second_factor_does_not_stand_for_it(
+    here: Centre, commune: AreaOut
+) -> None:
+    person = await here.somebody("binh", "operator", commune)
+    async with here.client(who=person) as client:
+        secret = (await client.post(f"{PEOPLE}/me/factor", json={"password": PASSWORD})).json()["secret"]
+        code = totp.code_at(secret, here.clock())
+        assert (await client.post(f"{PEOPLE}/me/factor/confirmation", json={"code": code})).status_code == 200
+    await here.services.accounts.change(here.actor, person.id, password=ELSEWHERE)
+    here.clock.step(seconds=60)
+    async with here.client(signed_in=False) as client:
+        opened = (await client.post("/api/v1/sessions", json={"login": "binh", "password": ELSEWHERE})).json()
+        client.headers["Authorization"] = f"Bearer {opened['token']}"
+        assert opened["needs"] == "code"
+        path = f"{PEOPLE}/me/password"
+        assert (await client.post(path, json={"old": ELSEWHERE, "new": PASSWORD})).status_code == 401
+        code = totp.code_at(secret, here.clock())
+        assert (await client.post("/api/v1/sessions/factor", json={"code": code})).status_code == 200
+        assert (await client.get(f"{PEOPLE}/me")).json()["error"]["code"] == "password_due"
+        assert (await client.post(path, json={"old": ELSEWHERE, "new": PASSWORD})).status_code == 204
+        assert (await client.get(f"{PEOPLE}/me")).status_code == 200
 
 
 async def test_sessions_are_listed_and_ended_by_their_person_and_by_the_administrator(
