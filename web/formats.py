@@ -37,6 +37,10 @@ class Formats:
         """Say ``Thứ Hai 24/11``."""
         return f"{self.text(f'weekday.{day.isoweekday()}')} {day:%d/%m}"
 
+    def written(self, day: date) -> str:
+        """Write ``24/11/2031``, as ``forms.day_of`` reads it."""
+        return f"{day:%d/%m/%Y}"
+
     def when(self, at: datetime) -> str:
         """Say an instant: the hour if it is today, else with its day."""
         day = at.astimezone(self.zone).date()
@@ -45,6 +49,10 @@ class Formats:
         if day - self.today() == timedelta(days=1):
             return self.text("time.tomorrow", hour=self.hour(at))
         return self.text("time.on", hour=self.hour(at), day=self.day(day))
+
+    def long(self, at: datetime) -> str:
+        """Say an instant with its day, whatever day it is: for lists of days."""
+        return self.text("time.on", hour=self.hour(at), day=self.day(at.astimezone(self.zone).date()))
 
     def since(self, at: datetime) -> str:
         """Say since when: the hour if it was today, else with its date."""

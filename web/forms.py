@@ -1,6 +1,8 @@
 """What a browser sends: small forms. That they come from our own pages is seen to before (``controller.http``)."""
 
+import re
 from collections.abc import Mapping
+from datetime import date
 from urllib.parse import parse_qsl
 
 from fastapi import Request
@@ -11,6 +13,16 @@ from controller.errors import InvalidError, TooLargeError
 MOST_BYTES = 512 * 1024
 """A form with some thousand chosen nodes fits."""
 MOST_FIELDS = 8192
+_HOUR = re.compile(r"\s*(\d{1,2})\s*(?:[:hHgG.]\s*(\d{2})?|(\d{2}))?\s*\Z")
+_DAY = re.compile(r"\s*(\d{1,2})[/.-](\d{1,2})(?:[/.-](\d{4}))?\s*\Z")
+
+
+class Unclear(Exception):  # noqa: N818 - a state of the form, not a failure
+    """A field does not say what it must. ``problems`` says for each what is wrong with it."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        super().__init__(", ".join(problems))
+        self.problems = problems
 
 
 class Form:
@@ -60,3 +72,22 @@ def own_path(text: str, default: str = "/today") -> str:
     """Keep an address to return to within this site."""
     ours = text.startswith("/") and text.isprintable() and not text.startswith("//") and "\\" not in text
     return text if ours else default
+
+
+def hour_of(typed: str) -> tuple[int, int] | None:
+    """Read an hour as people type it (17:00, 17h30, 1730); None when it is none."""
+    found = _HOUR.match(typed)
+    hour, minute = (int(found[1]), int(found[2] or found[3] or 0)) if found else (99, 99)
+    return (hour, minute) if hour <= 23 and minute <= 59 else None
+
+
+def day_of(typed: str, today: date) -> date | None:
+    """Read a day as people write it (24/11/2031; without a year the next such day); None when it is none."""
+    found = _DAY.match(typed)
+    if found is None:
+        return None
+    try:
+        day = date(int(found[3] or today.year), int(found[2]), int(found[1]))
+        return day if found[3] or day >= today else day.replace(year=today.year + 1)
+    except ValueError:
+        return None

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from controller.errors import LoaError
+from controller.errors import LoaError, NotSignedInError
 from web.formats import Formats
 
 Problems = dict[str, str]
@@ -20,10 +20,22 @@ _TEXTS = {
     ("targets", "unknown"): "wrong.targets_gone",
     ("start_at", "past"): "wrong.hour_past",
     ("start_at", "too_far"): "wrong.too_far",
+    ("starts_at_local", "past"): "wrong.hour_past",
+    ("programme_id", "unknown"): "wrong.programme_gone",
+    ("programme_id", "archived"): "wrong.programme_gone",
+    ("last_date", "before_start"): "wrong.before_start",
     ("area_id", "unknown"): "adopt.area_empty",
     ("claim_code", "unknown"): "adopt.no_code",
 }
-_PLACES = {"recordings": "recording", "start_at": "hour", "claim_code": "code"}
+_PLACES = {
+    "recordings": "recording",
+    "start_at": "hour",
+    "starts_at_local": "hour",
+    "claim_code": "code",
+    "programme_id": "programme",
+    "last_date": "last_day",
+    "rule": "weekday",
+}
 
 
 def problem_text(error: LoaError, form: Formats) -> str:
@@ -53,7 +65,13 @@ def problem_text(error: LoaError, form: Formats) -> str:
 
 
 def problems_of(error: LoaError, form: Formats, known: frozenset[str]) -> Problems:
-    """Put an error where it is mended: at one of the ``known`` fields, else at the form."""
+    """Put an error where it is mended: at one of the ``known`` fields, else at the form.
+
+    Raises:
+        NotSignedInError: no form mends that.
+    """
+    if isinstance(error, NotSignedInError):
+        raise error
     field = str(error.fields.get("field", ""))
     field = _PLACES.get(field, field)
     return {field if field in known else "form": problem_text(error, form)}

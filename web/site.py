@@ -14,14 +14,16 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from controller.areas.schemas import AreaOut
-from controller.errors import GoneError, LoaError, NotFoundError, NotSignedInError, SecondFactorError
+from controller.errors import GoneError, LoaError, NotFoundError, NotSignedInError, PasswordDueError, SecondFactorError
 from controller.http.session import identify, origin_of, token_of
 from controller.people.actor import Actor
+from controller.people.rights import Act
 from controller.people.schemas import Needs, PersonOut
 from controller.services import Services
 from web.formats import Formats
 from web.forms import own_path
 from web.i18n import LOCALES, Catalogue, load
+from web.offers import places_for
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -63,6 +65,15 @@ class Visit:
     def text(self) -> Catalogue:
         """Give the words of this person's language."""
         return self.form.text
+
+    def places(self, act: Act) -> list[AreaOut]:
+        """Give the areas in sight in which this person may do an act, upper areas first."""
+        return places_for(self.person, self.actor, self.areas, act)
+
+    def may(self, act: Act, area_id: str | None = None) -> bool:
+        """Tell whether to offer an act: there, or anywhere at all. The services decide whether it is done."""
+        places = self.places(act)
+        return bool(places) if area_id is None else any(area.id == area_id for area in places)
 
     def fragment(self, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
         """Answer with a part of a page."""
@@ -118,6 +129,14 @@ class Site:
         return Visit(self, request, token_of(request) or "", person, actor, areas, form)
 
 
+NEEDED_AT = {
+    Needs.CODE: "/sign-in/code",
+    Needs.CHOOSE: "/sign-in/password",
+    Needs.SET_UP: "/sign-in/factor",
+}
+"""Pages on which a session shows what it needs."""
+
+
 def page_route(site: Site) -> type[APIRoute]:
     """Make a route class that answers errors as pages: sign in first, not found, not allowed."""
 
@@ -130,6 +149,8 @@ def page_route(site: Site) -> type[APIRoute]:
                     return await handle(request)
                 except SecondFactorError as error:
                     return to_second_factor(request, str(error.fields["problem"]))
+                except PasswordDueError:
+                    return to_second_factor(request, Needs.CHOOSE)
                 except NotSignedInError:
                     return to_sign_in(request)
                 except LoaError as error:
@@ -147,9 +168,8 @@ def to_sign_in(request: Request) -> Response:
 
 
 def to_second_factor(request: Request, problem: str) -> Response:
-    """Send to where a code is shown, or where a second factor is set up, and back to where the person was."""
-    page = "/sign-in/code" if problem == Needs.CODE else "/sign-in/factor"
-    return _away(request, f"{page}?next={quote(_back_to(request), safe='/')}")
+    """Send to where a session shows what it needs, and back to where the person was."""
+    return _away(request, f"{NEEDED_AT[Needs(problem)]}?next={quote(_back_to(request), safe='/')}")
 
 
 def _back_to(request: Request) -> str:

@@ -11,7 +11,8 @@ from web.formats import Formats
 from web.forms import Form, own_path
 from web.i18n import load
 from web.views.recordings import BARS, wave_path
-from web.views.say import Draft, Unclear, covered, days, read_draft, start_of
+from web.forms import Unclear
+from web.views.say import Draft, covered, days, read_draft, start_of
 
 NOW = datetime(2031, 11, 24, 10, 3, tzinfo=UTC)  # 17:03 in Hanoi
 FORM = Formats(load("vi"), ZoneInfo("Asia/Ho_Chi_Minh"), NOW)

@@ -3,18 +3,30 @@
 import asyncio
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.broadcasts.schemas import BroadcastOut
 from controller.nodes.schemas import NodeOut
-from web.site import DEFAULT_ZONE, Site, Visit
+from controller.people.rights import Act
+from web.forms import own_path
+from web.offers import DESK, MENU, offered
+from web.site import DEFAULT_ZONE, Site, Visit, here
 from web.views.places import stop_places
 from web.views.strip import Strip, strip
 from web.words import Mark
 
-DONE = {"ordered": "hold.ordered", "released": "hold.released", "area": "area.added", "node": "adopt.added"}
+DONE = {
+    "ordered": "hold.ordered",
+    "released": "hold.released",
+    "area": "area.added",
+    "node": "adopt.added",
+    "saved": "done.saved",
+    "ended": "done.ended",
+    "date": "done.date",
+}
 """What an act that leads back to a page may say there."""
 UNDONE = {"unsent": "stop.unsent"}
 """The same for an act that did not happen."""
@@ -56,10 +68,18 @@ async def whole_page(
         place=visit.areas[0].name if visit.areas else visit.text("app.name"),
         zone_minutes=int(offset.total_seconds() // 60) if offset else 0,
         strip=await read_strip(visit, nodes, runs),
-        stop_places=stop_places(visit.areas),
+        stop_places=stop_places(visit.places(Act.HOLDS_ORDER)),
+        menu=offered(MENU, visit.person, visit.actor),
+        desk=offered(DESK, visit.person, visit.actor),
+        section="/" + here(visit.request).split("?")[0].split("/")[1],
         notice=_notice(visit),
         **context,
     )
+
+
+def back(path: str, done: str = "") -> RedirectResponse:
+    """Lead to a page of ours after an act, and say there what was done."""
+    return RedirectResponse(f"{urlsplit(own_path(path)).path}?done={done}", 303)
 
 
 def _notice(visit: Visit) -> Mark | None:

@@ -1,21 +1,17 @@
 """STOP and its release. The order itself asks nothing, or nothing but where (decision note 0007)."""
 
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.errors import ConflictError, InvalidError, NotFoundError
-from web.forms import own_path, read_form
-from web.pages.frame import whole_page
+from controller.people.rights import Act
+from web.forms import read_form
+from web.pages.frame import back, whole_page
 from web.site import Site
 from web.views.places import own_scopes
 from web.views.strip import held_lines
-
-
-def _back(path: str, done: str) -> RedirectResponse:
-    return RedirectResponse(f"{urlsplit(own_path(path)).path}?done={done}", 303)
 
 
 def add(router: APIRouter, site: Site) -> None:
@@ -40,12 +36,12 @@ def add(router: APIRouter, site: Site) -> None:
     async def order(request: Request) -> Response:
         visit = await site.visit(request)
         typed = await read_form(request)
-        scopes = own_scopes(visit.areas) if typed.one("everything") else typed.many("scope")
+        scopes = own_scopes(visit.places(Act.HOLDS_ORDER)) if typed.one("everything") else typed.many("scope")
         try:
             await visit.services.holds.order(visit.actor, scopes)
         except (InvalidError, NotFoundError):
             return await whole_page(visit, "stop.html", problem=visit.text("stop.nowhere"), status=422)
-        return _back("/stop", "ordered")
+        return back("/stop", "ordered")
 
     @router.post("/holds/{hold_id}/release")
     async def release(request: Request, hold_id: str) -> RedirectResponse:
@@ -53,4 +49,4 @@ def add(router: APIRouter, site: Site) -> None:
         typed = await read_form(request)
         with suppress(ConflictError):  # another person released it a moment ago
             await visit.services.holds.release(visit.actor, hold_id)
-        return _back(typed.one("next"), "released")
+        return back(typed.one("next"), "released")

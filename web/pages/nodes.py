@@ -1,34 +1,32 @@
 """Cụm loa: all nodes by place, one node in words, adopting a node, adding a place."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from controller.errors import LoaError, NotFoundError, NotSignedInError
+from controller.errors import LoaError, NotFoundError
 from controller.nodes.schemas import NodeOut
+from controller.people.rights import Act, may
 from web.forms import Form, read_form
 from web.pages.frame import nodes_and_runs, whole_page
 from web.problems import Problems, problems_of
 from web.site import Site, Visit
 from web.views.nodes import one_node
-from web.views.places import is_heard, tree
+from web.views.places import choices, is_heard, tree
 
 KINDS = ("hamlet", "commune", "district", "province")
 ADOPT_FIELDS, AREA_FIELDS = frozenset({"code", "area_id", "name"}), frozenset({"name", "parent_id"})
 
 
-class Choice(NamedTuple):
-    """An area to choose."""
-
-    id: str
-    whole_name: str
-
-
 def _list_context(visit: Visit, nodes: list[NodeOut]) -> dict[str, Any]:
     summary = visit.text("nodes.summary", online=sum(map(is_heard, nodes)), count=len(nodes))
     return {"summary": summary, "places": tree(visit.areas, nodes, visit.form)}
+
+
+def _may_add_roots(visit: Visit) -> bool:
+    return any(grant.area_id is None and may(grant.role, Act.AREAS_CREATE) for grant in visit.person.grants)
 
 
 async def _page(
@@ -50,7 +48,10 @@ async def _page(
         adopt=adopt or {"code": "", "name": "", "area_id": deepest.id if deepest else ""},
         area=area or {"name": "", "kind": "hamlet" if root else "commune", "parent_id": root},
         problems={"adopt": {}, "area": {}} | dict(problems or {}),
-        all_areas=[Choice(each.id, " · ".join(each.path)) for each in visit.areas],
+        adopt_into=choices(visit.places(Act.NODES_ADOPT)),
+        add_under=choices(visit.places(Act.AREAS_CREATE)),
+        may_add_roots=_may_add_roots(visit),
+        no_places=not visit.areas,
         kinds=KINDS,
         waiting=len(await visit.services.enrolments.waiting(visit.actor)),
         **_list_context(visit, nodes),
@@ -66,8 +67,6 @@ async def _adopt(visit: Visit, typed: Form) -> Response:
         await visit.services.enrolments.adopt(
             visit.actor, claim_code=values["code"], area_id=values["area_id"], name=values["name"]
         )
-    except NotSignedInError:
-        raise
     except NotFoundError:
         return await _page(visit, adopt=values, problems={"adopt": {"code": visit.text("adopt.no_code")}})
     except LoaError as error:
@@ -84,8 +83,6 @@ async def _add_area(visit: Visit, typed: Form) -> Response:
             kind=values["kind"] if values["kind"] in KINDS else "hamlet",
             parent_id=values["parent_id"] or None,
         )
-    except NotSignedInError:
-        raise
     except LoaError as error:
         return await _page(visit, area=values, problems={"area": problems_of(error, visit.form, AREA_FIELDS)})
     return RedirectResponse("/nodes?done=area", 303)

@@ -13,8 +13,8 @@ from controller.people.actor import Actor
 from controller.people.schemas import Needs
 from web.forms import own_path, read_form
 from web.i18n import LOCALES
-from web.pages import factor
-from web.site import LOCALE_COOKIE, STOP_UNSENT, Site
+from web.pages import factor, own_password
+from web.site import LOCALE_COOKIE, NEEDED_AT, STOP_UNSENT, Site
 
 YEAR_S = 365 * 24 * 3600
 
@@ -33,13 +33,14 @@ def _sign_in_page(
 def _next_page(needs: Needs | None, after: str) -> str:
     if needs is None:
         return after
-    return f"/sign-in/{'code' if needs is Needs.CODE else 'factor'}?next={quote(after, safe='/')}"
+    return f"{NEEDED_AT[needs]}?next={quote(after, safe='/')}"
 
 
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages."""
     people = site.services.people
     factor.add(router, site)
+    own_password.add(router, site)
 
     @router.get("/sign-in")
     async def form(request: Request) -> HTMLResponse:

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.broadcasts.schemas import BroadcastIn
-from controller.errors import InvalidError, LoaError, NotFoundError, NotSignedInError
-from web.forms import read_form
+from controller.errors import InvalidError, LoaError, NotFoundError
+from web.forms import Unclear, read_form
 from web.pages.frame import nodes_and_runs, whole_page
 from web.problems import Problems, problem_text, problems_of
 from web.site import Site, Visit
@@ -65,7 +65,7 @@ async def _preview(visit: Visit, draft: views.Draft) -> views.Preview:
     try:
         wanted = _wanted(views.with_title(draft, chosen.title), visit)
         found = await visit.services.broadcasts.preview(visit.actor, wanted)
-    except views.Unclear as unclear:
+    except Unclear as unclear:
         return views.Preview(button=button, missing=next(iter(unclear.problems.values())))
     except InvalidError as error:
         wrong = Mark("triangle", "care", problem_text(error, form))
@@ -99,10 +99,8 @@ async def _page(visit: Visit, draft: views.Draft, problems: Problems, *, status:
 async def _send(visit: Visit, draft: views.Draft) -> Response:
     try:
         made = await visit.services.broadcasts.create(visit.actor, _wanted(draft, visit), idempotency_key=draft.key)
-    except views.Unclear as unclear:
+    except Unclear as unclear:
         return await _page(visit, draft, unclear.problems, status=422)
-    except NotSignedInError:
-        raise
     except LoaError as error:
         return await _page(visit, draft, problems_of(error, visit.form, FIELDS), status=422)
     return RedirectResponse(f"/broadcasts/{made.id}", 303)

@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.broadcasts.schemas import BroadcastOut
 from controller.nodes.schemas import NodeOut
+from controller.people.rights import Act
 from web.pages.frame import nodes_and_runs, whole_page
 from web.site import Site, Visit
 from web.views.places import tree
@@ -35,7 +36,9 @@ def add(router: APIRouter, site: Site) -> None:
     async def today(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
         nodes, runs = await nodes_and_runs(visit)
-        return await whole_page(visit, "today.html", nodes=nodes, runs=runs, **await _context(visit, nodes, runs))
+        may_say = visit.may(Act.BROADCASTS_CREATE)
+        context = await _context(visit, nodes, runs)
+        return await whole_page(visit, "today.html", nodes=nodes, runs=runs, may_say=may_say, **context)
 
     @router.get("/today/live")
     async def live(request: Request) -> HTMLResponse:

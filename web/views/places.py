@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from controller.areas.schemas import AreaOut
 from controller.nodes.schemas import NodeOut
@@ -31,6 +32,13 @@ class Place:
     below: tuple["Place", ...]
     chosen_nodes: bool
     """One of its own nodes is chosen: show them."""
+
+
+class Choice(NamedTuple):
+    """Something to choose from a list: an area, a programme, a recording."""
+
+    id: str
+    whole_name: str
 
 
 @dataclass(frozen=True)
@@ -88,5 +96,17 @@ def stop_places(areas: Iterable[AreaOut]) -> list[StopPlace]:
 
 
 def own_scopes(areas: Iterable[AreaOut]) -> list[str]:
-    """Name what a person runs, and silences with one press: so far everybody runs everything."""
-    return [area.scope for area in areas if area.parent_id is None]
+    """Name what a person runs, and silences with one press: the uppermost of the areas given."""
+    all_areas = list(areas)
+    known = {area.id for area in all_areas}
+    return [area.scope for area in all_areas if area.parent_id not in known]
+
+
+def choices(areas: Iterable[AreaOut]) -> list[Choice]:
+    """List areas by their whole names."""
+    return [Choice(each.id, " · ".join(each.path)) for each in areas]
+
+
+def scope_names(areas: Iterable[AreaOut], nodes: Iterable[NodeOut]) -> dict[str, str]:
+    """Name every target that is in sight."""
+    return {area.scope: area.name for area in areas} | {node.scope: node.name for node in nodes}

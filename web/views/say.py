@@ -9,14 +9,12 @@ from controller.areas.schemas import AreaOut
 from controller.broadcasts.schemas import ForecastOut, PreviewOut
 from controller.ids import new_id
 from web.formats import Formats
-from web.forms import Form
-from web.problems import Problems
+from web.forms import Form, Unclear, hour_of
 from web.words import Mark
 
 DAYS_AHEAD = 14
 FULL = frozenset({"plan_full", "urgent_full"})
 """Refusals that no node's forecast tells of."""
-_HOUR = re.compile(r"\s*(\d{1,2})\s*(?:[:hHgG.]\s*(\d{2})?|(\d{2}))?\s*\Z")
 _KEY = re.compile(r"[0-9a-f]{32}\Z")
 
 
@@ -46,14 +44,6 @@ class Preview:
     unusual: str = ""
     """What is to be confirmed once more; empty when nothing is."""
     confirmed: bool = False
-
-
-class Unclear(Exception):  # noqa: N818 - a state of the form, not a failure
-    """A field does not say what it must. ``problems`` says which."""
-
-    def __init__(self, problems: Problems) -> None:
-        super().__init__(", ".join(problems))
-        self.problems = problems
 
 
 def read_draft(typed: Form) -> Draft:
@@ -94,12 +84,11 @@ def start_of(draft: Draft, form: Formats) -> datetime | None:
     """
     if draft.when == "now":
         return None
-    found = _HOUR.match(draft.hour)
-    hour, minute = (int(found[1]), int(found[2] or found[3] or 0)) if found else (99, 99)
-    if hour > 23 or minute > 59:
+    hour = hour_of(draft.hour)
+    if hour is None:
         raise Unclear({"hour": form.text("wrong.hour")})
     try:
-        start = form.at(date.fromisoformat(draft.day), hour, minute)
+        start = form.at(date.fromisoformat(draft.day), *hour)
     except (ValueError, OverflowError):
         raise Unclear({"day": form.text("wrong.day")}) from None
     if start < form.now - timedelta(minutes=1):

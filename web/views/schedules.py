@@ -1,0 +1,276 @@
+"""Schedules: a line in the list, the dates of one, and the form that writes one. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from controller.schedules.schemas import ConflictOut, DateOut, ScheduleOut, SchedulePreview
+from web.formats import Formats
+from web.forms import Form, Unclear, day_of, hour_of
+from web.problems import Problems
+from web.words import Mark
+
+WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+"""As RFC 5545 writes them."""
+LOOK_AHEAD = timedelta(days=30)
+DATES_TOLD = 6
+KEPT = (
+    *("start_mode", "late_ms", "ends_at_local", "back_timed", "overrun"),
+    *("filler_recording_id", "position", "zone"),
+)
+"""What the form does not show stays as it was."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What was typed, as it was typed."""
+
+    title: str = ""
+    programme: str = ""
+    targets: tuple[str, ...] = ()
+    days: tuple[str, ...] = WEEKDAYS
+    """None: once, on the first day."""
+    hour: str = ""
+    first_day: str = ""
+    last_day: str = ""
+    level: str = "normal"
+    own_rule: str = ""
+    """A rule that the form cannot write; it stays as long as ``keep_rule``."""
+    keep_rule: bool = False
+    version: int = 0
+    confirm_conflicts: bool = False
+    confirm_unusual: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """A schedule in the list."""
+
+    id: str
+    title: str
+    when: str
+    said: str
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class DateLine:
+    """One date of a schedule."""
+
+    name: str
+    """Wall time that the rule gives: names the date in addresses."""
+    when: str
+    mark: Mark
+    act: str
+    """``cancel`` or ``restore``; empty: nothing to do."""
+    broadcast_id: str | None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What saving would do, or what is still missing."""
+
+    sentence: str = ""
+    missing: str = ""
+    dates: tuple[str, ...] = ()
+    warnings: tuple[Mark, ...] = ()
+    unusual: str = ""
+    """What is to be confirmed once more; empty when nothing is."""
+    conflicts: bool = False
+    """Others at the same time: to be confirmed."""
+
+
+def read_draft(typed: Form) -> Draft:
+    """Take what was typed."""
+    version = typed.one("version")
+    return Draft(
+        title=typed.one("title").strip(),
+        programme=typed.one("programme"),
+        targets=tuple(typed.many("target")),
+        days=tuple(day for day in WEEKDAYS if day in typed.many("weekday")),
+        hour=typed.one("hour").strip(),
+        first_day=typed.one("first_day").strip(),
+        last_day=typed.one("last_day").strip(),
+        level="priority" if typed.one("level") == "priority" else "normal",
+        own_rule=typed.one("own_rule"),
+        keep_rule=typed.one("keep_rule") == "yes",
+        version=int(version) if version.isascii() and version.isdecimal() else 0,
+        confirm_conflicts=typed.one("confirm_conflicts") == "yes",
+        confirm_unusual=typed.one("confirm_unusual") == "yes",
+    )
+
+
+def draft_of(known: ScheduleOut, form: Formats) -> Draft:
+    """Begin a change of a schedule."""
+    days = days_of(known.rule)
+    return Draft(
+        title=known.title,
+        programme=known.programme_id,
+        targets=known.targets,
+        days=days or (),
+        hour=f"{known.starts_at_local:%H:%M}",
+        first_day=form.written(known.starts_at_local.date()),
+        last_day=form.written(known.last_date) if known.last_date else "",
+        level=str(known.level),
+        own_rule=known.rule or "" if days is None else "",
+        keep_rule=days is None,
+        version=known.version,
+    )
+
+
+def days_of(rule: str | None) -> tuple[str, ...] | None:
+    """Read the weekdays of a plain rule: none when it is once; None when it is more than weekdays."""
+    if rule is None:
+        return ()
+    parts = dict(part.partition("=")[::2] for part in rule.upper().split(";"))
+    frequency, days = parts.pop("FREQ", ""), parts.pop("BYDAY", "")
+    if parts.pop("INTERVAL", "1") != "1" or parts.keys() - {"WKST"}:
+        return None
+    if frequency == "DAILY" and not days:
+        return WEEKDAYS
+    found = tuple(day for day in WEEKDAYS if day in days.split(","))
+    return found if frequency == "WEEKLY" and found and ",".join(found).count(",") == days.count(",") else None
+
+
+def missing(draft: Draft, form: Formats) -> Problems:
+    """Name all that was left out at once."""
+    text = form.text
+    lacks = {
+        "title": "" if draft.title else text("wrong.title_empty"),
+        "programme": "" if draft.programme else text("schedules.programme_empty"),
+        "hour": "" if hour_of(draft.hour) else text("wrong.hour"),
+        "targets": "" if draft.targets else text("wrong.targets"),
+    }
+    return {field: said for field, said in lacks.items() if said}
+
+
+def wanted(draft: Draft, targets: Sequence[str], form: Formats, known: ScheduleOut | None) -> dict[str, Any]:
+    """Give what the service is to be asked for.
+
+    Raises:
+        Unclear: day or hour cannot be understood.
+    """
+    hour = hour_of(draft.hour)
+    if hour is None:
+        raise Unclear({"hour": form.text("wrong.hour")})
+    first, last = _day(draft.first_day, "first_day", form), _day(draft.last_day, "last_day", form)
+    first = first or form.today()
+    return {name: getattr(known, name) for name in KEPT if known is not None} | {
+        "title": draft.title,
+        "programme_id": draft.programme,
+        "targets": tuple(targets),
+        "starts_at_local": datetime(first.year, first.month, first.day, *hour),  # noqa: DTZ001 - wall time of the place
+        "rule": _rule(draft),
+        "last_date": last,
+        "level": draft.level,
+        "confirm_conflicts": draft.confirm_conflicts,
+        "confirm_unusual": draft.confirm_unusual,
+    }
+
+
+def _rule(draft: Draft) -> str | None:
+    if draft.keep_rule and draft.own_rule:
+        return draft.own_rule
+    if draft.days == WEEKDAYS:
+        return "FREQ=DAILY"
+    return f"FREQ=WEEKLY;BYDAY={','.join(draft.days)}" if draft.days else None
+
+
+def _day(typed: str, field: str, form: Formats) -> date | None:
+    day = day_of(typed, form.today())
+    if typed and day is None:
+        raise Unclear({field: form.text("wrong.day_written")})
+    return day
+
+
+def when_said(known: ScheduleOut, form: Formats) -> str:
+    """Say when a schedule airs: ``Thứ Hai, Thứ Tư lúc 17:00``."""
+    text, hour, days = form.text, f"{known.starts_at_local:%H:%M}", days_of(known.rule)
+    if days is None:
+        return text("schedules.own_rule", hour=hour)
+    if not days:
+        return text("schedules.once", day=form.day(known.starts_at_local.date()), hour=hour)
+    if days == WEEKDAYS:
+        return text("schedules.daily", hour=hour)
+    names = ", ".join(text(f"weekday.{WEEKDAYS.index(day) + 1}") for day in days)
+    return text("schedules.weekly", days=names, hour=hour)
+
+
+def line(known: ScheduleOut, names: Mapping[str, str], programmes: Mapping[str, str], form: Formats) -> Line:
+    """Show a schedule in the list."""
+    text = form.text
+    places = form.names([names.get(scope, text("schedules.elsewhere")) for scope in known.targets])
+    programme = programmes.get(known.programme_id, text("schedules.programme_gone"))
+    if known.ended_at is not None:
+        mark = Mark("cut", "unsure", text("schedules.ended", at=form.when(known.ended_at)))
+    elif known.next_at is not None:
+        mark = Mark("ready", "good", text("schedules.next", when=form.when(known.next_at)))
+    else:
+        mark = Mark("unknown", "unsure", text("schedules.none_next"))
+    said = text("schedules.said", programme=programme, targets=places)
+    return Line(known.id, known.title, when_said(known, form), said, mark)
+
+
+def date_line(each: DateOut, form: Formats) -> DateLine:
+    """Show one date, and what can be done about it."""
+    act = "" if each.start_at <= form.now else {"cancelled": "restore", "aired": "cancel"}.get(each.verdict, "keep")
+    name = each.recurrence_local.isoformat()
+    return DateLine(name, form.long(each.start_at), _date_mark(each, form), act, each.broadcast_id)
+
+
+def _date_mark(each: DateOut, form: Formats) -> Mark:
+    text = form.text
+    if each.verdict == "cancelled":
+        return Mark("cut", "unsure", text("schedules.date_cancelled"))
+    if each.verdict == "suspended":
+        return Mark("cut", "unsure", text("schedules.date_suspended", because=each.because or ""))
+    if each.problem:
+        return Mark("triangle", "care", text.word("date_problem", each.problem))
+    if each.changed == "moved":
+        return Mark("empty", "unsure", text("schedules.date_moved"))
+    planned = each.broadcast_id is not None
+    return Mark("ready" if planned else "empty", "unsure", text(f"schedules.date_{'planned' if planned else 'later'}"))
+
+
+def preview(found: SchedulePreview, form: Formats) -> Preview:
+    """Say in one sentence what saving would do, and below it what stands against it."""
+    text, aired = form.text, [each for each in found.dates if each.verdict == "aired"]
+    sentence = text(
+        "schedules.sentence" if aired else "schedules.sentence_none",
+        length=form.length(found.length_ms),
+        nodes=text("count.nodes", count=found.node_count),
+        count=len(aired),
+        first=form.long(aired[0].start_at) if aired else "",
+    )
+    suspended = [Mark("cut", "unsure", f"{form.long(each.start_at)}: {_date_mark(each, form).word}")
+                 for each in found.dates if each.verdict == "suspended"]  # fmt: skip
+    refusal = [] if found.refusal is None else [Mark("triangle", "care", text.word("date_problem", found.refusal))]
+    breaches = [
+        Mark(
+            "triangle",
+            "care",
+            text(
+                "say.breach",
+                names=form.names(each.area_names),
+                rule=text.word("rule", each.rule),
+                limit=each.limit,
+                found=each.found,
+            ),
+        )
+        for each in found.breaches
+    ]
+    return Preview(
+        sentence=sentence,
+        dates=tuple(form.long(each.start_at) for each in aired[:DATES_TOLD]),
+        warnings=(*refusal, *breaches, *(_conflict(each, form) for each in found.conflicts), *suspended[:DATES_TOLD]),
+        unusual=form.text(f"say.unusual_{found.unusual.reason}", hour=found.unusual.hour) if found.unusual else "",
+        conflicts=bool(found.conflicts),
+    )
+
+
+def _conflict(each: ConflictOut, form: Formats) -> Mark:
+    title = each.title or form.text("schedules.other_place")
+    key = "schedules.conflict_ours" if each.first == "ours" else "schedules.conflict_other"
+    said = form.text(key, title=title, when=form.long(each.start_at), count=each.times, nodes=each.node_count)
+    return Mark("triangle", "care", said)
