@@ -59,6 +59,13 @@ class _Standing(NamedTuple):
     """Holds that silence it, as it says."""
 
 
+class FoundHold(NamedTuple):
+    """A hold, and in which area it is."""
+
+    hold: Hold
+    area_id: str
+
+
 class Holds:
     """Silence ordered, until released."""
 
@@ -93,30 +100,50 @@ class Holds:
             NotFoundError: there is no such hold.
             ConflictError: it is released already.
         """
-        now = self._clock()
         async with self._database.transaction() as tx:
-            seen = await rights.sight(tx.session, actor)
-            hold = await tx.session.get(Hold, hold_id, with_for_update=True)
-            area_id = await _known_area(tx.session, hold, seen)
-            if hold is None or area_id is None:
-                raise NotFoundError("there is no such hold", resource="holds", id=hold_id[:64])
-            await rights.require(tx.session, actor, Act.HOLDS_RELEASE, [area_id])
-            if hold.released_at is not None:
+            found = await self.find(tx, actor, hold_id)
+            if found.hold.released_at is not None:
                 raise ConflictError("this hold is released already", problem="released")
-            hold.released_at, hold.released_by = now, actor.person_id
-            await tx.session.flush()
-            tree = await read_tree(tx.session)
-            moved = [
-                f"nodes/{node.id}"
-                for node in await self._standing(tx.session)
-                if hold_id in node.obeyed and hold.scope not in tree.scopes(node.id, node.area_id)
-            ]
-            for scope in sorted({hold.scope, *moved}):
-                await self._documents.touch(tx, scope, Word.HOLD)
-            detail = {"scope": hold.scope}
-            await audit.write(tx, actor, Act.HOLDS_RELEASE, f"holds/{hold_id}", detail, at=now, area_id=area_id)
-            tx.tell(Event(Topic.HOLD, hold_id))
+            await self.let_go(tx, [found], by=actor.person_id)
+            await self.note_released(tx, actor, [found])
         return await self.get(actor, hold_id)
+
+    async def find(self, tx: Transaction, actor: Actor, hold_id: str) -> FoundHold:
+        """Give a hold to be released by somebody who may, released already or not.
+
+        Raises:
+            NotFoundError: there is no such hold.
+            ForbiddenError: no role of the person allows its release.
+        """
+        hold = await tx.session.get(Hold, hold_id, with_for_update=True)
+        area_id = await _known_area(tx.session, hold, await rights.sight(tx.session, actor))
+        if hold is None or area_id is None:
+            raise NotFoundError("there is no such hold", resource="holds", id=hold_id[:64])
+        await rights.require(tx.session, actor, Act.HOLDS_RELEASE, [area_id])
+        return FoundHold(hold, area_id)
+
+    async def let_go(self, tx: Transaction, found: Sequence[FoundHold], *, by: str | None) -> None:
+        """Release holds within somebody's transaction, and mark their documents; ``note_released`` writes the audit."""
+        now, moved = self._clock(), set[str]()
+        for hold, _ in found:
+            hold.released_at, hold.released_by = now, by
+        await tx.session.flush()
+        tree, nodes = await read_tree(tx.session), await self._standing(tx.session) if found else []
+        for hold, _ in found:
+            moved |= {hold.scope} | {
+                f"nodes/{node.id}"
+                for node in nodes
+                if hold.id in node.obeyed and hold.scope not in tree.scopes(node.id, node.area_id)
+            }
+        for scope in sorted(moved):
+            await self._documents.touch(tx, scope, Word.HOLD)
+
+    async def note_released(self, tx: Transaction, actor: Actor, found: Sequence[FoundHold]) -> None:
+        """Write the audit of released holds, after all documents are marked, and tell whoever looks."""
+        for hold, area_id in found:
+            detail, at = {"scope": hold.scope}, hold.released_at or self._clock()
+            await audit.write(tx, actor, Act.HOLDS_RELEASE, f"holds/{hold.id}", detail, at=at, area_id=area_id)
+            tx.tell(Event(Topic.HOLD, hold.id))
 
     async def active(self, actor: Actor) -> list[HoldOut]:
         """Give the holds that are not released and reach into what is in sight, oldest first."""
