@@ -51,9 +51,11 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.plays: dict[str, Play] = {}
+        self.begun_runs: dict[str, str] = {}
+        """Run → the version of it that has begun."""
         for (blob,) in store.rows("SELECT play FROM plays"):
             play = msgspec.json.decode(blob, type=Play)
-            self.plays[play.broadcast_id] = play
+            self._remember(play)
         self.last_seq = store.rows("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'")[0][0]
         self.on_event: Callable[[], None] = lambda: None
 
@@ -63,7 +65,7 @@ class Ledger:
         with self._store.writing():
             insert = "INSERT OR REPLACE INTO plays VALUES (?, ?, ?)"
             self._store.run(insert, play.broadcast_id, latest_end_s, self._ENCODER.encode(play))
-        self.plays[play.broadcast_id] = play
+        self._remember(play)
 
     def write_event(self, at: datetime, broadcast_id: str, **fields: object) -> None:
         """Add an event with the next sequence number, inside the caller's transaction or its own."""
@@ -102,3 +104,9 @@ class Ledger:
             for key in over:
                 self._store.run("DELETE FROM plays WHERE broadcast_id = ?", key)
                 del self.plays[key]
+        self.begun_runs = {run: key for run, key in self.begun_runs.items() if key in self.plays}
+
+    def _remember(self, play: Play) -> None:
+        self.plays[play.broadcast_id] = play
+        if play.broadcast is not None:
+            self.begun_runs.setdefault(play.broadcast.run_id, play.broadcast_id)

@@ -195,6 +195,7 @@ class Player:
             clock_good_since_at=self._clock.good_since_at,
             up_since_at=self._clock.up_since_at,
             progress=progress,
+            begun_runs=self._ledger.begun_runs,
             absent=self._absent(settings, listings),
         )
 

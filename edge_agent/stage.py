@@ -129,7 +129,7 @@ class Stage:
                 play.broadcast_id,
                 outcome=verdict.outcome,
                 reason=verdict.reason,
-                by=conclusion.by if verdict.outcome is Outcome.INTERRUPTED else None,
+                by=conclusion.by if verdict.outcome in {Outcome.INTERRUPTED, Outcome.CANCELLED} else None,
                 **figures,
             )
             progress = msgspec.structs.replace(play.progress, outcome=verdict.outcome)

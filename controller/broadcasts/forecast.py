@@ -86,6 +86,7 @@ def draft_broadcast(draft: Draft) -> Broadcast:
         latest_end_at=window.latest_end_at,
         start=draft.start_mode,
         drill=draft.drill,
+        run=draft.run_id,
         approvals=(approval,),
         items=draft.items,
     )

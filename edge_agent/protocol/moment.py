@@ -66,6 +66,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     up_since_at: datetime | None = None
     """When the agent started; explains what was missed before."""
     progress: Mapping[str, Progress] = msgspec.field(default_factory=dict)
+    begun_runs: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """Run → the version of it that has begun here; needs to name only those of which ``progress`` says nothing."""
     absent: frozenset[str] = frozenset()
     """Hashes of audio that is not on the node; empty in a preview."""
 

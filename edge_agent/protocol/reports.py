@@ -147,7 +147,7 @@ class PlayEvent(Wire, frozen=True, kw_only=True):
     reason: Reason | None = None
     """With an outcome other than ``played``: why."""
     by: Id | None = None
-    """With ``interrupted``: the broadcast or hold that cut it."""
+    """With ``interrupted``: the broadcast or hold that cut it. With ``already_begun``: the version that began."""
     item: Annotated[int, Meta(ge=0, le=499)] | None = None
     """With ``playing``: the item that began."""
     start_error_ms: Annotated[float, Meta(ge=-1e7, le=1e9)] | None = None

@@ -18,6 +18,8 @@ class RuleName(StrEnum):
     """The node has a time to judge it by."""
     STARTED = "started"
     """Its start has come."""
+    NOT_BEGUN = "not_begun"
+    """No other version of its run has begun here."""
     NOT_OVER = "not_over"
     """Its latest end has not come."""
     APPROVED = "approved"

@@ -97,6 +97,8 @@ class Reason(StrEnum):
     """An explicit stop of this broadcast."""
     WITHDRAWN = "withdrawn"
     """No longer listed before it began."""
+    ALREADY_BEGUN = "already_begun"
+    """Another version of its run has begun here."""
     PREEMPTED = "preempted"
     POWER = "power"
     """The node or its agent went down while this was sounding."""

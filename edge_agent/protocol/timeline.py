@@ -8,7 +8,8 @@ who goes first.
 Rules, in the order in which they block (``Reason`` names each):
 
 1. A broadcast that has its outcome is done. An explicit stop ends it.
-2. Start, latest start, latest end; from its start on, approval and length cap. A guard's no is final only then.
+2. Start, latest start, latest end; from its start on, approval and length cap. A guard's no is final only then. Of the
+   versions of one run only the first to begin is heard; it goes before all that follows.
 3. A hold silences all; what it cuts does not come back.
 4. An untrusted clock stops all but emergencies that stand in an urgent, and those too until the centre has told the
    time. What it calls over is not over.
@@ -23,7 +24,7 @@ Rules, in the order in which they block (``Reason`` names each):
 8. The slot of an item that has no voice for this node passes in silence, and is kept free like any other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import msgspec
@@ -93,6 +94,7 @@ class _Ahead:
 
     def __init__(self, view: View) -> None:
         self.view, self.progress, self.open = view, dict(view.progress), dict[str, Listing]()
+        self.begun_runs = _runs_begun(view.begun_runs, view.listings, view.progress)
         touched = view.progress.keys() | view.stops
         untrusted = view.clock is ClockState.UNTRUSTED
         far: list[tuple[datetime, str]] = []
@@ -108,7 +110,9 @@ class _Ahead:
         while self.far and self.far[-1][0] <= at:
             key = self.far.pop()[1]
             self.open[key] = self.view.listings[key]
-        return msgspec.structs.replace(self.view, listings=dict(self.open), progress=dict(self.progress))
+        return msgspec.structs.replace(
+            self.view, listings=dict(self.open), progress=dict(self.progress), begun_runs=self.begun_runs
+        )
 
     def next_after(self, found: Step) -> datetime | None:
         begins = [self.far[-1][0]] if self.far else []
@@ -117,6 +121,7 @@ class _Ahead:
     def keep(self, found: Step) -> None:
         """Take over what has changed, and leave out what is over; what began within the hour still counts."""
         self.progress.update(found.changes)
+        self.begun_runs = _runs_begun(self.begun_runs, self.view.listings, found.changes)
         for conclusion in found.conclusions:
             self.open.pop(conclusion.broadcast_id, None)
         past = [
@@ -138,6 +143,7 @@ class _Moment:
         self.cut: Sound | None = None
         self.waiting: list[Waiting] = []
         self.wake_ups: list[datetime] = []
+        self.begun_runs = _runs_begun(view.begun_runs, view.listings, view.progress)
         self.unsettled = False
         """An item was left out, or a broadcast cut: what follows from that belongs to the same instant."""
 
@@ -206,13 +212,7 @@ class _Moment:
             self._wait_for_start(one)
             return False
         one.passes(RuleName.CLOCK, RuleName.STARTED)
-        if self.at >= broadcast.latest_end_at:
-            why = one.blocks(RuleName.NOT_OVER, why_late(one))
-            self._conclude(broadcast, Outcome.EXPIRED if why is Reason.LATE else Outcome.MISSED, why)
-            return False
-        one.passes(RuleName.NOT_OVER)
-        if (no := guard(one)) is not None:
-            self._conclude(broadcast, Outcome.REFUSED, no)
+        if self._is_over_unbegun(one):
             return False
         reason = blocker(one)
         if self.at > broadcast.latest_start_at or not one.has_more():
@@ -223,13 +223,32 @@ class _Moment:
         one.passes(RuleName.IN_TIME)
         return reason is None
 
+    def _is_over_unbegun(self, one: Standing) -> bool:
+        """Conclude what no waiting will change: another version has begun, its time is up, or a guard says no."""
+        broadcast = one.broadcast
+        if (other := self.begun_runs.get(broadcast.run_id)) is not None:
+            why = one.blocks(RuleName.NOT_BEGUN, Reason.ALREADY_BEGUN, other)
+            self._conclude(broadcast, Outcome.CANCELLED, why, other)
+            return True
+        one.passes(RuleName.NOT_BEGUN)
+        if self.at >= broadcast.latest_end_at:
+            why = one.blocks(RuleName.NOT_OVER, why_late(one))
+            self._conclude(broadcast, Outcome.EXPIRED if why is Reason.LATE else Outcome.MISSED, why)
+            return True
+        one.passes(RuleName.NOT_OVER)
+        if (no := guard(one)) is not None:
+            self._conclude(broadcast, Outcome.REFUSED, no)
+            return True
+        return False
+
     def _wait_for_start(self, one: Standing) -> None:
         one.passes(RuleName.LISTED, RuleName.OPEN, RuleName.NOT_STOPPED, RuleName.CLOCK)
         self._wait(one.broadcast, one.blocks(RuleName.STARTED, Reason.NOT_YET))
 
     def _may_go_on(self, one: Standing) -> bool:
         broadcast = one.broadcast
-        one.passes(RuleName.STARTED, RuleName.NOT_OVER, RuleName.APPROVED, RuleName.LENGTH, RuleName.IN_TIME)
+        one.passes(RuleName.STARTED, RuleName.NOT_BEGUN, RuleName.NOT_OVER)
+        one.passes(RuleName.APPROVED, RuleName.LENGTH, RuleName.IN_TIME)
         reason = self._stopped(one) or blocker(one)
         if reason is None:
             return True
@@ -342,6 +361,8 @@ class _Moment:
     def _take_slot(self, one: Standing, item: int, sound: Sound | None) -> None:
         """Begin an item: with its sound, or in silence where it has no voice for this node."""
         broadcast, progress = one.broadcast, one.progress
+        if not one.has_begun:
+            self._begin_run(broadcast)
         if one.is_heard(progress.next_item, item):
             progress = noted(progress, Reason.POWER)
         self.changes[broadcast.broadcast_id] = msgspec.structs.replace(
@@ -353,6 +374,13 @@ class _Moment:
             suspended=False,
             rejoins=False,
         )
+
+    def _begin_run(self, broadcast: Broadcast) -> None:
+        """From now on no other version of it can begin."""
+        key, run_id = broadcast.broadcast_id, broadcast.run_id
+        self.begun_runs[run_id] = key
+        if any(one.broadcast.run_id == run_id and other != key for other, one in self.view.listings.items()):
+            self.unsettled = True
 
     # Reading and writing progress.
 
@@ -403,6 +431,14 @@ class _Moment:
         )
         self._trace_end(broadcast, reason, by)
         self.conclusions.append(Conclusion(broadcast.broadcast_id, outcome, reason, by))
+
+
+def _runs_begun(
+    known: Mapping[str, str], listings: Mapping[str, Listing], progress: Mapping[str, Progress]
+) -> dict[str, str]:
+    """Give which version of each run has begun: by what is known, and by progress."""
+    begun = [key for key, one in progress.items() if one.began_at is not None and key in listings]
+    return {**{listings[key].broadcast.run_id: key for key in begun}, **known}
 
 
 def _emergency(broadcast: Broadcast) -> bool:

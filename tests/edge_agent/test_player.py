@@ -370,6 +370,26 @@ async def test_withdrawing_what_has_begun_does_not_stop_it(hall: Hall) -> None:
     assert await hall.outcome("b-1") == (Outcome.PLAYED, None)
 
 
+@pytest.mark.parametrize("restart", [False, True])
+async def test_an_edit_that_comes_after_the_old_version_has_begun_is_not_heard(hall: Hall, restart: bool) -> None:  # noqa: FBT001
+    """The old one is listed no more: the store alone knows of it, through a restart and for days."""
+    desk = hall.desk
+    desk.plan(due("b-old", 1000, hall.voice(1)))
+    assert await hall.outcome("b-old") == (Outcome.PLAYED, None)
+    if restart:
+        hall.output.close()
+        hall = Hall(desk := desk.again())
+        desk.player._take_up()
+    desk.plan(due("b-new", 4000, hall.voice(2), run="b-old"))
+    assert await hall.outcome("b-new") == (Outcome.CANCELLED, "already_begun")
+    assert desk.events("b-new")[-1].by == "b-old"
+    desk.instruments.pass_(days=8)
+    desk.ledger.forget(desk.clock.now(), set())
+    desk.plan(due("b-newest", 8 * 86_400_000 + 10_000, hall.voice(2), run="b-old"))
+    assert await hall.outcome("b-newest", within_ms=20_000) == (Outcome.CANCELLED, "already_begun")
+    assert hall.starts(2) == []
+
+
 async def test_what_sounds_by_a_revoked_key_alone_is_stopped(hall: Hall) -> None:
     hall.desk.plan(due("b-1", 1000, hall.voice(1, 3000)))
     hall.desk.urgent(due("b-2", 20_000, hall.voice(2)))

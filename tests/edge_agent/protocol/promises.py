@@ -88,6 +88,16 @@ def clock_serves(view: Any, listing: Any) -> bool:
     return view.clock is not ClockState.UNTRUSTED or told
 
 
+def begun_version(view: Any, broadcast: Broadcast) -> str | None:
+    """Give the version of its run that has begun, this one or another."""
+    run = broadcast.run or broadcast.broadcast_id
+    for key, one in view.progress.items():
+        listed = view.listings.get(key)
+        if one.began_at is not None and listed is not None and run in {key, listed.broadcast.run}:
+            return str(key)
+    return None
+
+
 def begun_in_last_hour(view: Any, at: datetime) -> int:
     return sum(1 for one in view.progress.values() if one.began_at is not None and at - HOUR < one.began_at <= at)
 
@@ -104,6 +114,7 @@ def may_begin(view: Any, broadcast_id: str, at: datetime) -> bool:
     allowed = (
         (progress is None or (progress.began_at is None and progress.outcome is None))
         and broadcast_id not in view.stops
+        and begun_version(view, broadcast) is None
         and broadcast.start_at <= at <= broadcast.latest_start_at
         and ends_at <= broadcast.latest_end_at
         and is_approved(broadcast, listing.scopes)
@@ -237,6 +248,17 @@ def routine_items_begin_once(walk: Walk) -> None:
     for broadcast_id in walk.begun:
         order = [one.item for one in walk.heard if one.broadcast_id == broadcast_id]
         assert order == sorted(order), (broadcast_id, order)
+
+
+def a_run_begins_once(walk: Walk) -> None:
+    """P3: of the versions of one run, whatever their level, one begins, and the others are told by its name."""
+    runs = {key: broadcast.run or key for key, (broadcast, _) in walk.begun.items()}
+    assert len(set(runs.values())) == len(runs), runs
+    for view, step, _ in walk.moments:
+        for found in step.conclusions:
+            if found.reason is Reason.ALREADY_BEGUN:
+                other = view.listings[found.broadcast_id].broadcast
+                assert (found.outcome, runs[found.by]) == (Outcome.CANCELLED, other.run or other.broadcast_id), found
 
 
 def emergencies_sound_at_least_once(walk: Walk) -> None:
@@ -463,6 +485,7 @@ PROMISES: tuple[Callable[[Walk], None], ...] = (
     emergencies_are_not_cut_by_a_clock,
     untrusted_clocks_decide_nothing,
     routine_items_begin_once,
+    a_run_begins_once,
     emergencies_sound_at_least_once,
     holds_are_silent,
     one_sound_at_a_time,

@@ -114,7 +114,7 @@ def _approvals(
     )
 
 
-def _broadcast(pick: Pick, name: str, scope: str, start: int) -> Broadcast:
+def _broadcast(pick: Pick, name: str, run: str | None, scope: str, start: int) -> Broadcast:
     items = _slots(pick)
     length = -(-(items[-1].offset_ms + items[-1].slot_ms) // 1000)
     late = pick([300, 30, 0, 1800])
@@ -130,15 +130,16 @@ def _broadcast(pick: Pick, name: str, scope: str, start: int) -> Broadcast:
         start=pick([StartMode.SOFT, StartMode.SOFT, StartMode.HARD]),
         resumes=pick([True, True, False]),
         drill=drill,
+        run=run,
         approvals=_approvals(pick, items, drill, scope, start, end),
         items=items,
     )
 
 
-def _listings(pick: Pick, name: str, start: int) -> list[Event]:
+def _listings(pick: Pick, name: str, run: str | None, start: int) -> list[Event]:
     """One broadcast: where and since when it is listed, perhaps changed, withdrawn or listed again later."""
     scope = pick(SCOPES)
-    broadcast = _broadcast(pick, name, scope, start)
+    broadcast = _broadcast(pick, name, run, scope, start)
     urgent = pick([True, False] if broadcast.level is Level.EMERGENCY else [False] * 4 + [True])
     since = pick([*[0] * 9, *[start + pick(SOON)] * 3, start + EVENING])
     found = [Event(since, Lists(scope, urgent, broadcast))]
@@ -147,7 +148,7 @@ def _listings(pick: Pick, name: str, start: int) -> list[Event]:
         case "twice":
             found.append(Event(second, Lists(pick(SCOPES), False, broadcast)))
         case "changed":
-            found.append(Event(second, Lists(scope, urgent, _broadcast(pick, name, scope, start))))
+            found.append(Event(second, Lists(scope, urgent, _broadcast(pick, name, run, scope, start))))
         case "withdrawn":
             found.append(Event(second, Withdraws(name)))
     return found
@@ -181,7 +182,8 @@ def scenario(pick: Pick, *, disturbed: bool = True) -> Scenario:
     events: list[Event] = []
     for name in names:
         starts.append(pick(starts) + pick(SOON) if starts and pick([True, False]) else pick(TIMES))
-        events += _listings(pick, name, starts[-1])
+        run = pick([None, None, None, names[0]]) if name != names[0] else None
+        events += _listings(pick, name, run, starts[-1])
     if disturbed:
         for index in range(pick([0, 1, 1, 2, 3])):
             events += _disturbance(pick, index, starts, names)

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from edge_agent.protocol import guards, listings, quiet, standing, timeline
+from edge_agent.protocol.moment import View
 from edge_agent.protocol.states import CENTRE_OUTCOMES, Outcome, Reason
 from tests.edge_agent.protocol import promises
 from tests.edge_agent.protocol.factories import COMMUNE, HAMLET, T0, after, broadcast
@@ -357,6 +358,48 @@ def test_planted_bug_resume_comes_ahead_of_its_slot_is_caught() -> None:
 def test_planted_bug_restart_replays_a_routine_item_is_caught() -> None:
     bug = Bug(timeline, "progress.sounding, level is Level.EMERGENCY", "progress.sounding, True")
     is_caught(bug, promises.routine_items_begin_once)
+
+
+def test_planted_bug_a_later_version_is_heard_too_is_caught() -> None:
+    bug = Bug(timeline, "self.begun_runs.get(broadcast.run_id)", "None")
+    is_caught(bug, promises.a_run_begins_once)
+
+
+def test_planted_bug_only_what_is_under_way_counts_as_begun_is_caught() -> None:
+    """Versions listed until their latest end are asked about when the first has long been heard."""
+    bug = Bug(timeline, "return {**{listings[key].broadcast.run_id: key for key in begun}, **known}", "return {}")
+    is_caught(bug, promises.a_run_begins_once)
+
+
+def test_planted_bug_a_run_is_known_by_its_edits_alone_is_caught() -> None:
+    """The first version has no ``run``: it goes by its own id."""
+    bug = Bug(timeline, "self.begun_runs.get(broadcast.run_id)", "self.begun_runs.get(broadcast.run)")
+    is_caught(bug, promises.a_run_begins_once)
+
+
+def test_planted_bug_a_version_that_only_waited_keeps_others_silent_is_caught() -> None:
+    bug = Bug(
+        timeline, "for key, one in progress.items() if one.began_at is not None and key", "for key in progress if key"
+    )
+    is_caught(bug, promises.nothing_is_kept_without_reason)
+
+
+def test_planted_bug_a_preview_forgets_runs_with_the_hour_is_caught() -> None:
+    bug = Bug(timeline, "self.begun_runs = _runs_begun(self.begun_runs, self.view.listings, found.changes)", "pass")
+    view = View(
+        listings=listings.merge([(HAMLET, after(7 * 86_400), (broadcast("b-1"), LATER))], []), settings=node_settings()
+    )
+
+    assert heard_of(bug.planted().timeline.project(view, T0, after(86_400))) == ["b-1", "b-2"]
+    assert heard_of(timeline.project(view, T0, after(86_400))) == ["b-1"]
+
+
+LATER = broadcast("b-2", second=2 * 3600, run="b-1")
+
+
+def heard_of(steps: Iterator[Any]) -> list[str]:
+    """Give the broadcasts that sound, in their order."""
+    return list(dict.fromkeys(step.sound.broadcast_id for step in steps if step.sound is not None))
 
 
 def test_planted_bug_restart_falls_out_of_step_is_caught() -> None:

@@ -461,6 +461,58 @@ def test_a_plan_that_no_longer_lists_it_cancels_only_what_has_not_begun() -> Non
     assert [line.what for line in heard(evening)] == ["news 0", "news 1"]
 
 
+def test_a_node_that_did_not_hear_of_an_edit_in_time_does_not_say_the_same_twice() -> None:
+    """Out of reach while 21:10 was made 21:20 with other words: it has begun the old one when it hears of the new."""
+    evening = lived(
+        plan(aired("news", "21:10")),
+        plan(aired("newer", "21:20", run="news"), since="21:15"),
+        plan(aired("newest", "21:30", run="news"), since="21:25"),
+        at("21:15", Withdraws("news")),
+    )
+
+    assert heard(evening) == [("21:10:00", "news 0", 60)]
+    assert ended(evening) == {
+        "news": "played",
+        "newer": "cancelled already_begun news",
+        "newest": "cancelled already_begun news",
+    }
+
+
+def test_an_edited_broadcast_sounds_in_the_place_of_the_old_one() -> None:
+    evening = lived(
+        plan(aired("news", "21:10")),
+        plan(aired("newer", "21:20", run="news"), since="21:05"),
+        at("21:05", Withdraws("news")),
+    )
+
+    assert heard(evening) == [("21:20:00", "newer 0", 60)]
+
+
+@pytest.mark.parametrize("level", Level)
+def test_of_two_versions_that_are_due_at_once_one_begins_and_the_other_is_over_then(level: Level) -> None:
+    """The plans of two areas may come minutes apart. What was cut begins no other version either."""
+    evening = lived(
+        plan(aired("b-1", "21:10", level=level), aired("b-2", "21:10", run="b-1", level=level, late=900)),
+        at("21:10:20", Holds("stop")),
+        at("21:12", Releases("stop")),
+    )
+
+    assert heard(evening) == [("21:10:00", "b-1 0", 20)]
+    assert ended(evening) == {"b-1": "interrupted held stop", "b-2": "cancelled already_begun b-1"}
+    assert [shown(when) for when, end in evening.conclusions if end.broadcast_id == "b-2"] == ["21:10:00"]
+
+
+def test_a_version_that_was_missed_keeps_no_other_from_sounding() -> None:
+    """Held over its latest start, it has not begun: the edit that made it later is heard."""
+    evening = lived(
+        plan(aired("news", "21:10", late=60), aired("newer", "21:20", run="news")),
+        at("21:09", Holds("stop")),
+        at("21:15", Releases("stop")),
+    )
+
+    assert ended(evening) == {"news": "missed held stop", "newer": "played"}
+
+
 def test_a_broadcast_too_long_for_the_node_is_refused() -> None:
     evening = lived(plan(aired("speech", "21:10", (3000, 601))), max_broadcast_ms=3_600_000)
 

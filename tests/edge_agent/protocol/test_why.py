@@ -140,6 +140,18 @@ def test_why_in_the_words_of_a_person_who_asks() -> None:
     assert why(late, "late", 3700) == ("quiet_hours", "quiet_hours", None)
 
 
+def test_the_version_that_has_begun_is_named_though_it_is_listed_no_more() -> None:
+    newer = broadcast("newer", second=100, run="news")
+    view = seen(newer, begun_runs={"news": "news"})
+
+    assert why(view, "newer", 50) == ("started", "not_yet", None)
+    assert why(view, "newer", 100) == ("not_begun", "already_begun", "news")
+    assert why(seen(newer, begun_runs={"other": "other"}), "newer", 100) is None
+    tomorrow = broadcast("tomorrow", second=86_400, run="news")
+    found = foresee(seen(broadcast("news"), tomorrow), "tomorrow", after(-60), after(WEEK))
+    assert blocker_of(found.rules) == Rule(RuleName.NOT_BEGUN, Verdict.BLOCKS, Reason.ALREADY_BEGUN, "news")
+
+
 def test_who_has_the_node_is_named() -> None:
     flood = broadcast("flood", second=100, level=Level.EMERGENCY)
     news, hard = broadcast("news", second=100), broadcast("hard", second=105, start=StartMode.HARD)

@@ -163,6 +163,7 @@ class _Node:
             clock_good_since_at=self.clock_good_since_at,
             up_since_at=self.up_since_at,
             progress=dict(self.progress),
+            begun_runs={broadcast.run_id: key for key, (broadcast, _) in self.walk.begun.items()},
             absent=frozenset(self.absent),
         )
 
