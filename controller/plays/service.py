@@ -136,6 +136,7 @@ async def sweep(tx: Transaction, now: datetime) -> int:
         select(Play)
         .join(Broadcast, Broadcast.id == Play.broadcast_id)
         .where(Play.outcome.is_(None), Broadcast.latest_end_at < now - UNKNOWN_AFTER)
+        .where(Broadcast.awaits_approval.is_(False))  # nobody can have heard of it: see ``approvals.expiry``
     )
     overdue = (await tx.session.scalars(query)).all()
     for play in overdue:
@@ -145,12 +146,19 @@ async def sweep(tx: Transaction, now: datetime) -> int:
     return len(overdue)
 
 
-async def cancel(tx: Transaction, broadcast_id: str, *, now: datetime) -> int:
-    """Mark what has no outcome as cancelled but unconfirmed, until the node says what it did; gives how many."""
+async def cancel(
+    tx: Transaction,
+    broadcast_id: str,
+    outcome: Outcome = Outcome.CANCEL_UNCONFIRMED,
+    reason: Reason | None = None,
+    *,
+    now: datetime,
+) -> int:
+    """End what has no outcome, as a rule unconfirmed until the node says what it did; gives how many."""
     query = select(Play).where(Play.broadcast_id == broadcast_id, Play.outcome.is_(None))
     open_plays = (await tx.session.scalars(query)).all()
     for play in open_plays:
-        play.outcome, play.updated_at = Outcome.CANCEL_UNCONFIRMED, now
+        play.outcome, play.reason, play.updated_at = outcome, reason, now
     return len(open_plays)
 
 

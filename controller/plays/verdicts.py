@@ -49,6 +49,8 @@ def ended(outcome: Outcome, reason: Reason | None) -> Name | None:
     """Give the rule that ended a play by the node's own word; None when it was played to its end."""
     if outcome is Outcome.PLAYED:
         return None
+    if outcome is Outcome.EXPIRED:
+        return RuleName.NOT_OVER
     return RULE_OF[reason] if reason is not None else DeviceRule.DEVICE
 
 
