@@ -22,7 +22,16 @@ from tests.controller.test_services_broadcasts import commune, wish
 
 SIGNED_IN: list[dict[str, list[str]]] = [{"bearer": []}, {"session": []}]
 OPTIONAL = [{}, *SIGNED_IN]
-FROM_SHAPE = {"internal", "busy", "cross_origin", "malformed", "invalid", "not_signed_in", "second_factor"}
+FROM_SHAPE = {
+    "internal",
+    "busy",
+    "cross_origin",
+    "malformed",
+    "invalid",
+    "not_signed_in",
+    "second_factor",
+    "password_due",
+}
 """Codes that follow from what a route takes, not from what its service does."""
 
 
@@ -76,7 +85,7 @@ async def test_the_description_says_who_needs_a_session_and_so_it_is(lite: Centr
             ("POST", "/api/v1/broadcasts"),
             {
                 400: {"malformed"},
-                401: {"not_signed_in", "second_factor"},
+                401: {"not_signed_in", "password_due", "second_factor"},
                 403: {"cross_origin", "forbidden"},
                 408: {"too_slow"},
                 409: {"conflict", "plan_full", "unusual_hour", "urgent_full"},
@@ -89,7 +98,7 @@ async def test_the_description_says_who_needs_a_session_and_so_it_is(lite: Centr
         (
             ("POST", "/api/v1/recordings"),
             {
-                401: {"not_signed_in", "second_factor"},
+                401: {"not_signed_in", "password_due", "second_factor"},
                 403: {"cross_origin", "forbidden"},
                 408: {"too_slow"},
                 413: {"too_large"},
@@ -101,7 +110,10 @@ async def test_the_description_says_who_needs_a_session_and_so_it_is(lite: Centr
             },
         ),
         (("GET", "/media/{sha256}.opus"), {404: {"not_found"}, 410: {"gone"}, 500: {"internal"}, 503: {"busy"}}),
-        (("GET", "/api/v1/areas"), {401: {"not_signed_in", "second_factor"}, 500: {"internal"}, 503: {"busy"}}),
+        (
+            ("GET", "/api/v1/areas"),
+            {401: {"not_signed_in", "password_due", "second_factor"}, 500: {"internal"}, 503: {"busy"}},
+        ),
         (("GET", "/healthz"), {}),
     ],
 )
