@@ -3,7 +3,7 @@
 Broadcasts and schedules come here with what they want to air; what a policy wants of whom is ``needs``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -44,6 +44,10 @@ class Matter:
     """Areas in which whoever approves needs the right."""
     policies: tuple[EffectivePolicy, ...]
     """Of all places that would hear it, each once."""
+
+    def of(self, subject: str) -> "Matter":
+        """Give it with the name that it was saved under."""
+        return replace(self, subject=subject)
 
 
 async def of_the_author(session: AsyncSession, actor: Actor, matter: Matter, *, now: datetime) -> tuple[Yes, ...]:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from controller.approvals import asking
 from controller.audit import service as audit
 from controller.db import Transaction
 from controller.events import Event, Topic
@@ -11,6 +12,7 @@ from controller.people.actor import Actor
 from controller.people.rights import Act
 from controller.plans.service import Documents
 from controller.plays import service as plays
+from edge_agent.protocol.states import Outcome
 from edge_agent.protocol.topics import Word
 
 from .models import Broadcast, BroadcastTarget
@@ -20,11 +22,15 @@ async def stop(tx: Transaction, documents: Documents, row: Broadcast, *, by: str
     """Cancel it and mark its documents; gives how many plays were open. 0: it was over, and nothing is changed."""
     if row.cancelled_at is not None or row.latest_end_at <= now:
         return 0
-    still_open = await plays.cancel(tx, row.id, now=now)
+    # What awaits a yes stands in no document: no node can have it.
+    ended = Outcome.CANCELLED if row.awaits_approval else Outcome.CANCEL_UNCONFIRMED
+    still_open = await plays.cancel(tx, row.id, ended, now=now)
     if not still_open:
         return 0
     row.cancelled_at, row.cancelled_by = now, by
-    await tx.session.flush()
+    await asking.close(tx, f"broadcasts/{row.id}", now=now)
+    if row.awaits_approval:
+        return still_open
     query = select(BroadcastTarget.scope).where(BroadcastTarget.broadcast_id == row.id)
     for scope in sorted(await tx.session.scalars(query)):
         for word in (Word.PLAN, Word.URGENT):  # the stop stands in the urgent, whatever listed it

@@ -80,7 +80,7 @@ async def make_draft(
     targets = await resolve(session, wanted.targets, seen)
     if not targets.nodes:
         raise InvalidError("targets: there is no node at or under them", field="targets", problem="no_nodes")
-    return Draft(title, Level(wanted.level), wanted.start_at is None, window, slots, targets)
+    return Draft(title, Level(wanted.level), wanted.start_at is None, window, slots, targets, wanted.category)
 
 
 async def _ready(session: AsyncSession, wanted: Sequence[str], seen: Sight) -> tuple[Recording, ...]:

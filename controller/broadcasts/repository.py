@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.approvals.models import ApprovalRequest, RequestState
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
 from controller.areas.targets import areas_of, scope_name
@@ -24,7 +25,7 @@ from edge_agent.protocol.states import Level, PlayState
 from .forecast import PLAYS_PER_HOUR, Surroundings, guards_of
 from .models import Broadcast, BroadcastItem, BroadcastTarget
 from .rules import Phase, PlayCount, Window, by_grade, by_name, phase_of, ready_count
-from .schemas import BroadcastOut, ItemOut, TargetOut
+from .schemas import AskedOut, BroadcastOut, ItemOut, TargetOut
 from .wire_form import wire_forms
 
 BEFORE = timedelta(hours=6)
@@ -54,6 +55,13 @@ async def is_seen(session: AsyncSession, seen: Sight, broadcast_id: str) -> bool
     return await session.scalar(select(Broadcast.id).where(Broadcast.id == broadcast_id, in_sight(seen))) is not None
 
 
+async def has_begun(session: AsyncSession, broadcast_id: str) -> bool:
+    """Say whether some node said that it sounds, or sounded there."""
+    sounded = or_(Play.started_at.is_not(None), Play.state == PlayState.PLAYING)
+    query = select(Play.node_id).where(Play.broadcast_id == broadcast_id, sounded)
+    return await session.scalar(query.limit(1)) is not None
+
+
 async def target_areas(session: AsyncSession, broadcast_id: str) -> set[str]:
     """Give the areas at which a broadcast is aimed, those of its nodes among them."""
     query = select(BroadcastTarget.scope).where(BroadcastTarget.broadcast_id == broadcast_id)
@@ -71,6 +79,7 @@ async def outs(
     counts, items = await _counts(session, ids, seen), await _items(session, ids)
     unreporting = await _unreporting_counts(session, ids, seen)
     targets, people = await _targets(session, ids, seen), await _names(session, {row.created_by for row in rows})
+    asked = await _asked(session, rows, seen)
     return [
         _out(
             row,
@@ -79,6 +88,7 @@ async def outs(
             items=items[row.id],
             targets=targets[row.id],
             created_by=people.get(row.created_by, ""),
+            asked=asked.get(row.id),
             now=now,
         )
         for row in rows
@@ -217,6 +227,18 @@ async def _targets(session: AsyncSession, ids: Sequence[str], seen: Sight) -> di
     return found
 
 
+async def _asked(session: AsyncSession, rows: Sequence[Broadcast], seen: Sight) -> dict[str, AskedOut]:
+    """Give the latest request for a yes to each that is of an area in sight."""
+    subjects = {f"broadcasts/{row.id}": row.id for row in rows if seen.sees(row.area_id)}
+    found: dict[str, AskedOut] = {}
+    for some in in_pieces(list(subjects)):
+        query = select(ApprovalRequest).where(ApprovalRequest.subject.in_(some)).order_by(ApprovalRequest.asked_at)
+        for each in await session.scalars(query):
+            state = RequestState(each.state)
+            found[subjects[each.subject]] = AskedOut(id=each.id, state=state, returned_reason=each.returned_reason)
+    return found
+
+
 async def _names(session: AsyncSession, person_ids: Collection[str]) -> dict[str, str]:
     rows = await session.execute(select(Person.id, Person.name).where(Person.id.in_(person_ids)))
     return dict(rows.all())
@@ -230,12 +252,17 @@ def _out(
     items: Sequence[ItemOut],
     targets: Sequence[TargetOut],
     created_by: str,
+    asked: AskedOut | None,
     now: datetime,
 ) -> BroadcastOut:
     cancelled = row.cancelled_at is not None
     ends_at = row.start_at + timedelta(milliseconds=row.length_ms)
     phase = phase_of(counts, ends_at=ends_at, latest_end_at=row.latest_end_at, cancelled=cancelled, now=now)
-    if unreporting and not counts and not cancelled and now < ends_at:
+    if row.superseded_at is not None and not cancelled:
+        phase = Phase.REPLACED
+    elif row.awaits_approval and not cancelled:
+        phase = Phase.AWAITING_APPROVAL if now <= row.latest_start_at else Phase.NOT_APPROVED
+    elif unreporting and not counts and not cancelled and now < ends_at:
         phase = Phase.READY  # nothing is awaited of nodes that report nothing
     return BroadcastOut(
         id=row.id,
@@ -251,6 +278,9 @@ def _out(
         created_at=row.created_at,
         created_by=created_by,
         cancelled_at=row.cancelled_at,
+        category=row.category,
+        run_id=row.run_id,
+        approval=asked,
         targets=tuple(targets),
         items=tuple(items),
         node_count=sum(each.plays for each in counts),

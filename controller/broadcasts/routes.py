@@ -37,7 +37,7 @@ async def create(
     services: AnyServices,
     idempotency_key: Annotated[str | None, Header(max_length=1000)] = None,
 ) -> BroadcastOut:
-    """Approve and send. With an ``Idempotency-Key``, asking again gives the same broadcast and makes none."""
+    """Send, or ask those who must approve it first. With an ``Idempotency-Key``, asking again gives the same broadcast and makes none."""
     return await services.broadcasts.create(actor, wanted, idempotency_key=idempotency_key)
 
 
@@ -68,6 +68,16 @@ async def list_broadcasts(
 async def get(broadcast_id: str, actor: Acting, services: AnyServices) -> BroadcastOut:
     """Give one broadcast with its counts."""
     return await services.broadcasts.get(actor, broadcast_id)
+
+
+@router.put(
+    "/{broadcast_id}",
+    summary="Change a broadcast that has not begun",
+    responses=SEND_ERRORS | NOT_FOUND,
+)
+async def change(broadcast_id: str, wanted: BroadcastIn, actor: Acting, services: AnyServices) -> BroadcastOut:
+    """Put a new version in its place, under an id of its own; what was approved has to be approved again."""
+    return await services.broadcasts.change(actor, broadcast_id, wanted)
 
 
 @router.get("/{broadcast_id}/plays", summary="What became of it, node by node", responses=NOT_FOUND)

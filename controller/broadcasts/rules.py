@@ -33,6 +33,12 @@ class Phase(StrEnum):
     """Its time is up and nodes played it; others have not said what they did."""
     OVER = "over"
     CANCELLED = "cancelled"
+    AWAITING_APPROVAL = "awaiting_approval"
+    """Nobody who may has approved it yet: no node knows of it."""
+    NOT_APPROVED = "not_approved"
+    """Its latest start passed before somebody did."""
+    REPLACED = "replaced"
+    """By a later version of itself, before it began."""
 
 
 class Piece(NamedTuple):

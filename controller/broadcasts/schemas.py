@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, Self
 from annotated_types import Ge, Le
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from controller.approvals.models import RequestState
 from controller.areas.targets import MAX_SCOPES
-from controller.policies.schemas import BreachOut, UnusualOut
+from controller.policies.schemas import BreachOut, Category, UnusualOut
 from controller.validation import problem_of
 from edge_agent.protocol.states import Level, Outcome, Reason
 
@@ -47,6 +48,8 @@ class BroadcastIn(BaseModel):
     level: Literal["normal", "priority"] = "normal"
     latest_start_at: When | None = None
     latest_end_at: When | None = None
+    category: Category | None = None
+    """What it is about: by it policies tell whether another person must approve it."""
     confirm_unusual: bool = False
     """Whoever asks knows that nothing sounds there at such an hour."""
 
@@ -90,6 +93,17 @@ class ItemOut(BaseModel):
     length_ms: int
 
 
+class AskedOut(BaseModel):
+    """Another person's yes, asked for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    """Of the request (``/approvals/{id}``)."""
+    state: RequestState
+    returned_reason: str | None
+
+
 class BroadcastOut(BaseModel):
     """One dated run to a target."""
 
@@ -111,6 +125,11 @@ class BroadcastOut(BaseModel):
     created_by: str
     """Name of the person."""
     cancelled_at: AwareDatetime | None
+    category: str | None = None
+    run_id: str | None = None
+    """The first version of an edited broadcast; None: this is the first."""
+    approval: AskedOut | None = None
+    """What became of the request for a yes; None: the author's own act was enough."""
     targets: tuple[TargetOut, ...]
     items: tuple[ItemOut, ...]
     node_count: int

@@ -1,5 +1,6 @@
-"""Broadcasts: what is said where and when. So far, sending is approving: the administrator's act is the approval."""
+"""Broadcasts: what is said where and when. Sending is approving where policy and rights leave it at that."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -7,11 +8,9 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.approvals.yeses import Yes
 from controller.clock import Clock
-from controller.db import Database
+from controller.db import Database, Transaction
 from controller.errors import ConflictError, InvalidError, NotFoundError
-from controller.events import Event, Topic
 from controller.nodes.live import LiveNodes
 from controller.nodes.rules import NodeStatus, status_of
 from controller.people import rights
@@ -21,6 +20,7 @@ from controller.plans.service import Documents
 from controller.plays import service as plays
 from controller.plays.schemas import PlayOut
 from edge_agent.protocol.documents import TrustedKey
+from edge_agent.protocol.states import Level
 from edge_agent.protocol.topics import Word
 
 from . import cancelling
@@ -30,10 +30,11 @@ from .foreseeing import foresee
 from .models import Broadcast
 from .policed import ask_policies, unusual_error
 from .preview import describe, refusal_error
-from .repository import in_sight, is_seen, outs, target_areas
+from .repository import has_begun, in_sight, is_seen, outs, target_areas
 from .room import PlanFullError, UrgentFullError, check_room
-from .saving import save
 from .schemas import BroadcastIn, BroadcastOut, PreviewOut
+from .sending import send
+from .superseding import supersede
 
 MAX_KEY = 100
 """Characters of an idempotency key."""
@@ -58,7 +59,7 @@ class Broadcasts:
         self._trusted_keys = trusted_keys
 
     async def create(self, actor: Actor, wanted: BroadcastIn, *, idempotency_key: str | None = None) -> BroadcastOut:
-        """Approve and send a broadcast.
+        """Send a broadcast, or ask those who must approve it first.
 
         The same key from the same person gives the broadcast that was made with it, and makes none.
 
@@ -83,26 +84,67 @@ class Broadcasts:
             known = await _by_key(tx.session, actor, key, wanted)
             if known is not None:
                 return await self._one(tx.session, seen, known)
-            now = self._now()
-            draft = await make_draft(tx.session, wanted, now=now, lead=self._lead, seen=seen)
-            await rights.require(tx.session, actor, Act.BROADCASTS_CREATE, draft.targets.area_ids)
-            verdict = await ask_policies(tx.session, draft, now=now)
-            if against := verdict.refusal:
-                raise against
-            found, _ = await foresee(tx.session, draft, self._trusted_keys, now=now)
-            if refused := refusal(each for each, _ in found):
-                raise refusal_error(refused)
-            if verdict.unusual and not wanted.confirm_unusual:
-                raise unusual_error(verdict.unusual)
-            await check_room(tx.session, draft, covers=self._covers, now=now)
-            word = Word.URGENT if draft.urgent else Word.PLAN
-            for scope in sorted(draft.targets.scopes):  # documents before audit, as everywhere: no two wait crosswise
-                await self._documents.touch(tx, scope, word)
             request_sha256 = wanted.sha256 if key else None
-            yeses = (Yes(actor.person_id),) if actor.person_id else ()
-            broadcast_id = await save(tx, actor, draft, yeses=yeses, now=now, key=key, request_sha256=request_sha256)
-            tx.tell(Event(Topic.BROADCAST, broadcast_id))
+            broadcast_id = await self._send(tx, actor, wanted, key=key, request_sha256=request_sha256)
         return await self.get(actor, broadcast_id)  # after the commit: it is on its way while we look
+
+    async def change(self, actor: Actor, broadcast_id: str, wanted: BroadcastIn) -> BroadcastOut:
+        """Put a new version in the place of one that has not begun. What was approved has to be approved again.
+
+        Raises:
+            NotFoundError: there is no such broadcast.
+            ConflictError: it began, is over, cancelled or replaced, or is changed elsewhere: with its schedule, or as
+                the emergency or the replay that it is; or as for ``create``.
+            InvalidError: as for ``create``.
+        """
+        async with self._database.transaction() as tx:
+            now = self._now()
+            row = await self._to_change(tx.session, actor, broadcast_id, now)
+            scopes = await supersede(tx, row, now=now)
+            for scope in sorted(scopes):
+                await self._documents.touch(tx, scope, Word.URGENT if row.urgent else Word.PLAN)
+            later = await self._send(tx, actor, wanted, run_id=row.run_id or row.id)
+        return await self.get(actor, later)
+
+    async def _to_change(self, session: AsyncSession, actor: Actor, broadcast_id: str, now: datetime) -> Broadcast:
+        row = await session.get(Broadcast, broadcast_id, with_for_update=True)
+        if row is None or not await is_seen(session, await rights.sight(session, actor), broadcast_id):
+            raise _no_broadcast(broadcast_id)
+        await rights.require(session, actor, Act.BROADCASTS_CREATE, await target_areas(session, broadcast_id))
+        if row.cancelled_at is not None or row.superseded_at is not None:
+            raise ConflictError("this broadcast is cancelled or replaced already", problem="cancelled")
+        if row.schedule_id is not None or row.replays_id is not None or row.level == Level.EMERGENCY:
+            raise ConflictError("this broadcast is changed with its schedule, or not at all", problem="not_alone")
+        ends_at = row.latest_start_at if row.awaits_approval else row.start_at
+        if ends_at <= now or await has_begun(session, broadcast_id):
+            raise ConflictError("this broadcast has begun, or its time is over", problem="begun")
+        return row
+
+    async def _send(
+        self,
+        tx: Transaction,
+        actor: Actor,
+        wanted: BroadcastIn,
+        *,
+        run_id: str | None = None,
+        key: str | None = None,
+        request_sha256: str | None = None,
+    ) -> str:
+        """Check what was asked, and save and send it; gives its id."""
+        now, seen = self._now(), await rights.sight(tx.session, actor)
+        draft = await make_draft(tx.session, wanted, now=now, lead=self._lead, seen=seen)
+        draft = replace(draft, run_id=run_id)
+        await rights.require(tx.session, actor, Act.BROADCASTS_CREATE, draft.targets.area_ids)
+        verdict = await ask_policies(tx.session, draft, now=now)
+        if against := verdict.refusal:
+            raise against
+        found, _ = await foresee(tx.session, draft, self._trusted_keys, now=now)
+        if refused := refusal(each for each, _ in found):
+            raise refusal_error(refused)
+        if verdict.unusual and not wanted.confirm_unusual:
+            raise unusual_error(verdict.unusual)
+        await check_room(tx.session, draft, covers=self._covers, now=now)
+        return await send(tx, self._documents, actor, draft, now=now, key=key, request_sha256=request_sha256)
 
     async def preview(self, actor: Actor, wanted: BroadcastIn) -> PreviewOut:
         """Say what sending it would do, node by node; saves nothing.

@@ -45,6 +45,7 @@ async def stops_of(session: AsyncSession, scope: str, now: datetime) -> list[tup
         select(Broadcast.id, Broadcast.cancelled_at, Broadcast.latest_end_at)
         .join(BroadcastTarget, BroadcastTarget.broadcast_id == Broadcast.id)
         .where(BroadcastTarget.scope == scope, Broadcast.cancelled_at.is_not(None), Broadcast.latest_end_at > now)
+        .where(Broadcast.awaits_approval.is_(False))
     )
     return [
         (Stop(broadcast_id=key, stopped_at=cancelled_at), latest_end_at)

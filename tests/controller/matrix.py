@@ -247,6 +247,7 @@ ROUTES: dict[str, Route] = {
     "GET /api/v1/broadcasts": Route(Kind.LIST, shows="broadcast_id"),
     "GET /api/v1/broadcasts/{broadcast_id}": Route(Kind.READ),
     "GET /api/v1/broadcasts/{broadcast_id}/plays": Route(Kind.READ),
+    "PUT /api/v1/broadcasts/{broadcast_id}": Route(Kind.ACT, _SAID | {"title": "Thông báo sửa"}),
     "POST /api/v1/broadcasts/{broadcast_id}/cancel": Route(Kind.ACT),
     # holds
     "POST /api/v1/holds": Route(Kind.AIM, {"scopes": ["areas/{area_id}"]}),
