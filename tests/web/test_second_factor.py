@@ -111,6 +111,27 @@ async def test_a_machines_key_does_on_the_pages_no_more_than_it_names(site: Comm
     assert await here.services.holds.active(here.actor) == []
 
 
+async def test_who_did_not_choose_the_password_is_sent_to_choose_another_and_on(site: Commune) -> None:
+    here = site.centre
+    person = await here.somebody("binh", "operator", site.root)
+    await here.services.accounts.change(here.actor, person.id, password=PASSWORD)
+    async with httpx.AsyncClient(base_url=site.url, headers=OWN, trust_env=False) as client:
+        assert await sign_in(client, "binh") == "/sign-in/password?next=/nodes"
+        assert (await client.get("/today")).headers["location"] == "/sign-in/password?next=/today"
+        assert 'autocomplete="new-password"' in (await client.get("/sign-in/password?next=/nodes")).text
+        for new, again, said in (
+            ("một câu dài", "một câu khác", "không giống nhau"),
+            ("ngắn", "ngắn", "ít nhất 10 ký tự"),
+            (PASSWORD, PASSWORD, "giống mật khẩu cũ"),
+        ):
+            typed = {"old": PASSWORD, "new": new, "again": again, "next": "/nodes"}
+            wrong = await client.post("/sign-in/password", data=typed)
+            assert (wrong.status_code, said in wrong.text) == (422, True), new
+        typed = {"old": PASSWORD, "new": "nước chảy đá mòn", "again": "nước chảy đá mòn", "next": "/nodes"}
+        assert (await client.post("/sign-in/password", data=typed)).headers["location"] == "/nodes"
+        assert (await client.get("/nodes")).status_code == 200
+
+
 async def test_pages_of_the_factor_send_who_is_not_signed_in_away(site: Commune) -> None:
     async with httpx.AsyncClient(base_url=site.url, headers=OWN, trust_env=False) as client:
         for method, path in (
@@ -119,6 +140,8 @@ async def test_pages_of_the_factor_send_who_is_not_signed_in_away(site: Commune)
             ("GET", "/sign-in/factor"),
             ("POST", "/sign-in/factor"),
             ("POST", "/sign-in/factor/confirmation"),
+            ("GET", "/sign-in/password"),
+            ("POST", "/sign-in/password"),
         ):
             answer = await client.request(method, path)
             assert (answer.status_code, answer.headers["location"].split("?")[0]) == (303, "/sign-in"), path
