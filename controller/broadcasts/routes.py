@@ -37,7 +37,10 @@ async def create(
     services: AnyServices,
     idempotency_key: Annotated[str | None, Header(max_length=1000)] = None,
 ) -> BroadcastOut:
-    """Send, or ask those who must approve it first. With an ``Idempotency-Key``, asking again gives the same broadcast and makes none."""
+    """Send, or ask those who must approve it first.
+
+    With an ``Idempotency-Key``, asking again gives the same broadcast and makes none.
+    """
     return await services.broadcasts.create(actor, wanted, idempotency_key=idempotency_key)
 
 

@@ -93,9 +93,11 @@ class Broadcasts:
 
         Raises:
             NotFoundError: there is no such broadcast.
-            ConflictError: it began, is over, cancelled or replaced, or is changed elsewhere: with its schedule, or as
-                the emergency or the replay that it is; or as for ``create``.
-            InvalidError: as for ``create``.
+            InvalidError: a field is wrong, it is against a policy (``PolicyBreachError``), or no node would play it
+                (``QuietHoursError``, ``RefusedByAllError``).
+            ConflictError: it began, is over, cancelled, replaced, or changed elsewhere, as with its schedule; there is
+                no room (``PlanFullError``, ``UrgentFullError``), or the hour is unusual and was not confirmed
+                (``UnusualHourError``).
         """
         async with self._database.transaction() as tx:
             now = self._now()

@@ -22,6 +22,7 @@ from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.models import Grant
 from controller.people.rights import Act, Role
+from controller.policies.schemas import PolicyIn, PolicyRules
 from controller.recordings.models import Recording
 from edge_agent.protocol.enrolment import new_claim_code
 from tests.controller.factories import ADDRESS, PASSWORD, SYSTEM, Centre, enrolment_request, served
@@ -67,6 +68,8 @@ async def person(here: Centre, role: Role, *areas: AreaOut) -> Actor:
 
 async def province(here: Centre) -> Province:
     area = await here.area("Tỉnh", kind="province")
+    nobody_else = PolicyIn(version=0, rules=PolicyRules(second_person=()))
+    await here.services.policies.put(here.actor, area.id, nobody_else)
     places = []
     for name in ("Xã Đông", "Xã Đoài"):
         commune = await here.area(name, area, kind="commune")
