@@ -101,6 +101,27 @@ async def test_what_comes_twice_or_by_two_ways_plays_once(centre: Centre, node: 
 
 
 @by_every_agent
+async def test_what_was_edited_after_it_began_is_not_heard_again(centre: Centre, node: Node) -> None:
+    """The node hears of the edit when the old version has ended, then restarts; it never begins another."""
+    voice, other = centre.add_media(opus(1)), centre.add_media(opus(2))
+    await online(centre, node)
+    await centre.plan(broadcast("b-old", soon(1.5), voice))
+    assert (await centre.until_outcome(NODE, "b-old")).outcome is Outcome.PLAYED
+    newer = await centre.plan(broadcast("b-new", soon(1), other, run="b-old"))
+    event = await centre.until_outcome(NODE, "b-new")
+    assert (event.outcome, event.reason, event.by) == (Outcome.CANCELLED, Reason.ALREADY_BEGUN, "b-old")
+    await centre.until_held(NODE, newer)
+    node.kill()
+    await online(centre, node)
+    await centre.plan(broadcast("b-newest", soon(1), other, run="b-old"), broadcast("b-free", soon(1.5), voice))
+    assert (await centre.until_outcome(NODE, "b-free")).outcome is Outcome.PLAYED
+    assert (await centre.until_outcome(NODE, "b-newest")).reason is Reason.ALREADY_BEGUN
+    node.stop()
+
+    assert starts(node.recording(), pcm_of(opus(2))) == []
+
+
+@by_every_agent
 async def test_an_older_version_has_no_effect(centre: Centre, node: Node) -> None:
     voice, other = centre.add_media(opus(1)), centre.add_media(opus(2))
     await online(centre, node)

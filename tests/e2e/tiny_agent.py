@@ -147,6 +147,7 @@ BROADCAST_FIELDS = record(
     start=(text("soft|hard"), "soft"),
     resumes=(is_boolean, True),
     drill=(nullable(text("marked|silent")), None),
+    run=(nullable(ID), None),
     approvals=(many(0, 16, APPROVAL), []),
     items=many(1, 500, record(offset_ms=MILLIS, choice=(number(0, 15), 0), voices=many(1, 16, VOICE))),
 )
@@ -605,6 +606,8 @@ class Timeline:
             self.end(name, play, "cancelled", "stopped")
         elif not self.serves(play) or self.now < one["start_at"]:
             return False
+        elif other := self.begun_version(play):
+            self.end(name, play, "cancelled", "already_begun", other)
         elif self.now >= one["latest_end_at"]:
             off = self.off(name, play)
             self.end(name, play, "missed" if off else "expired", off or "late")
@@ -621,6 +624,11 @@ class Timeline:
                 return False
             return not reason
         return False
+
+    def begun_version(self, play: Json) -> str | None:
+        """Name the version of its run that has begun here."""
+        begun = {run_of(one): name for name, one in self.plays.items() if one["began_at"] is not None}
+        return begun.get(run_of(play))
 
     def approved(self, play: Json) -> bool:
         one = play["broadcast"]
@@ -756,11 +764,12 @@ class Timeline:
             return False
         if self.heard_left(play, item):
             self.note(play, "power")
-        play["began_at"] = self.now if play["began_at"] is None else play["began_at"]
+        begins = play["began_at"] is None
+        play["began_at"] = self.now if begins else play["began_at"]
         play["anchor_at"] = self.now - play["broadcast"]["items"][item]["offset_ms"] * 1000
         play["next_item"], play["suspended"], play["rejoins"] = item + 1, False, False
         play["sounding"] = [item, self.now, self.now + voice["length_ms"] * 1000] if voice else None
-        return voice is not None
+        return voice is not None and not begins  # with its begin other versions of it are over
 
     def soon(self) -> list[int]:
         """Give the instants at which, within the next moment, something may begin by itself."""
@@ -773,6 +782,11 @@ class Timeline:
                 if play["anchor_at"] is not None:
                     found.add(play["anchor_at"] + slots_end_ms(play["broadcast"]) * 1000)
         return sorted(at for at in found if self.now < at <= self.now + AHEAD)
+
+
+def run_of(play: Json) -> str:
+    """Name what all versions of it share: the first."""
+    return str(play["broadcast"].get("run") or play["broadcast"]["broadcast_id"])
 
 
 def sounds_again(play: Json) -> bool:
@@ -1236,7 +1250,8 @@ class Agent:
             play = self.kept["plays"][name]
             outcome, reason, heard = fields["outcome"], fields["reason"], play["heard"]
             if outcome not in {"played", "interrupted"}:
-                self.tell(name, at, outcome=outcome, reason=reason)
+                by = fields["by"] if reason == "already_begun" else None
+                self.tell(name, at, outcome=outcome, reason=reason, by=by)
                 continue
             proved = {one["item"] for one in heard if one["proved"]}
             if outcome == "played" and not proved >= set(self.voices(play)):
