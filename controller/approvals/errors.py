@@ -3,13 +3,13 @@
 from controller.errors import ConflictError, ForbiddenError
 
 
-class OwnRequestError(ForbiddenError):
-    """The policy of the place asks for a person other than the one who asked."""
+class OwnWorkError(ForbiddenError):
+    """The area's policy asks for a second person: whoever wrote or submitted this version cannot approve it."""
 
-    code = "own_request"
+    code = "own_work"
 
 
 class NotListenedError(ConflictError):
-    """Whoever approves has not heard all that is new to them. ``files`` names what is left."""
+    """Whoever approves has not heard all that is new to them; ``files`` names what is left."""
 
     code = "not_listened"

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from controller.approvals.errors import OwnWorkError
 from controller.errors import ConflictError, ForbiddenError, NotFoundError
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
@@ -20,7 +21,6 @@ from .schemas import (
     VersionOut,
     VersionSeen,
 )
-from .service import OwnWorkError
 
 router = APIRouter(prefix="/bulletins", tags=["bulletins"])
 

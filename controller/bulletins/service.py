@@ -7,11 +7,12 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.models import Area
+from controller.approvals.errors import OwnWorkError
 from controller.areas.repository import read_tree
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database, Transaction
-from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.events import Event, Topic
 from controller.ids import new_id
 from controller.names import clean_name
@@ -39,12 +40,6 @@ from .schemas import (
     VoiceIn,
 )
 from .views import outs, version_outs
-
-
-class OwnWorkError(ForbiddenError):
-    """The area's policy asks for a second person: whoever wrote or submitted this version cannot approve it."""
-
-    code = "own_work"
 
 
 class Bulletins:

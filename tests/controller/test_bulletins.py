@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from controller.approvals.errors import OwnWorkError
 from controller.areas.schemas import AreaOut
 from controller.audit.models import AuditEntry
 from controller.bulletins.models import BulletinState
 from controller.bulletins.repository import offers_recording
 from controller.bulletins.rules import Step, advance, differences, fold, search_text, search_words
 from controller.bulletins.schemas import BulletinChange, BulletinIn, OfferIn, ReturnIn, VersionSeen, VoiceIn
-from controller.bulletins.service import OwnWorkError
 from controller.errors import ConflictError, ForbiddenError, InvalidError, LoaError, NotFoundError
 from controller.people import rights
 from controller.people.rights import Role

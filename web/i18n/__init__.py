@@ -42,7 +42,7 @@ class Catalogue:
     def word(self, group: str, code: str, **values: Any) -> str:
         """Say the text of a machine's code; a code that is newer than these pages is shown as it is."""
         key = f"{group}.{code}"
-        return self(key, **values) if key in self.texts else self(f"{group}.other", code=code)
+        return self(key, **values) if key in self.texts else self(f"{group}.other", code=code, **values)
 
     def has(self, key: str) -> bool:
         """Tell whether there is such a text."""

@@ -1,0 +1,63 @@
+"""Requests for a yes in SQL: who sees which, and what may be heard because of one."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.repository import read_tree
+from controller.areas.targets import areas_of
+from controller.errors import NotFoundError
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.rights import Act, Sight
+from edge_agent.protocol.states import Level
+
+from .models import ApprovalRequest, RequestState
+from .needs import asks_another
+
+
+async def reach(session: AsyncSession, actor: Actor) -> Sight:
+    """Give the areas in which somebody may approve."""
+    return await rights.reach(session, actor, Act.APPROVALS_GIVE)
+
+
+def concerns(actor: Actor, may_approve: Sight) -> ColumnElement[bool]:
+    """Give the condition under which somebody sees a request: they may approve there, or asked for it themselves."""
+    return or_(may_approve.where(ApprovalRequest.area_id), ApprovalRequest.asked_by == actor.person_id)
+
+
+async def found(session: AsyncSession, actor: Actor, request_id: str) -> ApprovalRequest:
+    """Give a request that somebody sees, and keep others from deciding it meanwhile.
+
+    Raises:
+        NotFoundError: there is none for this person.
+    """
+    seen = concerns(actor, await reach(session, actor))
+    query = select(ApprovalRequest).where(ApprovalRequest.id == request_id, seen).with_for_update()
+    row = await session.scalar(query)
+    if row is None:
+        raise NotFoundError("there is no such request", resource="approvals", id=request_id[:64])
+    return row
+
+
+async def aimed_at(session: AsyncSession, row: ApprovalRequest) -> frozenset[str]:
+    """Give the areas in which whoever approves needs the right."""
+    return frozenset((await areas_of(session, row.scopes, removed=True)).values())
+
+
+async def asks_second_person(session: AsyncSession, row: ApprovalRequest) -> bool:
+    """Say whether a policy of the target, as it is now, asks for a person other than the author."""
+    tree = await read_tree(session)
+    places = {each for area_id in await aimed_at(session, row) for each in tree.below(area_id)}
+    policies = {tree.effective(area_id) for area_id in places if area_id in tree.places}
+    return asks_another(policies, row.categories or [None], Level(row.level)) is True
+
+
+async def waits_for(session: AsyncSession, actor: Actor, sha256: str) -> bool:
+    """Say whether a file stands in a request that waits for this person: who is to approve it has to hear it."""
+    open_ones = select(ApprovalRequest.recordings).where(ApprovalRequest.state == RequestState.OPEN)
+    lists: Sequence[list[str]] = (
+        await session.scalars(open_ones.where(concerns(actor, await reach(session, actor))))
+    ).all()
+    return any(sha256 in each for each in lists)
