@@ -13,6 +13,7 @@ from controller.errors import InvalidError, TooLargeError
 MOST_BYTES = 512 * 1024
 """A form with some thousand chosen nodes fits."""
 MOST_FIELDS = 8192
+MOST_VERSION = 2**31 - 1
 _HOUR = re.compile(r"\s*(\d{1,2})\s*(?:[:hHgG.]\s*(\d{2})?|(\d{2}))?\s*\Z")
 _DAY = re.compile(r"\s*(\d{1,2})[/.-](\d{1,2})(?:[/.-](\d{4}))?\s*\Z")
 
@@ -91,3 +92,9 @@ def day_of(typed: str, today: date) -> date | None:
         return day if found[3] or day >= today else day.replace(year=today.year + 1)
     except ValueError:
         return None
+
+
+def number_of(typed: str, most: int) -> int | None:
+    """Read a whole number from 0 to ``most``; None when it is none."""
+    plain = typed.strip()
+    return int(plain) if plain.isascii() and plain.isdecimal() and len(plain) < 12 and int(plain) <= most else None

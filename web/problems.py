@@ -23,6 +23,7 @@ _TEXTS = {
     ("starts_at_local", "past"): "wrong.hour_past",
     ("programme_id", "unknown"): "wrong.programme_gone",
     ("programme_id", "archived"): "wrong.programme_gone",
+    ("items", "nothing_chosen"): "wrong.nothing_chosen",
     ("last_date", "before_start"): "wrong.before_start",
     ("area_id", "unknown"): "adopt.area_empty",
     ("claim_code", "unknown"): "adopt.no_code",
@@ -55,7 +56,7 @@ def problem_text(error: LoaError, form: Formats) -> str:
     }
     values["wait"] = form.about(timedelta(seconds=fields.get("retry_after_s", 60)))
     key = _TEXTS.get((fields.get("field", ""), fields.get("problem", "")))
-    if key is None and code == "invalid":
+    if key is None and text.has(f"wrong.{fields.get('problem')}"):
         key = f"wrong.{fields.get('problem')}"
     if code == "refused_by_all":
         reason = fields.get("reason", "")

@@ -19,7 +19,7 @@ from edge_agent.faults import Fault
 from edge_agent.protocol.states import ClockState, Grade, Outcome, PlayState, Reason
 from web.i18n import LOCALES, Plural, load
 from web.pages.nodes import KINDS
-from web.pages.say import UPLOAD_PROBLEMS
+from web.pages.sounds import UPLOAD_PROBLEMS
 from web.problems import _TEXTS
 from web.views.runs import _GROUPS
 

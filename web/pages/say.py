@@ -7,42 +7,18 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.broadcasts.schemas import BroadcastIn
-from controller.errors import InvalidError, LoaError, NotFoundError
+from controller.errors import InvalidError, LoaError
 from web.forms import Unclear, read_form
 from web.pages.frame import nodes_and_runs, whole_page
+from web.pages.sounds import recording_card, sound_context
 from web.problems import Problems, problem_text, problems_of
 from web.site import Site, Visit
 from web.views import say as views
 from web.views.places import tree
-from web.views.recordings import Recording, card, recent
+from web.views.recordings import Recording
 from web.words import Mark
 
-RECENT = 12
 FIELDS = frozenset({"recording", "title", "targets", "day", "hour"})
-UPLOAD_PROBLEMS = (
-    "too_large",
-    "no_space",
-    "not_signed_in",
-    "forbidden",
-    "too_many_attempts",
-    "too_slow",
-    "busy",
-    "invalid",
-    "invalid_body_empty",
-    "invalid_body_length",
-    "network",
-    "other",
-)
-
-
-async def _recording(visit: Visit, recording_id: str) -> Recording | None:
-    recordings = visit.services.recordings
-    try:
-        found = await recordings.get(visit.actor, recording_id)
-        peaks = (await recordings.waveform(visit.actor, recording_id)).peaks if found.state == "ready" else ()
-    except NotFoundError:
-        return None
-    return card(found, peaks, visit.form)
 
 
 def _wanted(draft: views.Draft, visit: Visit) -> BroadcastIn:
@@ -57,7 +33,7 @@ def _wanted(draft: views.Draft, visit: Visit) -> BroadcastIn:
 
 async def _preview(visit: Visit, draft: views.Draft) -> views.Preview:
     form, button = visit.form, views.button(draft, visit.form)
-    chosen = await _recording(visit, draft.recording) if draft.recording else None
+    chosen = await recording_card(visit, draft.recording) if draft.recording else None
     if chosen is None or chosen.state == "rejected":
         return views.Preview(button=button, missing=form.text("say.missing_recording"))
     if lacks := views.missing(draft, form, processing=chosen.state == "processing"):
@@ -75,8 +51,7 @@ async def _preview(visit: Visit, draft: views.Draft) -> views.Preview:
 
 async def _page(visit: Visit, draft: views.Draft, problems: Problems, *, status: int = 200) -> HTMLResponse:
     nodes, runs = await nodes_and_runs(visit)
-    form, config = visit.form, visit.services.config
-    size = form.size(config.max_upload_bytes)
+    form = visit.form
     return await whole_page(
         visit,
         "say.html",
@@ -87,12 +62,8 @@ async def _page(visit: Visit, draft: views.Draft, problems: Problems, *, status:
         problems={"form": ""} | problems if problems else {},
         places=tree(visit.areas, nodes, form, draft.targets),
         days=views.days(form),
-        recent=recent(await visit.services.recordings.list(visit.actor, limit=RECENT), form),
-        recording=await _recording(visit, draft.recording) if draft.recording else None,
         preview=await _preview(visit, draft),
-        most_bytes=config.max_upload_bytes,
-        most_ms=config.max_recording_minutes * 60_000,
-        upload_problems=[(code, form.text(f"upload_problem.{code}", size=size)) for code in UPLOAD_PROBLEMS],
+        **await sound_context(visit, draft.recording),
     )
 
 
@@ -144,6 +115,6 @@ def add(router: APIRouter, site: Site) -> None:
     @router.get("/say/recordings/{recording_id}")
     async def recording(request: Request, recording_id: str) -> HTMLResponse:
         visit = await site.visit(request)
-        found = await _recording(visit, recording_id)
+        found = await recording_card(visit, recording_id)
         gone = Recording(recording_id, "", "rejected", why=visit.text("recording.gone"))
         return visit.fragment("_recording.html", recording=found or gone)

@@ -7,7 +7,7 @@ from typing import Any
 
 from controller.schedules.schemas import ConflictOut, DateOut, ScheduleOut, SchedulePreview
 from web.formats import Formats
-from web.forms import Form, Unclear, day_of, hour_of
+from web.forms import MOST_VERSION, Form, Unclear, day_of, hour_of, number_of
 from web.problems import Problems
 from web.words import Mark
 
@@ -83,7 +83,6 @@ class Preview:
 
 def read_draft(typed: Form) -> Draft:
     """Take what was typed."""
-    version = typed.one("version")
     return Draft(
         title=typed.one("title").strip(),
         programme=typed.one("programme"),
@@ -95,7 +94,7 @@ def read_draft(typed: Form) -> Draft:
         level="priority" if typed.one("level") == "priority" else "normal",
         own_rule=typed.one("own_rule"),
         keep_rule=typed.one("keep_rule") == "yes",
-        version=int(version) if version.isascii() and version.isdecimal() else 0,
+        version=number_of(typed.one("version"), most=MOST_VERSION) or 0,
         confirm_conflicts=typed.one("confirm_conflicts") == "yes",
         confirm_unusual=typed.one("confirm_unusual") == "yes",
     )

@@ -1,0 +1,186 @@
+"""Bulletins: a line in the list, one with its voices, and the form that writes one. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from controller.bulletins.schemas import BulletinOut
+from web.formats import Formats
+from web.forms import MOST_VERSION, Form, number_of
+from web.problems import Problems
+from web.words import Mark
+
+_MARKS = {
+    "draft": ("empty", "unsure"),
+    "submitted": ("part", "unsure"),
+    "approved": ("ready", "good"),
+    "returned": ("triangle", "care"),
+    "archived": ("cut", "unsure"),
+}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What was typed, as it was typed."""
+
+    title: str = ""
+    area_id: str = ""
+    category: str = "notice"
+    level: str = "normal"
+    author: str = ""
+    source: str = ""
+    document_number: str = ""
+    recording: str = ""
+    """Of the first language."""
+    texts: tuple[tuple[str, str], ...] = ()
+    """Language and its words, in the order in which they are heard."""
+    recordings: tuple[tuple[str, str], ...] = ()
+    """Language and its recording, of all but the first language."""
+    version: int = 0
+
+
+@dataclass(frozen=True)
+class Line:
+    """A bulletin in the list."""
+
+    id: str
+    title: str
+    said: str
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class Bulletin:
+    """One bulletin as a page shows it."""
+
+    id: str
+    title: str
+    version: int
+    said: str
+    mark: Mark
+    lines: tuple[str, ...]
+    voices: tuple["Voice", ...]
+
+
+@dataclass(frozen=True)
+class Voice:
+    """What it says in one language."""
+
+    language: str
+    paragraphs: tuple[str, ...]
+    recording_id: str | None
+
+
+def read_draft(typed: Form, languages: Sequence[str]) -> Draft:
+    """Take what was typed, in the languages that the form asked for."""
+    plain = ("title", "area_id", "category", "author", "source", "document_number", "recording")
+    return Draft(
+        **{name: typed.one(name).strip() for name in plain},
+        level="priority" if typed.one("level") == "priority" else "normal",
+        texts=tuple((each, typed.one(f"text-{each}").strip()) for each in languages),
+        recordings=tuple((each, typed.one(f"recording-{each}")) for each in languages[1:]),
+        version=number_of(typed.one("version"), most=MOST_VERSION) or 0,
+    )
+
+
+def draft_of(known: BulletinOut, languages: Sequence[str]) -> Draft:
+    """Begin a change of a bulletin."""
+    voices = {voice.language: voice for voice in known.voices}
+    recordings = {each: voices[each].recording_id or "" if each in voices else "" for each in languages}
+    return Draft(
+        title=known.title,
+        area_id=known.area_id,
+        category=known.category,
+        level=known.level,
+        author=known.author,
+        source=known.source,
+        document_number=known.document_number or "",
+        recording=recordings[languages[0]],
+        texts=tuple((each, voices[each].text or "" if each in voices else "") for each in languages),
+        recordings=tuple((each, recordings[each]) for each in languages[1:]),
+        version=known.version,
+    )
+
+
+def languages_of(asked: Sequence[str], known: BulletinOut | None) -> list[str]:
+    """Order the languages of the form: those the bulletin has, then those that its place asks for."""
+    return list(dict.fromkeys([*(voice.language for voice in known.voices if known), *asked] if known else asked))
+
+
+def wanted(draft: Draft) -> dict[str, Any]:
+    """Give what the service is to be asked for."""
+    recordings = dict(draft.recordings)
+    if draft.texts:
+        recordings[draft.texts[0][0]] = draft.recording
+    return {
+        "title": draft.title,
+        "category": draft.category,
+        "level": draft.level,
+        "author": draft.author,
+        "source": draft.source,
+        "document_number": draft.document_number or None,
+        "voices": [
+            {"language": language, "text": words or None, "recording_id": recordings.get(language) or None}
+            for language, words in draft.texts
+            if words or recordings.get(language)
+        ],
+    }
+
+
+def missing(draft: Draft, form: Formats) -> Problems:
+    """Name all that was left out at once."""
+    said = any(words for _, words in draft.texts) or draft.recording or any(each for _, each in draft.recordings)
+    lacks = {
+        "title": "" if draft.title else form.text("wrong.title_empty"),
+        "voices": "" if said else form.text("bulletins.voices_empty"),
+    }
+    return {field: words for field, words in lacks.items() if words}
+
+
+def mark(state: str, form: Formats) -> Mark:
+    """Show how far a bulletin is."""
+    icon, tone = _MARKS[state]
+    return Mark(icon, tone, form.text(f"bulletin_state.{state}"))
+
+
+def line(known: BulletinOut, form: Formats) -> Line:
+    """Show a bulletin in the list."""
+    return Line(known.id, known.title, _said(known, form), mark(known.state, form))
+
+
+def _said(known: BulletinOut, form: Formats) -> str:
+    category = form.text.word("category", known.category)
+    key = "bulletins.said_above" if known.from_above else "bulletins.said"
+    return form.text(key, category=category, place=known.area_name, when=form.since(known.saved_at))
+
+
+def one(known: BulletinOut, names: Mapping[str, str], form: Formats) -> Bulletin:
+    """Show a bulletin; ``names`` are those of languages."""
+    voices = tuple(
+        Voice(names.get(each.language, each.language), tuple((each.text or "").split("\n")), each.recording_id)
+        for each in known.voices
+    )
+    return Bulletin(
+        known.id,
+        known.title,
+        known.version,
+        _said(known, form),
+        mark(known.state, form),
+        tuple(_lines(known, form)),
+        voices,
+    )
+
+
+def _lines(known: BulletinOut, form: Formats) -> list[str]:
+    text, said = form.text, [form.text("bulletins.author", name=known.author)]
+    if known.source:
+        said.append(text("bulletins.from", source=known.source))
+    if known.document_number:
+        said.append(text("bulletins.number", number=known.document_number))
+    if known.state == "returned" and known.returned_reason:
+        said.append(text("bulletins.returned", by=known.decided_by or "", reason=known.returned_reason))
+    if known.state == "approved" and known.decided_by and known.decided_at:
+        said.append(text("bulletins.approved", by=known.decided_by, when=form.since(known.decided_at)))
+    if not any(voice.recording_id for voice in known.voices):
+        said.append(text("bulletins.no_sound"))
+    return said
