@@ -195,28 +195,38 @@ class EndOut(BaseModel):
 
     outcome: Outcome
     reason: Reason | None
+    late_ms: int | None = None
+    """From its start to where it begins; None when it does not begin."""
 
 
 class ChangeOut(BaseModel):
-    """One broadcast to which a change of policy makes a difference."""
+    """One broadcast to which a change of a policy or schedule makes a difference."""
 
     model_config = ConfigDict(frozen=True)
 
     title: str
+    schedule_id: str | None
     start_at: AwareDatetime
+    """As it is; of one that only the change would bring, as it would be."""
+    moved_to_at: AwareDatetime | None
+    """When it would start instead; None when that stays as it is."""
     is_past: bool
     """It would have made a difference."""
-    before: EndOut
-    after: EndOut
+    before: EndOut | None
+    """None: it is not there."""
+    after: EndOut | None
+    """None: it would not be there."""
     rules: tuple[Rule, ...]
     """Rules that it breaks only after the change."""
+    unusual: UnusualOut | None
+    """Why its new hour would take a second confirmation; None when it would not, or stays as it is."""
     area_ids: tuple[str, ...]
     area_names: tuple[str, ...]
     node_count: int
 
 
 class WhatIfOut(BaseModel):
-    """What a change of policy would change; nothing is saved."""
+    """What a change of a policy or schedule would change; nothing is saved."""
 
     model_config = ConfigDict(frozen=True)
 

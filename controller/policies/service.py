@@ -105,6 +105,7 @@ class Policies:
             nodes = await nodes_in(session, tree, [f"areas/{area_id}"], reports=False)
             after = tree.with_policy(area_id, wanted.rules.model_dump(mode="json", exclude_none=True), wanted.locked)
             looking = WhatIf(session, Places.of_nodes(tree, nodes), self._clock(), self._trusted_keys)
+            await looking.read()
             return await looking.compare(after)
 
     async def check(self, actor: Actor, area_id: str, *, start_at: datetime, length_ms: int) -> CheckOut:

@@ -176,7 +176,7 @@ async def _saved(session: AsyncSession, scopes: Sequence[str], span: tuple[datet
 async def thought(
     session: AsyncSession, tree: Tree, scopes: Sequence[str], span: tuple[datetime, datetime], now: datetime
 ) -> list[Entry]:
-    """Plan the dates that no roll has reached yet."""
+    """Plan the dates that no roll has reached yet; each counts as approved for those of ``scopes`` it is aimed at."""
     found: list[Entry] = []
     looking = Looking(session, tree, span[0] - BEFORE, span[1])
     heard = set(scopes)
@@ -194,11 +194,13 @@ async def thought(
                 planned = await planner.plan(each)
             except InvalidError:
                 continue  # the dates of the schedule say why it cannot be aired
-            found.append(Entry(approved(_wire(row, planned), scopes), planned.title, row.id, False, False))
+            aimed = sorted(heard.intersection(row.scopes))
+            found.append(Entry(approved(wire_of(row, planned), aimed), planned.title, row.id, False, False))
     return found
 
 
-def _wire(row: Schedule, planned: Planned) -> content.Broadcast:
+def wire_of(row: Schedule, planned: Planned) -> content.Broadcast:
+    """Write a date as nodes would get it, without an approval."""
     start_at, latest_start_at, latest_end_at = planned.session[:3]
     return content.Broadcast(
         broadcast_id=f"z-{row.id[:32]}-{start_at:%Y%m%d%H%M}",

@@ -263,9 +263,9 @@ async def test_what_a_stricter_policy_would_silence_is_shown_before_it_is_saved(
         assert answer.status_code == 200, answer.text
         found = answer.json()
         assert (found["node_count"], found["broadcast_count"]) == (2, 3)
-        silenced = {"outcome": "refused", "reason": "outside_window"}
+        silenced = {"outcome": "refused", "reason": "outside_window", "late_ms": None}
         told = [(each["title"], each["before"]["outcome"], each["after"], each["rules"]) for each in found["changes"]]
-        played = {"outcome": "played", "reason": None}
+        played = {"outcome": "played", "reason": None, "late_ms": 0}
         assert told == [
             ("Tin 10:00", "played", played, ["sessions_a_day"]),
             ("Tin 11:30", "played", silenced, ["windows"]),
