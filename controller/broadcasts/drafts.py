@@ -1,20 +1,18 @@
 """Checks what was asked before anything is saved, and works out the rest: window, items, nodes."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.targets import Targets, resolve
 from controller.errors import InvalidError
 from controller.names import clean_name
 from controller.people.rights import Sight
-from controller.recordings.models import Recording, RecordingState
 from edge_agent.protocol.content import Item, content_hash
 from edge_agent.protocol.states import Drill, Level, StartMode
 
+from .contents import Content, read_content
 from .rules import (
     END_MARGIN,
     FARTHEST,
@@ -22,10 +20,8 @@ from .rules import (
     LATEST_START_AFTER_NOW,
     LONGEST_WINDOW,
     START_GRACE,
-    Piece,
     Slot,
     Window,
-    items_of,
 )
 from .schemas import BroadcastIn
 
@@ -52,6 +48,12 @@ class Draft:
         return tuple(slot.item for slot in self.slots)
 
     @property
+    def categories(self) -> frozenset[str | None]:
+        """Give what it is about, as policies tell things apart; None: it was not said."""
+        named = {self.category, *(slot.category for slot in self.slots)} - {None}
+        return frozenset(named or {None})
+
+    @property
     def length_ms(self) -> int:
         """From the start of the first slot to the end of the last."""
         last = self.slots[-1].item
@@ -70,46 +72,21 @@ async def make_draft(
 
     Raises:
         InvalidError: a field is wrong; nothing that could be sent.
+        NotAirableError: a bulletin or programme may not be heard as it is.
         ForbiddenError: aimed at an area above what is in sight.
     """
     title = clean_name(wanted.title, field="title")
-    recordings = await _ready(session, wanted.recordings, seen)
-    items = items_of(_piece(row) for row in recordings)
-    slots = tuple(Slot(item, (row.id,)) for item, row in zip(items, recordings, strict=True))
-    window = _window(wanted, now, lead, timedelta(milliseconds=items[-1].offset_ms + items[-1].slot_ms))
     targets = await resolve(session, wanted.targets, seen)
     if not targets.nodes:
         raise InvalidError("targets: there is no node at or under them", field="targets", problem="no_nodes")
-    return Draft(title, Level(wanted.level), wanted.start_at is None, window, slots, targets, wanted.category)
+    content = await read_content(session, wanted, targets, at=wanted.start_at or now, seen=seen)
+    window = _window(wanted, now, lead, content)
+    return Draft(title, Level(wanted.level), wanted.start_at is None, window, content.slots, targets, wanted.category)
 
 
-async def _ready(session: AsyncSession, wanted: Sequence[str], seen: Sight) -> tuple[Recording, ...]:
-    if not wanted:
-        raise InvalidError("recordings: choose at least one", field="recordings", problem="empty")
-    found = {row.id: row for row in await session.scalars(select(Recording).where(Recording.id.in_(wanted)))}
-    for recording_id in wanted:
-        row = found.get(recording_id)
-        if row is None or not seen.sees(row.area_id):
-            raise InvalidError("recordings: there is no such recording", field="recordings", problem="unknown")
-        if row.withdrawn_at is not None:
-            raise _not_usable(row, "withdrawn", "is withdrawn")
-        if row.state != RecordingState.READY:
-            raise _not_usable(row, "not_ready", f"is not ready: {row.state}")
-    return tuple(found[recording_id] for recording_id in wanted)
-
-
-def _not_usable(row: Recording, problem: str, words: str) -> InvalidError:
-    return InvalidError(f"recordings: {row.title!r} {words}", field="recordings", problem=problem, title=row.title)
-
-
-def _piece(row: Recording) -> Piece:
-    if row.sha256 is None or row.bytes is None or row.length_ms is None:
-        raise InvalidError(f"recordings: {row.title!r} is not ready", field="recordings", problem="not_ready")
-    return Piece(row.sha256, row.bytes, row.length_ms, row.language)
-
-
-def _window(wanted: BroadcastIn, now: datetime, lead: timedelta, length: timedelta) -> Window:
-    start_at = now + lead if wanted.start_at is None else wanted.start_at
+def _window(wanted: BroadcastIn, now: datetime, lead: timedelta, content: Content) -> Window:
+    start_at = (now + lead if wanted.start_at is None else wanted.start_at) + content.lead_in
+    length = content.length
     if start_at < now - START_GRACE:
         raise InvalidError("start_at: lies in the past", field="start_at", problem="past")
     if start_at > now + FARTHEST:

@@ -57,6 +57,10 @@ class Slot(NamedTuple):
     item: Item
     recording_ids: tuple[str, ...]
     """Of the voices, one for each."""
+    bulletin_id: str | None = None
+    """None: not out of a bulletin; the same for the two below."""
+    bulletin_version: int | None = None
+    category: str | None = None
 
 
 class Window(NamedTuple):

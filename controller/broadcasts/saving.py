@@ -13,7 +13,8 @@ from controller.people.rights import Act
 from controller.plays import service as plays
 
 from .drafts import Draft
-from .models import Broadcast, BroadcastItem, BroadcastTarget
+from .items import item_rows
+from .models import Broadcast, BroadcastTarget
 from .room import wire_bytes
 
 
@@ -55,7 +56,7 @@ async def save(
         )
     )
     await tx.session.flush()
-    tx.session.add_all(_item_rows(draft, broadcast_id))
+    tx.session.add_all(item_rows(broadcast_id, draft.slots))
     tx.session.add_all(BroadcastTarget(broadcast_id=broadcast_id, scope=scope) for scope in scopes)
     bound = Bound(draft.content_sha256, tuple(scopes), window.start_at, window.latest_end_at)
     await approvals.write(tx, f"broadcasts/{broadcast_id}", bound, yeses, now=now)
@@ -71,23 +72,3 @@ async def save(
     subject = f"broadcasts/{broadcast_id}"
     await audit.write(tx, actor, Act.BROADCASTS_CREATE, subject, detail, at=now, area_id=draft.targets.area_id)
     return broadcast_id
-
-
-def _item_rows(draft: Draft, broadcast_id: str) -> list[BroadcastItem]:
-    return [
-        BroadcastItem(
-            broadcast_id=broadcast_id,
-            position=position,
-            voice=number,
-            choice=slot.item.choice,
-            recording_id=recording_id,
-            language=voice.language,
-            sha256=voice.sha256,
-            bytes=voice.bytes,
-            length_ms=voice.length_ms,
-            offset_ms=slot.item.offset_ms,
-            gain_mb=voice.gain_mb,
-        )
-        for position, slot in enumerate(draft.slots)
-        for number, (voice, recording_id) in enumerate(zip(slot.item.voices, slot.recording_ids, strict=True))
-    ]

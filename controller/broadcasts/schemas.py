@@ -39,8 +39,12 @@ class BroadcastIn(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: Title
-    recordings: Annotated[tuple[str, ...], Field(max_length=MAX_ITEMS)]
-    """Ids, in the order in which they are to sound."""
+    recordings: Annotated[tuple[str, ...], Field(max_length=MAX_ITEMS)] = ()
+    """Ids, in the order in which they are to sound. Either these, or bulletins, or a programme."""
+    bulletins: Annotated[tuple[str, ...], Field(max_length=MAX_ITEMS)] = ()
+    """Ids of approved bulletins, in the order in which they are to sound, each in the languages of the places."""
+    programme_id: Annotated[str, Field(max_length=64)] | None = None
+    """A programme as it is now; later changes of it do not change the broadcast."""
     targets: Scopes
     """``areas/{id}`` and ``nodes/{id}``."""
     start_at: When | None = None

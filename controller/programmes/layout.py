@@ -59,6 +59,16 @@ class Slot:
     recording_ids: tuple[str, ...]
     """Of the voices, one for each."""
 
+    @property
+    def bulletin_id(self) -> str | None:
+        """Give the bulletin that it is out of."""
+        return self.part.bulletin_id
+
+    @property
+    def bulletin_version(self) -> int | None:
+        """Give the version of that bulletin."""
+        return self.part.bulletin_version
+
 
 class Missing(NamedTuple):
     """A language that an area asks for and a bulletin does not speak: there its first voice is heard."""

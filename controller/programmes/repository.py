@@ -7,10 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.rules import Tree
-from controller.broadcasts.models import BroadcastItem
 from controller.bulletins.models import BulletinState
 from controller.bulletins.repository import Worded, is_offered, worded
 from controller.errors import NotFoundError
+from controller.people.rights import Sight
 from controller.recordings.models import Recording, RecordingState
 
 from .layout import LaidOut, NotAirableError, Part, Spoken, lay_out_parts
@@ -39,8 +39,13 @@ async def lay_out(
         raise NotAirableError(
             f"the programme {row.title!r} is archived or a template", field="programme_id", problem="archived"
         )
-    parts = await read_parts(session, row, await items_of(session, programme_id), at=at)
+    parts = await read_parts(session, await items_of(session, programme_id), own=own_of(row), at=at)
     return lay_out_parts(parts, languages, gap_ms=row.gap_ms, lead_in_ms=row.lead_in_ms)
+
+
+def own_of(programme: Programme) -> Sight:
+    """Give the place whose bulletins a programme may hold without an offer."""
+    return Sight(frozenset([programme.area_id]))
 
 
 async def items_of(session: AsyncSession, programme_id: str) -> list[ProgrammeItem]:
@@ -50,9 +55,9 @@ async def items_of(session: AsyncSession, programme_id: str) -> list[ProgrammeIt
 
 
 async def read_parts(
-    session: AsyncSession, programme: Programme, items: Sequence[ProgrammeItem], *, at: datetime | None
+    session: AsyncSession, items: Sequence[ProgrammeItem], *, own: Sight, at: datetime | None
 ) -> list[Part]:
-    """Turn items into parts, refusing what may not be heard.
+    """Turn items into parts, refusing what may not be heard. ``own``: places whose bulletins need not be on offer.
 
     Raises:
         NotAirableError: names the item and why.
@@ -61,12 +66,12 @@ async def read_parts(
     wanted = {each.recording_id for each in items if each.recording_id}
     wanted |= {voice.recording_id for each in bulletins.values() for voice in each.voices if voice.recording_id}
     recordings = {row.id: row for row in await session.scalars(select(Recording).where(Recording.id.in_(wanted)))}
-    return [_part(item, programme, bulletins, recordings, at) for item in items]
+    return [_part(item, own, bulletins, recordings, at) for item in items]
 
 
 def _part(
     item: ProgrammeItem,
-    programme: Programme,
+    own: Sight,
     bulletins: dict[str, Worded],
     recordings: dict[str, Recording],
     at: datetime | None,
@@ -79,7 +84,7 @@ def _part(
         recording = recordings[item.recording_id or ""]
         return Part(item.position, recording.title, (_spoken(item, recording.title, recording),), 0, item.gain_mb)
     found = bulletins[item.bulletin_id]
-    _check_bulletin(item, found, programme, at)
+    _check_bulletin(item, found, own, at)
     title = found.words.title
     voices = tuple(
         _spoken(item, title, recordings[voice.recording_id], voice.language)
@@ -99,13 +104,13 @@ def _part(
     )
 
 
-def _check_bulletin(item: ProgrammeItem, found: Worded, programme: Programme, at: datetime | None) -> None:
+def _check_bulletin(item: ProgrammeItem, found: Worded, own: Sight, at: datetime | None) -> None:
     bulletin, title = found.bulletin, found.words.title
     if bulletin.state == BulletinState.ARCHIVED:
         raise _refused(item, title, "archived", "is archived")
     if bulletin.state != BulletinState.APPROVED:
         raise _refused(item, title, "not_approved", f"is not approved: {bulletin.state}")
-    if bulletin.area_id != programme.area_id and not is_offered(bulletin, at):
+    if not own.sees(bulletin.area_id) and not is_offered(bulletin, at):
         raise _refused(item, title, "not_offered", "belongs to another area, which does not offer it at this time")
 
 
@@ -125,29 +130,6 @@ def _refused(item: ProgrammeItem, title: str, problem: str, words: str) -> NotAi
         position=item.position,
         title=title,
     )
-
-
-def item_rows(broadcast_id: str, laid_out: LaidOut) -> list[BroadcastItem]:
-    """Give the rows of a broadcast's items: as ``broadcasts.wire_form`` reads them, they are ``laid_out.items``."""
-    return [
-        BroadcastItem(
-            broadcast_id=broadcast_id,
-            position=position,
-            voice=number,
-            choice=slot.item.choice,
-            recording_id=recording_id,
-            language=voice.language,
-            sha256=voice.sha256,
-            bytes=voice.bytes,
-            length_ms=voice.length_ms,
-            offset_ms=slot.item.offset_ms,
-            gain_mb=voice.gain_mb,
-            bulletin_id=slot.part.bulletin_id,
-            bulletin_version=slot.part.bulletin_version,
-        )
-        for position, slot in enumerate(laid_out.slots)
-        for number, (voice, recording_id) in enumerate(zip(slot.item.voices, slot.recording_ids, strict=True))
-    ]
 
 
 def languages_of(tree: Tree, area_ids: Iterable[str]) -> frozenset[tuple[str, ...]]:

@@ -16,7 +16,7 @@ from controller.recordings.models import Recording
 from .checks import owed
 from .layout import LaidOut, NotAirableError, lay_out_parts
 from .models import ItemKind, Programme, ProgrammeItem
-from .repository import items_of, languages_of, read_parts
+from .repository import items_of, languages_of, own_of, read_parts
 from .schemas import ItemOut, MissingOut, ProgrammeOut, WhyNot
 
 
@@ -64,7 +64,7 @@ async def _laid_out(
         return None, None
     languages = languages_of(await read_tree(session), [row.area_id])
     try:
-        parts = await read_parts(session, row, items, at=now)
+        parts = await read_parts(session, items, own=own_of(row), at=now)
         return lay_out_parts(parts, languages, gap_ms=row.gap_ms, lead_in_ms=row.lead_in_ms), None
     except NotAirableError as error:
         said = error.fields

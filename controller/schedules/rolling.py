@@ -5,9 +5,9 @@ and made anew. One transaction for each schedule.
 """
 
 import logging
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
 from controller.audit import service as audit
+from controller.broadcasts.items import item_rows
 from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.broadcasts.room import IDS_BYTES
 from controller.clock import Clock
@@ -28,7 +29,6 @@ from controller.people.actor import Actor
 from controller.plans.service import Documents
 from controller.plays import service as plays
 from controller.plays.models import Play
-from controller.programmes.repository import item_rows
 from edge_agent.protocol.states import Level, Outcome, PlayState
 from edge_agent.protocol.topics import Word
 
@@ -36,6 +36,7 @@ from .expand import Occurrence, expand
 from .models import Schedule, ScheduleException
 from .planning import Planned, Planner, is_aired
 from .repository import Calendars, exceptions_of, series_of
+from .runs import Runs, successors
 from .walltime import wall_time
 from .yes import settle
 
@@ -103,12 +104,15 @@ class Rolling:
         if row.ended_at is None:
             dates = await dates_of(tx.session, row, changes, tree, from_at=from_at, until_at=until_at)
         known = await _known(tx.session, row.id, now)
-        ahead = _Work(self._documents, tx, row, await Planner.of(tx.session, row, tree), now)
+        runs = await Runs.read(tx.session, row.id, [each.row for each in known.values()], now)
+        ahead = _Work(self._documents, tx, row, await Planner.of(tx.session, row, tree), runs=runs, now=now)
         settled = _settled(known, dates, changes)
         wanted = {each.recurrence.isoformat(): each for each in dates if is_aired(each)}
         for recurrence, each in sorted(known.items()):
             if recurrence not in wanted and not each.begun and each.row.cancelled_at is None:
                 await ahead.supersede(each.row)
+        names = [each.recurrence for each in dates]
+        runs.give_way(names, [each for each in names if each.isoformat() not in {*known, *settled}])
         for recurrence, date_ in wanted.items():
             if recurrence not in settled:
                 await ahead.bring_in_step(date_, known.get(recurrence))
@@ -185,30 +189,18 @@ def _settled(
         or (each.row.cancelled_at is not None and said_at.get(key, each.row.cancelled_at) <= each.row.cancelled_at)
     }
     orphans = [datetime.fromisoformat(key) for key in settled - names if known[key].begun]
-    return frozenset(settled | _taken_over(orphans, [each.recurrence for each in dates], known))
-
-
-def _taken_over(orphans: Sequence[datetime], dates: Sequence[datetime], known: Collection[str]) -> set[str]:
-    """Pair dates that began under an older rule with the new ones of the same day, the nearest first."""
-    free: dict[date, list[datetime]] = defaultdict(list)
-    for each in dates:
-        if each.isoformat() not in known:
-            free[each.date()].append(each)
-    found: set[str] = set()
-    for orphan in sorted(orphans):
-        there = free[orphan.date()]
-        if there:
-            nearest = min(there, key=lambda each: abs(each - orphan))
-            there.remove(nearest)
-            found.add(nearest.isoformat())
-    return found
+    taken_over = successors(orphans, [each.recurrence for each in dates if each.recurrence.isoformat() not in known])
+    return frozenset(settled | {each.isoformat() for each in taken_over})
 
 
 class _Work:
     """What one roll of one schedule writes."""
 
-    def __init__(self, documents: Documents, tx: Transaction, row: Schedule, planner: Planner, now: datetime) -> None:
-        self._documents, self._tx, self._row, self._planner, self._now = documents, tx, row, planner, now
+    def __init__(
+        self, documents: Documents, tx: Transaction, row: Schedule, planner: Planner, *, runs: Runs, now: datetime
+    ) -> None:
+        self._documents, self._tx, self._row, self._planner = documents, tx, row, planner
+        self._runs, self._now = runs, now
         self._scopes: set[str] = set()
         self.done = Counter[Fate]()
 
@@ -234,6 +226,7 @@ class _Work:
     async def supersede(self, row: Broadcast) -> None:
         """Take a broadcast that has not begun out of its documents."""
         row.superseded_at = self._now
+        self._runs.supersede(row)
         await plays.cancel(self._tx, row.id, now=self._now)
         query = select(BroadcastTarget.scope).where(BroadcastTarget.broadcast_id == row.id)
         self._scopes |= set(await self._tx.session.scalars(query))
@@ -255,6 +248,7 @@ class _Work:
             area_id=row.area_id,
             schedule_id=row.id,
             recurrence_local=planned.recurrence,
+            run_id=self._runs.of(planned.occurrence.recurrence),
             length_ms=planned.laid_out.length_ms,
             wire_bytes=_wire_bytes(planned, row.scopes),
             created_by=row.changed_by,
@@ -263,7 +257,7 @@ class _Work:
         )
         tx.session.add(broadcast)
         await tx.session.flush()
-        tx.session.add_all(item_rows(broadcast.id, planned.laid_out))
+        tx.session.add_all(item_rows(broadcast.id, planned.laid_out.slots))
         tx.session.add_all(BroadcastTarget(broadcast_id=broadcast.id, scope=scope) for scope in row.scopes)
         await tx.session.flush()
         await settle(tx, broadcast, planned.laid_out.content_sha256, row.scopes, now=self._now)

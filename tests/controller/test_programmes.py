@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from controller.areas.schemas import AreaOut
+from controller.broadcasts.items import item_rows
 from controller.broadcasts.models import Broadcast, BroadcastItem
 from controller.broadcasts.wire_form import wire_forms
 from controller.bulletins.schemas import BulletinChange, OfferIn, ReturnIn, VersionSeen
@@ -15,7 +16,7 @@ from controller.people.rights import Role
 from controller.plans.repository import broadcasts_of
 from controller.programmes.layout import LaidOut, NotAirableError
 from controller.programmes.models import ItemKind
-from controller.programmes.repository import item_rows, lay_out
+from controller.programmes.repository import lay_out
 from controller.programmes.schemas import CopyIn, FillIn, ItemIn, OrderIn, ProgrammeChange, ProgrammeIn, ProgrammeOut
 from controller.schedules.models import Calendar, Schedule, ScheduleException
 from controller.schedules.schemas import ScheduleIn
@@ -130,14 +131,14 @@ async def test_what_is_laid_out_is_what_the_rows_of_a_broadcast_say_on_the_wire(
     async with here.database.transaction() as tx:
         tx.session.add(row)
         await tx.session.flush()
-        tx.session.add_all(item_rows("0123", found))
+        tx.session.add_all(item_rows("0123", found.slots))
         await tx.session.flush()
         wire = (await wire_forms(tx.session, [row]))["0123"]
     assert wire.items == found.items
     assert [item.choice for item in wire.items] == [0, 0, 1]
     assert len(found.recordings) == 3
     assert found.categories == {"notice"}
-    rows = item_rows("0123", found)
+    rows = item_rows("0123", found.slots)
     assert {(each.bulletin_id, each.bulletin_version) for each in rows} == {(None, None), (bulletin.id, 1)}
 
 
