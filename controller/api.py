@@ -11,10 +11,14 @@ from edge_agent.version import __version__
 
 from . import http_errors
 from .alarms.routes import router as alarms
+from .approvals.routes import recordings as listening
+from .approvals.routes import router as approvals
 from .areas.routes import router as areas
 from .audit.routes import router as audit
 from .broadcasts.routes import router as broadcasts
 from .bulletins.routes import router as bulletins
+from .emergencies.routes import messages
+from .emergencies.routes import router as emergencies
 from .enrolments.routes import WIRE_TYPES
 from .enrolments.routes import for_nodes as enrolments_of_nodes
 from .enrolments.routes import router as enrolments
@@ -61,8 +65,12 @@ def create_app(
         days,
         plays,
         policies,
+        approvals,
+        listening,
         broadcasts,
         holds,
+        messages,
+        emergencies,
         enrolments,
         enrolments_of_nodes,
         alarms,

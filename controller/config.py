@@ -55,6 +55,11 @@ class Config(BaseSettings):
         return self.state / "uploads"
 
     @property
+    def scans(self) -> Path:
+        """Folder of scans of signed papers, by their hash."""
+        return self.state / "scans"
+
+    @property
     def keys(self) -> Path:
         """Folder of signing keys, epoch and the private certificate authority; not part of a backup."""
         return self.state / "keys"

@@ -22,6 +22,7 @@ from edge_agent.protocol.topics import Word
 from web.app import add_pages
 
 from .api import create_app, create_node_app
+from .approvals.expiry import EXPIRE, EXPIRE_S
 from .clock import Clock, system_clock
 from .config import Config
 from .db import Database
@@ -158,7 +159,7 @@ async def running(config: Config, clock: Clock = system_clock) -> AsyncIterator[
 def _make_folders(config: Config) -> None:
     """Make the folders, and keep everybody else of this machine out: also of those that were there before."""
     config.state.mkdir(parents=True, exist_ok=True)
-    for folder in (config.state, config.media, config.uploads):
+    for folder in (config.state, config.media, config.uploads, config.scans):
         folder.mkdir(exist_ok=True)
         folder.chmod(0o700)
 
@@ -205,10 +206,10 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
         renew_plans=dispatcher.renew,
         renew_certificates=renew_certificates,
         forget=Forgetting(database, clock, services.live, config.evidence_days).forget,
-        more={ROLL_SCHEDULES: (services.schedules.roll_due, ROLL_S)},
+        more={ROLL_SCHEDULES: (services.schedules.roll_due, ROLL_S), EXPIRE: (services.approvals.expire, EXPIRE_S)},
     )
     members: list[Member] = [broker, bridge, dispatcher, laggards, presence, ingest]
-    return centre, [*members, services.recordings, scheduler, for_pages, for_nodes]
+    return centre, [*members, services.recordings, services.firing, scheduler, for_pages, for_nodes]
 
 
 @asynccontextmanager

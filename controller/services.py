@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from audio.prepare import Settings
 
 from .alarms.service import Alarms
+from .approvals.alone import ByAuthors
+from .approvals.hearings import Hearings
+from .approvals.papers import Papers
+from .approvals.service import Approvals
 from .areas.moves import Moves
 from .areas.service import Areas
 from .audit.service import Audit
@@ -13,6 +17,10 @@ from .bulletins.service import Bulletins
 from .clock import Clock
 from .config import Config
 from .db import Database
+from .emergencies.firing import Firing
+from .emergencies.messages import Messages
+from .emergencies.sending import Sending
+from .emergencies.service import Emergencies
 from .enrolments.authority import Authority
 from .enrolments.service import Enrolments
 from .events import EventBus
@@ -38,6 +46,7 @@ from .schedules.day import Days
 from .schedules.exchange import Exchange
 from .schedules.rolling import Rolling
 from .schedules.service import Schedules
+from .schedules.whatif import ScheduleWhatIfs
 from .wire.keys import SEAL_FILE, secret_key
 
 
@@ -58,12 +67,20 @@ class Services:
     bulletins: Bulletins
     programmes: Programmes
     schedules: Schedules
+    what_ifs: ScheduleWhatIfs
     calendars: AreaCalendars
     days: Days
     exchange: Exchange
     broadcasts: Broadcasts
+    approvals: Approvals
+    papers: Papers
+    hearings: Hearings
+    by_authors: ByAuthors
     whys: Whys
     holds: Holds
+    messages: Messages
+    emergencies: Emergencies
+    firing: Firing
     enrolments: Enrolments
     alarms: Alarms
     audit: Audit
@@ -96,6 +113,10 @@ def build_services(
     schedules = Schedules(database, clock, Rolling(database, clock, documents, plan_days=config.plan_days))
     limits = upload_limits or UploadLimits(config.max_upload_bytes, config.disk_reserve_bytes)
     settings = Settings(max_length_s=config.max_recording_minutes * 60, max_bytes=config.max_upload_bytes)
+    room = UploadRoom(config.uploads, limits)
+    recordings = Recordings(database, clock, bus, room, media=config.media, settings=settings)
+    holds = Holds(database, clock, documents, live)
+    sending = Sending(documents, holds, lead_ms=config.lead_ms)
     return Services(
         people=People(database, clock, session_hours=config.session_hours, alarms=alarms, passwords=passwords),
         accounts=Accounts(database, clock, passwords),
@@ -106,12 +127,11 @@ def build_services(
         moves=Moves(database, clock, documents),
         policies=Policies(database, clock, documents, trusted_keys=authority.trusted_keys),
         nodes=nodes,
-        recordings=Recordings(
-            database, clock, bus, UploadRoom(config.uploads, limits), media=config.media, settings=settings
-        ),
+        recordings=recordings,
         bulletins=Bulletins(database, clock),
         programmes=Programmes(database, clock),
         schedules=schedules,
+        what_ifs=ScheduleWhatIfs(database, clock, schedules, trusted_keys=authority.trusted_keys),
         calendars=AreaCalendars(database, clock),
         exchange=Exchange(database, clock, schedules),
         days=Days(database, clock, trusted_keys=authority.trusted_keys),
@@ -125,7 +145,23 @@ def build_services(
             plan_days=config.plan_days,
             trusted_keys=authority.trusted_keys,
         ),
-        holds=Holds(database, clock, documents, live),
+        approvals=Approvals(database, clock, documents, lead_ms=config.lead_ms),
+        papers=Papers(database, clock, config.scans, disk_reserve_bytes=config.disk_reserve_bytes),
+        hearings=Hearings(database, clock),
+        by_authors=ByAuthors(database, clock),
+        holds=holds,
+        messages=Messages(database, clock, documents, recordings),
+        emergencies=Emergencies(
+            database,
+            clock,
+            sending=sending,
+            holds=holds,
+            alarms=alarms,
+            recordings=recordings,
+            live=live,
+            trusted_keys=authority.trusted_keys,
+        ),
+        firing=Firing(database, bus, clock, sending, alarms),
         enrolments=Enrolments(database, clock, documents, nodes=nodes, authority=authority, config=config),
         alarms=alarms,
         audit=Audit(database),

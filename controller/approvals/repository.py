@@ -27,15 +27,15 @@ def concerns(actor: Actor, may_approve: Sight) -> ColumnElement[bool]:
     return or_(may_approve.where(ApprovalRequest.area_id), ApprovalRequest.asked_by == actor.person_id)
 
 
-async def found(session: AsyncSession, actor: Actor, request_id: str) -> ApprovalRequest:
-    """Give a request that somebody sees, and keep others from deciding it meanwhile.
+async def found(session: AsyncSession, actor: Actor, request_id: str, *, to_change: bool = False) -> ApprovalRequest:
+    """Give a request that somebody sees; ``to_change`` keeps others from deciding it meanwhile.
 
     Raises:
         NotFoundError: there is none for this person.
     """
     seen = concerns(actor, await reach(session, actor))
-    query = select(ApprovalRequest).where(ApprovalRequest.id == request_id, seen).with_for_update()
-    row = await session.scalar(query)
+    query = select(ApprovalRequest).where(ApprovalRequest.id == request_id, seen)
+    row = await session.scalar(query.with_for_update() if to_change else query)
     if row is None:
         raise NotFoundError("there is no such request", resource="approvals", id=request_id[:64])
     return row

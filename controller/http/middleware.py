@@ -1,6 +1,7 @@
 """Rules for every request: same origin for what a cookie may change, small bodies, careful headers. Plain ASGI."""
 
 import asyncio
+import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -23,8 +24,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES = 1024 * 1024
 """For all but uploads: 4,096 targets are 170 KB."""
 BODY_WITHIN_S = 30
-UPLOAD_PATHS = frozenset({"/api/v1/recordings"})
-"""Their bodies have limits of their own (``recordings.uploads``)."""
+UPLOADS = re.compile(r"/api/v1/(recordings|approvals/[^/]+/scan)")
+"""Paths whose bodies are files, with limits of their own (``recordings.uploads``)."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -87,7 +88,7 @@ class SmallBodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] != "http" or scope["path"] in UPLOAD_PATHS:
+        if scope["type"] != "http" or UPLOADS.fullmatch(scope["path"]):
             await self._app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "0")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import exists, select
 
+from controller.approvals.repository import waits_for
 from controller.broadcasts.models import Broadcast, BroadcastItem
 from controller.bulletins.repository import offers_recording
 from controller.clock import Clock
@@ -62,8 +63,11 @@ class Media:
             if not public:
                 seen = await rights.sight(session, actor) if actor is not None else NOTHING
                 now = self._clock()
+                waits = actor is not None and await waits_for(session, actor, sha256)
                 rows = [
-                    row for row in rows if seen.sees(row.area_id) or await offers_recording(session, seen, row.id, now)
+                    row
+                    for row in rows
+                    if waits or seen.sees(row.area_id) or await offers_recording(session, seen, row.id, now)
                 ]
         if not rows:
             raise no_recording()

@@ -1,18 +1,16 @@
 """Recordings over HTTP. The body of an upload is the file itself."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from starlette.requests import ClientDisconnect
 
 from controller.errors import (
     ForbiddenError,
-    InvalidError,
     NoSpaceError,
     TooLargeError,
     TooManyAttemptsError,
 )
+from controller.http.body import FILE, declared, streamed
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
 
@@ -21,11 +19,10 @@ from .uploads import TooSlowError
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
 
-_FILE = {"requestBody": {"required": True, "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}}
 UPLOAD_ERRORS = may_raise(ForbiddenError, TooLargeError, TooSlowError, TooManyAttemptsError, NoSpaceError)
 
 
-@router.post("", status_code=202, summary="Upload a recording", openapi_extra=_FILE, responses=UPLOAD_ERRORS)
+@router.post("", status_code=202, summary="Upload a recording", openapi_extra=FILE, responses=UPLOAD_ERRORS)
 async def upload(
     request: Request,
     actor: Acting,
@@ -46,8 +43,8 @@ async def upload(
         file_name=file_name,
         language=language,
         area_id=area_id,
-        body=_body(request),
-        declared_bytes=_declared(request),
+        body=streamed(request),
+        declared_bytes=declared(request),
     )
 
 
@@ -78,20 +75,3 @@ async def waveform(recording_id: str, actor: Acting, services: AnyServices) -> W
 async def withdraw(recording_id: str, actor: Acting, services: AnyServices) -> RecordingOut:
     """Take it back for good."""
     return await services.recordings.withdraw(actor, recording_id)
-
-
-async def _body(request: Request) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in request.stream():
-            yield chunk
-    except ClientDisconnect:
-        raise InvalidError("the upload broke off", field="body", problem="length") from None
-
-
-def _declared(request: Request) -> int | None:
-    said = request.headers.get("content-length")
-    if said is None:
-        return None
-    if not said.isdecimal() or len(said) > 18:
-        raise InvalidError("Content-Length: not a length", field="body", problem="length")
-    return int(said)

@@ -1,0 +1,119 @@
+"""Puts requests into the words of the API, as they stand to whoever looks."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.repository import read_tree
+from controller.areas.targets import scope_name
+from controller.broadcasts.models import Broadcast, BroadcastItem
+from controller.nodes.models import Node
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.models import Person
+from controller.people.rights import Sight
+from controller.recordings.models import Recording, RecordingState
+from edge_agent.protocol.states import Level
+
+from . import listening
+from .models import ApprovalRequest, RequestState
+from .schemas import AimOut, ApprovalRow, FileOut
+
+
+async def rows_out(session: AsyncSession, rows: Sequence[ApprovalRequest]) -> list[ApprovalRow]:
+    """Give requests as the queue shows them."""
+    tree = await read_tree(session)
+    people = await _names(session, {each for row in rows for each in (row.asked_by, row.decided_by) if each})
+    on_nodes = {scope.removeprefix("nodes/") for row in rows for scope in row.scopes if scope.startswith("nodes/")}
+    nodes = dict((await session.execute(select(Node.id, Node.name).where(Node.id.in_(on_nodes)))).all())
+    return [
+        ApprovalRow(
+            id=row.id,
+            subject=row.subject,
+            title=row.title,
+            area_id=row.area_id,
+            targets=tuple(AimOut(scope=scope, name=scope_name(scope, tree, nodes)) for scope in row.scopes),
+            level=Level(row.level),
+            categories=tuple(row.categories),
+            length_ms=row.length_ms,
+            not_before_at=row.not_before_at,
+            not_after_at=row.not_after_at,
+            content_sha256=row.content_sha256,
+            state=RequestState(row.state),
+            document_number=row.document_number,
+            scan_type=row.scan_type,
+            asked_by=people.get(row.asked_by, ""),
+            asked_by_id=row.asked_by,
+            asked_at=row.asked_at,
+            decided_by=people.get(row.decided_by or ""),
+            decided_at=row.decided_at,
+            returned_reason=row.returned_reason,
+        )
+        for row in rows
+    ]
+
+
+async def files_out(session: AsyncSession, actor: Actor, request: ApprovalRequest) -> tuple[FileOut, ...]:
+    """Give the files that would be heard, each once, in order."""
+    known = await listening.of_person(session, actor.person_id or "", request.recordings)
+    recordings = await _recordings(session, request, await rights.sight(session, actor))
+    before = await _approved_before(session, actor, request)
+    found = []
+    for sha256 in request.recordings:
+        row, heard = recordings.get(sha256), known.get(sha256)
+        found.append(
+            FileOut(
+                recording_id=row.id if row else None,
+                title=row.title if row else "",
+                language=row.language if row else "",
+                sha256=sha256,
+                media_url=f"/media/{sha256}.opus",
+                length_ms=(row.length_ms if row else None) or 0,
+                news="known" if heard and heard.approved_at else "changed" if before else "new",
+                heard_ms=listening.heard_ms(heard.heard) if heard else 0,
+                whole=heard is not None and heard.whole_at is not None,
+            )
+        )
+    return tuple(found)
+
+
+async def _recordings(session: AsyncSession, request: ApprovalRequest, seen: Sight) -> dict[str, Recording]:
+    """Give the recording of each file: the one that would be used, else one in sight; of others not even the title."""
+    used = set(
+        await session.scalars(
+            select(BroadcastItem.recording_id)
+            .join(Broadcast, Broadcast.id == BroadcastItem.broadcast_id)
+            .where(_broadcasts(request.subject))
+        )
+    )
+    query = select(Recording).where(Recording.sha256.in_(request.recordings), Recording.state == RecordingState.READY)
+    rows = sorted(await session.scalars(query), key=lambda row: (row.id in used, row.created_at))
+    return {row.sha256 or "": row for row in rows if row.id in used or seen.sees(row.area_id)}
+
+
+def _broadcasts(subject: str) -> ColumnElement[bool]:
+    kind, _, key = subject.partition("/")
+    return Broadcast.schedule_id == key if kind == "schedules" else Broadcast.id == key
+
+
+async def _approved_before(session: AsyncSession, actor: Actor, request: ApprovalRequest) -> bool:
+    """Say whether somebody approved the same schedule, or an earlier version of the same broadcast."""
+    subjects = [request.subject]
+    kind, _, key = request.subject.partition("/")
+    run_id = await session.scalar(select(Broadcast.run_id).where(Broadcast.id == key)) if kind == "broadcasts" else None
+    if run_id is not None:
+        same = or_(Broadcast.run_id == run_id, Broadcast.id == run_id)
+        versions = await session.scalars(select(Broadcast.id).where(same))
+        subjects += [f"broadcasts/{each}" for each in versions]
+    query = select(ApprovalRequest.id).where(
+        ApprovalRequest.subject.in_(subjects),
+        ApprovalRequest.state == RequestState.APPROVED,
+        ApprovalRequest.decided_by == actor.person_id,
+    )
+    return await session.scalar(query.limit(1)) is not None
+
+
+async def _names(session: AsyncSession, person_ids: Iterable[str]) -> dict[str, str]:
+    rows = await session.execute(select(Person.id, Person.name).where(Person.id.in_(person_ids)))
+    return dict(rows.all())
