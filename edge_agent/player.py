@@ -218,7 +218,8 @@ class Player:
         return frozenset(absent)
 
     def _obey(self, found: Step, view: View, *, at_once: bool) -> None:
-        if found.cut is not None and at_once:
+        gently = _gives_way(found, view)
+        if found.cut is not None and at_once and not gently:
             self._stage.renderer.cut()
         ended = [self._explained(conclusion, view) for conclusion in found.conclusions]
         if found.changes or ended:
@@ -227,8 +228,8 @@ class Player:
                     self._keep(key, progress, view.listings[key])
                 for conclusion in ended:
                     self._conclude(conclusion)
-        if found.cut is not None and not at_once:
-            self._stage.renderer.cut(found.at)
+        if found.cut is not None and (gently or not at_once):
+            self._stage.renderer.cut(found.at, gently=gently)
         for conclusion in ended:
             if self._progress(conclusion.broadcast_id).began_at is not None:
                 self._stage.settle(conclusion)
@@ -337,3 +338,8 @@ class Player:
                 await self._nudge.wait()
         except TimeoutError:
             return
+
+
+def _gives_way(found: Step, view: View) -> bool:
+    """Tell whether what is cut makes room for another sound; what was ordered to be silent does not fade."""
+    return found.cut is not None and found.sound is not None and found.cut.broadcast_id not in view.stops

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from edge_agent.clock import NS, utc_ns
 from edge_agent.evidence import RATE, Consumed
@@ -17,6 +18,9 @@ from edge_agent.protocol.timeline import Sound
 FRAME_BYTES = 2
 FADE_FRAMES = RATE * 5 // 1000
 """5 ms: long enough not to click, short enough to count as at once. Only where a sound is cut."""
+GENTLE_FRAMES = RATE * 300 // 1000
+"""300 ms: what gives way to another broadcast is faded as a hand on the mixer would, before that one begins. The
+player decides 400 ms ahead, and an output has up to 160 ms of buffer, so it is mostly somewhat less."""
 MAX_LATE_NS = NS
 """A sound that could not begin within a second of its start (the machine slept) does not begin at all."""
 
@@ -54,7 +58,10 @@ class Cue:
         self.first_call_ns = self.last_call_ns = 0
         self.cut_ns: int | None = None
         """The sound has faded out by then; 0 cuts at once."""
-        self.fade_from: int | None = None
+        self.fade_frames = FADE_FRAMES
+        """How long it is to fade before that, if there is time."""
+        self.fade: Fade | None = None
+        """What it does, from when it begins to."""
         self._owed = 0
 
     def consumed(self, until_ns: int) -> Consumed:
@@ -88,6 +95,20 @@ class Cue:
         return start + written
 
 
+class Fade(NamedTuple):
+    """A straight way down to silence, between two instants (monotonic)."""
+
+    begin_ns: int
+    end_ns: int
+    level: float = 1.0
+    """At its begin: less than 1 where it takes the place of another."""
+
+    def level_at(self, at_ns: int) -> float:
+        """Say by how much the sound is turned down at an instant."""
+        left = (self.end_ns - at_ns) / (self.end_ns - self.begin_ns)
+        return self.level * max(0.0, min(1.0, left))
+
+
 class Renderer:
     """Gives the output its frames."""
 
@@ -111,14 +132,15 @@ class Renderer:
         with self._lock:
             self._cues.append(cue)
 
-    def cut(self, at: datetime | None = None) -> None:
+    def cut(self, at: datetime | None = None, *, gently: bool = False) -> None:
         """End what is armed: at once, or at an instant to come. A cue that begins later than ``at`` is kept."""
         with self._lock:
             for cue in self._cues:
                 if at is None:
                     cue.cut_ns = 0
-                elif cue.starts_utc_ns < utc_ns(at):
+                elif cue.starts_utc_ns < utc_ns(at) and cue.cut_ns != 0:
                     cue.cut_ns = utc_ns(at) - self._utc_minus()
+                    cue.fade_frames = GENTLE_FRAMES if gently else FADE_FRAMES
 
     def drop_all(self, end: End) -> None:
         """End everything without another frame: the output has gone."""
@@ -178,19 +200,14 @@ class Renderer:
 
     def _go_on(self, cue: Cue, block: "_Block") -> End | None:
         start, stop = block.position, block.frames
-        if cue.cut_ns is not None and cue.fade_from is None:
-            # A cut to come fades before its instant, which may be the start of another sound.
-            last = max(start, block.index(cue.cut_ns) - FADE_FRAMES) if cue.cut_ns else start
-            if last < stop:
-                cue.fade_from = cue.frames + last - start
-        if cue.fade_from is not None:
-            stop = min(stop, start + cue.fade_from + FADE_FRAMES - cue.frames)
-        before = cue.frames
+        fade = cue.fade = _fade(cue, block)
+        if fade is not None:
+            stop = min(stop, max(start, block.index(fade.end_ns)))
         block.position = cue.fill(block.buffer, start, stop)
         cue.last_ns, cue.last_call_ns = block.stamp(block.position), block.called_ns
-        if cue.fade_from is not None:
-            _fade(block.buffer, start, cue.frames - before, before - cue.fade_from)
-            if cue.frames >= cue.fade_from + FADE_FRAMES or block.position < block.frames:
+        if fade is not None:
+            block.turn_down(fade, start, block.position)
+            if block.position < block.frames or block.index(fade.end_ns) == block.frames:
                 return End.CUT
         if cue.feed.ended and cue.feed.empty:
             return End.SPOILED if cue.feed.spoiled else End.WHOLE
@@ -220,13 +237,27 @@ class _Block:
         """Give the instant of a frame, monotonic nanoseconds."""
         return self.first_frame_ns + frame * NS // RATE
 
+    def turn_down(self, fade: Fade, start: int, stop: int) -> None:
+        """Let the frames of ``[start, stop)`` go the way down."""
+        samples, begin, end = self.buffer.cast("h"), self.index(fade.begin_ns), self.index(fade.end_ns)
+        for frame in range(max(start, begin), stop):
+            samples[frame] = int(samples[frame] * fade.level * (end - frame) / (end - begin))
 
-def _fade(buffer: memoryview, start: int, count: int, done: int) -> None:
-    """Turn ``count`` frames down along a straight line. ``done`` frames of it lie before them; below 0: to come."""
-    samples = buffer.cast("h")
-    for frame in range(max(0, -done), count):
-        level = max(0, FADE_FRAMES - done - frame)
-        samples[start + frame] = samples[start + frame] * level // FADE_FRAMES
+
+def _fade(cue: Cue, block: _Block) -> Fade | None:
+    """Say how a cue that sounds comes to its cut, if that falls into the block or before it."""
+    at_ns, soon_ns = block.stamp(block.position), FADE_FRAMES * NS // RATE
+    if cue.cut_ns is None or (cue.fade is not None and cue.cut_ns):
+        return cue.fade
+    if cue.cut_ns == 0:
+        if cue.fade is not None and cue.fade.end_ns <= at_ns + soon_ns:
+            return cue.fade
+        return Fade(at_ns, at_ns + soon_ns, cue.fade.level_at(at_ns) if cue.fade is not None else 1.0)
+    # A cut to come fades before its instant, which may be the start of another sound.
+    begin_ns = max(at_ns, cue.cut_ns - cue.fade_frames * NS // RATE)
+    if block.index(begin_ns) >= block.frames:
+        return None
+    return Fade(begin_ns, max(cue.cut_ns, begin_ns + soon_ns))
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

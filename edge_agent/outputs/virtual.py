@@ -1,6 +1,6 @@
 """A paced output without a card: the ground truth of tests and demonstrations.
 
-It behaves as a card does: a clock of its own takes 48,000 frames a second, a thread fills a buffer 200 ms ahead, and
+It behaves as a card does: a clock of its own takes 48,000 frames a second, a thread fills a buffer 160 ms ahead, and
 what the thread is late for has passed as silence. What was consumed goes to a WAV, the instants beside it.
 
 The WAV goes on through restarts; silence is left as holes, so a quiet day takes no disk. Frames that had not been
@@ -24,8 +24,9 @@ from edge_agent.outputs.base import Render
 
 BLOCK = 960
 """Frames: 20 ms."""
-AHEAD = 10
-"""Blocks rendered before they sound: 200 ms, twice a card's buffer: many virtual nodes share a busy machine."""
+AHEAD = 8
+"""Blocks rendered before they sound: 160 ms. More than a card's buffer, since many virtual nodes share a busy machine;
+with the fade of a cut below the 200 ms within which a node falls silent."""
 HEADER = 44
 FRAME_BYTES = 2
 MAX_WAV_FRAMES = 4 * 3600 * RATE

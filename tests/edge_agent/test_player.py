@@ -15,7 +15,7 @@ from audio.decode import Decoder
 from edge_agent import checked, shelf
 from edge_agent.protocol.content import Broadcast, Item, Voice
 from edge_agent.protocol.documents import QuietHours
-from edge_agent.protocol.states import ClockState, Drill, Grade, Level, Outcome, PlayState, Reason
+from edge_agent.protocol.states import ClockState, Drill, Grade, Level, Outcome, PlayState, Reason, StartMode
 from edge_agent.renderer import End
 from edge_agent.reset import Reset
 from edge_agent.voucher import Voucher
@@ -361,6 +361,54 @@ async def test_what_was_stopped_falls_silent(hall: Hall) -> None:
     assert await hall.outcome("b-1") == (Outcome.INTERRUPTED, "stopped")
     assert any(hall.output.pcm[:heard])
     assert not any(hall.output.pcm[heard + 960 :])
+
+
+def loud(pcm: bytes | bytearray, begin_ms: float, end_ms: float) -> float:
+    """Give the mean level of a part of what was heard."""
+    samples = memoryview(bytes(pcm))[round(begin_ms * 48) * 2 : round(end_ms * 48) * 2].cast("h")
+    return sum(map(abs, samples)) / len(samples)
+
+
+@pytest.mark.parametrize("told_ms", [500, 1900])
+@pytest.mark.parametrize("level", [Level.NORMAL, Level.EMERGENCY])
+async def test_what_gives_way_fades_until_the_other_begins_on_its_sample(
+    hall: Hall, told_ms: int, level: Level
+) -> None:
+    """Known ahead, or said now: not a click, and neither a gap nor two sounds at once."""
+    hall.desk.plan(due("b-1", 1000, hall.voice(1, 3000), hall.voice(2)))
+    await hall.pass_ms(told_ms)
+    begins_ms = max(2000, told_ms + 400)
+    other = due("b-2", begins_ms, hall.voice(3), level=level, start=StartMode.HARD)
+    hall.desk.urgent(other)
+    assert await hall.outcome("b-2") == (Outcome.PLAYED, None)
+    assert hall.starts(3) == [pytest.approx(begins_ms, abs=0.011)]
+    full, early, late = (loud(hall.output.pcm, begins_ms + at, begins_ms + at + 50) for at in (-400, -250, -50))
+    assert full * 0.6 < early < full
+    assert 0 < late < full * 0.25
+    assert await hall.outcome("b-1") == (Outcome.INTERRUPTED, "preempted")
+    assert len(hall.starts(2)) == 1, "the session goes on with its next item"
+
+
+async def test_what_is_stopped_does_not_fade_though_another_takes_its_place(hall: Hall) -> None:
+    bulletin, other = due("b-1", 1000, hall.voice(1, 3000)), due("b-2", 1200, hall.voice(2))
+    hall.desk.urgent(bulletin, other)
+    await hall.pass_ms(1500)
+    heard = len(hall.output.pcm)
+    hall.desk.urgent(bulletin, other, stops=("b-1",))
+    assert await hall.outcome("b-1") == (Outcome.INTERRUPTED, "stopped")
+    assert not any(hall.output.pcm[heard + 960 : heard + 2 * 48 * 350])
+    assert await hall.outcome("b-2") == (Outcome.PLAYED, None)
+
+
+async def test_a_hold_that_comes_while_something_gives_way_is_as_quick(hall: Hall) -> None:
+    hall.desk.plan(due("b-1", 1000, hall.voice(1, 3000)))
+    hall.desk.urgent(due("b-2", 2000, hall.voice(3), level=Level.EMERGENCY))
+    await hall.pass_ms(1850)
+    heard = len(hall.output.pcm)
+    assert any(hall.output.pcm[-960:])
+    hall.desk.hold("hold-1")
+    await hall.pass_ms(1000)
+    assert not any(hall.output.pcm[heard + 480 :])
 
 
 async def test_withdrawing_what_has_begun_does_not_stop_it(hall: Hall) -> None:

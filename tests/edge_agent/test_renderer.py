@@ -3,12 +3,14 @@
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
 from edge_agent.clock import NS, utc_ns
 from edge_agent.evidence import RATE
 from edge_agent.feed import Feed, SpoiledError
+from edge_agent.outputs import card, virtual
 from edge_agent.protocol.content import Voice
 from edge_agent.protocol.timeline import Sound
 from edge_agent.renderer import FADE_FRAMES, Cue, End, Renderer
@@ -119,6 +121,76 @@ def test_a_cut_to_come_is_over_when_the_next_sound_begins(stand: Stand) -> None:
     assert heard[: 1440 - FADE_FRAMES] == [3] * (1440 - FADE_FRAMES)
     assert heard[1440:2400] == [7] * 960
     assert stand.ended[0].end is End.CUT
+
+
+def played(stand: Stand, ms: int) -> list[int]:
+    """Take so much sound, in blocks that fit neither milliseconds nor fades."""
+    blocks, rest = divmod(ms * 48, 456)
+    return [sample for frames in [*[456] * blocks, rest] for sample in stand.render(frames)]
+
+
+@pytest.mark.parametrize("left_ms", [1000, 300, 120])
+def test_what_gives_way_fades_over_300_ms_or_what_is_left_of_them(stand: Stand, left_ms: int) -> None:
+    """It is over on the sample at which the next sound begins."""
+    stand.arm(0, [tone(96_000, 10_000)])
+    played(stand, 19)
+    cut_ms = 19 + left_ms
+    stand.renderer.cut(NOON + timedelta(milliseconds=cut_ms), gently=True)
+    stand.arm(cut_ms, [tone(480, 7)])
+    heard = played(stand, left_ms + 10)
+    fade_ms = min(left_ms, 300)
+    start, over = (left_ms - fade_ms) * 48, left_ms * 48
+    assert heard[:start] == [10_000] * start
+    assert heard[start:over] == sorted(heard[start:over], reverse=True)
+    assert heard[(start + over) // 2] == pytest.approx(5000, abs=10)
+    assert max(one - other for one, other in pairwise(heard[start:over])) <= 10_000 / (fade_ms * 48) + 1
+    assert heard[over - 1] < 10
+    assert heard[over : over + 480] == [7] * 480
+    assert stand.ended[0].end is End.CUT
+
+
+@pytest.mark.parametrize("after_ms", [0, 100, 297, 299])
+def test_a_cut_at_once_does_not_wait_for_a_fade_that_is_under_way(stand: Stand, after_ms: int) -> None:
+    """STOP comes while a bulletin gives way: silent within 5 ms, and not louder first."""
+    stand.arm(0, [tone(96_000, 10_000)])
+    stand.renderer.cut(NOON + timedelta(milliseconds=400), gently=True)
+    level = played(stand, 100 + after_ms)[-1]
+    late = stand.now_ns
+    stand.renderer.cut()
+    stand.renderer.cut(NOON + timedelta(milliseconds=400), gently=True)
+    heard = stand.render(4800)
+    assert heard[0] <= level
+    assert heard[:FADE_FRAMES] == sorted(heard[:FADE_FRAMES], reverse=True)
+    assert not any(heard[FADE_FRAMES:])
+    assert [one.end for one in stand.ended] == [End.CUT]
+    assert stand.ended[0].last_ns <= late + 5 * NS // 1000
+
+
+def test_a_decoder_that_falls_behind_in_a_fade_does_not_hold_up_what_follows(stand: Stand) -> None:
+    go = threading.Event()
+
+    def stuttering() -> Iterator[bytes]:
+        yield tone(4800)
+        go.wait(5)
+        yield tone(48_000)
+
+    cue = Cue(sound(0), feed_of(stuttering()))
+    cue.feed.start()
+    assert cue.feed.primed.wait(5)
+    stand.renderer.arm(cue)
+    stand.renderer.cut(NOON + timedelta(milliseconds=400), gently=True)
+    stand.arm(400, [tone(480, 7)])
+    heard = played(stand, 300)
+    go.set()
+    heard += played(stand, 110)
+    assert heard[400 * 48 :] == [7] * 480
+    assert stand.ended[0].missing > 0
+
+
+def test_what_an_output_holds_and_the_fade_of_a_cut_are_over_within_200_ms() -> None:
+    """The figure for STOP at the node; the rest of it are a signature and a turn of the event loop."""
+    assert virtual.AHEAD * virtual.BLOCK + FADE_FRAMES <= RATE * 180 // 1000
+    assert card.LATENCY_S * RATE + FADE_FRAMES <= RATE * 180 // 1000
 
 
 def test_a_cut_before_the_start_leaves_no_sample(stand: Stand) -> None:
