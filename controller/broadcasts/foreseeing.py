@@ -1,6 +1,7 @@
 """What a draft would do at each of its nodes: its surroundings read from rows, the forecast by the timeline."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import select
@@ -16,10 +17,16 @@ from .repository import surroundings
 
 
 async def foresee(
-    session: AsyncSession, draft: Draft, trusted_keys: tuple[TrustedKey, ...], *, now: datetime
+    session: AsyncSession,
+    draft: Draft,
+    trusted_keys: tuple[TrustedKey, ...],
+    *,
+    now: datetime,
+    released: Collection[str] = (),
 ) -> tuple[Forecasts, dict[str, str]]:
-    """Give what will happen at which nodes, and the titles of what is crossed."""
-    around, others = await surroundings(session, draft.targets.tree, draft.targets.nodes, draft.window, now=now)
+    """Give what will happen at which nodes, and the titles of what is crossed; ``released`` as in ``surroundings``."""
+    targets = draft.targets
+    around, others = await surroundings(session, targets.tree, targets.nodes, draft.window, now=now, released=released)
     wire = draft_broadcast(draft)
     found: Forecasts = []
     for alike, node_ids in group(around).items():

@@ -96,12 +96,22 @@ async def outs(
 
 
 async def surroundings(
-    session: AsyncSession, tree: Tree, nodes: Iterable[Node], window: Window, *, now: datetime
+    session: AsyncSession,
+    tree: Tree,
+    nodes: Iterable[Node],
+    window: Window,
+    *,
+    now: datetime,
+    released: Collection[str] = (),
 ) -> tuple[dict[str, Surroundings], dict[str, content.Broadcast]]:
-    """Say what else the nodes have to do around a window and what they obey; and give those broadcasts."""
+    """Say what else the nodes have to do around a window and what they obey; and give those broadcasts.
+
+    ``released``: holds that will be released by then.
+    """
     busy, sounding = await _open_plays(session, max(now, window.start_at - BEFORE), window.latest_end_at)
     begun = await _begun(session, window.start_at - HOUR)
-    held = set(await session.scalars(select(Hold.scope).where(Hold.released_at.is_(None))))
+    standing = select(Hold.scope).where(Hold.released_at.is_(None), Hold.id.not_in(released))
+    held = set(await session.scalars(standing))
     nodes = tuple(nodes)
     guards = {area_id: guards_of(tree.effective(area_id)) for area_id in {node.area_id for node in nodes}}
     found = {

@@ -108,6 +108,7 @@ _AT_SIX = {
     "confirm_conflicts": True,
     "confirm_unusual": True,
 }
+_FLOOD = {"message_id": "{message_id}", "targets": ["areas/{area_id}"]}
 _A_WEEK = {"from_at": "2026-03-09T00:00:00Z", "until_at": "2026-03-16T00:00:00Z"}
 
 _PASSWORD = "đồng bằng sông Hồng"
@@ -207,6 +208,7 @@ ROUTES: dict[str, Route] = {
     # schedules and calendars
     "POST /api/v1/schedules": Route(Kind.AIM, _AT_SIX),
     "POST /api/v1/schedules/preview": Route(Kind.AIM, _AT_SIX),
+    "POST /api/v1/schedules/what-if": Route(Kind.AIM, _AT_SIX),
     "GET /api/v1/schedules": Route(Kind.LIST, shows="schedule_id"),
     "GET /api/v1/schedules/dates": Route(Kind.LIST, query=_A_WEEK, shows="schedule_id"),
     "GET /api/v1/schedules/calendar.ics": Route(Kind.LIST, shows="schedule_id"),
@@ -254,6 +256,25 @@ ROUTES: dict[str, Route] = {
     "GET /api/v1/holds": Route(Kind.LIST, shows="hold_id"),
     "GET /api/v1/holds/{hold_id}": Route(Kind.READ),
     "POST /api/v1/holds/{hold_id}/release": Route(Kind.ACT),
+    # emergencies; the ones that are there were proposed by somebody of the centre
+    "POST /api/v1/messages": Route(
+        Kind.AIM, {"area_id": "{area_id}", "title": "Bão", "voices": [{"language": "vi", "text": "Bão đến"}]}
+    ),
+    "GET /api/v1/messages": Route(Kind.LIST, shows="message_id"),
+    "GET /api/v1/messages/{message_id}": Route(Kind.READ),
+    "PUT /api/v1/messages/{message_id}": Route(
+        Kind.ACT, {"version": 1, "title": "Lũ", "voices": [{"language": "vi", "text": "Lũ về"}]}
+    ),
+    "POST /api/v1/messages/{message_id}/archive": Route(Kind.ACT),
+    "POST /api/v1/emergencies": Route(Kind.AIM, _FLOOD),
+    "POST /api/v1/emergencies/preview": Route(Kind.LOOK, _FLOOD),
+    "GET /api/v1/emergencies": Route(Kind.LIST, shows="emergency_id"),
+    "GET /api/v1/emergencies/{emergency_id}": Route(Kind.READ),
+    "POST /api/v1/emergencies/{emergency_id}/confirm": Route(Kind.ACT),
+    "POST /api/v1/emergencies/{emergency_id}/break-glass": Route(Kind.ACT, {"reason": "Không ai nghe máy"}),
+    "POST /api/v1/emergencies/{emergency_id}/cancel": Route(Kind.ACT),
+    "POST /api/v1/emergencies/{emergency_id}/all-clear": Route(Kind.ACT, {}),
+    "POST /api/v1/emergencies/{emergency_id}/false-alarm": Route(Kind.ACT, {}),
     # the rest
     "GET /api/v1/audit": Route(Kind.LIST, shows="hold_id", answers={"observer": Answer.FORBIDDEN}),
     "GET /api/v1/alarms": Route(Kind.LIST, shows="alarm_id", answers={"observer": Answer.FORBIDDEN}),

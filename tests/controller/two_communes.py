@@ -93,6 +93,7 @@ def _rows(centre: Centre, commune: AreaOut, name: str, things: Things) -> list[B
         things[f"{thing}_id"] = new_id()
     said: dict[str, Any] = {"created_by": made_by, "created_at": now, "area_id": commune.id}
     bulletin = {"bulletin_id": things["bulletin_id"], "version": 1}
+    heard = {"language": "vi", "sha256": things["sha256"], "bytes": 96_000, "length_ms": 24_000}
     return [
         Bulletin(
             id=things["bulletin_id"], state="submitted", version=1, submitted_by=made_by, submitted_at=now, **said
@@ -173,7 +174,7 @@ def _rows(centre: Centre, commune: AreaOut, name: str, things: Things) -> list[B
             title=f"Khẩn của {name}",
             scopes=[commune.scope],
             message_id=things["message_id"],
-            slots=[],
+            slots=[{"item": {"offset_ms": 0, "voices": [heard]}, "recording_ids": [things["spare_id"]]}],
             state="proposed",
             proposed_by=made_by,
             proposed_at=now,

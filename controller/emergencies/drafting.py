@@ -1,0 +1,184 @@
+"""Checks what was asked of an emergency, and works out the rest: what is heard, where, and whom it is for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.targets import Targets, areas_of, resolve
+from controller.broadcasts.drafts import Draft
+from controller.broadcasts.rules import Slot
+from controller.errors import InvalidError
+from controller.names import clean_name
+from controller.people.rights import Sight
+from controller.programmes.layout import Part, Spoken
+from controller.programmes.repository import languages_of
+from controller.recordings.models import Recording, RecordingState
+from edge_agent.protocol.states import Drill, Level
+
+from . import attention
+from .models import Emergency, MessageKind, ReadyMessage
+from .repository import messages_of
+from .rules import compose, length_of, thawed, window_of
+from .schemas import EmergencyIn, FollowIn
+
+
+@dataclass(frozen=True)
+class Wish:
+    """An emergency that could be proposed."""
+
+    kind: MessageKind
+    title: str
+    area_id: str
+    message_id: str | None
+    slots: tuple[Slot, ...]
+    targets: Targets
+    drill: Drill | None
+
+    def draft(self, start_at: datetime) -> Draft:
+        """Give the broadcast that it would become."""
+        return _draft(self.title, self.slots, self.targets, self.drill, start_at)
+
+
+async def make_wish(session: AsyncSession, wanted: EmergencyIn, seen: Sight) -> Wish:
+    """Check what was asked against the rows in sight.
+
+    Raises:
+        InvalidError: a field is wrong, or nothing would be heard.
+        ForbiddenError: aimed at an area above what is in sight.
+    """
+    targets = await resolve(session, wanted.targets, seen)
+    area_id = _common_area(targets)
+    message = await _message(session, wanted.message_id, seen, targets) if wanted.message_id else None
+    title = clean_name(wanted.title or (message.title if message else ""), field="title")
+    parts = await _parts(session, message, wanted.recordings, seen)
+    languages = languages_of(targets.tree, {node.area_id for node in targets.nodes})
+    slots = compose(parts, languages, repeats=wanted.repeats, every_ms=wanted.repeat_every_ms)
+    kind = MessageKind(message.kind) if message else MessageKind.ALERT
+    if kind is not MessageKind.ALERT:
+        raise InvalidError(
+            "message_id: an all-clear follows the emergency that it ends", field="message_id", problem="kind"
+        )
+    return Wish(kind, title, area_id, wanted.message_id, slots, targets, wanted.drill)
+
+
+async def make_follow_up(
+    session: AsyncSession, followed: Emergency, kind: MessageKind, wanted: FollowIn, seen: Sight
+) -> Wish:
+    """Say where an emergency was heard that it is over, or that it was none: with a ready message only.
+
+    Raises:
+        InvalidError: there is no such ready message for that place, or no node is left.
+    """
+    targets = await still_there(session, followed.scopes)
+    message = await _ready(session, wanted.message_id, seen, targets, kind)
+    parts = await _parts(session, message, (), seen)
+    languages = languages_of(targets.tree, {node.area_id for node in targets.nodes})
+    slots = compose(parts, languages, repeats=wanted.repeats, every_ms=wanted.repeat_every_ms)
+    drill = Drill(followed.drill) if followed.drill else None
+    return Wish(kind, message.title, _common_area(targets), message.id, slots, targets, drill)
+
+
+async def draft_of(session: AsyncSession, row: Emergency, start_at: datetime) -> Draft:
+    """Make the broadcast of an emergency: what was seen when it was proposed, for the nodes that are there now.
+
+    Raises:
+        InvalidError: no node is left, or a recording was withdrawn meanwhile.
+    """
+    slots, targets = thawed(row.slots), await still_there(session, row.scopes)
+    wanted = {recording_id for slot in slots for recording_id in slot.recording_ids}
+    query = select(Recording.id).where(Recording.id.in_(wanted), Recording.withdrawn_at.is_(None))
+    if not slots or wanted - set(await session.scalars(query)):
+        raise InvalidError("a recording was withdrawn meanwhile", field="recordings", problem="withdrawn")
+    return _draft(row.title, slots, targets, Drill(row.drill) if row.drill else None, start_at)
+
+
+async def still_there(session: AsyncSession, scopes: Sequence[str]) -> Targets:
+    """Find the nodes of scopes of which some may be gone.
+
+    Raises:
+        InvalidError: no node is left.
+    """
+    known = await areas_of(session, scopes)
+    targets = await resolve(session, [scope for scope in scopes if scope in known])
+    _common_area(targets)
+    return targets
+
+
+def _draft(title: str, slots: tuple[Slot, ...], targets: Targets, drill: Drill | None, start_at: datetime) -> Draft:
+    window = window_of(start_at, length_of(slots))
+    return Draft(title, Level.EMERGENCY, urgent=True, window=window, slots=slots, targets=targets, drill=drill)
+
+
+def _common_area(targets: Targets) -> str:
+    if not targets.nodes:
+        raise InvalidError("targets: there is no node at or under them", field="targets", problem="no_nodes")
+    if targets.area_id is None:
+        raise InvalidError("targets: no area lies above all of them", field="targets", problem="apart")
+    return targets.area_id
+
+
+async def _message(session: AsyncSession, message_id: str, seen: Sight, targets: Targets) -> ReadyMessage:
+    row = await session.get(ReadyMessage, message_id)
+    if row is None or not seen.knows(row.area_id):
+        raise InvalidError("message_id: there is no such message", field="message_id", problem="unknown")
+    if row.archived_at is not None:
+        raise InvalidError("message_id: it is put away", field="message_id", problem="archived")
+    if not targets.area_ids <= targets.tree.below(row.area_id):
+        raise InvalidError(
+            "message_id: it is for its own area and those below", field="message_id", problem="elsewhere"
+        )
+    return row
+
+
+async def _ready(
+    session: AsyncSession, message_id: str | None, seen: Sight, targets: Targets, kind: MessageKind
+) -> ReadyMessage:
+    if message_id is not None:
+        row = await _message(session, message_id, seen, targets)
+        if row.kind != kind:
+            raise InvalidError(f"message_id: it is no message for {kind}", field="message_id", problem="kind")
+        return row
+    chain = [place.id for place in targets.tree.chain(_common_area(targets))]
+    found = await messages_of(session, chain, kind)
+    if not found:
+        raise InvalidError(
+            f"no ready message for {kind} lies in this area or above; write one", field="message_id", problem="none"
+        )
+    return found[0]
+
+
+async def _parts(session: AsyncSession, message: ReadyMessage | None, extra: Sequence[str], seen: Sight) -> list[Part]:
+    """Give what sounds each time: the signal, the message in all its languages, the recordings."""
+    voices = [(each["recording_id"], each["language"]) for each in message.voices] if message else []
+    spoken = [await _spoken(session, recording_id, language) for recording_id, language in voices if recording_id]
+    if message is not None and not spoken:
+        raise InvalidError(
+            f"message_id: {message.title!r} has no recording yet", field="message_id", problem="no_voice"
+        )
+    rest = [await _spoken(session, recording_id, None, seen) for recording_id in extra]
+    if not spoken and not rest:
+        raise InvalidError("say what is to be heard: a message or recordings", field="message_id", problem="empty")
+    signal = await attention.find(session)
+    heard = [[await _spoken(session, signal.id)] if signal else [], spoken, *([each] for each in rest)]
+    return [Part(position, voices=tuple(said)) for position, said in enumerate(heard) if said]
+
+
+async def _spoken(
+    session: AsyncSession, recording_id: str, language: str | None = None, seen: Sight | None = None
+) -> Spoken:
+    """Give a recording as a voice; with ``seen``, only one that is in sight: a message's are there for all below."""
+    row = await session.get(Recording, recording_id)
+    if row is None or (seen is not None and not seen.sees(row.area_id)):
+        raise InvalidError("recordings: there is no such recording", field="recordings", problem="unknown")
+    if row.withdrawn_at is not None:
+        raise InvalidError(
+            f"recordings: {row.title!r} is withdrawn", field="recordings", problem="withdrawn", title=row.title
+        )
+    if row.state != RecordingState.READY or row.sha256 is None or row.bytes is None or row.length_ms is None:
+        raise InvalidError(
+            f"recordings: {row.title!r} is not ready", field="recordings", problem="not_ready", title=row.title
+        )
+    return Spoken(row.id, language or row.language, row.sha256, row.bytes, row.length_ms)

@@ -1,0 +1,15 @@
+"""Errors of emergencies."""
+
+from controller.errors import ConflictError, ForbiddenError
+
+
+class SamePersonError(ForbiddenError):
+    """Whoever proposed an emergency cannot confirm it: it takes a second person, or a broken glass."""
+
+    code = "same_person"
+
+
+class NotOpenError(ConflictError):
+    """The emergency is not at this step any more. ``state`` says where it is."""
+
+    code = "emergency_state"

@@ -1,0 +1,124 @@
+"""What an emergency sounds like, how long people may think, and how its nodes stand afterwards. Pure."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from controller.broadcasts.rules import END_MARGIN, Slot, Window
+from controller.errors import InvalidError
+from controller.nodes.rules import NodeStatus
+from controller.plays.schemas import PlayOut
+from controller.programmes.layout import Part, lay_out_parts
+from edge_agent.protocol.content import Item
+from edge_agent.protocol.documents import Settings
+from edge_agent.protocol.states import Grade, Outcome, PlayState
+
+CANCEL_WINDOW = timedelta(seconds=30)
+"""Between breaking the glass and the sound (DESIGN section 7)."""
+LATEST_FIRING = timedelta(minutes=10)
+"""What the centre slept through for longer is not sent by itself any more: somebody has acted otherwise by then."""
+PROPOSAL_LASTS = timedelta(hours=1)
+FOLLOWS_WITHIN = timedelta(days=7)
+"""A storm is over some days after its warning; later, an all-clear is a new emergency."""
+LATEST_START_AFTER = timedelta(minutes=30)
+"""Whoever comes back within half an hour still says it (promise P3)."""
+GAP_MS = 500
+PAUSE_MS = 2_000
+"""Between two times, when nobody says how often."""
+MOST_REPEATS = 20
+LONGEST_MS: int = next(each.default for each in msgspec.structs.fields(Settings) if each.name == "max_emergency_ms")
+"""Nodes refuse what is longer."""
+
+
+class Standing(StrEnum):
+    """How a node stands to an emergency. In the order in which people have to look after them."""
+
+    MISSED = "missed"
+    """Not heard there, or only part of it."""
+    UNREACHABLE = "unreachable"
+    """Nobody knows: the node is not heard from."""
+    WAITING = "waiting"
+    SOUNDING = "sounding"
+    UNVERIFIED = "unverified"
+    """The node says that it played; no sensor heard it, or a simulated one."""
+    VERIFIED = "verified"
+    """With evidence of grade E2 or better."""
+    CANCELLED = "cancelled"
+    UNREPORTING = "unreporting"
+    """A wired or FM cluster: nobody will ever know."""
+
+
+def compose(
+    parts: Sequence[Part], languages: Collection[tuple[str, ...]], *, repeats: int, every_ms: int | None
+) -> tuple[Slot, ...]:
+    """Lay one time out, every language in its turn, and repeat it.
+
+    ``every_ms``: from one beginning to the next; what takes longer follows itself at once.
+
+    Raises:
+        InvalidError: it would be longer than nodes take.
+    """
+    once = lay_out_parts(parts, languages, gap_ms=GAP_MS)
+    step = max(every_ms or once.length_ms + PAUSE_MS, once.length_ms + GAP_MS)
+    if step * (repeats - 1) + once.length_ms > LONGEST_MS:
+        raise InvalidError(
+            f"it would take longer than {LONGEST_MS // 60_000} minutes; repeat it less often",
+            field="repeats",
+            problem="too_long",
+            most=LONGEST_MS // 60_000,
+        )
+    return tuple(
+        Slot(msgspec.structs.replace(slot.item, offset_ms=slot.item.offset_ms + step * time), slot.recording_ids)
+        for time in range(repeats)
+        for slot in once.slots
+    )
+
+
+def frozen(slots: Iterable[Slot]) -> list[dict[str, object]]:
+    """Write slots as a row keeps them."""
+    return [{"item": msgspec.to_builtins(slot.item), "recording_ids": list(slot.recording_ids)} for slot in slots]
+
+
+def thawed(kept: Iterable[dict[str, object]]) -> tuple[Slot, ...]:
+    """Read slots from a row."""
+    return tuple(
+        Slot(msgspec.convert(each["item"], Item), msgspec.convert(each["recording_ids"], tuple[str, ...]))
+        for each in kept
+    )
+
+
+def length_of(slots: Sequence[Slot]) -> int:
+    """Give milliseconds from the start of the first slot to the end of the last; 0 for none."""
+    return slots[-1].item.offset_ms + slots[-1].item.slot_ms if slots else 0
+
+
+def window_of(start_at: datetime, length_ms: int) -> Window:
+    """Say when an emergency may sound that is sent for ``start_at``."""
+    latest_start_at = start_at + LATEST_START_AFTER
+    return Window(start_at, latest_start_at, latest_start_at + timedelta(milliseconds=length_ms) + END_MARGIN)
+
+
+def standing_of(play: PlayOut, status: NodeStatus) -> Standing:
+    """Say how a node stands, by what it said and whether it is heard from."""
+    if not play.reports:
+        return Standing.UNREPORTING
+    match play.outcome:
+        case Outcome.PLAYED:
+            proven = play.grade is not None and play.grade >= Grade.E2 and not play.simulated
+            return Standing.VERIFIED if proven else Standing.UNVERIFIED
+        case Outcome.CANCELLED:
+            return Standing.CANCELLED
+        case Outcome.UNKNOWN | Outcome.CANCEL_UNCONFIRMED:
+            return Standing.UNREACHABLE
+        case None:
+            return _open(play.state, status)
+        case _:
+            return Standing.MISSED
+
+
+def _open(state: PlayState, status: NodeStatus) -> Standing:
+    if status not in {NodeStatus.ONLINE, NodeStatus.LATE}:
+        return Standing.UNREACHABLE
+    return Standing.SOUNDING if state is PlayState.PLAYING else Standing.WAITING

@@ -1,0 +1,341 @@
+"""Emergencies: proposed by one person, confirmed by another or by breaking the glass, followed up node by node."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.alarms.service import Alarms
+from controller.approvals.yeses import Yes
+from controller.areas.repository import nodes_in, read_tree
+from controller.areas.targets import areas_of
+from controller.audit import service as audit
+from controller.broadcasts.foreseeing import foresee
+from controller.broadcasts.policed import Verdict
+from controller.broadcasts.preview import describe
+from controller.broadcasts.schemas import NodeRef
+from controller.clock import Clock
+from controller.db import Database, Transaction
+from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from controller.events import Event, Topic
+from controller.holds.service import Holds
+from controller.ids import new_id
+from controller.names import clean_name
+from controller.nodes.live import LiveNodes
+from controller.nodes.models import Node
+from controller.nodes.rules import NodeStatus
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.rights import Act, Sight
+from controller.plays import service as plays
+from controller.recordings.service import Recordings
+from edge_agent.protocol.documents import TrustedKey
+
+from . import attention
+from .drafting import Wish, make_follow_up, make_wish
+from .errors import NotOpenError, SamePersonError
+from .models import Emergency, EmergencyState, MessageKind
+from .repository import in_sight
+from .rules import CANCEL_WINDOW, FOLLOWS_WITHIN, PROPOSAL_LASTS, frozen
+from .schemas import (
+    MAX_REASON,
+    BreakGlassIn,
+    EmergencyFollowUp,
+    EmergencyIn,
+    EmergencyOut,
+    EmergencyPreview,
+    FollowIn,
+)
+from .sending import Sending
+from .views import count_standings, decided_at, follow_up, holds_over, outs, status_by
+
+
+class Emergencies:
+    """What must be heard at once."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        sending: Sending,
+        holds: Holds,
+        alarms: Alarms,
+        recordings: Recordings,
+        live: LiveNodes,
+        trusted_keys: tuple[TrustedKey, ...],
+    ) -> None:
+        self._database, self._clock, self._live = database, clock, live
+        self._sending, self._holds, self._alarms, self._recordings = sending, holds, alarms, recordings
+        self._trusted_keys = trusted_keys
+
+    async def preview(self, actor: Actor, wanted: EmergencyIn) -> EmergencyPreview:
+        """Say what it would do: who is held, who is not heard from, how long it takes; saves nothing.
+
+        Raises:
+            InvalidError: a field is wrong.
+            ForbiddenError: aimed at an area above what is in sight.
+        """
+        now = self._now()
+        async with self._database.reading() as session:
+            wish = await make_wish(session, wanted, await rights.sight(session, actor))
+            nodes, draft = wish.targets.nodes, wish.draft(now)
+            found, titles = await foresee(session, draft, self._trusted_keys, now=now, released=wanted.release_holds)
+            holds, silent = await holds_over(session, actor, nodes, wanted.release_holds)
+        statuses = {node.id: status_by(self._live, node, now) for node in nodes}
+        online = sum(status in {NodeStatus.ONLINE, NodeStatus.LATE} for status in statuses.values())
+        offline = {NodeStatus.OFFLINE, NodeStatus.NEVER_SEEN}
+        return EmergencyPreview(
+            broadcast=describe(draft, found, titles, Verdict(), online_count=online, full=None),
+            drill=wish.drill,
+            languages=tuple(dict.fromkeys(voice.language for slot in wish.slots for voice in slot.item.voices)),
+            offline=_refs(node for node in nodes if statuses[node.id] in offline),
+            holds=tuple(holds),
+            held=_refs(node for node in nodes if node.id in silent),
+            unreporting_count=sum(status is NodeStatus.UNREPORTING for status in statuses.values()),
+        )
+
+    async def propose(self, actor: Actor, wanted: EmergencyIn) -> EmergencyOut:
+        """Write down what is to be heard, for another person to confirm. From here on it cannot be changed.
+
+        Raises:
+            InvalidError: a field is wrong, or nothing would be heard.
+            ForbiddenError: no role of the person allows it there, or the release of a hold.
+        """
+        now, person_id = self._now(), _person(actor)
+        act = Act.EMERGENCIES_DRILL if wanted.drill else Act.EMERGENCIES_PROPOSE
+        async with self._database.reading() as session:
+            await rights.require(session, actor, act)
+            wish = await make_wish(session, wanted, await rights.sight(session, actor))
+            await rights.require(session, actor, act, wish.targets.area_ids)
+        await attention.ensure(self._database, self._recordings, actor, wish.area_id)
+        async with self._database.transaction() as tx:
+            await rights.require(tx.session, actor, act, wish.targets.area_ids)
+            await self._check_holds(tx, actor, wanted.release_holds)
+            row = await _add(tx, wish, person_id, now, release_holds=list(wanted.release_holds))
+            await self._note(tx, actor, act, row, {"scopes": row.scopes, "release_holds": row.release_holds})
+            return (await outs(tx.session, [row]))[0]
+
+    async def confirm(self, actor: Actor, emergency_id: str) -> EmergencyOut:
+        """Say yes to what somebody else proposed: it is said at once.
+
+        Raises:
+            NotFoundError: there is no such emergency for this person.
+            NotOpenError: it does not wait for a yes any more.
+            SamePersonError: the person proposed it.
+            ForbiddenError: no role of the person allows it there, or the release of a hold.
+            InvalidError, UrgentFullError: see ``Sending.send``.
+        """
+        now, person_id = self._now(), _person(actor)
+        async with self._database.transaction() as tx:
+            row = await self._waiting(tx, actor, emergency_id, Act.EMERGENCIES_CONFIRM, now)
+            if row.proposed_by == person_id:
+                raise SamePersonError("another person has to confirm it; if there is none, break the glass")
+            row.confirmed_by, row.confirmed_at = person_id, now
+            await self._sending.send(tx, actor, row, [Yes(row.proposed_by), Yes(person_id)], now=now)
+            await self._note(tx, actor, Act.EMERGENCIES_CONFIRM, row, {"proposed_by": row.proposed_by})
+        return await self._one(actor, emergency_id)
+
+    async def break_glass(self, actor: Actor, emergency_id: str, wanted: BreakGlassIn) -> EmergencyOut:
+        """Decide alone, for a reason: it is said when the cancel window is over, and administrators know at once.
+
+        Raises:
+            NotFoundError: there is no such emergency for this person.
+            NotOpenError: it does not wait for a yes any more.
+            ForbiddenError: no role of the person allows it there, or the release of a hold.
+            InvalidError: no reason is given.
+        """
+        now, person_id = self._now(), _person(actor)
+        reason = clean_name(wanted.reason, field="reason", most=MAX_REASON)
+        async with self._database.transaction() as tx:
+            row = await self._waiting(tx, actor, emergency_id, Act.EMERGENCIES_BREAK_GLASS, now)
+            await self._check_holds(tx, actor, row.release_holds)
+            row.break_glass_by, row.break_glass_reason = person_id, reason
+            row.fires_at, row.state = now + CANCEL_WINDOW, EmergencyState.COUNTING_DOWN
+            detail = {"title": row.title, "reason": reason, "by": person_id, "drill": row.drill}
+            subject = f"emergencies/{row.id}"
+            await self._alarms.raise_(tx, "emergencies.break_glass", row.area_id, subject, detail)
+            await self._note(tx, actor, Act.EMERGENCIES_BREAK_GLASS, row, {"reason": reason})
+        return await self._one(actor, emergency_id)
+
+    async def cancel(self, actor: Actor, emergency_id: str) -> EmergencyOut:
+        """Take back what was not sent yet: a proposal, or a decision within its cancel window.
+
+        Raises:
+            NotFoundError: there is no such emergency for this person.
+            NotOpenError: it was sent, or is over; end it with an all-clear or as a false alarm.
+            ForbiddenError: no role of the person allows it there.
+        """
+        async with self._database.transaction() as tx:
+            row = await self._found(tx, actor, emergency_id)
+            act = Act.EMERGENCIES_DRILL if row.drill else Act.EMERGENCIES_PROPOSE
+            await _require(tx.session, actor, act, row)
+            if row.state not in {EmergencyState.PROPOSED, EmergencyState.COUNTING_DOWN}:
+                raise _not_open(row)
+            row.state, row.ended_at, row.ended_by = EmergencyState.CANCELLED, self._now(), actor.person_id
+            await self._note(tx, actor, "emergencies.cancel", row, {})
+        return await self._one(actor, emergency_id)
+
+    async def follow(self, actor: Actor, emergency_id: str, kind: MessageKind, wanted: FollowIn) -> EmergencyOut:
+        """Say at once that it is over, or that it was none: silences it where it sounds. One person, one call.
+
+        Only ready messages, which those who answer for them wrote: so nobody alone says anything else this way.
+
+        Raises:
+            NotFoundError: there is no such emergency for this person.
+            NotOpenError: it was not sent, it is an all-clear itself, or it was long ago.
+            ConflictError: that was said already.
+            ForbiddenError: no role of the person allows it there.
+            InvalidError, UrgentFullError: see ``make_follow_up`` and ``Sending.send``.
+        """
+        now, person_id = self._now(), _person(actor)
+        async with self._database.transaction() as tx:
+            followed = await self._found(tx, actor, emergency_id)
+            act = Act.EMERGENCIES_DRILL if followed.drill else Act.EMERGENCIES_PROPOSE
+            await _require(tx.session, actor, act, followed)
+            await _check_followable(tx.session, followed, kind, now)
+            wish = await make_follow_up(tx.session, followed, kind, wanted, await rights.sight(tx.session, actor))
+            row = await _add(tx, wish, person_id, now, follows_id=followed.id)
+            await self._sending.send(tx, actor, row, [Yes(person_id)], now=now)
+            await self._note(tx, actor, act, row, {"follows": followed.id})
+        return await self._one(actor, row.id)
+
+    async def get(self, actor: Actor, emergency_id: str) -> EmergencyFollowUp:
+        """Give one emergency with how every node in sight stands; those that missed it come first.
+
+        Raises:
+            NotFoundError: there is none for this person.
+        """
+        async with self._database.reading() as session:
+            seen = await rights.sight(session, actor)
+            row = await session.scalar(select(Emergency).where(Emergency.id == emergency_id, in_sight(seen)))
+            if row is None:
+                raise _no_emergency(emergency_id)
+            [found] = await outs(session, [row])
+            said = await plays.of_broadcast(session, row.broadcast_id, seen) if row.broadcast_id else []
+            nodes = await _nodes(session, row, seen)
+            holds, _ = await holds_over(session, actor, nodes)
+        statuses = {node.id: status_by(self._live, node, self._now()) for node in nodes}
+        stands = follow_up(said, statuses, decided_at(row))
+        return EmergencyFollowUp(
+            **found.model_dump(), holds=tuple(holds), standings=count_standings(stands), nodes=stands
+        )
+
+    async def list(self, actor: Actor, *, state: EmergencyState | None = None, limit: int = 50) -> list[EmergencyOut]:
+        """Give the emergencies in sight, newest first."""
+        async with self._database.reading() as session:
+            query = select(Emergency).where(in_sight(await rights.sight(session, actor)))
+            if state is not None:
+                query = query.where(Emergency.state == state)
+            query = query.order_by(Emergency.proposed_at.desc(), Emergency.id).limit(limit)
+            return await outs(session, (await session.scalars(query)).all())
+
+    async def _one(self, actor: Actor, emergency_id: str) -> EmergencyOut:
+        async with self._database.reading() as session:
+            seen = await rights.sight(session, actor)
+            rows = (await session.scalars(select(Emergency).where(Emergency.id == emergency_id, in_sight(seen)))).all()
+            return (await outs(session, rows))[0]
+
+    async def _found(self, tx: Transaction, actor: Actor, emergency_id: str) -> Emergency:
+        seen = await rights.sight(tx.session, actor)
+        query = select(Emergency).where(Emergency.id == emergency_id, in_sight(seen)).with_for_update()
+        row = await tx.session.scalar(query)
+        if row is None:
+            raise _no_emergency(emergency_id)
+        return row
+
+    async def _waiting(self, tx: Transaction, actor: Actor, emergency_id: str, act: Act, now: datetime) -> Emergency:
+        """Give one that waits for a decision, to somebody who may decide it."""
+        row = await self._found(tx, actor, emergency_id)
+        await _require(tx.session, actor, act, row)
+        if row.state != EmergencyState.PROPOSED or now - row.proposed_at > PROPOSAL_LASTS:
+            raise _not_open(row)
+        return row
+
+    async def _check_holds(self, tx: Transaction, actor: Actor, hold_ids: Sequence[str]) -> None:
+        """Refuse holds that this person does not know or may not release."""
+        for hold_id in hold_ids:
+            try:
+                await self._holds.find(tx, actor, hold_id)
+            except NotFoundError:
+                raise InvalidError(
+                    "release_holds: there is no such hold", field="release_holds", problem="unknown"
+                ) from None
+
+    async def _note(self, tx: Transaction, actor: Actor, act: str, row: Emergency, detail: dict[str, object]) -> None:
+        await tx.session.flush()
+        said = {"title": row.title, "kind": row.kind, "drill": row.drill, "state": str(row.state), **detail}
+        await audit.write(tx, actor, act, f"emergencies/{row.id}", said, at=self._now(), area_id=row.area_id)
+        tx.tell(Event(Topic.EMERGENCY, row.id))
+
+    def _now(self) -> datetime:
+        now = self._clock()
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)  # the wire counts milliseconds
+
+
+async def _add(
+    tx: Transaction,
+    wish: Wish,
+    person_id: str,
+    now: datetime,
+    *,
+    follows_id: str | None = None,
+    release_holds: Sequence[str] = (),
+) -> Emergency:
+    row = Emergency(
+        id=new_id(),
+        area_id=wish.area_id,
+        kind=wish.kind,
+        title=wish.title,
+        drill=wish.drill,
+        scopes=list(wish.targets.scopes),
+        message_id=wish.message_id,
+        slots=frozen(wish.slots),
+        release_holds=list(release_holds),
+        state=EmergencyState.PROPOSED,
+        proposed_by=person_id,
+        proposed_at=now,
+        follows_id=follows_id,
+    )
+    tx.session.add(row)
+    await tx.session.flush()
+    return row
+
+
+async def _check_followable(session: AsyncSession, row: Emergency, kind: MessageKind, now: datetime) -> None:
+    sent = row.sent_at is not None and now - row.sent_at <= FOLLOWS_WITHIN
+    if not sent or row.kind != MessageKind.ALERT:
+        raise _not_open(row)
+    said = select(Emergency.id).where(Emergency.follows_id == row.id, Emergency.kind == kind)
+    if await session.scalar(said.limit(1)) is not None:
+        raise ConflictError("that was said already", problem="said")
+
+
+async def _require(session: AsyncSession, actor: Actor, act: Act, row: Emergency) -> None:
+    """Ask for the right in every place at which it is aimed, those of nodes that are gone among them."""
+    areas = await areas_of(session, row.scopes, removed=True)
+    await rights.require(session, actor, act, set(areas.values()))
+
+
+async def _nodes(session: AsyncSession, row: Emergency, seen: Sight) -> list[Node]:
+    nodes = await nodes_in(session, await read_tree(session), row.scopes, reports=False)
+    return [node for node in nodes if seen.sees(node.area_id)]
+
+
+def _person(actor: Actor) -> str:
+    if actor.person_id is None:
+        raise ForbiddenError("an emergency takes a person who answers for it")
+    return actor.person_id
+
+
+def _refs(nodes: Iterable[Node]) -> tuple[NodeRef, ...]:
+    return tuple(NodeRef(node_id=node.id, name=node.name) for node in nodes)
+
+
+def _not_open(row: Emergency) -> NotOpenError:
+    return NotOpenError(f"this emergency is {row.state}", state=str(row.state))
+
+
+def _no_emergency(emergency_id: str) -> NotFoundError:
+    return NotFoundError("there is no such emergency", resource="emergencies", id=emergency_id[:64])

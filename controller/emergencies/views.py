@@ -1,0 +1,152 @@
+"""Emergencies as the API shows them: by name, with the holds in their way, and node by node."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.repository import read_tree
+from controller.areas.rules import Tree
+from controller.areas.targets import areas_of, scope_name
+from controller.broadcasts.schemas import TargetOut
+from controller.holds.models import Hold
+from controller.nodes.live import LiveNodes
+from controller.nodes.models import Node
+from controller.nodes.rules import NodeKind, NodeStatus, status_of
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.models import Person
+from controller.people.rights import Act
+from controller.plays.schemas import PlayOut
+from edge_agent.protocol.states import Drill
+
+from .models import Emergency, EmergencyState, MessageKind
+from .rules import Standing, length_of, standing_of, thawed
+from .schemas import EmergencyOut, HoldRef, NodeFollowUp, PersonRef
+
+_URGENCY = {standing: place for place, standing in enumerate(Standing)}
+_MS = timedelta(milliseconds=1)
+
+
+async def outs(session: AsyncSession, rows: Sequence[Emergency]) -> list[EmergencyOut]:
+    """Show emergencies."""
+    people = await _people(session, rows)
+    names = await _node_names(session, {scope for row in rows for scope in row.scopes})
+    tree = await read_tree(session)
+    return [_out(row, people, tree, names) for row in rows]
+
+
+async def holds_over(
+    session: AsyncSession, actor: Actor, nodes: Sequence[Node], releasing: Iterable[str] = ()
+) -> tuple[list[HoldRef], frozenset[str]]:
+    """Give the holds over some nodes, and the ids of the nodes that stay silent when ``releasing`` are released."""
+    tree, releasing = await read_tree(session), frozenset(releasing)
+    query = select(Hold).where(Hold.released_at.is_(None)).order_by(Hold.ordered_at, Hold.id)
+    holds = (await session.scalars(query)).all()
+    reached = {
+        hold.id: [node.id for node in nodes if hold.scope in tree.scopes(node.id, node.area_id)] for hold in holds
+    }
+    places = await areas_of(session, [hold.scope for hold in holds if reached[hold.id]])
+    may = await rights.reach(session, actor, Act.HOLDS_RELEASE)
+    names = {node.id: node.name for node in nodes}
+    found = [
+        HoldRef(
+            hold_id=hold.id,
+            scope=hold.scope,
+            scope_name=scope_name(hold.scope, tree, names),
+            ordered_at=hold.ordered_at,
+            node_count=len(reached[hold.id]),
+            may_release=may.sees(places.get(hold.scope)),
+            is_released=hold.id in releasing,
+        )
+        for hold in holds
+        if reached[hold.id]
+    ]
+    silent = {node_id for each in found if not each.is_released for node_id in reached[each.hold_id]}
+    return found, frozenset(silent)
+
+
+def status_by(live: LiveNodes, node: Node, now: datetime) -> NodeStatus:
+    """Say whether a node is heard from."""
+    if node.kind != NodeKind.AGENT:
+        return NodeStatus.UNREPORTING
+    contact = live.contact(node)
+    return status_of(contact.presence, contact.presence_at, contact.last_heard_at, now).status
+
+
+def follow_up(
+    plays: Iterable[PlayOut], statuses: Mapping[str, NodeStatus], decided_at: datetime | None
+) -> tuple[NodeFollowUp, ...]:
+    """Say how each node stands; those that have to be looked after come first."""
+    found = [_node(play, statuses.get(play.node_id, NodeStatus.NEVER_SEEN), decided_at) for play in plays]
+    return tuple(sorted(found, key=lambda node: _URGENCY[node.standing]))  # area by area within: sorting is stable
+
+
+def count_standings(nodes: Iterable[NodeFollowUp]) -> dict[Standing, int]:
+    """Count nodes by how they stand."""
+    return dict(Counter(node.standing for node in nodes))
+
+
+def decided_at(row: Emergency) -> datetime | None:
+    """Say when nothing was left but to do it: at the second person's yes, at the end of the cancel window."""
+    return row.confirmed_at or row.fires_at or row.sent_at
+
+
+def _node(play: PlayOut, status: NodeStatus, decided_at: datetime | None) -> NodeFollowUp:
+    took = play.started_at - decided_at if play.started_at is not None and decided_at is not None else None
+    return NodeFollowUp(
+        node_id=play.node_id,
+        node_name=play.node_name,
+        area_path=play.area_path,
+        status=status,
+        standing=standing_of(play, status),
+        state=play.state,
+        outcome=play.outcome,
+        reason=play.reason,
+        grade=play.grade,
+        simulated=play.simulated,
+        started_at=play.started_at,
+        time_to_air_ms=took // _MS if took is not None else None,
+    )
+
+
+def _out(row: Emergency, people: Mapping[str, PersonRef], tree: Tree, names: dict[str, str]) -> EmergencyOut:
+    return EmergencyOut(
+        id=row.id,
+        area_id=row.area_id,
+        kind=MessageKind(row.kind),
+        title=row.title,
+        drill=Drill(row.drill) if row.drill else None,
+        state=EmergencyState(row.state),
+        targets=tuple(TargetOut(scope=scope, name=scope_name(scope, tree, names)) for scope in row.scopes),
+        message_id=row.message_id,
+        length_ms=length_of(thawed(row.slots)),
+        proposed_by=people[row.proposed_by],
+        proposed_at=row.proposed_at,
+        confirmed_by=people.get(row.confirmed_by or ""),
+        confirmed_at=row.confirmed_at,
+        break_glass_by=people.get(row.break_glass_by or ""),
+        break_glass_reason=row.break_glass_reason,
+        fires_at=row.fires_at,
+        sent_at=row.sent_at,
+        broadcast_id=row.broadcast_id,
+        follows_id=row.follows_id,
+        ended_at=row.ended_at,
+        ended_by=people.get(row.ended_by or ""),
+        problem=row.problem,
+    )
+
+
+async def _people(session: AsyncSession, rows: Sequence[Emergency]) -> dict[str, PersonRef]:
+    wanted = {key for row in rows for key in (row.proposed_by, row.confirmed_by, row.break_glass_by, row.ended_by)}
+    query = select(Person.id, Person.name).where(Person.id.in_({key for key in wanted if key}))
+    return {key: PersonRef(person_id=key, name=name) for key, name in await session.execute(query)}
+
+
+async def _node_names(session: AsyncSession, scopes: Iterable[str]) -> dict[str, str]:
+    ids = {scope.removeprefix("nodes/") for scope in scopes if scope.startswith("nodes/")}
+    if not ids:
+        return {}
+    return dict((await session.execute(select(Node.id, Node.name).where(Node.id.in_(ids)))).all())

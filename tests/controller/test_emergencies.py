@@ -1,0 +1,402 @@
+"""Emergencies: two people or a broken glass, sent once, followed up node by node; drills stay drills."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from controller.alarms.models import Alarm
+from controller.approvals.models import Approval
+from controller.areas.schemas import AreaOut
+from controller.broadcasts.repository import as_sent
+from controller.emergencies import attention
+from controller.emergencies.errors import NotOpenError, SamePersonError
+from controller.emergencies.models import EmergencyState, MessageKind
+from controller.emergencies.rules import CANCEL_WINDOW
+from controller.emergencies.schemas import BreakGlassIn, EmergencyIn, EmergencyOut, FollowIn, MessageIn
+from controller.errors import ConflictError, ForbiddenError, InvalidError
+from controller.nodes.rules import NodeKind
+from controller.people.actor import Actor
+from controller.people.rights import Role
+from controller.people.schemas import PersonOut
+from edge_agent.protocol.content import Broadcast
+from edge_agent.protocol.states import Drill, Grade, Level, Outcome, PlayState, Reason
+from tests.controller.factories import ADDRESS, Centre
+from tests.controller.test_services_areas import dirty
+from tests.controller.test_services_broadcasts import commune, tell
+
+ALONE = BreakGlassIn(reason="Không gọi được ai")
+ALARMED = ("emergencies.break_glass", "emergencies.not_sent")
+
+
+def acting(person: PersonOut) -> Actor:
+    return Actor(person.id, ADDRESS)
+
+
+async def message(here: Centre, area: AreaOut, kind: MessageKind = MessageKind.ALERT, **given: str) -> str:
+    """A ready message in the languages given, each with a recording; gives its id."""
+    titles = given or {"vi": "Lũ về"}
+    voices = [
+        {"language": language, "recording_id": await here.recording(title, language=language)}
+        for language, title in titles.items()
+    ]
+    wanted = MessageIn.model_validate({"area_id": area.id, "kind": kind, "title": "Lũ quét", "voices": voices})
+    return (await here.services.messages.create(here.actor, wanted)).id
+
+
+async def village(here: Centre) -> dict[str, Any]:
+    """A commune with two nodes, the signal, messages of each kind, and a leader beside the administrator."""
+    signal = await here.recording("Tín hiệu", length_ms=1_600, source_sha256=attention.source_sha256())
+    place = await commune(here)
+    area = place["area"]
+    place |= {"signal": signal, "message": await message(here, area)}
+    place["clear"] = await message(here, area, MessageKind.ALL_CLEAR, vi="Hết lũ")
+    place["false"] = await message(here, area, MessageKind.FALSE_ALARM, vi="Báo nhầm")
+    place["leader"] = acting(await here.somebody("leader", Role.APPROVER, area))
+    place["operator"] = acting(await here.somebody("operator", Role.OPERATOR, area))
+    return place
+
+
+def wish(place: dict[str, Any], **changed: Any) -> EmergencyIn:
+    given = {"message_id": place["message"], "targets": [place["area"].scope], "repeats": 1} | changed
+    return EmergencyIn.model_validate(given)
+
+
+async def propose(here: Centre, place: dict[str, Any], **changed: Any) -> EmergencyOut:
+    return await here.services.emergencies.propose(place["operator"], wish(place, **changed))
+
+
+async def send(here: Centre, place: dict[str, Any], **changed: Any) -> EmergencyOut:
+    asked = await propose(here, place, **changed)
+    return await here.services.emergencies.confirm(place["leader"], asked.id)
+
+
+async def wire(here: Centre, broadcast_id: str | None) -> Broadcast:
+    assert broadcast_id is not None
+    async with here.database.reading() as session:
+        return (await as_sent(session, [broadcast_id]))[broadcast_id]
+
+
+async def alarms(here: Centre) -> list[str]:
+    async with here.database.reading() as session:
+        return list(await session.scalars(select(Alarm.kind).where(Alarm.kind.in_(ALARMED)).order_by(Alarm.raised_at)))
+
+
+async def test_two_people_bring_it_on_air_at_once(here: Centre) -> None:
+    place = await village(here)
+    asked = await propose(here, place)
+    await dirty(here)
+    assert (asked.state, asked.broadcast_id) == (EmergencyState.PROPOSED, None)
+    sent = await here.services.emergencies.confirm(place["leader"], asked.id)
+    assert (sent.state, sent.sent_at) == (EmergencyState.SENT, here.clock())
+    assert await dirty(here) == {(place["area"].scope, "urgent")}
+    said = await wire(here, sent.broadcast_id)
+    assert (said.level, said.drill) == (Level.EMERGENCY, None)
+    assert said.approved_for(frozenset([place["area"].scope]))
+    assert not said.approved_for(frozenset([place["east"].scope]))
+    async with here.database.reading() as session:
+        yeses = await session.scalars(select(Approval.person_id).order_by(Approval.person_id))
+        assert set(yeses) == {place["operator"].person_id, place["leader"].person_id}
+
+
+async def test_the_same_person_does_not_confirm(here: Centre) -> None:
+    place = await village(here)
+    asked = await here.services.emergencies.propose(place["leader"], wish(place))
+    with pytest.raises(SamePersonError):
+        await here.services.emergencies.confirm(place["leader"], asked.id)
+    with pytest.raises(ForbiddenError):  # an operator proposes, and does not confirm
+        await here.services.emergencies.confirm(place["operator"], asked.id)
+    assert (await here.services.emergencies.get(here.actor, asked.id)).state is EmergencyState.PROPOSED
+
+
+async def test_it_is_confirmed_once(here: Centre) -> None:
+    place = await village(here)
+    sent = await send(here, place)
+    with pytest.raises(NotOpenError):
+        await here.services.emergencies.confirm(here.actor, sent.id)
+    with pytest.raises(NotOpenError):
+        await here.services.emergencies.break_glass(place["operator"], sent.id, ALONE)
+
+
+async def test_a_proposal_of_an_hour_ago_is_no_decision_any_more(here: Centre) -> None:
+    place = await village(here)
+    asked = await propose(here, place)
+    here.clock.step(minutes=61)
+    with pytest.raises(NotOpenError):
+        await here.services.emergencies.confirm(place["leader"], asked.id)
+    await here.services.firing.do_due()
+    found = await here.services.emergencies.get(here.actor, asked.id)
+    assert (found.state, found.problem) == (EmergencyState.CANCELLED, "not_confirmed")
+    assert await alarms(here) == []
+
+
+async def test_a_broken_glass_waits_half_a_minute_and_tells_administrators_at_once(here: Centre) -> None:
+    place = await village(here)
+    asked = await propose(here, place)
+    alone = await here.services.emergencies.break_glass(place["operator"], asked.id, ALONE)
+    assert (alone.state, alone.fires_at) == (EmergencyState.COUNTING_DOWN, here.clock() + CANCEL_WINDOW)
+    assert [alarm.kind for alarm in await here.services.alarms.list(here.actor)] == ["emergencies.break_glass"]
+    assert await here.services.firing.next_at() == alone.fires_at
+    here.clock.step(seconds=29.9)
+    await here.services.firing.do_due()
+    assert (await here.services.emergencies.get(here.actor, asked.id)).broadcast_id is None
+    here.clock.step(seconds=0.1)
+    await here.services.firing.do_due()
+    await here.services.firing.do_due()
+    sent = await here.services.emergencies.get(here.actor, asked.id)
+    assert sent.state is EmergencyState.SENT
+    assert len(await here.services.broadcasts.today(here.actor)) == 1
+
+
+async def test_within_the_window_it_can_be_cancelled_for_good(here: Centre) -> None:
+    place = await village(here)
+    asked = await propose(here, place)
+    await here.services.emergencies.break_glass(place["operator"], asked.id, ALONE)
+    here.clock.step(seconds=29)
+    gone = await here.services.emergencies.cancel(place["operator"], asked.id)
+    here.clock.step(minutes=1)
+    await here.services.firing.do_due()
+    assert gone.state is EmergencyState.CANCELLED
+    assert await here.services.broadcasts.today(here.actor) == []
+    with pytest.raises(NotOpenError):
+        await here.services.emergencies.cancel(place["operator"], asked.id)
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "a\u202eb"])
+async def test_a_glass_is_not_broken_without_a_reason(lite: Centre, reason: str) -> None:
+    place = await village(lite)
+    asked = await propose(lite, place)
+    with pytest.raises(InvalidError):
+        await lite.services.emergencies.break_glass(place["operator"], asked.id, BreakGlassIn(reason=reason))
+
+
+def languages(items: Iterable[Any], *wanted: str) -> list[str | None]:
+    voices = [item.voice_for(wanted) for item in items]
+    return [voice.language if voice else None for voice in voices]
+
+
+async def test_signal_languages_and_repeats_follow_one_another(here: Centre) -> None:
+    """Each time: the signal, the message in the first language of the place, then in its second one."""
+    place = await village(here)
+    await here.services.areas.change(here.actor, place["west"].id, languages=["hmn", "vi"])
+    both = await message(here, place["area"], vi="Lũ về", hmn="Dej nyab")
+    sent = await send(here, place, message_id=both, repeats=2, repeat_every_ms=90_000)
+    said = await wire(here, sent.broadcast_id)
+    assert [item.choice for item in said.items] == [0, 0, 1] * 2
+    assert languages(said.items, "hmn", "vi") == ["vi", "hmn", "vi"] * 2
+    assert languages(said.items, "vi") == ["vi", "vi", None] * 2
+    assert [item.offset_ms for item in said.items] == [0, 2_100, 26_600, 90_000, 92_100, 116_600]
+    assert sent.length_ms == said.length_ms == 90_000 + 26_600 + 24_000
+
+
+async def test_without_an_interval_it_follows_itself(lite: Centre) -> None:
+    place = await village(lite)
+    said = await wire(lite, (await send(lite, place, repeats=3, repeat_every_ms=1_000)).broadcast_id)
+    assert [item.offset_ms for item in said.items[::2]] == [0, 26_600, 53_200]
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "problem"),
+    [
+        ({"message_id": None}, "title", "empty"),
+        ({"message_id": None, "title": "Lũ"}, "message_id", "empty"),
+        ({"message_id": "nothing"}, "message_id", "unknown"),
+        ({"message_id": "clear"}, "message_id", "kind"),
+        ({"message_id": "elsewhere"}, "message_id", "elsewhere"),
+        ({"message_id": "wordy"}, "message_id", "no_voice"),
+        ({"recordings": ["nothing"]}, "recordings", "unknown"),
+        ({"targets": []}, "targets", "empty"),
+        ({"targets": ["areas/nowhere"]}, "targets", "unknown"),
+        ({"repeats": 20, "repeat_every_ms": 1_800_000}, "repeats", "too_long"),
+    ],
+)
+async def test_what_could_not_be_said_is_refused_by_name(
+    lite: Centre, changed: dict[str, Any], field: str, problem: str
+) -> None:
+    place = await village(lite)
+    words = {"area_id": place["area"].id, "title": "Lời", "voices": [{"language": "vi", "text": "Chưa có tiếng"}]}
+    made = {
+        "clear": place["clear"],
+        "elsewhere": await message(lite, place["east"]),
+        "wordy": (await lite.services.messages.create(lite.actor, MessageIn.model_validate(words))).id,
+    }
+    if changed.get("message_id") in made:
+        changed = changed | {"message_id": made[changed["message_id"]]}
+    with pytest.raises(InvalidError) as wrong:
+        await propose(lite, place, **changed)
+    assert (wrong.value.fields["field"], wrong.value.fields["problem"]) == (field, problem)
+
+
+async def test_what_is_confirmed_is_what_was_proposed(here: Centre) -> None:
+    """The message was edited in between: what sounds is what both have seen."""
+    place = await village(here)
+    asked = await propose(here, place)
+    before = (await here.services.messages.get(here.actor, place["message"])).voices[0].recording_id
+    other = {"version": 1, "title": "Khác", "voices": [{"language": "vi", "recording_id": await here.recording()}]}
+    async with here.client() as client:
+        assert (await client.put(f"/api/v1/messages/{place['message']}", json=other)).status_code == 200
+    sent = await here.services.emergencies.confirm(place["leader"], asked.id)
+    [found] = await here.services.broadcasts.today(here.actor)
+    assert sent.title == found.title == "Lũ quét"
+    assert [item.recording_id for item in found.items] == [place["signal"], before]
+
+
+async def test_who_starts_it_sees_who_is_held_and_releases_in_the_same_act(here: Centre) -> None:
+    place = await village(here)
+    silent = await here.node(place["west"], "Cụm im", online=False)
+    holds = []
+    for name in ("east", "west"):
+        here.clock.step(seconds=1)
+        holds += await here.services.holds.order(here.actor, [place[name].scope])
+    seen = await here.services.emergencies.preview(place["operator"], wish(place, release_holds=[holds[0].id]))
+    assert [(hold.hold_id, hold.node_count, hold.may_release, hold.is_released) for hold in seen.holds] == [
+        (holds[0].id, 1, True, True),
+        (holds[1].id, 2, True, False),
+    ]
+    assert {node.name for node in seen.held} == {"Cụm Tây", "Cụm im"}
+    assert [node.node_id for node in seen.offline] == [silent.id]
+    assert (seen.broadcast.node_count, seen.broadcast.online_count, seen.broadcast.played_count) == (3, 2, 1)
+    sent = await send(here, place, release_holds=[holds[0].id])
+    assert [hold.id for hold in await here.services.holds.active(here.actor)] == [holds[1].id]
+    assert [hold.hold_id for hold in (await here.services.emergencies.get(here.actor, sent.id)).holds] == [holds[1].id]
+
+
+async def test_holds_stay_until_it_is_really_sent(here: Centre) -> None:
+    place = await village(here)
+    [hold] = await here.services.holds.order(here.actor, [place["east"].scope])
+    asked = await propose(here, place, release_holds=[hold.id])
+    await here.services.emergencies.break_glass(place["operator"], asked.id, ALONE)
+    assert len(await here.services.holds.active(here.actor)) == 1
+    here.clock.step(seconds=30)
+    await here.services.firing.do_due()
+    assert await here.services.holds.active(here.actor) == []
+
+
+@pytest.mark.parametrize(("kind", "title"), [(MessageKind.ALL_CLEAR, "Hết lũ"), (MessageKind.FALSE_ALARM, "Báo nhầm")])
+async def test_one_call_silences_it_and_says_that_it_is_over(here: Centre, kind: MessageKind, title: str) -> None:
+    place = await village(here)
+    sent = await send(here, place)
+    here.clock.step(seconds=20)
+    await dirty(here)
+    over = await here.services.emergencies.follow(place["operator"], sent.id, kind, FollowIn(repeats=1))
+    assert (over.state, over.kind, over.follows_id) == (EmergencyState.SENT, kind, sent.id)
+    assert (place["area"].scope, "urgent") in await dirty(here)
+    assert over.broadcast_id is not None
+    told = await here.services.broadcasts.get(here.actor, over.broadcast_id)
+    assert [item.title for item in told.items] == ["Tín hiệu", title]
+    assert told.start_at - here.clock() < CANCEL_WINDOW
+    first = await here.services.emergencies.get(here.actor, sent.id)
+    assert (first.state, first.standings) == (EmergencyState.ENDED, {"unreachable": 2})
+    with pytest.raises(ConflictError):
+        await here.services.emergencies.follow(place["operator"], sent.id, kind, FollowIn())
+    with pytest.raises(NotOpenError):  # an all-clear is not followed by another one
+        await here.services.emergencies.follow(place["operator"], over.id, kind, FollowIn())
+
+
+async def test_nothing_but_a_ready_message_of_that_kind_ends_an_emergency(lite: Centre) -> None:
+    place = await village(lite)
+    sent = await send(lite, place)
+    wanted = FollowIn(message_id=place["message"])
+    with pytest.raises(InvalidError):
+        await lite.services.emergencies.follow(place["operator"], sent.id, MessageKind.ALL_CLEAR, wanted)
+    waiting = await propose(lite, place)
+    with pytest.raises(NotOpenError):
+        await lite.services.emergencies.follow(place["operator"], waiting.id, MessageKind.ALL_CLEAR, FollowIn())
+
+
+async def test_the_follow_up_puts_first_who_needs_somebody(here: Centre) -> None:
+    place = await village(here)
+    extra = [await here.node(place["west"], f"Cụm {number}") for number in (1, 2, 3)]
+    lost = await here.node(place["west"], "Cụm mất", online=False)
+    wired = await here.services.nodes.create(here.actor, kind=NodeKind.FM, area_id=place["west"].id, name="FM")
+    sent = await send(here, place)
+    key = sent.broadcast_id or ""
+    decided = here.clock()
+    here.clock.step(seconds=2)
+    whole: dict[str, Any] = {"outcome": Outcome.PLAYED, "requested_ms": 25_000, "played_ms": 25_000}
+    said: list[tuple[str, dict[str, Any]]] = [
+        (place["first"].id, whole | {"grade": Grade.E1}),
+        (place["second"].id, whole | {"grade": Grade.E2}),
+        (extra[0].id, whole | {"grade": Grade.E2, "simulated": True}),
+        (extra[1].id, {"outcome": Outcome.MISSED, "reason": Reason.HELD}),
+    ]
+    for node_id, words in said:
+        await tell(here, node_id, key, state=PlayState.PLAYING)
+        await tell(here, node_id, key, seq=2, **words)
+    found = await here.services.emergencies.get(here.actor, sent.id)
+    assert [(node.node_name, str(node.standing)) for node in found.nodes] == [
+        ("Cụm 2", "missed"),
+        ("Cụm mất", "unreachable"),
+        ("Cụm 3", "waiting"),
+        ("Cụm Đông", "unverified"),
+        ("Cụm 1", "unverified"),
+        ("Cụm Tây", "verified"),
+        ("FM", "unreporting"),
+    ]
+    by_id = {node.node_id: node for node in found.nodes}
+    assert by_id[extra[0].id].simulated
+    assert by_id[place["second"].id].time_to_air_ms == (here.clock() - decided).total_seconds() * 1000
+    assert by_id[lost.id].time_to_air_ms is None
+    assert by_id[wired.id].standing == "unreporting"
+
+
+@pytest.mark.parametrize("drill", [Drill.MARKED, Drill.SILENT])
+async def test_a_drill_goes_the_whole_way_and_stays_a_drill(here: Centre, drill: Drill) -> None:
+    place = await village(here)
+    await dirty(here)
+    sent = await send(here, place, drill=drill, targets=[place["east"].scope])
+    assert await dirty(here) == {(place["east"].scope, "urgent")}  # nothing is told to nodes outside
+    said = await wire(here, sent.broadcast_id)
+    assert (sent.drill, said.drill) == (drill, drill)
+    assert not said.approved_for(frozenset([place["west"].scope, place["area"].scope]))
+    plays = await here.services.broadcasts.plays(here.actor, said.broadcast_id)
+    assert [play.node_name for play in plays] == ["Cụm Đông"]
+    here.clock.step(seconds=2)
+    await tell(here, place["first"].id, said.broadcast_id, state=PlayState.PLAYING)
+    [node] = (await here.services.emergencies.get(here.actor, sent.id)).nodes
+    assert node.time_to_air_ms == 2_000
+    over = await here.services.emergencies.follow(place["operator"], sent.id, MessageKind.ALL_CLEAR, FollowIn())
+    assert over.drill is drill
+
+
+async def test_a_yes_to_a_drill_is_none_to_the_real_thing(lite: Centre) -> None:
+    place = await village(lite)
+    said = await wire(lite, (await send(lite, place, drill=Drill.SILENT)).broadcast_id)
+    real = type(said)(**{name: getattr(said, name) for name in said.__struct_fields__} | {"drill": None})
+    assert not real.approved_for(frozenset([place["area"].scope]))
+
+
+async def test_what_is_over_ends_by_itself(here: Centre) -> None:
+    place = await village(here)
+    sent = await send(here, place)
+    here.clock.now = (await wire(here, sent.broadcast_id)).latest_end_at
+    assert await here.services.firing.next_at() == here.clock()
+    await here.services.firing.do_due()
+    found = await here.services.emergencies.get(here.actor, sent.id)
+    assert (found.state, found.ended_by) == (EmergencyState.ENDED, None)
+    assert await here.services.firing.next_at() is None
+
+
+async def test_what_is_cancelled_as_a_broadcast_is_over_as_an_emergency(here: Centre) -> None:
+    place = await village(here)
+    sent = await send(here, place)
+    await here.services.broadcasts.cancel(place["operator"], sent.broadcast_id or "")
+    await here.services.firing.do_due()
+    found = await here.services.emergencies.get(here.actor, sent.id)
+    assert found.state is EmergencyState.ENDED
+    assert found.ended_by is not None
+    assert found.ended_by.person_id == place["operator"].person_id
+
+
+async def test_every_step_stands_in_the_audit(lite: Centre) -> None:
+    place = await village(lite)
+    sent = await send(lite, place)
+    await lite.services.emergencies.follow(place["operator"], sent.id, MessageKind.ALL_CLEAR, FollowIn())
+    waiting = await propose(lite, place)
+    await lite.services.emergencies.break_glass(place["operator"], waiting.id, ALONE)
+    await lite.services.emergencies.cancel(place["operator"], waiting.id)
+    entries = await lite.services.audit.list(lite.actor, limit=100)
+    steps = [entry.action.partition(".")[2] for entry in reversed(entries) if entry.action.startswith("emergencies.")]
+    assert steps == ["propose", "send", "confirm", "send", "propose", "propose", "break_glass", "cancel"]
+    assert (await lite.services.audit.verify()).broken_at is None
