@@ -199,11 +199,11 @@ async def thought(
     return found
 
 
-def wire_of(row: Schedule, planned: Planned) -> content.Broadcast:
-    """Write a date as nodes would get it, without an approval."""
+def wire_of(row: Schedule, planned: Planned, *, prefix: str = "z") -> content.Broadcast:
+    """Write a date as nodes would get it, without an approval. Ids with a prefix sort after all hexadecimal ones."""
     start_at, latest_start_at, latest_end_at = planned.session[:3]
     return content.Broadcast(
-        broadcast_id=f"z-{row.id[:32]}-{start_at:%Y%m%d%H%M}",
+        broadcast_id=f"{prefix}-{row.id[:32]}-{start_at:%Y%m%d%H%M}",
         level=Level(row.level),
         start_at=start_at,
         latest_start_at=latest_start_at,

@@ -192,12 +192,26 @@ def _nearer(rule: str, first: datetime, from_local: datetime) -> datetime:
 
     Whole periods on, days and weeks keep step; months, years and counts do not.
     """
+    period = _period(rule)
+    return first if period is None else first + max(0, (from_local - first) // period - 1) * period
+
+
+def begun_by(rule: str | None, first: datetime, by: datetime) -> datetime:
+    """Give a start at or before ``by`` with which a rule gives the same dates from ``first`` on.
+
+    ``first`` itself where there is none: the rule counts, goes by months, or comes once.
+    """
+    period = None if rule is None else _period(rule)
+    return first if period is None or first <= by else first + (by - first) // period * period
+
+
+def _period(rule: str) -> timedelta | None:
+    """Give after how long a rule begins anew; None when it does not, or counts."""
     parts = dict(part.partition("=")[::2] for part in rule.upper().split(";"))
     days = {"DAILY": 1, "WEEKLY": 7}.get(parts.get("FREQ", ""))
     if days is None or not parts.keys() <= KEEPS_STEP:
-        return first
-    period = timedelta(days=days * int(parts.get("INTERVAL", "1")))
-    return first + max(0, (from_local - first) // period - 1) * period
+        return None
+    return timedelta(days=days * int(parts.get("INTERVAL", "1")))
 
 
 @lru_cache(maxsize=4096)

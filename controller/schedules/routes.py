@@ -11,6 +11,7 @@ from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFo
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
 from controller.policies.errors import PolicyBreachError, UnusualHourError
+from controller.policies.schemas import WhatIfOut
 from controller.programmes.layout import NotAirableError
 
 from .ical import NotACalendarError
@@ -76,6 +77,24 @@ async def preview(
 ) -> SchedulePreview:
     """Give its next dates and what it meets; saves nothing. ``schedule_id``: the one that is being changed."""
     return await services.schedules.preview(actor, wanted, schedule_id)
+
+
+@router.post(
+    "/what-if",
+    summary="What saving a schedule would change",
+    responses=may_raise(ForbiddenError, NotFoundError, ConflictError),
+)
+async def what_if(
+    wanted: ScheduleIn,
+    actor: Acting,
+    services: AnyServices,
+    schedule_id: Annotated[str | None, Query(max_length=64)] = None,
+) -> WhatIfOut:
+    """Run the last and the next 30 days through the function that nodes play by, without it and with it; saves nothing.
+
+    ``schedule_id``: the one that is being changed.
+    """
+    return await services.what_ifs.of(actor, wanted, schedule_id)
 
 
 @router.get("/dates", summary="Dates of all schedules", responses=may_raise(InvalidError))

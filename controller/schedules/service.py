@@ -197,7 +197,7 @@ class Schedules:
             NotFoundError: there is no such schedule.
         """
         async with self._database.reading() as session:
-            draft = await self._draft(session, actor, wanted)
+            draft = await self.draft(session, actor, wanted)
             now, changes = self._clock(), []
             if schedule_id is not None:
                 await self.to_change(session, actor, schedule_id)
@@ -245,7 +245,7 @@ class Schedules:
 
         ``changes`` are columns of the exceptions that it is to have; None: those it has, by the day.
         """
-        draft, now = await self._draft(tx.session, actor, wanted), self._clock()
+        draft, now = await self.draft(tx.session, actor, wanted), self._clock()
         row = known or Schedule(
             id=new_id(), version=0, created_by=actor.person_id, changed_by=actor.person_id, created_at=now
         )
@@ -263,7 +263,13 @@ class Schedules:
         await self._note(tx, actor, row, detail)
         return row
 
-    async def _draft(self, session: AsyncSession, actor: Actor, wanted: ScheduleIn) -> Draft:
+    async def draft(self, session: AsyncSession, actor: Actor, wanted: ScheduleIn) -> Draft:
+        """Check what was asked, in a session of the caller's.
+
+        Raises:
+            InvalidError: a field is wrong.
+            ForbiddenError: the person may not, or not in all these places.
+        """
         await rights.require(session, actor, Act.SCHEDULES_WRITE)
         draft = await make_draft(session, wanted, await rights.sight(session, actor), self._clock())
         await rights.require(session, actor, Act.SCHEDULES_WRITE, draft.targets.area_ids)

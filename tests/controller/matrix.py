@@ -251,6 +251,24 @@ ROUTES: dict[str, Route] = {
     "GET /api/v1/broadcasts/{broadcast_id}/plays": Route(Kind.READ),
     "PUT /api/v1/broadcasts/{broadcast_id}": Route(Kind.ACT, _SAID | {"title": "Thông báo sửa"}),
     "POST /api/v1/broadcasts/{broadcast_id}/cancel": Route(Kind.ACT),
+    # approvals: seen by those who may approve there, and by those who asked
+    "GET /api/v1/approvals": Route(Kind.LIST, shows="request_id", answers={"observer": Answer.LEFT_OUT}),
+    "GET /api/v1/approvals/{request_id}": Route(Kind.RULE),
+    "POST /api/v1/approvals/{request_id}/approve": Route(Kind.RULE),
+    "POST /api/v1/approvals/{request_id}/return": Route(Kind.RULE, {"reason": "Sai ngày"}),
+    # nobody but who asked: here it was the administrator of everything
+    "POST /api/v1/approvals/{request_id}/withdraw": Route(
+        Kind.RULE, answers={"own": Answer.FORBIDDEN, "parent": Answer.FORBIDDEN}
+    ),
+    "PUT /api/v1/approvals/{request_id}/paper": Route(Kind.RULE, {"document_number": "45/TB-UBND"}),
+    "PUT /api/v1/approvals/{request_id}/scan": Route(Kind.RULE, content=b"%PDF-1.7"),
+    # there is none
+    "GET /api/v1/approvals/{request_id}/scan": Route(
+        Kind.RULE, answers={"own": Answer.HIDDEN, "parent": Answer.HIDDEN}
+    ),
+    "GET /api/v1/approvals/by-authors": Route(Kind.LIST, shows="approval_id", answers={"observer": Answer.FORBIDDEN}),
+    "POST /api/v1/approvals/by-authors/{approval_id}/seen": Route(Kind.RULE),
+    "POST /api/v1/recordings/{recording_id}/listening": Route(Kind.READ, {"spans": [[0, 1000]]}),
     # holds
     "POST /api/v1/holds": Route(Kind.AIM, {"scopes": ["areas/{area_id}"]}),
     "GET /api/v1/holds": Route(Kind.LIST, shows="hold_id"),
