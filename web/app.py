@@ -9,11 +9,32 @@ from starlette.types import Scope
 
 from controller.errors import NotFoundError
 from controller.services import Services
-from web.pages import broadcasts, bulletins, frame, holds, nodes, people, programmes, say, schedules, today
+from web.pages import (
+    accounts,
+    alarms,
+    broadcasts,
+    bulletins,
+    frame,
+    holds,
+    nodes,
+    people,
+    policies,
+    programmes,
+    say,
+    schedules,
+    today,
+)
 from web.site import STATIC, Site, page_route
 
 A_YEAR = "public, max-age=31536000, immutable"
 A_DAY = "public, max-age=86400"
+
+
+PAGES = (
+    *(frame, people, today, say, schedules, bulletins, programmes),
+    *(broadcasts, holds, nodes, alarms, accounts, policies),
+)
+"""Each adds its own addresses."""
 
 
 class OurFiles(StaticFiles):
@@ -32,7 +53,7 @@ def add_pages(app: FastAPI, services: Services) -> None:
     """Add the pages, their static files and their live parts to ``app``."""
     site = Site(services)
     router = APIRouter(include_in_schema=False, default_response_class=Response, route_class=page_route(site))
-    for page in (frame, people, today, say, schedules, bulletins, programmes, broadcasts, holds, nodes):
+    for page in PAGES:
         page.add(router, site)
 
     @router.get("/{page}")

@@ -23,6 +23,7 @@ _TEXTS = {
     ("starts_at_local", "past"): "wrong.hour_past",
     ("programme_id", "unknown"): "wrong.programme_gone",
     ("programme_id", "archived"): "wrong.programme_gone",
+    ("login", "characters"): "people.login_hint",
     ("items", "nothing_chosen"): "wrong.nothing_chosen",
     ("last_date", "before_start"): "wrong.before_start",
     ("area_id", "unknown"): "adopt.area_empty",

@@ -26,6 +26,8 @@ DONE = {
     "saved": "done.saved",
     "ended": "done.ended",
     "date": "done.date",
+    "acknowledged": "done.acknowledged",
+    "person": "done.person",
 }
 """What an act that leads back to a page may say there."""
 UNDONE = {"unsent": "stop.unsent"}

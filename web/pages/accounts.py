@@ -1,0 +1,133 @@
+"""Người dùng: who may sign in, with which roles where; lost telephones and passwords."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
+
+from controller.errors import LoaError, NotFoundError
+from controller.people.rights import Act
+from web.forms import Form, read_form
+from web.pages.frame import back, whole_page
+from web.problems import Problems, problem_text, problems_of
+from web.site import Site, Visit
+from web.views import accounts as views
+from web.views.places import choices
+
+FIELDS = frozenset({"login", "name", "password", "role", "area_id"})
+EVERYWHERE = "everywhere"
+
+
+def _place(typed: Form) -> str | None:
+    return None if typed.one("area_id") == EVERYWHERE else typed.one("area_id")
+
+
+def _names(visit: Visit) -> dict[str, str]:
+    return {area.id: area.name for area in visit.areas}
+
+
+def _giving(visit: Visit) -> dict[str, Any]:
+    """Give what a role can be chosen from, and where."""
+    return {
+        "roles": views.ROLES,
+        "areas": choices(visit.places(Act.PEOPLE_CHANGE)),
+        "everywhere": EVERYWHERE,
+        "may_everywhere": any(each.area_id is None and each.role == "administrator" for each in visit.person.grants),
+    }
+
+
+async def _list(visit: Visit, typed: Mapping[str, str], problems: Problems) -> HTMLResponse:
+    found = await visit.services.accounts.list(visit.actor)
+    return await whole_page(
+        visit,
+        "people.html",
+        status=422 if problems else 200,
+        accounts=[views.account(each, _names(visit), visit.form) for each in found],
+        form=typed,
+        problems=problems,
+        **_giving(visit),
+    )
+
+
+async def _one(visit: Visit, person_id: str, problem: str = "") -> HTMLResponse:
+    known = await visit.services.accounts.get(visit.actor, person_id)
+    try:
+        sessions = await visit.services.sign_ins.sessions(visit.actor, known.id)
+    except LoaError:  # works elsewhere too: this one may look, and no more
+        sessions = []
+    return await whole_page(
+        visit,
+        "person.html",
+        status=422 if problem else 200,
+        account=views.account(known, _names(visit), visit.form),
+        sessions=[views.session_said(each, visit.form) for each in sessions],
+        problem=problem,
+        **_giving(visit),
+    )
+
+
+async def _add(visit: Visit, typed: Form) -> Response:
+    values = {name: typed.one(name).strip() for name in ("login", "name", "role", "area_id")}
+    try:
+        made = await visit.services.accounts.add(
+            visit.actor,
+            login=values["login"],
+            name=values["name"],
+            password=typed.one("password"),
+            role=values["role"],
+            area_id=_place(typed),
+        )
+    except LoaError as error:
+        return await _list(visit, values, problems_of(error, visit.form, FIELDS))
+    return back(f"/people/{made.id}", "person")
+
+
+async def _act(visit: Visit, person_id: str, typed: Form) -> None:
+    accounts, actor = visit.services.accounts, visit.actor
+    match typed.one("act"):
+        case "grant":
+            await accounts.grant(actor, person_id, role=typed.one("role"), area_id=_place(typed))
+        case "revoke":
+            await accounts.revoke(actor, person_id, typed.one("grant"))
+        case "password":
+            await accounts.change(actor, person_id, password=typed.one("password"))
+        case "close" | "open" as act:
+            await accounts.change(actor, person_id, disabled=act == "close")
+        case "reset":
+            await visit.services.factors.reset(actor, person_id)
+        case "sign_out":
+            await visit.services.sign_ins.end_all(actor, person_id)
+        case other:
+            raise NotFoundError("there is no such act", resource="people", id=other[:64])
+
+
+def add(router: APIRouter, site: Site) -> None:
+    """Add the pages."""
+
+    @router.get("/people")
+    async def everybody(request: Request) -> HTMLResponse:
+        visit = await site.visit(request)
+        places = visit.places(Act.PEOPLE_CHANGE)
+        area_id = places[0].id if places else EVERYWHERE
+        return await _list(visit, {"login": "", "name": "", "role": "operator", "area_id": area_id}, {})
+
+    @router.post("/people")
+    async def add_somebody(request: Request) -> Response:
+        visit = await site.visit(request)
+        return await _add(visit, await read_form(request))
+
+    @router.get("/people/{person_id}")
+    async def one(request: Request, person_id: str) -> HTMLResponse:
+        return await _one(await site.visit(request), person_id)
+
+    @router.post("/people/{person_id}")
+    async def act(request: Request, person_id: str) -> Response:
+        visit, typed = await site.visit(request), await read_form(request)
+        try:
+            await _act(visit, person_id, typed)
+        except NotFoundError:
+            raise
+        except LoaError as error:
+            return await _one(visit, person_id, problem_text(error, visit.form))
+        return back(f"/people/{person_id}", "saved")

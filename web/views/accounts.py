@@ -1,0 +1,71 @@
+"""People who sign in: who works where, and how their accounts are. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from controller.people.rights import Role
+from controller.people.schemas import PersonOut, SessionOut
+from web.formats import Formats
+from web.words import Mark
+
+ROLES = tuple(str(role) for role in Role)
+
+
+@dataclass(frozen=True)
+class GrantLine:
+    """What somebody may do, and where."""
+
+    id: str
+    said: str
+    removable: bool
+
+
+@dataclass(frozen=True)
+class Account:
+    """Somebody who signs in."""
+
+    id: str
+    login: str
+    name: str
+    mark: Mark
+    grants: tuple[GrantLine, ...]
+    closed: bool
+    has_factor: bool
+
+
+def account(person: PersonOut, places: Mapping[str, str], form: Formats) -> Account:
+    """Show an account; ``places`` are names of areas in sight."""
+    text = form.text
+
+    def said(role: str, area_id: str | None) -> str:
+        place = text("people.everywhere") if area_id is None else places.get(area_id, text("people.elsewhere"))
+        return text("people.grant", role=text.word("role", role), place=place)
+
+    return Account(
+        id=person.id,
+        login=person.login,
+        name=person.name,
+        mark=_mark(person, form),
+        grants=tuple(
+            GrantLine(each.id, said(each.role, each.area_id), each.area_id is None or each.area_id in places)
+            for each in person.grants
+        ),
+        closed=person.disabled_at is not None,
+        has_factor=person.second_factor,
+    )
+
+
+def _mark(person: PersonOut, form: Formats) -> Mark:
+    text = form.text
+    if person.disabled_at is not None:
+        return Mark("cut", "unsure", text("people.closed", since=form.since(person.disabled_at)))
+    if person.second_factor:
+        return Mark("ready", "good", text("people.with_factor"))
+    return Mark("empty", "unsure", text("people.without_factor"))
+
+
+def session_said(session: SessionOut, form: Formats) -> str:
+    """Say since when and from where somebody is signed in."""
+    began: datetime = session.created_at
+    return form.text("people.session", since=form.since(began), origin=session.origin, agent=session.agent[:60])

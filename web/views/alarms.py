@@ -1,0 +1,40 @@
+"""Alarms: what is the matter, in words. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from controller.alarms.schemas import AlarmOut
+from web.formats import Formats
+from web.words import Mark
+
+_PAGES = {"broadcasts", "nodes", "people", "emergencies", "approvals", "schedules"}
+"""Resources that have a page of their own."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One alarm."""
+
+    id: str
+    mark: Mark
+    said: str
+    """Where, since when, and who looks after it."""
+    href: str
+    """Page of what it is about; empty: there is none."""
+    waits: bool
+
+
+def line(alarm: AlarmOut, places: Mapping[str, str], form: Formats) -> Line:
+    """Show an alarm; ``places`` are names of areas."""
+    text, waits = form.text, alarm.acknowledged_at is None
+    key = alarm.kind.replace(".", "_")
+    words = {name: alarm.detail.get(name, "") for name in ("name", "login", "origin", "reason", "title", "place", "by")}
+    word = text.word("alarm", key, **words)
+    mark = Mark("triangle", "care", word) if waits else Mark("tick", "unsure", word)
+    place = places.get(alarm.area_id or "", text("alarms.everywhere"))
+    said = text("alarms.said", place=place, since=form.since(alarm.raised_at))
+    if alarm.acknowledged_at is not None:
+        by, when = alarm.acknowledged_by_name or "", form.since(alarm.acknowledged_at)
+        said = f"{said} {text('alarms.acknowledged', by=by, when=when)}"
+    resource = alarm.subject.partition("/")[0]
+    return Line(alarm.id, mark, said, f"/{alarm.subject}" if resource in _PAGES else "", waits)
