@@ -29,6 +29,8 @@ class Fault(StrEnum):
     FETCH_FAILED = "fetch_failed"
     MEDIA_MISSING = "media_missing"
     MEDIA_CORRUPT = "media_corrupt"
+    PINNED_MISSING = "pinned_missing"
+    """A recording that is to lie here always, for an emergency, does not."""
     DISK_LOW = "disk_low"
     STORE_RESET = "store_reset"
     """The store was damaged and has been started anew."""

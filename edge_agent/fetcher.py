@@ -100,6 +100,8 @@ class Fetcher:
         self._nudges = {lane: asyncio.Event() for lane in Lane}
         self._tries: dict[str, _Try] = {}
         self._stop = threading.Event()
+        self._missed_s: dict[str, float] = {}
+        """Pinned recordings that are not here, and since when, by the loop's clock."""
         self._under_way: dict[str, Lane] = {}
         """Recordings being fetched; replaced, never changed, since worker threads look at it."""
         self.is_over: Callable[[str], bool] = lambda _: False
@@ -136,6 +138,19 @@ class Fetcher:
         for fault in (Fault.FETCH_FAILED, Fault.MEDIA_MISSING, Fault.MEDIA_CORRUPT, Fault.DISK_LOW):
             if fault not in standing:
                 self._faults.clear(fault)
+        self._review_pinned()
+
+    def _review_pinned(self) -> None:
+        """Tell of what an emergency may have to do without, once it has had the time that its download may wait."""
+        settings = self._keeper.settings
+        pinned = {voice.sha256 for voice in settings.pinned} if settings else set()
+        missing = [sha256 for sha256 in sorted(pinned) if not self._shelf.has(sha256)]
+        if not self._missed_s.keys() >= set(missing):
+            self._wake()  # one that was here may have gone: nothing else asks for it
+        self._missed_s = {sha256: self._missed_s.get(sha256, _loop_s()) for sha256 in missing}
+        late = [sha256[:12] for sha256, since_s in self._missed_s.items() if _loop_s() >= since_s + SPREAD_S]
+        detail = f"{len(late)} of {len(pinned)} recordings kept for emergencies are not here: {', '.join(late[:10])}"
+        self._faults.turn(Fault.PINNED_MISSING, bool(late), detail)
 
     def failed(self, sha256: str) -> Fault | None:
         """Say why a recording is not here, if its download has failed."""

@@ -363,6 +363,34 @@ async def test_what_is_kept_always_is_fetched_and_survives_a_full_disk(
     assert not yard.desk.shelf.has(old.sha256)
 
 
+async def test_a_kept_recording_that_is_missing_is_a_fault_until_it_is_here_or_kept_no_more(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the time that its first download may wait, so that new settings do not raise it in every node."""
+    sound = os.urandom(SIZE)
+    siren, gone = yard.serve(os.urandom(SIZE)), yard.serve(sound)
+    del yard.server.shelves.files[f"/media/{siren.sha256}.opus"]
+    yard.desk.settle(pinned=(siren,))
+    await until(lambda: siren.sha256 in yard.fetcher._tries)
+    yard.fetcher.review_faults()
+    assert "pinned_missing" not in yard.faults()
+    monkeypatch.setattr(fetcher_module, "SPREAD_S", 0.01)
+    await until(lambda: yard.fetcher.review_faults() or "pinned_missing" in yard.faults())
+    detail = next(one.detail for one in yard.desk.faults.standing() if one.code == "pinned_missing")
+    assert siren.sha256[:12] in detail
+    yard.desk.settle(pinned=(gone,))
+    await until(lambda: yard.has(gone))
+    yard.fetcher.review_faults()
+    assert yard.faults() == set()
+    yard.desk.shelf.path(gone.sha256).unlink()
+    del yard.server.shelves.files[f"/media/{gone.sha256}.opus"]
+    await until(lambda: yard.fetcher.review_faults() or "pinned_missing" in yard.faults())
+    yard.server.shelves.files[f"/media/{gone.sha256}.opus"] = sound
+    await until(lambda: yard.has(gone))
+    yard.fetcher.review_faults()
+    assert yard.faults() == set()
+
+
 async def test_what_is_no_longer_kept_may_go(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetcher_module, "SPREAD_S", 0.01)
     siren, new = yard.serve(os.urandom(SIZE)), yard.serve(os.urandom(SIZE))
