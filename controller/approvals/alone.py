@@ -1,7 +1,5 @@
 """What authors approved alone, within the bounds of the policy: listed to those who would have been asked."""
 
-from typing import Any
-
 from sqlalchemy import Select, literal, select
 
 from controller.audit import service as audit
@@ -69,7 +67,7 @@ class ByAuthors:
             return _out(*found)
 
 
-def _uses() -> Select[Any]:
+def _uses() -> Select[Approval, Broadcast, str]:
     subject = literal("broadcasts/").concat(Broadcast.id)
     return (
         select(Approval, Broadcast, Person.name)

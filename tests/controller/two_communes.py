@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from controller.alarms.models import Alarm
-from controller.approvals.models import ApprovalRequest
+from controller.approvals.models import Approval, ApprovalRequest
 from controller.areas.schemas import AreaOut
 from controller.broadcasts.schemas import BroadcastIn
 from controller.bulletins.models import Bulletin, BulletinVersion, BulletinVoice
@@ -89,7 +89,17 @@ async def _commune(centre: Centre, province: AreaOut, name: str, things: Things)
 def _rows(centre: Centre, commune: AreaOut, name: str, things: Things) -> list[Base]:
     """What has no service that would make it in one step, or none that all of this could wait for."""
     now, made_by = centre.clock(), centre.person.id
-    for thing in ("bulletin", "programme", "schedule", "calendar", "request", "alarm", "message", "emergency"):
+    for thing in (
+        "bulletin",
+        "programme",
+        "schedule",
+        "calendar",
+        "request",
+        "approval",
+        "alarm",
+        "message",
+        "emergency",
+    ):
         things[f"{thing}_id"] = new_id()
     said: dict[str, Any] = {"created_by": made_by, "created_at": now, "area_id": commune.id}
     bulletin = {"bulletin_id": things["bulletin_id"], "version": 1}
@@ -146,6 +156,18 @@ def _rows(centre: Centre, commune: AreaOut, name: str, things: Things) -> list[B
             state="open",
             asked_by=made_by,
             asked_at=now,
+        ),
+        Approval(
+            id=things["approval_id"],
+            subject=f"broadcasts/{things['broadcast_id']}",
+            person_id=made_by,
+            content_sha256="0" * 64,
+            scopes=[commune.scope],
+            not_before_at=now,
+            not_after_at=now + timedelta(hours=3),
+            by_author=True,
+            given_at=now,
+            voided_at=now,
         ),
         Policy(
             area_id=commune.id, version=1, rules={"minutes_a_day": 600}, locked=[], changed_by=made_by, changed_at=now
