@@ -7,6 +7,7 @@ and made anew. One transaction for each schedule.
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -43,6 +44,8 @@ from .yes import settle
 ROLL_S = 6 * 3600
 """Dates are planned a day further ahead than plans reach: hours do not matter."""
 AHEAD = timedelta(days=1)
+BEHIND = timedelta(days=1)
+"""What began so lately may still sound, and stands on the day of what is to come."""
 STALE = timedelta(hours=18)
 """A schedule that was rolled less far than this short of its horizon is rolled again."""
 ACT = "schedules.roll"
@@ -100,19 +103,21 @@ class Rolling:
         tree, now = tree or await read_tree(tx.session), self._now()
         from_at, until_at = self._from(row, now), now + self._reach
         changes = (await exceptions_of(tx.session, [row.id])).get(row.id, [])
-        dates: list[Occurrence] = []
+        given: list[Occurrence] = []
         if row.ended_at is None:
-            dates = await dates_of(tx.session, row, changes, tree, from_at=from_at, until_at=until_at)
+            given = await dates_of(tx.session, row, changes, tree, from_at=from_at - BEHIND, until_at=until_at)
+        names = frozenset(each.recurrence.isoformat() for each in given)
+        dates = [each for each in given if each.start_at >= from_at]
         known = await _known(tx.session, row.id, now)
         runs = await Runs.read(tx.session, row.id, [each.row for each in known.values()], now)
         ahead = _Work(self._documents, tx, row, await Planner.of(tx.session, row, tree), runs=runs, now=now)
-        settled = _settled(known, dates, changes)
+        settled = _settled(known, names, dates, changes)
         wanted = {each.recurrence.isoformat(): each for each in dates if is_aired(each)}
         for recurrence, each in sorted(known.items()):
             if recurrence not in wanted and not each.begun and each.row.cancelled_at is None:
                 await ahead.supersede(each.row)
-        names = [each.recurrence for each in dates]
-        runs.give_way(names, [each for each in names if each.isoformat() not in {*known, *settled}])
+        new = [each.recurrence for each in dates if each.recurrence.isoformat() not in {*known, *settled}]
+        runs.give_way(names, new)
         for recurrence, date_ in wanted.items():
             if recurrence not in settled:
                 await ahead.bring_in_step(date_, known.get(recurrence))
@@ -151,7 +156,7 @@ async def _known(session: AsyncSession, schedule_id: str, now: datetime) -> dict
     query = (
         select(Broadcast)
         .where(Broadcast.schedule_id == schedule_id, Broadcast.superseded_at.is_(None))
-        .where(Broadcast.latest_end_at > now - timedelta(days=1))
+        .where(Broadcast.latest_end_at > now - BEHIND)
         .order_by(Broadcast.created_at)
     )
     rows = (await session.scalars(query)).all()
@@ -172,7 +177,10 @@ async def _begun(session: AsyncSession, ids: Sequence[str]) -> set[str]:
 
 
 def _settled(
-    known: Mapping[str, Known], dates: Iterable[Occurrence], changes: Iterable[ScheduleException]
+    known: Mapping[str, Known],
+    names: AbstractSet[str],
+    dates: Iterable[Occurrence],
+    changes: Iterable[ScheduleException],
 ) -> frozenset[str]:
     """Name the dates that are not to be planned (again).
 
@@ -180,7 +188,6 @@ def _settled(
     the morning's programme twice because its hour was changed while it played. What a person cancelled stays
     cancelled until they say something else of that date.
     """
-    names = {each.recurrence.isoformat() for each in dates}
     said_at = {each.recurrence_local: each.made_at for each in changes}
     settled = {
         key

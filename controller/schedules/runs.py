@@ -1,7 +1,7 @@
 """Which dates of a schedule are versions of one run: a node that began one of them begins no other (promise P3)."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
@@ -57,10 +57,9 @@ class Runs:
         self._note(row)
         self._taken.discard(_run_of(row))
 
-    def give_way(self, names: Iterable[datetime], new: Iterable[datetime]) -> None:
+    def give_way(self, names: Container[str], new: Iterable[datetime]) -> None:
         """Let dates that are made now stand for those that the rule no longer gives: its hour was changed."""
-        kept = {each.isoformat() for each in names}
-        last_names = {run: datetime.fromisoformat(key) for key, run in self._known.items() if key not in kept}
+        last_names = {run: datetime.fromisoformat(key) for key, run in self._known.items() if key not in names}
         runs = {name: run for run, name in last_names.items() if run not in self._taken}
         unnamed = [each for each in new if each.isoformat() not in self._known]
         self._stands_for = {each: runs[gone] for each, gone in successors(runs, unnamed).items()}

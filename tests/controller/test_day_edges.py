@@ -226,6 +226,31 @@ async def test_of_a_session_edited_while_it_plays_the_plan_keeps_what_sounds_and
     assert starts == [today.start_at, local("2026-03-11T05:20")]
 
 
+async def test_every_edit_of_a_date_is_a_version_of_one_run(lite: Centre) -> None:
+    """A node that is away may have begun the first: whatever comes in its place on that day says so, time after time.
+
+    What is on another day is another run, and so is what comes beside it.
+    """
+    area = await lite.area()
+    made = await scheduled(lite, area)
+    first = await broadcasts(lite, made.id)
+    assert {row.run_id for row in first} == {None}
+    await change(lite, made, title="Tên khác")
+    await change(lite, made, starts_at_local=datetime(2026, 3, 10, 5, 30))
+    await change(lite, made, starts_at_local=datetime(2026, 3, 10, 6), rule="FREQ=DAILY;BYHOUR=6,18")
+    rows = await broadcasts(lite, made.id)
+    assert [row.run_id for row in rows[:4]] == [first[0].id, None, first[1].id, None], "one of two"
+    async with lite.database.reading() as session:
+        wire = await broadcasts_of(session, area.scope, urgent=False, now=lite.clock())
+    assert [each.run_id for each in wire[:2]] == [first[0].id, rows[1].id]
+
+    today = local("2026-03-10T12:00")
+    lite.clock.now = today
+    await change(lite, made, starts_at_local=datetime(2026, 3, 10, 6), rule="FREQ=DAILY;BYHOUR=6,19")
+    evening = next(row for row in await broadcasts(lite, made.id) if row.start_at > today)
+    assert evening.run_id == rows[1].id
+
+
 @asynccontextmanager
 async def next_life(folder: Path, known: PersonOut, at: datetime) -> AsyncIterator[Centre]:
     """The centre as it comes up again on its old database."""
