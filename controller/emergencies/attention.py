@@ -50,7 +50,7 @@ async def ensure(database: Database, recordings: Recordings, actor: Actor, area_
         _log.warning("the attention signal cannot be made now: %s", error.message)
 
 
-def _known() -> Select[tuple[Recording]]:
+def _known() -> Select[Recording]:
     query = select(Recording).where(Recording.source_sha256 == source_sha256(), Recording.withdrawn_at.is_(None))
     return query.order_by(Recording.created_at, Recording.id).limit(1)
 

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -174,7 +175,7 @@ async def _locked(tx: Transaction, emergency_id: str, state: EmergencyState) -> 
     return row if row is not None and row.state == state else None
 
 
-async def _note(tx: Transaction, row: Emergency, detail: dict[str, object], now: datetime) -> None:
+async def _note(tx: Transaction, row: Emergency, detail: dict[str, Any], now: datetime) -> None:
     await tx.session.flush()
     actor, action = Actor(None, ORIGIN), f"emergencies.{row.state}"
     await audit.write(tx, actor, action, f"emergencies/{row.id}", detail, at=now, area_id=row.area_id)

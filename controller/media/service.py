@@ -12,6 +12,7 @@ from controller.broadcasts.models import Broadcast, BroadcastItem
 from controller.bulletins.repository import offers_recording
 from controller.clock import Clock
 from controller.db import Database
+from controller.emergencies.repository import is_pinned
 from controller.errors import GoneError, NotFoundError
 from controller.people import rights
 from controller.people.actor import Actor
@@ -26,7 +27,7 @@ class FoundRecording:
 
     path: Path
     public: bool
-    """An approved broadcast uses it; otherwise it is a draft, for those in whose sight or on whose offer it is."""
+    """An approved broadcast uses it, or it lies ready for emergencies. Otherwise it is a draft: see ``recording``."""
 
 
 class _Kept(NamedTuple):
@@ -59,7 +60,7 @@ class Media:
         )
         async with self._database.reading() as session:
             rows = [_Kept(*row) for row in await session.execute(query)]
-            public = bool(await session.scalar(select(approved)))
+            public = bool(await session.scalar(select(approved))) or await is_pinned(session, [row.id for row in rows])
             if not public:
                 seen = await rights.sight(session, actor) if actor is not None else NOTHING
                 now = self._clock()

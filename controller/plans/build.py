@@ -10,7 +10,7 @@ import msgspec
 
 from controller.policies.rules import EffectivePolicy
 from controller.policies.schemas import Night, Window
-from edge_agent.protocol.content import Body, Broadcast, PlanBody, pack_body
+from edge_agent.protocol.content import Body, Broadcast, PlanBody, Voice, pack_body
 from edge_agent.protocol.documents import (
     MAX_INLINE_BYTES,
     Hold,
@@ -83,6 +83,8 @@ class NodeFacts:
     volume_mb: int = 0
     trim_mb: int = 0
     clock_battery: bool = False
+    pinned: tuple[Voice, ...] = ()
+    """What lies ready there for emergencies."""
 
 
 def build_hold(stamp: Stamp, holds: Iterable[HoldFacts]) -> Hold:
@@ -157,6 +159,7 @@ def build_settings(
         languages=local.languages,
         clock_hold_ms=int(hold_for / timedelta(milliseconds=1)),
         trusted_keys=trusted_keys,
+        pinned=node.pinned,
     )
 
 

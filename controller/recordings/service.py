@@ -19,6 +19,7 @@ from controller.broadcasts.models import Broadcast, BroadcastItem
 from controller.bulletins.repository import offers_recording
 from controller.clock import Clock
 from controller.db import Database, Transaction
+from controller.emergencies.repository import title_of_user
 from controller.errors import BusyError, ConflictError, InvalidError, NotFoundError, TooManyAttemptsError
 from controller.events import Event, EventBus, Topic
 from controller.ids import new_id
@@ -172,7 +173,7 @@ class Recordings:
 
         Raises:
             NotFoundError: there is no such recording.
-            ConflictError: withdrawn already, or a broadcast that is not over uses it.
+            ConflictError: withdrawn already, or a broadcast that is not over or a ready message uses it.
         """
         now = self._clock()
         in_use = (
@@ -187,11 +188,9 @@ class Recordings:
             await rights.require(tx.session, actor, Act.RECORDINGS_WITHDRAW, [row.area_id])
             if row.withdrawn_at is not None:
                 raise ConflictError("this recording is withdrawn already", problem="withdrawn")
-            title = await tx.session.scalar(in_use)
+            title = await tx.session.scalar(in_use) or await title_of_user(tx.session, recording_id)
             if title is not None:
-                raise ConflictError(
-                    f"the broadcast {title!r} uses it; cancel that first", problem="in_use", title=title
-                )
+                raise ConflictError(f"{title!r} uses it; cancel or archive that first", problem="in_use", title=title)
             row.withdrawn_at = now
             await tx.session.flush()
             await recording_changed(tx, recording_id)

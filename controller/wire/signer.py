@@ -17,6 +17,7 @@ from controller.areas.rules import Tree
 from controller.clock import Clock
 from controller.config import Config
 from controller.db import Transaction
+from controller.emergencies.repository import pinned
 from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
 from controller.plans import repository
@@ -164,6 +165,7 @@ class Signer:
             volume_mb=node.volume_mb,
             trim_mb=node.trim_mb,
             clock_battery=bool((node.abilities or {}).get("clock_battery", False)),
+            pinned=await pinned(session, chain),
         )
         areas = await _memberships(session, chain, {area.area_id: area for area in before})
         local = tree.effective(node.area_id)
