@@ -10,6 +10,7 @@ from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
 from controller.plays.schemas import PlayOut
 from controller.policies.errors import PolicyBreachError, UnusualHourError
+from controller.programmes.layout import NotAirableError
 
 from .preview import QuietHoursError, RefusedByAllError
 from .room import PlanFullError, UrgentFullError
@@ -27,6 +28,7 @@ SEND_ERRORS = may_raise(
     QuietHoursError,
     RefusedByAllError,
     PolicyBreachError,
+    NotAirableError,
 )
 
 
@@ -44,7 +46,7 @@ async def create(
     return await services.broadcasts.create(actor, wanted, idempotency_key=idempotency_key)
 
 
-@router.post("/preview", summary="What sending it would do", responses=may_raise(ForbiddenError))
+@router.post("/preview", summary="What sending it would do", responses=may_raise(ForbiddenError, NotAirableError))
 async def preview(wanted: BroadcastIn, actor: Acting, services: AnyServices) -> PreviewOut:
     """Say node by node what would happen, by the function that nodes play by; saves nothing."""
     return await services.broadcasts.preview(actor, wanted)

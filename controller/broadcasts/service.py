@@ -64,8 +64,8 @@ class Broadcasts:
         The same key from the same person gives the broadcast that was made with it, and makes none.
 
         Raises:
-            InvalidError: a field is wrong, it is against a policy (``PolicyBreachError``), or no node would play it
-                (``QuietHoursError``, ``RefusedByAllError``).
+            InvalidError: a field is wrong, it is against a policy (``PolicyBreachError``), no node would play it
+                (``QuietHoursError``, ``RefusedByAllError``), or a bulletin or programme may not (``NotAirableError``).
             ConflictError: the key was used for another request, there is no room (``PlanFullError``,
                 ``UrgentFullError``), or the hour is unusual and was not confirmed (``UnusualHourError``).
         """
@@ -93,8 +93,8 @@ class Broadcasts:
 
         Raises:
             NotFoundError: there is no such broadcast.
-            InvalidError: a field is wrong, it is against a policy (``PolicyBreachError``), or no node would play it
-                (``QuietHoursError``, ``RefusedByAllError``).
+            InvalidError: a field is wrong, it is against a policy (``PolicyBreachError``), no node would play it
+                (``QuietHoursError``, ``RefusedByAllError``), or a bulletin or programme may not (``NotAirableError``).
             ConflictError: it began, is over, cancelled, replaced, or changed elsewhere, as with its schedule; there is
                 no room (``PlanFullError``, ``UrgentFullError``), or the hour is unusual and was not confirmed
                 (``UnusualHourError``).
@@ -152,7 +152,7 @@ class Broadcasts:
         """Say what sending it would do, node by node; saves nothing.
 
         Raises:
-            InvalidError: a field is wrong.
+            InvalidError: a field is wrong, or a bulletin or programme may not be heard (``NotAirableError``).
             ForbiddenError: aimed at an area above what is in sight.
         """
         now = self._now()

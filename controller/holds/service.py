@@ -98,6 +98,7 @@ class Holds:
 
         Raises:
             NotFoundError: there is no such hold.
+            ForbiddenError: no role of the person allows its release.
             ConflictError: it is released already.
         """
         async with self._database.transaction() as tx:

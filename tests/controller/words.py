@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from controller.approvals import listening
 from controller.areas.schemas import AreaOut
 from controller.bulletins.schemas import BulletinIn, BulletinOut, VersionSeen, VoiceIn
 from controller.ids import new_id
 from controller.people.actor import Actor
 from controller.people.models import Grant, Person
 from controller.people.rights import Role
+from controller.recordings.models import Recording
 from tests.controller.factories import ADDRESS, Centre
 
 
@@ -35,8 +37,22 @@ async def draft(here: Centre, area: AreaOut, title: str = "Cắt nước", *voic
     )
 
 
-async def approved(here: Centre, area: AreaOut, title: str = "Cắt nước", *voices: VoiceIn, **given: Any) -> BulletinOut:
-    """A bulletin that may be aired."""
+async def approved(
+    here: Centre, area: AreaOut, title: str = "Cắt nước", *voices: VoiceIn, by: Actor | None = None, **given: Any
+) -> BulletinOut:
+    """A bulletin that may be aired: its author's own yes, or ``by`` somebody who listened to it."""
     found = await draft(here, area, title, *voices, **given)
     await here.services.bulletins.submit(here.actor, found.id, VersionSeen(version=1))
-    return await here.services.bulletins.approve(here.actor, found.id, VersionSeen(version=1))
+    if by is not None:
+        await listened(here, by, found)
+    return await here.services.bulletins.approve(by or here.actor, found.id, VersionSeen(version=1))
+
+
+async def listened(here: Centre, who: Actor, bulletin: BulletinOut) -> None:
+    """Somebody heard all of it in the page's player."""
+    async with here.database.transaction() as tx:
+        for spoken in bulletin.voices:
+            row = await tx.session.get(Recording, spoken.recording_id or "")
+            if row is not None and row.sha256 is not None and row.length_ms is not None:
+                span = [(0, row.length_ms)]
+                await listening.note(tx, who.person_id or "", row.sha256, span, row.length_ms, now=here.clock())
