@@ -23,7 +23,7 @@ from .rules import (
     Slot,
     Window,
 )
-from .schemas import BroadcastIn
+from .schemas import BroadcastIn, WindowIn
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,16 @@ async def make_draft(
     if not targets.nodes:
         raise InvalidError("targets: there is no node at or under them", field="targets", problem="no_nodes")
     content = await read_content(session, wanted, targets, at=wanted.start_at or now, seen=seen)
-    window = _window(wanted, now, lead, content)
+    window = window_of(wanted, now, lead, content)
     return Draft(title, Level(wanted.level), wanted.start_at is None, window, content.slots, targets, wanted.category)
 
 
-def _window(wanted: BroadcastIn, now: datetime, lead: timedelta, content: Content) -> Window:
+def window_of(wanted: WindowIn, now: datetime, lead: timedelta, content: Content) -> Window:
+    """Say when it may sound.
+
+    Raises:
+        InvalidError: a field is wrong.
+    """
     start_at = (now + lead if wanted.start_at is None else wanted.start_at) + content.lead_in
     length = content.length
     if start_at < now - START_GRACE:

@@ -41,6 +41,15 @@ class Phase(StrEnum):
     """By a later version of itself, before it began."""
 
 
+class During(StrEnum):
+    """How what is said now comes into a session that is on air. The session goes on with its next item."""
+
+    AFTER_ITEM = "after_item"
+    """When the item that sounds has ended."""
+    FADE = "fade"
+    """At once: the item that sounds fades out."""
+
+
 class Piece(NamedTuple):
     """One recording in a broadcast."""
 

@@ -13,10 +13,10 @@ from controller.policies.schemas import BreachOut, Category, UnusualOut
 from controller.validation import problem_of
 from edge_agent.protocol.states import Level, Outcome, Reason
 
-from .rules import MAX_ITEMS, Phase
+from .rules import MAX_ITEMS, During, Phase
 
 
-def _as_on_the_wire(at: datetime) -> datetime:
+def as_on_the_wire(at: datetime) -> datetime:
     """Give an instant in UTC, to whole milliseconds."""
     at = at.astimezone(UTC)
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
@@ -27,16 +27,29 @@ When = Annotated[
     AwareDatetime,
     Ge(datetime(1970, 1, 1, tzinfo=UTC)),
     Le(datetime(2200, 1, 1, tzinfo=UTC)),
-    AfterValidator(_as_on_the_wire),
+    AfterValidator(as_on_the_wire),
 ]
 """An instant with which one can reckon: near the ends of the calendar, adding a day overflows."""
 Scopes = Annotated[tuple[str, ...], Field(max_length=MAX_SCOPES)]
 
 
-class BroadcastIn(BaseModel):
-    """A new broadcast, or the preview of one: what was asked, by whomever and however."""
+class WindowIn(BaseModel):
+    """When something is to be said."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    start_at: When | None = None
+    """None: now."""
+    latest_start_at: When | None = None
+    latest_end_at: When | None = None
+    during: During | None = None
+    """With "now": what becomes of a session that sounds there; None: it is waited for, two minutes at most."""
+    confirm_unusual: bool = False
+    """Whoever asks knows that nothing sounds there at such an hour."""
+
+
+class BroadcastIn(WindowIn):
+    """A new broadcast, or the preview of one: what was asked, by whomever and however."""
 
     title: Title
     recordings: Annotated[tuple[str, ...], Field(max_length=MAX_ITEMS)] = ()
@@ -47,15 +60,9 @@ class BroadcastIn(BaseModel):
     """A programme as it is now; later changes of it do not change the broadcast."""
     targets: Scopes
     """``areas/{id}`` and ``nodes/{id}``."""
-    start_at: When | None = None
-    """None: now."""
     level: Literal["normal", "priority"] = "normal"
-    latest_start_at: When | None = None
-    latest_end_at: When | None = None
     category: Category | None = None
     """What it is about: by it policies tell whether another person must approve it."""
-    confirm_unusual: bool = False
-    """Whoever asks knows that nothing sounds there at such an hour."""
 
     @classmethod
     def checked(cls, **given: Any) -> Self:

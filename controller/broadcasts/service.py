@@ -32,7 +32,7 @@ from .policed import ask_policies, unusual_error
 from .preview import describe, refusal_error
 from .repository import has_begun, in_sight, is_seen, outs, target_areas
 from .room import PlanFullError, UrgentFullError, check_room
-from .schemas import BroadcastIn, BroadcastOut, PreviewOut
+from .schemas import BroadcastIn, BroadcastOut, PreviewOut, as_on_the_wire
 from .sending import send
 from .superseding import supersede
 
@@ -136,6 +136,26 @@ class Broadcasts:
         now, seen = self._now(), await rights.sight(tx.session, actor)
         draft = await make_draft(tx.session, wanted, now=now, lead=self._lead, seen=seen)
         draft = replace(draft, run_id=run_id)
+        confirmed = wanted.confirm_unusual
+        return await self.send_draft(tx, actor, draft, confirmed=confirmed, key=key, request_sha256=request_sha256)
+
+    async def send_draft(
+        self,
+        tx: Transaction,
+        actor: Actor,
+        draft: Draft,
+        *,
+        confirmed: bool,
+        key: str | None = None,
+        request_sha256: str | None = None,
+    ) -> str:
+        """Send what was drafted, if person, policies and nodes allow; gives its id. ``confirmed``: the hour is meant.
+
+        Raises:
+            ForbiddenError: the person may not, or not in all these places.
+            InvalidError, ConflictError: as ``create`` says.
+        """
+        now = self._now()
         await rights.require(tx.session, actor, Act.BROADCASTS_CREATE, draft.targets.area_ids)
         verdict = await ask_policies(tx.session, draft, now=now)
         if against := verdict.refusal:
@@ -143,7 +163,7 @@ class Broadcasts:
         found, _ = await foresee(tx.session, draft, self._trusted_keys, now=now)
         if refused := refusal(each for each, _ in found):
             raise refusal_error(refused)
-        if verdict.unusual and not wanted.confirm_unusual:
+        if verdict.unusual and not confirmed:
             raise unusual_error(verdict.unusual)
         await check_room(tx.session, draft, covers=self._covers, now=now)
         return await send(tx, self._documents, actor, draft, now=now, key=key, request_sha256=request_sha256)
@@ -159,9 +179,14 @@ class Broadcasts:
         async with self._database.reading() as session:
             seen = await rights.sight(session, actor)
             draft = await make_draft(session, wanted, now=now, lead=self._lead, seen=seen)
-            found, titles = await foresee(session, draft, self._trusted_keys, now=now)
-            full = await self._full(session, draft, now)
-            verdict = await ask_policies(session, draft, now=now)
+            return await self.preview_draft(session, draft)
+
+    async def preview_draft(self, session: AsyncSession, draft: Draft) -> PreviewOut:
+        """Say what sending a draft would do, node by node."""
+        now = self._now()
+        found, titles = await foresee(session, draft, self._trusted_keys, now=now)
+        full = await self._full(session, draft, now)
+        verdict = await ask_policies(session, draft, now=now)
         return describe(draft, found, titles, verdict, online_count=self._online(draft, now), full=full)
 
     async def cancel(self, actor: Actor, broadcast_id: str) -> BroadcastOut:
@@ -231,8 +256,7 @@ class Broadcasts:
             return await outs(session, query.where(in_sight(seen)), now=now, seen=seen)
 
     def _now(self) -> datetime:
-        now = self._clock()
-        return now.replace(microsecond=now.microsecond // 1000 * 1000)  # the wire counts milliseconds
+        return as_on_the_wire(self._clock())
 
     async def _one(self, session: AsyncSession, seen: Sight, broadcast_id: str) -> BroadcastOut:
         query = select(Broadcast).where(Broadcast.id == broadcast_id, in_sight(seen))
