@@ -28,6 +28,7 @@ from .config import Config
 from .db import Database
 from .errors import LoaError
 from .events import EventBus
+from .holds.lasting import REMIND, REMIND_S
 from .http_server import HttpServer, bind, free_port
 from .migrations.upgrade import upgrade
 from .retention import Forgetting
@@ -206,7 +207,11 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
         renew_plans=dispatcher.renew,
         renew_certificates=renew_certificates,
         forget=Forgetting(database, clock, services.live, config.evidence_days).forget,
-        more={ROLL_SCHEDULES: (services.schedules.roll_due, ROLL_S), EXPIRE: (services.approvals.expire, EXPIRE_S)},
+        more={
+            ROLL_SCHEDULES: (services.schedules.roll_due, ROLL_S),
+            EXPIRE: (services.approvals.expire, EXPIRE_S),
+            REMIND: (services.lasting_holds.remind, REMIND_S),
+        },
     )
     members: list[Member] = [broker, bridge, dispatcher, laggards, presence, ingest]
     return centre, [*members, services.recordings, services.firing, scheduler, for_pages, for_nodes]

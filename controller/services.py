@@ -24,6 +24,7 @@ from .emergencies.service import Emergencies
 from .enrolments.authority import Authority
 from .enrolments.service import Enrolments
 from .events import EventBus
+from .holds.lasting import LastingHolds
 from .holds.service import Holds
 from .media.service import Media
 from .nodes.live import LiveNodes
@@ -78,6 +79,7 @@ class Services:
     by_authors: ByAuthors
     whys: Whys
     holds: Holds
+    lasting_holds: LastingHolds
     messages: Messages
     emergencies: Emergencies
     firing: Firing
@@ -150,6 +152,7 @@ def build_services(
         hearings=Hearings(database, clock),
         by_authors=ByAuthors(database, clock),
         holds=holds,
+        lasting_holds=LastingHolds(database, clock, alarms),
         messages=Messages(database, clock, documents, recordings),
         emergencies=Emergencies(
             database,

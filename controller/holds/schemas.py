@@ -30,6 +30,9 @@ class HoldOut(BaseModel):
     """Name of the person."""
     released_at: AwareDatetime | None
     node_count: int
+    """Nodes that will say whether they obey."""
+    unreporting_count: int = 0
+    """Wired and FM clusters besides: no order reaches them."""
     confirmed_count: int
     """Nodes that say they obey: silent under an active hold, free after its release."""
     not_yet: tuple[NotYetOut, ...]

@@ -209,17 +209,19 @@ def _concerned(hold: Hold, nodes: Sequence[_Standing], tree: Tree) -> list[_Stan
     ]
 
 
-def _out(hold: Hold, nodes: Sequence[_Standing], tree: Tree, ordered_by: str) -> HoldOut:
+def _out(hold: Hold, concerned: Sequence[_Standing], tree: Tree, ordered_by: str) -> HoldOut:
     active = hold.released_at is None
+    nodes = [node for node in concerned if node.status is not NodeStatus.UNREPORTING]
     waiting = [node for node in nodes if not node.reported or (hold.id in node.obeyed) is not active]
     return HoldOut(
         id=hold.id,
         scope=hold.scope,
-        scope_name=scope_name(hold.scope, tree, {node.id: node.name for node in nodes}),
+        scope_name=scope_name(hold.scope, tree, {node.id: node.name for node in concerned}),
         ordered_at=hold.ordered_at,
         ordered_by=ordered_by,
         released_at=hold.released_at,
         node_count=len(nodes),
+        unreporting_count=len(concerned) - len(nodes),
         confirmed_count=len(nodes) - len(waiting),
         not_yet=tuple(NotYetOut(node_id=node.id, name=node.name, status=node.status) for node in waiting),
     )

@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy import update
 
 from controller.errors import ConflictError, InvalidError, NotFoundError
+from controller.holds.lasting import KIND
 from controller.nodes.models import Node
+from controller.nodes.rules import NodeKind
 from tests.controller.factories import Centre
 from tests.controller.test_services_areas import dirty
 from tests.controller.test_services_broadcasts import asked, commune
@@ -107,3 +109,47 @@ async def test_many_people_act_at_once_and_all_get_their_way(here: Centre) -> No
     assert (await here.services.audit.verify()).broken_at is None
     held = await here.services.holds.active(here.actor)
     assert sorted(hold.scope for hold in held) == sorted(scopes)
+
+
+async def lasting(here: Centre) -> list[str]:
+    """Remind of what lasts; gives the holds of which people were told so far."""
+    await here.services.lasting_holds.remind()
+    found = await here.services.alarms.list(here.actor)
+    return [alarm.subject.removeprefix("holds/") for alarm in found if alarm.kind == KIND]
+
+
+async def test_a_hold_that_lasts_is_told_once_an_hour_until_somebody_releases_it(here: Centre) -> None:
+    commune = await here.area("Xã")
+    await here.node(commune)
+    [hold] = await here.services.holds.order(here.actor, [commune.scope])
+    here.clock.step(minutes=59.9)
+    assert await lasting(here) == []
+    here.clock.step(minutes=0.1)
+    assert await lasting(here) == await lasting(here) == [hold.id]
+    here.clock.step(hours=3)
+    assert await lasting(here) == [hold.id]  # nobody has read the first one yet
+    [alarm] = await here.services.alarms.list(here.actor, waiting=True)
+    await here.services.alarms.acknowledge(here.actor, alarm.id)
+    assert await lasting(here) == [hold.id] * 2
+    [alarm] = await here.services.alarms.list(here.actor, waiting=True)
+    await here.services.alarms.acknowledge(here.actor, alarm.id)
+    here.clock.step(minutes=59)
+    assert await lasting(here) == [hold.id] * 2
+    await here.services.holds.release(here.actor, hold.id)
+    here.clock.step(hours=9)
+    assert await lasting(here) == [hold.id] * 2
+
+
+async def test_clusters_without_an_agent_are_neither_awaited_nor_reminded_of(here: Centre) -> None:
+    commune, wires = await here.area("Xã"), await here.area("Thôn dây")
+    node = await here.node(commune)
+    wired = [
+        await here.services.nodes.create(here.actor, kind=NodeKind.WIRED, area_id=area.id, name="Dây")
+        for area in (commune, wires)
+    ]
+    both, mute = await here.services.holds.order(here.actor, [commune.scope, wires.scope])
+    assert [(hold.node_count, hold.unreporting_count) for hold in (both, mute)] == [(1, 1), (0, 1)]
+    assert [each.node_id for each in both.not_yet] == [node.id]
+    assert wired[0].id != wired[1].id
+    here.clock.step(hours=1)
+    assert await lasting(here) == [both.id]

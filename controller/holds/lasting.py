@@ -1,0 +1,58 @@
+"""Reminds of silence that lasts: a hold is never forgotten (DESIGN section 4)."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.alarms.models import Alarm
+from controller.alarms.service import Alarms
+from controller.areas.repository import read_tree
+from controller.areas.targets import areas_of
+from controller.clock import Clock
+from controller.db import Database
+from controller.nodes.models import Node
+from controller.nodes.rules import NodeKind
+
+from .models import Hold
+
+REMIND = "remind-of-holds"
+"""Name of the regular work."""
+REMIND_S = 300
+KIND = "holds.lasting"
+AFTER = timedelta(hours=1)
+"""How long a hold stands before people are told, and told again."""
+
+
+class LastingHolds:
+    """Raises alarms about holds that stand."""
+
+    def __init__(self, database: Database, clock: Clock, alarms: Alarms) -> None:
+        self._database, self._clock, self._alarms = database, clock, alarms
+
+    async def remind(self) -> None:
+        """Tell of every hold that has stood for an hour; once an hour at most, and not while the last one is unread."""
+        now = self._clock()
+        async with self._database.transaction() as tx:
+            for hold, area_id in await _lasting(tx.session, now):
+                if not await _told_lately(tx.session, hold, now):
+                    detail = {"scope": hold.scope, "ordered_at": hold.ordered_at.isoformat()}
+                    subject = f"holds/{hold.id}"
+                    await self._alarms.raise_(tx, KIND, area_id, subject, detail, unless_open=True)
+
+
+async def _lasting(session: AsyncSession, now: datetime) -> list[tuple[Hold, str]]:
+    """Give old holds with their areas. One over wired and FM clusters alone silences nothing of ours."""
+    query = select(Hold).where(Hold.released_at.is_(None), Hold.ordered_at <= now - AFTER)
+    holds = (await session.scalars(query.order_by(Hold.ordered_at, Hold.id))).all()
+    if not holds:
+        return []
+    tree, places = await read_tree(session), await areas_of(session, [hold.scope for hold in holds])
+    agents = select(Node.id, Node.area_id).where(Node.kind == NodeKind.AGENT, Node.removed_at.is_(None))
+    reached = {scope for key, area_id in await session.execute(agents) for scope in tree.scopes(key, area_id)}
+    return [(hold, places[hold.scope]) for hold in holds if hold.scope in reached and hold.scope in places]
+
+
+async def _told_lately(session: AsyncSession, hold: Hold, now: datetime) -> bool:
+    same = (Alarm.kind == KIND) & (Alarm.subject == f"holds/{hold.id}")
+    return await session.scalar(select(Alarm.id).where(same, Alarm.raised_at > now - AFTER).limit(1)) is not None
