@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.db import Transaction
@@ -98,10 +98,15 @@ async def void(tx: Transaction, subject: str, *, now: datetime) -> None:
 async def close(tx: Transaction, subject: str, *, now: datetime) -> None:
     """Take the open requests for a subject out of the queue."""
     still_open = (ApprovalRequest.subject == subject) & (ApprovalRequest.state == RequestState.OPEN)
-    for request_id in (await tx.session.scalars(select(ApprovalRequest.id).where(still_open))).all():
-        tx.tell(Event(Topic.APPROVAL, request_id))
-    closed = update(ApprovalRequest).where(still_open).values(state=RequestState.VOID, decided_at=now)
-    await tx.session.execute(closed)
+    for row in (await tx.session.scalars(select(ApprovalRequest).where(still_open))).all():
+        await close_one(tx, row, now=now)
+
+
+async def close_one(tx: Transaction, row: ApprovalRequest, *, now: datetime) -> None:
+    """Take one request out of the queue."""
+    row.state, row.decided_at = RequestState.VOID, now
+    await tx.session.flush()
+    tx.tell(Event(Topic.APPROVAL, row.id))
 
 
 async def _used_today(session: AsyncSession, person_id: str, policy: EffectivePolicy, now: datetime) -> int:

@@ -39,6 +39,10 @@ class Standing:
             found += await session.scalars(query.order_by(Approval.given_at, Approval.id))
         return cls(found)
 
+    def contents(self, subject: str) -> frozenset[str]:
+        """Give the hashes of what was agreed to."""
+        return frozenset(row.content_sha256 for row in self._by_subject.get(subject, ()))
+
     def covering(self, subject: str, wanted: Bound) -> tuple[Yes, ...]:
         """Give the yeses to a subject that cover what is wanted."""
         return tuple(

@@ -114,7 +114,6 @@ class Approvals:
             if broadcast is not None:
                 await cancelling.stop(tx, self._documents, broadcast, by=actor.person_id, now=now)
                 tx.tell(Event(Topic.BROADCAST, broadcast.id))
-            await tx.session.refresh(row)
             row.state, row.decided_by, row.decided_at = RequestState.VOID, actor.person_id, now
             await self._note(tx, actor, WITHDRAW, row, {"title": row.title}, now=now)
             return await self._out(tx.session, actor, row)

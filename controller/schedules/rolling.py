@@ -15,12 +15,15 @@ from typing import NamedTuple
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.approvals import yeses as approvals
+from controller.approvals.yeses import Yes
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
 from controller.audit import service as audit
 from controller.broadcasts.items import item_rows
 from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.broadcasts.room import IDS_BYTES
+from controller.broadcasts.superseding import supersede
 from controller.clock import Clock
 from controller.db import Database, Transaction, in_pieces
 from controller.errors import InvalidError
@@ -39,7 +42,7 @@ from .planning import Planned, Planner, is_aired
 from .repository import Calendars, exceptions_of, series_of
 from .runs import Runs, successors
 from .walltime import wall_time
-from .yes import settle
+from .yes import Yeses
 
 ROLL_S = 6 * 3600
 """Dates are planned a day further ahead than plans reach: hours do not matter."""
@@ -110,7 +113,9 @@ class Rolling:
         dates = [each for each in given if each.start_at >= from_at]
         known = await _known(tx.session, row.id, now)
         runs = await Runs.read(tx.session, row.id, [each.row for each in known.values()], now)
-        ahead = _Work(self._documents, tx, row, await Planner.of(tx.session, row, tree), runs=runs, now=now)
+        planner = await Planner.of(tx.session, row, tree)
+        yeses = await Yeses.of(tx.session, row, planner, tree, [each.row.id for each in known.values()], now=now)
+        ahead = _Work(self._documents, tx, row, planner, runs=runs, yeses=yeses, now=now)
         settled = _settled(known, names, dates, changes)
         wanted = {each.recurrence.isoformat(): each for each in dates if is_aired(each)}
         for recurrence, each in sorted(known.items()):
@@ -204,10 +209,18 @@ class _Work:
     """What one roll of one schedule writes."""
 
     def __init__(
-        self, documents: Documents, tx: Transaction, row: Schedule, planner: Planner, *, runs: Runs, now: datetime
+        self,
+        documents: Documents,
+        tx: Transaction,
+        row: Schedule,
+        planner: Planner,
+        *,
+        runs: Runs,
+        yeses: Yeses,
+        now: datetime,
     ) -> None:
         self._documents, self._tx, self._row, self._planner = documents, tx, row, planner
-        self._runs, self._now = runs, now
+        self._runs, self._yeses, self._now = runs, yeses, now
         self._scopes: set[str] = set()
         self.done = Counter[Fate]()
 
@@ -221,26 +234,39 @@ class _Work:
             _log.info("schedule %s, %s: %s", self._row.id, date_.recurrence, error.message)
             self.done[Fate.BROKEN] += 1
             if old is not None:
+                self._yeses.drop(old)
                 await self.supersede(old)
             return
-        if old is not None and old.request_sha256 == planned.fingerprint:
+        yeses = self._yeses.to(planned)
+        if old is not None and await self._leave(old, planned, yeses):
             self.done[Fate.LEFT] += 1
             return
         if old is not None:
+            self._yeses.drop(old)
             await self.supersede(old)
-        await self._make(planned)
+        await self._make(planned, yeses)
+
+    async def _leave(self, row: Broadcast, planned: Planned, yeses: Sequence[Yes]) -> bool:
+        """Let one that is as it would be made now stand. False: it differs, or nobody's yes to it counts any more."""
+        if row.request_sha256 != planned.fingerprint:
+            return False
+        if row.awaits_approval is False and self._yeses.kept(row, planned):
+            return True
+        if yeses:
+            await approvals.write(self._tx, f"broadcasts/{row.id}", self._yeses.bound(planned), yeses, now=self._now)
+            row.awaits_approval = False
+            self._scopes |= set(self._row.scopes)
+            self._tx.tell(Event(Topic.BROADCAST, row.id))
+            return True
+        return row.awaits_approval
 
     async def supersede(self, row: Broadcast) -> None:
         """Take a broadcast that has not begun out of its documents."""
-        row.superseded_at = self._now
         self._runs.supersede(row)
-        await plays.cancel(self._tx, row.id, now=self._now)
-        query = select(BroadcastTarget.scope).where(BroadcastTarget.broadcast_id == row.id)
-        self._scopes |= set(await self._tx.session.scalars(query))
-        self._tx.tell(Event(Topic.BROADCAST, row.id))
+        self._scopes |= await supersede(self._tx, row, now=self._now)
         self.done[Fate.SUPERSEDED] += 1
 
-    async def _make(self, planned: Planned) -> None:
+    async def _make(self, planned: Planned, yeses: Sequence[Yes]) -> None:
         row, tx, session = self._row, self._tx, planned.session
         broadcast = Broadcast(
             id=new_broadcast_id(self._now),
@@ -256,6 +282,7 @@ class _Work:
             schedule_id=row.id,
             recurrence_local=planned.recurrence,
             run_id=self._runs.of(planned.occurrence.recurrence),
+            awaits_approval=not yeses,
             length_ms=planned.laid_out.length_ms,
             wire_bytes=_wire_bytes(planned, row.scopes),
             created_by=row.changed_by,
@@ -267,15 +294,16 @@ class _Work:
         tx.session.add_all(item_rows(broadcast.id, planned.laid_out.slots))
         tx.session.add_all(BroadcastTarget(broadcast_id=broadcast.id, scope=scope) for scope in row.scopes)
         await tx.session.flush()
-        await settle(tx, broadcast, planned.laid_out.content_sha256, row.scopes, now=self._now)
+        await approvals.write(tx, f"broadcasts/{broadcast.id}", self._yeses.bound(planned), yeses, now=self._now)
         await plays.plan(tx, broadcast.id, [node.id for node in self._planner.nodes], now=self._now)
-        self._scopes |= set(row.scopes)
+        self._scopes |= set(row.scopes) if yeses else set()
         tx.tell(Event(Topic.BROADCAST, broadcast.id))
         self.done[Fate.MADE] += 1
 
     async def finish(self) -> None:
-        """Mark the plans that changed, and note it."""
+        """Mark the plans that changed, ask for the yeses that are lacking, and note it."""
         await self._tx.session.flush()
+        await self._yeses.settle(self._tx)
         for scope in sorted(self._scopes):
             await self._documents.touch(self._tx, scope, Word.PLAN)
         if self.done[Fate.MADE] or self.done[Fate.SUPERSEDED]:

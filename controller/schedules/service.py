@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
+from controller.areas.rules import Tree
 from controller.areas.targets import areas_of
 from controller.audit import service as audit
 from controller.broadcasts.models import Broadcast
@@ -40,6 +41,7 @@ from .schemas import (
     SchedulePreview,
 )
 from .walltime import instant
+from .yes import ASKED_SPAN, OF_WHAT_IS_HEARD, Yeses, agree, forget
 
 LOOK_AHEAD = timedelta(days=30)
 """Conflicts are looked for this far ahead."""
@@ -103,6 +105,7 @@ class Schedules:
         async with self._database.transaction() as tx:
             row = await self.to_change(tx.session, actor, schedule_id)
             row.ended_at = row.changed_at = self._clock()
+            await forget(tx, row, broadcasts=False, now=row.changed_at)
             await self._roll(tx, row)
             await self._note(tx, actor, row, {"title": row.title, "ended": True})
         return await self.get(actor, schedule_id)
@@ -123,6 +126,9 @@ class Schedules:
             await self._check_exception(tx.session, actor, row, wanted)
             key = {"schedule_id": row.id, "recurrence_local": recurrence.isoformat()}
             change = await tx.session.get(ScheduleException, tuple(key.values()))
+            otherwise = _is_other(wanted.kind, wanted.programme_id) or (
+                change is not None and _is_other(change.kind, change.programme_id)
+            )
             if change is None:
                 change = ScheduleException(**key)
                 tx.session.add(change)
@@ -130,6 +136,8 @@ class Schedules:
             change.moved_to_local = wanted.moved_to_local.isoformat() if wanted.moved_to_local else None
             change.made_by, change.made_at = actor.person_id or row.changed_by, self._clock()
             await tx.session.flush()
+            if otherwise:
+                await self._agree_anew(tx, actor, row)
             await self._roll(tx, row)
             await self._note(tx, actor, row, {"date": recurrence.isoformat(), **wanted.model_dump(mode="json")})
         return await self._date(row, recurrence)
@@ -149,6 +157,8 @@ class Schedules:
                 raise _no_date(recurrence)
             await tx.session.delete(change)
             await tx.session.flush()
+            if _is_other(change.kind, change.programme_id):
+                await self._agree_anew(tx, actor, row)
             await self._roll(tx, row)
             await self._note(tx, actor, row, {"date": recurrence.isoformat(), "kind": None})
         return await self._date(row, recurrence)
@@ -250,6 +260,7 @@ class Schedules:
             id=new_id(), version=0, created_by=actor.person_id, changed_by=actor.person_id, created_at=now
         )
         before = series_of(row) if known is not None else None
+        heard = _heard(row)
         draft.write(row)
         row.version, row.changed_at, row.changed_by = row.version + 1, now, actor.person_id or row.changed_by
         if before is None:
@@ -258,6 +269,9 @@ class Schedules:
         await _change_dates(tx.session, row, before, changes, now)
         exceptions = (await exceptions_of(tx.session, [row.id])).get(row.id, [])
         await self._refuse(tx.session, actor, draft, row, exceptions)
+        if changes is not None or _heard(row) != heard:
+            await forget(tx, row, broadcasts=True, now=now)
+            await self._agree(tx, actor, row, draft.targets.tree)
         await self._roll(tx, row)
         detail = {"title": row.title, "rule": row.rule, "starts_at_local": row.starts_at_local}
         await self._note(tx, actor, row, detail)
@@ -366,6 +380,21 @@ class Schedules:
         if error := asked.refusal(confirmed=confirmed):
             raise error
 
+    async def _agree(self, tx: Transaction, actor: Actor, row: Schedule, tree: Tree) -> None:
+        """Let the act of whoever writes it be the yes to what is heard, where that is enough."""
+        now = self._clock()
+        changes = (await exceptions_of(tx.session, [row.id])).get(row.id, [])
+        first_at = instant(datetime.fromisoformat(row.starts_at_local), row.zone)
+        dates = await Looking(tx.session, tree, now, max(now, first_at) + ASKED_SPAN).dates(row, changes)
+        planner = await Planner.of(tx.session, row, tree)
+        found = await Yeses.of(tx.session, row, planner, tree, (), now=now)
+        await agree(tx, actor, found, planner, dates, now=now)
+
+    async def _agree_anew(self, tx: Transaction, actor: Actor, row: Schedule) -> None:
+        """End the yes to the series, of which a date is otherwise; dates that stand as they were keep their own."""
+        await forget(tx, row, broadcasts=False, now=self._clock())
+        await self._agree(tx, actor, row, await read_tree(tx.session))
+
     async def _roll(self, tx: Transaction, row: Schedule) -> None:
         row.rolled_until = None if row.rolled_until is None else max(row.rolled_until, self._clock())
         await self.rolling.roll(tx, row)
@@ -426,6 +455,16 @@ def _out(row: Schedule, next_at: datetime | None) -> ScheduleOut:
         starts_at_local=datetime.fromisoformat(row.starts_at_local),
         next_at=next_at.replace(tzinfo=UTC) if next_at is not None and next_at.tzinfo is None else next_at,
     )
+
+
+def _heard(row: Schedule) -> list[Any]:
+    """Give what a yes to a schedule rests on."""
+    return [getattr(row, name) for name in OF_WHAT_IS_HEARD]
+
+
+def _is_other(kind: str, programme_id: str | None) -> bool:
+    """Say whether an exception has a date heard at another time, or with another content."""
+    return kind == DateChange.MOVED or programme_id is not None
 
 
 def _ids(planner: Planner) -> frozenset[str]:

@@ -1,28 +1,196 @@
-"""The yes on which a broadcast of a schedule rests: whoever wrote the schedule gave it."""
+"""The yeses on which the broadcasts of a schedule rest.
 
-from collections.abc import Sequence
-from datetime import datetime
+One yes to a schedule is to one content at its places for a span of days, so weeks ahead need one. A programme that
+changed is another content: its dates are made, await a yes, and one request for it stands in the queue.
+"""
 
-from controller.approvals.models import Approval
+from collections.abc import Iterable
+from datetime import UTC, datetime, time, timedelta
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.approvals import asking, listening, yeses
+from controller.approvals.asking import Matter
+from controller.approvals.cover import Standing
+from controller.approvals.models import Approval, ApprovalRequest, RequestState
+from controller.approvals.needs import Said, asks_another
+from controller.approvals.yeses import Bound, Yes
+from controller.areas.rules import Tree
+from controller.areas.targets import areas_of
 from controller.broadcasts.models import Broadcast
 from controller.db import Transaction
-from controller.ids import new_id
+from controller.errors import InvalidError
+from controller.people.actor import Actor
+from controller.plays.models import Play
+from edge_agent.protocol.states import Level
+
+from .expand import Occurrence
+from .models import Schedule
+from .planning import Planned, Planner, is_aired
+from .walltime import instant
+
+ASKED_SPAN = timedelta(days=92)
+"""A yes that is asked for reaches this far: a quarter, after which the leader is asked again."""
+OWN_SPAN = timedelta(days=366)
+"""So far does the act of who needs nobody else reach, as with single broadcasts."""
+TAIL = timedelta(days=2)
+"""What begins on the last day may end on the next."""
 
 
-async def settle(
-    tx: Transaction, broadcast: Broadcast, content_sha256: str, scopes: Sequence[str], *, now: datetime
-) -> None:
-    """Write the approval of a broadcast."""
-    tx.session.add(
-        Approval(
-            id=new_id(),
-            subject=f"broadcasts/{broadcast.id}",
-            person_id=broadcast.created_by,
-            content_sha256=content_sha256,
-            scopes=list(scopes),
-            not_before_at=broadcast.start_at,
-            not_after_at=broadcast.latest_end_at,
-            given_at=now,
+OF_WHAT_IS_HEARD = (
+    "programme_id",
+    "scopes",
+    "level",
+    "zone",
+    "starts_at_local",
+    "rule",
+    "last_date",
+    "start_mode",
+    "late_ms",
+    "ends_at_local",
+    "back_timed",
+    "overrun",
+    "filler_recording_id",
+)
+"""Columns of a schedule whose edit ends its yeses; the others change what it is called and its order."""
+
+
+def subject_of(row: Schedule) -> str:
+    """Give the name under which yeses to a schedule stand."""
+    return f"schedules/{row.id}"
+
+
+class Yeses:
+    """What was agreed to of one schedule, and what is lacking. Reads once; ``settle`` writes."""
+
+    def __init__(self, row: Schedule, planner: Planner, tree: Tree, aimed_at: Iterable[str], now: datetime) -> None:
+        self._row, self._now, self.aimed_at = row, now, frozenset(aimed_at)
+        places = self.aimed_at.union(node.area_id for node in planner.nodes)
+        self._policies = tuple(dict.fromkeys(tree.effective(area_id) for area_id in sorted(places)))
+        self._standing = Standing(())
+        self._planned: set[str] = set()
+        self._dropped: set[str] = set()
+        self._lacking: dict[str, Matter] = {}
+
+    @classmethod
+    async def of(
+        cls, session: AsyncSession, row: Schedule, planner: Planner, tree: Tree, known: Iterable[str], *, now: datetime
+    ) -> "Yeses":
+        """Read the yeses to a schedule, and to the broadcasts ``known`` that were made of it."""
+        found = cls(row, planner, tree, (await areas_of(session, row.scopes)).values(), now)
+        subjects = [subject_of(row), *(f"broadcasts/{each}" for each in known)]
+        found._standing = await Standing.of(session, subjects)
+        return found
+
+    def to(self, planned: Planned) -> tuple[Yes, ...]:
+        """Give the yeses that a date has; without any it is noted as lacking one."""
+        wanted = self.bound(planned)
+        self._planned.add(wanted.content_sha256)
+        found = self._standing.covering(subject_of(self._row), wanted)
+        if found:
+            return found
+        matter = self.matter(planned, ASKED_SPAN)
+        if asks_another(self._policies, matter.said.categories, matter.said.level) is False:
+            return (Yes(self._row.changed_by),)  # the policy asks nobody else, whatever changed
+        self._lacking[wanted.content_sha256] = matter
+        return ()
+
+    def kept(self, broadcast: Broadcast, planned: Planned) -> bool:
+        """Say whether a broadcast has a yes of its own, from an earlier roll."""
+        return bool(self._standing.covering(f"broadcasts/{broadcast.id}", self.bound(planned)))
+
+    def drop(self, broadcast: Broadcast) -> None:
+        """Note that a date no longer airs what was agreed to: unless others do, that yes is over."""
+        self._dropped |= self._standing.contents(f"broadcasts/{broadcast.id}")
+
+    def bound(self, planned: Planned) -> Bound:
+        """Say what a yes to a date must cover."""
+        session = planned.session
+        return Bound(planned.laid_out.content_sha256, tuple(self._row.scopes), session.start_at, session.latest_end_at)
+
+    def matter(self, planned: Planned, span: timedelta) -> Matter:
+        """Say what those who may have to agree are asked about: from now on, for a span from its first date."""
+        row, laid_out = self._row, planned.laid_out
+        until_at = min(max(self._now, planned.session.start_at) + span, _end(row))
+        return Matter(
+            subject=subject_of(row),
+            title=row.title,
+            bound=Bound(laid_out.content_sha256, tuple(row.scopes), self._now, until_at),
+            said=Said(
+                frozenset[str | None](laid_out.categories) or frozenset([None]),
+                Level(row.level),
+                laid_out.session_ms,
+                recurs=row.rule is not None,
+            ),
+            recordings=tuple(dict.fromkeys(voice.sha256 for item in laid_out.items for voice in item.voices)),
+            area_id=row.area_id,
+            aimed_at=self.aimed_at,
+            policies=self._policies,
         )
-    )
-    await tx.session.flush()
+
+    async def settle(self, tx: Transaction) -> None:
+        """End the yeses to what is aired no more, and ask for those that are lacking; what is asked is asked once."""
+        subject = subject_of(self._row)
+        if gone := self._dropped - self._planned:
+            over = (Approval.subject == subject) & Approval.content_sha256.in_(gone) & Approval.voided_at.is_(None)
+            await tx.session.execute(update(Approval).where(over).values(voided_at=self._now))
+        answered = await self._answered(tx)
+        for content_sha256, matter in self._lacking.items():
+            if content_sha256 not in answered:
+                await asking.ask(tx, matter, self._row.changed_by, now=self._now)
+
+    async def _answered(self, tx: Transaction) -> set[str]:
+        """Name the contents that are asked for, or were returned since the last edit; close what is aired no more."""
+        since = self._row.changed_at.replace(microsecond=self._row.changed_at.microsecond // 1000 * 1000)
+        returned = (ApprovalRequest.state == RequestState.RETURNED) & (ApprovalRequest.asked_at >= since)
+        query = select(ApprovalRequest).where(
+            ApprovalRequest.subject == subject_of(self._row), or_(ApprovalRequest.state == RequestState.OPEN, returned)
+        )
+        rows = (await tx.session.scalars(query)).all()
+        stale = [row for row in rows if row.state == RequestState.OPEN and self._is_stale(row)]
+        for row in stale:
+            await asking.close_one(tx, row, now=self._now)
+        return {row.content_sha256 for row in rows if row not in stale}
+
+    def _is_stale(self, request: ApprovalRequest) -> bool:
+        """Say whether nobody needs to answer: another content is aired, or its days are nearly over."""
+        wanted = self._lacking.get(request.content_sha256)
+        other = bool(self._planned) and request.content_sha256 not in self._planned
+        return other or (wanted is not None and request.not_after_at < self._now + TAIL < wanted.bound.not_after_at)
+
+
+async def agree(
+    tx: Transaction, actor: Actor, found: Yeses, planner: Planner, dates: Iterable[Occurrence], *, now: datetime
+) -> None:
+    """Let the act of who wrote a schedule be the yes to what it airs, where no other person must agree."""
+    firsts = {each.programme_id: each for each in reversed(list(dates)) if is_aired(each)}
+    for date in firsts.values():
+        try:
+            matter = found.matter(await planner.plan(date), OWN_SPAN)
+        except InvalidError:
+            continue  # it cannot be aired as it is: the date says why, and another content has to be asked for
+        given = await asking.of_the_author(tx.session, actor, matter, now=now)
+        await yeses.write(tx, matter.subject, matter.bound, given, now=now)
+        for yes in given:
+            await listening.note_approved(tx, yes.person_id, matter.recordings, now=now)
+
+
+async def forget(tx: Transaction, row: Schedule, *, broadcasts: bool, now: datetime) -> None:
+    """Let the yeses to a schedule count no more; with ``broadcasts``, those to its coming broadcasts neither."""
+    await asking.void(tx, subject_of(row), now=now)
+    if not broadcasts:
+        return
+    begun = select(Play.node_id).where(Play.broadcast_id == Broadcast.id, Play.started_at.is_not(None)).exists()
+    coming = select(Broadcast.id).where(Broadcast.schedule_id == row.id, Broadcast.start_at > now, ~begun)
+    for broadcast_id in (await tx.session.scalars(coming.where(Broadcast.superseded_at.is_(None)))).all():
+        await yeses.void(tx, f"broadcasts/{broadcast_id}", now=now)
+
+
+def _end(row: Schedule) -> datetime:
+    """Give an instant after the last date."""
+    first = datetime.fromisoformat(row.starts_at_local)
+    if row.rule is not None and row.last_date is None:
+        return datetime.max.replace(tzinfo=UTC)
+    last = first if row.rule is None or row.last_date is None else datetime.combine(row.last_date, time())
+    return instant(last, row.zone) + TAIL
