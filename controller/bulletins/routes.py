@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from controller.approvals.errors import OwnWorkError
+from controller.approvals.errors import NotListenedError, OwnWorkError
 from controller.errors import ConflictError, ForbiddenError, NotFoundError
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
@@ -25,7 +25,7 @@ from .schemas import (
 router = APIRouter(prefix="/bulletins", tags=["bulletins"])
 
 CHANGES = may_raise(ForbiddenError, NotFoundError, ConflictError)
-APPROVES = may_raise(ForbiddenError, OwnWorkError, NotFoundError, ConflictError)
+APPROVES = may_raise(ForbiddenError, OwnWorkError, NotFoundError, ConflictError, NotListenedError)
 
 
 @router.post("", status_code=201, summary="Write a bulletin", responses=may_raise(ForbiddenError))

@@ -7,8 +7,6 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.models import Area
-from controller.approvals.errors import OwnWorkError
-from controller.areas.repository import read_tree
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database, Transaction
@@ -21,8 +19,8 @@ from controller.people.actor import Actor
 from controller.people.models import Person
 from controller.people.rights import Act
 from controller.programmes.changes import bulletin_changed
-from edge_agent.protocol.states import Level
 
+from . import yes
 from .drafting import PLAIN, check, told
 from .models import Bulletin, BulletinState, BulletinVersion, BulletinVoice
 from .repository import current_version, in_sight, offered, versions
@@ -128,12 +126,13 @@ class Bulletins:
             NotFoundError: there is no such bulletin for this person.
             ConflictError: there is a newer version, or it was not submitted.
             OwnWorkError: the area's policy asks for a second person.
+            NotListenedError: somebody else wrote it, and has sound that this person has not heard whole.
         """
         async with self._database.transaction() as tx:
             row = await self._mine(tx, actor, bulletin_id, Act.APPROVALS_GIVE, wanted.version)
             row.state = advance(BulletinState(row.state), Step.APPROVE)
-            await _refuse_own_work(tx.session, actor, row)
             row.decided_by, row.decided_at = actor.person_id, self._clock()
+            await yes.take(tx, actor, row, now=row.decided_at)
             return await self._changed(tx, actor, Act.APPROVALS_GIVE, row, {"step": Step.APPROVE})
 
     async def return_(self, actor: Actor, bulletin_id: str, wanted: ReturnIn) -> BulletinOut:
@@ -322,14 +321,6 @@ async def _add(tx: Transaction, rows: Sequence[Any]) -> None:
     await tx.session.flush()
     tx.session.add_all(rows[1:])
     await tx.session.flush()
-
-
-async def _refuse_own_work(session: AsyncSession, actor: Actor, row: Bulletin) -> None:
-    words = await session.get_one(BulletinVersion, (row.id, row.version))
-    policy = (await read_tree(session)).effective(row.area_id)
-    second = policy.takes_second_person(words.category, Level(words.level))
-    if second and actor.person_id in {words.saved_by, row.submitted_by}:
-        raise OwnWorkError("this area's policy asks another person to approve it", category=words.category)
 
 
 async def _name(session: AsyncSession, actor: Actor) -> str:

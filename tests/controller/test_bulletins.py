@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from controller.approvals.errors import OwnWorkError
+from controller.approvals.errors import NotListenedError, OwnWorkError
 from controller.areas.schemas import AreaOut
 from controller.audit.models import AuditEntry
 from controller.bulletins.models import BulletinState
@@ -20,7 +20,7 @@ from controller.people import rights
 from controller.people.rights import Role
 from controller.policies.schemas import PolicyIn, PolicyRules, SecondPerson
 from tests.controller.factories import Centre
-from tests.controller.words import approved, draft, person, voice
+from tests.controller.words import approved, draft, listened, person, voice
 
 API = "/api/v1/bulletins"
 V1, V2 = VersionSeen(version=1), VersionSeen(version=2)
@@ -140,6 +140,7 @@ async def test_who_may_write_who_may_approve_and_who_may_offer(lite: Centre) -> 
     assert await bulletins.list(stranger) == []
     assert [each.id for each in await bulletins.list(observer)] == [made.id]
     await bulletins.submit(operator, made.id, V1)
+    await listened(lite, leader, made)
     assert (await bulletins.approve(leader, made.id, V1)).decided_by == "Hùng"
     assert (await bulletins.return_(above, made.id, ReturnIn(version=1, reason="Sai ngày"))).state == "returned"
 
@@ -352,6 +353,7 @@ async def test_where_the_policy_asks_for_two_nobody_approves_their_own_words(lit
         if refused:
             with pytest.raises(OwnWorkError):
                 await bulletins.approve(leader, made.id, V1)
+            await listened(lite, other, made)
         assert (await bulletins.approve(other if refused else leader, made.id, V1)).state == "approved"
 
 
@@ -387,3 +389,51 @@ async def test_below_an_offer_is_listened_to_and_a_draft_is_not(lite: Centre) ->
     assert await lite.services.recordings.list(reader) == []
     with pytest.raises(NotFoundError):
         await lite.services.recordings.withdraw(reader, offered.recording_id or "")
+
+
+async def test_who_did_not_write_it_hears_it_before_approving_and_again_when_it_sounds_otherwise(here: Centre) -> None:
+    area = await here.area()
+    first, second = [await voice(here, area, language, length_ms=20_000) for language in ("vi", "hmn")]
+    leader = await here.somebody("hung", Role.APPROVER, area)
+    made = await draft(here, area, "Cắt nước", first, second)
+    await here.services.bulletins.submit(here.actor, made.id, V1)
+    url = f"{API}/{made.id}"
+    async with here.client(who=leader) as client:
+
+        async def left(version: int) -> list[str] | None:
+            """What approving it still takes; None: it was approved."""
+            answer = await client.post(f"{url}/approve", json={"version": version})
+            if answer.status_code == 200:
+                return None
+            error = answer.json()["error"]
+            assert (answer.status_code, error["code"]) == (409, "not_listened")
+            return [each["recording_id"] for each in error["fields"]["files"]]
+
+        async def hear(recording_id: str | None, *spans: tuple[int, int]) -> None:
+            path = f"/api/v1/recordings/{recording_id}/listening"
+            assert (await client.post(path, json={"spans": spans})).status_code == 200
+
+        assert await left(1) == [first.recording_id, second.recording_id]
+        await hear(first.recording_id, (0, 20_000))
+        await hear(second.recording_id, (0, 9_000), (11_000, 20_000))
+        assert await left(1) == [second.recording_id]
+        await hear(second.recording_id, (9_000, 11_000))
+        assert await left(1) is None
+        other = await voice(here, area, "hmn")
+        change = BulletinChange(version=1, voices=[first, other])
+        await here.services.bulletins.change(here.actor, made.id, change)
+        await here.services.bulletins.submit(here.actor, made.id, V2)
+        assert await left(2) == [other.recording_id]  # what was approved before is known
+
+
+async def test_sound_that_nobody_could_hear_yet_is_approved_by_nobody_else(lite: Centre) -> None:
+    area = await lite.area()
+    leader = await person(lite, "Hùng", Role.APPROVER, area)
+    recording_id = await lite.recording(area_id=area.id, state="processing", sha256=None)
+    made = await draft(lite, area, "Cắt nước", VoiceIn(language="vi", recording_id=recording_id))
+    await lite.services.bulletins.submit(lite.actor, made.id, V1)
+    with pytest.raises(NotListenedError):
+        await lite.services.bulletins.approve(leader, made.id, V1)
+    only_words = await draft(lite, area, "Lời", VoiceIn(language="vi", text="Ngày mai cắt nước."))
+    await lite.services.bulletins.submit(lite.actor, only_words.id, V1)
+    assert (await lite.services.bulletins.approve(leader, only_words.id, V1)).state == "approved"
