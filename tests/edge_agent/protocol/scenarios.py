@@ -59,7 +59,7 @@ def _settings(pick: Pick) -> Settings:
     breaks = (_hours("21:20", "21:30"),)
     night = NightCap(window=QuietHours(start="21:30", until="06:00"), cap_mb=-1500)
     evening_only, by_halves = (_hours("20:00", "21:45"),), (_hours("20:30", "21:20"), _hours("21:20", "22:10"))
-    with_gap, over_midnight = (_hours("20:00", "21:15"), _hours("21:25", "23:00")), (_hours("21:10", "05:00"),)
+    with_gap, over_midnight = (_hours("20:00", "21:15"), _hours("21:17", "23:00")), (_hours("21:10", "05:00"),)
     return settings(
         quiet_hours=pick([(), nights, breaks, nights + breaks]),
         windows=pick([(), (), (), (), evening_only, by_halves, with_gap, over_midnight]),

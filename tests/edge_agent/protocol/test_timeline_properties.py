@@ -265,7 +265,7 @@ def is_broken(promise: Callable[[Walk], None], seed: int, rules: Rules) -> bool:
 
 
 def test_planted_bug_quiet_hours_ignored_at_item_end_is_caught() -> None:
-    bug = Bug(quiet, "any(edge < ends_at", "any(edge < begins_at")
+    bug = Bug(quiet, "_turns(quiet, zone, begins_at, ends_at)", "[begins_at]")
     is_caught(bug, promises.quiet_hours_are_quiet)
 
 
@@ -275,27 +275,23 @@ def test_planted_bug_quiet_hours_end_at_midnight_is_caught() -> None:
 
 
 def test_planted_bug_windows_looked_at_only_when_an_item_begins_is_caught() -> None:
-    bug = Bug(quiet, "at = min(at + _CLOCK_CHANGE,", "at = max(ends_at,")
+    bug = Bug(quiet, "_turns(hours, zone, begins_at, ends_at)", "[begins_at]")
     is_caught(bug, promises.routine_stays_within_windows)
 
 
 def test_planted_bug_the_first_window_alone_counts_is_caught() -> None:
     """Of two windows that follow without a gap, a sound may pass from one into the other."""
-    bug = Bug(quiet, "for window in settings.windows if", "for window in settings.windows[:1] if")
+    bug = Bug(quiet, "_inside(hours, zone, at) for", "_inside(hours[:1], zone, at) for")
     is_caught(bug, promises.nothing_is_kept_without_reason)
 
 
 def test_planted_bug_the_gap_between_windows_is_jumped_is_caught() -> None:
-    bug = Bug(
-        quiet,
-        "        if not here:\n            return False",
-        "        if not here:\n            return at > begins_at",
-    )
+    bug = Bug(quiet, "_turns(hours, zone, begins_at, ends_at)", "(begins_at, ends_at)")
     is_caught(bug, promises.routine_stays_within_windows)
 
 
 def test_planted_bug_no_windows_means_no_hour_at_all_is_caught() -> None:
-    bug = Bug(quiet, "if not settings.windows:\n        return True", "if False:\n        return True")
+    bug = Bug(quiet, "if not hours:\n        return True", "if False:\n        return True")
     is_caught(bug, promises.nothing_is_kept_without_reason)
 
 
