@@ -16,7 +16,7 @@ from edge_agent.protocol.documents import QuietHours, Settings, TrustedKey
 from edge_agent.protocol.listings import Listing
 from edge_agent.protocol.quiet import in_window
 from edge_agent.protocol.states import Outcome, Reason
-from edge_agent.protocol.timeline import Progress, Sound, View, project
+from edge_agent.protocol.timeline import Conclusion, Progress, Sound, Step, View, project
 
 from .drafts import Draft
 
@@ -51,6 +51,17 @@ class Surroundings:
     held: bool = False
 
 
+class Cut(NamedTuple):
+    """Another broadcast that gives way."""
+
+    broadcast_id: str
+    at: datetime
+    lost_ms: int
+    """Of the item that sounds; 0 when it has just ended."""
+    resumes_at: datetime | None
+    """When its next item begins; None when it does not come back."""
+
+
 class Forecast(NamedTuple):
     """What will happen."""
 
@@ -61,6 +72,8 @@ class Forecast(NamedTuple):
     """The window that is in the way, with reason ``quiet_hours``."""
     crossed: frozenset[str]
     """Other broadcasts that sound or wait while this one could sound."""
+    cuts: tuple[Cut, ...] = ()
+    """Those of them that had begun, and give way to it."""
 
 
 def guards_of(policy: EffectivePolicy) -> Guards:
@@ -116,19 +129,61 @@ def forecast(
         holds=frozenset({"hold"} if around.held else ()),
         progress=_progress(around, others),
     )
-    begins_at: datetime | None = None
-    crossed: set[str] = set()
-    for step in project(view, now, draft.latest_end_at + timedelta(seconds=1)):
-        if step.sound is not None:
-            if step.sound.broadcast_id == DRAFT_ID:
-                begins_at = begins_at or step.at
-            elif step.sound.ends_at > draft.start_at:
-                crossed.add(step.sound.broadcast_id)
-        for end in step.conclusions:
-            if end.broadcast_id == DRAFT_ID:
-                window = _window_in_the_way(view.settings, draft) if end.reason is Reason.QUIET_HOURS else None
-                return Forecast(end.outcome, end.reason, begins_at, window, frozenset(crossed))
-    return Forecast(Outcome.UNKNOWN, None, begins_at, None, frozenset(crossed))
+    found = _Found(draft)
+    until_at = max(each.broadcast.latest_end_at for each in view.listings.values()) + timedelta(seconds=1)
+    for step in project(view, now, until_at):
+        found.take(step)
+        if found.is_settled:
+            break
+    reason = found.end.reason if found.end else None
+    return Forecast(
+        outcome=found.end.outcome if found.end else Outcome.UNKNOWN,
+        reason=reason,
+        begins_at=found.begins_at,
+        quiet_window=_window_in_the_way(view.settings, draft) if reason is Reason.QUIET_HOURS else None,
+        crossed=frozenset(found.crossed),
+        cuts=tuple(found.cuts.values()),
+    )
+
+
+class _Found:
+    """What a walk through time has shown of a draft so far."""
+
+    def __init__(self, draft: Broadcast) -> None:
+        self._draft = draft
+        self.begins_at: datetime | None = None
+        self.end: Conclusion | None = None
+        self.crossed: set[str] = set()
+        self.cuts: dict[str, Cut] = {}
+        self._gone: set[str] = set()
+        """Of the cut ones, those that are back, or over."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more can be learnt: the draft is over, and what gave way to it has come back."""
+        return self.end is not None and self._gone >= self.cuts.keys()
+
+    def take(self, step: Step) -> None:
+        """Note what a step shows."""
+        self._gone |= {each.broadcast_id for each in step.conclusions}
+        if step.sound is not None and step.sound.broadcast_id == DRAFT_ID:
+            if self.begins_at is None:
+                self.begins_at = step.at
+                self._note_cuts(step)
+        elif step.sound is not None and self.end is None and step.sound.ends_at > self._draft.start_at:
+            self.crossed.add(step.sound.broadcast_id)
+        if step.sound is not None and step.sound.broadcast_id in self.cuts.keys() - self._gone:
+            key = step.sound.broadcast_id
+            self.cuts[key] = self.cuts[key]._replace(resumes_at=step.at)
+            self._gone.add(key)
+        self.end = self.end or next((each for each in step.conclusions if each.broadcast_id == DRAFT_ID), None)
+
+    def _note_cuts(self, step: Step) -> None:
+        for key, progress in step.changes.items():
+            if progress.suspended and key != DRAFT_ID:
+                cut = step.cut if step.cut is not None and step.cut.broadcast_id == key else None
+                lost_ms = 0 if cut is None else (cut.ends_at - step.at) // timedelta(milliseconds=1)
+                self.cuts[key] = Cut(key, step.at, lost_ms, None)
 
 
 def refusal(found: Iterable[Forecast]) -> Forecast | None:

@@ -32,6 +32,6 @@ async def foresee(
     for alike, node_ids in group(around).items():
         found.append((forecast(wire, alike, others, now=now, trusted_keys=trusted_keys), node_ids))
         await asyncio.sleep(0)  # a province has many different surroundings: others get a turn
-    crossed = {key for each, _ in found for key in each.crossed}
-    rows = await session.execute(select(Broadcast.id, Broadcast.title).where(Broadcast.id.in_(crossed)))
+    met = {key for each, _ in found for key in each.crossed.union(cut.broadcast_id for cut in each.cuts)}
+    rows = await session.execute(select(Broadcast.id, Broadcast.title).where(Broadcast.id.in_(met)))
     return found, dict(rows.all())

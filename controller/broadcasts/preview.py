@@ -1,5 +1,6 @@
 """Puts forecasts into the words of the API. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -7,9 +8,9 @@ from controller.errors import ConflictError, InvalidError
 from edge_agent.protocol.states import Outcome, Reason
 
 from .drafts import Draft
-from .forecast import Forecast, refusal
+from .forecast import Cut, Forecast, refusal
 from .policed import Verdict
-from .schemas import ForecastOut, NodeRef, PreviewOut, TargetOut
+from .schemas import CutOut, ForecastOut, NodeRef, PreviewOut, TargetOut
 
 Forecasts = list[tuple[Forecast, list[str]]]
 """What will happen, and the ids of the nodes at which it will."""
@@ -59,6 +60,7 @@ def describe(
         late_count=sum(at is not None and at > window.start_at for at in begins),
         forecasts=tuple(_out(each, ids, names) for each, ids in by_size),
         yields=tuple(sorted(titles.values())),
+        cuts=_cuts(found, titles),
         refusal=error.code if error else None,
         refusal_fields=error.fields if error else {},
         breaches=verdict.breaches,
@@ -84,6 +86,16 @@ def _out(found: Forecast, node_ids: list[str], names: Mapping[str, str]) -> Fore
         begins_at=found.begins_at,
         quiet_hours=_hours(found),
         nodes=tuple(nodes),
+    )
+
+
+def _cuts(found: Forecasts, titles: Mapping[str, str]) -> tuple[CutOut, ...]:
+    where: Counter[Cut] = Counter()
+    for each, node_ids in found:
+        where.update(dict.fromkeys(each.cuts, len(node_ids)))
+    return tuple(
+        CutOut(**cut._asdict(), title=titles.get(cut.broadcast_id, ""), node_count=count)
+        for cut, count in where.most_common()
     )
 
 

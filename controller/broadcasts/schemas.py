@@ -178,6 +178,21 @@ class ForecastOut(BaseModel):
     nodes: tuple[NodeRef, ...]
 
 
+class CutOut(BaseModel):
+    """A broadcast on air that would give way."""
+
+    model_config = ConfigDict(frozen=True)
+
+    broadcast_id: str
+    title: str
+    at: AwareDatetime
+    lost_ms: int
+    """Of the item that sounds, which fades out; 0 when it is heard to its end."""
+    resumes_at: AwareDatetime | None
+    """When it goes on with its next item; None when it does not come back."""
+    node_count: int
+
+
 class PreviewOut(BaseModel):
     """What would happen; nothing is saved."""
 
@@ -202,6 +217,8 @@ class PreviewOut(BaseModel):
     """Most nodes first."""
     yields: tuple[str, ...]
     """Titles of broadcasts that sound or wait at the same time."""
+    cuts: tuple[CutOut, ...] = ()
+    """Broadcasts on air that would give way."""
     refusal: str | None
     """Code with which creating it would be refused; None when it would not."""
     refusal_fields: dict[str, Any]

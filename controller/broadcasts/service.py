@@ -12,19 +12,21 @@ from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.nodes.live import LiveNodes
-from controller.nodes.rules import NodeStatus, status_of
+from controller.nodes.rules import HEARD
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
 from controller.plans.service import Documents
 from controller.plays import service as plays
 from controller.plays.schemas import PlayOut
+from controller.plays.unconfirmed import with_doubts
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.states import Level
 from edge_agent.protocol.topics import Word
 
 from . import cancelling
 from .drafts import Draft, make_draft
+from .during import place
 from .forecast import refusal
 from .foreseeing import foresee
 from .models import Broadcast
@@ -32,7 +34,7 @@ from .policed import ask_policies, unusual_error
 from .preview import describe, refusal_error
 from .repository import has_begun, in_sight, is_seen, outs, target_areas
 from .room import PlanFullError, UrgentFullError, check_room
-from .schemas import BroadcastIn, BroadcastOut, PreviewOut, as_on_the_wire
+from .schemas import BroadcastIn, BroadcastOut, PreviewOut, WindowIn, as_on_the_wire
 from .sending import send
 from .superseding import supersede
 
@@ -135,7 +137,7 @@ class Broadcasts:
         """Check what was asked, and save and send it; gives its id."""
         now, seen = self._now(), await rights.sight(tx.session, actor)
         draft = await make_draft(tx.session, wanted, now=now, lead=self._lead, seen=seen)
-        draft = replace(draft, run_id=run_id)
+        draft = replace(await self.placed(tx.session, draft, wanted), run_id=run_id)
         confirmed = wanted.confirm_unusual
         return await self.send_draft(tx, actor, draft, confirmed=confirmed, key=key, request_sha256=request_sha256)
 
@@ -179,7 +181,15 @@ class Broadcasts:
         async with self._database.reading() as session:
             seen = await rights.sight(session, actor)
             draft = await make_draft(session, wanted, now=now, lead=self._lead, seen=seen)
-            return await self.preview_draft(session, draft)
+            return await self.preview_draft(session, await self.placed(session, draft, wanted))
+
+    async def placed(self, session: AsyncSession, draft: Draft, wanted: WindowIn) -> Draft:
+        """Find the place of a draft in what is on air, as ``wanted.during`` says.
+
+        Raises:
+            InvalidError: that goes with "now" only.
+        """
+        return await place(session, draft, wanted, self._trusted_keys, now=self._now())
 
     async def preview_draft(self, session: AsyncSession, draft: Draft) -> PreviewOut:
         """Say what sending a draft would do, node by node."""
@@ -231,7 +241,9 @@ class Broadcasts:
             seen = await rights.sight(session, actor)
             if not await is_seen(session, seen, broadcast_id):
                 raise _no_broadcast(broadcast_id)
-            return await plays.of_broadcast(session, broadcast_id, seen)
+            row = await session.get_one(Broadcast, broadcast_id)
+            found = await plays.of_broadcast(session, broadcast_id, seen)
+            return await with_doubts(session, self._live, row, found, now=self._now())
 
     async def today(self, actor: Actor, zone: str = "Asia/Ho_Chi_Minh") -> list[BroadcastOut]:
         """Give the broadcasts of today by the wall clock of ``zone``, with those of yesterday that are not over."""
@@ -273,9 +285,7 @@ class Broadcasts:
         return None
 
     def _online(self, draft: Draft, now: datetime) -> int:
-        contacts = map(self._live.contact, draft.targets.nodes)
-        found = (status_of(each.presence, each.presence_at, each.last_heard_at, now).status for each in contacts)
-        return sum(status in {NodeStatus.ONLINE, NodeStatus.LATE} for status in found)
+        return sum(self._live.status(node, now) in HEARD for node in draft.targets.nodes)
 
 
 async def _by_key(session: AsyncSession, actor: Actor, key: str | None, wanted: BroadcastIn) -> str | None:
