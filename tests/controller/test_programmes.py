@@ -440,6 +440,9 @@ async def test_an_edited_bulletin_leaves_the_plan_until_it_is_approved_again(her
     await here.services.bulletins.submit(here.actor, bulletin.id, VersionSeen(version=2))
     await here.services.bulletins.approve(here.actor, bulletin.id, VersionSeen(version=2))
     await here.services.schedules.roll_due()
+    assert await planned(here, area) == []  # what was agreed to was aired no more: somebody is asked again
+    [asked] = await here.services.approvals.list(here.actor)
+    await here.services.approvals.approve(here.actor, asked.id)
     again = (await planned(here, area))[0]
     assert (again.start_at, again.items) == (first.start_at, first.items)
     assert again.broadcast_id != first.broadcast_id
