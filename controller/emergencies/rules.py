@@ -8,7 +8,7 @@ import msgspec
 
 from controller.broadcasts.rules import END_MARGIN, Slot, Window
 from controller.errors import InvalidError
-from controller.nodes.rules import NodeStatus
+from controller.nodes.rules import HEARD, NodeStatus
 from controller.plays.schemas import PlayOut
 from controller.programmes.layout import Part, lay_out_parts
 from edge_agent.protocol.content import Item
@@ -119,6 +119,6 @@ def standing_of(play: PlayOut, status: NodeStatus) -> Standing:
 
 
 def _open(state: PlayState, status: NodeStatus) -> Standing:
-    if status not in {NodeStatus.ONLINE, NodeStatus.LATE}:
+    if status not in HEARD:
         return Standing.UNREACHABLE
     return Standing.SOUNDING if state is PlayState.PLAYING else Standing.WAITING

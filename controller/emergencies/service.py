@@ -24,7 +24,7 @@ from controller.ids import new_id
 from controller.names import clean_name
 from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
-from controller.nodes.rules import NodeStatus
+from controller.nodes.rules import HEARD, NodeStatus
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
@@ -48,7 +48,7 @@ from .schemas import (
     FollowIn,
 )
 from .sending import Sending
-from .views import count_standings, decided_at, follow_up, holds_over, outs, status_by
+from .views import count_standings, decided_at, follow_up, holds_over, outs
 
 
 class Emergencies:
@@ -83,8 +83,8 @@ class Emergencies:
             nodes, draft = wish.targets.nodes, wish.draft(now)
             found, titles = await foresee(session, draft, self._trusted_keys, now=now, released=wanted.release_holds)
             holds, silent = await holds_over(session, actor, nodes, wanted.release_holds)
-        statuses = {node.id: status_by(self._live, node, now) for node in nodes}
-        online = sum(status in {NodeStatus.ONLINE, NodeStatus.LATE} for status in statuses.values())
+        statuses = {node.id: self._live.status(node, now) for node in nodes}
+        online = sum(status in HEARD for status in statuses.values())
         offline = {NodeStatus.OFFLINE, NodeStatus.NEVER_SEEN}
         return EmergencyPreview(
             broadcast=describe(draft, found, titles, Verdict(), online_count=online, full=None),
@@ -207,6 +207,7 @@ class Emergencies:
         Raises:
             NotFoundError: there is none for this person.
         """
+        now = self._now()
         async with self._database.reading() as session:
             seen = await rights.sight(session, actor)
             row = await session.scalar(select(Emergency).where(Emergency.id == emergency_id, in_sight(seen)))
@@ -216,7 +217,7 @@ class Emergencies:
             said = await plays.of_broadcast(session, row.broadcast_id, seen) if row.broadcast_id else []
             nodes = await _nodes(session, row, seen)
             holds, _ = await holds_over(session, actor, nodes)
-        statuses = {node.id: status_by(self._live, node, self._now()) for node in nodes}
+        statuses = {node.id: self._live.status(node, now) for node in nodes}
         stands = follow_up(said, statuses, decided_at(row))
         return EmergencyFollowUp(
             **found.model_dump(), holds=tuple(holds), standings=count_standings(stands), nodes=stands

@@ -12,9 +12,8 @@ from controller.areas.rules import Tree
 from controller.areas.targets import areas_of, scope_name
 from controller.broadcasts.schemas import TargetOut
 from controller.holds.models import Hold
-from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
-from controller.nodes.rules import NodeKind, NodeStatus, status_of
+from controller.nodes.rules import NodeStatus
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.models import Person
@@ -66,14 +65,6 @@ async def holds_over(
     ]
     silent = {node_id for each in found if not each.is_released for node_id in reached[each.hold_id]}
     return found, frozenset(silent)
-
-
-def status_by(live: LiveNodes, node: Node, now: datetime) -> NodeStatus:
-    """Say whether a node is heard from."""
-    if node.kind != NodeKind.AGENT:
-        return NodeStatus.UNREPORTING
-    contact = live.contact(node)
-    return status_of(contact.presence, contact.presence_at, contact.last_heard_at, now).status
 
 
 def follow_up(

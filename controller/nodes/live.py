@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from .models import Node
+from .rules import NodeKind, NodeStatus, status_of
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,13 @@ class LiveNodes:
         if live.presence_at is not None:
             return Contact(live.presence, live.presence_at, live.presence_reason, last_heard_at)
         return written._replace(last_heard_at=last_heard_at)
+
+    def status(self, row: Node, now: datetime) -> NodeStatus:
+        """Say whether a node is heard from; needs no JSON column of its row."""
+        if row.kind != NodeKind.AGENT:
+            return NodeStatus.UNREPORTING
+        contact = self.contact(row)
+        return status_of(contact.presence, contact.presence_at, contact.last_heard_at, now).status
 
     def over(self, row: Node) -> Heard:
         """Give the freshest known of a node."""

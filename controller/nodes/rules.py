@@ -34,6 +34,10 @@ class NodeStatus(StrEnum):
     """Of a kind that reports nothing: nobody expects a word of it."""
 
 
+HEARD = frozenset({NodeStatus.ONLINE, NodeStatus.LATE})
+"""Nodes that learn at once of what is sent now."""
+
+
 class StatusSince(NamedTuple):
     """A status, and since when."""
 

@@ -33,3 +33,6 @@ class PlayOut(BaseModel):
     played_ms: int | None
     underruns: int | None
     updated_at: AwareDatetime
+    may_play_at: AwareDatetime | None = None
+    """It was taken back, which this node cannot confirm: it is out of reach, has it, and will play it then unless it
+    reconnects before."""

@@ -1,6 +1,7 @@
 """Emergencies: two people or a broken glass, sent once, followed up node by node; drills stay drills."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from edge_agent.protocol.content import Broadcast
 from edge_agent.protocol.states import Drill, Grade, Level, Outcome, PlayState, Reason
 from tests.controller.factories import ADDRESS, Centre
 from tests.controller.test_services_areas import dirty
-from tests.controller.test_services_broadcasts import commune, tell
+from tests.controller.test_services_broadcasts import asked, commune, tell
 
 ALONE = BreakGlassIn(reason="Không gọi được ai")
 ALARMED = ("emergencies.break_glass", "emergencies.not_sent")
@@ -68,8 +69,8 @@ async def propose(here: Centre, place: dict[str, Any], **changed: Any) -> Emerge
 
 
 async def send(here: Centre, place: dict[str, Any], **changed: Any) -> EmergencyOut:
-    asked = await propose(here, place, **changed)
-    return await here.services.emergencies.confirm(place["leader"], asked.id)
+    made = await propose(here, place, **changed)
+    return await here.services.emergencies.confirm(place["leader"], made.id)
 
 
 async def wire(here: Centre, broadcast_id: str | None) -> Broadcast:
@@ -85,10 +86,10 @@ async def alarms(here: Centre) -> list[str]:
 
 async def test_two_people_bring_it_on_air_at_once(here: Centre) -> None:
     place = await village(here)
-    asked = await propose(here, place)
+    made = await propose(here, place)
     await dirty(here)
-    assert (asked.state, asked.broadcast_id) == (EmergencyState.PROPOSED, None)
-    sent = await here.services.emergencies.confirm(place["leader"], asked.id)
+    assert (made.state, made.broadcast_id) == (EmergencyState.PROPOSED, None)
+    sent = await here.services.emergencies.confirm(place["leader"], made.id)
     assert (sent.state, sent.sent_at) == (EmergencyState.SENT, here.clock())
     assert await dirty(here) == {(place["area"].scope, "urgent")}
     said = await wire(here, sent.broadcast_id)
@@ -102,12 +103,12 @@ async def test_two_people_bring_it_on_air_at_once(here: Centre) -> None:
 
 async def test_the_same_person_does_not_confirm(here: Centre) -> None:
     place = await village(here)
-    asked = await here.services.emergencies.propose(place["leader"], wish(place))
+    made = await here.services.emergencies.propose(place["leader"], wish(place))
     with pytest.raises(SamePersonError):
-        await here.services.emergencies.confirm(place["leader"], asked.id)
+        await here.services.emergencies.confirm(place["leader"], made.id)
     with pytest.raises(ForbiddenError):  # an operator proposes, and does not confirm
-        await here.services.emergencies.confirm(place["operator"], asked.id)
-    assert (await here.services.emergencies.get(here.actor, asked.id)).state is EmergencyState.PROPOSED
+        await here.services.emergencies.confirm(place["operator"], made.id)
+    assert (await here.services.emergencies.get(here.actor, made.id)).state is EmergencyState.PROPOSED
 
 
 async def test_it_is_confirmed_once(here: Centre) -> None:
@@ -121,54 +122,54 @@ async def test_it_is_confirmed_once(here: Centre) -> None:
 
 async def test_a_proposal_of_an_hour_ago_is_no_decision_any_more(here: Centre) -> None:
     place = await village(here)
-    asked = await propose(here, place)
+    made = await propose(here, place)
     here.clock.step(minutes=61)
     with pytest.raises(NotOpenError):
-        await here.services.emergencies.confirm(place["leader"], asked.id)
+        await here.services.emergencies.confirm(place["leader"], made.id)
     await here.services.firing.do_due()
-    found = await here.services.emergencies.get(here.actor, asked.id)
+    found = await here.services.emergencies.get(here.actor, made.id)
     assert (found.state, found.problem) == (EmergencyState.CANCELLED, "not_confirmed")
     assert await alarms(here) == []
 
 
 async def test_a_broken_glass_waits_half_a_minute_and_tells_administrators_at_once(here: Centre) -> None:
     place = await village(here)
-    asked = await propose(here, place)
-    alone = await here.services.emergencies.break_glass(place["operator"], asked.id, ALONE)
+    made = await propose(here, place)
+    alone = await here.services.emergencies.break_glass(place["operator"], made.id, ALONE)
     assert (alone.state, alone.fires_at) == (EmergencyState.COUNTING_DOWN, here.clock() + CANCEL_WINDOW)
     assert [alarm.kind for alarm in await here.services.alarms.list(here.actor)] == ["emergencies.break_glass"]
     assert await here.services.firing.next_at() == alone.fires_at
     here.clock.step(seconds=29.9)
     await here.services.firing.do_due()
-    assert (await here.services.emergencies.get(here.actor, asked.id)).broadcast_id is None
+    assert (await here.services.emergencies.get(here.actor, made.id)).broadcast_id is None
     here.clock.step(seconds=0.1)
     await here.services.firing.do_due()
     await here.services.firing.do_due()
-    sent = await here.services.emergencies.get(here.actor, asked.id)
+    sent = await here.services.emergencies.get(here.actor, made.id)
     assert sent.state is EmergencyState.SENT
     assert len(await here.services.broadcasts.today(here.actor)) == 1
 
 
 async def test_within_the_window_it_can_be_cancelled_for_good(here: Centre) -> None:
     place = await village(here)
-    asked = await propose(here, place)
-    await here.services.emergencies.break_glass(place["operator"], asked.id, ALONE)
+    made = await propose(here, place)
+    await here.services.emergencies.break_glass(place["operator"], made.id, ALONE)
     here.clock.step(seconds=29)
-    gone = await here.services.emergencies.cancel(place["operator"], asked.id)
+    gone = await here.services.emergencies.cancel(place["operator"], made.id)
     here.clock.step(minutes=1)
     await here.services.firing.do_due()
     assert gone.state is EmergencyState.CANCELLED
     assert await here.services.broadcasts.today(here.actor) == []
     with pytest.raises(NotOpenError):
-        await here.services.emergencies.cancel(place["operator"], asked.id)
+        await here.services.emergencies.cancel(place["operator"], made.id)
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "a\u202eb"])
 async def test_a_glass_is_not_broken_without_a_reason(lite: Centre, reason: str) -> None:
     place = await village(lite)
-    asked = await propose(lite, place)
+    made = await propose(lite, place)
     with pytest.raises(InvalidError):
-        await lite.services.emergencies.break_glass(place["operator"], asked.id, BreakGlassIn(reason=reason))
+        await lite.services.emergencies.break_glass(place["operator"], made.id, BreakGlassIn(reason=reason))
 
 
 def languages(items: Iterable[Any], *wanted: str) -> list[str | None]:
@@ -231,12 +232,12 @@ async def test_what_could_not_be_said_is_refused_by_name(
 async def test_what_is_confirmed_is_what_was_proposed(here: Centre) -> None:
     """The message was edited in between: what sounds is what both have seen."""
     place = await village(here)
-    asked = await propose(here, place)
+    made = await propose(here, place)
     before = (await here.services.messages.get(here.actor, place["message"])).voices[0].recording_id
     other = {"version": 1, "title": "Khác", "voices": [{"language": "vi", "recording_id": await here.recording()}]}
     async with here.client() as client:
         assert (await client.put(f"/api/v1/messages/{place['message']}", json=other)).status_code == 200
-    sent = await here.services.emergencies.confirm(place["leader"], asked.id)
+    sent = await here.services.emergencies.confirm(place["leader"], made.id)
     [found] = await here.services.broadcasts.today(here.actor)
     assert sent.title == found.title == "Lũ quét"
     assert [item.recording_id for item in found.items] == [place["signal"], before]
@@ -265,8 +266,8 @@ async def test_who_starts_it_sees_who_is_held_and_releases_in_the_same_act(here:
 async def test_holds_stay_until_it_is_really_sent(here: Centre) -> None:
     place = await village(here)
     [hold] = await here.services.holds.order(here.actor, [place["east"].scope])
-    asked = await propose(here, place, release_holds=[hold.id])
-    await here.services.emergencies.break_glass(place["operator"], asked.id, ALONE)
+    made = await propose(here, place, release_holds=[hold.id])
+    await here.services.emergencies.break_glass(place["operator"], made.id, ALONE)
     assert len(await here.services.holds.active(here.actor)) == 1
     here.clock.step(seconds=30)
     await here.services.firing.do_due()
@@ -400,3 +401,31 @@ async def test_every_step_stands_in_the_audit(lite: Centre) -> None:
     steps = [entry.action.partition(".")[2] for entry in reversed(entries) if entry.action.startswith("emergencies.")]
     assert steps == ["propose", "send", "confirm", "send", "propose", "propose", "break_glass", "cancel"]
     assert (await lite.services.audit.verify()).broken_at is None
+
+
+async def test_what_an_unreachable_node_holds_cannot_be_confirmed_as_cancelled(here: Centre) -> None:
+    """It will play at its hour unless it reconnects; who is reached, or never had it, will not."""
+    place = await commune(here)
+    late, gone = await here.node(place["west"], "Cụm chậm"), await here.node(place["west"], "Cụm trống")
+    start_at = here.clock() + timedelta(hours=2)
+    sent = await here.services.broadcasts.create(here.actor, asked(place, start_at=start_at, confirm_unusual=True))
+    for node in (place["first"], place["second"], late):
+        await tell(here, node.id, sent.id, state=PlayState.CACHED)
+    here.clock.step(minutes=1)
+    here.hears(place["first"].id)
+    here.hears(late.id)
+    assert {play.may_play_at for play in await here.services.broadcasts.plays(here.actor, sent.id)} == {None}
+    await here.services.broadcasts.cancel(here.actor, sent.id)
+    await tell(here, late.id, sent.id, seq=2, outcome=Outcome.CANCELLED, reason=Reason.WITHDRAWN)
+
+    async def doubts() -> dict[str, datetime | None]:
+        found = await here.services.broadcasts.plays(here.actor, sent.id)
+        return {play.node_id: play.may_play_at for play in found}
+
+    assert await doubts() == {place["first"].id: None, place["second"].id: start_at, late.id: None, gone.id: None}
+    here.hears(place["second"].id)
+    assert (await doubts())[place["second"].id] is None
+    here.clock.step(hours=2, minutes=4)
+    assert (await doubts())[place["second"].id] == start_at  # gone again: it still may begin
+    here.clock.step(minutes=1)
+    assert set((await doubts()).values()) == {None}
