@@ -253,12 +253,12 @@ class Commune:
     # What a person does.
 
     async def upload(self, file: Path, title: str) -> dict[str, Any]:
-        """Upload a recording and wait until it is ready.
+        """Upload a recording of the commune and wait until it is ready.
 
         Raises:
             ProgramFailedError: the recording was rejected.
         """
-        params = {"title": title, "file_name": file.name, "language": "vi"}
+        params = {"title": title, "file_name": file.name, "language": "vi", "area_id": self.areas["commune"]}
         content = await asyncio.to_thread(file.read_bytes)
         recording: dict[str, Any] = await self.call("POST", "/recordings", params=params, content=content)
         while recording["state"] == "processing":

@@ -10,7 +10,7 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -22,9 +22,10 @@ import numpy as np
 import psutil
 
 from audio import correlate, mix, speech, tune
-from controller.demo.check import Expected, NodeVerdict, judge_node
+from controller.demo.check import MAX_HZ, MIN_CORRELATION, Expected, NodeVerdict, judge_node
 from controller.demo.commune import THREE_HAMLETS, Commune, DemoNode
 from controller.demo.processes import ProgramFailedError
+from tests.e2e.people import Person
 from tests.e2e.pulse import PulseAudio
 from tests.e2e.stalls import PLAYER_RANK, Span, Watch, watching
 from tests.e2e.waiting import until
@@ -40,6 +41,9 @@ RETRY_S = 14
 """A node that lost its broker for a restart's time asks for it again after up to 8 s."""
 COMES_BACK_S = 90
 """A node that was left alone for long asks for its broker once a minute."""
+
+UNKNOWN = "?"
+"""Name of what was heard and is none of our sounds."""
 
 _READY = " is ready"
 _BULLETIN = "Sáng mai, trạm y tế xã tiêm phòng cho trẻ em dưới năm tuổi."
@@ -89,6 +93,18 @@ class Part:
         return self.at(int(loud[-1])) if len(loud) else None
 
 
+@dataclass(frozen=True)
+class Heard:
+    """A sound in what left a sink."""
+
+    name: str
+    at: float
+    """Its first frame, in seconds since 1970."""
+    whole: bool
+    until: float
+    """Behind its last frame."""
+
+
 class Village:
     """The commune and its listeners."""
 
@@ -106,6 +122,10 @@ class Village:
         """A centre that is killed now and started again is known to every node by then, as far as this machine goes."""
         self.repeats: list[str] = []
         """Scenes that were played again, and why."""
+        self.people: dict[str, Person] = {}
+        """Who works here besides the administrator, by what a test calls them."""
+        self.told: list[str] = []
+        """What is worth knowing in the end, and fails no test."""
         self._sent: list[Row] = []
         self._cut: dict[Path, bytes] = {}
         """What stood in files of nodes whose link is cut."""
@@ -132,7 +152,7 @@ class Village:
         targets: Sequence[str] | None = None,
     ) -> Row:
         """Broadcast a sound, now or in some seconds, to the whole commune or to some scopes; gives the broadcast."""
-        body: Row = {"title": sound, "recordings": [self.sounds[sound].row["id"]], "targets": targets or [self.scope]}
+        body: Row = {"title": sound, "targets": targets or [self.scope], **self.items(sound)}
         body["confirm_unusual"] = True  # tests run at night too
         if in_s is not None:
             start_at = datetime.now(UTC) + timedelta(seconds=in_s)
@@ -140,8 +160,16 @@ class Village:
             if latest_after_s is not None:
                 body["latest_start_at"] = (start_at + timedelta(seconds=latest_after_s)).isoformat()
         created: Row = await self.commune.call("POST", "/broadcasts", json=body)
-        self._sent.append(created)
-        return created
+        return self.noted(created)
+
+    def items(self, *sounds: str) -> Row:
+        """Name sounds as a broadcast's body does."""
+        return {"recordings": [self.sounds[name].row["id"] for name in sounds]}
+
+    def noted(self, broadcast: Row) -> Row:
+        """Count a broadcast to this scene, whoever ordered it."""
+        self._sent.append(broadcast)
+        return broadcast
 
     async def plays(self, broadcast: Row) -> dict[str, Row]:
         """Give what is known of a broadcast's plays, by node."""
@@ -178,11 +206,13 @@ class Village:
 
         return await until(over, within_s, "every node has reported")
 
-    async def until_playing(self, broadcast: Row) -> None:
-        """Wait until every node has begun to sound."""
+    async def until_playing(self, broadcast: Row, *nodes: DemoNode) -> None:
+        """Wait until these nodes, or all, have begun to sound."""
+        wanted = {node.node_id for node in nodes or self.nodes}
 
         async def playing() -> bool:
-            return all(row["state"] == "playing" for row in (await self.plays(broadcast)).values())
+            plays = await self.plays(broadcast)
+            return all(plays[node_id]["state"] == "playing" for node_id in wanted)
 
         await until(playing, 30, "every node plays")
 
@@ -219,8 +249,12 @@ class Village:
     async def occurrences(self, node: DemoNode, sound: str, since: datetime, to: datetime) -> correlate.Comparison:
         """Look for a sound in a node's recording."""
         return await asyncio.to_thread(
-            correlate.compare, self.sounds[sound].samples, self.part(node, since, to).samples, max_hz=4_000
+            correlate.compare, self.sounds[sound].samples, self.part(node, since, to).samples, max_hz=MAX_HZ
         )
+
+    async def heard(self, node: DemoNode, since: datetime, to: datetime) -> list[Heard]:
+        """Name what sounded at a node, in order; the first of what is none of our sounds is ``UNKNOWN``."""
+        return await asyncio.to_thread(_named, self.sounds, self.part(node, since, to))
 
     async def now(self) -> datetime:
         """Give this instant, once it is recorded at every sink."""
@@ -228,7 +262,10 @@ class Village:
 
     async def listened_for(self, seconds: float) -> datetime:
         """Give the instant so far from now, once it is recorded at every sink."""
-        at = datetime.now(UTC) + timedelta(seconds=seconds)
+        return await self.listened_until(datetime.now(UTC) + timedelta(seconds=seconds))
+
+    async def listened_until(self, at: datetime) -> datetime:
+        """Give the instant, once it is recorded at every sink."""
         for recorder in self._recorders.values():
             await recorder.until(at)
         return at
@@ -353,15 +390,31 @@ class Village:
         path.write_text(json.dumps({**json.loads(before), "broker_port": 1}))
 
 
+def _named(sounds: Mapping[str, Sound], part: Part) -> list[Heard]:
+    rest, found = part.samples.copy(), []
+    for name, sound in sounds.items():
+        for match in correlate.compare(sound.samples, rest, max_hz=MAX_HZ).matches:
+            start, stop = match.start, match.start + match.played_samples
+            found.append(Heard(name, part.at(start), match.correlation >= MIN_CORRELATION, part.at(stop)))
+            rest[max(0, start - correlate.GUARD) : stop + correlate.GUARD] = 0
+    loud = np.flatnonzero(np.abs(rest.astype(np.int32)) > AUDIBLE)
+    if len(loud):
+        found.append(Heard(UNKNOWN, part.at(int(loud[0])), whole=False, until=part.at(int(loud[-1]))))
+    return sorted(found, key=lambda heard: heard.at)
+
+
 @asynccontextmanager
-async def running_village(folder: Path) -> AsyncIterator[Village]:
-    """Run a village for the length of the block; leaving it ends every process."""
+async def running_village(folder: Path, made: Mapping[str, bytes] | None = None) -> AsyncIterator[Village]:
+    """Run a village for the length of the block; leaving it ends every process.
+
+    ``made``: its sounds by name, as WAV; without, a bulletin and a notice of real words.
+    """
     async with AsyncExitStack() as stack:
         pulse = await stack.enter_async_context(PulseAudio(folder / "pulse", sinks=len(THREE_HAMLETS) + 1))
         *sinks, spare = pulse.sinks
         watch = await stack.enter_async_context(watching(pulse, spare, folder))
         recorders = [await stack.enter_async_context(pulse.record(sink)) for sink in sinks]
-        files = await _files(folder)
+        files = await _files(folder, made or await _spoken())
         specs = [
             replace(spec, output="card", env=pulse.env(sink)) for spec, sink in zip(THREE_HAMLETS, sinks, strict=True)
         ]
@@ -377,12 +430,15 @@ async def running_village(folder: Path) -> AsyncIterator[Village]:
         yield village
 
 
-async def _files(folder: Path) -> dict[str, Path]:
-    """Make what an operator brings: mp3 files of real words."""
-    made = {
+async def _spoken() -> dict[str, bytes]:
+    return {
         "bulletin": await mix.join([await speech.speak(_BULLETIN)]),
         "notice": await mix.join([tune.signature(), await speech.speak(_NOTICE)]),
     }
+
+
+async def _files(folder: Path, made: Mapping[str, bytes]) -> dict[str, Path]:
+    """Make what an operator brings: mp3 files."""
     files = {name: folder / f"{name}.mp3" for name in made}
     for name, joined in made.items():
         files[name].write_bytes(await mix.to_mp3(joined))
