@@ -14,8 +14,10 @@ from web.pages import (
     alarms,
     broadcasts,
     bulletins,
+    emergencies,
     frame,
     holds,
+    messages,
     nodes,
     people,
     policies,
@@ -32,7 +34,7 @@ A_DAY = "public, max-age=86400"
 
 PAGES = (
     *(frame, people, today, say, schedules, bulletins, programmes),
-    *(broadcasts, holds, nodes, alarms, accounts, policies),
+    *(broadcasts, holds, nodes, emergencies, messages, alarms, accounts, policies),
 )
 """Each adds its own addresses."""
 

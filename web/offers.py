@@ -23,7 +23,9 @@ MENU = (
     Entry("/say", "menu.say", (Act.BROADCASTS_CREATE,)),
     Entry("/schedules", "menu.schedules"),
     Entry("/bulletins", "menu.bulletins", (Act.BULLETINS_WRITE, Act.APPROVALS_GIVE)),
+    Entry("/approvals", "menu.approvals", (Act.APPROVALS_GIVE, Act.BROADCASTS_CREATE)),
     Entry("/nodes", "menu.nodes"),
+    Entry("/emergencies", "menu.emergencies", (Act.EMERGENCIES_PROPOSE, Act.EMERGENCIES_CONFIRM)),
 )
 """What people need every day."""
 DESK = (

@@ -37,6 +37,8 @@ _PLACES = {
     "programme_id": "programme",
     "last_date": "last_day",
     "rule": "weekday",
+    "message_id": "message",
+    "voices": "text",
 }
 
 

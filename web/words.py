@@ -35,6 +35,12 @@ _ENDS = {
     "unknown": ("unknown", "unsure"),
     "cancel_unconfirmed": ("unknown", "unsure"),
 }
+_NOT_GIVEN = {
+    "awaiting_approval": ("part", "care"),
+    "not_approved": ("triangle", "care"),
+    "replaced": ("cut", "unsure"),
+}
+"""Phases of what no node was told to play."""
 WORTH_TELLING = timedelta(seconds=1)
 """A start later than this is told."""
 FAILED = frozenset({"interrupted", "missed", "refused", "expired"})
@@ -126,6 +132,9 @@ def run_mark(run: BroadcastOut, text: Catalogue) -> Mark:
     """Show a broadcast as a whole. Green only when every node gave evidence, and then by the weakest of them."""
     if run.phase == "cancelled":
         return Mark("cut", "unsure", text("phase.cancelled"))
+    if run.phase in _NOT_GIVEN:
+        icon, tone = _NOT_GIVEN[run.phase]
+        return Mark(icon, tone, text(f"phase.{run.phase}"))
     if run.phase == "on_air":
         sounding = run.counts.get("playing", 0)
         word = text("phase.on_air", sounding=sounding, count=run.node_count)

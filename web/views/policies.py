@@ -48,10 +48,12 @@ class Draft:
 
 def lines(policy: PolicyOut, form: Formats) -> list[Line]:
     """Say what holds in an area, and who says so."""
-    return [
-        Line(each.rule, form.text(f"rule.{each.rule}"), _value(each, form), _origin(each, policy.area_id, form))
-        for each in policy.effective
-    ]
+    return [_line(each, policy.area_id, form) for each in policy.effective]
+
+
+def _line(each: RuleOut, area_id: str, form: Formats) -> Line:
+    name = form.text(f"rule.{each.rule}")
+    return Line(each.rule, name[:1].upper() + name[1:], _value(each, form), _origin(each, area_id, form))
 
 
 def _origin(each: RuleOut, area_id: str, form: Formats) -> str:
@@ -65,28 +67,26 @@ def _origin(each: RuleOut, area_id: str, form: Formats) -> str:
 
 def _value(each: RuleOut, form: Formats) -> str:
     text, value = form.text, each.value
+    if value is None or value == ():
+        key = f"policies.no_{each.rule}"
+        return text(key if text.has(key) else "policies.no_limit")
     match each.rule:
         case "quiet_hours" | "windows":
-            return ", ".join(map(str, value)) or text(f"policies.no_{each.rule}")
+            return ", ".join(map(str, value))
         case "languages":
             return ", ".join(text.word("spoken", code) for code in value)
-        case "night" if value is not None:
+        case "night":
             return text("policies.night_said", hours=f"{value.start}–{value.until}", cap=f"{value.cap_mb / 100:+.0f}")
-        case "self_approval" if value is not None:
+        case "self_approval":
             names = ", ".join(text.word("category", code) for code in value.categories)
             return text("policies.alone_said", categories=names, minutes=value.minutes, count=value.a_day)
         case "second_person":
             return _second_said(value, form)
-        case _:
-            return text("policies.no_limit") if value is None else str(value)
+    return str(value)
 
 
 def _second_said(value: Any, form: Formats) -> str:
     text = form.text
-    if value is None:
-        return text("policies.second_silent")
-    if not value:
-        return text("policies.second_none")
     kinds = [
         text(
             "policies.second_one",

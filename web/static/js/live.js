@@ -40,7 +40,8 @@
       setTimeout(listen, retryMs * (0.5 + Math.random()));
       retryMs = Math.min(retryMs * 2, 30000);
     };
-    for (const topic of ["area", "node", "recording", "broadcast", "play", "hold", "enrolment", "missed"]) {
+    for (const topic of ["area", "node", "recording", "bulletin", "programme", "approval", "broadcast", "play", "hold",
+      "schedule", "emergency", "message", "enrolment", "alarm", "missed"]) {
       source.addEventListener(topic, changed);
     }
   }
