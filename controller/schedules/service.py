@@ -9,7 +9,6 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
-from controller.areas.rules import Tree
 from controller.areas.targets import areas_of
 from controller.audit import service as audit
 from controller.broadcasts.models import Broadcast
@@ -41,7 +40,7 @@ from .schemas import (
     SchedulePreview,
 )
 from .walltime import instant
-from .yes import ASKED_SPAN, OF_WHAT_IS_HEARD, Yeses, agree, forget
+from .yes import OF_WHAT_IS_HEARD, agree, agree_anew, forget
 
 LOOK_AHEAD = timedelta(days=30)
 """Conflicts are looked for this far ahead."""
@@ -137,7 +136,7 @@ class Schedules:
             change.made_by, change.made_at = actor.person_id or row.changed_by, self._clock()
             await tx.session.flush()
             if otherwise:
-                await self._agree_anew(tx, actor, row)
+                await agree_anew(tx, actor, row, now=self._clock())
             await self._roll(tx, row)
             await self._note(tx, actor, row, {"date": recurrence.isoformat(), **wanted.model_dump(mode="json")})
         return await self._date(row, recurrence)
@@ -158,7 +157,7 @@ class Schedules:
             await tx.session.delete(change)
             await tx.session.flush()
             if _is_other(change.kind, change.programme_id):
-                await self._agree_anew(tx, actor, row)
+                await agree_anew(tx, actor, row, now=self._clock())
             await self._roll(tx, row)
             await self._note(tx, actor, row, {"date": recurrence.isoformat(), "kind": None})
         return await self._date(row, recurrence)
@@ -271,7 +270,7 @@ class Schedules:
         await self._refuse(tx.session, actor, draft, row, exceptions)
         if changes is not None or _heard(row) != heard:
             await forget(tx, row, broadcasts=True, now=now)
-            await self._agree(tx, actor, row, draft.targets.tree)
+            await agree(tx, actor, row, draft.targets.tree, now=now)
         await self._roll(tx, row)
         detail = {"title": row.title, "rule": row.rule, "starts_at_local": row.starts_at_local}
         await self._note(tx, actor, row, detail)
@@ -379,21 +378,6 @@ class Schedules:
         asked = await ask_policies(session, where, [span], schedule_id=row.id, now=self._clock())
         if error := asked.refusal(confirmed=confirmed):
             raise error
-
-    async def _agree(self, tx: Transaction, actor: Actor, row: Schedule, tree: Tree) -> None:
-        """Let the act of whoever writes it be the yes to what is heard, where that is enough."""
-        now = self._clock()
-        changes = (await exceptions_of(tx.session, [row.id])).get(row.id, [])
-        first_at = instant(datetime.fromisoformat(row.starts_at_local), row.zone)
-        dates = await Looking(tx.session, tree, now, max(now, first_at) + ASKED_SPAN).dates(row, changes)
-        planner = await Planner.of(tx.session, row, tree)
-        found = await Yeses.of(tx.session, row, planner, tree, (), now=now)
-        await agree(tx, actor, found, planner, dates, now=now)
-
-    async def _agree_anew(self, tx: Transaction, actor: Actor, row: Schedule) -> None:
-        """End the yes to the series, of which a date is otherwise; dates that stand as they were keep their own."""
-        await forget(tx, row, broadcasts=False, now=self._clock())
-        await self._agree(tx, actor, row, await read_tree(tx.session))
 
     async def _roll(self, tx: Transaction, row: Schedule) -> None:
         row.rolled_until = None if row.rolled_until is None else max(row.rolled_until, self._clock())

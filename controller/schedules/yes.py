@@ -16,6 +16,7 @@ from controller.approvals.cover import Standing
 from controller.approvals.models import Approval, ApprovalRequest, RequestState
 from controller.approvals.needs import Said, asks_another
 from controller.approvals.yeses import Bound, Yes
+from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
 from controller.areas.targets import areas_of
 from controller.broadcasts.models import Broadcast
@@ -25,9 +26,10 @@ from controller.people.actor import Actor
 from controller.plays.models import Play
 from edge_agent.protocol.states import Level
 
-from .expand import Occurrence
+from .dates import Looking
 from .models import Schedule
 from .planning import Planned, Planner, is_aired
+from .repository import exceptions_of
 from .walltime import instant
 
 ASKED_SPAN = timedelta(days=92)
@@ -160,11 +162,14 @@ class Yeses:
         return other or (wanted is not None and request.not_after_at < self._now + TAIL < wanted.bound.not_after_at)
 
 
-async def agree(
-    tx: Transaction, actor: Actor, found: Yeses, planner: Planner, dates: Iterable[Occurrence], *, now: datetime
-) -> None:
-    """Let the act of who wrote a schedule be the yes to what it airs, where no other person must agree."""
-    firsts = {each.programme_id: each for each in reversed(list(dates)) if is_aired(each)}
+async def agree(tx: Transaction, actor: Actor, row: Schedule, tree: Tree, *, now: datetime) -> None:
+    """Let the act of who writes a schedule be the yes to what it airs, where no other person must agree."""
+    changes = (await exceptions_of(tx.session, [row.id])).get(row.id, [])
+    first_at = instant(datetime.fromisoformat(row.starts_at_local), row.zone)
+    dates = await Looking(tx.session, tree, now, max(now, first_at) + ASKED_SPAN).dates(row, changes)
+    planner = await Planner.of(tx.session, row, tree)
+    found = await Yeses.of(tx.session, row, planner, tree, (), now=now)
+    firsts = {each.programme_id: each for each in reversed(dates) if is_aired(each)}
     for date in firsts.values():
         try:
             matter = found.matter(await planner.plan(date), OWN_SPAN)
@@ -174,6 +179,12 @@ async def agree(
         await yeses.write(tx, matter.subject, matter.bound, given, now=now)
         for yes in given:
             await listening.note_approved(tx, yes.person_id, matter.recordings, now=now)
+
+
+async def agree_anew(tx: Transaction, actor: Actor, row: Schedule, *, now: datetime) -> None:
+    """End the yes to a series of which a date is otherwise; dates that stand as they were keep their own."""
+    await forget(tx, row, broadcasts=False, now=now)
+    await agree(tx, actor, row, await read_tree(tx.session), now=now)
 
 
 async def forget(tx: Transaction, row: Schedule, *, broadcasts: bool, now: datetime) -> None:
