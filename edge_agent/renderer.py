@@ -22,7 +22,8 @@ GENTLE_FRAMES = RATE * 300 // 1000
 """300 ms: what gives way to another broadcast is faded as a hand on the mixer would, before that one begins. The
 player decides 400 ms ahead, and an output has up to 160 ms of buffer, so it is mostly somewhat less."""
 MAX_LATE_NS = NS
-"""A sound that could not begin within a second of its start (the machine slept) does not begin at all."""
+"""A sound that could not begin within a second of its start (the machine slept) does not begin at all; nor does one go
+on from where it stood so long ago."""
 
 
 class End(StrEnum):
@@ -31,7 +32,7 @@ class End(StrEnum):
     WHOLE = "whole"
     CUT = "cut"
     LATE = "late"
-    """Its start was long past when the output came round to it."""
+    """Its start, or what of it had sounded, was long past when the output came round to it."""
     SPOILED = "spoiled"
     """The decoder met bytes that are not the recording."""
     LOST = "lost"
@@ -194,12 +195,14 @@ class Renderer:
             return None  # the decoder is late: rather a late beginning than one without its head
         block.position = max(index, block.position)
         cue.first_ns, cue.first_call_ns = block.stamp(block.position), block.called_ns
-        cue.first_utc_ns = cue.first_ns + block.utc_minus
+        cue.first_utc_ns, cue.last_ns = cue.first_ns + block.utc_minus, cue.first_ns
         self._on_started(cue)
         return None
 
     def _go_on(self, cue: Cue, block: "_Block") -> End | None:
         start, stop = block.position, block.frames
+        if block.stamp(start) - cue.last_ns > MAX_LATE_NS:
+            return End.LATE
         fade = cue.fade = _fade(cue, block)
         if fade is not None:
             stop = min(stop, max(start, block.index(fade.end_ns)))

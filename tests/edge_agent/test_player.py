@@ -1,11 +1,9 @@
-"""The player over a real store and real audio, with a stepped clock and an output that is taken from by hand."""
+"""What the player lets sound, and says of it, whatever else happens to the node."""
 
 import asyncio
-import functools
 import os
 from collections import deque
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -13,64 +11,17 @@ import pytest
 
 from audio.decode import Decoder
 from edge_agent import checked, shelf
-from edge_agent.protocol.content import Broadcast, Item, Voice
+from edge_agent.protocol.content import Item, Voice
 from edge_agent.protocol.documents import QuietHours
 from edge_agent.protocol.states import ClockState, Drill, Grade, Level, Outcome, PlayState, Reason, StartMode
 from edge_agent.renderer import End
 from edge_agent.reset import Reset
 from edge_agent.voucher import Voucher
-from tests.edge_agent.centre import broadcast, make_opus, pcm_of, voice_of
-from tests.edge_agent.fakes import NOON, Desk, HandOutput, running, until
+from tests.edge_agent.centre import broadcast, pcm_of, voice_of
+from tests.edge_agent.fakes import NOON, Desk, running, until
+from tests.edge_agent.hall import Hall, at, due, opus
 
 LEVEL = Level.NORMAL
-
-
-@functools.cache
-def opus(seed: int, length_ms: int = 500) -> bytes:
-    return make_opus(seed, length_ms)
-
-
-class Hall:
-    """A desk with something to listen to."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self.output = HandOutput(desk.instruments)
-        self.output.open(desk.stage.renderer.render, desk.stage.renderer.count_underrun, lambda _: None)
-
-    def voice(self, seed: int, length_ms: int = 500) -> Voice:
-        """Put a recording on the shelf."""
-        data = opus(seed, length_ms)
-        voice = voice_of(data)
-        self.desk.shelf.put(voice.sha256, data)
-        return voice
-
-    async def pass_ms(self, ms: int) -> None:
-        """Let time and sound pass, with the player's loop at work as in life."""
-        for _ in range(ms // 10):
-            self.desk.player.catch_up()
-            await self._primed()
-            self.output.consume(10)
-            await until(lambda: True)
-
-    async def outcome(self, broadcast_id: str, *, within_ms: int = 6000) -> tuple[Outcome, str | None]:
-        for _ in range(within_ms // 100):
-            await self.pass_ms(100)
-            if broadcast_id in self.desk.outcomes():
-                return self.desk.outcomes()[broadcast_id]
-        raise AssertionError(f"no outcome of {broadcast_id}: {self.desk.events()}")
-
-    async def _primed(self) -> None:
-        """Let the decoders come along: time passes faster here than they work."""
-        for feed in [cue.feed for cue in self.desk.stage._cues]:
-            await until(lambda feed=feed: feed.ended or feed._closed or feed._held >= 4 * 960)  # type: ignore[misc]
-
-    def starts(self, seed: int, length_ms: int = 500) -> list[float]:
-        """Give when a sound began, as milliseconds after noon; to the sample."""
-        found, sound, at = [], pcm_of(opus(seed, length_ms)), -1
-        while (at := self.output.pcm.find(sound, at + 1)) >= 0:
-            found.append(self.output.begun_ns / 1e6 - 1_000_000 + at / 2 / 48)
-        return found
 
 
 @pytest.fixture
@@ -84,14 +35,6 @@ async def hall(tmp_path: Path) -> Hall:
 def closed(hall: Hall) -> Iterator[None]:
     yield
     hall.desk.store.close()
-
-
-def at(ms: float) -> "timedelta":
-    return timedelta(milliseconds=ms)
-
-
-def due(name: str, ms: float, *voices: Voice, **fields: object) -> Broadcast:
-    return broadcast(name, NOON + at(ms), *voices, **fields)
 
 
 async def test_a_sound_begins_on_its_sample_wherever_the_blocks_lie(hall: Hall) -> None:
@@ -263,11 +206,16 @@ async def test_a_hold_between_decision_and_start_leaves_no_sound(hall: Hall) -> 
 
 @pytest.mark.parametrize("before_ms", [420, 410, 400, 390, 10, 0])
 @pytest.mark.parametrize("level", [Level.NORMAL, Level.EMERGENCY])
-async def test_stop_wins_a_race_with_a_start(hall: Hall, before_ms: int, level: Level) -> None:
-    """Before the decision, at it, after it, and at the last block before the start."""
-    hall.desk.urgent(due("b-1", 1000, hall.voice(1), level=level))
+@pytest.mark.parametrize("everything", [True, False])
+async def test_stop_wins_a_race_with_a_start(hall: Hall, before_ms: int, level: Level, everything: bool) -> None:  # noqa: FBT001
+    """Before the decision, at it, after it, and at the last block before the start; a hold, or of this one alone."""
+    one = due("b-1", 1000, hall.voice(1), level=level)
+    hall.desk.urgent(one)
     await hall.pass_ms(1000 - before_ms)
-    hall.desk.hold("hold-1")
+    if everything:
+        hall.desk.hold("hold-1")
+    else:
+        hall.desk.urgent(one, stops=("b-1",))
     await hall.pass_ms(before_ms + 700)
     assert not any(hall.output.pcm)
     assert not any(one.state is PlayState.PLAYING for one in hall.desk.events("b-1"))
@@ -648,15 +596,6 @@ async def test_what_is_kept_for_an_emergency_is_read_beforehand_and_sounds_witho
     assert await hall.outcome("b-1") == (Outcome.PLAYED, None)
     assert len(hall.starts(1)) == 1
     hall.desk.close()
-
-
-async def test_a_machine_that_slept_over_the_start_does_not_play_late(hall: Hall) -> None:
-    hall.desk.plan(due("b-1", 1000, hall.voice(1), late=at(5000)))
-    await hall.pass_ms(900)
-    hall.desk.instruments.pass_(seconds=8)
-    await hall.pass_ms(1000)
-    assert not any(hall.output.pcm)
-    assert hall.desk.outcomes()["b-1"][0] is Outcome.INTERRUPTED
 
 
 async def test_a_recording_longer_than_promised_is_cut_at_its_promise(hall: Hall) -> None:
