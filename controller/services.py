@@ -11,7 +11,9 @@ from .approvals.papers import Papers
 from .approvals.service import Approvals
 from .areas.moves import Moves
 from .areas.service import Areas
+from .audit.heads import HEAD_FILE
 from .audit.service import Audit
+from .broadcasts.replays import Replays
 from .broadcasts.service import Broadcasts
 from .bulletins.service import Bulletins
 from .clock import Clock
@@ -73,6 +75,7 @@ class Services:
     days: Days
     exchange: Exchange
     broadcasts: Broadcasts
+    replays: Replays
     approvals: Approvals
     papers: Papers
     hearings: Hearings
@@ -119,6 +122,15 @@ def build_services(
     recordings = Recordings(database, clock, bus, room, media=config.media, settings=settings)
     holds = Holds(database, clock, documents, live)
     sending = Sending(documents, holds, lead_ms=config.lead_ms)
+    broadcasts = Broadcasts(
+        database,
+        clock,
+        documents,
+        live,
+        lead_ms=config.lead_ms,
+        plan_days=config.plan_days,
+        trusted_keys=authority.trusted_keys,
+    )
     return Services(
         people=People(database, clock, session_hours=config.session_hours, alarms=alarms, passwords=passwords),
         accounts=Accounts(database, clock, passwords),
@@ -138,15 +150,8 @@ def build_services(
         exchange=Exchange(database, clock, schedules),
         days=Days(database, clock, trusted_keys=authority.trusted_keys),
         whys=Whys(database, clock, live, trusted_keys=authority.trusted_keys),
-        broadcasts=Broadcasts(
-            database,
-            clock,
-            documents,
-            live,
-            lead_ms=config.lead_ms,
-            plan_days=config.plan_days,
-            trusted_keys=authority.trusted_keys,
-        ),
+        broadcasts=broadcasts,
+        replays=Replays(database, clock, broadcasts, lead_ms=config.lead_ms),
         approvals=Approvals(database, clock, documents, lead_ms=config.lead_ms),
         papers=Papers(database, clock, config.scans, disk_reserve_bytes=config.disk_reserve_bytes),
         hearings=Hearings(database, clock),
@@ -167,7 +172,7 @@ def build_services(
         firing=Firing(database, bus, clock, sending, alarms),
         enrolments=Enrolments(database, clock, documents, nodes=nodes, authority=authority, config=config),
         alarms=alarms,
-        audit=Audit(database),
+        audit=Audit(database, head_file=config.keys / HEAD_FILE),
         documents=documents,
         media=Media(database, clock, config.media),
         live=live,

@@ -290,6 +290,7 @@ def _out(
         cancelled_at=row.cancelled_at,
         category=row.category,
         run_id=row.run_id,
+        replays_id=row.replays_id,
         approval=asked,
         targets=tuple(targets),
         items=tuple(items),

@@ -13,6 +13,7 @@ from controller.db import in_pieces
 from controller.errors import ConflictError
 from edge_agent.protocol.content import MAX_BODY_BYTES
 from edge_agent.protocol.signing import MAX_TOKEN_BYTES
+from edge_agent.protocol.states import Level
 
 from .drafts import Draft
 from .forecast import draft_broadcast
@@ -34,6 +35,8 @@ PLAN_ROOM = Room(broadcasts=4950, bytes=MAX_BODY_BYTES * 98 // 100)
 """``content.PlanBody`` lists at most 5,000."""
 URGENT_ROOM = Room(broadcasts=60, bytes=MAX_TOKEN_BYTES * 6 // 10)
 """``documents.Urgent`` lists at most 64; signing writes three bytes as four, and stops and short audio ride along."""
+EMERGENCY_ROOM = Room(broadcasts=30, bytes=MAX_TOKEN_BYTES // 10)
+"""Beside the room of what else is said now: no number of notices keeps an emergency out. It stands first in urgents."""
 
 
 class PlanFullError(ConflictError):
@@ -82,13 +85,19 @@ async def check_room(session: AsyncSession, draft: Draft, *, covers: timedelta, 
         PlanFullError, UrgentFullError: one of them would be too large.
     """
     covers = timedelta.max if draft.urgent else covers  # an urgent lists all that it has
-    room = URGENT_ROOM if draft.urgent else PLAN_ROOM
+    room = _room_for(draft)
     new = _listed(draft.window.start_at, draft.window.latest_end_at, wire_bytes(draft), covers, now)
     for scope in await _suspects(session, draft, new, room, covers=covers, now=now):
         columns = (Broadcast.start_at, Broadcast.latest_end_at, Broadcast.wire_bytes)
         rows = await session.execute(_alive(draft, [scope], new, covers, now).with_only_columns(*columns))
         if not fits(new, [_listed(*row, covers, now) for row in rows], room):
             raise _full(draft, scope, room)
+
+
+def _room_for(draft: Draft) -> Room:
+    if not draft.urgent:
+        return PLAN_ROOM
+    return EMERGENCY_ROOM if draft.level is Level.EMERGENCY else URGENT_ROOM
 
 
 def _full(draft: Draft, scope: str, room: Room) -> ConflictError:
@@ -131,4 +140,6 @@ def _alive(draft: Draft, scopes: Sequence[str], new: Listed, covers: timedelta, 
         .where(Broadcast.cancelled_at.is_(None), Broadcast.superseded_at.is_(None))
         .where(Broadcast.latest_end_at > max(now, new.from_at))
     )
+    if draft.level is Level.EMERGENCY:
+        query = query.where(Broadcast.level == Level.EMERGENCY)
     return query if draft.urgent else query.where(Broadcast.start_at < new.until_at + covers)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
 
-from controller.errors import ConflictError, ForbiddenError, InvalidError
+from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
 from controller.plays.schemas import PlayOut
@@ -13,13 +13,14 @@ from controller.policies.errors import PolicyBreachError, UnusualHourError
 from controller.programmes.layout import NotAirableError
 
 from .preview import QuietHoursError, RefusedByAllError
+from .replays import AlreadyReplayedError
 from .room import PlanFullError, UrgentFullError
-from .schemas import BroadcastIn, BroadcastOut, PreviewOut, When
+from .schemas import BroadcastIn, BroadcastOut, PreviewOut, ReplayIn, ReplayPreviewOut, When
 
 router = APIRouter(prefix="/broadcasts", tags=["broadcasts"])
 
 LONGEST_LIST = timedelta(days=62)
-SEND_ERRORS = may_raise(
+SENDING = (
     ForbiddenError,
     ConflictError,
     PlanFullError,
@@ -28,8 +29,9 @@ SEND_ERRORS = may_raise(
     QuietHoursError,
     RefusedByAllError,
     PolicyBreachError,
-    NotAirableError,
 )
+SEND_ERRORS = may_raise(*SENDING, NotAirableError)
+REPLAY_ERRORS = (ForbiddenError, NotFoundError, ConflictError, AlreadyReplayedError)
 
 
 @router.post("", status_code=201, summary="Send a broadcast, now or at a time", responses=SEND_ERRORS)
@@ -95,3 +97,24 @@ async def plays(broadcast_id: str, actor: Acting, services: AnyServices) -> list
 async def cancel(broadcast_id: str, actor: Acting, services: AnyServices) -> BroadcastOut:
     """Take it out of what nodes are told, and stop it where it sounds."""
     return await services.broadcasts.cancel(actor, broadcast_id)
+
+
+@router.post(
+    "/{broadcast_id}/replays/preview",
+    summary="Who missed it, and what a replay would do",
+    responses=may_raise(*REPLAY_ERRORS),
+)
+async def preview_replay(broadcast_id: str, wanted: ReplayIn, actor: Acting, services: AnyServices) -> ReplayPreviewOut:
+    """List the nodes that missed it, and say what would happen there; saves nothing."""
+    return await services.replays.preview(actor, broadcast_id, wanted)
+
+
+@router.post(
+    "/{broadcast_id}/replays",
+    status_code=201,
+    summary="Say it again where it was missed",
+    responses=may_raise(*REPLAY_ERRORS, *SENDING),
+)
+async def replay(broadcast_id: str, wanted: ReplayIn, actor: Acting, services: AnyServices) -> BroadcastOut:
+    """Send it once more, only to the nodes that missed it; refused the second time, unless the first was cancelled."""
+    return await services.replays.create(actor, broadcast_id, wanted)

@@ -139,6 +139,8 @@ class BroadcastOut(BaseModel):
     category: str | None = None
     run_id: str | None = None
     """The first version of an edited broadcast; None: this is the first."""
+    replays_id: str | None = None
+    """The broadcast that it makes up for."""
     approval: AskedOut | None = None
     """What became of the request for a yes; None: the author's own act was enough."""
     targets: tuple[TargetOut, ...]
@@ -227,3 +229,31 @@ class PreviewOut(BaseModel):
     """Rules of the places' policies that it breaks; not all of them refuse it."""
     unusual: UnusualOut | None = None
     """Why sending it takes ``confirm_unusual``; None when it does not."""
+
+
+class ReplayIn(WindowIn):
+    """When what was missed is to be said again; what and where follows from it."""
+
+
+class MissedOut(BaseModel):
+    """A node that missed a broadcast."""
+
+    model_config = ConfigDict(frozen=True)
+
+    node_id: str
+    name: str
+    outcome: Outcome
+    """``missed``, ``expired``, ``interrupted`` before its half, or ``unknown``."""
+    reason: Reason | None
+    played_ms: int | None
+    requested_ms: int | None
+
+
+class ReplayPreviewOut(BaseModel):
+    """What a replay would do; nothing is saved."""
+
+    model_config = ConfigDict(frozen=True)
+
+    missed: tuple[MissedOut, ...]
+    """The nodes at which it would be heard, area by area."""
+    broadcast: PreviewOut
