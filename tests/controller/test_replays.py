@@ -1,0 +1,190 @@
+"""Phát bù: once, only where it was missed, inside policy, and never by itself."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+from sqlalchemy import select, update
+
+from controller.areas.schemas import AreaOut
+from controller.broadcasts.models import Broadcast, BroadcastItem, BroadcastTarget
+from controller.broadcasts.schemas import BroadcastIn, BroadcastOut, ReplayIn
+from controller.nodes.rules import NodeKind
+from controller.nodes.schemas import NodeOut
+from controller.plays.models import Play
+from controller.policies.schemas import PolicyIn, PolicyRules, SecondPerson, Window
+from edge_agent.protocol.states import Outcome, Reason
+from tests.controller.factories import Centre
+from tests.controller.schedules import village
+
+TEN = datetime(2026, 3, 9, 3, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+ENDS: dict[str, dict[str, Any]] = {
+    "nghe đủ": {"outcome": Outcome.PLAYED, "played_ms": 60_000, "requested_ms": 60_000},
+    "nghe quá nửa": {"outcome": Outcome.INTERRUPTED, "played_ms": 30_000, "requested_ms": 60_000},
+    "nghe chưa nửa": {"outcome": Outcome.INTERRUPTED, "played_ms": 29_999, "requested_ms": 60_000},
+    "tắt": {"outcome": Outcome.MISSED, "reason": Reason.OFF},
+    "muộn": {"outcome": Outcome.EXPIRED, "reason": Reason.LATE},
+    "giờ yên tĩnh": {"outcome": Outcome.REFUSED, "reason": Reason.QUIET_HOURS},
+    "không rõ": {"outcome": Outcome.UNKNOWN},
+}
+MISSED = {"nghe chưa nửa", "tắt", "muộn", "không rõ"}
+
+
+async def sent(here: Centre, area: AreaOut, **given: Any) -> BroadcastOut:
+    recording = await here.recording(length_ms=60_000, area_id=area.id)
+    said: dict[str, Any] = {"title": "Lịch tiêm", "recordings": (recording,), "targets": (area.scope,), "start_at": TEN}
+    return await here.services.broadcasts.create(here.actor, BroadcastIn(**{**said, **given}))
+
+
+async def over(here: Centre, **given: Any) -> tuple[AreaOut, BroadcastOut, dict[str, NodeOut]]:
+    """A broadcast of ten that ended differently at each node of a commune; it is eleven."""
+    area = await here.area(quiet_hours=[])
+    nodes = {name: await here.node(area, name) for name in ENDS}
+    await here.services.nodes.create(here.actor, kind=NodeKind.WIRED, area_id=area.id, name="Có dây")
+    made = await sent(here, area, **given)
+    async with here.database.transaction() as tx:
+        for name, node in nodes.items():
+            which = (Play.broadcast_id == made.id) & (Play.node_id == node.id)
+            await tx.session.execute(update(Play).where(which).values(**ENDS[name]))
+    here.clock.now = TEN + HOUR
+    for node in nodes.values():
+        here.hears(node.id)
+    return area, made, nodes
+
+
+async def post(client: httpx.AsyncClient, made: BroadcastOut, tail: str = "", **wanted: Any) -> httpx.Response:
+    return await client.post(f"/api/v1/broadcasts/{made.id}/replays{tail}", json={"confirm_unusual": True, **wanted})
+
+
+async def scopes_of(here: Centre, broadcast_id: str) -> set[str]:
+    async with here.database.reading() as session:
+        query = select(BroadcastTarget.scope).where(BroadcastTarget.broadcast_id == broadcast_id)
+        return set(await session.scalars(query))
+
+
+async def test_only_the_nodes_that_missed_it_hear_it_again(lite: Centre) -> None:
+    _, made, nodes = await over(lite)
+    async with lite.client() as client:
+        shown = (await post(client, made, "/preview")).json()
+        assert {each["name"] for each in shown["missed"]} == MISSED
+        assert (shown["broadcast"]["node_count"], shown["broadcast"]["played_count"]) == (len(MISSED), len(MISSED))
+        answer = await post(client, made)
+    assert answer.status_code == 201, answer.text
+    again = answer.json()
+    assert (again["replays_id"], again["title"], again["urgent"]) == (made.id, "Lịch tiêm", True)
+    assert await scopes_of(lite, again["id"]) == {f"nodes/{nodes[name].id}" for name in MISSED}
+    assert again["items"] == [each.model_dump(mode="json") for each in made.items]
+
+
+async def test_it_is_made_up_for_once_and_again_only_when_that_was_cancelled(lite: Centre) -> None:
+    _, made, _ = await over(lite)
+    later = (TEN + 3 * HOUR).isoformat()
+    async with lite.client() as client:
+        first = (await post(client, made, start_at=later)).json()
+        refused = await post(client, made)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "already_replayed")
+        assert refused.json()["error"]["fields"]["broadcast_id"] == first["id"]
+        assert (await post(client, made, "/preview")).status_code == 409
+        assert (await client.post(f"/api/v1/broadcasts/{first['id']}/cancel")).status_code == 200
+        second = await post(client, made)
+        assert second.status_code == 201, second.text
+        lite.clock.now = TEN + 10 * HOUR
+        chained = await client.post(f"/api/v1/broadcasts/{second.json()['id']}/replays", json={})
+        assert chained.json()["error"]["fields"]["problem"] == "is_replay"
+
+
+async def test_what_is_not_over_cancelled_or_heard_everywhere_is_not_made_up_for(lite: Centre) -> None:
+    area = await lite.area(quiet_hours=[])
+    await lite.node(area)
+    running, stopped = await sent(lite, area), await sent(lite, area, start_at=TEN + HOUR)
+    await lite.services.broadcasts.cancel(lite.actor, stopped.id)
+    lite.clock.now = TEN
+    async with lite.client() as client:
+
+        async def problem(made: BroadcastOut) -> str:
+            answer = await post(client, made)
+            assert answer.status_code == 409, answer.text
+            found: str = answer.json()["error"]["fields"]["problem"]
+            return found
+
+        assert await problem(running) == "not_over"
+        assert await problem(stopped) == "cancelled"
+        async with lite.database.transaction() as tx:
+            await tx.session.execute(update(Play).values(outcome=Outcome.PLAYED))
+        assert await problem(running) == "nobody_missed"
+        async with lite.database.transaction() as tx:
+            await tx.session.execute(update(Broadcast).where(Broadcast.id == running.id).values(level="emergency"))
+        assert await problem(running) == "emergency"
+
+
+async def test_a_silent_node_counts_as_having_missed_it_once_its_time_to_answer_is_over(lite: Centre) -> None:
+    area = await lite.area(quiet_hours=[])
+    node = await lite.node(area)
+    made = await sent(lite, area)
+    async with lite.client() as client:
+        lite.clock.now = made.latest_end_at + timedelta(seconds=119)
+        assert (await post(client, made)).status_code == 409
+        lite.clock.step(seconds=1)
+        shown = (await post(client, made, "/preview")).json()
+    assert [(each["node_id"], each["outcome"]) for each in shown["missed"]] == [(node.id, "unknown")]
+
+
+async def test_a_replay_stays_inside_policy(lite: Centre) -> None:
+    area, made, _ = await over(lite)
+    rules = PolicyRules(windows=(Window(start="05:00", until="20:00"),))
+    await lite.services.policies.put(lite.actor, area.id, PolicyIn(version=0, rules=rules))
+    async with lite.client() as client:
+        refused = await post(client, made, start_at=(TEN + 11 * HOUR).isoformat())  # 21:00 there
+        assert (refused.status_code, refused.json()["error"]["code"]) == (422, "policy_breach")
+        assert (await post(client, made, start_at=(TEN + 7 * HOUR).isoformat())).status_code == 201
+
+
+async def test_where_policy_asks_for_a_second_person_a_replay_awaits_one(lite: Centre) -> None:
+    area, made, _ = await over(lite)
+    rules = PolicyRules(second_person=(SecondPerson(),))
+    await lite.services.policies.put(lite.actor, area.id, PolicyIn(version=0, rules=rules))
+    async with lite.client() as client:
+        again = (await post(client, made)).json()
+    assert (again["phase"], again["approval"]["state"]) == ("awaiting_approval", "open")
+
+
+async def test_what_may_not_be_said_any_more_is_not_replayed(lite: Centre) -> None:
+    _, made, _ = await over(lite)
+    await lite.services.recordings.withdraw(lite.actor, made.items[0].recording_id)
+    async with lite.client() as client:
+        answer = await post(client, made)
+    assert answer.status_code == 422
+    assert answer.json()["error"]["fields"]["problem"] == "withdrawn"
+
+
+async def test_a_session_of_a_schedule_is_replayed_as_it_was_laid_out(lite: Centre) -> None:
+    area = await lite.area(quiet_hours=[])
+    await lite.node(area)
+    made = await village.scheduled(lite, area, 1, 2, confirm_unusual=True)
+    first = (await village.broadcasts(lite, made.id))[0]
+    lite.clock.now = first.latest_end_at + HOUR
+    answer = await lite.services.replays.create(
+        lite.actor, first.id, ReplayIn(start_at=lite.clock() + HOUR, confirm_unusual=True)
+    )
+    async with lite.database.reading() as session:
+        columns = (BroadcastItem.position, BroadcastItem.sha256, BroadcastItem.offset_ms, BroadcastItem.choice)
+        rows = [
+            [tuple(row) for row in await session.execute(select(*columns).where(BroadcastItem.broadcast_id == key))]
+            for key in (first.id, answer.id)
+        ]
+    assert rows[0] == rows[1]
+    assert len(rows[0]) == 2
+
+
+async def test_a_commune_does_not_replay_what_the_province_sent(lite: Centre) -> None:
+    """It was aimed above; whoever may send there makes up for it."""
+    province = await lite.area("Tỉnh", kind="province", quiet_hours=[])
+    commune = await lite.area("Xã", province)
+    await lite.node(commune)
+    made = await sent(lite, province)
+    lite.clock.now = TEN + HOUR
+    clerk = await lite.somebody("canbo", "operator", commune)
+    async with lite.client(who=clerk) as client:
+        assert (await post(client, made)).status_code == 403
