@@ -10,7 +10,7 @@ from controller.broadcasts.rules import END_MARGIN, Slot, Window
 from controller.errors import InvalidError
 from controller.nodes.rules import HEARD, NodeStatus
 from controller.plays.schemas import PlayOut
-from controller.programmes.layout import Part, lay_out_parts
+from controller.programmes.layout import MOST_SLOTS, NotAirableError, Part, lay_out_parts
 from edge_agent.protocol.content import Item
 from edge_agent.protocol.documents import Settings
 from edge_agent.protocol.states import Grade, Outcome, PlayState
@@ -60,20 +60,24 @@ def compose(
     Raises:
         InvalidError: it would be longer than nodes take.
     """
-    once = lay_out_parts(parts, languages, gap_ms=GAP_MS)
+    try:
+        once = lay_out_parts(parts, languages, gap_ms=GAP_MS)
+    except NotAirableError:
+        raise _too_long() from None
     step = max(every_ms or once.length_ms + PAUSE_MS, once.length_ms + GAP_MS)
-    if step * (repeats - 1) + once.length_ms > LONGEST_MS:
-        raise InvalidError(
-            f"it would take longer than {LONGEST_MS // 60_000} minutes; repeat it less often",
-            field="repeats",
-            problem="too_long",
-            most=LONGEST_MS // 60_000,
-        )
+    if step * (repeats - 1) + once.length_ms > LONGEST_MS or len(once.slots) * repeats > MOST_SLOTS:
+        raise _too_long()
     return tuple(
         Slot(msgspec.structs.replace(slot.item, offset_ms=slot.item.offset_ms + step * time), slot.recording_ids)
         for time in range(repeats)
         for slot in once.slots
     )
+
+
+def _too_long() -> InvalidError:
+    most = LONGEST_MS // 60_000
+    words = f"it would take longer than {most} minutes, or have more than {MOST_SLOTS} slots; repeat it less often"
+    return InvalidError(words, field="repeats", problem="too_long", most=most)
 
 
 def frozen(slots: Iterable[Slot]) -> list[dict[str, object]]:

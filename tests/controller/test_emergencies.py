@@ -10,7 +10,9 @@ from sqlalchemy import select
 from controller.alarms.models import Alarm
 from controller.approvals.models import Approval
 from controller.areas.schemas import AreaOut
+from controller.broadcasts import room
 from controller.broadcasts.repository import as_sent
+from controller.broadcasts.room import Room, UrgentFullError
 from controller.emergencies import attention
 from controller.emergencies.errors import NotOpenError, SamePersonError
 from controller.emergencies.models import EmergencyState, MessageKind
@@ -429,3 +431,16 @@ async def test_what_an_unreachable_node_holds_cannot_be_confirmed_as_cancelled(h
     assert (await doubts())[place["second"].id] == start_at  # gone again: it still may begin
     here.clock.step(minutes=1)
     assert set((await doubts()).values()) == {None}
+
+
+async def test_no_number_of_notices_keeps_an_emergency_out(lite: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Urgents have room for emergencies of their own; only other emergencies can fill it."""
+    place = await village(lite)
+    monkeypatch.setattr(room, "URGENT_ROOM", Room(broadcasts=1, bytes=100_000))
+    monkeypatch.setattr(room, "EMERGENCY_ROOM", Room(broadcasts=1, bytes=100_000))
+    await lite.services.broadcasts.create(lite.actor, asked(place))
+    with pytest.raises(UrgentFullError):
+        await lite.services.broadcasts.create(lite.actor, asked(place))
+    assert (await send(lite, place)).state is EmergencyState.SENT
+    with pytest.raises(UrgentFullError):
+        await send(lite, place)

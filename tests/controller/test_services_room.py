@@ -196,6 +196,8 @@ def test_an_urgent_that_is_just_not_full_can_be_signed_with_all_that_rides_along
     waiting = largest(300, min(room.URGENT_ROOM.broadcasts, room.URGENT_ROOM.bytes // one), room.URGENT_ROOM)
     end = MORNING + timedelta(hours=2)
     stops = [(Stop(broadcast_id=f"{number:032x}", stopped_at=MORNING), end) for number in range(256)]
-    urgent = build_urgent(Stamp("areas/a", 1, 1, MORNING), waiting, stops, {"a" * 64: bytes(MAX_INLINE_BYTES)})
-    assert (len(urgent.broadcasts), len(urgent.stops), len(urgent.inline)) == (len(waiting), 256, 1)
+    emergency = largest(300, room.EMERGENCY_ROOM.bytes // one, room.EMERGENCY_ROOM)  # beside them, with room of its own
+    both = [*waiting, *emergency]
+    urgent = build_urgent(Stamp("areas/a", 1, 1, MORNING), both, stops, {"a" * 64: bytes(MAX_INLINE_BYTES)})
+    assert (len(urgent.broadcasts), len(urgent.stops), len(urgent.inline)) == (len(both), 256, 1)
     assert len(SigningKey(Ed25519PrivateKey.generate()).sign(urgent)) <= MAX_TOKEN_BYTES
