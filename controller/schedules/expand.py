@@ -22,6 +22,8 @@ FREQUENCIES = frozenset({rrule.YEARLY, rrule.MONTHLY, rrule.WEEKLY, rrule.DAILY}
 """Nothing is broadcast every hour by rule: whoever wants that says each hour."""
 KEEPS_STEP = frozenset({"FREQ", "INTERVAL", "UNTIL", "WKST", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYHOUR", "BYMINUTE"})
 """Parts of a rule that do not depend on how often it came before."""
+NAMES_HOURS = ("BYHOUR", "BYMINUTE", "BYSECOND", "UNTIL")
+"""Parts of a rule by which the hour of a date may differ from that of the first, or decides whether it comes."""
 MAX_RULE = 400
 MAX_DATES = 5_000
 """More dates than this in one look are a slip: a day has at most some dozen sessions."""
@@ -173,18 +175,32 @@ def _occurrence(series: Series, recurrence: datetime, days: Mapping[date, DayRul
 
 @lru_cache(maxsize=4096)
 def _dates(rule: str | None, first: datetime, from_local: datetime, until_local: datetime) -> tuple[datetime, ...]:
-    """Give the wall times of a rule in a span, both ends in it. Hundreds of communes share few rules."""
+    """Give the wall times of a rule in a span, both ends in it."""
     if rule is None:
         return (first,) if from_local <= first <= until_local else ()
-    found: list[datetime] = []
     _parsed(rule, first)  # refused as it was written
-    for each in _parsed(rule, _nearer(rule, first, from_local)).xafter(from_local, inc=True):
+    near = _nearer(rule, first, from_local)
+    if any(part in rule.upper() for part in NAMES_HOURS):
+        return tuple(_walk(rule, near, from_local, until_local))
+    hour = first.time()
+    days = (datetime.combine(day, hour) for day in _days(rule, near.date(), from_local.date(), until_local.date()))
+    return tuple(each for each in days if from_local <= each <= until_local)
+
+
+@lru_cache(maxsize=4096)
+def _days(rule: str, first: date, from_day: date, until_day: date) -> tuple[date, ...]:
+    """Give the days of a rule whose hour is that of its start. Hundreds of communes share few, each at its own hour."""
+    span = (datetime.combine(each, time()) for each in (first, from_day, until_day))
+    return tuple(each.date() for each in _walk(rule, *span))
+
+
+def _walk(rule: str, first: datetime, from_local: datetime, until_local: datetime) -> Iterator[datetime]:
+    for count, each in enumerate(_parsed(rule, first).xafter(from_local, inc=True)):
         if each > until_local:
-            break
-        found.append(each)
-        if len(found) > MAX_DATES:
+            return
+        if count >= MAX_DATES:
             raise InvalidError(f"rule: more than {MAX_DATES} dates", field="rule", problem="too_many", most=MAX_DATES)
-    return tuple(found)
+        yield each
 
 
 def _nearer(rule: str, first: datetime, from_local: datetime) -> datetime:

@@ -52,6 +52,7 @@ async def run(*, quick: bool) -> Result:
 
 def _year() -> float:
     expanding._dates.cache_clear()
+    expanding._days.cache_clear()
     expanding._parsed.cache_clear()
     series = [_series(commune, hour) for commune in range(COMMUNES) for hour in SESSIONS]
     begun = time.perf_counter()
