@@ -12,6 +12,7 @@ from controller.services import Services
 from web.pages import (
     accounts,
     alarms,
+    approvals,
     broadcasts,
     bulletins,
     emergencies,
@@ -34,7 +35,7 @@ A_DAY = "public, max-age=86400"
 
 PAGES = (
     *(frame, people, today, say, schedules, bulletins, programmes),
-    *(broadcasts, holds, nodes, emergencies, messages, alarms, accounts, policies),
+    *(broadcasts, approvals, holds, nodes, emergencies, messages, alarms, accounts, policies),
 )
 """Each adds its own addresses."""
 

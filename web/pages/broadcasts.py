@@ -1,4 +1,4 @@
-"""One broadcast, node by node, live; and taking it back."""
+"""One broadcast, node by node, live; why a node sounds or does not; and taking it back."""
 
 from contextlib import suppress
 from typing import Any
@@ -11,6 +11,7 @@ from web.forms import read_form
 from web.pages.frame import whole_page
 from web.site import Site, Visit
 from web.views.runs import groups, one_run
+from web.views.why import why
 
 
 async def _context(visit: Visit, broadcast_id: str) -> dict[str, Any]:
@@ -33,6 +34,20 @@ def add(router: APIRouter, site: Site) -> None:
     async def live(request: Request, broadcast_id: str) -> HTMLResponse:
         visit = await site.visit(request)
         return visit.fragment("_broadcast.html", **await _context(visit, broadcast_id))
+
+    @router.get("/nodes/{node_id}/broadcasts/{broadcast_id}/why")
+    async def ask_why(request: Request, node_id: str, broadcast_id: str) -> HTMLResponse:
+        visit = await site.visit(request)
+        found = await visit.services.whys.of(visit.actor, node_id, broadcast_id)
+        name = (await visit.services.nodes.get(visit.actor, node_id)).name
+        return await whole_page(
+            visit,
+            "why.html",
+            why=why(found, name, visit.form),
+            node_name=name,
+            node_id=node_id,
+            broadcast_id=broadcast_id,
+        )
 
     @router.post("/broadcasts/{broadcast_id}/cancel")
     async def cancel(request: Request, broadcast_id: str) -> RedirectResponse:

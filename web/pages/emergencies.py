@@ -101,7 +101,25 @@ async def _offers(visit: Visit, known: EmergencyFollowUp) -> dict[str, Any]:
 
 async def _context(visit: Visit, emergency_id: str) -> dict[str, Any]:
     known = await visit.services.emergencies.get(visit.actor, emergency_id)
-    return {"emergency": views.one(known, visit.form)} | await _offers(visit, known)
+    shown = views.one(known, _node_count(visit, known), await _words(visit, known), visit.form)
+    return {"emergency": shown} | await _offers(visit, known)
+
+
+def _node_count(visit: Visit, known: EmergencyFollowUp) -> int:
+    """Count the nodes at which it is aimed, as far as in sight."""
+    counts = {area.scope: area.node_count for area in visit.areas}
+    return sum(counts.get(target.scope, 1) for target in known.targets)
+
+
+async def _words(visit: Visit, known: EmergencyFollowUp) -> list[str]:
+    """Give what the message says; nothing when it was changed since it was proposed."""
+    if known.message_id is None:
+        return []
+    try:
+        message = await visit.services.messages.get(visit.actor, known.message_id)
+    except NotFoundError:
+        return []
+    return [each.text for each in message.voices if each.text] if message.changed_at <= known.proposed_at else []
 
 
 async def _one(visit: Visit, emergency_id: str, problem: str = "") -> HTMLResponse:

@@ -15,7 +15,7 @@ from web.forms import own_path
 from web.offers import DESK, MENU, offered
 from web.site import DEFAULT_ZONE, Site, Visit, here
 from web.views.places import stop_places
-from web.views.strip import Strip, strip
+from web.views.strip import Calls, Strip, strip
 from web.words import Mark
 
 DONE = {
@@ -28,8 +28,13 @@ DONE = {
     "date": "done.date",
     "acknowledged": "done.acknowledged",
     "person": "done.person",
+    "approved": "done.approved",
+    "returned": "done.returned",
+    "withdrawn": "done.withdrawn",
+    "seen": "done.seen",
 }
 """What an act that leads back to a page may say there."""
+MOST_EMERGENCIES = 10
 UNDONE = {"unsent": "stop.unsent"}
 """The same for an act that did not happen."""
 
@@ -47,7 +52,17 @@ async def nodes_and_runs(visit: Visit) -> tuple[list[NodeOut], list[BroadcastOut
 
 async def read_strip(visit: Visit, nodes: Sequence[NodeOut], runs: Sequence[BroadcastOut]) -> Strip:
     """Read what stands on top."""
-    return strip(await visit.services.holds.active(visit.actor), nodes, runs, visit.form)
+    return strip(await visit.services.holds.active(visit.actor), nodes, runs, visit.form, await _calls(visit))
+
+
+async def _calls(visit: Visit) -> Calls:
+    """Read what waits for this very person."""
+    services, actor, me = visit.services, visit.actor, visit.person.id
+    emergencies = await services.emergencies.list(actor, limit=MOST_EMERGENCIES)
+    asked = await services.approvals.list(actor) if visit.may(Act.APPROVALS_GIVE) else []
+    may_look = visit.may(Act.ALARMS_ACKNOWLEDGE)
+    alarms = await services.alarms.list(actor, waiting=True) if may_look else []
+    return Calls(emergencies, sum(each.asked_by_id != me for each in asked), len(alarms))
 
 
 async def whole_page(

@@ -18,6 +18,7 @@ from web.site import Site, Visit
 from web.views import schedules as views
 from web.views.places import Choice, scope_names, tree
 from web.views.say import covered
+from web.views.whatif import change_marks
 from web.words import Mark
 
 FIELDS = frozenset({"title", "programme", "targets", "hour", "weekday", "first_day", "last_day"})
@@ -74,6 +75,16 @@ async def _preview(visit: Visit, draft: views.Draft, known: ScheduleOut | None) 
     return views.preview(found, visit.form)
 
 
+async def _what_if(visit: Visit, draft: views.Draft, known: ScheduleOut | None) -> list[Mark] | None:
+    """Say what saving would change elsewhere; None where the form is not ready for that."""
+    try:
+        wanted = ScheduleIn.checked(**_wanted(visit, draft, known))
+        found = await visit.services.what_ifs.of(visit.actor, wanted, known.id if known else None)
+    except (Unclear, InvalidError, ConflictError):
+        return None
+    return change_marks(found.changes, visit.form)
+
+
 async def _form(
     visit: Visit, draft: views.Draft, known: ScheduleOut | None, problems: Mapping[str, str], *, look: bool = False
 ) -> HTMLResponse:
@@ -90,6 +101,7 @@ async def _form(
         programmes=await _programmes(visit),
         weekdays=[(day, visit.text(f"weekday.{number}")) for number, day in enumerate(views.WEEKDAYS, 1)],
         preview=await _preview(visit, draft, known) if look or problems or known else None,
+        changes=await _what_if(visit, draft, known) if look else None,
         path=f"/schedules/{known.id}/edit" if known else "/schedules/new",
         leave=f"/schedules/{known.id}" if known else "/schedules",
     )

@@ -126,6 +126,7 @@ class Emergency:
     proposed_by: str
     targets: str
     node_count: str
+    words: tuple[str, ...]
 
 
 def read_draft(typed: Form) -> Draft:
@@ -241,8 +242,8 @@ def line(each: EmergencyOut, form: Formats) -> Line:
     return Line(each.id, each.title, said, _mark(each, form), each.drill is not None)
 
 
-def one(each: EmergencyFollowUp, form: Formats) -> Emergency:
-    """Show one emergency with how its nodes stand."""
+def one(each: EmergencyFollowUp, node_count: int, words: Sequence[str], form: Formats) -> Emergency:
+    """Show one emergency with how its nodes stand; ``words``: what its message says, as far as known."""
     left = (each.fires_at - form.now).total_seconds() if each.fires_at and each.state == "counting_down" else 0
     return Emergency(
         id=each.id,
@@ -259,7 +260,8 @@ def one(each: EmergencyFollowUp, form: Formats) -> Emergency:
         is_follow_up=each.follows_id is not None,
         proposed_by=each.proposed_by.name,
         targets=form.names([target.name for target in each.targets]),
-        node_count=form.text("count.nodes", count=len(each.nodes)),
+        node_count=form.text("count.nodes", count=len(each.nodes) or node_count),
+        words=tuple(words),
     )
 
 
@@ -271,7 +273,8 @@ def _held_said(hold: HoldRef, form: Formats) -> str:
 
 def _lines(each: EmergencyFollowUp, form: Formats) -> list[str]:
     text = form.text
-    said = [text("emergency.proposed", by=each.proposed_by.name, when=form.when(each.proposed_at))]
+    said = [text("emergency.length", length=form.length(each.length_ms))]
+    said.append(text("emergency.proposed", by=each.proposed_by.name, when=form.when(each.proposed_at)))
     if each.confirmed_by and each.confirmed_at:
         said.append(text("emergency.confirmed", by=each.confirmed_by.name, when=form.when(each.confirmed_at)))
     if each.break_glass_by:

@@ -1,7 +1,7 @@
 """Rules of an area: what holds there in words, the form that changes them, as people read and type them. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,19 +70,17 @@ def _value(each: RuleOut, form: Formats) -> str:
     if value is None or value == ():
         key = f"policies.no_{each.rule}"
         return text(key if text.has(key) else "policies.no_limit")
-    match each.rule:
-        case "quiet_hours" | "windows":
-            return ", ".join(map(str, value))
-        case "languages":
-            return ", ".join(text.word("spoken", code) for code in value)
-        case "night":
-            return text("policies.night_said", hours=f"{value.start}–{value.until}", cap=f"{value.cap_mb / 100:+.0f}")
-        case "self_approval":
-            names = ", ".join(text.word("category", code) for code in value.categories)
-            return text("policies.alone_said", categories=names, minutes=value.minutes, count=value.a_day)
-        case "second_person":
-            return _second_said(value, form)
-    return str(value)
+    said = _SAID.get(each.rule)
+    return said(value, form) if said else str(value)
+
+
+def _night_said(value: Any, form: Formats) -> str:
+    return form.text("policies.night_said", hours=f"{value.start}–{value.until}", cap=f"{value.cap_mb / 100:+.0f}")
+
+
+def _alone_said(value: Any, form: Formats) -> str:
+    names = ", ".join(form.text.word("category", code) for code in value.categories)
+    return form.text("policies.alone_said", categories=names, minutes=value.minutes, count=value.a_day)
 
 
 def _second_said(value: Any, form: Formats) -> str:
@@ -96,6 +94,16 @@ def _second_said(value: Any, form: Formats) -> str:
         for each in value
     ]
     return "; ".join(kinds)
+
+
+_SAID: Mapping[str, Callable[[Any, Formats], str]] = {
+    "quiet_hours": lambda value, _: windows_said(value),
+    "windows": lambda value, _: windows_said(value),
+    "languages": lambda value, form: ", ".join(form.text.word("spoken", code) for code in value),
+    "night": _night_said,
+    "self_approval": _alone_said,
+    "second_person": _second_said,
+}
 
 
 def draft_of(policy: PolicyOut) -> Draft:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 
 from controller.broadcasts.schemas import BroadcastOut
+from controller.emergencies.schemas import EmergencyOut
 from controller.holds.schemas import HoldOut
 from controller.nodes.schemas import NodeOut
 from web.formats import Formats
@@ -16,6 +17,9 @@ FAILURE_STANDS_FOR = timedelta(hours=1)
 """After this a failed broadcast is told in today's list only."""
 MOST_FAULTS = 4
 """Kinds of faults told one by one: the strip must leave room for the page."""
+
+CALLING = frozenset({"proposed", "counting_down", "sent"})
+"""States of an emergency that everybody there must see."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,53 @@ class Strip:
     problems: tuple[Problem, ...]
 
 
-def strip(holds: Sequence[HoldOut], nodes: Sequence[NodeOut], runs: Sequence[BroadcastOut], form: Formats) -> Strip:
+@dataclass(frozen=True)
+class Calls:
+    """What waits for this very person."""
+
+    emergencies: Sequence[EmergencyOut] = ()
+    approvals: int = 0
+    alarms: int = 0
+
+
+def strip(
+    holds: Sequence[HoldOut],
+    nodes: Sequence[NodeOut],
+    runs: Sequence[BroadcastOut],
+    form: Formats,
+    calls: Calls | None = None,
+) -> Strip:
     """Gather what stands on top of every page."""
     on_air = _on_air(nodes, runs, form)
     return Strip(
         held=held_lines(holds, form),
         on_air=on_air,
         next=_next(runs, form),
-        problems=(*_offline(nodes, form), *_faults(nodes, form), *_failed(runs, form)),
+        problems=(*_calls(calls or Calls(), form), *_offline(nodes, form), *_faults(nodes, form), *_failed(runs, form)),
     )
+
+
+def _calls(calls: Calls, form: Formats) -> list[Problem]:
+    """Name what waits for this person, an emergency first."""
+    text = form.text
+    found = [
+        Problem(_emergency_mark(each, form), f"/emergencies/{each.id}")
+        for each in calls.emergencies
+        if each.state in CALLING
+    ]
+    if calls.approvals:
+        mark = Mark("part", "care", text("strip.approvals", count=calls.approvals))
+        found.append(Problem(mark, "/approvals"))
+    if calls.alarms:
+        found.append(Problem(Mark("triangle", "care", text("strip.alarms", count=calls.alarms)), "/alarms"))
+    return found
+
+
+def _emergency_mark(each: EmergencyOut, form: Formats) -> Mark:
+    word = form.text(f"strip.emergency_{each.state}", title=each.title, by=each.proposed_by.name)
+    if each.drill is not None:
+        return Mark("hatched", "unsure", f"{form.text('emergency.drill')} · {word}")
+    return Mark("octagon", "stop", word)
 
 
 def held_lines(holds: Sequence[HoldOut], form: Formats) -> tuple[HeldLine, ...]:

@@ -1,0 +1,118 @@
+"""Chờ duyệt: the queue, listening to what is new, a yes or a no; and what authors approved alone."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
+
+from controller.approvals.schemas import ApprovalOut, ReturnIn
+from controller.errors import ConflictError, LoaError, NotFoundError
+from controller.people.rights import Act
+from web.forms import Form, read_form
+from web.pages.frame import back, whole_page
+from web.problems import problem_text
+from web.site import Site, Visit
+from web.views import approvals as views
+
+MOST_REASON = 2000
+
+
+async def _queue(visit: Visit) -> dict[str, Any]:
+    found = await visit.services.approvals.list(visit.actor)
+    may_decide = visit.may(Act.APPROVALS_GIVE)
+    alone = await visit.services.by_authors.list(visit.actor, seen=False) if may_decide else []
+    return {
+        "lines": [views.line(each, visit.person.id, visit.form) for each in found],
+        "alone": [views.alone(each, visit.form) for each in alone if each.person != visit.person.name],
+        "may_decide": may_decide,
+    }
+
+
+async def _waves(visit: Visit, row: ApprovalOut) -> dict[str, Sequence[int]]:
+    found: dict[str, Sequence[int]] = {}
+    for recording_id in filter(None, (each.recording_id for each in row.files)):
+        with suppress(NotFoundError, ConflictError):  # of an area above: heard, but not seen
+            found[recording_id] = (await visit.services.recordings.waveform(visit.actor, recording_id)).peaks
+    return found
+
+
+async def _context(visit: Visit, request_id: str) -> dict[str, Any]:
+    row = await visit.services.approvals.get(visit.actor, request_id)
+    own, is_open = row.asked_by_id == visit.person.id, row.state == "open"
+    return {
+        "asked": views.one(row, await _waves(visit, row), visit.form),
+        "may_decide": is_open and visit.may(Act.APPROVALS_GIVE, row.area_id),
+        "may_withdraw": is_open and own,
+        "may_number": is_open and (own or visit.may(Act.APPROVALS_GIVE, row.area_id)),
+    }
+
+
+async def _one(visit: Visit, request_id: str, problem: str = "") -> HTMLResponse:
+    context = await _context(visit, request_id)
+    return await whole_page(visit, "approval.html", status=422 if problem else 200, problem=problem, **context)
+
+
+async def _act(visit: Visit, request_id: str, typed: Form) -> str:
+    """Do what was asked; gives what to say of it."""
+    approvals, actor = visit.services.approvals, visit.actor
+    match typed.one("act"):
+        case "approve":
+            await approvals.approve(actor, request_id)
+            return "approved"
+        case "return":
+            await approvals.return_(actor, request_id, ReturnIn(reason=typed.one("reason")[:MOST_REASON]))
+            return "returned"
+        case "withdraw":
+            await approvals.withdraw(actor, request_id)
+            return "withdrawn"
+        case "number":
+            await visit.services.papers.put_number(actor, request_id, typed.one("number")[:200])
+            return "saved"
+        case other:
+            raise NotFoundError("there is no such act", resource="approvals", id=other[:64])
+
+
+def add(router: APIRouter, site: Site) -> None:
+    """Add the pages, their live parts and their acts."""
+
+    @router.get("/approvals")
+    async def queue(request: Request) -> HTMLResponse:
+        visit = await site.visit(request)
+        return await whole_page(visit, "approvals.html", **await _queue(visit))
+
+    @router.get("/approvals/live")
+    async def queue_again(request: Request) -> HTMLResponse:
+        visit = await site.visit(request)
+        return visit.fragment("_approvals.html", **await _queue(visit))
+
+    @router.post("/approvals/by-authors/{approval_id}")
+    async def seen(request: Request, approval_id: str) -> Response:
+        visit = await site.visit(request)
+        await read_form(request)
+        try:
+            await visit.services.by_authors.see(visit.actor, approval_id)
+        except ConflictError:  # somebody else has seen it meanwhile
+            return back("/approvals")
+        return back("/approvals", "seen")
+
+    @router.get("/approvals/{request_id}")
+    async def one(request: Request, request_id: str) -> HTMLResponse:
+        return await _one(await site.visit(request), request_id)
+
+    @router.get("/approvals/{request_id}/live")
+    async def live(request: Request, request_id: str) -> HTMLResponse:
+        visit = await site.visit(request)
+        return visit.fragment("_approval_decision.html", **await _context(visit, request_id))
+
+    @router.post("/approvals/{request_id}")
+    async def act(request: Request, request_id: str) -> Response:
+        visit, typed = await site.visit(request), await read_form(request)
+        try:
+            done = await _act(visit, request_id, typed)
+        except NotFoundError:
+            raise
+        except LoaError as error:
+            return await _one(visit, request_id, problem_text(error, visit.form))
+        return back("/approvals" if done in {"approved", "returned"} else f"/approvals/{request_id}", done)

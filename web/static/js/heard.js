@@ -1,0 +1,37 @@
+// Tells the centre which parts of a recording were played to whoever is to approve it: spans of the file, in ms. What
+// is skipped is not in them. The centre merges them; the page then shows what is left.
+(() => {
+  const SEND_MS = 5000;
+  const JUMP_S = 1.5; // further than the player moves between two of its own ticks: somebody jumped
+  const open = new Map(); // audio → [from, until] of what is being played, in seconds
+
+  function send(audio, { last = false } = {}) {
+    const span = open.get(audio);
+    const path = audio.closest(".player")?.dataset.listening;
+    if (!span || !path || span[1] - span[0] < 0.2) return;
+    open.set(audio, [span[1], span[1]]);
+    const spans = [[Math.floor(span[0] * 1000), Math.ceil(span[1] * 1000)]];
+    fetch(path, {
+      method: "POST", keepalive: last, headers: { "Content-Type": "application/json" }, body: JSON.stringify({ spans }),
+    }).then((answer) => {
+      if (answer.ok) document.body.dispatchEvent(new CustomEvent("loa:changed"));
+      else open.set(audio, [span[0], (open.get(audio) ?? span)[1]]); // told again with the next one
+    }, () => open.set(audio, [span[0], (open.get(audio) ?? span)[1]]));
+  }
+
+  document.addEventListener("timeupdate", (event) => {
+    const audio = event.target, now = audio.currentTime, span = open.get(audio);
+    if (!span) { open.set(audio, [now, now]); return; }
+    if (now < span[1] || now - span[1] > JUMP_S) { send(audio); open.set(audio, [now, now]); }
+    else span[1] = now;
+  }, true);
+  for (const name of ["pause", "ended"]) {
+    document.addEventListener(name, (event) => {
+      const audio = event.target, span = open.get(audio);
+      if (span && name === "ended" && Number.isFinite(audio.duration)) span[1] = Math.max(span[1], audio.duration);
+      send(audio);
+    }, true);
+  }
+  setInterval(() => open.forEach((_, audio) => { if (!audio.paused) send(audio); }), SEND_MS);
+  addEventListener("pagehide", () => open.forEach((_, audio) => send(audio, { last: true })));
+})();

@@ -1,0 +1,154 @@
+"""What waits for a yes: the queue, and one request with all that would be heard. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from controller.approvals.schemas import AloneOut, ApprovalOut, ApprovalRow, FileOut
+from web.formats import Formats
+from web.views.recordings import BARS, Recording, wave_path
+from web.words import Mark
+
+_STATES = {
+    "open": ("part", "unsure"),
+    "approved": ("ready", "good"),
+    "returned": ("triangle", "care"),
+    "void": ("cut", "unsure"),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A request in the queue."""
+
+    id: str
+    title: str
+    said: str
+    mark: Mark
+    own: bool
+
+
+@dataclass(frozen=True)
+class File:
+    """One file that would be heard."""
+
+    player: Recording
+    listening: str
+    """Where the player tells what was heard; empty: nowhere."""
+    news: Mark | None
+    heard: Mark
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as a page shows it."""
+
+    id: str
+    title: str
+    mark: Mark
+    lines: tuple[str, ...]
+    href: str
+    """Page of what it is about."""
+    files: tuple[File, ...]
+    refusal: str
+    """Why this person's yes would not be taken; empty when it would."""
+    may_listen_first: bool
+    number: str
+    scan: str
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Something that its author approved alone."""
+
+    id: str
+    title: str
+    said: str
+    broadcast_id: str
+
+
+def line(row: ApprovalRow, me: str, form: Formats) -> Line:
+    """Show a request in the queue; ``me``: who looks."""
+    said = form.text(
+        "approvals.said",
+        when=form.when(row.not_before_at),
+        length=form.length(row.length_ms),
+        targets=form.names([aim.name for aim in row.targets]),
+        by=row.asked_by,
+    )
+    return Line(row.id, row.title, said, _mark(row, form), row.asked_by_id == me)
+
+
+def _mark(row: ApprovalRow, form: Formats) -> Mark:
+    icon, tone = _STATES[row.state]
+    level = "" if row.level == "normal" else f" · {form.text(f'level.{row.level}')}"
+    return Mark(icon, tone, form.text(f"approval_state.{row.state}") + level)
+
+
+def one(row: ApprovalOut, waves: Mapping[str, Sequence[int]], form: Formats) -> Request:
+    """Show a request; ``waves``: peaks of its files, as far as known, by recording."""
+    text = form.text
+    refused = f"wrong.{row.refusal}"
+    return Request(
+        id=row.id,
+        title=row.title,
+        mark=_mark(row, form),
+        lines=tuple(_lines(row, form)),
+        href=f"/{row.subject}",
+        files=tuple(_file(each, waves.get(each.recording_id or "", ()), form) for each in row.files),
+        refusal=text(refused if text.has(refused) else "wrong.forbidden") if row.refusal else "",
+        may_listen_first=row.refusal in {None, "not_listened"},
+        number=row.document_number or "",
+        scan=f"/api/v1/approvals/{row.id}/scan" if row.scan_type else "",
+    )
+
+
+def _lines(row: ApprovalOut, form: Formats) -> list[str]:
+    text = form.text
+    said = [
+        text("approvals.asked", by=row.asked_by, when=form.since(row.asked_at)),
+        text("approvals.where", targets=form.names([aim.name for aim in row.targets])),
+        text("approvals.window", start=form.long(row.not_before_at), until=form.long(row.not_after_at)),
+        text("approvals.length", length=form.length(row.length_ms)),
+    ]
+    if row.categories:
+        said.append(text("approvals.about", names=form.names([text.word("category", each) for each in row.categories])))
+    if row.decided_by and row.decided_at:
+        said.append(text("approvals.decided", by=row.decided_by, when=form.since(row.decided_at)))
+    if row.returned_reason:
+        said.append(text("approvals.reason_said", reason=row.returned_reason))
+    return said
+
+
+def _file(each: FileOut, peaks: Sequence[int], form: Formats) -> File:
+    text = form.text
+    player = Recording(
+        id=each.recording_id or "",
+        title=each.title,
+        state="ready",
+        url=each.media_url,
+        length=form.length(each.length_ms),
+        mark=form.mark(each.length_ms),
+        length_ms=each.length_ms,
+        wave=wave_path(peaks or [128] * BARS),
+    )
+    news = None if each.news == "known" else Mark("dot", "live", text(f"approvals.{each.news}"))
+    heard = (
+        Mark("tick", "good", text("approvals.whole"))
+        if each.whole
+        else Mark("part", "unsure", text("approvals.partly", heard=form.mark(each.heard_ms), length=player.mark))
+    )
+    listening = f"/api/v1/recordings/{each.recording_id}/listening" if each.recording_id else ""
+    return File(player, listening, news, heard)
+
+
+def alone(each: AloneOut, form: Formats) -> Alone:
+    """Show something that its author approved alone."""
+    category = form.text.word("category", each.category) if each.category else ""
+    said = form.text(
+        "approvals.alone_said",
+        by=each.person,
+        when=form.since(each.given_at),
+        length=form.length(each.length_ms),
+        category=category,
+    )
+    return Alone(each.id, each.title, said.rstrip(" ·"), each.broadcast_id)

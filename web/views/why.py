@@ -1,0 +1,84 @@
+"""Why a node sounds or does not: the rules in order, the first that blocks marked, in words. Pure."""
+
+from dataclasses import dataclass
+
+from controller.plays.why_schemas import ByOut, SaidOut, WhyNoteOut, WhyOut, WhyRuleOut
+from web.formats import Formats
+from web.words import Mark
+
+_VERDICTS = {"passed": ("tick", "good"), "blocks": ("triangle", "care"), "not_reached": ("empty", "unsure")}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule."""
+
+    mark: Mark
+    more: str
+    """Who or what is behind it."""
+
+
+@dataclass(frozen=True)
+class Why:
+    """The whole answer."""
+
+    title: str
+    sentence: Mark
+    rules: tuple[Rule, ...]
+    notes: tuple[str, ...]
+    said: tuple[str, ...]
+    """What the node reported."""
+
+
+def why(found: WhyOut, node_name: str, form: Formats) -> Why:
+    """Put an answer into words."""
+    return Why(
+        title=found.title,
+        sentence=_sentence(found, node_name, form),
+        rules=tuple(_rule(each, form) for each in found.rules),
+        notes=tuple(_note(each, form) for each in found.notes),
+        said=tuple(_said(each, form) for each in found.said),
+    )
+
+
+def _sentence(found: WhyOut, node_name: str, form: Formats) -> Mark:
+    text = form.text
+    tense = "past" if found.is_past else "coming"
+    if found.blocker is None and found.outcome in {None, "played"}:
+        return Mark("ready", "good", text(f"why.{tense}_sounds", node=node_name, when=form.when(found.at)))
+    if found.blocker is None:
+        return Mark("unknown", "unsure", text("why.nobody_knows", node=node_name))
+    reason = text.word("reason", found.reason) if found.reason else text.word("why_rule", found.blocker)
+    return Mark("triangle", "care", text(f"why.{tense}_silent", node=node_name, reason=reason))
+
+
+def _rule(each: WhyRuleOut, form: Formats) -> Rule:
+    text = form.text
+    icon, tone = _VERDICTS[each.verdict]
+    word = text.word("why_rule", each.name)
+    if each.verdict == "blocks":
+        word = text("why.blocks", rule=word)
+    more = [text.word("reason", each.reason)] if each.reason else []
+    if each.by is not None:
+        more.append(_by(each.by, form))
+    return Rule(Mark(icon, tone, word), " ".join(more))
+
+
+def _by(by: ByOut, form: Formats) -> str:
+    return form.text(f"why.by_{by.kind}", name=by.name or form.text("why.out_of_sight"))
+
+
+def _note(each: WhyNoteOut, form: Formats) -> str:
+    return form.text.word("why_note", each.code)
+
+
+def _said(each: SaidOut, form: Formats) -> str:
+    text = form.text
+    if each.outcome == "played":
+        word = text("why.played")
+    elif each.outcome is not None:
+        word = text(f"outcome.{each.outcome}")
+    else:
+        word = text(f"state.{each.state}") if each.state else ""
+    reason = f" {text.word('reason', each.reason)}" if each.reason else ""
+    return text("why.said", at=form.second(each.at), word=word) + reason
