@@ -23,6 +23,7 @@ from web.app import add_pages
 
 from .api import create_app, create_node_app
 from .approvals.expiry import EXPIRE, EXPIRE_S
+from .audit.heads import NOTE, NOTE_S
 from .clock import Clock, system_clock
 from .config import Config
 from .db import Database
@@ -211,6 +212,7 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
             ROLL_SCHEDULES: (services.schedules.roll_due, ROLL_S),
             EXPIRE: (services.approvals.expire, EXPIRE_S),
             REMIND: (services.lasting_holds.remind, REMIND_S),
+            NOTE: (services.audit.note_head, NOTE_S),
         },
     )
     members: list[Member] = [broker, bridge, dispatcher, laggards, presence, ingest]

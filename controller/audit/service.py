@@ -1,9 +1,12 @@
 """The audit: written in the transaction of the act, each entry chained to the one before by its hash."""
 
+import asyncio
 import hashlib
 import json
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select, text
@@ -15,6 +18,7 @@ from controller.people.actor import Actor
 from controller.people.models import Person
 from controller.people.rights import Act
 
+from .heads import Head, HeadError, note, noted
 from .models import AuditEntry
 from .schemas import AuditOut
 
@@ -26,6 +30,8 @@ _LOCK = 0x6C6F61
 
 _STEP = 500
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -34,7 +40,9 @@ class Verdict:
     entries: int
     """Entries that hold, from the first on."""
     broken_at: int | None
-    """Sequence number of the first entry that does not fit; None when all do."""
+    """Sequence number of the first entry that does not fit, or that is missing; None when all hold."""
+    head: Head | None = None
+    """The last entry that holds; None: there is none."""
 
 
 async def write(
@@ -87,8 +95,8 @@ def entry_hash(entry: AuditEntry) -> str:
 class Audit:
     """Reads the audit. There is nothing here that changes it."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, *, head_file: Path) -> None:
+        self._database, self._head_file = database, head_file
 
     async def list(self, actor: Actor, *, limit: int = 100, before: int | None = None) -> list[AuditOut]:
         """Give the latest entries in sight, newest first; ``before`` is the last ``seq`` of the page before.
@@ -107,10 +115,40 @@ class Audit:
             rows = (await session.execute(query.order_by(AuditEntry.seq.desc()).limit(limit))).all()
         return [_out(entry, name) for entry, name in rows]
 
-    async def verify(self) -> Verdict:
-        """Walk along the whole chain."""
+    async def verify(self, known: Head | None = None) -> Verdict:
+        """Walk along the whole chain, which has to reach the head that was noted last, and the one that is ``known``.
+
+        Raises:
+            HeadError: what was noted cannot be read.
+        """
+        wanted = {each for each in (known, await asyncio.to_thread(noted, self._head_file)) if each is not None}
         async with self._database.reading() as session:
-            return await _walk(session)
+            found = await _walk(session)
+            if found.broken_at is not None:
+                return found
+            missing = [each.seq for each in wanted if not await _reaches(session, each)]
+        return Verdict(found.entries, min(missing), found.head) if missing else found
+
+    async def note_head(self) -> None:
+        """Note how far the audit reaches; where it does not reach what was noted before, that stays and is told."""
+        try:
+            before = await asyncio.to_thread(noted, self._head_file)
+        except HeadError as error:
+            _log.error("%s; see loa audit verify", error.message)
+            return
+        async with self._database.reading() as session:
+            last = await session.scalar(select(AuditEntry).order_by(AuditEntry.seq.desc()).limit(1))
+            if before is not None and not await _reaches(session, before):
+                _log.error("entries of the audit are missing or changed: it reached %s; see loa audit verify", before)
+                return
+        if last is not None and (before is None or last.seq > before.seq):
+            await asyncio.to_thread(note, self._head_file, Head(last.seq, last.hash))
+
+
+async def _reaches(session: AsyncSession, head: Head) -> bool:
+    """Say whether the entry that was seen is there as it was."""
+    found = await session.scalar(select(AuditEntry.hash).where(AuditEntry.seq == head.seq))
+    return found == head.hash
 
 
 async def _walk(session: AsyncSession) -> Verdict:
@@ -121,11 +159,15 @@ async def _walk(session: AsyncSession) -> Verdict:
         for entry in entries:
             fits = entry.seq == seq + 1 and entry.previous_hash == previous and entry.hash == entry_hash(entry)
             if not fits:
-                return Verdict(seq, entry.seq)
+                return Verdict(seq, entry.seq, _head(seq, previous))
             seq, previous = entry.seq, entry.hash
         if len(entries) < _STEP:
-            return Verdict(seq, None)
+            return Verdict(seq, None, _head(seq, previous))
         session.expunge_all()
+
+
+def _head(seq: int, digest: str) -> Head | None:
+    return Head(seq, digest) if seq else None
 
 
 def _out(entry: AuditEntry, person_name: str | None) -> AuditOut:

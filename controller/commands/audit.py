@@ -4,7 +4,9 @@ import argparse
 import asyncio
 import sys
 
+from controller.audit.heads import HEAD_FILE, Head
 from controller.audit.service import Audit, Verdict
+from controller.config import Config
 from controller.db import Database
 from controller.errors import LoaError
 from controller.events import EventBus
@@ -28,7 +30,15 @@ class NothingThereError(LoaError):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
-    add_state(acts.add_parser("verify", help="walk along the hash chain"))
+    verify = acts.add_parser(
+        "verify",
+        help="walk along the hash chain",
+        description="Walk along the hash chain, to the last entry that the centre noted beside the database at least.",
+    )
+    add_state(verify)
+    verify.add_argument(
+        "--head", metavar="SEQ:HASH", help="the last entry as an earlier run printed it: it has to be there still"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -37,21 +47,27 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         AuditBrokenError: the chain does not hold.
         NothingThereError: there is nothing to verify.
+        HeadError: what was typed, or noted beside the database, is no head of an audit.
     """
     config = read_config(options)
     if config.database_url is None and not (config.state / "loa.db").is_file():
         raise NothingThereError(f"{config.state} holds no database; give --state")
-    verdict = asyncio.run(_verify(config.database))
+    known = Head.read(options.head) if options.head is not None else None
+    verdict = asyncio.run(_verify(config, known))
     if verdict.broken_at is not None:
-        raise AuditBrokenError(f"the audit is broken at entry {verdict.broken_at}; {verdict.entries} before it hold")
+        raise AuditBrokenError(
+            f"the audit is broken or cut off at entry {verdict.broken_at}; the first {verdict.entries} fit together"
+        )
     sys.stderr.write(f"{verdict.entries} entries, all hold.\n")
+    if verdict.head is not None:
+        sys.stdout.write(f"{verdict.head}\n")
     return 0
 
 
-async def _verify(url: str) -> Verdict:
-    database = Database(url, EventBus())
+async def _verify(config: Config, known: Head | None) -> Verdict:
+    database = Database(config.database, EventBus())
     try:
         await upgrade(database)
-        return await Audit(database).verify()
+        return await Audit(database, head_file=config.keys / HEAD_FILE).verify(known)
     finally:
         await database.close()

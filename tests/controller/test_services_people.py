@@ -5,7 +5,6 @@ import unicodedata
 import pytest
 from sqlalchemy import update
 
-from controller.audit.models import AuditEntry
 from controller.errors import ConflictError, InvalidError, NotSignedInError, TooManyAttemptsError
 from controller.people import service as people
 from controller.people.actor import Actor
@@ -130,22 +129,3 @@ async def test_a_login_has_plain_letters_only(lite: Centre, login: str) -> None:
 async def test_a_login_belongs_to_one_person_whatever_its_case(here: Centre) -> None:
     with pytest.raises(ConflictError):
         await here.services.people.add(SYSTEM, login="LAN", name="Lan", password=PASSWORD)
-
-
-async def test_the_audit_shows_what_was_changed_in_it(here: Centre) -> None:
-    await sign_in(here)
-    await here.area()
-    whole = await here.services.audit.verify()
-    assert whole.broken_at is None
-    assert whole.entries == 3
-    async with here.database.transaction() as tx:
-        await tx.session.execute(update(AuditEntry).where(AuditEntry.seq == 2).values(origin="192.0.2.99"))
-    assert (await here.services.audit.verify()).broken_at == 2
-
-
-async def test_the_audit_shows_what_was_taken_out_of_it(here: Centre) -> None:
-    await here.area()
-    await here.area("Thôn Tây")
-    async with here.database.transaction() as tx:
-        await tx.session.delete(await tx.session.get_one(AuditEntry, 2))
-    assert (await here.services.audit.verify()).broken_at == 3
