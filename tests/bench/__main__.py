@@ -9,7 +9,19 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.bench import fanout, machine, orders, receipts, resources, schedules, slow, starts, transcode
+from tests.bench import (
+    fanout,
+    looks,
+    machine,
+    orders,
+    receipts,
+    replan,
+    resources,
+    schedules,
+    slow,
+    starts,
+    transcode,
+)
 from tests.bench.figures import Result
 from tests.bench.render import render
 
@@ -31,6 +43,9 @@ BENCHES: dict[str, Bench] = {
     "controller": resources.controller,
     "receipts": receipts.run,
     "schedules": schedules.run,
+    "day": looks.day,
+    "whatif": looks.what_if,
+    "replan": replan.run,
 }
 
 

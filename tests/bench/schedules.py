@@ -1,30 +1,26 @@
-"""Dates of schedules: a province's year expanded, and a node's day resolved by its own function."""
+"""Dates of schedules: a province's year expanded."""
 
-import tempfile
 import time
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 from controller.schedules import expand as expanding
 from controller.schedules.days import dates_between, read_days
 from controller.schedules.expand import Change, DayRule, Series, expand
 from controller.schedules.models import DateChange
-from tests.bench.figures import Result, quantile, spread
-from tests.controller.factories import Centre, centre
-from tests.controller.schedules.village import programme, wish
+from tests.bench.figures import Result, spread
 
 COMMUNES = 100
 SESSIONS = (5, 11, 17)
 YEAR = (datetime(2026, 12, 31, 17, tzinfo=UTC), datetime(2027, 12, 31, 17, tzinfo=UTC))
 """2027 by the clock of Hanoi."""
-YEAR_S, DAY_MS = 1.0, 50.0
+YEAR_S = 1.0
 
 
 async def run(*, quick: bool) -> Result:
-    """Measure both."""
+    """Measure."""
     result = Result(
         "schedules",
-        "A year of schedules expanded; the preview of a day",
+        "A year of schedules expanded",
         f"{COMMUNES} communes with {len(SESSIONS)} daily sessions each, every one at its own minute with a moved and a"
         " cancelled date, under Tết, national holidays and a day of each commune; caches empty before each run",
     )
@@ -36,17 +32,7 @@ async def run(*, quick: bool) -> Result:
         target="≤ 1 s",
         good=max(seconds) <= YEAR_S,
     )
-    with tempfile.TemporaryDirectory(prefix="loa-bench-") as folder:
-        async with centre(Path(folder)) as here:
-            days_ms = await _days(here, 5 if quick else 50)
-    result.add(
-        "a node's day resolved, rows read and all",
-        spread(days_ms, "ms", shares=(0.5, 0.95)),
-        samples=len(days_ms),
-        target="≤ 50 ms",
-        good=quantile(days_ms, 0.95) <= DAY_MS,
-    )
-    result.raw = {"year_s": seconds, "day_ms": days_ms}
+    result.raw = {"year_s": seconds}
     return result
 
 
@@ -78,22 +64,3 @@ def _series(commune: int, hour: int) -> Series:
 
 def _own(number: int) -> dict[date, DayRule]:
     return {date(2027, 1 + number % 12, 15): DayRule("Hội làng", "festival")}
-
-
-async def _days(here: Centre, samples: int) -> list[float]:
-    """A commune with three sessions of ten items, looked at by one of its nodes, today and far ahead."""
-    area = await here.area(quiet_hours=[])
-    node = await here.node(area)
-    for hour in SESSIONS:
-        plays = await programme(here, area, *[1.0] * 10)
-        wanted = wish(area, plays, f"2026-03-10T{hour:02}:00:00", confirm_unusual=True)
-        await here.services.schedules.create(here.actor, wanted)
-    found = []
-    for number in range(samples):
-        day = date(2026, 3, 11) if number % 2 else date(2026, 6, 11)
-        begun = time.perf_counter()
-        seen = await here.services.days.of(here.actor, node.id, day)
-        found.append((time.perf_counter() - begun) * 1000)
-        if len(seen.entries) != len(SESSIONS):
-            raise AssertionError(f"{len(seen.entries)} sessions on {day}")
-    return found
