@@ -92,7 +92,8 @@ class Yeses:
         found = self._standing.covering(subject_of(self._row), wanted)
         if found:
             return found
-        matter = self.matter(planned, ASKED_SPAN)
+        known = self._lacking.get(wanted.content_sha256)
+        matter = known or self.matter(planned, ASKED_SPAN)
         if asks_another(self._policies, matter.said.categories, matter.said.level) is False:
             return (Yes(self._row.changed_by),)  # the policy asks nobody else, whatever changed
         self._lacking[wanted.content_sha256] = matter

@@ -1,0 +1,390 @@
+"""A yes from the queue to the node: asked for, listened to, given or refused, and what becomes of it with an edit."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from controller.approvals.errors import NotListenedError, OwnWorkError
+from controller.approvals.models import Approval, RequestState
+from controller.approvals.schemas import ReturnIn
+from controller.audit.models import AuditEntry
+from controller.broadcasts.rules import Phase
+from controller.broadcasts.schemas import BroadcastIn
+from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from controller.people.actor import Actor
+from controller.plays import service as plays
+from edge_agent.protocol.states import Outcome, PlayState, Reason
+from tests.controller.approving import ANOTHER, commune, row_of, sha256_of, told
+from tests.controller.factories import ADDRESS, Centre, play_event
+
+
+async def test_what_needs_another_person_is_told_to_nobody_until_that_person_says_yes(here: Centre) -> None:
+    village = await commune(here, **ANOTHER)
+    sent = await village.say()
+    assert sent.phase is Phase.AWAITING_APPROVAL
+    assert await village.told() == set()
+
+    (asked,) = await village.queue()
+    assert (asked.subject, asked.asked_by_id) == (f"broadcasts/{sent.id}", village.operator.person_id)
+    answered = await village.approve(asked.id)
+    assert (answered.state, answered.decided_by) == (RequestState.APPROVED, "approver." + village.area.id[:8])
+    (told_of,) = await told(here)
+    assert told_of.broadcast_id == sent.id
+    assert told_of.approved_for(frozenset([village.area.scope]))
+    assert (await here.services.broadcasts.get(village.operator, sent.id)).phase is Phase.SENDING
+    assert await village.queue() == []
+
+
+@pytest.mark.parametrize(
+    ("rules", "who", "phase"),
+    [
+        ({}, "operator", Phase.AWAITING_APPROVAL),
+        ({}, "leader", Phase.SENDING),
+        ({"second_person": []}, "operator", Phase.SENDING),
+        (ANOTHER, "leader", Phase.AWAITING_APPROVAL),
+        ({"second_person": [{"category": "health"}]}, "operator", Phase.SENDING),
+    ],
+)
+async def test_policy_decides_and_where_it_is_silent_rights_do(
+    lite: Centre, rules: dict[str, Any], who: str, phase: Phase
+) -> None:
+    village = await commune(lite, **rules)
+    sent = await village.say(getattr(village, who), category="notice")
+    assert sent.phase is phase
+    assert ({sent.id} == await village.told()) is (phase is Phase.SENDING)
+
+
+async def test_a_hamlet_that_asks_for_a_second_person_is_asked_by_its_commune(lite: Centre) -> None:
+    village = await commune(lite, second_person=[])
+    hamlet = await lite.area("Thôn Trung", village.area)
+    await lite.node(hamlet, "Cụm thôn")
+    await lite.services.areas.get(lite.actor, hamlet.id)
+    assert (await village.say()).phase is Phase.SENDING
+    strict = await commune(lite, "Thôn Hạ", village.area, **ANOTHER)
+    assert (await village.say(start_at=lite.clock() + timedelta(hours=3))).phase is Phase.AWAITING_APPROVAL
+    assert (await village.say(targets=(hamlet.scope,))).phase is Phase.SENDING
+    assert strict.area.parent_id == village.area.id
+
+
+async def test_a_key_of_a_machine_is_nobodys_yes(lite: Centre) -> None:
+    village = await commune(lite)
+    machine = Actor(village.leader.person_id, ADDRESS, frozenset(["broadcasts.create"]))
+    assert (await village.say(machine)).phase is Phase.AWAITING_APPROVAL
+
+
+async def test_the_author_does_not_answer_for_the_second_person(lite: Centre) -> None:
+    village = await commune(lite, **ANOTHER)
+    await village.say(village.leader)
+    (asked,) = await village.queue()
+    await village.hear(village.leader)
+    assert (await lite.services.approvals.get(village.leader, asked.id)).refusal == "own_work"
+    with pytest.raises(OwnWorkError):
+        await lite.services.approvals.approve(village.leader, asked.id)
+    await village.say(start_at=lite.clock() + timedelta(hours=3))
+    (own,) = await village.queue(village.operator)
+    with pytest.raises(ForbiddenError):
+        await lite.services.approvals.approve(village.operator, own.id)
+    assert await village.told() == set()
+
+
+async def test_who_approves_has_heard_what_is_new_to_them_and_only_that(lite: Centre) -> None:
+    village = await commune(lite, **ANOTHER)
+    other = await lite.recording("Bổ sung", area_id=village.area.id)
+    await village.say()
+    (asked,) = await village.queue()
+    with pytest.raises(NotListenedError) as refused:
+        await lite.services.approvals.approve(village.leader, asked.id)
+    assert [each["title"] for each in refused.value.fields["files"]] == ["Thông báo"]
+    half = await lite.services.hearings.note(village.leader, village.recording, [(0, 12_000)])
+    assert (half.heard_ms, half.whole) == (12_000, False)
+    with pytest.raises(NotListenedError):
+        await lite.services.approvals.approve(village.leader, asked.id)
+    whole = await lite.services.hearings.note(village.leader, village.recording, [(11_000, 23_600)])
+    assert (whole.spans, whole.whole) == (((0, 23_600),), True)
+    await lite.services.approvals.approve(village.leader, asked.id)
+
+    both = (village.recording, other)
+    await village.say(recordings=both, start_at=lite.clock() + timedelta(hours=3))
+    (again,) = await village.queue()
+    shown = await lite.services.approvals.get(village.leader, again.id)
+    assert [each.news for each in shown.files] == ["known", "new"]
+    with pytest.raises(NotListenedError) as refused:
+        await lite.services.approvals.approve(village.leader, again.id)
+    assert [each["sha256"] for each in refused.value.fields["files"]] == [await sha256_of(lite, other)]
+    await village.hear(village.leader, other)
+    await lite.services.approvals.approve(village.leader, again.id)
+
+
+async def test_a_request_is_answered_once(here: Centre) -> None:
+    village = await commune(here, **ANOTHER)
+    await village.say()
+    (asked,) = await village.queue()
+    await village.approve(asked.id)
+    for answer in (
+        here.services.approvals.approve(village.leader, asked.id),
+        here.services.approvals.return_(village.leader, asked.id, ReturnIn(reason="Sai ngày")),
+        here.services.approvals.withdraw(village.operator, asked.id),
+    ):
+        with pytest.raises(ConflictError):
+            await answer
+
+
+async def test_what_is_returned_says_why_and_is_asked_for_anew_when_it_is_mended(here: Centre) -> None:
+    village = await commune(here, **ANOTHER)
+    sent = await village.say()
+    (asked,) = await village.queue()
+    with pytest.raises(InvalidError):
+        await here.services.approvals.return_(village.leader, asked.id, ReturnIn(reason=" "))
+    await here.services.approvals.return_(village.leader, asked.id, ReturnIn(reason="Sai ngày"))
+    shown = await here.services.broadcasts.get(village.operator, sent.id)
+    assert shown.approval is not None
+    assert (shown.approval.state, shown.approval.returned_reason) == (RequestState.RETURNED, "Sai ngày")
+    assert await village.queue() == []
+
+    later = village.wish(start_at=here.clock() + timedelta(hours=2))
+    mended = await here.services.broadcasts.change(village.operator, sent.id, later)
+    assert (mended.run_id, mended.phase) == (sent.id, Phase.AWAITING_APPROVAL)
+    (anew,) = await village.queue()
+    await village.approve(anew.id)
+    assert await village.told() == {mended.id}
+
+
+async def test_an_edit_ends_the_yes_and_the_first_version_is_heard_nowhere(here: Centre) -> None:
+    village = await commune(here, **ANOTHER)
+    sent = await village.say()
+    (asked,) = await village.queue()
+    await village.approve(asked.id)
+    assert await village.told() == {sent.id}
+
+    edited = await here.services.broadcasts.change(village.operator, sent.id, village.wish(title="Tiêm chủng, sửa"))
+    assert await village.told() == set()
+    assert (await here.services.broadcasts.get(village.operator, sent.id)).phase is Phase.REPLACED
+    async with here.database.reading() as session:
+        (yes,) = await session.scalars(select(Approval).where(Approval.subject == f"broadcasts/{sent.id}"))
+    assert yes.voided_at is not None
+
+    (anew,) = await village.queue()
+    shown = await village.approve(anew.id)
+    assert [each.news for each in shown.files] == ["known"]
+    (told_of,) = await told(here)
+    assert (told_of.broadcast_id, told_of.run) == (edited.id, sent.id)
+
+
+async def test_the_yes_to_an_older_version_cannot_be_given_any_more(lite: Centre) -> None:
+    village = await commune(lite, **ANOTHER)
+    sent = await village.say()
+    (asked,) = await village.queue()
+    await village.hear(village.leader)
+    await lite.services.broadcasts.change(village.operator, sent.id, village.wish(title="Sửa"))
+    with pytest.raises(ConflictError):
+        await lite.services.approvals.approve(village.leader, asked.id)
+    assert await village.told() == set()
+
+
+@pytest.mark.parametrize("end", ["begun", "cancelled", "replaced"])
+async def test_what_has_begun_or_is_over_is_not_edited(lite: Centre, end: str) -> None:
+    village = await commune(lite, second_person=[])
+    sent = await village.say()
+    if end == "begun":
+        lite.clock.step(minutes=61)
+    elif end == "cancelled":
+        await lite.services.broadcasts.cancel(village.operator, sent.id)
+    else:
+        await lite.services.broadcasts.change(village.operator, sent.id, village.wish(title="Sửa"))
+    with pytest.raises(ConflictError):
+        await lite.services.broadcasts.change(village.operator, sent.id, village.wish(title="Sửa nữa"))
+
+
+async def test_an_edit_that_is_refused_leaves_the_first_version_as_it_was(lite: Centre) -> None:
+    village = await commune(lite, second_person=[])
+    sent = await village.say()
+    with pytest.raises(InvalidError):
+        await lite.services.broadcasts.change(village.operator, sent.id, village.wish(recordings=("none",)))
+    assert await village.told() == {sent.id}
+    assert (await lite.services.broadcasts.get(village.operator, sent.id)).phase is Phase.SENDING
+
+
+async def test_what_nobody_approved_in_time_ends_and_says_why(here: Centre) -> None:
+    village = await commune(here, **ANOTHER)
+    sent = await village.say()
+    here.clock.step(hours=1, minutes=6)
+    assert await here.services.approvals.expire() == 1
+    shown = await here.services.broadcasts.get(village.operator, sent.id)
+    assert shown.phase is Phase.NOT_APPROVED
+    (play,) = await here.services.broadcasts.plays(village.operator, sent.id)
+    assert (play.outcome, play.reason) == (Outcome.MISSED, Reason.NOT_APPROVED)
+    assert await village.queue() == []
+    assert await here.services.approvals.expire() == 0
+
+
+async def test_a_yes_that_comes_too_late_is_refused(lite: Centre) -> None:
+    village = await commune(lite, **ANOTHER)
+    await village.say()
+    (asked,) = await village.queue()
+    await village.hear(village.leader)
+    lite.clock.step(hours=1, minutes=6)
+    with pytest.raises(ConflictError):
+        await lite.services.approvals.approve(village.leader, asked.id)
+
+
+async def test_what_was_to_be_said_now_is_said_when_it_is_approved(lite: Centre) -> None:
+    village = await commune(lite, **ANOTHER)
+    sent = await village.say(start_at=None)
+    assert await village.told() == set()
+    lite.clock.step(minutes=20)
+    (asked,) = await village.queue()
+    await village.approve(asked.id)
+    (told_of,) = await told(lite)
+    assert told_of.broadcast_id == sent.id
+    assert told_of.start_at == lite.clock() + timedelta(milliseconds=1_500)
+    assert told_of.latest_start_at == told_of.start_at + timedelta(minutes=2)
+    assert told_of.approved_for(frozenset([village.area.scope]))
+
+
+async def test_what_is_withdrawn_is_cancelled_and_no_node_ever_had_it(lite: Centre) -> None:
+    village = await commune(lite, **ANOTHER)
+    sent = await village.say()
+    (asked,) = await village.queue()
+    with pytest.raises(ForbiddenError):
+        await lite.services.approvals.withdraw(village.leader, asked.id)
+    withdrawn = await lite.services.approvals.withdraw(village.operator, asked.id)
+    assert withdrawn.state is RequestState.VOID
+    shown = await lite.services.broadcasts.get(village.operator, sent.id)
+    assert (shown.phase, shown.counts) == (Phase.CANCELLED, {"cancelled": 1})
+    assert await village.told() == set()
+
+
+async def test_cancelling_what_waits_takes_it_out_of_the_queue(lite: Centre) -> None:
+    village = await commune(lite, **ANOTHER)
+    sent = await village.say()
+    await lite.services.broadcasts.cancel(village.operator, sent.id)
+    assert await village.queue() == []
+    assert await village.told() == set()
+
+
+async def test_an_author_may_say_a_bounded_number_of_small_things_alone_and_the_leader_sees_each(here: Centre) -> None:
+    alone = {"categories": ["water"], "minutes": 1, "a_day": 2}
+    village = await commune(here, **ANOTHER, self_approval=alone)
+    for hour in (1, 2, 3):
+        sent = await village.say(category="water", start_at=here.clock() + timedelta(hours=hour))
+        assert sent.phase is (Phase.SENDING if hour < 3 else Phase.AWAITING_APPROVAL)
+    assert (await village.say(category="notice", start_at=None)).phase is Phase.AWAITING_APPROVAL
+
+    uses = await here.services.by_authors.list(village.leader, seen=False)
+    assert [(use.category, use.person) for use in uses] == [("water", "operator." + village.area.id[:8])] * 2
+    with pytest.raises(ForbiddenError):
+        await here.services.by_authors.list(village.operator)
+    seen = await here.services.by_authors.see(village.leader, uses[0].id)
+    assert seen.seen_at == here.clock()
+    assert len(await here.services.by_authors.list(village.leader, seen=False)) == 1
+    with pytest.raises(ConflictError):
+        await here.services.by_authors.see(village.leader, uses[0].id)
+
+    here.clock.step(hours=15)  # the day there ended at midnight
+    tomorrow = await village.say(category="water", start_at=here.clock() + timedelta(hours=9))
+    assert tomorrow.phase is Phase.SENDING
+
+
+async def test_only_those_who_may_approve_there_or_asked_see_a_request(lite: Centre) -> None:
+    province = await lite.area("Tỉnh", kind="province")
+    east = await commune(lite, "Xã Đông", province, **ANOTHER)
+    west = await commune(lite, "Xã Đoài", province, **ANOTHER)
+    await east.say()
+    (asked,) = await east.queue()
+    assert [each.id for each in await east.queue(east.operator)] == [asked.id]
+    assert await west.queue() == []
+    for act in (
+        lite.services.approvals.get(west.leader, asked.id),
+        lite.services.approvals.approve(west.leader, asked.id),
+        lite.services.papers.scan(west.leader, asked.id),
+    ):
+        with pytest.raises(NotFoundError):
+            await act
+
+
+async def test_two_communes_are_approved_by_who_may_in_both(lite: Centre) -> None:
+    province = await lite.area("Tỉnh", kind="province")
+    east = await commune(lite, "Xã Đông", province, **ANOTHER)
+    west = await commune(lite, "Xã Đoài", province, **ANOTHER)
+    wanted = BroadcastIn(
+        title="Hai xã",
+        recordings=(east.recording,),
+        targets=(east.area.scope, west.area.scope),
+        start_at=lite.clock() + timedelta(hours=1),
+    )
+    sent = await lite.services.broadcasts.create(lite.actor, wanted)
+    assert await east.queue() == []
+    chairman = await lite.somebody("chu.tich", "approver", province)
+    above = Actor(chairman.id, ADDRESS)
+    (asked,) = await east.queue(above)
+    await east.approve(asked.id, above)
+    assert await east.told() == {sent.id}
+
+
+async def test_who_is_asked_may_hear_what_belongs_to_others(lite: Centre) -> None:
+    """The province's operator aims its own recording at one commune: that commune's leader may listen to it."""
+    province = await lite.area("Tỉnh", kind="province")
+    east = await commune(lite, "Xã Đông", province, **ANOTHER)
+    west = await commune(lite, "Xã Đoài", province, **ANOTHER)
+    theirs = await lite.recording("Của tỉnh", area_id=province.id)
+    sha256 = await sha256_of(lite, theirs)
+    with pytest.raises(NotFoundError):
+        await lite.services.media.recording(sha256, east.leader)
+    await lite.services.broadcasts.create(lite.actor, east.wish(recordings=(theirs,)))
+    (asked,) = await east.queue()
+    assert not (await lite.services.media.recording(sha256, east.leader)).public
+    with pytest.raises(NotFoundError):
+        await lite.services.media.recording(sha256, west.leader)
+    with pytest.raises(NotFoundError):
+        await lite.services.hearings.note(west.leader, theirs, [(0, 1)])
+    await east.approve(asked.id)
+    assert (await lite.services.media.recording(sha256)).public
+
+
+async def test_a_paper_is_noted_and_its_scan_kept_by_what_it_is(lite: Centre) -> None:
+    village = await commune(lite, **ANOTHER)
+    await village.say()
+    (asked,) = await village.queue()
+    path = f"/api/v1/approvals/{asked.id}"
+    async with lite.client(who=village.people[village.operator]) as client:
+        answer = await client.put(f"{path}/paper", json={"document_number": " 45/TB-UBND "})
+        assert answer.json()["document_number"] == "45/TB-UBND"
+        for content in (b"<html><script>", b"GIF89a", b"MZ"):
+            refused = await client.put(f"{path}/scan", content=content, headers={"content-type": "application/pdf"})
+            assert (refused.status_code, refused.json()["error"]["fields"]["problem"]) == (422, "kind")
+        assert (await client.get(f"{path}/scan")).status_code == 404
+        scan = b"%PDF-1.7\n" + bytes(2_000_000)
+        assert (await client.put(f"{path}/scan", content=scan)).json()["scan_type"] == "application/pdf"
+        found = await client.get(f"{path}/scan")
+        assert found.content == scan
+        assert found.headers["content-disposition"].startswith("attachment")
+        assert found.headers["x-content-type-options"] == "nosniff"
+        too_large = await client.put(f"{path}/scan", content=b"%PDF-" + bytes(10 * 1024 * 1024))
+        assert too_large.status_code == 413
+    assert [each.name for each in lite.services.config.scans.iterdir() if len(each.name) != 64] == []
+
+
+async def test_every_decision_stands_in_the_audit(lite: Centre) -> None:
+    village = await commune(lite, **ANOTHER)
+    sent = await village.say()
+    (asked,) = await village.queue()
+    await village.approve(asked.id)
+    async with lite.database.reading() as session:
+        query = select(AuditEntry).where(AuditEntry.subject == f"approvals/{asked.id}")
+        (entry,) = await session.scalars(query)
+    assert (entry.action, entry.area_id) == ("approvals.give", village.area.id)
+    assert (entry.detail["of"], entry.detail["state"]) == (f"broadcasts/{sent.id}", "approved")
+
+
+async def test_a_play_that_began_before_the_edit_arrived_is_not_made_a_second_time(lite: Centre) -> None:
+    """The node says that it sounds: whatever its clock, that version is not taken from it any more."""
+    village = await commune(lite, second_person=[])
+    sent = await village.say()
+    async with lite.database.transaction() as tx:
+        event = play_event(sent.id, 1, lite.clock(), state=PlayState.PLAYING, item=0)
+        await plays.apply(tx, village.node.id, event, lite.clock())
+    with pytest.raises(ConflictError):
+        await lite.services.broadcasts.change(village.operator, sent.id, village.wish(title="Sửa"))
+    assert (await row_of(lite, sent.id)).superseded_at is None
