@@ -17,6 +17,9 @@ COMMANDS = {
     "person": ("controller.commands.person", "manage who may sign in"),
     "openapi": ("controller.commands.openapi", "print the API's description (OpenAPI, JSON)"),
     "audit": ("controller.commands.audit", "check the audit"),
+    "policy": ("controller.commands.policy", "what a place may say when, and who must agree"),
+    "schedules": ("controller.commands.schedules", "what is planned; iCalendar files in and out"),
+    "emergencies": ("controller.commands.emergencies", "what had to be heard at once"),
 }
 """Module and help of each command. Modules are imported when they are needed: ``--help`` starts no framework."""
 

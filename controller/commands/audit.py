@@ -4,14 +4,12 @@ import argparse
 import asyncio
 import sys
 
-from controller.audit.heads import HEAD_FILE, Head
-from controller.audit.service import Audit, Verdict
+from controller.audit.heads import Head
+from controller.audit.service import Verdict
 from controller.config import Config
-from controller.db import Database
 from controller.errors import LoaError
-from controller.events import EventBus
-from controller.migrations.upgrade import upgrade
 
+from .rows import opened
 from .settings import add_state, read_config
 
 
@@ -19,12 +17,6 @@ class AuditBrokenError(LoaError):
     """An entry was changed, removed or added."""
 
     code = "audit_broken"
-
-
-class NothingThereError(LoaError):
-    """There is no database in the state folder."""
-
-    code = "nothing_there"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,8 +42,6 @@ def run(options: argparse.Namespace) -> int:
         HeadError: what was typed, or noted beside the database, is no head of an audit.
     """
     config = read_config(options)
-    if config.database_url is None and not (config.state / "loa.db").is_file():
-        raise NothingThereError(f"{config.state} holds no database; give --state")
     known = Head.read(options.head) if options.head is not None else None
     verdict = asyncio.run(_verify(config, known))
     if verdict.broken_at is not None:
@@ -65,9 +55,5 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _verify(config: Config, known: Head | None) -> Verdict:
-    database = Database(config.database, EventBus())
-    try:
-        await upgrade(database)
-        return await Audit(database, head_file=config.keys / HEAD_FILE).verify(known)
-    finally:
-        await database.close()
+    async with opened(config) as services:
+        return await services.audit.verify(known)

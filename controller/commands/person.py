@@ -7,26 +7,15 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 
-from sqlalchemy import select
-
-from controller.alarms.service import Alarms
-from controller.areas.models import Area
-from controller.clock import system_clock
 from controller.config import Config
-from controller.db import Database
 from controller.errors import LoaError
-from controller.events import EventBus
-from controller.migrations.upgrade import upgrade
-from controller.people.accounts import GRACE, Accounts
+from controller.people.accounts import GRACE
 from controller.people.actor import Actor
-from controller.people.factors import Factors
-from controller.people.passwords import Passwords
-from controller.people.repository import by_login
 from controller.people.rights import Role
 from controller.people.schemas import PersonOut
-from controller.people.sealing import Seal
-from controller.wire.keys import SEAL_FILE, secret_key
+from controller.services import Services
 
+from .rows import area_named, area_names, opened, person_named
 from .settings import add_state, read_config
 
 EVERYWHERE = "everywhere"
@@ -36,12 +25,6 @@ class PasswordError(LoaError):
     """No password was given, or the two differ."""
 
     code = "password"
-
-
-class UnknownError(LoaError):
-    """Nobody has this login, or no area this name."""
-
-    code = "unknown"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,19 +63,14 @@ def run(options: argparse.Namespace) -> int:
         LoaError: a login is taken or unknown, a field is wrong, or there is no password.
     """
     config = read_config(options)
-    if options.act != "add" and config.database_url is None and not (config.state / "loa.db").is_file():
-        raise UnknownError(f"{config.state} holds no database; give --state")
     password = _read_password() if options.act == "add" else ""
-    config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     asyncio.run(_run(config, options, password))
     return 0
 
 
 async def _run(config: Config, options: argparse.Namespace, password: str) -> None:
-    database = Database(config.database, EventBus())
-    try:
-        await upgrade(database)
-        command = _Command(database, config, options, password)
+    async with opened(config, may_be_new=options.act == "add") as services:
+        command = _Command(services, options, password)
         acts: dict[str, Callable[[], Awaitable[None]]] = {
             "add": command.add,
             "list": command.list,
@@ -102,17 +80,14 @@ async def _run(config: Config, options: argparse.Namespace, password: str) -> No
             "reset-factor": command.reset_factor,
         }
         await acts[options.act]()
-    finally:
-        await database.close()
 
 
 class _Command:
     """One command line, done."""
 
-    def __init__(self, database: Database, config: Config, options: argparse.Namespace, password: str) -> None:
-        self._database, self._config, self._options, self._password = database, config, options, password
-        self._passwords = Passwords()
-        self._accounts = Accounts(database, system_clock, self._passwords)
+    def __init__(self, services: Services, options: argparse.Namespace, password: str) -> None:
+        self._database, self._accounts, self._factors = services.database, services.accounts, services.factors
+        self._options, self._password = options, password
         self._actor = Actor(person_id=None, origin=f"loa person {options.act}")
 
     async def add(self) -> None:
@@ -134,7 +109,7 @@ class _Command:
         _say(f"{person.login} can sign in now{until}.")
 
     async def list(self) -> None:
-        names = await self._area_names()
+        names = await area_names(self._database)
         for person in await self._accounts.list(self._actor):
             roles = ", ".join(
                 f"{grant.role} ({names.get(grant.area_id, grant.area_id) if grant.area_id else EVERYWHERE})"
@@ -159,42 +134,19 @@ class _Command:
         _say(f"{self._options.login} can sign in again.")
 
     async def reset_factor(self) -> None:
-        factors = Factors(
-            self._database,
-            system_clock,
-            alarms=Alarms(self._database, system_clock),
-            passwords=self._passwords,
-            seal=Seal(secret_key(self._config.keys / SEAL_FILE)),
-        )
-        await factors.reset(self._actor, await self._person())
+        await self._factors.reset(self._actor, await self._person())
         _say(f"{self._options.login} signs in with the password and sets a new second factor up.")
 
     async def _change(self, *, disabled: bool) -> PersonOut:
         return await self._accounts.change(self._actor, await self._person(), disabled=disabled)
 
     async def _person(self) -> str:
-        login = str(self._options.login).strip().casefold()
-        async with self._database.reading() as session:
-            person = await by_login(session, login)
-        if person is None:
-            raise UnknownError(f"nobody has the login {login!r}; see: loa person list")
-        return person.id
+        return await person_named(self._database, str(self._options.login))
 
     async def _area(self) -> str | None:
-        """Give the area that was named, by id or by a name that only one has."""
+        """Give the area that was named; None: everywhere."""
         wanted = self._options.area
-        if wanted is None:
-            return None
-        found = [area_id for area_id, name in (await self._area_names()).items() if wanted in {area_id, name}]
-        if len(found) != 1:
-            problem = "there is no area" if not found else f"{len(found)} areas are"
-            raise UnknownError(f"{problem} called {wanted!r}; give the id of one")
-        return found[0]
-
-    async def _area_names(self) -> dict[str, str]:
-        async with self._database.reading() as session:
-            rows = (await session.execute(select(Area.id, Area.name))).all()
-        return dict(rows)
+        return None if wanted is None else await area_named(self._database, wanted)
 
 
 def _add_login(parser: argparse.ArgumentParser) -> None:

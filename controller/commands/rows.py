@@ -1,0 +1,99 @@
+"""What commands share that work on the rows beside a running centre: the services, and whom or what was named."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from controller.areas.models import Area
+from controller.clock import system_clock
+from controller.config import Config
+from controller.db import Database
+from controller.enrolments.authority import IssuedCertificate
+from controller.errors import LoaError
+from controller.events import EventBus
+from controller.migrations.upgrade import upgrade
+from controller.people.repository import by_login
+from controller.services import Services, build_services
+from controller.wire.keys import load_keys
+from edge_agent.protocol.documents import TrustedKey
+
+
+class NothingThereError(LoaError):
+    """There is no database in the state folder."""
+
+    code = "nothing_there"
+
+
+class UnknownError(LoaError):
+    """Nobody has this login, or no area this name."""
+
+    code = "unknown"
+
+
+@dataclass(frozen=True)
+class _NoAuthority:
+    """Commands adopt no nodes: that is for the centre itself, which holds the certificates."""
+
+    trusted_keys: tuple[TrustedKey, ...]
+    ca_pem: str = ""
+
+    def issue_node_certificate(self, csr_pem: str, node_id: str) -> IssuedCertificate:
+        """Refuse: see above."""
+        raise NotImplementedError(f"no command certifies {node_id}, whose request has {len(csr_pem)} characters")
+
+
+@asynccontextmanager
+async def opened(config: Config, *, may_be_new: bool = False) -> AsyncIterator[Services]:
+    """Open the rows, brought up to date, for the length of the block.
+
+    ``may_be_new``: make them if there are none; no other command makes an empty centre by a slip.
+
+    Raises:
+        NothingThereError: the state folder holds no database.
+    """
+    if may_be_new:
+        config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    elif config.database_url is None and not (config.state / "loa.db").is_file():
+        raise NothingThereError(f"{config.state} holds no database; give --state")
+    bus = EventBus()
+    database = Database(config.database, bus)
+    try:
+        await upgrade(database)
+        yield build_services(config, database, bus, system_clock, _NoAuthority(load_keys(config.keys).trusted))
+    finally:
+        await database.close()
+
+
+async def person_named(database: Database, login: str) -> str:
+    """Give the id of somebody.
+
+    Raises:
+        UnknownError: nobody has this login.
+    """
+    typed = login.strip().casefold()
+    async with database.reading() as session:
+        person = await by_login(session, typed)
+    if person is None:
+        raise UnknownError(f"nobody has the login {typed!r}; see: loa person list")
+    return person.id
+
+
+async def area_names(database: Database) -> dict[str, str]:
+    """Give the names of all areas by id."""
+    async with database.reading() as session:
+        return dict((await session.execute(select(Area.id, Area.name))).all())
+
+
+async def area_named(database: Database, wanted: str) -> str:
+    """Give the id of an area by its id, or by a name that only one has.
+
+    Raises:
+        UnknownError: there is none, or several.
+    """
+    found = [area_id for area_id, name in (await area_names(database)).items() if wanted in {area_id, name}]
+    if len(found) != 1:
+        problem = "there is no area" if not found else f"{len(found)} areas are"
+        raise UnknownError(f"{problem} called {wanted!r}; give the id of one")
+    return found[0]
