@@ -46,6 +46,8 @@ class Run:
     share: int | None
     """How far it is in hundredths; None when there is no way to go."""
     cancel: Cancel | None
+    approval_id: str = ""
+    """Of the request for a yes; empty: none was needed."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,10 @@ def one_run(run: BroadcastOut, plays: Sequence[PlayOut], nodes: Mapping[str, Nod
         title=run.title,
         said=said,
         mark=run_mark(run, form.text),
-        lines=(*_time_lines(run, form), *_offline(plays, nodes, form)),
+        lines=(*_returned(run, form), *_time_lines(run, form), *_offline(plays, nodes, form)),
         share=_share(run, form.now),
         cancel=_cancel(run, plays, form),
+        approval_id=run.approval.id if run.approval else "",
     )
 
 
@@ -162,6 +165,12 @@ def _time_lines(run: BroadcastOut, form: Formats) -> list[str]:
     return [line for line in (begins, text("broadcast.latest", until=form.when(run.latest_start_at))) if line]
 
 
+def _returned(run: BroadcastOut, form: Formats) -> list[str]:
+    """Say why the one who was asked said no."""
+    reason = run.approval.returned_reason if run.approval else None
+    return [form.text("approvals.reason_said", reason=reason)] if reason else []
+
+
 def _offline(plays: Sequence[PlayOut], nodes: Mapping[str, NodeOut], form: Formats) -> list[str]:
     names = [
         play.node_name
@@ -180,7 +189,7 @@ def _share(run: BroadcastOut, now: datetime) -> int | None:
 
 
 def _cancel(run: BroadcastOut, plays: Sequence[PlayOut], form: Formats) -> Cancel | None:
-    if run.phase not in {"sending", "ready", "on_air", "awaiting_reports"}:
+    if run.phase not in {"awaiting_approval", "sending", "ready", "on_air", "awaiting_reports"}:
         return None
     count = sum(play.outcome is None for play in plays)
     kind = "cancel_running" if run.phase == "on_air" else "cancel"

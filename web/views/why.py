@@ -48,8 +48,13 @@ def _sentence(found: WhyOut, node_name: str, form: Formats) -> Mark:
         return Mark("ready", "good", text(f"why.{tense}_sounds", node=node_name, when=form.when(found.at)))
     if found.blocker is None:
         return Mark("unknown", "unsure", text("why.nobody_knows", node=node_name))
-    reason = text.word("reason", found.reason) if found.reason else text.word("why_rule", found.blocker)
+    reason = next((_stopped(each, form) for each in found.rules if each.verdict == "blocks"), "")
     return Mark("triangle", "care", text(f"why.{tense}_silent", node=node_name, reason=reason))
+
+
+def _stopped(each: WhyRuleOut, form: Formats) -> str:
+    """Say what stood against it: in the node's word, else in the centre's."""
+    return form.text.word("reason", each.reason) if each.reason else form.text.word("why_stop", each.name)
 
 
 def _rule(each: WhyRuleOut, form: Formats) -> Rule:
@@ -57,11 +62,8 @@ def _rule(each: WhyRuleOut, form: Formats) -> Rule:
     icon, tone = _VERDICTS[each.verdict]
     word = text.word("why_rule", each.name)
     if each.verdict == "blocks":
-        word = text("why.blocks", rule=word)
-    more = [text.word("reason", each.reason)] if each.reason else []
-    if each.by is not None:
-        more.append(_by(each.by, form))
-    return Rule(Mark(icon, tone, word), " ".join(more))
+        word = text("why.blocks", why=_stopped(each, form))
+    return Rule(Mark(icon, tone, word), _by(each.by, form) if each.by is not None else "")
 
 
 def _by(by: ByOut, form: Formats) -> str:
