@@ -20,7 +20,7 @@ from controller.people.rights import EVERYTHING, Sight
 from controller.plays.models import Play
 from controller.recordings.models import Recording
 from edge_agent.protocol import content
-from edge_agent.protocol.states import Level, PlayState
+from edge_agent.protocol.states import Drill, Level, PlayState
 
 from .forecast import PLAYS_PER_HOUR, Surroundings, guards_of
 from .models import Broadcast, BroadcastItem, BroadcastTarget
@@ -279,6 +279,7 @@ def _out(
         title=row.title,
         level=Level(row.level),
         urgent=row.urgent,
+        drill=Drill(row.drill) if row.drill else None,
         phase=phase,
         start_at=row.start_at,
         ends_at=ends_at,

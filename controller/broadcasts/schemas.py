@@ -11,7 +11,7 @@ from controller.approvals.models import RequestState
 from controller.areas.targets import MAX_SCOPES
 from controller.policies.schemas import BreachOut, Category, UnusualOut
 from controller.validation import problem_of
-from edge_agent.protocol.states import Level, Outcome, Reason
+from edge_agent.protocol.states import Drill, Level, Outcome, Reason
 
 from .rules import MAX_ITEMS, During, Phase
 
@@ -125,6 +125,8 @@ class BroadcastOut(BaseModel):
     level: Level
     urgent: bool
     """It was said "now"."""
+    drill: Drill | None = None
+    """Not the real thing: marked, or silent."""
     phase: Phase
     start_at: AwareDatetime
     ends_at: AwareDatetime

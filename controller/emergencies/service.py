@@ -14,7 +14,7 @@ from controller.audit import service as audit
 from controller.broadcasts.foreseeing import foresee
 from controller.broadcasts.policed import Verdict
 from controller.broadcasts.preview import describe
-from controller.broadcasts.schemas import NodeRef
+from controller.broadcasts.schemas import NodeRef, as_on_the_wire
 from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
@@ -271,8 +271,7 @@ class Emergencies:
         tx.tell(Event(Topic.EMERGENCY, row.id))
 
     def _now(self) -> datetime:
-        now = self._clock()
-        return now.replace(microsecond=now.microsecond // 1000 * 1000)  # the wire counts milliseconds
+        return as_on_the_wire(self._clock())
 
 
 async def _add(

@@ -352,6 +352,7 @@ async def test_a_drill_goes_the_whole_way_and_stays_a_drill(here: Centre, drill:
     assert await dirty(here) == {(place["east"].scope, "urgent")}  # nothing is told to nodes outside
     said = await wire(here, sent.broadcast_id)
     assert (sent.drill, said.drill) == (drill, drill)
+    assert (await here.services.broadcasts.get(here.actor, said.broadcast_id)).drill is drill
     assert not said.approved_for(frozenset([place["west"].scope, place["area"].scope]))
     plays = await here.services.broadcasts.plays(here.actor, said.broadcast_id)
     assert [play.node_name for play in plays] == ["Cụm Đông"]
