@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.rules import Tree
-from controller.bulletins.models import BulletinState
+from controller.bulletins.models import Bulletin, BulletinState
 from controller.bulletins.repository import Worded, is_offered, worded
 from controller.errors import NotFoundError
 from controller.people.rights import Sight
@@ -41,6 +41,17 @@ async def lay_out(
         )
     parts = await read_parts(session, await items_of(session, programme_id), own=own_of(row), at=at)
     return lay_out_parts(parts, languages, gap_ms=row.gap_ms, lead_in_ms=row.lead_in_ms)
+
+
+async def borrows(session: AsyncSession, programme_id: str) -> bool:
+    """Say whether it holds a bulletin of another area, which may be on offer on some days only."""
+    query = (
+        select(ProgrammeItem.position)
+        .join(Programme, Programme.id == ProgrammeItem.programme_id)
+        .join(Bulletin, Bulletin.id == ProgrammeItem.bulletin_id)
+        .where(Programme.id == programme_id, Bulletin.area_id != Programme.area_id)
+    )
+    return await session.scalar(query.limit(1)) is not None
 
 
 def own_of(programme: Programme) -> Sight:

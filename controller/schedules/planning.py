@@ -1,6 +1,7 @@
 """What a schedule's dates become: programme, start, end and items of each, without writing anything.
 
-Laying out a programme is the costly part: it is done once for all the dates of one look that air the same.
+Laying out a programme is the costly part: it is done once for all the dates of one look that air the same, whatever
+the day, unless something in it is offered from above.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from controller.errors import InvalidError, NotFoundError
 from controller.nodes.models import Node
 from controller.programmes.layout import LaidOut, Part, Slot
 from controller.programmes.models import Programme
-from controller.programmes.repository import languages_of, lay_out
+from controller.programmes.repository import borrows, languages_of, lay_out
 from controller.recordings.models import Recording, RecordingState
 from edge_agent.protocol.content import Item, Voice
 
@@ -51,6 +52,8 @@ class Planner:
         self._session, self._row, self.nodes = session, row, nodes
         self._languages = languages_of(tree, (node.area_id for node in nodes))
         self._laid: dict[tuple[str, datetime | None], LaidOut | InvalidError] = {}
+        self._dated: dict[str, bool] = {}
+        """Programmes by id, and whether they may differ from day to day."""
         self._filler: Slot | None = None
 
     @classmethod
@@ -86,6 +89,9 @@ class Planner:
         return (await self._laid_out(programme_id, None)).session_ms
 
     async def _laid_out(self, programme_id: str, at: datetime | None) -> LaidOut:
+        if programme_id not in self._dated:
+            self._dated[programme_id] = await borrows(self._session, programme_id)
+        at = at if self._dated[programme_id] else None
         key = (programme_id, at)
         if key not in self._laid:
             try:
