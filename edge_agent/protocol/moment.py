@@ -101,3 +101,11 @@ class Step(NamedTuple):
     waiting: tuple[Waiting, ...]
     next_at: datetime | None
     """Nothing changes by itself before then."""
+
+
+def runs_begun(
+    known: Mapping[str, str], listings: Mapping[str, Listing], progress: Mapping[str, Progress]
+) -> dict[str, str]:
+    """Give which version of each run has begun: by what is known, and by progress."""
+    begun = [key for key, one in progress.items() if one.began_at is not None and key in listings]
+    return {**{listings[key].broadcast.run_id: key for key in begun}, **known}

@@ -24,15 +24,16 @@ Rules, in the order in which they block (``Reason`` names each):
 8. The slot of an item that has no voice for this node passes in silence, and is kept free like any other.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
 
+from .ahead import Ahead
 from .content import Broadcast, Voice
-from .guards import HOUR, blocker, guard, held, volume, why_late
+from .guards import blocker, guard, held, volume, why_late
 from .listings import Listing
-from .moment import Conclusion, Progress, Sound, Step, View, Waiting
+from .moment import Conclusion, Progress, Sound, Step, View, Waiting, runs_begun
 from .rules import RuleName, Trace
 from .standing import INSTANT, Standing, has_node, ms, noted
 from .states import REFUSALS, ClockState, Level, Outcome, Reason, StartMode
@@ -55,7 +56,7 @@ def project(view: View, from_at: datetime, until_at: datetime) -> Iterator[Step]
 
 def walk(view: View, from_at: datetime, until_at: datetime) -> Iterator[tuple[View, Step]]:
     """Give every step with the view that it was found in, which holds only what counts then."""
-    ahead = _Ahead(view)
+    ahead = Ahead(view)
     at: datetime | None = from_at
     while at is not None and at < until_at:
         near = ahead.near(at)
@@ -89,50 +90,6 @@ def after_restart(progress: Progress, level: Level, at: datetime) -> Progress:
     )
 
 
-class _Ahead:
-    """Hands out what counts at an instant: of a month a broadcast or two. A step looks at all that it is given."""
-
-    def __init__(self, view: View) -> None:
-        self.view, self.progress, self.open = view, dict(view.progress), dict[str, Listing]()
-        self.begun_runs = _runs_begun(view.begun_runs, view.listings, view.progress)
-        touched = view.progress.keys() | view.stops
-        untrusted = view.clock is ClockState.UNTRUSTED
-        far: list[tuple[datetime, str]] = []
-        for key, listing in view.listings.items():
-            if untrusted or key in touched:
-                self.open[key] = listing
-            else:
-                far.append((listing.broadcast.start_at, key))
-        self.far = sorted(far, reverse=True)
-        """What nothing can happen to before its start; the first to begin stands last."""
-
-    def near(self, at: datetime) -> View:
-        while self.far and self.far[-1][0] <= at:
-            key = self.far.pop()[1]
-            self.open[key] = self.view.listings[key]
-        return msgspec.structs.replace(
-            self.view, listings=dict(self.open), progress=dict(self.progress), begun_runs=self.begun_runs
-        )
-
-    def next_after(self, found: Step) -> datetime | None:
-        begins = [self.far[-1][0]] if self.far else []
-        return min([*begins, *([found.next_at] if found.next_at else [])], default=None)
-
-    def keep(self, found: Step) -> None:
-        """Take over what has changed, and leave out what is over; what began within the hour still counts."""
-        self.progress.update(found.changes)
-        self.begun_runs = _runs_begun(self.begun_runs, self.view.listings, found.changes)
-        for conclusion in found.conclusions:
-            self.open.pop(conclusion.broadcast_id, None)
-        past = [
-            key
-            for key, progress in self.progress.items()
-            if key not in self.open and (progress.began_at is None or progress.began_at <= found.at - HOUR)
-        ]
-        for key in past:
-            del self.progress[key]
-
-
 class _Moment:
     """One evaluation: the view, the instant, and what has been found so far."""
 
@@ -143,7 +100,7 @@ class _Moment:
         self.cut: Sound | None = None
         self.waiting: list[Waiting] = []
         self.wake_ups: list[datetime] = []
-        self.begun_runs = _runs_begun(view.begun_runs, view.listings, view.progress)
+        self.begun_runs = runs_begun(view.begun_runs, view.listings, view.progress)
         self.unsettled = False
         """An item was left out, or a broadcast cut: what follows from that belongs to the same instant."""
 
@@ -431,14 +388,6 @@ class _Moment:
         )
         self._trace_end(broadcast, reason, by)
         self.conclusions.append(Conclusion(broadcast.broadcast_id, outcome, reason, by))
-
-
-def _runs_begun(
-    known: Mapping[str, str], listings: Mapping[str, Listing], progress: Mapping[str, Progress]
-) -> dict[str, str]:
-    """Give which version of each run has begun: by what is known, and by progress."""
-    begun = [key for key, one in progress.items() if one.began_at is not None and key in listings]
-    return {**{listings[key].broadcast.run_id: key for key in begun}, **known}
 
 
 def _emergency(broadcast: Broadcast) -> bool:

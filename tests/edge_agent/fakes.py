@@ -80,7 +80,7 @@ class HandOutput:
         self.pcm = bytearray()
         self.begun_ns = 0
 
-    def open(self, render: Render, _on_underrun: Callable[[], None], _on_lost: Callable[[str], None]) -> None:
+    def open(self, render: Render, _on_underrun: Callable[[int], None], _on_lost: Callable[[str], None]) -> None:
         assert self._render is None, "an output is opened once"
         self._render = render
         self.begun_ns = self._instruments.monotonic_ns()

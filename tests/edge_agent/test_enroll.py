@@ -159,7 +159,7 @@ async def test_a_port_that_speaks_no_tls_is_named_as_the_wrong_one(tmp_path: Pat
 
 async def test_the_last_word_is_the_command_that_runs_what_was_enrolled(registry: Registry, tmp_path: Path) -> None:
     lines: list[str] = []
-    registry.show = lines.append  # type: ignore[method-assign] # what a person at the node reads
+    registry.show = lines.append  # type: ignore[method-assign, assignment] # what a person at the node reads
     await join(registry, tmp_path)
     assert lines[-1].endswith(f"loa-agent run --state {tmp_path / 'node'} --output virtual")
 

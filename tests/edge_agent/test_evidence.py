@@ -1,6 +1,7 @@
 """What may be called played."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,8 @@ def sound(gain_mb: int = 0) -> Sound:
     )
 
 
-def consumed(**changes: object) -> Consumed:
-    fields = {"frames": WHOLE, "first_at": NOON, "stamps_ms": 10_000.0, "pace_ms": 9_980.0}
+def consumed(**changes: Any) -> Consumed:
+    fields: dict[str, Any] = {"frames": WHOLE, "first_at": NOON, "stamps_ms": 10_000.0, "pace_ms": 9_980.0}
     return Consumed(**{**fields, **changes})
 
 
@@ -64,8 +65,14 @@ def test_a_muted_node_has_not_played() -> None:
     assert weigh(sound(gain_mb=-6000), consumed(), simulated=False).grade is Grade.E0
 
 
-def heard(item: int, **changes: object) -> Heard:
-    fields = {"requested_ms": 1000, "played_ms": 1000, "start_error_ms": 0.5, "whole": True, "grade": Grade.E1}
+def heard(item: int, **changes: Any) -> Heard:
+    fields: dict[str, Any] = {
+        "requested_ms": 1000,
+        "played_ms": 1000,
+        "start_error_ms": 0.5,
+        "whole": True,
+        "grade": Grade.E1,
+    }
     return Heard(item=item, **{**fields, **changes})
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ class Yard:
         self.server.shelves.files[f"/media/{sha256}.opus"] = data
         return Voice(language="vi", sha256=sha256, bytes=size or len(data), length_ms=1000)
 
-    def due(self, name: str, *voices: Voice, seconds: float = 0, **fields: object) -> Broadcast:
+    def due(self, name: str, *voices: Voice, seconds: float = 0, **fields: Any) -> Broadcast:
         return broadcast(name, NOON + timedelta(seconds=seconds), *voices, late=timedelta(minutes=5), **fields)
 
     def has(self, voice: Voice) -> bool:
@@ -75,6 +76,11 @@ class Yard:
             return int(size) - sum(path.stat().st_size for path in media.iterdir())
 
         monkeypatch.setattr(self.desk.shelf, "free_bytes", free)
+
+    def reviewed(self) -> set[str]:
+        """Look again, as the agent does every second."""
+        self.fetcher.review_faults()
+        return self.faults()
 
     def faults(self) -> set[str]:
         return {one.code for one in self.desk.faults.standing()}
@@ -372,23 +378,20 @@ async def test_a_kept_recording_that_is_missing_is_a_fault_until_it_is_here_or_k
     del yard.server.shelves.files[f"/media/{siren.sha256}.opus"]
     yard.desk.settle(pinned=(siren,))
     await until(lambda: siren.sha256 in yard.fetcher._tries)
-    yard.fetcher.review_faults()
-    assert "pinned_missing" not in yard.faults()
+    assert "pinned_missing" not in yard.reviewed()
     monkeypatch.setattr(fetcher_module, "SPREAD_S", 0.01)
-    await until(lambda: yard.fetcher.review_faults() or "pinned_missing" in yard.faults())
+    await until(lambda: "pinned_missing" in yard.reviewed())
     detail = next(one.detail for one in yard.desk.faults.standing() if one.code == "pinned_missing")
     assert siren.sha256[:12] in detail
     yard.desk.settle(pinned=(gone,))
     await until(lambda: yard.has(gone))
-    yard.fetcher.review_faults()
-    assert yard.faults() == set()
+    assert yard.reviewed() == set()
     yard.desk.shelf.path(gone.sha256).unlink()
     del yard.server.shelves.files[f"/media/{gone.sha256}.opus"]
-    await until(lambda: yard.fetcher.review_faults() or "pinned_missing" in yard.faults())
+    await until(lambda: "pinned_missing" in yard.reviewed())
     yard.server.shelves.files[f"/media/{gone.sha256}.opus"] = sound
     await until(lambda: yard.has(gone))
-    yard.fetcher.review_faults()
-    assert yard.faults() == set()
+    assert yard.reviewed() == set()
 
 
 async def test_what_is_no_longer_kept_may_go(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:

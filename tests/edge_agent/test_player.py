@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -224,7 +224,7 @@ async def test_stop_wins_a_race_with_a_start(hall: Hall, before_ms: int, level: 
 @pytest.mark.parametrize("stop_first", [True, False])
 async def test_stop_wins_whichever_of_two_orders_is_read_first(hall: Hall, stop_first: bool) -> None:  # noqa: FBT001
     now = due("b-1", 500, hall.voice(1), level=Level.EMERGENCY)
-    orders = [lambda: hall.desk.urgent(now), lambda: hall.desk.hold("hold-1")]
+    orders: list[Callable[[], object]] = [lambda: hall.desk.urgent(now), lambda: hall.desk.hold("hold-1")]
     await hall.pass_ms(100)
     for order in reversed(orders) if stop_first else orders:
         order()

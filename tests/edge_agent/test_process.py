@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -57,14 +58,17 @@ async def test_presence_tells_hello_and_a_sudden_end(centre: Centre, node: Node)
     assert lost["boot_id"] == hello.boot_id
 
 
+def said_more_than(centre: Centre, reports: int) -> bool:
+    return len(centre.said(NODE, Word.HEALTH)) > reports
+
+
 async def test_a_restart_command_ends_the_process_well(centre: Centre, node: Node) -> None:
     node.start()
     await centre.until(lambda: (one := centre.health(NODE)) and one.clock.state is ClockState.TRUSTED)
     # Commands are not retained and subscribed to last: said again until it is heard, and counted once all the same.
     while not (one := centre.health(NODE)) or not one.dropped:
         await centre.command(NODE, CommandAction.UPDATE, "command-0")
-        said = len(centre.said(NODE, Word.HEALTH))
-        await centre.until(lambda said=said: len(centre.said(NODE, Word.HEALTH)) > said)
+        await centre.until(functools.partial(said_more_than, centre, len(centre.said(NODE, Word.HEALTH))))
     assert one.dropped == {"unsupported_command": 1}
     await centre.command(NODE, CommandAction.RESTART)
     leaving = await state(centre, "leaving")

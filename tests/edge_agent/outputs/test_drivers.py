@@ -107,11 +107,11 @@ def test_it_can_be_opened_again_by_a_new_driver(make: Make) -> None:
 @pytest.mark.sound
 def test_a_card_that_is_not_there_is_a_clear_error(sink: None) -> None:
     with pytest.raises(OutputError, match="no such card"):
-        CardOutput("no such card").open(lambda _buffer, _at: None, lambda: None, lambda _why: None)
+        CardOutput("no such card").open(lambda _buffer, _at: None, lambda _frames: None, lambda _why: None)
 
 
 def test_a_virtual_output_that_cannot_write_is_a_clear_error(tmp_path: Path) -> None:
     output = VirtualOutput(tmp_path / "nowhere" / "output.wav", tmp_path / "instants")
     with pytest.raises(OutputError, match="cannot be written"):
-        output.open(lambda _buffer, _at: None, lambda: None, lambda _why: None)
+        output.open(lambda _buffer, _at: None, lambda _frames: None, lambda _why: None)
     output.close()

@@ -25,7 +25,7 @@ def render(buffer, at):
     if asked == 75:
         print("enough", flush=True)
 output = VirtualOutput(Path(sys.argv[1]), Path(sys.argv[2]))
-output.open(render, lambda: None, lambda why: None)
+output.open(render, lambda frames: None, lambda why: None)
 threading.Event().wait(20)
 """
 
@@ -45,7 +45,7 @@ def play(wav: Path, instants: Path, *, frames: int, level: int) -> None:
             done.set()
 
     output = VirtualOutput(wav, instants)
-    output.open(render, lambda: None, lambda _: None)
+    output.open(render, lambda _: None, lambda _: None)
     assert done.wait(10)
     output.close()
 

@@ -8,12 +8,12 @@ from types import ModuleType
 from typing import NamedTuple
 from unittest import mock
 
-from edge_agent.protocol import guards, listings, quiet, standing, timeline
+from edge_agent.protocol import ahead, guards, listings, moment, quiet, standing, timeline
 from tests.edge_agent.protocol.walks import Rules
 
 _NUMBER = count(1)
 
-_STEPS = (quiet, standing, guards, timeline)
+_STEPS = (moment, quiet, standing, guards, ahead, timeline)
 """What ``step`` is made of; each imports from those before it."""
 
 

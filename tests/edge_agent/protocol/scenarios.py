@@ -181,7 +181,8 @@ def scenario(pick: Pick, *, disturbed: bool = True) -> Scenario:
     starts: list[int] = []
     events: list[Event] = []
     for name in names:
-        starts.append(pick(starts) + pick(SOON) if starts and pick([True, False]) else pick(TIMES))
+        follows = pick([True, False]) if starts else False
+        starts.append(pick(starts) + pick(SOON) if follows else pick(TIMES))
         run = pick([None, None, None, names[0]]) if name != names[0] else None
         events += _listings(pick, name, run, starts[-1])
     if disturbed:

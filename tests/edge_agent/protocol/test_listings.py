@@ -28,7 +28,7 @@ def test_a_broadcast_listed_by_several_counts_once_with_the_longest_lease() -> N
 def test_what_an_urgent_lists_has_no_lease_whatever_plans_list_it() -> None:
     found = merge([(HAMLET, after(10), [FLOOD])], [(COMMUNE, [FLOOD])])["flood"]
 
-    assert (found.urgent, found.lease_until, found.scopes) == (True, None, {HAMLET, COMMUNE})
+    assert (found.urgent, found.lease_until, found.scopes) == (True, None, frozenset({HAMLET, COMMUNE}))
 
 
 def test_of_two_different_broadcasts_under_one_name_the_same_rules_in_any_order() -> None:
@@ -46,7 +46,7 @@ def test_what_has_begun_stays_as_it_was_and_goes_on_unlisted() -> None:
     listed = merge([(HAMLET, after(10), [changed])], [], [(NEWS, False)])["news"]
     unlisted = merge([], [], [(NEWS, False), (FLOOD, True)])
 
-    assert (listed.broadcast, listed.scopes, listed.lease_until) == (NEWS, {HAMLET}, after(10))
+    assert (listed.broadcast, listed.scopes, listed.lease_until) == (NEWS, frozenset({HAMLET}), after(10))
     assert {key: (one.urgent, one.scopes, one.lease_until) for key, one in unlisted.items()} == {
         "news": (False, frozenset(), None),
         "flood": (True, frozenset(), None),

@@ -36,11 +36,10 @@ from edge_agent.protocol.signing import (
 )
 from edge_agent.protocol.states import KeyUse
 from tests.edge_agent.protocol.factories import HAMLET, broadcast
-from tests.edge_agent.protocol.samples import BY_NAME, DISPATCH, NODE_KEY, POLICY, STRANGER, TRUSTED
+from tests.edge_agent.protocol.samples import BY_NAME, DISPATCH, NODE_KEY, POLICY, SAMPLES, STRANGER, TRUSTED
 
 TRUST = TrustStore(TRUSTED)
-HOLD = BY_NAME["Hold"]
-assert isinstance(HOLD, Hold)
+HOLD = next(sample for sample in SAMPLES if isinstance(sample, Hold))
 PRIVATE = Ed25519PrivateKey.from_private_bytes(b"dispatch".ljust(32))
 HEADER = {"alg": "Ed25519", "typ": "loa-hold", "kid": DISPATCH.kid}
 

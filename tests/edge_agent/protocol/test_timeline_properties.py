@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from edge_agent.protocol import guards, listings, quiet, standing, timeline
+from edge_agent.protocol import ahead, guards, listings, moment, quiet, standing, timeline
 from edge_agent.protocol.moment import View
 from edge_agent.protocol.states import CENTRE_OUTCOMES, Outcome, Reason
 from tests.edge_agent.protocol import promises
@@ -141,14 +141,13 @@ def test_the_order_in_which_things_are_listed_does_not_matter(scenario: Scenario
     shuffled = list(scenario.events)
     chance.shuffle(shuffled)
     # What happens at one instant keeps its order where that is meant: a change after the listing it changes.
-    first = {}
+    at_once: dict[float, list[Act]] = defaultdict(list)
     for event in scenario.events:
-        first.setdefault(event.second, []).append(event)
-    for moment in first.values():
-        lists = [event for event in moment if isinstance(event.act, Lists)]
-        names = [(event.act.scope, event.act.urgent, event.act.broadcast.broadcast_id) for event in lists]
+        at_once[event.second].append(event.act)
+    for acts in at_once.values():
+        names = [(act.scope, act.urgent, act.broadcast.broadcast_id) for act in acts if isinstance(act, Lists)]
         assume(len(set(names)) == len(names))
-        assume(len(lists) == len(moment) or len(moment) == 1)
+        assume(len(names) == len(acts) or len(acts) == 1)
 
     expect_same(walk(scenario), walk(scenario._replace(events=tuple(shuffled))))
 
@@ -197,8 +196,8 @@ def lists_each_once(scenario: Scenario) -> bool:
 
 def listed_everywhere(scenario: Scenario) -> Scenario:
     """Let every area and the node list what one of them lists, at the same time."""
-    lists = [event for event in scenario.events if isinstance(event.act, Lists)]
-    copies = [event._replace(act=event.act._replace(scope=scope)) for event in lists for scope in SCOPES]
+    lists = [(event.second, event.act) for event in scenario.events if isinstance(event.act, Lists)]
+    copies = [Event(second, act._replace(scope=scope)) for second, act in lists for scope in SCOPES]
     return scenario._replace(events=(*scenario.events, *copies))
 
 
@@ -363,7 +362,7 @@ def test_planted_bug_a_later_version_is_heard_too_is_caught() -> None:
 
 def test_planted_bug_only_what_is_under_way_counts_as_begun_is_caught() -> None:
     """Versions listed until their latest end are asked about when the first has long been heard."""
-    bug = Bug(timeline, "return {**{listings[key].broadcast.run_id: key for key in begun}, **known}", "return {}")
+    bug = Bug(moment, "return {**{listings[key].broadcast.run_id: key for key in begun}, **known}", "return {}")
     is_caught(bug, promises.a_run_begins_once)
 
 
@@ -375,13 +374,13 @@ def test_planted_bug_a_run_is_known_by_its_edits_alone_is_caught() -> None:
 
 def test_planted_bug_a_version_that_only_waited_keeps_others_silent_is_caught() -> None:
     bug = Bug(
-        timeline, "for key, one in progress.items() if one.began_at is not None and key", "for key in progress if key"
+        moment, "for key, one in progress.items() if one.began_at is not None and key", "for key in progress if key"
     )
     is_caught(bug, promises.nothing_is_kept_without_reason)
 
 
 def test_planted_bug_a_preview_forgets_runs_with_the_hour_is_caught() -> None:
-    bug = Bug(timeline, "self.begun_runs = _runs_begun(self.begun_runs, self.view.listings, found.changes)", "pass")
+    bug = Bug(ahead, "self.begun_runs = runs_begun(self.begun_runs, self.view.listings, found.changes)", "pass")
     view = View(
         listings=listings.merge([(HAMLET, after(7 * 86_400), (broadcast("b-1"), LATER))], []), settings=node_settings()
     )

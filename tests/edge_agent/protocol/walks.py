@@ -174,7 +174,8 @@ class _Node:
                 urgents.append((scope, list(found.values())))
             else:
                 plans.append((scope, self.scenario.lease_until, list(found.values())))
-        return self.rules.listings.merge(plans, urgents, list(self.walk.begun.values()))
+        merged: dict[str, Any] = self.rules.listings.merge(plans, urgents, list(self.walk.begun.values()))
+        return merged
 
     def hear_of(self, act: Act, at: datetime) -> None:
         match act:
@@ -213,7 +214,8 @@ class _Node:
             if progress.began_at is not None and broadcast_id not in self.walk.begun:
                 listing = view.listings[broadcast_id]
                 self.walk.begun[broadcast_id] = (listing.broadcast, listing.urgent)
-        return step.next_at
+        next_at: datetime | None = step.next_at
+        return next_at
 
     def _follow(self, sound: Any, at: datetime) -> Any:
         """Do what an output does: sound until the end, or until told something else."""
@@ -276,4 +278,5 @@ def _end(scenario: Scenario) -> datetime:
 
 def in_step(step: Any) -> dict[str, Any]:
     """Give a step as plain values, to compare one with another."""
-    return msgspec.to_builtins(step)
+    found: dict[str, Any] = msgspec.to_builtins(step)
+    return found
