@@ -393,7 +393,7 @@ class Village:
 def _named(sounds: Mapping[str, Sound], part: Part) -> list[Heard]:
     rest, found = part.samples.copy(), []
     for name, sound in sounds.items():
-        for match in correlate.compare(sound.samples, rest, max_hz=MAX_HZ).matches:
+        for match in correlate.compare(sound.samples, part.samples, max_hz=MAX_HZ).matches:
             start, stop = match.start, match.start + match.played_samples
             found.append(Heard(name, part.at(start), match.correlation >= MIN_CORRELATION, part.at(stop)))
             rest[max(0, start - correlate.GUARD) : stop + correlate.GUARD] = 0
