@@ -46,6 +46,7 @@ def problem_text(error: LoaError, form: Formats) -> str:
     """Say one error in words."""
     text, code, fields = form.text, error.code, error.fields
     values = {
+        "least": fields.get("least", ""),
         "most": fields.get("most", ""),
         "place": fields.get("place", ""),
         "now": form.hour(form.now),

@@ -9,16 +9,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from controller.api import create_app
 from controller.areas.schemas import AreaOut, QuietWindow
 from controller.broadcasts.schemas import BroadcastIn, BroadcastOut
+from controller.http.middleware import COOKIE
 from controller.http_server import HttpServer
 from controller.nodes.schemas import NodeOut
+from controller.people.schemas import PersonOut
 from controller.plays import service as plays
 from edge_agent.protocol.states import Grade, Outcome, PlayState, Reason
-from tests.controller.factories import Centre, centre, play_event
+from tests.controller.factories import PASSWORD, Centre, centre, play_event
 from web.app import add_pages
 
+OWN = {"Sec-Fetch-Site": "same-origin"}
 MONDAY = datetime(2031, 11, 24, 10, 3, tzinfo=UTC)
 """17:03 in Hanoi on Monday 24 November, in a year whose cookies no browser finds ended."""
 
@@ -119,3 +124,21 @@ async def commune(folder: Path) -> AsyncIterator[Commune]:
         finally:
             await opened.stop_serving()
             worker.cancel()
+
+
+@asynccontextmanager
+async def visitor(
+    site: Commune, *, signed_in: bool = True, who: PersonOut | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser's requests by hand, of the administrator or of ``who``.
+
+    The cookie is set here because its prefix asks for https or localhost.
+    """
+    async with httpx.AsyncClient(base_url=site.url, headers=OWN, trust_env=False) as client:
+        if who is not None:
+            client.headers["Cookie"] = f"{COOKIE}={await site.centre.session_of(who)}"
+        elif signed_in:
+            answer = await client.post("/sign-in", data={"login": "lan", "password": PASSWORD})
+            assert answer.status_code == 303
+            client.headers["Cookie"] = answer.headers["set-cookie"].split(";")[0]
+        yield client

@@ -16,9 +16,9 @@ from controller.bulletins.models import BulletinState
 from controller.emergencies.models import EmergencyState, MessageKind
 from controller.emergencies.rules import Standing
 from controller.nodes.rules import NodeStatus
+from controller.people.rights import Role
 from controller.plays.verdicts import ORDER
 from controller.plays.why_schemas import NoteCode
-from controller.people.rights import Role
 from controller.policies.schemas import Rule
 from controller.programmes.models import ItemKind
 from edge_agent.faults import Fault

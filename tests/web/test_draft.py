@@ -8,10 +8,9 @@ import pytest
 from controller.areas.schemas import AreaOut, EffectiveOut
 from controller.ids import new_id
 from web.formats import Formats
-from web.forms import Form, own_path
+from web.forms import Form, Unclear, own_path
 from web.i18n import load
 from web.views.recordings import BARS, wave_path
-from web.forms import Unclear
 from web.views.say import Draft, covered, days, read_draft, start_of
 
 NOW = datetime(2031, 11, 24, 10, 3, tzinfo=UTC)  # 17:03 in Hanoi

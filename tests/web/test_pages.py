@@ -2,12 +2,10 @@
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
-import httpx
 import pytest
 from sqlalchemy import select
 
@@ -15,11 +13,15 @@ from controller.broadcasts import room
 from controller.tables import Base
 from edge_agent.protocol.enrolment import new_claim_code
 from tests.controller.factories import ADDRESS, PASSWORD, enrolment_request
-from tests.web.harness import Commune, commune
+from tests.web.harness import Commune, commune, visitor
 
-OWN = {"Sec-Fetch-Site": "same-origin"}
-PAGES = ["/today", "/say", "/say?when=later", "/nodes", "/stop"]
-FRAGMENTS = ["/strip", "/stop/holds", "/today/live", "/nodes/live"]
+PAGES = [
+    *("/today", "/say", "/say?when=later", "/nodes", "/stop"),
+    *("/schedules", "/schedules/new", "/programmes", "/bulletins", "/bulletins/new", "/approvals"),
+    *("/emergencies", "/emergencies/new", "/emergencies/new?drill=marked", "/messages", "/messages/new"),
+    *("/alarms", "/people"),
+]
+FRAGMENTS = ["/strip", "/stop/holds", "/today/live", "/nodes/live", "/alarms/live", "/approvals/live"]
 HOSTILE = [
     "<script>window.pwned=1</script>",
     '"><img src=x onerror=window.pwned=1>',
@@ -33,17 +35,6 @@ HOSTILE = [
 async def site(tmp_path: Path) -> AsyncIterator[Commune]:
     async with commune(tmp_path) as opened:
         yield opened
-
-
-@asynccontextmanager
-async def visitor(site: Commune, *, signed_in: bool = True) -> AsyncIterator[httpx.AsyncClient]:
-    """A browser's requests by hand. The cookie is set here because its prefix asks for https or localhost."""
-    async with httpx.AsyncClient(base_url=site.url, headers=OWN, trust_env=False) as client:
-        if signed_in:
-            answer = await client.post("/sign-in", data={"login": "lan", "password": PASSWORD})
-            assert answer.status_code == 303
-            client.headers["Cookie"] = answer.headers["set-cookie"].split(";")[0]
-        yield client
 
 
 async def everything(site: Commune) -> dict[str, list[tuple[object, ...]]]:
