@@ -1,0 +1,144 @@
+"""The pages of emergencies over HTTP: two people, a broken glass, drills that look like drills, and afterwards."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from controller.emergencies.schemas import MessageIn, MessageOut
+from tests.web.harness import Commune, commune, visitor
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Commune]:
+    async with commune(tmp_path) as opened:
+        yield opened
+
+
+async def message(site: Commune, kind: str = "alert", title: str = "Lũ quét") -> MessageOut:
+    recording = await site.centre.recording(title, length_ms=9_000)
+    voices = [{"language": "vi", "text": f"{title}!", "recording_id": recording}]
+    wanted = {"area_id": site.root.id, "kind": kind, "title": title, "voices": voices}
+    return await site.centre.services.messages.create(site.centre.actor, MessageIn.model_validate(wanted))
+
+
+def typed(site: Commune, said: MessageOut, **given: object) -> dict[str, object]:
+    return {"message": said.id, "target": [site.root.scope], "times": "2"} | given
+
+
+async def propose(client: httpx.AsyncClient, form: dict[str, object]) -> str:
+    """Propose it; gives the address of its page."""
+    answer = await client.post("/emergencies/new", data=form)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"].partition("?")[0]
+
+
+async def test_one_proposes_and_only_another_confirms(site: Commune) -> None:
+    said, nam = await message(site), await site.centre.somebody("nam", "approver", site.root)
+    async with visitor(site) as first, visitor(site, who=nam) as second:
+        path = await propose(first, typed(site, said))
+        waiting = (await first.get(path)).text
+        assert "Đang chờ một người khác xác nhận" in waiting
+        assert "PHÁT NGAY" not in waiting
+        own = await first.post(path, data={"act": "confirm"})
+        assert "Người đề nghị không tự xác nhận được" in own.text
+        assert "KHẨN CẤP chờ xác nhận: Lũ quét" in (await second.get("/today")).text
+        page = (await second.get(path)).text
+        assert "Lũ quét!" in page
+        assert "4 cụm" in page
+        assert "XÁC NHẬN, PHÁT NGAY" in page
+        await second.post(path, data={"act": "confirm"})
+        after = (await first.get(f"{path}/live")).text
+    assert "Đã gửi tới cụm loa" in after
+    assert "nam xác nhận" in after
+    assert "Chờ phát" in after
+
+
+async def test_the_preview_says_who_stays_silent_and_offers_the_release(site: Commune) -> None:
+    said = await message(site)
+    hold = await site.centre.services.holds.order(site.centre.actor, [site.hamlets["Thôn Trại"].scope])
+    site.centre.clock.step(minutes=3)
+    site.centre.hears(site.nodes["Nhà văn hóa thôn Đồng"].id)
+    async with visitor(site) as client:
+        page = (await client.post("/emergencies/preview", data=typed(site, said))).text
+        assert "4 cụm" in page
+        assert "2 cụm đang có lệnh dừng nên sẽ IM LẶNG" in page
+        assert "3 cụm mất kết nối" in page
+        assert f'name="release" value="{hold[0].id}"' in page
+        path = await propose(client, typed(site, said, release=[hold[0].id]))
+        assert "4 cụm" in (await client.get(path)).text
+        nothing = await client.post("/emergencies/new", data={"times": "99"})
+    assert re.findall(r'id="wrong-(\w+)"', nothing.text) == ["message", "targets", "times"]
+
+
+async def test_a_broken_glass_takes_a_reason_and_can_be_cancelled(site: Commune) -> None:
+    said = await message(site)
+    async with visitor(site) as client:
+        path = await propose(client, typed(site, said))
+        assert (await client.post(path, data={"act": "break_glass", "reason": " "})).status_code == 422
+        await client.post(path, data={"act": "break_glass", "reason": "Không gọi được ai"})
+        page = (await client.get(path)).text
+        assert 'data-countdown="30"' in page
+        assert "Không gọi được ai" in page
+        assert "phát khẩn cấp một mình" in (await client.get("/alarms")).text
+        site.centre.clock.step(seconds=12)
+        assert 'data-countdown="18"' in (await client.get(f"{path}/live")).text
+        await client.post(path, data={"act": "cancel"})
+        assert "Đã hủy, không phát" in (await client.get(path)).text
+    assert await site.centre.services.broadcasts.today(site.centre.actor, "Asia/Ho_Chi_Minh") == []
+
+
+async def test_what_was_sent_is_ended_with_what_lies_ready(site: Commune) -> None:
+    said, nam = await message(site), await site.centre.somebody("nam", "approver", site.root)
+    async with visitor(site) as first, visitor(site, who=nam) as second:
+        path = await propose(first, typed(site, said))
+        await second.post(path, data={"act": "confirm"})
+        assert "Chưa có bản tin báo yên hay đính chính" in (await first.get(path)).text
+        await message(site, "all_clear", "Hết lũ")
+        assert "BÁO HẾT NGUY HIỂM" in (await first.get(path)).text
+        assert "ĐÍNH CHÍNH NGAY" not in (await first.get(path)).text
+        answer = await first.post(path, data={"act": "all_clear"})
+        follow = (await first.get(answer.headers["location"])).text
+        assert "Hết lũ" in follow
+        assert f'href="{path}"' in follow
+        ended = (await first.get(path)).text
+    assert "Đã kết thúc" in ended
+    assert "BÁO HẾT NGUY HIỂM" not in ended
+
+
+async def test_a_drill_is_called_one_on_every_page_and_is_never_red(site: Commune) -> None:
+    said, nam = await message(site), await site.centre.somebody("nam", "approver", site.root)
+    async with visitor(site) as first, visitor(site, who=nam) as second:
+        form = (await first.get("/emergencies/new?drill=silent")).text
+        path = await propose(first, typed(site, said, drill="silent"))
+        pages = [form, (await first.get(path)).text, (await second.get(path)).text]
+        await second.post(path, data={"act": "confirm"})
+        pages.append((await first.get(path)).text)
+        assert "DIỄN TẬP IM LẶNG" in (await first.get("/emergencies")).text
+    for page in pages:
+        main = page.partition("<main")[2].partition("</main>")[0]
+        assert 'class="drill"' in page
+        assert "DIỄN TẬP: không phải tình huống thật" in main
+        assert "mark stop" not in main
+        assert not re.search(r'<button class="[^"]*stop', main)
+    assert pages[-1].count('class="drill-word"') == 4
+
+
+async def test_a_ready_message_is_written_changed_and_put_away(site: Commune) -> None:
+    form = {"title": "Cháy rừng", "kind": "alert", "area_id": site.root.id, "text": "Có cháy rừng."}
+    async with visitor(site) as client:
+        empty = await client.post("/messages/new", data=form | {"text": ""})
+        assert 'id="wrong-text"' in empty.text
+        assert (await client.post("/messages/new", data=form)).status_code == 303
+        listed = (await client.get("/messages")).text
+        assert "Chưa có tệp âm thanh" in listed
+        [path] = re.findall(r'href="(/messages/[0-9a-f-]{32,36})"', listed)
+        changed = await client.post(path, data=form | {"text": "Cháy rừng lớn.", "version": "1"})
+        assert changed.status_code == 303
+        stale = await client.post(path, data=form | {"version": "1"})
+        assert stale.status_code == 422
+        assert "Cháy rừng lớn." in (await client.get("/messages")).text
+        await client.post(path, data={"act": "archive"})
+        assert "Cháy rừng lớn." not in (await client.get("/messages")).text
