@@ -20,7 +20,7 @@ from edge_agent.protocol.states import Drill, Level
 
 from . import attention
 from .models import Emergency, MessageKind, ReadyMessage
-from .repository import messages_of
+from .pinning import messages_of
 from .rules import compose, length_of, thawed, window_of
 from .schemas import EmergencyIn, FollowIn
 

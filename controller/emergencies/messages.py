@@ -23,10 +23,10 @@ from controller.recordings.models import Recording, RecordingState
 from controller.recordings.service import Recordings
 from edge_agent.protocol.topics import Word
 
-from . import attention
 from .models import MessageKind, ReadyMessage
-from .repository import recordings_of
+from .pinning import recordings_of
 from .schemas import MessageChange, MessageIn, MessageOut, MessageVoice
+from .signalling import ensure_signal
 
 
 class Messages:
@@ -44,7 +44,7 @@ class Messages:
         """
         async with self._database.reading() as session:
             await rights.home(session, actor, Act.MESSAGES_WRITE, wanted.area_id)
-        await attention.ensure(self._database, self._recordings, actor, wanted.area_id)
+        await ensure_signal(self._database, self._recordings, actor, wanted.area_id)
         now = self._clock()
         async with self._database.transaction() as tx:
             seen = await rights.sight(tx.session, actor)

@@ -1,22 +1,12 @@
-"""Emergencies and ready messages in SQL: what is in sight, what lies pinned on nodes."""
+"""Emergencies in SQL: which of them are in sight."""
 
-from collections.abc import Iterable, Sequence
-
-from sqlalchemy import ColumnElement, String, cast, or_, select, true
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import ColumnElement, or_, select, true
 
 from controller.broadcasts import repository as broadcasts
 from controller.broadcasts.models import Broadcast
 from controller.people.rights import Sight
-from controller.recordings.models import Recording, RecordingState
-from edge_agent.protocol.content import Voice
 
-from . import attention
-from .models import Emergency, MessageKind, ReadyMessage
-
-MAX_PINNED = 256
-"""As many as ``edge_agent.protocol.documents.Settings`` takes."""
-_ORDER = {kind: place for place, kind in enumerate(MessageKind)}
+from .models import Emergency
 
 
 def in_sight(seen: Sight) -> ColumnElement[bool]:
@@ -25,59 +15,3 @@ def in_sight(seen: Sight) -> ColumnElement[bool]:
         return true()
     sent = select(Broadcast.id).where(broadcasts.in_sight(seen))
     return or_(seen.where(Emergency.area_id), Emergency.broadcast_id.in_(sent))
-
-
-async def messages_of(
-    session: AsyncSession, area_ids: Sequence[str], kind: MessageKind | None = None
-) -> list[ReadyMessage]:
-    """Give the messages of some areas that are not put away: in the order of the areas, alerts first."""
-    query = select(ReadyMessage).where(ReadyMessage.area_id.in_(area_ids), ReadyMessage.archived_at.is_(None))
-    if kind is not None:
-        query = query.where(ReadyMessage.kind == kind)
-    rows = await session.scalars(query.order_by(ReadyMessage.id))
-    return sorted(rows, key=lambda row: (area_ids.index(row.area_id), _ORDER[MessageKind(row.kind)]))
-
-
-async def pinned(session: AsyncSession, chain: Sequence[str]) -> tuple[Voice, ...]:
-    """Give what lies ready on the nodes of an area; ``chain`` names it and all above it, itself first."""
-    messages = await messages_of(session, chain)
-    wanted = dict.fromkeys(recording_id for row in messages for recording_id in recordings_of(row))
-    if not wanted:
-        return ()
-    found = {row.id: row for row in await session.scalars(select(Recording).where(Recording.id.in_(wanted)))}
-    signal = await attention.find(session)
-    rows = [*([signal] if signal is not None else []), *(found[key] for key in wanted if key in found)]
-    voices = {voice.sha256: voice for voice in map(_voice, rows) if voice is not None}
-    return tuple(voices.values())[:MAX_PINNED]
-
-
-def recordings_of(message: ReadyMessage) -> tuple[str, ...]:
-    """Give the ids of a message's recordings, in the order of its voices."""
-    return tuple(each["recording_id"] for each in message.voices if each.get("recording_id"))
-
-
-async def is_pinned(session: AsyncSession, recordings: Iterable[str]) -> bool:
-    """Say whether one of these recordings lies ready on nodes."""
-    for recording_id in recordings:
-        if await title_of_user(session, recording_id) is not None:
-            return True
-        row = await session.get(Recording, recording_id)
-        if row is not None and row.source_sha256 == attention.source_sha256():
-            return True
-    return False
-
-
-async def title_of_user(session: AsyncSession, recording_id: str) -> str | None:
-    """Give the title of a message that is not put away and needs the recording; None when there is none."""
-    query = select(ReadyMessage).where(
-        ReadyMessage.archived_at.is_(None), cast(ReadyMessage.voices, String).contains(recording_id, autoescape=True)
-    )
-    users = [row for row in await session.scalars(query) if recording_id in recordings_of(row)]
-    return users[0].title if users else None
-
-
-def _voice(row: Recording) -> Voice | None:
-    usable = row.state == RecordingState.READY and row.withdrawn_at is None
-    if not usable or row.sha256 is None or row.bytes is None or row.length_ms is None:
-        return None
-    return Voice(language=row.language, sha256=row.sha256, bytes=row.bytes, length_ms=row.length_ms)

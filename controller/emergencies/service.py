@@ -32,7 +32,6 @@ from controller.plays import service as plays
 from controller.recordings.service import Recordings
 from edge_agent.protocol.documents import TrustedKey
 
-from . import attention
 from .drafting import Wish, make_follow_up, make_wish
 from .errors import NotOpenError, SamePersonError
 from .models import Emergency, EmergencyState, MessageKind
@@ -48,6 +47,7 @@ from .schemas import (
     FollowIn,
 )
 from .sending import Sending
+from .signalling import ensure_signal
 from .views import count_standings, decided_at, follow_up, holds_over, outs
 
 
@@ -109,7 +109,7 @@ class Emergencies:
             await rights.require(session, actor, act)
             wish = await make_wish(session, wanted, await rights.sight(session, actor))
             await rights.require(session, actor, act, wish.targets.area_ids)
-        await attention.ensure(self._database, self._recordings, actor, wish.area_id)
+        await ensure_signal(self._database, self._recordings, actor, wish.area_id)
         async with self._database.transaction() as tx:
             await rights.require(tx.session, actor, act, wish.targets.area_ids)
             await self._check_holds(tx, actor, wanted.release_holds)

@@ -12,7 +12,7 @@ from controller.broadcasts.models import Broadcast, BroadcastItem
 from controller.bulletins.repository import offers_recording
 from controller.clock import Clock
 from controller.db import Database
-from controller.emergencies.repository import is_pinned
+from controller.emergencies.pinning import is_pinned
 from controller.errors import GoneError, NotFoundError
 from controller.people import rights
 from controller.people.actor import Actor

@@ -19,7 +19,7 @@ from controller.broadcasts.models import Broadcast, BroadcastItem
 from controller.bulletins.repository import offers_recording
 from controller.clock import Clock
 from controller.db import Database, Transaction
-from controller.emergencies.repository import title_of_user
+from controller.emergencies.pinning import title_of_user
 from controller.errors import BusyError, ConflictError, InvalidError, NotFoundError, TooManyAttemptsError
 from controller.events import Event, EventBus, Topic
 from controller.ids import new_id

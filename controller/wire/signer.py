@@ -17,7 +17,7 @@ from controller.areas.rules import Tree
 from controller.clock import Clock
 from controller.config import Config
 from controller.db import Transaction
-from controller.emergencies.repository import pinned
+from controller.emergencies.pinning import pinned
 from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
 from controller.plans import repository

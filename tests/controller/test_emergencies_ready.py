@@ -9,6 +9,7 @@ from controller.areas.schemas import AreaOut
 from controller.emergencies import attention
 from controller.emergencies.models import MessageKind
 from controller.emergencies.schemas import MessageIn, MessageOut
+from controller.emergencies.signalling import TITLE
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from controller.people.actor import Actor
 from controller.people.rights import Role
@@ -89,7 +90,7 @@ async def test_the_first_message_has_the_signal_made(lite: Centre) -> None:
     for area in (commune, commune, other):
         await lite.services.messages.create(lite.actor, worded(area, {"language": "vi", "text": "Lũ về"}))
     [made] = await lite.services.recordings.list(lite.actor)
-    assert (made.title, made.area_id, made.state) == (attention.TITLE, commune.id, RecordingState.PROCESSING)
+    assert (made.title, made.area_id, made.state) == (TITLE, commune.id, RecordingState.PROCESSING)
 
 
 async def test_without_the_signal_it_is_said_all_the_same(lite: Centre) -> None:
