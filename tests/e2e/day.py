@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from tests.e2e.hearing import Row
 from tests.e2e.people import Person
-from tests.e2e.village import Row, Village
+from tests.e2e.village import Village
 from tests.e2e.waiting import until
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")

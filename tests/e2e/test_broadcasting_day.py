@@ -13,9 +13,10 @@ import pytest_asyncio
 from audio import correlate, tune
 from controller.demo.processes import ProgramFailedError
 from tests.e2e.day import approve, broadcast_of, listen, move, plan, ready_messages, whole_second
+from tests.e2e.hearing import Heard, Sound
 from tests.e2e.people import leader, operator
 from tests.e2e.stalls import on_a_machine_that_keeps_up
-from tests.e2e.village import Heard, Sound, Village, instant, running_village
+from tests.e2e.village import Village, instant, report, running_village
 from tests.e2e.waiting import until
 from tests.sounds import speech, wav
 
@@ -51,11 +52,7 @@ async def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         }
         await ready_messages(village, alert="flood", false_alarm="mistake")
         yield village
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
-    assert terminal is not None
-    again = f"{len(village.repeats)} scenes were played again for a machine that stalled"
-    for line in [*village.told, again, *village.repeats]:
-        terminal.write_line(f"  {line}")
+    report(request.config, village)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -22,7 +22,7 @@ from edge_agent.protocol.signing import SigningKey
 from edge_agent.protocol.topics import Word
 from tests.e2e.neighbour import Neighbour, as_centre, as_node, persistently, read_urgent
 from tests.e2e.stalls import on_a_machine_that_keeps_up
-from tests.e2e.village import Village, running_village
+from tests.e2e.village import Village, report, running_village
 from tests.e2e.waiting import until
 
 pytestmark = [
@@ -42,10 +42,7 @@ HEARD_OF_S = 40
 async def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Village]:
     async with running_village(tmp_path_factory.mktemp("village")) as village:
         yield village
-    told = request.config.pluginmanager.get_plugin("terminalreporter")
-    assert told is not None
-    for line in [f"{len(village.repeats)} scenes were played again for a machine that stalled", *village.repeats]:
-        told.write_line(f"  {line}")
+    report(request.config, village)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -12,27 +12,25 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
+import pytest
 
 from audio import correlate, mix, speech, tune
-from controller.demo.check import MAX_HZ, MIN_CORRELATION, Expected, NodeVerdict, judge_node
+from controller.demo.check import MAX_HZ, Expected, NodeVerdict, judge_node
 from controller.demo.commune import THREE_HAMLETS, Commune, DemoNode
 from controller.demo.processes import ProgramFailedError
+from tests.e2e.hearing import Heard, Part, Row, Sound, named
 from tests.e2e.people import Person
 from tests.e2e.pulse import PulseAudio
 from tests.e2e.stalls import PLAYER_RANK, Span, Watch, watching
 from tests.e2e.waiting import until
-from tests.pulse import Recorder, Samples
+from tests.pulse import Recorder
 
-AUDIBLE = 33
-"""Amplitude of 16 bit above which something sounds: -60 dBFS."""
 TAIL = timedelta(seconds=1)
 """Recorded behind the end of a sound, so that what follows it would be heard."""
 AROUND = timedelta(seconds=0.5)
@@ -42,67 +40,9 @@ RETRY_S = 14
 COMES_BACK_S = 90
 """A node that was left alone for long asks for its broker once a minute."""
 
-UNKNOWN = "?"
-"""Name of what was heard and is none of our sounds."""
-
 _READY = " is ready"
 _BULLETIN = "Sáng mai, trạm y tế xã tiêm phòng cho trẻ em dưới năm tuổi."
 _NOTICE = "Mời bà con thôn Đông ra nhà văn hóa họp thôn lúc bảy giờ tối nay. Xin nhắc lại."
-
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Sound:
-    """A recording as it was uploaded, and as the centre knows it."""
-
-    row: Row
-    samples: Samples
-
-    @property
-    def length(self) -> timedelta:
-        """As the nodes were told."""
-        return timedelta(milliseconds=self.row["length_ms"])
-
-
-@dataclass(frozen=True)
-class Part:
-    """What left a sink from one frame to another."""
-
-    recorder: Recorder
-    start: int
-    stop: int
-
-    @cached_property
-    def samples(self) -> Samples:
-        """All of it."""
-        return self.recorder.between(self.start, self.stop)
-
-    def at(self, frame: int) -> float:
-        """Give the instant of a frame of this part, in seconds since 1970."""
-        return self.recorder.at(self.start + frame)
-
-    @property
-    def silent(self) -> bool:
-        """Whether nothing could be heard."""
-        return not bool(np.any(np.abs(self.samples.astype(np.int32)) > AUDIBLE))
-
-    def last_audible_at(self) -> float | None:
-        """Give the instant of the last frame that could be heard; None in silence."""
-        loud = np.flatnonzero(np.abs(self.samples.astype(np.int32)) > AUDIBLE)
-        return self.at(int(loud[-1])) if len(loud) else None
-
-
-@dataclass(frozen=True)
-class Heard:
-    """A sound in what left a sink."""
-
-    name: str
-    at: float
-    """Its first frame, in seconds since 1970."""
-    whole: bool
-    until: float
-    """Behind its last frame."""
 
 
 class Village:
@@ -254,7 +194,7 @@ class Village:
 
     async def heard(self, node: DemoNode, since: datetime, to: datetime) -> list[Heard]:
         """Name what sounded at a node, in order; the first of what is none of our sounds is ``UNKNOWN``."""
-        return await asyncio.to_thread(_named, self.sounds, self.part(node, since, to))
+        return await asyncio.to_thread(named, self.sounds, self.part(node, since, to))
 
     async def now(self) -> datetime:
         """Give this instant, once it is recorded at every sink."""
@@ -390,19 +330,6 @@ class Village:
         path.write_text(json.dumps({**json.loads(before), "broker_port": 1}))
 
 
-def _named(sounds: Mapping[str, Sound], part: Part) -> list[Heard]:
-    rest, found = part.samples.copy(), []
-    for name, sound in sounds.items():
-        for match in correlate.compare(sound.samples, part.samples, max_hz=MAX_HZ).matches:
-            start, stop = match.start, match.start + match.played_samples
-            found.append(Heard(name, part.at(start), match.correlation >= MIN_CORRELATION, part.at(stop)))
-            rest[max(0, start - correlate.GUARD) : stop + correlate.GUARD] = 0
-    loud = np.flatnonzero(np.abs(rest.astype(np.int32)) > AUDIBLE)
-    if len(loud):
-        found.append(Heard(UNKNOWN, part.at(int(loud[0])), whole=False, until=part.at(int(loud[-1]))))
-    return sorted(found, key=lambda heard: heard.at)
-
-
 @asynccontextmanager
 async def running_village(folder: Path, made: Mapping[str, bytes] | None = None) -> AsyncIterator[Village]:
     """Run a village for the length of the block; leaving it ends every process.
@@ -443,6 +370,18 @@ async def _files(folder: Path, made: Mapping[str, bytes]) -> dict[str, Path]:
     for name, joined in made.items():
         files[name].write_bytes(await mix.to_mp3(joined))
     return files
+
+
+def report(config: pytest.Config, village: Village) -> None:
+    """Say at the terminal what became of the scenes, whether they failed or not."""
+    manager = config.pluginmanager
+    terminal, capture = manager.get_plugin("terminalreporter"), manager.get_plugin("capturemanager")
+    assert terminal is not None
+    assert capture is not None
+    again = f"{len(village.repeats)} scenes were played again for a machine that stalled"
+    with capture.global_and_fixture_disabled():
+        for line in ["", *village.told, again, *village.repeats]:
+            terminal.write_line(f"  {line}")
 
 
 def instant(text: str) -> datetime:
