@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.areas.repository import read_tree
 from controller.errors import InvalidError
 from controller.names import clean_name
 from controller.people.rights import Sight
@@ -92,6 +93,16 @@ async def check(
     sounds = await _recordings(session, seen, spoken, now)
     words = [Words(voice.language, voice.text, sounds.get(voice.recording_id or "")) for voice in spoken]
     return Version(cleaned, spoken, content_sha256(cleaned["title"], words))
+
+
+async def check_category(session: AsyncSession, area_id: str, category: str) -> None:
+    """See to it that bulletins of an area may be about this. What was said before an area named its own stays.
+
+    Raises:
+        InvalidError: the area, or one above, names others.
+    """
+    if not (await read_tree(session)).effective(area_id).knows_category(category):
+        raise InvalidError(f"category: bulletins there are not about {category!r}", field="category", problem="unknown")
 
 
 async def _recordings(session: AsyncSession, seen: Sight, voices: Sequence[VoiceIn], now: datetime) -> dict[str, str]:

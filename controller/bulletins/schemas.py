@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from controller.areas.schemas import Language
 from controller.broadcasts.schemas import When
+from controller.policies.schemas import CategoryCode
 from controller.recordings.models import RecordingState
 
 from .models import BulletinState
@@ -16,8 +17,8 @@ MAX_TEXT = 20_000
 """Characters in one language: about half an hour of speech."""
 MAX_REASON = 1000
 
-Category = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-"""A word of the policies' categories: ``notice``, ``news``, ``weather``…"""
+Category = CategoryCode
+"""A word of the policies' categories (``GET /categories``): ``notice``, ``news``, ``weather``…"""
 OfferLevel = Literal["normal", "priority"]
 """What is offered to a programme (Circular 39/2020). An emergency is not offered, it is ordered."""
 Version = Annotated[int, Field(ge=1, le=2**31 - 1)]

@@ -21,7 +21,7 @@ from controller.people.rights import Act
 from controller.programmes.changes import bulletin_changed
 
 from . import yes
-from .drafting import PLAIN, check, told
+from .drafting import PLAIN, check, check_category, told
 from .models import Bulletin, BulletinState, BulletinVersion, BulletinVoice
 from .repository import current_version, in_sight, offered, versions
 from .rules import Step, advance, differences, search_words
@@ -60,6 +60,7 @@ class Bulletins:
             await rights.require(tx.session, actor, Act.BULLETINS_WRITE, [wanted.area_id])
             plain = {field: getattr(wanted, field) for field in PLAIN}
             plain["author"] = plain["author"].strip() or await _name(tx.session, actor)
+            await check_category(tx.session, wanted.area_id, wanted.category)
             version = await check(tx.session, seen, plain, wanted.voices, now=now)
             row = Bulletin(
                 id=new_id(),
@@ -93,6 +94,8 @@ class Bulletins:
             plain["author"] = plain["author"].strip() or await _name(tx.session, actor)
             spoken = wanted.voices if "voices" in wanted.model_fields_set else [_voice_in(each) for each in voices]
             seen = await rights.sight(tx.session, actor)
+            if plain["category"] != words.category:
+                await check_category(tx.session, row.area_id, plain["category"])
             version = await check(tx.session, seen, plain, spoken, now=now)
             before = told({field: getattr(words, field) for field in PLAIN}, voices)
             changed = [each.field for each in differences(before, version.fields())]

@@ -10,7 +10,7 @@ from controller.http.description import NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
 
 from .errors import PolicyLockedError
-from .schemas import MINUTES_OF_A_DAY, CheckOut, PolicyIn, PolicyOut, WhatIfOut
+from .schemas import MINUTES_OF_A_DAY, CategoryOut, CheckOut, PolicyIn, PolicyOut, WhatIfOut
 
 router = APIRouter(tags=["policies"])
 
@@ -19,6 +19,14 @@ router = APIRouter(tags=["policies"])
 async def all_policies(actor: Acting, services: AnyServices) -> list[PolicyOut]:
     """Give what areas say, in the order of the tree."""
     return await services.policies.all(actor)
+
+
+@router.get("/categories", summary="What bulletins may be about", responses=NOT_FOUND)
+async def categories(
+    actor: Acting, services: AnyServices, area_id: Annotated[str | None, Query(max_length=64)] = None
+) -> list[CategoryOut]:
+    """Give the categories of an area, its own or from above; without one, of all areas in sight together."""
+    return await services.policies.categories(actor, area_id)
 
 
 @router.get("/areas/{area_id}/policy", summary="What an area allows", responses=NOT_FOUND)

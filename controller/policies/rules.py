@@ -7,12 +7,15 @@ from typing import Any, Protocol
 
 from edge_agent.protocol.states import Level
 
-from .schemas import Night, PolicyRules, SecondPerson, SelfApproval, Window
+from .schemas import CategoryName, Night, PolicyRules, SecondPerson, SelfApproval, Window
 
 DEFAULT_ZONE = "Asia/Ho_Chi_Minh"
 DEFAULT_QUIET_HOURS = (Window(start="22:00", until="05:00"),)
 """For a root that sets none: nobody wakes a commune by forgetting a field."""
 DEFAULT_LANGUAGES = ("vi",)
+
+USUAL_CATEGORIES = ("notice", "news", "weather", "warning", "health", "farming", "security", "culture")
+"""Where nobody says what bulletins are about, these are offered."""
 
 OF_THE_AREA = ("zone", "quiet_hours", "languages")
 """Rules that stand in the area's own row."""
@@ -64,10 +67,16 @@ class EffectivePolicy:
     self_approval: SelfApproval | None = None
     second_person: tuple[SecondPerson, ...] | None = None
     """None: nobody said anything."""
+    categories: tuple[CategoryName, ...] | None = None
+    """None: nobody said anything, any word is taken."""
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Rule → id of the area that says it; without those that nobody says."""
     locks: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Rule → id of the highest area that locks it."""
+
+    def knows_category(self, code: str) -> bool:
+        """Say whether a bulletin there may be about this."""
+        return self.categories is None or code in {each.code for each in self.categories}
 
     def takes_second_person(self, category: str | None, level: Level) -> bool | None:
         """Say whether somebody other than the author must agree; None when the policy is silent."""

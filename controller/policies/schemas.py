@@ -60,6 +60,19 @@ class SecondPerson(BaseModel):
     level: Literal["normal", "priority", "*"] = "*"
 
 
+CategoryCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+
+
+class CategoryName(BaseModel):
+    """One category of bulletins, by which rules tell things apart."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: CategoryCode
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    """As people read it."""
+
+
 class PolicyRules(BaseModel):
     """What one area says itself; what is None it has from above. Times are wall clock in the area's zone."""
 
@@ -78,6 +91,15 @@ class PolicyRules(BaseModel):
     self_approval: SelfApproval | None = None
     second_person: Annotated[tuple[SecondPerson, ...], Field(max_length=50)] | None = None
     """Empty: nothing takes a second person."""
+    categories: Annotated[tuple[CategoryName, ...], Field(min_length=1, max_length=50)] | None = None
+    """What bulletins there are about; others are refused. Said nowhere: any word is taken."""
+
+    @model_validator(mode="after")
+    def _names_each_category_once(self) -> Self:
+        codes = [each.code for each in self.categories or ()]
+        if len(set(codes)) < len(codes):
+            raise ValueError("categories: each code once")
+        return self
 
     @classmethod
     def stored(cls, said: dict[str, Any]) -> Self:
@@ -104,8 +126,21 @@ Rule = Literal[
     "lease_hours",
     "self_approval",
     "second_person",
+    "categories",
 ]
 """Names of rules. The first three stand in the area itself (``PATCH /areas/{id}``); all may be locked."""
+
+
+class CategoryOut(BaseModel):
+    """A category that bulletins may have."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    name: str | None
+    """None: one of those that every centre knows; pages have words for it."""
+    from_id: str | None
+    """Area that names it; None: nobody does, it is one of the usual ones."""
 
 
 class PolicyIn(BaseModel):

@@ -24,7 +24,8 @@ from .checks import Places, breaches, unusual_hour
 from .limits import Airing
 from .locks import check_locks
 from .models import Policy
-from .schemas import CheckOut, PolicyIn, PolicyOut, PolicyRules, Rule, RuleOut, WhatIfOut
+from .rules import DEFAULT, USUAL_CATEGORIES, EffectivePolicy
+from .schemas import CategoryOut, CheckOut, PolicyIn, PolicyOut, PolicyRules, Rule, RuleOut, WhatIfOut
 from .whatif import WhatIf
 
 NO_RULES = PolicyRules()
@@ -55,6 +56,21 @@ class Policies:
             seen, tree = await rights.sight(session, actor), await read_tree(session)
             saying = [place.id for place in tree.walk() if place.rules is not None and seen.knows(place.id)]
             return [await _out(session, tree, area_id, seen) for area_id in saying]
+
+    async def categories(self, actor: Actor, area_id: str | None = None) -> list[CategoryOut]:
+        """Give what bulletins of an area may be about; without one, of all areas in sight together.
+
+        Raises:
+            NotFoundError: there is no such area.
+        """
+        async with self._database.reading() as session:
+            if area_id is not None:
+                tree, areas = await self._seen(session, actor, area_id), [area_id]
+            else:
+                seen, tree = await rights.sight(session, actor), await read_tree(session)
+                areas = [place.id for place in tree.walk() if seen.sees(place.id)]
+        found = {each.code: each for area in areas for each in _categories(tree.effective(area))}
+        return list(found.values()) or _categories(DEFAULT)
 
     async def put(self, actor: Actor, area_id: str, wanted: PolicyIn) -> PolicyOut:
         """Say from now on what is given; settings and leases of the nodes below follow.
@@ -141,6 +157,13 @@ class Policies:
             await self._documents.touch(tx, scope, Word.PLAN)
         for scope in nodes:
             await self._documents.touch(tx, scope, Word.SETTINGS)
+
+
+def _categories(policy: EffectivePolicy) -> list[CategoryOut]:
+    if policy.categories is None:
+        return [CategoryOut(code=code, name=None, from_id=None) for code in USUAL_CATEGORIES]
+    origin = policy.origins.get("categories")
+    return [CategoryOut(code=each.code, name=each.name, from_id=origin) for each in policy.categories]
 
 
 def _changed(before: PolicyRules, after: PolicyRules) -> list[str]:

@@ -150,6 +150,7 @@ ROUTES: dict[str, Route] = {
     "POST /api/v1/areas": Route(Kind.AIM, {"name": "Thôn mới", "parent_id": "{area_id}"}),
     "GET /api/v1/areas/{area_id}": Route(Kind.READ),
     "PATCH /api/v1/areas/{area_id}": Route(Kind.ACT, {"name": "Tên mới"}),
+    "GET /api/v1/categories": Route(Kind.LOOK, query={"area_id": "{area_id}"}),
     "GET /api/v1/policies": Route(Kind.LIST, shows="area_id"),
     "GET /api/v1/areas/{area_id}/policy": Route(Kind.READ),
     "PUT /api/v1/areas/{area_id}/policy": Route(Kind.ACT, {"version": 1, "rules": {"sessions_a_day": 9}}),

@@ -9,6 +9,7 @@ import pytest
 
 from controller.areas.schemas import QuietWindow
 from controller.policies.errors import PolicyBreachError, UnusualHourError
+from controller.policies.rules import USUAL_CATEGORIES
 from edge_agent.protocol.documents import Plan, Settings
 from edge_agent.protocol.states import Reason
 from tests.controller.factories import Centre
@@ -291,3 +292,41 @@ async def test_dates_that_no_plan_lists_yet_are_looked_at_too(lite: Centre) -> N
     assert found["broadcast_count"] == len(found["changes"]) == 30
     assert {each["start_at"][11:] for each in found["changes"]} == {"22:00:00Z"}
     assert {each["after"]["reason"] for each in found["changes"]} == {"outside_window"}
+
+
+async def test_a_place_names_what_its_bulletins_are_about_and_those_below_follow(lite: Centre) -> None:
+    commune, other = [await lite.area(name, kind="commune") for name in ("Xã Đông", "Xã Đoài")]
+    hamlet = await lite.area("Xóm Đông", commune)
+    named = [{"code": "flood", "name": "Lũ"}, {"code": "notice", "name": "Thông báo của xã"}]
+
+    async with lite.client() as client:
+
+        async def found(**query: str) -> dict[str, tuple[str | None, str | None]]:
+            answer = await client.get("/api/v1/categories", params=query)
+            return {each["code"]: (each["name"], each["from_id"]) for each in answer.json()}
+
+        async def write(area_id: str, category: str) -> httpx.Response:
+            said = {"title": "Tin", "category": category, "voices": [{"language": "vi", "text": "Lời"}]}
+            return await client.post("/api/v1/bulletins", json={"area_id": area_id, **said})
+
+        assert await found(area_id=hamlet.id) == dict.fromkeys(USUAL_CATEGORIES, (None, None))
+        early = await write(hamlet.id, "any_word")
+        assert early.status_code == 201  # nobody says what there is
+        assert (await put(client, commune.id, categories=[*named, named[0]])).status_code == 422
+        assert (await put(client, commune.id, categories=[])).status_code == 422
+        assert (await put(client, commune.id, categories=named)).status_code == 200
+        assert await found(area_id=hamlet.id) == {
+            "flood": ("Lũ", commune.id),
+            "notice": ("Thông báo của xã", commune.id),
+        }
+        assert set(await found()) == {*USUAL_CATEGORIES, "flood"}
+        assert set(await found(area_id=other.id)) == set(USUAL_CATEGORIES)
+        assert (await client.get("/api/v1/categories", params={"area_id": "0" * 32})).status_code == 404
+        assert (await write(hamlet.id, "flood")).status_code == 201
+        refused = await write(hamlet.id, "news")
+        assert (refused.status_code, refused.json()["error"]["fields"]["field"]) == (422, "category")
+        assert (await write(other.id, "news")).status_code == 201
+        url = f"/api/v1/bulletins/{early.json()['id']}"
+        assert (await client.patch(url, json={"version": 1, "title": "Tin mới"})).status_code == 200  # it stays
+        assert (await client.patch(url, json={"version": 2, "category": "news"})).status_code == 422
+        assert (await client.patch(url, json={"version": 2, "category": "flood"})).status_code == 200
