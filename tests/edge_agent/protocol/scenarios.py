@@ -154,7 +154,7 @@ def _listings(pick: Pick, name: str, run: str | None, start: int) -> list[Event]
     return found
 
 
-def _disturbance(pick: Pick, index: int, starts: list[int], names: list[str]) -> list[Event]:
+def disturbance(pick: Pick, index: int, starts: list[int], names: list[str]) -> list[Event]:
     """Give what people, files, clocks and power do meanwhile."""
     second = pick(starts) + pick(SOON)
     later = second + pick([*SOON, *TIMES])
@@ -187,7 +187,7 @@ def scenario(pick: Pick, *, disturbed: bool = True) -> Scenario:
         events += _listings(pick, name, run, starts[-1])
     if disturbed:
         for index in range(pick([0, 1, 1, 2, 3])):
-            events += _disturbance(pick, index, starts, names)
+            events += disturbance(pick, index, starts, names)
         # Whatever happened, in the end the clock is good again: only then can all be concluded.
         events.append(Event(4 * EVENING, ClockBecomes(ClockState.TRUSTED)))
     lease = pick([7 * 86_400, 7 * 86_400, EVENING // 2])
