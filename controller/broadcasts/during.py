@@ -17,6 +17,7 @@ from edge_agent.protocol.states import StartMode
 
 from .drafts import Draft
 from .forecast import Surroundings, draft_broadcast, forecast, group
+from .on_air import sounding
 from .repository import surroundings
 from .rules import END_MARGIN, During, Window
 from .schemas import WindowIn
@@ -66,11 +67,13 @@ def free_at(at: datetime, around: Iterable[Surroundings], others: Mapping[str, B
 
 def _item_end(at: datetime, around: Surroundings, others: Mapping[str, Broadcast]) -> datetime | None:
     """Give the end of the slot that is under way, as long as its longest voice: neighbours are in step."""
-    if around.sounding is None or around.sounding[0] not in others:
+    known = [each for each in around.on_air if each.broadcast_id in others]
+    if (now := sounding(known)) is None:
         return None
-    key, _, started_at = around.sounding
-    for item in others[key].items:
-        begins_at = started_at + timedelta(milliseconds=item.offset_ms)
+    wire = others[now.broadcast_id]
+    anchor_at = now.anchor(wire)
+    for item in wire.items:
+        begins_at = anchor_at + timedelta(milliseconds=item.offset_ms)
         ends_at = begins_at + timedelta(milliseconds=item.slot_ms)
         if begins_at <= at < ends_at:
             return ends_at

@@ -16,9 +16,10 @@ from edge_agent.protocol.documents import QuietHours, Settings, TrustedKey
 from edge_agent.protocol.listings import Listing
 from edge_agent.protocol.quiet import in_window
 from edge_agent.protocol.states import Outcome, Reason
-from edge_agent.protocol.timeline import Conclusion, Progress, Sound, Step, View, project
+from edge_agent.protocol.timeline import Conclusion, Progress, Step, View, project
 
 from .drafts import Draft
+from .on_air import OnAir, progress_of
 
 DRAFT_ID = "z-draft"
 """Stands for a broadcast that has no id yet. It sorts after all hexadecimal ids."""
@@ -44,8 +45,8 @@ class Surroundings:
     guards: Guards
     broadcasts: frozenset[str] = frozenset()
     """Ids of other broadcasts that it has not done with."""
-    sounding: tuple[str, int, datetime] | None = None
-    """Broadcast, item and start of what sounds there now."""
+    on_air: tuple[OnAir, ...] = ()
+    """What has begun there and is not over."""
     begun: tuple[datetime, ...] = ()
     """When the plays of the last hour began that are over; empty while too few to matter."""
     held: bool = False
@@ -205,21 +206,7 @@ def _progress(around: Surroundings, others: Mapping[str, Broadcast]) -> dict[str
         f"{DRAFT_ID}-{number}": Progress(began_at=began_at, outcome=Outcome.PLAYED)
         for number, began_at in enumerate(around.begun)
     }
-    if around.sounding is None or around.sounding[0] not in others:
-        return over
-    key, index, started_at = around.sounding
-    item = others[key].items[min(index, len(others[key].items) - 1)]
-    begins_at = started_at + timedelta(milliseconds=item.offset_ms)
-    voice = item.voice_for(around.guards.languages) or item.voices[0]
-    sound = Sound(
-        broadcast_id=key,
-        item=index,
-        voice=voice,
-        begins_at=begins_at,
-        ends_at=begins_at + timedelta(milliseconds=voice.length_ms),
-        gain_mb=0,
-    )
-    return over | {key: Progress(began_at=started_at, anchor_at=started_at, next_item=index + 1, sounding=sound)}
+    return over | progress_of(around.on_air, others, around.guards.languages)
 
 
 def settings_of(guards: Guards, trusted_keys: tuple[TrustedKey, ...], now: datetime) -> Settings:

@@ -24,6 +24,7 @@ from edge_agent.protocol.states import Drill, Level, PlayState
 
 from .forecast import PLAYS_PER_HOUR, Surroundings, guards_of
 from .models import Broadcast, BroadcastItem, BroadcastTarget
+from .on_air import OnAir
 from .rules import Phase, PlayCount, Window, by_grade, by_name, phase_of, ready_count
 from .schemas import AskedOut, BroadcastOut, ItemOut, TargetOut
 from .wire_form import wire_forms
@@ -108,7 +109,7 @@ async def surroundings(
 
     ``released``: holds that will be released by then.
     """
-    busy, sounding = await _open_plays(session, max(now, window.start_at - BEFORE), window.latest_end_at)
+    busy, on_air = await _open_plays(session, max(now, window.start_at - BEFORE), window.latest_end_at)
     begun = await _begun(session, window.start_at - HOUR)
     standing = select(Hold.scope).where(Hold.released_at.is_(None), Hold.id.not_in(released))
     held = set(await session.scalars(standing))
@@ -118,7 +119,7 @@ async def surroundings(
         node.id: Surroundings(
             guards=guards[node.area_id],
             broadcasts=frozenset(busy[node.id]),
-            sounding=sounding.get(node.id),
+            on_air=tuple(sorted(on_air[node.id])),
             begun=tuple(begun[node.id]) if len(begun[node.id]) + len(busy[node.id]) >= PLAYS_PER_HOUR else (),
             held=not held.isdisjoint(tree.scopes(node.id, node.area_id)) if held else False,
         )
@@ -139,20 +140,20 @@ async def as_sent(session: AsyncSession, ids: Sequence[str]) -> dict[str, conten
 
 async def _open_plays(
     session: AsyncSession, from_at: datetime, until_at: datetime
-) -> tuple[dict[str, set[str]], dict[str, tuple[str, int, datetime]]]:
+) -> tuple[dict[str, set[str]], dict[str, list[OnAir]]]:
     query = (
-        select(Play.node_id, Play.broadcast_id, Play.state, Play.item, Play.started_at)
+        select(Play.node_id, Play.broadcast_id, Play.state, Play.item, Play.started_at, Play.item_at)
         .join(Broadcast, Broadcast.id == Play.broadcast_id)
         .where(Play.outcome.is_(None), Broadcast.cancelled_at.is_(None))
         .where(Broadcast.latest_end_at > from_at, Broadcast.start_at < until_at)
     )
     busy: dict[str, set[str]] = defaultdict(set)
-    sounding: dict[str, tuple[str, int, datetime]] = {}
-    for node_id, broadcast_id, state, item, started_at in await session.execute(query):
+    on_air: dict[str, list[OnAir]] = defaultdict(list)
+    for node_id, broadcast_id, state, item, started_at, item_at in await session.execute(query):
         busy[node_id].add(broadcast_id)
         if state == PlayState.PLAYING and started_at is not None:
-            sounding[node_id] = (broadcast_id, item or 0, started_at)
-    return busy, sounding
+            on_air[node_id].append(OnAir(broadcast_id, item or 0, started_at, item_at))
+    return busy, on_air
 
 
 async def _begun(session: AsyncSession, since: datetime) -> dict[str, list[datetime]]:
@@ -238,15 +239,17 @@ async def _targets(session: AsyncSession, ids: Sequence[str], seen: Sight) -> di
 
 
 async def _asked(session: AsyncSession, rows: Sequence[Broadcast], seen: Sight) -> dict[str, AskedOut]:
-    """Give the latest request for a yes to each that is of an area in sight."""
-    subjects = {f"broadcasts/{row.id}": row.id for row in rows if seen.sees(row.area_id)}
-    found: dict[str, AskedOut] = {}
-    for some in in_pieces(list(subjects)):
+    """Give the latest request for a yes to each that is of an area in sight; for a date of a schedule, the schedule's."""
+    subjects = {row.id: f"broadcasts/{row.id}" for row in rows if seen.sees(row.area_id)}
+    of_schedules = [row for row in rows if row.awaits_approval and row.schedule_id and row.id in subjects]
+    subjects |= {row.id: f"schedules/{row.schedule_id}" for row in of_schedules}
+    latest: dict[str, AskedOut] = {}
+    for some in in_pieces(sorted(set(subjects.values()))):
         query = select(ApprovalRequest).where(ApprovalRequest.subject.in_(some)).order_by(ApprovalRequest.asked_at)
         for each in await session.scalars(query):
             state = RequestState(each.state)
-            found[subjects[each.subject]] = AskedOut(id=each.id, state=state, returned_reason=each.returned_reason)
-    return found
+            latest[each.subject] = AskedOut(id=each.id, state=state, returned_reason=each.returned_reason)
+    return {key: latest[subject] for key, subject in subjects.items() if subject in latest}
 
 
 async def _names(session: AsyncSession, person_ids: Collection[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from annotated_types import Ge, Le
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from controller.approvals.models import RequestState
+from controller.approvals.needs import Need
 from controller.areas.targets import MAX_SCOPES
 from controller.policies.schemas import BreachOut, Category, UnusualOut
 from controller.validation import problem_of
@@ -231,6 +232,8 @@ class PreviewOut(BaseModel):
     """Rules of the places' policies that it breaks; not all of them refuse it."""
     unusual: UnusualOut | None = None
     """Why sending it takes ``confirm_unusual``; None when it does not."""
+    approval: Need = Need.AUTHOR
+    """Whose yes it takes when the person who asks sends it."""
 
 
 class ReplayIn(WindowIn):

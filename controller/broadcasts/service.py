@@ -8,6 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.approvals import asking
 from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import ConflictError, InvalidError, NotFoundError
@@ -35,7 +36,7 @@ from .preview import describe, refusal_error
 from .repository import has_begun, in_sight, is_seen, outs, target_areas
 from .room import PlanFullError, UrgentFullError, check_room
 from .schemas import BroadcastIn, BroadcastOut, PreviewOut, WindowIn, as_on_the_wire
-from .sending import send
+from .sending import matter_of, send
 from .superseding import supersede
 
 MAX_KEY = 100
@@ -181,7 +182,9 @@ class Broadcasts:
         async with self._database.reading() as session:
             seen = await rights.sight(session, actor)
             draft = await make_draft(session, wanted, now=now, lead=self._lead, seen=seen)
-            return await self.preview_draft(session, await self.placed(session, draft, wanted))
+            draft = await self.placed(session, draft, wanted)
+            need = await asking.need_of(session, actor, matter_of(draft), now=now)
+            return (await self.preview_draft(session, draft)).model_copy(update={"approval": need})
 
     async def placed(self, session: AsyncSession, draft: Draft, wanted: WindowIn) -> Draft:
         """Find the place of a draft in what is on air, as ``wanted.during`` says.

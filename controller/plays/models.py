@@ -23,6 +23,8 @@ class Play(Base):
     interrupted_by: Mapped[str | None] = mapped_column(String(64))
     item: Mapped[int | None]
     """Highest item that began."""
+    item_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When that item began, by the node's clock; a repeat after a crash counts."""
     started_at: Mapped[datetime | None] = mapped_column(Instant)
     """When its first item began, by the node's clock."""
     start_error_ms: Mapped[float | None]

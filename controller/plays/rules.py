@@ -22,6 +22,7 @@ class PlayFacts(NamedTuple):
     reason: Reason | None = None
     interrupted_by: str | None = None
     item: int | None = None
+    item_at: datetime | None = None
     started_at: datetime | None = None
     start_error_ms: float | None = None
     requested_ms: int | None = None
@@ -45,14 +46,15 @@ def _bounded(count: int | None) -> int | None:
 
 def _step(play: PlayFacts, event: PlayEvent, said: PlayState) -> PlayFacts:
     begins = said is PlayState.PLAYING
-    items = [item for item in (play.item, event.item if begins else None) if item is not None]
+    item, item_at = _later_item(play, event) if begins else (play.item, play.item_at)
     starts = [at for at in (play.started_at, event.at if begins else None) if at is not None]
     return PlayFacts(
         state=later_state(play.state, said),
         outcome=play.outcome,
         reason=play.reason,
         interrupted_by=play.interrupted_by,
-        item=max(items, default=None),
+        item=item,
+        item_at=item_at,
         started_at=min(starts, default=None),
         start_error_ms=play.start_error_ms if play.start_error_ms is not None else event.start_error_ms,
         requested_ms=play.requested_ms,
@@ -61,6 +63,13 @@ def _step(play: PlayFacts, event: PlayEvent, said: PlayState) -> PlayFacts:
         grade=play.grade,
         simulated=play.simulated or event.simulated,
     )
+
+
+def _later_item(play: PlayFacts, event: PlayEvent) -> tuple[int | None, datetime | None]:
+    if event.item is None or (play.item is not None and event.item < play.item):
+        return play.item, play.item_at
+    is_same = event.item == play.item and play.item_at is not None
+    return event.item, max(play.item_at or event.at, event.at) if is_same else event.at
 
 
 def _end(play: PlayFacts, event: PlayEvent, said: Outcome) -> PlayFacts:
@@ -72,6 +81,7 @@ def _end(play: PlayFacts, event: PlayEvent, said: Outcome) -> PlayFacts:
         reason=event.reason,
         interrupted_by=event.by,
         item=play.item,
+        item_at=play.item_at,
         started_at=play.started_at,
         start_error_ms=event.start_error_ms if event.start_error_ms is not None else play.start_error_ms,
         requested_ms=_bounded(event.requested_ms),

@@ -17,6 +17,7 @@ from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
 from controller.broadcasts.forecast import guards_of, listing_of, settings_of
 from controller.broadcasts.models import Broadcast, BroadcastTarget
+from controller.broadcasts.on_air import OnAir, progress_of
 from controller.broadcasts.wire_form import wire_forms
 from controller.clock import Clock
 from controller.db import Database, in_pieces
@@ -114,7 +115,7 @@ async def look(
         listings={each.wire.broadcast_id: listing_of(each.wire) for each in entries},
         settings=settings_of(guards, trusted_keys, now),
         holds=await _holds(session, scopes),
-        progress=_all_progress(entries, plays, guards.languages),
+        progress=_progress(entries, plays, guards.languages),
     )
     return Around(tuple(entries), plays, view)
 
@@ -124,11 +125,20 @@ async def _holds(session: AsyncSession, scopes: Sequence[str]) -> frozenset[str]
     return frozenset(await session.scalars(query))
 
 
-def _all_progress(entries: Iterable[Entry], plays: Mapping[str, Play], languages: Sequence[str]) -> dict[str, Progress]:
-    found = {
-        each.wire.broadcast_id: _progress(each.wire, plays.get(each.wire.broadcast_id), languages) for each in entries
+def _progress(entries: Iterable[Entry], plays: Mapping[str, Play], languages: Sequence[str]) -> dict[str, Progress]:
+    """Take over what the node has said."""
+    wires = {each.wire.broadcast_id: each.wire for each in entries}
+    on_air = [
+        OnAir(key, play.item or 0, play.started_at, play.item_at)
+        for key, play in plays.items()
+        if play.outcome is None and play.started_at is not None
+    ]
+    over = {
+        key: Progress(began_at=play.started_at, outcome=Outcome(play.outcome))
+        for key, play in plays.items()
+        if play.outcome is not None
     }
-    return {key: progress for key, progress in found.items() if progress is not None}
+    return over | progress_of(on_air, wires, languages)
 
 
 class Resolved(NamedTuple):
@@ -232,30 +242,6 @@ async def _plays(session: AsyncSession, node_id: str, ids: Sequence[str]) -> dic
         for some in in_pieces(ids)
         for row in await session.scalars(select(Play).where(Play.node_id == node_id, Play.broadcast_id.in_(some)))
     }
-
-
-def _progress(wire: content.Broadcast, play: Play | None, languages: Sequence[str]) -> Progress | None:
-    """Take over what the node has said."""
-    if play is None or (play.outcome is None and play.started_at is None):
-        return None
-    if play.outcome is not None:
-        return Progress(began_at=play.started_at, outcome=Outcome(play.outcome))
-    index = min(play.item or 0, len(wire.items) - 1)
-    item = wire.items[index]
-    began_at = play.started_at
-    voice = item.voice_for(languages)
-    if began_at is None or voice is None:
-        return Progress(began_at=began_at, anchor_at=began_at, next_item=index + 1)
-    begins_at = began_at + timedelta(milliseconds=item.offset_ms)
-    sound = Sound(
-        broadcast_id=wire.broadcast_id,
-        item=index,
-        voice=voice,
-        begins_at=begins_at,
-        ends_at=begins_at + timedelta(milliseconds=voice.length_ms),
-        gain_mb=0,
-    )
-    return Progress(began_at=began_at, anchor_at=began_at, next_item=index + 1, sounding=sound)
 
 
 def _out(entry: Entry, play: Play | None, found: Resolved, now: datetime) -> DayEntryOut:

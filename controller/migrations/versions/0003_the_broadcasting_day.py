@@ -471,6 +471,9 @@ def _change_broadcasts() -> None:
             batch_op.f("fk_broadcast_items_bulletin_id_bulletins"), "bulletins", ["bulletin_id"], ["id"]
         )
 
+    with op.batch_alter_table("plays", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("item_at", Instant(), nullable=True))
+
     with op.batch_alter_table("broadcasts", schema=None) as batch_op:
         batch_op.add_column(sa.Column("start_mode", sa.String(length=8), server_default="soft", nullable=False))
         batch_op.add_column(sa.Column("resumes", sa.Boolean(), server_default=sa.true(), nullable=False))
