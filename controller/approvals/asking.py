@@ -23,9 +23,6 @@ from .models import Approval, ApprovalRequest, RequestState
 from .needs import Need, Place, Said, decide
 from .yeses import Bound, Yes
 
-AUTHORS = {Need.AUTHOR: False, Need.ALONE: True}
-"""With which needs the author's act is a yes, and whether as a self-approval."""
-
 
 @dataclass(frozen=True)
 class Matter:
@@ -50,19 +47,25 @@ class Matter:
         return replace(self, subject=subject)
 
 
-async def of_the_author(session: AsyncSession, actor: Actor, matter: Matter, *, now: datetime) -> tuple[Yes, ...]:
-    """Give the yes that the author's act is; empty where another person must be asked.
+async def need_of(session: AsyncSession, actor: Actor, matter: Matter, *, now: datetime) -> Need:
+    """Say whose yes it takes when somebody sends this.
 
     A machine's key acts for nobody who could be asked why: it is no yes where a person's right, or bounds, are needed.
     """
     if actor.person_id is None:
-        return ()
+        return Need.ANOTHER
     may_give = all(map((await rights.reach(session, actor, Act.APPROVALS_GIVE)).sees, matter.aimed_at))
     places = [Place(each, await _used_today(session, actor.person_id, each, now)) for each in matter.policies]
     need = decide(places, matter.said, author_may_give=may_give)
-    if need not in AUTHORS or (need is Need.ALONE and actor.acts is not None):
+    return Need.ANOTHER if need is Need.ALONE and actor.acts is not None else need
+
+
+async def of_the_author(session: AsyncSession, actor: Actor, matter: Matter, *, now: datetime) -> tuple[Yes, ...]:
+    """Give the yes that the author's act is; empty where another person must be asked."""
+    need = await need_of(session, actor, matter, now=now)
+    if actor.person_id is None or need is Need.ANOTHER:
         return ()
-    return (Yes(actor.person_id, by_author=AUTHORS[need]),)
+    return (Yes(actor.person_id, by_author=need is Need.ALONE),)
 
 
 async def ask(tx: Transaction, matter: Matter, asked_by: str, *, now: datetime) -> None:

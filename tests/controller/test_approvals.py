@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from controller.approvals.errors import NotListenedError, OwnWorkError
 from controller.approvals.models import Approval, RequestState
+from controller.approvals.needs import Need
 from controller.approvals.schemas import ReturnIn
 from controller.audit.models import AuditEntry
 from controller.broadcasts.rules import Phase
@@ -341,6 +342,41 @@ async def test_who_is_asked_may_hear_what_belongs_to_others(lite: Centre) -> Non
         await lite.services.hearings.note(west.leader, theirs, [(0, 1)])
     await east.approve(asked.id)
     assert (await lite.services.media.recording(sha256)).public
+
+
+async def test_the_preview_says_whose_yes_it_takes(lite: Centre) -> None:
+    village = await commune(lite)
+    preview = lite.services.broadcasts.preview
+    assert (await preview(village.operator, village.wish())).approval is Need.ANOTHER
+    assert (await preview(village.leader, village.wish())).approval is Need.AUTHOR
+    await village.rule(**ANOTHER, self_approval={"categories": ["water"], "minutes": 1, "a_day": 2})
+    assert (await preview(village.leader, village.wish())).approval is Need.ANOTHER
+    assert (await preview(village.operator, village.wish(category="water"))).approval is Need.ALONE
+
+
+async def test_over_the_api_a_yes_is_asked_for_listened_to_and_given(lite: Centre) -> None:
+    village = await commune(lite, **ANOTHER)
+    wanted = village.wish().model_dump(mode="json", exclude={"start_at"}, exclude_defaults=True)
+    said = wanted | {"start_at": (lite.clock() + timedelta(hours=1)).isoformat(), "category": "notice"}
+    async with lite.client(who=village.people[village.operator]) as operator:
+        sent = (await operator.post("/api/v1/broadcasts", json=said)).json()
+        assert (sent["phase"], sent["approval"]["state"]) == ("awaiting_approval", "open")
+        edited = (await operator.put(f"/api/v1/broadcasts/{sent['id']}", json=said | {"title": "Sửa"})).json()
+        assert (edited["run_id"], edited["category"]) == (sent["id"], "notice")
+        refused = await operator.post(f"/api/v1/approvals/{edited['approval']['id']}/approve")
+        assert refused.status_code == 403
+    path = f"/api/v1/approvals/{edited['approval']['id']}"
+    async with lite.client(who=village.people[village.leader]) as leader:
+        assert [each["title"] for each in (await leader.get("/api/v1/approvals")).json()] == ["Sửa"]
+        refused = await leader.post(f"{path}/approve")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "not_listened")
+        (file,) = (await leader.get(path)).json()["files"]
+        heard = f"/api/v1/recordings/{file['recording_id']}/listening"
+        assert (await leader.post(heard, json={"spans": [[0, 24_000]]})).json()["whole"]
+        assert (await leader.post(f"{path}/approve")).json()["state"] == "approved"
+        assert (await leader.post(f"{path}/return", json={"reason": "Sai"})).status_code == 409
+        assert (await leader.get("/api/v1/approvals", params={"state": "approved"})).json() != []
+    assert await village.told() == {edited["id"]}
 
 
 async def test_a_paper_is_noted_and_its_scan_kept_by_what_it_is(lite: Centre) -> None:
