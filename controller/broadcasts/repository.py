@@ -239,7 +239,7 @@ async def _targets(session: AsyncSession, ids: Sequence[str], seen: Sight) -> di
 
 
 async def _asked(session: AsyncSession, rows: Sequence[Broadcast], seen: Sight) -> dict[str, AskedOut]:
-    """Give the latest request for a yes to each that is of an area in sight; for a date of a schedule, the schedule's."""
+    """Give the latest request for a yes to each in whose area one sees; for a date of a schedule, the schedule's."""
     subjects = {row.id: f"broadcasts/{row.id}" for row in rows if seen.sees(row.area_id)}
     of_schedules = [row for row in rows if row.awaits_approval and row.schedule_id and row.id in subjects]
     subjects |= {row.id: f"schedules/{row.schedule_id}" for row in of_schedules}
