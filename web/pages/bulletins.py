@@ -19,7 +19,6 @@ from web.views import bulletins as views
 from web.views.places import choices
 
 FIELDS = frozenset({"title", "voices", "recording", "area_id", "category", "author", "source", "document_number"})
-CATEGORIES = ("notice", "news", "weather", "health", "farming", "security", "culture")
 DEFAULT_LANGUAGES = ("vi",)
 
 
@@ -67,6 +66,14 @@ async def _one(visit: Visit, bulletin_id: str, problem: str = "") -> HTMLRespons
     )
 
 
+async def categories(visit: Visit, *chosen: str) -> list[tuple[str, str]]:
+    """Give what bulletins in sight may be about, code and word, with what is ``chosen`` already."""
+    found = {each.code: each.name for each in await visit.services.policies.categories(visit.actor)}
+    words = {code: name or visit.text.word("category", code) for code, name in found.items()}
+    words |= {code: visit.text.word("category", code) for code in chosen if code not in words}
+    return list(words.items())
+
+
 async def _form(
     visit: Visit, draft: views.Draft, known: BulletinOut | None, problems: Mapping[str, str]
 ) -> HTMLResponse:
@@ -78,7 +85,7 @@ async def _form(
         form=asdict(draft) | {"texts": dict(draft.texts), "recordings": dict(draft.recordings)},
         problems={"form": ""} | dict(problems) if problems else {},
         areas=choices(visit.places(Act.BULLETINS_WRITE)),
-        categories=sorted({*CATEGORIES, draft.category}),
+        categories=await categories(visit, draft.category),
         languages=_language_names(visit, languages),
         path=f"/bulletins/{known.id}/edit" if known else "/bulletins/new",
         leave=f"/bulletins/{known.id}" if known else "/bulletins",

@@ -10,7 +10,7 @@ from controller.errors import LoaError
 from controller.people.rights import Act
 from controller.policies.schemas import PolicyIn
 from web.forms import Unclear, read_form
-from web.pages.bulletins import CATEGORIES
+from web.pages.bulletins import categories
 from web.pages.frame import back, whole_page
 from web.problems import problem_text, problems_of
 from web.site import Site, Visit
@@ -43,7 +43,7 @@ async def _page(
         area_name=area.name if area else "",
         lines=views.lines(known, visit.form),
         form=form | {"numbers": dict(form["numbers"])},
-        categories=CATEGORIES,
+        categories=await categories(visit, *form["alone_categories"]),
         problems={"form": ""} | dict(problems) if problems else {},
         preview=preview,
         quiet=quiet if quiet is not None else views.windows_said(area.quiet_hours if area else None),

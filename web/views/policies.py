@@ -103,6 +103,7 @@ _SAID: Mapping[str, Callable[[Any, Formats], str]] = {
     "night": _night_said,
     "self_approval": _alone_said,
     "second_person": _second_said,
+    "categories": lambda value, _: ", ".join(each.name for each in value),
 }
 
 
@@ -172,6 +173,7 @@ def wanted(draft: Draft, known: PolicyOut, form: Formats) -> dict[str, Any]:
             "minutes": _number(draft.alone_minutes, "alone_minutes", form),
             "a_day": _number(draft.alone_a_day, "alone_a_day", form),
         }
+    rules["categories"] = known.rules.categories  # no field of this form
     return {"version": draft.version, "rules": rules, "locked": draft.locked}
 
 
