@@ -33,7 +33,7 @@ from controller.plans.build import (
     says_the_same,
 )
 from controller.plans.models import Document, PlanBody, PlanVersion
-from edge_agent.protocol.content import Body
+from edge_agent.protocol.content import Body, Voice
 from edge_agent.protocol.documents import Membership, Settings, Signed
 from edge_agent.protocol.signing import SigningKey
 from edge_agent.protocol.states import KeyUse
@@ -165,7 +165,7 @@ class Signer:
             volume_mb=node.volume_mb,
             trim_mb=node.trim_mb,
             clock_battery=bool((node.abilities or {}).get("clock_battery", False)),
-            pinned=await pinned(session, chain),
+            pinned=await _pinned(session, tuple(chain)),
         )
         areas = await _memberships(session, chain, {area.area_id: area for area in before})
         local = tree.effective(node.area_id)
@@ -189,6 +189,14 @@ def own_document(token: bytes, kind: type[_SignedT]) -> _SignedT:
     """Read a document that we signed ourselves."""
     payload = token.split(b".")[1]
     return msgspec.json.decode(base64.urlsafe_b64decode(payload + b"=" * (-len(payload) % 4)), type=kind)
+
+
+async def _pinned(session: AsyncSession, chain: tuple[str, ...]) -> tuple[Voice, ...]:
+    """Give what lies ready in an area. Read once in a transaction: in it, hundreds of nodes ask for the same."""
+    known: dict[tuple[str, ...], tuple[Voice, ...]] = session.info.setdefault("pinned", {})
+    if chain not in known:
+        known[chain] = await pinned(session, chain)
+    return known[chain]
 
 
 async def _memberships(session: AsyncSession, chain: list[str], before: Mapping[str, Membership]) -> list[Membership]:
