@@ -5,7 +5,6 @@ A broadcast like any other: the same content, inside policy, approved as any. It
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -27,12 +26,12 @@ from edge_agent.protocol.states import Level, Outcome
 
 from .contents import Content
 from .drafts import Draft, window_of
+from .items import slots_of
 from .models import Broadcast, BroadcastItem
 from .repository import is_seen, target_areas
 from .rules import Slot
 from .schemas import BroadcastOut, MissedOut, ReplayIn, ReplayPreviewOut, as_on_the_wire
 from .service import Broadcasts
-from .wire_form import wire_forms
 
 NOT_HEARD = frozenset({Outcome.MISSED, Outcome.EXPIRED, Outcome.UNKNOWN})
 """What a guard refused is not among them: it would be refused again, or had better not be heard."""
@@ -57,7 +56,10 @@ class Replays:
         Raises:
             NotFoundError: there is no such broadcast.
             ForbiddenError: the person may not send there.
-            AlreadyReplayedError, ConflictError, InvalidError: it cannot be replayed; as ``create`` says.
+            AlreadyReplayedError: it was made up for, and that was not cancelled.
+            ConflictError: it is not over, was cancelled, is an emergency, a drill or a replay itself, or nobody missed
+                it.
+            InvalidError: what was said may not be said any more.
         """
         async with self._database.reading() as session:
             draft, missed = await self._draft(session, actor, broadcast_id, wanted)
@@ -72,8 +74,10 @@ class Replays:
             ForbiddenError: the person may not send there.
             AlreadyReplayedError: it was made up for, and that was not cancelled.
             ConflictError: it is not over, was cancelled, is an emergency, a drill or a replay itself, or nobody missed
-                it; and as ``Broadcasts.create`` says.
-            InvalidError: what was said may not be said any more; and as ``Broadcasts.create`` says.
+                it; there is no room (``PlanFullError``, ``UrgentFullError``), or the hour is unusual and was not
+                confirmed (``UnusualHourError``).
+            InvalidError: what was said may not be said any more, it is against a policy (``PolicyBreachError``), or no
+                node would play it (``QuietHoursError``, ``RefusedByAllError``).
         """
         async with self._database.transaction() as tx:
             draft, _ = await self._draft(tx.session, actor, broadcast_id, wanted)
@@ -151,21 +155,7 @@ async def _slots(session: AsyncSession, row: Broadcast) -> tuple[Slot, ...]:
     for each in bulletins.values():
         if each.bulletin.state != BulletinState.APPROVED:
             raise _not_usable(each.words.title, "not_approved")
-    wire = (await wire_forms(session, [row]))[row.id]
-    return tuple(
-        Slot(
-            item=item,
-            recording_ids=tuple(each.recording_id for each in rows),
-            bulletin_id=rows[0].bulletin_id,
-            bulletin_version=rows[0].bulletin_version,
-            category=bulletins[rows[0].bulletin_id].words.category if rows[0].bulletin_id else None,
-        )
-        for item, rows in zip(wire.items, _by_slot(items), strict=True)
-    )
-
-
-def _by_slot(items: Sequence[BroadcastItem]) -> list[list[BroadcastItem]]:
-    return [list(rows) for _, rows in groupby(items, key=lambda each: each.position)]
+    return await slots_of(session, row)
 
 
 async def _check_recordings(session: AsyncSession, items: Sequence[BroadcastItem]) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.models import Area
 from controller.audit import service as audit
+from controller.broadcasts import renewing
 from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import ConflictError, InvalidError, NotFoundError
@@ -265,6 +266,7 @@ class Bulletins:
         """Write the audit, tell whoever looks, and have programmes with it made anew."""
         await tx.session.flush()
         await bulletin_changed(tx, row.id)
+        await renewing.bulletin_changed(tx, actor, row, self._clock)
         [found] = await self._outs(tx.session, actor, [row.id])
         said = {"title": found.title, "version": row.version, "state": str(row.state), **detail}
         await audit.write(tx, actor, act, f"bulletins/{row.id}", said, at=self._clock(), area_id=row.area_id)

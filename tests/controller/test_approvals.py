@@ -13,12 +13,14 @@ from controller.approvals.schemas import ReturnIn
 from controller.audit.models import AuditEntry
 from controller.broadcasts.rules import Phase
 from controller.broadcasts.schemas import BroadcastIn
+from controller.bulletins.schemas import BulletinChange
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from controller.people.actor import Actor
 from controller.plays import service as plays
 from edge_agent.protocol.states import Outcome, PlayState, Reason
 from tests.controller.approving import ANOTHER, commune, row_of, sha256_of, told
 from tests.controller.factories import ADDRESS, Centre, play_event
+from tests.controller.words import approved, voice
 
 
 async def test_what_needs_another_person_is_told_to_nobody_until_that_person_says_yes(here: Centre) -> None:
@@ -342,6 +344,23 @@ async def test_who_is_asked_may_hear_what_belongs_to_others(lite: Centre) -> Non
         await lite.services.hearings.note(west.leader, theirs, [(0, 1)])
     await east.approve(asked.id)
     assert (await lite.services.media.recording(sha256)).public
+
+
+async def test_an_edited_bulletin_takes_the_yes_from_what_says_its_older_version(here: Centre) -> None:
+    village = await commune(here, second_person=[])
+    bulletin = await approved(here, village.area, "Tiêm chủng", await voice(here, village.area, "vi"))
+    sent = await village.say(recordings=(), bulletins=(bulletin.id,))
+    other = await village.say(start_at=here.clock() + timedelta(hours=3))
+    assert await village.told() == {sent.id, other.id}
+
+    change = BulletinChange(version=bulletin.version, title="Tiêm chủng, ngày khác")
+    await here.services.bulletins.change(village.operator, bulletin.id, change)
+    assert await village.told() == {other.id}
+    (asked,) = await village.queue()
+    _, _, later = asked.subject.partition("/")
+    assert (await row_of(here, later)).run_id == sent.id
+    await village.approve(asked.id)
+    assert await village.told() == {later, other.id}
 
 
 async def test_the_preview_says_whose_yes_it_takes(lite: Centre) -> None:
