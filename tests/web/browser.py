@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, async_playwright
@@ -17,6 +18,22 @@ ARGUMENTS = [
 PC: ViewportSize = {"width": 1366, "height": 768}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 PATIENCE_MS = 15_000
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
+SERIOUS = """async () => {
+  const found = await axe.run(document, {resultTypes: ["violations"]});
+  return found.violations.filter((each) => ["serious", "critical"].includes(each.impact))
+    .map((each) => `${each.id}: ${each.nodes.map((node) => node.html + " " + node.failureSummary).join(" | ")}`);
+}"""
+SMALL_TARGETS = """() => [...document.querySelectorAll("button, .button, nav a, summary, label.choice, select, input")]
+  .filter((each) => !["hidden", "radio", "checkbox"].includes(each.type))
+  .filter((each) => each.checkVisibility({visibilityProperty: true}))
+  .map((each) => [each.outerHTML.slice(0, 80), each.getBoundingClientRect()])
+  .filter(([, box]) => box.height && Math.round(box.height) < 44)
+  .map(([html, box]) => `${html}: ${Math.round(box.height)} px`)"""
+UNNAMED = """() => [...document.querySelectorAll("input:not([type=hidden]), select, button, a")]
+  .filter((each) => each.checkVisibility())
+  .filter((each) => !(each.labels?.length || each.textContent.trim() || each.getAttribute("aria-label")))
+  .map((each) => each.outerHTML)"""
 
 
 @dataclass

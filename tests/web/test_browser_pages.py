@@ -9,29 +9,13 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
 from edge_agent.protocol.states import PlayState
-from tests.web.browser import PC, PHONE, chromium, page_of
+from tests.web.browser import AXE, PC, PHONE, SERIOUS, SMALL_TARGETS, UNNAMED, chromium, page_of
 from tests.web.harness import NODES, Commune, commune
 from tests.web.scenes import busy_day
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
-AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
 STOP = ".stopbar button"
-SERIOUS = """async () => {
-  const found = await axe.run(document, {resultTypes: ["violations"]});
-  return found.violations.filter((each) => ["serious", "critical"].includes(each.impact))
-    .map((each) => `${each.id}: ${each.nodes.map((node) => node.html + " " + node.failureSummary).join(" | ")}`);
-}"""
-SMALL_TARGETS = """() => [...document.querySelectorAll("button, .button, nav a, summary, label.choice, select, input")]
-  .filter((each) => !["hidden", "radio", "checkbox"].includes(each.type))
-  .filter((each) => each.checkVisibility({visibilityProperty: true}))
-  .map((each) => [each.outerHTML.slice(0, 80), each.getBoundingClientRect()])
-  .filter(([, box]) => box.height && Math.round(box.height) < 44)
-  .map(([html, box]) => `${html}: ${Math.round(box.height)} px`)"""
-UNNAMED = """() => [...document.querySelectorAll("input:not([type=hidden]), select, button, a")]
-  .filter((each) => each.checkVisibility())
-  .filter((each) => !(each.labels?.length || each.textContent.trim() || each.getAttribute("aria-label")))
-  .map((each) => each.outerHTML)"""
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -11,6 +11,7 @@ from controller.broadcasts.schemas import BroadcastIn
 from controller.people.actor import Actor
 from controller.policies.schemas import PolicyIn
 from controller.programmes.schemas import ItemIn, ProgrammeIn, ProgrammeOut
+from edge_agent.protocol.states import Reason
 from tests.controller.factories import ADDRESS, SYSTEM
 from tests.web.harness import Commune, commune, visitor
 
@@ -252,3 +253,37 @@ async def test_what_is_returned_says_why_on_its_broadcast(site: Commune) -> None
         node = next(iter(site.nodes.values()))
         why = said(await author.get(f"/nodes/{node.id}/broadcasts/{run.id}/why"))
         assert "Vướng ở đây: Chưa được duyệt." in why
+
+
+async def test_what_was_missed_is_made_up_for_once(site: Commune) -> None:
+    run = await site.broadcast("Mất nước")
+    heard, missed = list(site.nodes)[:2]
+    await site.played(run, heard, *list(site.nodes)[2:])
+    await site.missed(run, missed, Reason.NO_FILE)
+    site.centre.clock.step(minutes=20)
+    site.centre.hears(site.nodes[missed].id)
+    async with visitor(site) as client:
+        page = await client.get(f"/broadcasts/{run.id}")
+        assert f'href="/broadcasts/{run.id}/replay"' in page.text
+        shown = said(await client.get(f"/broadcasts/{run.id}/replay"))
+        assert f"tới 1 cụm chưa phát được: {missed}" in shown
+        made = await client.post(f"/broadcasts/{run.id}/replay", data={"confirm_unusual": "yes"})
+        assert made.status_code == 303
+        again = await client.post(f"/broadcasts/{run.id}/replay", data={})
+    assert "đã được phát bù một lần" in again.text
+
+
+async def test_what_is_said_now_asks_how_it_comes_into_a_session(site: Commune) -> None:
+    run = await site.broadcast("Bản tin chiều", length_ms=600_000)
+    site.centre.clock.step(minutes=1)
+    site.plays_now(run, *site.nodes)
+    recording = await site.centre.recording("Mất nước")
+    typed = {"recording": recording, "title": "Mất nước", "target": [site.root.scope], "when": "now"}
+    async with visitor(site) as client:
+        waits = (await client.post("/say/preview", data=typed)).text
+        assert 'name="during" value="" checked' in waits
+        fades = (await client.post("/say/preview", data=typed | {"during": "fade"})).text
+        assert 'name="during" value="fade" checked' in fades
+        assert "“Bản tin chiều” nhường lúc" in fades
+        sent = await client.post("/say", data=typed | {"during": "fade"})
+    assert sent.status_code == 303

@@ -1,16 +1,20 @@
-"""One broadcast, node by node, live; why a node sounds or does not; and taking it back."""
+"""One broadcast, node by node, live; why a node sounds or does not; making up for it; taking it back."""
 
 from contextlib import suppress
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from controller.errors import ConflictError
+from controller.broadcasts.schemas import ReplayIn
+from controller.errors import ConflictError, InvalidError
+from controller.people.rights import Act
 from web.forms import read_form
 from web.pages.frame import whole_page
+from web.problems import problem_text
 from web.site import Site, Visit
-from web.views.runs import groups, one_run
+from web.views.runs import groups, may_be_made_up, one_run
+from web.views.say import replay
 from web.views.why import why
 
 
@@ -19,7 +23,20 @@ async def _context(visit: Visit, broadcast_id: str) -> dict[str, Any]:
     plays = await visit.services.broadcasts.plays(visit.actor, broadcast_id)
     nodes = {node.id: node for node in await visit.services.nodes.all(visit.actor)}
     holds = await visit.services.holds.active(visit.actor)
-    return {"run": one_run(run, plays, nodes, visit.form), "groups": groups(plays, nodes, visit.form, holds)}
+    offers = {"may_replay": may_be_made_up(run) and visit.may(Act.BROADCASTS_CREATE)}
+    return offers | {"run": one_run(run, plays, nodes, visit.form), "groups": groups(plays, nodes, visit.form, holds)}
+
+
+async def _replay_page(visit: Visit, broadcast_id: str, problem: str = "") -> HTMLResponse:
+    run = await visit.services.broadcasts.get(visit.actor, broadcast_id)
+    try:
+        found = await visit.services.replays.preview(visit.actor, broadcast_id, ReplayIn())
+    except (ConflictError, InvalidError) as error:
+        found, problem = None, problem or problem_text(error, visit.form)
+    shown = replay(found, visit.form) if found else None
+    return await whole_page(
+        visit, "replay.html", status=422 if problem else 200, run=run, replay=shown, problem=problem
+    )
 
 
 def add(router: APIRouter, site: Site) -> None:
@@ -48,6 +65,20 @@ def add(router: APIRouter, site: Site) -> None:
             node_id=node_id,
             broadcast_id=broadcast_id,
         )
+
+    @router.get("/broadcasts/{broadcast_id}/replay")
+    async def look_at_replay(request: Request, broadcast_id: str) -> HTMLResponse:
+        return await _replay_page(await site.visit(request), broadcast_id)
+
+    @router.post("/broadcasts/{broadcast_id}/replay")
+    async def replay_it(request: Request, broadcast_id: str) -> Response:
+        visit, typed = await site.visit(request), await read_form(request)
+        wanted = ReplayIn(confirm_unusual=typed.one("confirm_unusual") == "yes")
+        try:
+            made = await visit.services.replays.create(visit.actor, broadcast_id, wanted)
+        except (ConflictError, InvalidError) as error:
+            return await _replay_page(visit, broadcast_id, problem_text(error, visit.form))
+        return RedirectResponse(f"/broadcasts/{made.id}", 303)
 
     @router.post("/broadcasts/{broadcast_id}/cancel")
     async def cancel(request: Request, broadcast_id: str) -> RedirectResponse:

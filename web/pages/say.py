@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from controller.broadcasts.schemas import BroadcastIn
 from controller.errors import InvalidError, LoaError
 from web.forms import Unclear, read_form
+from web.pages.bulletins import categories
 from web.pages.frame import nodes_and_runs, whole_page
 from web.pages.sounds import recording_card, sound_context
 from web.problems import Problems, problem_text, problems_of
@@ -27,6 +28,8 @@ def _wanted(draft: views.Draft, visit: Visit) -> BroadcastIn:
         recordings=[draft.recording] if draft.recording else [],
         targets=views.covered(draft.targets, visit.areas),
         start_at=views.start_of(draft, visit.form),
+        category=draft.category or None,
+        during=draft.during or None if draft.when == "now" else None,
         confirm_unusual=draft.confirm_unusual,
     )
 
@@ -62,6 +65,7 @@ async def _page(visit: Visit, draft: views.Draft, problems: Problems, *, status:
         problems={"form": ""} | problems if problems else {},
         places=tree(visit.areas, nodes, form, draft.targets),
         days=views.days(form),
+        categories=await categories(visit, *([draft.category] if draft.category else [])),
         preview=await _preview(visit, draft),
         **await sound_context(visit, draft.recording),
     )

@@ -89,12 +89,19 @@ def code_of(play: PlayOut) -> str:
     return str(play.outcome or play.state)
 
 
+def title_of(run: BroadcastOut, form: Formats) -> str:
+    """Give the title, and before it what the run is when it is no routine: nobody takes a drill for the real thing."""
+    if run.drill is not None:
+        return f"{form.text('emergency.drill_silent' if run.drill == 'silent' else 'emergency.drill')}: {run.title}"
+    return f"{form.text('message_kind.alert')}: {run.title}" if run.level == "emergency" else run.title
+
+
 def today_line(run: BroadcastOut, plays: Sequence[PlayOut], form: Formats) -> TodayLine:
     """Show a broadcast in today's list; its plays are only needed when some failed or said nothing."""
     return TodayLine(
         id=run.id,
         hour=form.hour(run.start_at),
-        title=run.title,
+        title=title_of(run, form),
         said=form.text("today.run_said", length=form.length(run.length_ms), targets=_targets(run, form)),
         mark=run_mark(run, form.text),
         why=why_in_words(plays, form),
@@ -112,7 +119,7 @@ def one_run(run: BroadcastOut, plays: Sequence[PlayOut], nodes: Mapping[str, Nod
     )
     return Run(
         id=run.id,
-        title=run.title,
+        title=title_of(run, form),
         said=said,
         mark=run_mark(run, form.text),
         lines=(*_returned(run, form), *_time_lines(run, form), *_offline(plays, nodes, form)),
@@ -120,6 +127,13 @@ def one_run(run: BroadcastOut, plays: Sequence[PlayOut], nodes: Mapping[str, Nod
         cancel=_cancel(run, plays, form),
         approval_id=run.approval.id if run.approval else "",
     )
+
+
+def may_be_made_up(run: BroadcastOut) -> bool:
+    """Tell whether to offer a replay: once, of routine that somebody missed. The service knows the rest."""
+    missed = sum(run.counts.get(name, 0) for name in ("missed", "expired", "interrupted", "unknown"))
+    routine = run.level != "emergency" and run.drill is None and run.replays_id is None
+    return run.phase == "over" and bool(missed) and routine
 
 
 def groups(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from controller.areas.schemas import AreaOut
-from controller.broadcasts.schemas import ForecastOut, PreviewOut
+from controller.broadcasts.schemas import CutOut, ForecastOut, PreviewOut, ReplayPreviewOut
 from controller.ids import new_id
 from web.formats import Formats
 from web.forms import Form, Unclear, hour_of
@@ -15,6 +15,8 @@ from web.words import Mark
 DAYS_AHEAD = 14
 FULL = frozenset({"plan_full", "urgent_full"})
 """Refusals that no node's forecast tells of."""
+DURING = ("after_item", "fade")
+"""As ``BroadcastIn.during``."""
 _KEY = re.compile(r"[0-9a-f]{32}\Z")
 
 
@@ -30,6 +32,9 @@ class Draft:
     when: str = "now"
     day: str = ""
     hour: str = ""
+    category: str = ""
+    during: str = ""
+    """What becomes of a session that sounds; empty: it is waited for."""
     confirm_unusual: bool = False
 
 
@@ -44,6 +49,8 @@ class Preview:
     unusual: str = ""
     """What is to be confirmed once more; empty when nothing is."""
     confirmed: bool = False
+    during: str | None = None
+    """How it comes into what sounds there, to be chosen; None: nothing sounds."""
 
 
 def read_draft(typed: Form) -> Draft:
@@ -57,6 +64,8 @@ def read_draft(typed: Form) -> Draft:
         when="later" if typed.one("when") == "later" else "now",
         day=typed.one("day"),
         hour=typed.one("hour").strip(),
+        category=typed.one("category"),
+        during=typed.one("during") if typed.one("during") in DURING else "",
         confirm_unusual=typed.one("confirm_unusual") == "yes",
     )
 
@@ -144,7 +153,8 @@ def preview(draft: Draft, found: PreviewOut, form: Formats) -> Preview:
         warnings.append(Mark("part", "unsure", text("say.busy")))
     if found.late_count:
         warnings.append(Mark("part", "unsure", text("say.late", count=found.late_count)))
-    if found.yields:
+    warnings += [_cut(each, form) for each in found.cuts]
+    if found.yields and not found.cuts:
         warnings.append(Mark("part", "unsure", text("say.yields", titles=form.names(found.yields))))
     return Preview(
         button=button(draft, form),
@@ -152,7 +162,30 @@ def preview(draft: Draft, found: PreviewOut, form: Formats) -> Preview:
         warnings=tuple(warnings),
         unusual=form.text(f"say.unusual_{found.unusual.reason}", hour=found.unusual.hour) if found.unusual else "",
         confirmed=draft.confirm_unusual,
+        during=draft.during if draft.when == "now" and (found.yields or found.cuts) else None,
     )
+
+
+def replay(found: ReplayPreviewOut, form: Formats) -> Preview:
+    """Say at which nodes it would be heard again."""
+    text, run = form.text, found.broadcast
+    names = form.names([each.name for each in found.missed])
+    nodes = text("count.nodes", count=len(found.missed))
+    return Preview(
+        button=text("replay.go"),
+        sentence=text("replay.sentence", length=form.length(run.length_ms), nodes=nodes, names=names),
+        warnings=(*_breaches(run, form), *_absent(run, form)),
+        unusual=form.text(f"say.unusual_{run.unusual.reason}", hour=run.unusual.hour) if run.unusual else "",
+    )
+
+
+def _cut(each: CutOut, form: Formats) -> Mark:
+    """Say what gives way, what of it is lost, and when it goes on."""
+    text = form.text
+    key = "say.cut_item" if each.lost_ms else "say.cut_after"
+    said = text(key, title=each.title, at=form.second(each.at), lost=form.length(each.lost_ms))
+    goes_on = text("say.resumes", at=form.second(each.resumes_at)) if each.resumes_at else text("say.never_resumes")
+    return Mark("part", "unsure", f"{said} {goes_on}")
 
 
 def _breaches(found: PreviewOut, form: Formats) -> list[Mark]:
