@@ -100,8 +100,9 @@ async def broadcast_of(village: Village, emergency: Row) -> Row:
 
 
 async def _of_schedule(village: Village, schedule_id: str) -> Row:
-    (found,) = village.rows("SELECT id FROM broadcasts WHERE schedule_id = ? AND superseded_at IS NULL", schedule_id)
-    row: Row = await village.commune.call("GET", f"/broadcasts/{found[0]}")
+    found = village.rows("SELECT id FROM broadcasts WHERE schedule_id = ? AND superseded_at IS NULL", schedule_id)
+    assert len(found) == 1, "saved before its hour, a schedule of one date has one broadcast"
+    row: Row = await village.commune.call("GET", f"/broadcasts/{found[0][0]}")
     return village.noted(row)
 
 
