@@ -11,7 +11,7 @@ from controller.broadcasts.schemas import BroadcastIn
 from controller.people.actor import Actor
 from controller.policies.schemas import PolicyIn
 from controller.programmes.schemas import ItemIn, ProgrammeIn, ProgrammeOut
-from edge_agent.protocol.states import Reason
+from edge_agent.protocol.states import PlayState, Reason
 from tests.controller.factories import ADDRESS, SYSTEM
 from tests.web.harness import Commune, commune, visitor
 
@@ -275,8 +275,9 @@ async def test_what_was_missed_is_made_up_for_once(site: Commune) -> None:
 
 async def test_what_is_said_now_asks_how_it_comes_into_a_session(site: Commune) -> None:
     run = await site.broadcast("Bản tin chiều", length_ms=600_000)
+    for name in site.nodes:
+        await site.says(run, name, state=PlayState.PLAYING, item=0)
     site.centre.clock.step(minutes=1)
-    site.plays_now(run, *site.nodes)
     recording = await site.centre.recording("Mất nước")
     typed = {"recording": recording, "title": "Mất nước", "target": [site.root.scope], "when": "now"}
     async with visitor(site) as client:

@@ -25,6 +25,13 @@
     if (now < span[1] || now - span[1] > JUMP_S) { send(audio); open.set(audio, [now, now]); }
     else span[1] = now;
   }, true);
+  // The player's first tick comes late: what was heard begins where it was started, or where somebody jumped to.
+  for (const name of ["play", "seeked"]) {
+    document.addEventListener(name, (event) => {
+      send(event.target);
+      open.set(event.target, [event.target.currentTime, event.target.currentTime]);
+    }, true);
+  }
   for (const name of ["pause", "ended"]) {
     document.addEventListener(name, (event) => {
       const audio = event.target, span = open.get(audio);
