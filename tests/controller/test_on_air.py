@@ -60,17 +60,17 @@ async def test_what_an_emergency_cut_is_foreseen_to_come_back_with_its_next_item
     assert told.blocker == "node_free"
 
 
-async def test_what_is_said_after_the_item_counts_from_where_the_session_came_back(lite: Centre) -> None:
+async def test_what_is_said_after_the_item_counts_from_where_the_session_came_back(here: Centre) -> None:
     """Its second item begins ten seconds late, and ends so."""
-    area, node, session, emergency = await cut(lite)
+    area, node, session, emergency = await cut(here)
     late = TEN + 2 * MINUTE + 10 * SECOND
-    async with lite.database.transaction() as tx:
+    async with here.database.transaction() as tx:
         event = play_event(emergency.id, 9, late, outcome="played")
         await plays.apply(tx, node.id, event, late)
-    await begins(lite, node, session, 1, late)
-    recording = await lite.recording(length_ms=20_000, area_id=area.id)
+    await begins(here, node, session, 1, late)
+    recording = await here.recording(length_ms=20_000, area_id=area.id)
     wanted = BroadcastIn(title="Tin", recordings=(recording,), targets=(area.scope,), during=During.AFTER_ITEM)
-    found = await lite.services.broadcasts.preview(lite.actor, wanted)
+    found = await here.services.broadcasts.preview(here.actor, wanted)
     assert found.start_at == late + 2 * MINUTE
     assert [each.lost_ms for each in found.cuts] == [0]
 

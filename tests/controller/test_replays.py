@@ -64,9 +64,9 @@ async def scopes_of(here: Centre, broadcast_id: str) -> set[str]:
         return set(await session.scalars(query))
 
 
-async def test_only_the_nodes_that_missed_it_hear_it_again(lite: Centre) -> None:
-    _, made, nodes = await over(lite)
-    async with lite.client() as client:
+async def test_only_the_nodes_that_missed_it_hear_it_again(here: Centre) -> None:
+    _, made, nodes = await over(here)
+    async with here.client() as client:
         shown = (await post(client, made, "/preview")).json()
         assert {each["name"] for each in shown["missed"]} == MISSED
         assert (shown["broadcast"]["node_count"], shown["broadcast"]["played_count"]) == (len(MISSED), len(MISSED))
@@ -74,7 +74,7 @@ async def test_only_the_nodes_that_missed_it_hear_it_again(lite: Centre) -> None
     assert answer.status_code == 201, answer.text
     again = answer.json()
     assert (again["replays_id"], again["title"], again["urgent"]) == (made.id, "Lịch tiêm", True)
-    assert await scopes_of(lite, again["id"]) == {f"nodes/{nodes[name].id}" for name in MISSED}
+    assert await scopes_of(here, again["id"]) == {f"nodes/{nodes[name].id}" for name in MISSED}
     assert again["items"] == [each.model_dump(mode="json") for each in made.items]
 
 
@@ -159,16 +159,16 @@ async def test_what_may_not_be_said_any_more_is_not_replayed(lite: Centre) -> No
     assert answer.json()["error"]["fields"]["problem"] == "withdrawn"
 
 
-async def test_a_session_of_a_schedule_is_replayed_as_it_was_laid_out(lite: Centre) -> None:
-    area = await lite.area(quiet_hours=[])
-    await lite.node(area)
-    made = await village.scheduled(lite, area, 1, 2, confirm_unusual=True)
-    first = (await village.broadcasts(lite, made.id))[0]
-    lite.clock.now = first.latest_end_at + HOUR
-    answer = await lite.services.replays.create(
-        lite.actor, first.id, ReplayIn(start_at=lite.clock() + HOUR, confirm_unusual=True)
+async def test_a_session_of_a_schedule_is_replayed_as_it_was_laid_out(here: Centre) -> None:
+    area = await here.area(quiet_hours=[])
+    await here.node(area)
+    made = await village.scheduled(here, area, 1, 2, confirm_unusual=True)
+    first = (await village.broadcasts(here, made.id))[0]
+    here.clock.now = first.latest_end_at + HOUR
+    answer = await here.services.replays.create(
+        here.actor, first.id, ReplayIn(start_at=here.clock() + HOUR, confirm_unusual=True)
     )
-    async with lite.database.reading() as session:
+    async with here.database.reading() as session:
         columns = (BroadcastItem.position, BroadcastItem.sha256, BroadcastItem.offset_ms, BroadcastItem.choice)
         rows = [
             [tuple(row) for row in await session.execute(select(*columns).where(BroadcastItem.broadcast_id == key))]

@@ -43,11 +43,11 @@ def asked(area: AreaOut, made: ScheduleOut | None, programme_id: str, starts: st
     return wish(area, programme_id, starts, title=title, **given).model_dump(mode="json")
 
 
-async def test_a_relay_moved_to_a_quarter_past_three_is_caught_before_it_wakes_trung_loc(lite: Centre) -> None:
+async def test_a_relay_moved_to_a_quarter_past_three_is_caught_before_it_wakes_trung_loc(here: Centre) -> None:
     """No quiet hours there: every node would have played it, night after night."""
-    commune, made = await trung_loc(lite, quiet_hours=[])
+    commune, made = await trung_loc(here, quiet_hours=[])
     moved = asked(commune, made, made.programme_id, "2026-03-10T03:15:00")
-    async with lite.client() as client:
+    async with here.client() as client:
         found = await ask(client, moved, schedule_id=made.id)
     assert found["node_count"] == 3
     assert 58 <= len(found["changes"]) <= 60
@@ -57,7 +57,7 @@ async def test_a_relay_moved_to_a_quarter_past_three_is_caught_before_it_wakes_t
         assert each["before"] == each["after"] == {"outcome": "played", "reason": None, "late_ms": 0}
         assert each["node_count"] == 3
     assert sum(each["is_past"] for each in found["changes"]) >= 28
-    assert {row.start_at.hour for row in await broadcasts(lite, made.id)} == {22}  # nothing was saved
+    assert {row.start_at.hour for row in await broadcasts(here, made.id)} == {22}  # nothing was saved
 
 
 async def test_where_quiet_hours_stand_the_nodes_would_fall_silent_instead(lite: Centre) -> None:

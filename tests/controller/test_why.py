@@ -129,14 +129,14 @@ async def test_who_cancelled_is_told_and_that_the_node_may_not_know(lite: Centre
     assert (told.blocker, told.is_past, notes(told)) == (CentreRule.NOT_CANCELLED, True, [])
 
 
-async def test_a_date_of_an_edited_schedule_names_what_took_its_place(lite: Centre) -> None:
-    area, node = await place(lite, quiet_hours=[])
-    made = await village.scheduled(lite, area, 10, confirm_unusual=True)
-    old = (await village.broadcasts(lite, made.id))[0]
+async def test_a_date_of_an_edited_schedule_names_what_took_its_place(here: Centre) -> None:
+    area, node = await place(here, quiet_hours=[])
+    made = await village.scheduled(here, area, 10, confirm_unusual=True)
+    old = (await village.broadcasts(here, made.id))[0]
     wanted = village.wish(area, made.programme_id, title="Tên mới", confirm_unusual=True).model_dump()
-    await lite.services.schedules.change(lite.actor, made.id, ScheduleChange(**wanted, version=made.version))
-    new = (await village.broadcasts(lite, made.id))[0]
-    found = await why(lite, node, old.id)
+    await here.services.schedules.change(here.actor, made.id, ScheduleChange(**wanted, version=made.version))
+    new = (await village.broadcasts(here, made.id))[0]
+    found = await why(here, node, old.id)
     [rule] = [each for each in found.rules if each.verdict is Verdict.BLOCKS]
     assert rule.name is CentreRule.CURRENT
     assert rule.by is not None
@@ -158,20 +158,20 @@ async def test_a_node_that_is_not_meant_is_told_so(lite: Centre) -> None:
     assert (found.blocker, found.outcome) == (CentreRule.AIMED, None)
 
 
-async def test_a_play_of_yesterday_is_told_by_the_nodes_own_word(lite: Centre) -> None:
-    area, node = await place(lite)
-    cut, whole = await send(lite, area.scope), await send(lite, area.scope, at=TEN + 30 * MINUTE)
-    lite.clock.now = TEN + MINUTE
+async def test_a_play_of_yesterday_is_told_by_the_nodes_own_word(here: Centre) -> None:
+    area, node = await place(here)
+    cut, whole = await send(here, area.scope), await send(here, area.scope, at=TEN + 30 * MINUTE)
+    here.clock.now = TEN + MINUTE
     playing = {"state": PlayState.PLAYING, "item": 0}
-    await says(lite, node, cut, playing, {"outcome": Outcome.INTERRUPTED, "reason": Reason.PREEMPTED, "by": whole.id})
-    lite.clock.step(days=1)
-    found = await why(lite, node, cut)
+    await says(here, node, cut, playing, {"outcome": Outcome.INTERRUPTED, "reason": Reason.PREEMPTED, "by": whole.id})
+    here.clock.step(days=1)
+    found = await why(here, node, cut)
     assert (found.is_past, found.outcome, found.blocker) == (True, Outcome.INTERRUPTED, RuleName.NODE_FREE)
     assert (found.at, [each.state for each in found.said]) == (TEN + MINUTE, [PlayState.PLAYING, None])
     [rule] = [each for each in found.rules if each.by is not None]
     assert rule.by is not None
     assert (rule.by.kind, rule.by.name) == ("broadcast", "Thông báo")
-    silent = await why(lite, node, whole)
+    silent = await why(here, node, whole)
     assert silent.blocker is None
     assert notes(silent) == ["no_word", "offline"]
     assert {each.verdict for each in silent.rules if each.name in set(RuleName)} == {Verdict.NOT_REACHED}
