@@ -227,6 +227,8 @@ class _Work:
     async def bring_in_step(self, date_: Occurrence, known: Known | None) -> None:
         """Plan a date, and make its broadcast if there is none like it."""
         old = None if known is None or known.row.cancelled_at is not None else known.row
+        if known is not None and old is None:
+            self._runs.supersede(known.row)  # a node that is away may begin it all the same
         try:
             planned = await self._planner.plan(date_)
         except InvalidError as error:

@@ -53,7 +53,7 @@ class Runs:
         return cls(await session.scalars(query), standing)
 
     def supersede(self, row: Broadcast) -> None:
-        """Note that another version may follow."""
+        """Note that another version may stand in its place."""
         self._note(row)
         self._taken.discard(_run_of(row))
 

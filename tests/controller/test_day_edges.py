@@ -23,7 +23,7 @@ from controller.people.schemas import PersonOut
 from controller.plans.repository import broadcasts_of
 from controller.policies.errors import PolicyBreachError
 from controller.policies.schemas import PolicyIn, PolicyRules
-from controller.schedules.schemas import CalendarIn, DayOut, ScheduleOut
+from controller.schedules.schemas import CalendarIn, DayOut, ExceptionIn, ScheduleOut
 from edge_agent.protocol.states import Outcome, PlayState, Reason
 from tests.controller.factories import Centre, centre
 from tests.controller.schedules.test_rolling import change, play
@@ -249,6 +249,19 @@ async def test_every_edit_of_a_date_is_a_version_of_one_run(lite: Centre) -> Non
     await change(lite, made, starts_at_local=datetime(2026, 3, 10, 6), rule="FREQ=DAILY;BYHOUR=6,19")
     evening = next(row for row in await broadcasts(lite, made.id) if row.start_at > today)
     assert evening.run_id == rows[1].id
+
+
+async def test_a_cancelled_date_that_is_wanted_after_all_is_a_version_of_the_cancelled_one(lite: Centre) -> None:
+    """A node that did not hear of the cancelling plays it, and is not to play it twice."""
+    area = await lite.area()
+    await lite.node(area)
+    made = await scheduled(lite, area)
+    cancelled = (await broadcasts(lite, made.id))[1]
+    await lite.services.broadcasts.cancel(lite.actor, cancelled.id)
+    lite.clock.step(minutes=1)
+    await lite.services.schedules.except_(lite.actor, made.id, datetime(2026, 3, 11, 5), ExceptionIn())
+    again = (await broadcasts(lite, made.id))[1]
+    assert (again.start_at, again.run_id) == (cancelled.start_at, cancelled.id)
 
 
 @asynccontextmanager
