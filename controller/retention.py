@@ -10,10 +10,12 @@
 | documents | the current one of each topic: as many as there are places and nodes |
 | broadcasts with items, targets, approvals, plays; recordings; holds | for good: the record of what was aired, grows \
 only by what people do |
+| approval_requests, listenings | for good: who was asked what, and had heard it |
 | audit | for good: a chain from which nothing can be taken |
 
 Of files: originals go once they are processed, what was half written goes at the next start. Processed recordings stay,
 withdrawn ones too (served to nobody): the plays name them by hash, and they show what was aired. 10 minutes are 2.4 MB.
+Scans of signed papers stay: requests name them by hash.
 """
 
 import logging

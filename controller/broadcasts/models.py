@@ -40,7 +40,7 @@ class Broadcast(Base):
     """Id of the first version of this run, which an edit replaced; None: this is the first."""
     replays_id: Mapped[str | None] = mapped_column(ForeignKey("broadcasts.id"), index=True)
     """The broadcast that it makes up for."""
-    awaits_approval: Mapped[bool] = mapped_column(default=False, server_default=false())
+    awaits_approval: Mapped[bool] = mapped_column(default=False, server_default=false(), index=True)
     """Needs another person's yes: stands in no document until it has one."""
     superseded_at: Mapped[datetime | None] = mapped_column(Instant)
     """A later version of its schedule made another in its place, before it began."""

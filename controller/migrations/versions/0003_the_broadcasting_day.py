@@ -487,6 +487,7 @@ def _change_broadcasts() -> None:
         batch_op.add_column(sa.Column("awaits_approval", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("superseded_at", Instant(), nullable=True))
         batch_op.create_index(batch_op.f("ix_broadcasts_area_id"), ["area_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_broadcasts_awaits_approval"), ["awaits_approval"], unique=False)
         batch_op.create_index(batch_op.f("ix_broadcasts_replays_id"), ["replays_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_broadcasts_schedule_id"), ["schedule_id"], unique=False)
         batch_op.create_foreign_key(batch_op.f("fk_broadcasts_area_id_areas"), "areas", ["area_id"], ["id"])
