@@ -22,9 +22,9 @@ class OnAir(NamedTuple):
         """Give the start from which its items count: later than the first one's where something cut it."""
         if self.item_at is None:
             return self.began_at
-        return self.item_at - timedelta(milliseconds=wire.items[self.index(wire)].offset_ms)
+        return self.item_at - timedelta(milliseconds=wire.items[self.item_of(wire)].offset_ms)
 
-    def index(self, wire: Broadcast) -> int:
+    def item_of(self, wire: Broadcast) -> int:
         """Give the item, of those that there are."""
         return min(self.item, len(wire.items) - 1)
 
@@ -46,7 +46,7 @@ def progress_of(
         found[each.broadcast_id] = Progress(
             began_at=each.began_at,
             anchor_at=each.anchor(wire),
-            next_item=each.index(wire) + 1,
+            next_item=each.item_of(wire) + 1,
             sounding=_sound(each, wire, languages) if each is last else None,
             suspended=each is not last,
         )
@@ -54,7 +54,7 @@ def progress_of(
 
 
 def _sound(each: OnAir, wire: Broadcast, languages: Sequence[str]) -> Sound | None:
-    index = each.index(wire)
+    index = each.item_of(wire)
     item = wire.items[index]
     voice = item.voice_for(languages)
     if voice is None:
