@@ -27,6 +27,7 @@ from controller.nodes.models import Node
 from controller.nodes.rules import HEARD, NodeStatus
 from controller.people import rights
 from controller.people.actor import Actor
+from controller.people.models import Person
 from controller.people.rights import Act, Sight
 from controller.plays import service as plays
 from controller.recordings.service import Recordings
@@ -153,7 +154,8 @@ class Emergencies:
             await self._check_holds(tx, actor, row.release_holds)
             row.break_glass_by, row.break_glass_reason = person_id, reason
             row.fires_at, row.state = now + CANCEL_WINDOW, EmergencyState.COUNTING_DOWN
-            detail = {"title": row.title, "reason": reason, "by": person_id, "drill": row.drill}
+            by = (await tx.session.get_one(Person, person_id)).name
+            detail = {"title": row.title, "reason": reason, "by": by, "drill": row.drill}
             subject = f"emergencies/{row.id}"
             await self._alarms.raise_(tx, "emergencies.break_glass", row.area_id, subject, detail)
             await self._note(tx, actor, Act.EMERGENCIES_BREAK_GLASS, row, {"reason": reason})

@@ -1,6 +1,7 @@
 """Reminds of silence that lasts: a hold is never forgotten (DESIGN section 4)."""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from controller.alarms.models import Alarm
 from controller.alarms.service import Alarms
 from controller.areas.repository import read_tree
-from controller.areas.targets import areas_of
+from controller.areas.targets import areas_of, scope_name
 from controller.clock import Clock
 from controller.db import Database
 from controller.nodes.models import Node
@@ -34,23 +35,38 @@ class LastingHolds:
         """Tell of every hold that has stood for an hour; once an hour at most, and not while the last one is unread."""
         now = self._clock()
         async with self._database.transaction() as tx:
-            for hold, area_id in await _lasting(tx.session, now):
+            for hold, area_id, place in await _lasting(tx.session, now):
                 if not await _told_lately(tx.session, hold, now):
-                    detail = {"scope": hold.scope, "ordered_at": hold.ordered_at.isoformat()}
+                    detail = {"scope": hold.scope, "place": place, "ordered_at": hold.ordered_at.isoformat()}
                     subject = f"holds/{hold.id}"
                     await self._alarms.raise_(tx, KIND, area_id, subject, detail, unless_open=True)
 
 
-async def _lasting(session: AsyncSession, now: datetime) -> list[tuple[Hold, str]]:
-    """Give old holds with their areas. One over wired and FM clusters alone silences nothing of ours."""
+class _Lasting(NamedTuple):
+    """A hold that has stood for long, and where."""
+
+    hold: Hold
+    area_id: str
+    place: str
+    """Name of its scope."""
+
+
+async def _lasting(session: AsyncSession, now: datetime) -> list[_Lasting]:
+    """Give old holds. One over wired and FM clusters alone silences nothing of ours."""
     query = select(Hold).where(Hold.released_at.is_(None), Hold.ordered_at <= now - AFTER)
     holds = (await session.scalars(query.order_by(Hold.ordered_at, Hold.id))).all()
     if not holds:
         return []
-    tree, places = await read_tree(session), await areas_of(session, [hold.scope for hold in holds])
-    agents = select(Node.id, Node.area_id).where(Node.kind == NodeKind.AGENT, Node.removed_at.is_(None))
-    reached = {scope for key, area_id in await session.execute(agents) for scope in tree.scopes(key, area_id)}
-    return [(hold, places[hold.scope]) for hold in holds if hold.scope in reached and hold.scope in places]
+    tree, areas = await read_tree(session), await areas_of(session, [hold.scope for hold in holds])
+    agents = select(Node.id, Node.area_id, Node.name).where(Node.kind == NodeKind.AGENT, Node.removed_at.is_(None))
+    nodes = (await session.execute(agents)).all()
+    reached = {scope for key, area_id, _ in nodes for scope in tree.scopes(key, area_id)}
+    names = {key: name for key, _, name in nodes}
+    return [
+        _Lasting(hold, areas[hold.scope], scope_name(hold.scope, tree, names))
+        for hold in holds
+        if hold.scope in reached and hold.scope in areas
+    ]
 
 
 async def _told_lately(session: AsyncSession, hold: Hold, now: datetime) -> bool:

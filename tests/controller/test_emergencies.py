@@ -103,35 +103,35 @@ async def test_two_people_bring_it_on_air_at_once(here: Centre) -> None:
         assert set(yeses) == {place["operator"].person_id, place["leader"].person_id}
 
 
-async def test_the_same_person_does_not_confirm(here: Centre) -> None:
-    place = await village(here)
-    made = await here.services.emergencies.propose(place["leader"], wish(place))
+async def test_the_same_person_does_not_confirm(lite: Centre) -> None:
+    place = await village(lite)
+    made = await lite.services.emergencies.propose(place["leader"], wish(place))
     with pytest.raises(SamePersonError):
-        await here.services.emergencies.confirm(place["leader"], made.id)
+        await lite.services.emergencies.confirm(place["leader"], made.id)
     with pytest.raises(ForbiddenError):  # an operator proposes, and does not confirm
-        await here.services.emergencies.confirm(place["operator"], made.id)
-    assert (await here.services.emergencies.get(here.actor, made.id)).state is EmergencyState.PROPOSED
+        await lite.services.emergencies.confirm(place["operator"], made.id)
+    assert (await lite.services.emergencies.get(lite.actor, made.id)).state is EmergencyState.PROPOSED
 
 
-async def test_it_is_confirmed_once(here: Centre) -> None:
-    place = await village(here)
-    sent = await send(here, place)
+async def test_it_is_confirmed_once(lite: Centre) -> None:
+    place = await village(lite)
+    sent = await send(lite, place)
     with pytest.raises(NotOpenError):
-        await here.services.emergencies.confirm(here.actor, sent.id)
+        await lite.services.emergencies.confirm(lite.actor, sent.id)
     with pytest.raises(NotOpenError):
-        await here.services.emergencies.break_glass(place["operator"], sent.id, ALONE)
+        await lite.services.emergencies.break_glass(place["operator"], sent.id, ALONE)
 
 
-async def test_a_proposal_of_an_hour_ago_is_no_decision_any_more(here: Centre) -> None:
-    place = await village(here)
-    made = await propose(here, place)
-    here.clock.step(minutes=61)
+async def test_a_proposal_of_an_hour_ago_is_no_decision_any_more(lite: Centre) -> None:
+    place = await village(lite)
+    made = await propose(lite, place)
+    lite.clock.step(minutes=61)
     with pytest.raises(NotOpenError):
-        await here.services.emergencies.confirm(place["leader"], made.id)
-    await here.services.firing.do_due()
-    found = await here.services.emergencies.get(here.actor, made.id)
+        await lite.services.emergencies.confirm(place["leader"], made.id)
+    await lite.services.firing.do_due()
+    found = await lite.services.emergencies.get(lite.actor, made.id)
     assert (found.state, found.problem) == (EmergencyState.CANCELLED, "not_confirmed")
-    assert await alarms(here) == []
+    assert await alarms(lite) == []
 
 
 async def test_a_broken_glass_waits_half_a_minute_and_tells_administrators_at_once(here: Centre) -> None:
@@ -152,18 +152,18 @@ async def test_a_broken_glass_waits_half_a_minute_and_tells_administrators_at_on
     assert len(await here.services.broadcasts.today(here.actor)) == 1
 
 
-async def test_within_the_window_it_can_be_cancelled_for_good(here: Centre) -> None:
-    place = await village(here)
-    made = await propose(here, place)
-    await here.services.emergencies.break_glass(place["operator"], made.id, ALONE)
-    here.clock.step(seconds=29)
-    gone = await here.services.emergencies.cancel(place["operator"], made.id)
-    here.clock.step(minutes=1)
-    await here.services.firing.do_due()
+async def test_within_the_window_it_can_be_cancelled_for_good(lite: Centre) -> None:
+    place = await village(lite)
+    made = await propose(lite, place)
+    await lite.services.emergencies.break_glass(place["operator"], made.id, ALONE)
+    lite.clock.step(seconds=29)
+    gone = await lite.services.emergencies.cancel(place["operator"], made.id)
+    lite.clock.step(minutes=1)
+    await lite.services.firing.do_due()
     assert gone.state is EmergencyState.CANCELLED
-    assert await here.services.broadcasts.today(here.actor) == []
+    assert await lite.services.broadcasts.today(lite.actor) == []
     with pytest.raises(NotOpenError):
-        await here.services.emergencies.cancel(place["operator"], made.id)
+        await lite.services.emergencies.cancel(place["operator"], made.id)
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "a\u202eb"])
@@ -179,13 +179,13 @@ def languages(items: Iterable[Any], *wanted: str) -> list[str | None]:
     return [voice.language if voice else None for voice in voices]
 
 
-async def test_signal_languages_and_repeats_follow_one_another(here: Centre) -> None:
+async def test_signal_languages_and_repeats_follow_one_another(lite: Centre) -> None:
     """Each time: the signal, the message in the first language of the place, then in its second one."""
-    place = await village(here)
-    await here.services.areas.change(here.actor, place["west"].id, languages=["hmn", "vi"])
-    both = await message(here, place["area"], vi="Lũ về", hmn="Dej nyab")
-    sent = await send(here, place, message_id=both, repeats=2, repeat_every_ms=90_000)
-    said = await wire(here, sent.broadcast_id)
+    place = await village(lite)
+    await lite.services.areas.change(lite.actor, place["west"].id, languages=["hmn", "vi"])
+    both = await message(lite, place["area"], vi="Lũ về", hmn="Dej nyab")
+    sent = await send(lite, place, message_id=both, repeats=2, repeat_every_ms=90_000)
+    said = await wire(lite, sent.broadcast_id)
     assert [item.choice for item in said.items] == [0, 0, 1] * 2
     assert languages(said.items, "hmn", "vi") == ["vi", "hmn", "vi"] * 2
     assert languages(said.items, "vi") == ["vi", "vi", None] * 2
@@ -231,16 +231,16 @@ async def test_what_could_not_be_said_is_refused_by_name(
     assert (wrong.value.fields["field"], wrong.value.fields["problem"]) == (field, problem)
 
 
-async def test_what_is_confirmed_is_what_was_proposed(here: Centre) -> None:
+async def test_what_is_confirmed_is_what_was_proposed(lite: Centre) -> None:
     """The message was edited in between: what sounds is what both have seen."""
-    place = await village(here)
-    made = await propose(here, place)
-    before = (await here.services.messages.get(here.actor, place["message"])).voices[0].recording_id
-    other = {"version": 1, "title": "Khác", "voices": [{"language": "vi", "recording_id": await here.recording()}]}
-    async with here.client() as client:
+    place = await village(lite)
+    made = await propose(lite, place)
+    before = (await lite.services.messages.get(lite.actor, place["message"])).voices[0].recording_id
+    other = {"version": 1, "title": "Khác", "voices": [{"language": "vi", "recording_id": await lite.recording()}]}
+    async with lite.client() as client:
         assert (await client.put(f"/api/v1/messages/{place['message']}", json=other)).status_code == 200
-    sent = await here.services.emergencies.confirm(place["leader"], made.id)
-    [found] = await here.services.broadcasts.today(here.actor)
+    sent = await lite.services.emergencies.confirm(place["leader"], made.id)
+    [found] = await lite.services.broadcasts.today(lite.actor)
     assert sent.title == found.title == "Lũ quét"
     assert [item.recording_id for item in found.items] == [place["signal"], before]
 
@@ -265,15 +265,15 @@ async def test_who_starts_it_sees_who_is_held_and_releases_in_the_same_act(here:
     assert [hold.hold_id for hold in (await here.services.emergencies.get(here.actor, sent.id)).holds] == [holds[1].id]
 
 
-async def test_holds_stay_until_it_is_really_sent(here: Centre) -> None:
-    place = await village(here)
-    [hold] = await here.services.holds.order(here.actor, [place["east"].scope])
-    made = await propose(here, place, release_holds=[hold.id])
-    await here.services.emergencies.break_glass(place["operator"], made.id, ALONE)
-    assert len(await here.services.holds.active(here.actor)) == 1
-    here.clock.step(seconds=30)
-    await here.services.firing.do_due()
-    assert await here.services.holds.active(here.actor) == []
+async def test_holds_stay_until_it_is_really_sent(lite: Centre) -> None:
+    place = await village(lite)
+    [hold] = await lite.services.holds.order(lite.actor, [place["east"].scope])
+    made = await propose(lite, place, release_holds=[hold.id])
+    await lite.services.emergencies.break_glass(place["operator"], made.id, ALONE)
+    assert len(await lite.services.holds.active(lite.actor)) == 1
+    lite.clock.step(seconds=30)
+    await lite.services.firing.do_due()
+    assert await lite.services.holds.active(lite.actor) == []
 
 
 @pytest.mark.parametrize(("kind", "title"), [(MessageKind.ALL_CLEAR, "Hết lũ"), (MessageKind.FALSE_ALARM, "Báo nhầm")])
@@ -345,22 +345,22 @@ async def test_the_follow_up_puts_first_who_needs_somebody(here: Centre) -> None
 
 
 @pytest.mark.parametrize("drill", [Drill.MARKED, Drill.SILENT])
-async def test_a_drill_goes_the_whole_way_and_stays_a_drill(here: Centre, drill: Drill) -> None:
-    place = await village(here)
-    await dirty(here)
-    sent = await send(here, place, drill=drill, targets=[place["east"].scope])
-    assert await dirty(here) == {(place["east"].scope, "urgent")}  # nothing is told to nodes outside
-    said = await wire(here, sent.broadcast_id)
+async def test_a_drill_goes_the_whole_way_and_stays_a_drill(lite: Centre, drill: Drill) -> None:
+    place = await village(lite)
+    await dirty(lite)
+    sent = await send(lite, place, drill=drill, targets=[place["east"].scope])
+    assert await dirty(lite) == {(place["east"].scope, "urgent")}  # nothing is told to nodes outside
+    said = await wire(lite, sent.broadcast_id)
     assert (sent.drill, said.drill) == (drill, drill)
-    assert (await here.services.broadcasts.get(here.actor, said.broadcast_id)).drill is drill
+    assert (await lite.services.broadcasts.get(lite.actor, said.broadcast_id)).drill is drill
     assert not said.approved_for(frozenset([place["west"].scope, place["area"].scope]))
-    plays = await here.services.broadcasts.plays(here.actor, said.broadcast_id)
+    plays = await lite.services.broadcasts.plays(lite.actor, said.broadcast_id)
     assert [play.node_name for play in plays] == ["Cụm Đông"]
-    here.clock.step(seconds=2)
-    await tell(here, place["first"].id, said.broadcast_id, state=PlayState.PLAYING)
-    [node] = (await here.services.emergencies.get(here.actor, sent.id)).nodes
+    lite.clock.step(seconds=2)
+    await tell(lite, place["first"].id, said.broadcast_id, state=PlayState.PLAYING)
+    [node] = (await lite.services.emergencies.get(lite.actor, sent.id)).nodes
     assert node.time_to_air_ms == 2_000
-    over = await here.services.emergencies.follow(place["operator"], sent.id, MessageKind.ALL_CLEAR, FollowIn())
+    over = await lite.services.emergencies.follow(place["operator"], sent.id, MessageKind.ALL_CLEAR, FollowIn())
     assert over.drill is drill
 
 
@@ -371,23 +371,23 @@ async def test_a_yes_to_a_drill_is_none_to_the_real_thing(lite: Centre) -> None:
     assert not real.approved_for(frozenset([place["area"].scope]))
 
 
-async def test_what_is_over_ends_by_itself(here: Centre) -> None:
-    place = await village(here)
-    sent = await send(here, place)
-    here.clock.now = (await wire(here, sent.broadcast_id)).latest_end_at
-    assert await here.services.firing.next_at() == here.clock()
-    await here.services.firing.do_due()
-    found = await here.services.emergencies.get(here.actor, sent.id)
+async def test_what_is_over_ends_by_itself(lite: Centre) -> None:
+    place = await village(lite)
+    sent = await send(lite, place)
+    lite.clock.now = (await wire(lite, sent.broadcast_id)).latest_end_at
+    assert await lite.services.firing.next_at() == lite.clock()
+    await lite.services.firing.do_due()
+    found = await lite.services.emergencies.get(lite.actor, sent.id)
     assert (found.state, found.ended_by) == (EmergencyState.ENDED, None)
-    assert await here.services.firing.next_at() is None
+    assert await lite.services.firing.next_at() is None
 
 
-async def test_what_is_cancelled_as_a_broadcast_is_over_as_an_emergency(here: Centre) -> None:
-    place = await village(here)
-    sent = await send(here, place)
-    await here.services.broadcasts.cancel(place["operator"], sent.broadcast_id or "")
-    await here.services.firing.do_due()
-    found = await here.services.emergencies.get(here.actor, sent.id)
+async def test_what_is_cancelled_as_a_broadcast_is_over_as_an_emergency(lite: Centre) -> None:
+    place = await village(lite)
+    sent = await send(lite, place)
+    await lite.services.broadcasts.cancel(place["operator"], sent.broadcast_id or "")
+    await lite.services.firing.do_due()
+    found = await lite.services.emergencies.get(lite.actor, sent.id)
     assert found.state is EmergencyState.ENDED
     assert found.ended_by is not None
     assert found.ended_by.person_id == place["operator"].person_id

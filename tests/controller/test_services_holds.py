@@ -129,6 +129,7 @@ async def test_a_hold_that_lasts_is_told_once_an_hour_until_somebody_releases_it
     here.clock.step(hours=3)
     assert await lasting(here) == [hold.id]  # nobody has read the first one yet
     [alarm] = await here.services.alarms.list(here.actor, waiting=True)
+    assert (alarm.detail["place"], alarm.area_id) == ("Xã", commune.id)
     await here.services.alarms.acknowledge(here.actor, alarm.id)
     assert await lasting(here) == [hold.id] * 2
     [alarm] = await here.services.alarms.list(here.actor, waiting=True)
