@@ -1,5 +1,6 @@
 """Emergencies: two people or a broken glass, sent once, followed up node by node; drills stay drills."""
 
+import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -445,3 +446,33 @@ async def test_no_number_of_notices_keeps_an_emergency_out(lite: Centre, monkeyp
     assert (await send(lite, place)).state is EmergencyState.SENT
     with pytest.raises(UrgentFullError):
         await send(lite, place)
+
+
+async def test_the_alarm_of_a_broken_glass_reaches_those_above_and_no_neighbour(lite: Centre) -> None:
+    place = await village(lite)
+    sibling = acting(await lite.somebody("sibling", Role.ADMINISTRATOR, await lite.area("Xã bên")))
+    made = await propose(lite, place, targets=[place["east"].scope])
+    await lite.services.emergencies.break_glass(place["operator"], made.id, ALONE)
+    [alarm] = await lite.services.alarms.list(place["leader"])
+    assert (alarm.area_id, alarm.detail["by"], alarm.detail["reason"]) == (place["east"].id, "operator", ALONE.reason)
+    assert await lite.services.alarms.list(sibling) == []
+
+
+@pytest.mark.parametrize("drill", [None, Drill.MARKED])
+async def test_whoever_only_listens_starts_neither_an_emergency_nor_a_drill(lite: Centre, drill: Drill | None) -> None:
+    place = await village(lite)
+    for role in (Role.HELPER, Role.OBSERVER, Role.TECHNICIAN):
+        actor = acting(await lite.somebody(f"{role}.login", role, place["area"]))
+        with pytest.raises(ForbiddenError):
+            await lite.services.emergencies.propose(actor, wish(place, drill=drill))
+
+
+async def test_of_two_who_confirm_at_once_one_sends_it(here: Centre) -> None:
+    place = await village(here)
+    made = await propose(here, place)
+    confirm = here.services.emergencies.confirm
+    ended = await asyncio.gather(
+        confirm(place["leader"], made.id), confirm(here.actor, made.id), return_exceptions=True
+    )
+    assert sorted(type(each).__name__ for each in ended) == ["EmergencyOut", "NotOpenError"]
+    assert len(await here.services.broadcasts.today(here.actor)) == 1
