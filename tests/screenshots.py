@@ -7,6 +7,7 @@ picture can hold all that may happen in a day.
 import asyncio
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import run
 
@@ -14,7 +15,7 @@ from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from tests.web.browser import PHONE, chromium, page_of
 from tests.web.harness import Commune, commune
-from tests.web.scenes import Day, busy_day
+from tests.web.scenes import Day, busy_day, planned_week
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
 PC: ViewportSize = {"width": 1280, "height": 800}
@@ -48,7 +49,20 @@ async def write_announcement(page: Page, sound: Path) -> None:
     await expect(page.locator("#preview .sentence")).to_contain_text("18:00")
 
 
-async def take(site: Commune, browser: Browser, day: Day, sound: Path, *, size: ViewportSize, locale: str) -> None:
+@dataclass(frozen=True)
+class Scenes:
+    """What the pictures show."""
+
+    day: Day
+    week: dict[str, str]
+    """Pages of a planned week, by name."""
+
+
+SHOWN = ("schedule", "approval", "emergency", "drill", "why", "policy")
+"""Of the planned week."""
+
+
+async def take(site: Commune, browser: Browser, seen: Scenes, sound: Path, *, size: ViewportSize, locale: str) -> None:
     """Take the pictures of one language on one screen."""
     name = "phone" if size is PHONE else "pc"
     async with page_of(browser, site.url, viewport=size) as page:
@@ -69,11 +83,14 @@ async def take(site: Commune, browser: Browser, day: Day, sound: Path, *, size: 
             return
         await write_announcement(page, sound)
         await keep("say", whole=True)
-        await page.goto(f"/broadcasts/{day.on_air.id}")
+        await page.goto(f"/broadcasts/{seen.day.on_air.id}")
         await keep("broadcast")
         await page.goto("/today")
         await page.click(".stopbar a")
         await keep("stop")
+        for what in SHOWN:
+            await page.goto(seen.week[what])
+            await keep(what, whole=True)
 
 
 async def main() -> None:
@@ -82,10 +99,10 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         sound = speech_like(Path(folder))
         async with commune(Path(folder)) as site, chromium() as browser:
-            day = await busy_day(site)
+            seen = Scenes(await busy_day(site), await planned_week(site))
             for locale in ("vi", "en"):
                 for size in (PC, PHONE):
-                    await take(site, browser, day, sound, size=size, locale=locale)
+                    await take(site, browser, seen, sound, size=size, locale=locale)
     sys.stdout.write(f"pictures are in {FOLDER}\n")
 
 
