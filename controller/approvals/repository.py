@@ -11,6 +11,8 @@ from controller.errors import NotFoundError
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
+from controller.programmes.models import Programme
+from controller.schedules.models import Schedule, ScheduleException
 from edge_agent.protocol.states import Level
 
 from .models import ApprovalRequest, RequestState
@@ -44,6 +46,18 @@ async def found(session: AsyncSession, actor: Actor, request_id: str, *, to_chan
 async def aimed_at(session: AsyncSession, row: ApprovalRequest) -> frozenset[str]:
     """Give the areas in which whoever approves needs the right."""
     return frozenset((await areas_of(session, row.scopes, removed=True)).values())
+
+
+async def authors_of(session: AsyncSession, row: ApprovalRequest) -> frozenset[str]:
+    """Name those whose work it is: who asked, and of a schedule also who wrote it or a programme that it airs."""
+    kind, _, key = row.subject.partition("/")
+    schedule = await session.get(Schedule, key) if kind == "schedules" else None
+    if schedule is None:
+        return frozenset([row.asked_by])
+    on_a_date = select(ScheduleException.programme_id).where(ScheduleException.schedule_id == key)
+    aired = or_(Programme.id == schedule.programme_id, Programme.id.in_(on_a_date))
+    hands = await session.execute(select(Programme.changed_by, Programme.created_by).where(aired))
+    return frozenset([row.asked_by, schedule.changed_by, *(last or first for last, first in hands)])
 
 
 async def asks_second_person(session: AsyncSession, row: ApprovalRequest) -> bool:

@@ -22,7 +22,7 @@ from . import expiry, listening
 from .admitting import Admission
 from .errors import NotListenedError, OwnWorkError
 from .models import ApprovalRequest, RequestState
-from .repository import aimed_at, asks_second_person, concerns, found, reach
+from .repository import aimed_at, asks_second_person, authors_of, concerns, found, reach
 from .schemas import ApprovalOut, ApprovalRow, ReturnIn
 from .views import files_out, rows_out
 from .yeses import Yes
@@ -140,7 +140,7 @@ class Approvals:
 
     async def _refusal(self, session: AsyncSession, actor: Actor, row: ApprovalRequest) -> LoaError | None:
         """Give the error with which somebody's yes would be refused, who has the right."""
-        if row.asked_by == actor.person_id and await asks_second_person(session, row):
+        if actor.person_id in await authors_of(session, row) and await asks_second_person(session, row):
             return OwnWorkError("the policy asks another person to approve this")
         left = await listening.unheard(session, actor.person_id or "", row.recordings)
         if not left:

@@ -38,6 +38,8 @@ class Programme(Base):
     created_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     created_at: Mapped[datetime] = mapped_column(Instant)
     changed_at: Mapped[datetime] = mapped_column(Instant)
+    changed_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    """None: nobody did since it was made."""
     archived_at: Mapped[datetime | None] = mapped_column(Instant)
 
 

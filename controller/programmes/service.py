@@ -237,7 +237,7 @@ class Programmes:
     async def _changed(self, tx: Transaction, actor: Actor, row: Programme, detail: dict[str, Any]) -> ProgrammeOut:
         """Write the audit, tell whoever looks, and have what was made from it made anew."""
         now = self._clock()
-        row.version, row.changed_at = row.version + 1, now
+        row.version, row.changed_at, row.changed_by = row.version + 1, now, actor.person_id or row.changed_by
         await tx.session.flush()
         found = await out(tx.session, row, now=now)
         await programme_changed(tx, row.id)

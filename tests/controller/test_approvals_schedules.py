@@ -3,8 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
+from controller.approvals.errors import OwnWorkError
 from controller.approvals.models import Approval, RequestState
 from controller.approvals.schemas import ReturnIn
 from controller.broadcasts.rules import Phase
@@ -91,15 +93,31 @@ async def test_a_changed_programme_waits_and_is_asked_for_once(here: Centre) -> 
     assert len(await starts(village)) == 7
 
 
-async def change_programme(village: Commune, made: ScheduleOut) -> None:
+async def change_programme(village: Commune, made: ScheduleOut, who: Actor | None = None) -> None:
     """Put another recording at the end."""
-    programmes = village.here.services.programmes
+    programmes, who = village.here.services.programmes, who or village.here.actor
     now = await programmes.get(village.here.actor, made.programme_id)
     more = await village.here.recording("Thêm", area_id=village.area.id)
     items = [ItemIn(kind="recording", recording_id=each.recording_id) for each in now.items]
     change = ProgrammeChange(version=now.version, items=[*items, ItemIn(kind="recording", recording_id=more)])
-    await programmes.change(village.here.actor, made.programme_id, change)
+    await programmes.change(who, made.programme_id, change)
     await village.here.services.schedules.roll_due()
+
+
+async def test_who_changed_the_programme_does_not_approve_it_where_a_second_person_is_asked(lite: Centre) -> None:
+    village = await commune(lite, **ANOTHER)
+    made = await planned(village)
+    (asked,) = await village.queue()
+    await village.approve(asked.id)
+    change = ProgrammeChange(version=1, gap_ms=500, lead_in_ms=1_000)
+    await lite.services.programmes.change(village.leader, made.programme_id, change)
+    await change_programme(village, made, village.leader)
+    (anew,) = await village.queue()
+    with pytest.raises(OwnWorkError):
+        await village.approve(anew.id)
+    assert await starts(village) == []
+    await village.approve(anew.id, lite.actor)
+    assert len(await starts(village)) == 7
 
 
 async def test_what_was_approved_before_a_change_is_not_approved_by_changing_it_back(lite: Centre) -> None:

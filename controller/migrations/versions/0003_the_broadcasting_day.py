@@ -204,8 +204,10 @@ def _create_policies_programmes() -> None:
         sa.Column("created_by", sa.String(length=64), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("changed_at", Instant(), nullable=False),
+        sa.Column("changed_by", sa.String(length=64), nullable=True),
         sa.Column("archived_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["area_id"], ["areas.id"], name=op.f("fk_programmes_area_id_areas")),
+        sa.ForeignKeyConstraint(["changed_by"], ["people.id"], name=op.f("fk_programmes_changed_by_people")),
         sa.ForeignKeyConstraint(["created_by"], ["people.id"], name=op.f("fk_programmes_created_by_people")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_programmes")),
     )
