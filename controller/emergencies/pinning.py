@@ -5,8 +5,13 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import String, cast, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.areas.repository import nodes_in, read_tree
+from controller.clock import Clock
+from controller.db import Transaction, in_pieces
+from controller.plans.service import mark
 from controller.recordings.models import Recording, RecordingState
 from edge_agent.protocol.content import Voice
+from edge_agent.protocol.topics import Word
 
 from . import attention
 from .models import MessageKind, ReadyMessage
@@ -38,6 +43,17 @@ async def pinned(session: AsyncSession, chain: Sequence[str]) -> tuple[Voice, ..
     rows = [*([signal] if signal is not None else []), *(found[key] for key in wanted if key in found)]
     voices = {voice.sha256: voice for voice in map(_voice, rows) if voice is not None}
     return tuple(voices.values())[:MAX_PINNED]
+
+
+async def recording_ready(tx: Transaction, row: Recording, clock: Clock) -> None:
+    """Have the nodes with ready messages told when the signal is ready, which was made for the first of them."""
+    if row.source_sha256 != attention.source_sha256():
+        return
+    areas = await tx.session.scalars(select(ReadyMessage.area_id).where(ReadyMessage.archived_at.is_(None)).distinct())
+    scopes = [f"areas/{area_id}" for area_id in areas]
+    nodes = await nodes_in(tx.session, await read_tree(tx.session), scopes, reports=False)
+    for some in in_pieces(nodes):
+        await mark(tx, [(f"nodes/{node.id}", Word.SETTINGS) for node in some], clock)
 
 
 def recordings_of(message: ReadyMessage) -> tuple[str, ...]:

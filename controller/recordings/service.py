@@ -19,7 +19,7 @@ from controller.broadcasts.models import Broadcast, BroadcastItem
 from controller.bulletins.repository import offers_recording
 from controller.clock import Clock
 from controller.db import Database, Transaction
-from controller.emergencies.pinning import title_of_user
+from controller.emergencies.pinning import recording_ready, title_of_user
 from controller.errors import BusyError, ConflictError, InvalidError, NotFoundError, TooManyAttemptsError
 from controller.events import Event, EventBus, Topic
 from controller.ids import new_id
@@ -268,6 +268,7 @@ class Recordings:
                     setattr(row, field, value)
                 await tx.session.flush()
                 await recording_changed(tx, recording_id)
+                await recording_ready(tx, row, self._clock)
                 tx.tell(Event(Topic.RECORDING, recording_id))
             self._uploads.discard(recording_id)
         finally:

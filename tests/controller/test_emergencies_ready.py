@@ -93,6 +93,21 @@ async def test_the_first_message_has_the_signal_made(lite: Centre) -> None:
     assert (made.title, made.area_id, made.state) == (TITLE, commune.id, RecordingState.PROCESSING)
 
 
+async def test_nodes_get_the_signal_as_soon_as_it_is_made(tmp_path: Path) -> None:
+    """It was not ready yet when the first message was pinned."""
+    async with desk(tmp_path) as made:
+        here = made.centre
+        area = await here.area()
+        node, words = await here.node(area), await here.recording("Lũ")
+        await here.services.messages.create(here.actor, worded(area, {"language": "vi", "recording_id": words}))
+        await made.settle()
+        assert pinned(made, node.id) == [await sha256(here, words)]
+        assert await here.services.recordings._process_waiting()
+        await made.settle()
+        [signal] = [found for found in await here.services.recordings.list(here.actor) if found.title == TITLE]
+        assert pinned(made, node.id) == [signal.sha256, await sha256(here, words)]
+
+
 async def test_without_the_signal_it_is_said_all_the_same(lite: Centre) -> None:
     place = await village(lite)
     await lite.services.recordings.withdraw(lite.actor, place["signal"])
