@@ -52,8 +52,9 @@ class Planner:
         self._session, self._row, self.nodes = session, row, nodes
         self._languages = languages_of(tree, (node.area_id for node in nodes))
         self._laid: dict[tuple[str, datetime | None], LaidOut | InvalidError] = {}
+        self._first: dict[str, LaidOut | InvalidError] = {}
+        """By programme, what the first day that was looked at gave."""
         self._dated: dict[str, bool] = {}
-        """Programmes by id, and whether they may differ from day to day."""
         self._filler: Slot | None = None
 
     @classmethod
@@ -89,21 +90,30 @@ class Planner:
         return (await self._laid_out(programme_id, None)).session_ms
 
     async def _laid_out(self, programme_id: str, at: datetime | None) -> LaidOut:
-        if programme_id not in self._dated:
-            self._dated[programme_id] = await borrows(self._session, programme_id)
-        at = at if self._dated[programme_id] else None
         key = (programme_id, at)
         if key not in self._laid:
-            try:
-                self._laid[key] = await lay_out(self._session, programme_id, self._languages, at=at)
-            except NotFoundError:
-                self._laid[key] = _gone()
-            except InvalidError as error:
-                self._laid[key] = error
+            first = self._first.get(programme_id)
+            alike = first is not None and not await self._is_dated(programme_id)
+            self._laid[key] = first if first is not None and alike else await self._lay_out(programme_id, at)
+            self._first.setdefault(programme_id, self._laid[key])
         found = self._laid[key]
         if isinstance(found, InvalidError):
             raise found
         return found
+
+    async def _lay_out(self, programme_id: str, at: datetime | None) -> LaidOut | InvalidError:
+        try:
+            return await lay_out(self._session, programme_id, self._languages, at=at)
+        except NotFoundError:
+            return _gone()
+        except InvalidError as error:
+            return error
+
+    async def _is_dated(self, programme_id: str) -> bool:
+        """Say whether a programme may differ from day to day; asked only when a second day is looked at."""
+        if programme_id not in self._dated:
+            self._dated[programme_id] = await borrows(self._session, programme_id)
+        return self._dated[programme_id]
 
     async def _title(self, date: Occurrence) -> str:
         if date.programme_id == self._row.programme_id:
