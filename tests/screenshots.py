@@ -7,7 +7,6 @@ picture can hold all that may happen in a day.
 import asyncio
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from subprocess import run
 
@@ -49,20 +48,11 @@ async def write_announcement(page: Page, sound: Path) -> None:
     await expect(page.locator("#preview .sentence")).to_contain_text("18:00")
 
 
-@dataclass(frozen=True)
-class Scenes:
-    """What the pictures show."""
-
-    day: Day
-    week: dict[str, str]
-    """Pages of a planned week, by name."""
-
-
 SHOWN = ("schedule", "approval", "emergency", "drill", "why", "policy")
 """Of the planned week."""
 
 
-async def take(site: Commune, browser: Browser, seen: Scenes, sound: Path, *, size: ViewportSize, locale: str) -> None:
+async def take(site: Commune, browser: Browser, day: Day, sound: Path, *, size: ViewportSize, locale: str) -> None:
     """Take the pictures of one language on one screen."""
     name = "phone" if size is PHONE else "pc"
     async with page_of(browser, site.url, viewport=size) as page:
@@ -83,14 +73,21 @@ async def take(site: Commune, browser: Browser, seen: Scenes, sound: Path, *, si
             return
         await write_announcement(page, sound)
         await keep("say", whole=True)
-        await page.goto(f"/broadcasts/{seen.day.on_air.id}")
+        await page.goto(f"/broadcasts/{day.on_air.id}")
         await keep("broadcast")
         await page.goto("/today")
         await page.click(".stopbar a")
         await keep("stop")
+
+
+async def take_week(site: Commune, browser: Browser, week: dict[str, str], *, size: ViewportSize) -> None:
+    """Take the pictures of a planned week on one screen."""
+    name = "phone" if size is PHONE else "pc"
+    async with page_of(browser, site.url, viewport=size) as page:
         for what in SHOWN:
-            await page.goto(seen.week[what])
-            await keep(what, whole=True)
+            await page.goto(week[what])
+            await settled(page)
+            await page.screenshot(path=FOLDER / f"{what}-{name}-vi.png", animations="disabled")
 
 
 async def main() -> None:
@@ -99,10 +96,13 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         sound = speech_like(Path(folder))
         async with commune(Path(folder)) as site, chromium() as browser:
-            seen = Scenes(await busy_day(site), await planned_week(site))
+            day = await busy_day(site)
             for locale in ("vi", "en"):
                 for size in (PC, PHONE):
-                    await take(site, browser, seen, sound, size=size, locale=locale)
+                    await take(site, browser, day, sound, size=size, locale=locale)
+            week = await planned_week(site)
+            for size in (PC, PHONE):
+                await take_week(site, browser, week, size=size)
     sys.stdout.write(f"pictures are in {FOLDER}\n")
 
 
