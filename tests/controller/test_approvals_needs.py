@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -59,7 +60,7 @@ def test_a_silent_policy_leaves_it_to_rights_and_others_decide(
     ],
 )
 def test_an_author_may_say_alone_that_the_water_is_off_within_the_bounds(
-    change: dict[str, object], used: int, need: Need
+    change: dict[str, Any], used: int, need: Need
 ) -> None:
     water = Said(frozenset(["water"]), Level.NORMAL, 120_000)._replace(**change)
     assert decide([Place(WATER, used)], water, author_may_give=True) is need
