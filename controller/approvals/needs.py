@@ -52,12 +52,14 @@ def decide(places: Collection[Place], said: Said, *, author_may_give: bool) -> N
     asks = asks_another((place.policy for place in places), said.categories, said.level)
     if asks is False or (asks is None and author_may_give):
         return Need.AUTHOR
-    return Need.ALONE if asks and all(_may_alone(place, said) for place in places) else Need.ANOTHER
+    alone = all(_may_alone(place, said, author_may_give=author_may_give) for place in places)
+    return Need.ALONE if alone else Need.ANOTHER
 
 
-def _may_alone(place: Place, said: Said) -> bool:
-    """Say whether a policy that asks for another person leaves this to the author; one that asks nobody does."""
-    asking = [each for each in said.categories if place.policy.takes_second_person(each, said.level)]
+def _may_alone(place: Place, said: Said, *, author_may_give: bool) -> bool:
+    """Say whether a policy that asks for another person, or leaves it to rights, leaves this to the author."""
+    enough = {False, None} if author_may_give else {False}
+    asking = [each for each in said.categories if place.policy.takes_second_person(each, said.level) not in enough]
     return not asking or (
         not said.recurs
         and all(place.policy.may_approve_alone(each, said.length_ms, place.used_today) for each in asking)

@@ -23,11 +23,13 @@ OF_HEALTH = EffectivePolicy(second_person=(SecondPerson(category="health"),))
 WATER = EffectivePolicy(
     second_person=(SecondPerson(),), self_approval=SelfApproval(categories=("water",), minutes=2, a_day=3)
 )
+LONE = EffectivePolicy(self_approval=SelfApproval(categories=("water",), minutes=2, a_day=3))
+"""Nobody said who must approve, but what an author may say alone."""
 NOTICE = Said(frozenset(["notice"]), Level.NORMAL, 60_000)
 NOW = datetime(2026, 3, 9, 2, tzinfo=UTC)
 
 categories = st.frozensets(st.sampled_from([None, "notice", "health", "water"]), min_size=1, max_size=3)
-policies = st.sampled_from([SILENT, FREE, ASKING, OF_HEALTH, WATER])
+policies = st.sampled_from([SILENT, FREE, ASKING, OF_HEALTH, WATER, LONE])
 places = st.lists(st.builds(Place, policies, st.integers(0, 4)), min_size=1, max_size=4)
 said = st.builds(Said, categories, st.sampled_from([Level.NORMAL, Level.PRIORITY]), st.integers(1, 300_000))
 
@@ -64,6 +66,8 @@ def test_an_author_may_say_alone_that_the_water_is_off_within_the_bounds(
 ) -> None:
     water = Said(frozenset(["water"]), Level.NORMAL, 120_000)._replace(**change)
     assert decide([Place(WATER, used)], water, author_may_give=True) is need
+    assert decide([Place(LONE, used)], water, author_may_give=False) is need
+    assert decide([Place(LONE, used)], water, author_may_give=True) is Need.AUTHOR
 
 
 @given(found=places, wanted=said, may_give=st.booleans())
@@ -82,7 +86,7 @@ def test_without_anybody_asking_for_a_second_person_rights_decide(
     need = decide(found, wanted, author_may_give=may_give)
     asks = asks_another([each.policy for each in found], wanted.categories, wanted.level)
     if asks is None:
-        assert need is (Need.AUTHOR if may_give else Need.ANOTHER)
+        assert (need is Need.AUTHOR) is may_give
     elif asks is False:
         assert need is Need.AUTHOR
     else:
