@@ -52,42 +52,47 @@ SHOWN = ("schedule", "approval", "emergency", "drill", "why", "policy")
 """Of the planned week."""
 
 
+async def keep(page: Page, what: str, size: ViewportSize, locale: str = "vi", *, whole: bool = False) -> None:
+    """Take one picture; ``whole``: of all of the page, with STOP where it belongs, which is stuck to the window."""
+    await settled(page)
+    if whole:
+        height = await page.evaluate("document.documentElement.scrollHeight")
+        await page.set_viewport_size({"width": size["width"], "height": height})
+    name = "phone" if size is PHONE else "pc"
+    await page.screenshot(path=FOLDER / f"{what}-{name}-{locale}.png", animations="disabled")
+    await page.set_viewport_size(size)
+
+
+async def speak(page: Page, locale: str) -> None:
+    """Choose the language."""
+    await page.click(".me summary")
+    await page.click(f".me button[value={locale}]")
+    await expect(page.locator(f"html[lang={locale}]")).to_be_visible()
+
+
 async def take(site: Commune, browser: Browser, day: Day, sound: Path, *, size: ViewportSize, locale: str) -> None:
     """Take the pictures of one language on one screen."""
-    name = "phone" if size is PHONE else "pc"
     async with page_of(browser, site.url, viewport=size) as page:
-
-        async def keep(what: str, *, whole: bool = False) -> None:
-            await settled(page)
-            if whole:  # STOP is stuck to the window: a window as tall as the page shows it where it belongs
-                height = await page.evaluate("document.documentElement.scrollHeight")
-                await page.set_viewport_size({"width": size["width"], "height": height})
-            await page.screenshot(path=FOLDER / f"{what}-{name}-{locale}.png", animations="disabled")
-            await page.set_viewport_size(size)
-
-        await page.click(".me summary")
-        await page.click(f".me button[value={locale}]")
-        await expect(page.locator(f"html[lang={locale}]")).to_be_visible()
-        await keep("today", whole=True)
+        await speak(page, locale)
+        await keep(page, "today", size, locale, whole=True)
         if locale != "vi":  # one page shows how the other language looks
             return
         await write_announcement(page, sound)
-        await keep("say", whole=True)
+        await keep(page, "say", size, whole=True)
         await page.goto(f"/broadcasts/{day.on_air.id}")
-        await keep("broadcast")
+        await keep(page, "broadcast", size)
         await page.goto("/today")
         await page.click(".stopbar a")
-        await keep("stop")
+        await keep(page, "stop", size)
 
 
 async def take_week(site: Commune, browser: Browser, week: dict[str, str], *, size: ViewportSize) -> None:
     """Take the pictures of a planned week on one screen."""
-    name = "phone" if size is PHONE else "pc"
     async with page_of(browser, site.url, viewport=size) as page:
+        await speak(page, "vi")
         for what in SHOWN:
             await page.goto(week[what])
-            await settled(page)
-            await page.screenshot(path=FOLDER / f"{what}-{name}-vi.png", animations="disabled")
+            await keep(page, what, size, whole=True)
 
 
 async def main() -> None:

@@ -16,6 +16,8 @@ class Rule:
     mark: Mark
     more: str
     """Who or what is behind it."""
+    reached: bool
+    """Whether it was asked at all: behind the one that blocks none is."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,9 @@ def _rule(each: WhyRuleOut, form: Formats) -> Rule:
     word = text.word("why_rule", each.name)
     if each.verdict == "blocks":
         word = text("why.blocks", why=_stopped(each, form))
-    return Rule(Mark(icon, tone, word), _by(each.by, form) if each.by is not None else "")
+    return Rule(
+        Mark(icon, tone, word), _by(each.by, form) if each.by is not None else "", each.verdict != "not_reached"
+    )
 
 
 def _by(by: ByOut, form: Formats) -> str:
