@@ -181,7 +181,7 @@ class _Found:
 
     def _note_cuts(self, step: Step) -> None:
         for key, progress in step.changes.items():
-            if progress.suspended and key != DRAFT_ID:
+            if key != DRAFT_ID and (progress.suspended or progress.outcome is Outcome.INTERRUPTED):
                 cut = step.cut if step.cut is not None and step.cut.broadcast_id == key else None
                 lost_ms = 0 if cut is None else (cut.ends_at - step.at) // timedelta(milliseconds=1)
                 self.cuts[key] = Cut(key, step.at, lost_ms, None)

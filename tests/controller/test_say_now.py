@@ -90,6 +90,14 @@ async def test_faded_it_is_heard_at_once_and_the_rest_of_the_item_is_lost(lite: 
     assert found.played_count == 2
 
 
+async def test_what_is_faded_in_its_last_item_does_not_come_back(lite: Centre) -> None:
+    area, running = await on_air(lite, 2)
+    found = await preview(lite, await notice(lite, area, during="fade"))
+    [cut] = found.cuts
+    assert (cut.broadcast_id, cut.at, cut.resumes_at) == (running.id, found.start_at, None)
+    assert cut.lost_ms == (TEN + 2 * MINUTE - found.start_at) // timedelta(milliseconds=1)
+
+
 async def test_where_nothing_sounds_both_begin_now(lite: Centre) -> None:
     area = await lite.area()
     await lite.node(area)
