@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -72,7 +71,7 @@ def faults_of_lock(lock: str) -> Iterator[str]:
 def pins(lock: str) -> dict[str, str]:
     """Read the version that this Python installs of each package."""
     found = (Requirement(entry.split("--hash")[0]) for entry in entries(lock))
-    chosen = (each for each in found if not each.marker or each.marker.evaluate(dict(default_environment())))
+    chosen = (each for each in found if not each.marker or each.marker.evaluate())
     return {canonicalize_name(each.name): str(each.specifier).removeprefix("==") for each in chosen}
 
 

@@ -76,12 +76,13 @@ def test_silence_is_measured_to_the_last_sample_after_the_click(tmp_path: Path) 
 
 def test_a_click_after_the_download_says_nothing_about_a_click_during_one() -> None:
     verdicts = []
-    for found, busy in (
+    clicks: list[tuple[list[float | None], list[bool]]] = [
         ([800.0, 1190.0, 300.0], [True, True, False]),
         ([800.0, 1190.0, None], [True, True, False]),
         ([800.0, 1190.0, None], [True, True, True]),
         ([800.0, 5001.0, 300.0], [True, True, False]),
-    ):
+    ]
+    for found, busy in clicks:
         judged = result()
         slow.tell(judged, "STOP", found, busy)
         verdicts.append((judged.rows[0].samples, judged.rows[0].verdict))

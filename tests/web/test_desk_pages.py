@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -138,7 +139,7 @@ async def test_a_bulletin_is_approved_by_who_heard_it(site: Commune) -> None:
 async def test_hostile_text_is_only_text_on_the_pages_of_the_desk(site: Commune) -> None:
     text = "<script>window.pwned=1</script>\"'{{ 7001*7 }}"
     made = await programme(site)
-    forms = {
+    forms: dict[str, dict[str, Any]] = {
         "/schedules/new": planned(made, site, title=text, hour=text, first_day=text, own_rule=text),
         "/programmes": {"title": text, "area_id": text},
         "/bulletins/new": {"title": text, "area_id": text, "text-vi": text, "category": text, "source": text},

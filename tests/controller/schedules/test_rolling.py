@@ -14,11 +14,12 @@ from controller.events import Event, Topic
 from controller.plans.repository import broadcasts_of
 from controller.plays import service as plays
 from controller.programmes.changes import programme_changed
-from controller.programmes.models import Programme
+from controller.programmes.models import ItemKind, Programme
 from controller.programmes.schemas import ItemIn, ProgrammeIn
 from controller.recordings.models import Recording
 from controller.scheduler import ROLL_SCHEDULES, Scheduler
-from controller.schedules.models import DateChange
+from controller.schedules.models import DateChange, OnCalendarDay
+from controller.schedules.rolling import Fate
 from controller.schedules.schemas import CalendarIn, ExceptionIn, ScheduleChange, ScheduleOut
 from edge_agent.protocol.states import Outcome, PlayState
 from tests.controller.factories import Centre, play_event
@@ -249,13 +250,13 @@ async def test_a_calendar_silences_every_schedule_below_and_one_below_it_replace
         area_id=province.id,
         title="Quốc tang",
         days=[{"kind": "date", "date": "2026-03-12", "days": 2}],  # type: ignore[list-item]  # as JSON
-        effect="suspend",
+        effect=OnCalendarDay.SUSPEND,
     )
     festival = CalendarIn(
         area_id=commune.id,
         title="Hội làng",
         days=[{"kind": "date", "date": "2026-03-11", "days": 2}],  # type: ignore[list-item]  # as JSON
-        effect="replace",
+        effect=OnCalendarDay.REPLACE,
         programme_id=special,
     )
     ended = await lite.services.calendars.create(lite.actor, mourning)
@@ -299,7 +300,7 @@ async def test_a_new_schedule_does_not_say_what_its_first_morning_would_have_sai
 async def test_a_programme_that_cannot_be_aired_leaves_the_plan_and_says_why(lite: Centre) -> None:
     area = await lite.area()
     recording = await lite.recording(area_id=area.id)
-    wanted = ProgrammeIn(area_id=area.id, title="Sáng", items=[ItemIn(kind="recording", recording_id=recording)])
+    wanted = ProgrammeIn(area_id=area.id, title="Sáng", items=[ItemIn(kind=ItemKind.RECORDING, recording_id=recording)])
     morning = (await lite.services.programmes.create(lite.actor, wanted)).id
     made = await lite.services.schedules.create(lite.actor, wish(area, morning))
     async with lite.database.transaction() as tx:
@@ -307,7 +308,7 @@ async def test_a_programme_that_cannot_be_aired_leaves_the_plan_and_says_why(lit
         assert row is not None
         row.withdrawn_at = lite.clock()
     lite.clock.step(days=1)
-    assert (await lite.services.schedules.roll_due())["broken"] == 8
+    assert (await lite.services.schedules.roll_due())[Fate.BROKEN] == 8
     now = lite.clock()
     found = await lite.services.schedules.dates(lite.actor, made.id, now, now + timedelta(days=1))
     assert [each.problem for each in found] == ["not_airable"]

@@ -114,7 +114,7 @@ async def test_a_programme_longer_than_its_time_is_refused(lite: Centre) -> None
 async def test_fields_that_make_no_sense_are_named(lite: Centre) -> None:
     area = await lite.area()
     here = await programme(lite, area)
-    wrong = [
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"rule": "FREQ=HOURLY"}, "rule"),
         ({"rule": "FREQ=SOMETIMES"}, "rule"),
         ({"rule": "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"}, "rule"),

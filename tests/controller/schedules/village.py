@@ -8,6 +8,7 @@ from sqlalchemy import select
 from controller.areas.schemas import AreaOut
 from controller.broadcasts.models import Broadcast
 from controller.plans.models import Document
+from controller.programmes.models import ItemKind
 from controller.programmes.schemas import ItemIn, ProgrammeIn
 from controller.schedules.schemas import ScheduleIn, ScheduleOut
 from tests.controller.factories import Centre
@@ -19,7 +20,9 @@ MINUTE_MS = 60_000
 async def programme(here: Centre, area: AreaOut, *minutes: float, title: str = "Sáng", **given: Any) -> str:
     """A programme with a recording for each length in minutes."""
     items = [
-        ItemIn(kind="recording", recording_id=await here.recording(length_ms=int(each * MINUTE_MS), area_id=area.id))
+        ItemIn(
+            kind=ItemKind.RECORDING, recording_id=await here.recording(length_ms=int(each * MINUTE_MS), area_id=area.id)
+        )
         for each in minutes or (10,)
     ]
     wanted = ProgrammeIn(area_id=area.id, title=title, items=items, **given)
@@ -60,7 +63,7 @@ def locals_of(rows: list[Broadcast]) -> list[str]:
 async def dirty(here: Centre) -> set[tuple[str, str]]:
     async with here.database.reading() as session:
         query = select(Document.scope, Document.word).where(Document.dirty_since.is_not(None))
-        return {tuple(row) for row in await session.execute(query)}
+        return {(scope, word) for scope, word in await session.execute(query)}
 
 
 async def clean(here: Centre) -> None:
