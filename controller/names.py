@@ -1,7 +1,8 @@
-"""Names and titles that people type: one cleaning rule for all of them."""
+"""Names that people type: titles by one cleaning rule for all of them, and those of time zones."""
 
 import re
 import unicodedata
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from .errors import InvalidError
 
@@ -63,3 +64,18 @@ def _rank(letter: str) -> int:
     plain = unicodedata.normalize("NFC", without_tone)
     place = _ALPHABET.find(plain)
     return 0x100 + place if place >= 0 else ord(plain[0]) if ord(plain[0]) < 0x80 else 0x200 + ord(plain[0])
+
+
+def known_zone(zone: str | None) -> str | None:
+    """Let the name of a time zone pass, or none.
+
+    Raises:
+        InvalidError: this machine knows no zone of that name.
+    """
+    if zone is None:
+        return None
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InvalidError("zone: not an IANA time zone", field="zone", problem="unknown") from None
+    return zone

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,7 +12,7 @@ from controller.db import Database, Transaction
 from controller.errors import InvalidError, NotFoundError
 from controller.events import Event, Topic
 from controller.ids import new_id
-from controller.names import clean_name
+from controller.names import clean_name, known_zone
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
@@ -81,7 +80,7 @@ class Areas:
             parent_id=parent_id,
             kind=clean_name(kind, field="kind", most=40),
             name=clean_name(name),
-            zone=_known_zone(zone),
+            zone=known_zone(zone),
             quiet_hours=_windows(quiet_hours),
             languages=_tags(languages),
             created_at=self._clock(),
@@ -211,16 +210,6 @@ def _tags(languages: Sequence[str] | None) -> list[str] | None:
     return list(languages)
 
 
-def _known_zone(zone: str | None) -> str | None:
-    if zone is None:
-        return None
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidError("zone: not an IANA time zone", field="zone", problem="unknown") from None
-    return zone
-
-
 def _check_parent(tree: Tree, area_id: str, parent_id: str | None, seen: Sight) -> None:
     if parent_id is None:
         return
@@ -240,7 +229,7 @@ CLEANED: dict[str, Callable[[Any], Any]] = {
     "name": clean_name,
     "kind": lambda kind: clean_name(kind, field="kind", most=40),
     "parent_id": lambda parent_id: parent_id,
-    "zone": _known_zone,
+    "zone": known_zone,
     "quiet_hours": _windows,
     "languages": _tags,
 }

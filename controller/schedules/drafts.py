@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.targets import Targets, resolve
 from controller.errors import InvalidError
-from controller.names import clean_name
+from controller.names import clean_name, known_zone
 from controller.people.rights import Sight
 from controller.programmes.models import Programme
 from controller.recordings.models import Recording, RecordingState
@@ -63,7 +62,7 @@ async def make_draft(session: AsyncSession, wanted: ScheduleIn, seen: Sight, now
         raise InvalidError(f"targets: at most {MAX_SCOPES}", field="targets", problem="too_long", most=MAX_SCOPES)
     if targets.area_id is None:
         raise InvalidError("targets: no area lies above all of them", field="targets", problem="apart")
-    zone = _known_zone(wanted.zone) or targets.tree.effective(targets.area_id).zone
+    zone = known_zone(wanted.zone) or targets.tree.effective(targets.area_id).zone
     check_rule(wanted.rule, wanted.starts_at_local)
     _check_times(wanted, zone, now)
     await check_programme(session, wanted.programme_id, seen)
@@ -114,13 +113,3 @@ async def _check_filler(session: AsyncSession, wanted: ScheduleIn, seen: Sight) 
         raise InvalidError(
             f"filler_recording_id: {row.title!r} is not ready", field="filler_recording_id", problem="not_ready"
         )
-
-
-def _known_zone(zone: str | None) -> str | None:
-    if zone is None:
-        return None
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidError("zone: not an IANA time zone", field="zone", problem="unknown") from None
-    return zone
