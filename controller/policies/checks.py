@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -61,6 +62,40 @@ async def breaches(
     session: AsyncSession, places: Places, planned: Sequence[Airing], *, besides: Besides = NOTHING
 ) -> list[BreachOut]:
     """Give every rule that ``planned`` would break at these places, by start; emergencies are not asked."""
+    return _judge(await _ears(session, places, planned, besides), places, planned)
+
+
+async def unguarded(
+    session: AsyncSession, places: Places, planned: Collection[Airing], *, besides: Besides = NOTHING
+) -> dict[Airing, PolicyBreachError]:
+    """Give the runs that break what no node guards, each with its error. One that may be counts against the later."""
+    if not any(_counts(each) or each.earliest for each in map(places.tree.effective, set(places.area_ids))):
+        return {}
+    runs = sorted(set(planned))
+    ears = await _ears(session, places, runs, besides)
+    if _of_centre(_judge(ears, places, runs)) is None:
+        return {}
+    found: dict[Airing, PolicyBreachError] = {}
+    kept: list[Airing] = []
+    for run in runs:
+        kept = [each for each in kept if each.start_at > run.start_at - 2 * A_DAY]
+        if (error := _of_centre(_judge(ears, places, [run], kept))) is not None:
+            found[run] = error
+        else:
+            kept.append(run)
+    return found
+
+
+class _Ear(NamedTuple):
+    """Places that have one policy, and hear the same besides."""
+
+    policy: EffectivePolicy
+    others: tuple[Airing, ...]
+    where: Counter[str]
+    """Area → how many of its nodes."""
+
+
+async def _ears(session: AsyncSession, places: Places, planned: Sequence[Airing], besides: Besides) -> list[_Ear]:
     policies = {area_id: places.tree.effective(area_id) for area_id in set(places.area_ids)}
     counted = any(_counts(policy) for policy in policies.values())
     heard = await _heard(session, places, planned, besides) if counted and planned else {}
@@ -68,11 +103,22 @@ async def breaches(
     by_id = {id(policy): policy for policy in policies.values()}  # places that say nothing share their parent's
     for area_id, others, count in hearers(places, heard):
         alike[id(policies[area_id]), others][area_id] += count
+    return [_Ear(by_id[which], tuple(run for _, run in others), where) for (which, others), where in alike.items()]
+
+
+def _judge(
+    ears: Iterable[_Ear], places: Places, planned: Sequence[Airing], kept: Sequence[Airing] = ()
+) -> list[BreachOut]:
+    """Give what ``planned`` breaks where ``kept`` is heard besides."""
     found: dict[Breach, Counter[str]] = defaultdict(Counter)
-    for (which, others), where in alike.items():
-        for breach in check(by_id[which], planned, [run for _, run in others]):
-            found[breach].update(where)
+    for ear in ears:
+        for breach in check(ear.policy, planned, [*ear.others, *kept]):
+            found[breach].update(ear.where)
     return [_out(breach, where, places) for breach, where in sorted(found.items())]
+
+
+def _of_centre(found: Iterable[BreachOut]) -> PolicyBreachError | None:
+    return refusal([each for each in found if each.rule not in GUARDED_BY_NODES])
 
 
 def refusal(found: Sequence[BreachOut]) -> PolicyBreachError | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.rules import Tree
@@ -13,8 +13,8 @@ from controller.errors import InvalidError
 from controller.nodes.models import Node
 from edge_agent.protocol.states import Level
 
-from .dates import Looking
 from .expand import Occurrence
+from .looking import Looking
 from .models import Overrun, Schedule, ScheduleException
 from .planning import Planner, is_aired
 from .repository import exceptions_of
@@ -152,7 +152,7 @@ async def _broadcasts(looking: Looking, nodes: frozenset[str]) -> list[Other]:
         select(Broadcast, BroadcastTarget.scope)
         .join(BroadcastTarget, BroadcastTarget.broadcast_id == Broadcast.id)
         .where(Broadcast.schedule_id.is_(None), Broadcast.cancelled_at.is_(None), Broadcast.urgent.is_(False))
-        .where(Broadcast.start_at < looking.until_at, Broadcast.latest_end_at > looking.from_at)
+        .where(or_(*(_meets(*span) for span in looking.spans)))
     )
     reach = await Reach.read(looking.session, looking.tree)
     rows: dict[str, tuple[Broadcast, set[str]]] = {}
@@ -167,6 +167,10 @@ async def _broadcasts(looking: Looking, nodes: frozenset[str]) -> list[Other]:
         )
         found.append(Other(row.title, row.area_id, None, row.id, reach.of(scopes), (span,)))
     return [each for each in found if not nodes.isdisjoint(each.nodes)]
+
+
+def _meets(from_at: datetime, until_at: datetime) -> ColumnElement[bool]:
+    return and_(Broadcast.start_at < until_at, Broadcast.latest_end_at > from_at)
 
 
 class Reach:

@@ -1,67 +1,66 @@
 """The dates of schedules as people see them: aired, cancelled, moved or suspended, and what is wrong with them."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.areas.rules import Tree
 from controller.broadcasts.models import Broadcast
 from controller.db import in_pieces
 from controller.errors import InvalidError
+from controller.policies.checks import Besides
 
-from .expand import Occurrence, expand
+from .expand import Occurrence
+from .looking import Looking
 from .models import DateChange, Schedule, ScheduleException
 from .planning import Planner, is_aired
-from .repository import Calendars, exceptions_of, series_of
+from .policed import Where, refused_dates
+from .repository import exceptions_of
 from .schemas import DateOut
 
 Changes = Mapping[str, Sequence[ScheduleException]]
-DAY = timedelta(days=1)
-
-
-class Looking:
-    """A span of time at which somebody looks; calendars are read once for all schedules."""
-
-    def __init__(self, session: AsyncSession, tree: Tree, from_at: datetime, until_at: datetime) -> None:
-        self.session, self.tree, self.from_at, self.until_at = session, tree, from_at, until_at
-        self._calendars: Calendars | None = None
-
-    async def dates(self, row: Schedule, changes: Sequence[ScheduleException]) -> list[Occurrence]:
-        """Give the dates of one schedule, as it is written."""
-        if self._calendars is None:
-            first, last = (self.from_at - 2 * DAY).date(), (self.until_at + 2 * DAY).date()
-            self._calendars = await Calendars.read(self.session, self.tree, first, last)
-        days = self._calendars.of(row.area_id)
-        return list(expand(series_of(row, changes), self.from_at, self.until_at, days))
 
 
 async def date_outs(
-    looking: Looking, rows: Sequence[Schedule], *, changes: Changes | None = None, check: bool = False
+    looking: Looking, rows: Sequence[Schedule], *, changes: Changes | None = None, check: Besides | None = None
 ) -> list[DateOut]:
-    """Give the dates of schedules by start. ``check``: say what keeps each from being aired, which takes longer."""
+    """Give the dates of schedules by start.
+
+    ``check``: say what keeps each from being aired, which takes longer; but for this, what is planned is counted.
+    """
     ids = [row.id for row in rows]
     changes = changes if changes is not None else await exceptions_of(looking.session, ids)
     planned = await _planned(looking.session, ids)
     found: list[DateOut] = []
     for row in rows:
         said = {each.recurrence_local: each for each in changes.get(row.id, ())}
-        planner = await Planner.of(looking.session, row, looking.tree) if check else None
-        for date in await looking.dates(row, changes.get(row.id, ())):
+        dates = await looking.dates(row, changes.get(row.id, ()))
+        standing = {name: key for (schedule_id, name), key in planned.items() if schedule_id == row.id}
+        errors = {} if check is None else await _errors(looking, row, dates, standing, check)
+        for date in dates:
             name = date.recurrence.isoformat()
-            found.append(await _out(row, date, said.get(name), planned.get((row.id, name)), planner))
+            found.append(_out(row, date, said.get(name), standing.get(name), errors.get(name)))
     return sorted(found, key=lambda each: (each.start_at, each.schedule_id))
 
 
-async def _out(
+async def _errors(
+    looking: Looking, row: Schedule, dates: Iterable[Occurrence], standing: Container[str], besides: Besides
+) -> dict[str, InvalidError]:
+    """Give what keeps dates from being aired, by name. What stands in plans breaks no rule: it was asked about."""
+    planner = await Planner.of(looking.session, row, looking.tree)
+    planned, errors = await planner.plan_all(filter(is_aired, dates))
+    asked = [each for name, each in planned.items() if besides.schedule_id is not None or name not in standing]
+    where = Where(looking.tree, planner.nodes, row.area_id, row.zone)
+    return {**errors, **await refused_dates(looking.session, where, asked, besides=besides)}
+
+
+def _out(
     row: Schedule,
     date: Occurrence,
     change: ScheduleException | None,
     broadcast_id: str | None,
-    planner: Planner | None,
+    error: InvalidError | None,
 ) -> DateOut:
-    error = await problem_of(planner, date) if planner is not None and is_aired(date) else None
     return DateOut(
         schedule_id=row.id,
         recurrence_local=date.recurrence,
@@ -76,15 +75,6 @@ async def _out(
         problem=error.code if error else None,
         problem_message=error.message if error else None,
     )
-
-
-async def problem_of(planner: Planner, date: Occurrence) -> InvalidError | None:
-    """Give what keeps a date from being aired."""
-    try:
-        await planner.plan(date)
-    except InvalidError as error:
-        return error
-    return None
 
 
 async def _planned(session: AsyncSession, ids: Sequence[str]) -> dict[tuple[str, str], str]:

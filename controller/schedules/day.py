@@ -32,7 +32,7 @@ from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.states import Level, Outcome, Reason, StartMode
 from edge_agent.protocol.timeline import Conclusion, Progress, Sound, View, project
 
-from .dates import Looking
+from .looking import Looking
 from .models import Schedule
 from .planning import Planned, Planner, is_aired
 from .repository import exceptions_of
@@ -188,7 +188,7 @@ async def thought(
 ) -> list[Entry]:
     """Plan the dates that no roll has reached yet; each counts as approved for those of ``scopes`` it is aimed at."""
     found: list[Entry] = []
-    looking = Looking(session, tree, span[0] - BEFORE, span[1])
+    looking = Looking(session, tree, (span[0] - BEFORE, span[1]))
     heard = set(scopes)
     query = select(Schedule).where(Schedule.ended_at.is_(None)).order_by(Schedule.id)
     rows = [row for row in await session.scalars(query) if not heard.isdisjoint(row.scopes)]

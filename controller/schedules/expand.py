@@ -122,6 +122,34 @@ def has_date(series: Series, local: datetime) -> bool:
     return _in_time(series, local) and local in _dates(series.rule, series.first, local, local)
 
 
+def ahead(series: Series, now: datetime, span: timedelta) -> list[tuple[datetime, datetime]]:
+    """Give the times at which to look for what a series brings: the span from now, and that from its next date.
+
+    They are one where they meet. Nothing of the rule lies between them.
+
+    Raises:
+        InvalidError: the rule is none.
+    """
+    until_at = now + span
+    next_at = _next_at(series, now)
+    if next_at is None:
+        return [(now, until_at)]
+    return [(now, next_at + span)] if next_at <= until_at else [(now, until_at), (next_at, next_at + span)]
+
+
+def _next_at(series: Series, now: datetime) -> datetime | None:
+    """Give the next start that the rule names, at ``now`` at the earliest."""
+    local = wall_time(now, series.zone).replace(microsecond=0)
+    if series.rule is None:
+        found: datetime | None = series.first
+    else:
+        _parsed(series.rule, series.first)  # refused as it was written
+        found = _parsed(series.rule, _nearer(series.rule, series.first, local)).after(local, inc=True)
+    if found is None or not _in_time(series, found):
+        return None
+    return max(now, instant(found, series.zone))
+
+
 def renamed(keys: Iterable[datetime], before: Series, after: Series) -> dict[datetime, datetime]:
     """Say under which name dates go on when a rule was edited: those of the same day, in the same order.
 

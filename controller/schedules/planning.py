@@ -6,7 +6,7 @@ the day, unless something in it is offered from above.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -80,6 +80,17 @@ class Planner:
         fitted = self._fitted(laid_out, session)
         title = await self._title(date)
         return Planned(date, title, session, fitted, fingerprint(self._row, title, session))
+
+    async def plan_all(self, dates: Iterable[Occurrence]) -> tuple[dict[str, Planned], dict[str, InvalidError]]:
+        """Plan dates; gives them by name, and apart what keeps the others from being aired."""
+        planned: dict[str, Planned] = {}
+        errors: dict[str, InvalidError] = {}
+        for date in dates:
+            try:
+                planned[date.recurrence.isoformat()] = await self.plan(date)
+            except InvalidError as error:
+                errors[date.recurrence.isoformat()] = error
+        return planned, errors
 
     async def length_ms(self, programme_id: str) -> int:
         """Give the length of a programme as it is now, silence included.

@@ -1,7 +1,7 @@
 """Asks the policies of all places of a schedule: what its dates would break, and whether their hours are unusual."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -11,12 +11,13 @@ from controller.areas.rules import Tree
 from controller.broadcasts.policed import unusual_error
 from controller.errors import LoaError
 from controller.nodes.models import Node
-from controller.policies.checks import Besides, Places, breaches, refusal, unusual_hour
+from controller.policies.checks import Besides, Places, breaches, refusal, unguarded, unusual_hour
 from controller.policies.errors import PolicyBreachError
 from controller.policies.limits import Airing
 from controller.policies.schemas import BreachOut, UnusualOut
 
 from .conflicts import Span
+from .planning import Planned
 
 
 class Where(NamedTuple):
@@ -26,6 +27,12 @@ class Where(NamedTuple):
     nodes: Sequence[Node]
     area_id: str
     zone: str
+
+    @property
+    def places(self) -> Places:
+        """Give those that policies are asked for: the area itself where nothing stands yet."""
+        nodes = self.nodes
+        return Places.of_nodes(self.tree, nodes) if nodes else Places(self.tree, (self.area_id,))
 
 
 class Asked:
@@ -50,12 +57,23 @@ class Asked:
         return unusual_error(self.unusual) if self.unusual is not None and not confirmed else None
 
 
+async def refused_dates(
+    session: AsyncSession, where: Where, planned: Iterable[Planned], *, besides: Besides
+) -> dict[str, PolicyBreachError]:
+    """Give the dates, by name, that break what no node guards: sessions and minutes, the earliest hour."""
+    runs = {
+        each.recurrence: Airing(each.session.start_at, timedelta(milliseconds=each.laid_out.length_ms))
+        for each in planned
+    }
+    found = await unguarded(session, where.places, runs.values(), besides=besides) if runs else {}
+    return {name: found[run] for name, run in runs.items() if run in found}
+
+
 async def ask_policies(
     session: AsyncSession, where: Where, spans: Sequence[Span], *, schedule_id: str, now: datetime
 ) -> Asked:
     """Say what dates would break. The schedule as it was is not counted."""
-    tree, nodes = where.tree, where.nodes
-    places = Places.of_nodes(tree, nodes) if nodes else Places(tree, (where.area_id,))
+    places = where.places
     runs = [Airing(each.start_at, each.end_at - each.start_at) for each in spans if each.end_at > each.start_at]
     if not runs:
         return Asked((), None)

@@ -164,7 +164,7 @@ class ConflictOut(BaseModel):
     """Of ours, on the first day on which they meet."""
     other_start_at: AwareDatetime
     times: int
-    """On how many dates of the next 30 days."""
+    """On how many dates of the 30 days that are looked at, from now and from the first date on."""
     title: str | None
     """Of the other; None where it is not in sight."""
     schedule_id: str | None
@@ -186,7 +186,7 @@ class SchedulePreview(BaseModel):
     length_ms: int
     """Of the programme as it is now, fillers not counted."""
     dates: tuple[DateOut, ...]
-    """Of the next 30 days, at most 100."""
+    """Of the next 30 days, and of the 30 days from its first date on; at most 100."""
     conflicts: tuple[ConflictOut, ...]
     breaches: tuple[BreachOut, ...]
     """What the policies of its places do not allow."""

@@ -20,11 +20,13 @@ from controller.ids import new_id
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act
+from controller.policies.checks import NOTHING, Besides
 
 from .conflicts import Conflict, Span, conflicts_of, spans_of
-from .dates import Looking, date_outs
+from .dates import date_outs
 from .drafts import Draft, check_programme, make_draft
 from .expand import Series, has_date, renamed
+from .looking import Looking
 from .models import DateChange, Schedule, ScheduleException
 from .planning import Planner, is_aired
 from .policed import Where, ask_policies
@@ -43,7 +45,7 @@ from .walltime import instant
 from .yes import OF_WHAT_IS_HEARD, agree, agree_anew, forget
 
 LOOK_AHEAD = timedelta(days=30)
-"""Conflicts are looked for this far ahead."""
+"""Policies and conflicts are asked about this far ahead, from now and from the next date on."""
 MOST_DATES = 100
 MOST_CONFLICTS = 20
 LONGEST_LOOK = timedelta(days=400)
@@ -186,15 +188,15 @@ class Schedules:
             row = await session.get(Schedule, schedule_id)
             if row is None or not seen.sees(row.area_id):
                 raise _no_schedule(schedule_id)
-            looking = Looking(session, await read_tree(session), from_at, until_at)
-            return await date_outs(looking, [row], check=True)
+            looking = Looking(session, await read_tree(session), (from_at, until_at))
+            return await date_outs(looking, [row], check=NOTHING)
 
     async def all_dates(self, actor: Actor, from_at: datetime, until_at: datetime) -> Sequence[DateOut]:
         """Give the dates in sight that start in ``[from_at, until_at)``, cancelled and suspended ones among them."""
         async with self._database.reading() as session:
             seen = await rights.sight(session, actor)
             rows = await session.scalars(select(Schedule).where(Schedule.ended_at.is_(None)).order_by(Schedule.id))
-            looking = Looking(session, await read_tree(session), from_at, until_at)
+            looking = Looking(session, await read_tree(session), (from_at, until_at))
             return await date_outs(looking, [row for row in rows if seen.sees(row.area_id)])
 
     async def preview(self, actor: Actor, wanted: ScheduleIn, schedule_id: str | None = None) -> SchedulePreview:
@@ -213,8 +215,8 @@ class Schedules:
                 changes = (await exceptions_of(session, [schedule_id])).get(schedule_id, [])
             row = Schedule(id=schedule_id or "draft", changed_by=actor.person_id or "", ended_at=None)
             draft.write(row)
-            looking = Looking(session, draft.targets.tree, now, now + LOOK_AHEAD)
-            dates = await date_outs(looking, [row], changes={row.id: changes}, check=True)
+            looking = Looking.ahead(session, draft.targets.tree, row, now, LOOK_AHEAD)
+            dates = await date_outs(looking, [row], changes={row.id: changes}, check=Besides(schedule_id=row.id))
             planner = await Planner.of(session, row, draft.targets.tree)
             length_ms, refused = await _length(planner, row)
             spans = await spans_of(looking, row, changes, planner)
@@ -298,7 +300,7 @@ class Schedules:
     ) -> None:
         """Refuse what cannot be aired as it is, or meets others and was not confirmed."""
         now = self._clock()
-        looking = Looking(session, draft.targets.tree, now, now + LOOK_AHEAD)
+        looking = Looking.ahead(session, draft.targets.tree, row, now, LOOK_AHEAD)
         planner = await Planner.of(session, row, draft.targets.tree)
         for date in await looking.dates(row, changes):
             if is_aired(date) and date.programme_id == row.programme_id:
@@ -395,8 +397,8 @@ class Schedules:
             said = next((each for each in changes if each.recurrence_local == recurrence.isoformat()), None)
             local = datetime.fromisoformat(said.moved_to_local) if said and said.moved_to_local else recurrence
             start_at = instant(local, row.zone)
-            looking = Looking(session, await read_tree(session), start_at, start_at + timedelta(seconds=1))
-            found = await date_outs(looking, [row], changes={row.id: changes}, check=True)
+            looking = Looking(session, await read_tree(session), (start_at, start_at + timedelta(seconds=1)))
+            found = await date_outs(looking, [row], changes={row.id: changes}, check=NOTHING)
         return next(each for each in found if each.recurrence_local == recurrence)
 
     async def list(self, actor: Actor, *, area_id: str | None = None, ended: bool = False) -> list[ScheduleOut]:

@@ -19,10 +19,10 @@ from controller.policies.schemas import WhatIfOut
 from controller.policies.whatif import Swap, WhatIf
 from edge_agent.protocol.documents import TrustedKey
 
-from .dates import Looking
 from .day import Entry, approved, wire_of
 from .drafts import Draft
 from .expand import Occurrence, begun_by, renamed
+from .looking import Looking
 from .models import Schedule, ScheduleException
 from .planning import Planner, is_aired
 from .repository import exceptions_of, series_of
@@ -69,7 +69,7 @@ async def _swap(session: AsyncSession, draft: Draft, old: Schedule | None, looki
     changes = await _kept(session, old, row)
     since = looking.span[0] if old is None else max(looking.span[0], old.created_at)
     row.starts_at_local = begun_by(row.rule, first, wall_time(since, row.zone)).isoformat()
-    dates = await Looking(session, draft.targets.tree, since, looking.span[1]).dates(row, changes)
+    dates = await Looking(session, draft.targets.tree, (since, looking.span[1])).dates(row, changes)
     aired = [each for each in dates if is_aired(each) and (each.start_at <= now or each.recurrence >= first)]
     come = await _entries(await Planner.of(session, row, draft.targets.tree), row, aired)
     return Swap(frozenset(gone), come, _instead(gone, come, row.zone))

@@ -26,7 +26,7 @@ from controller.people.actor import Actor
 from controller.plays.models import Play
 from edge_agent.protocol.states import Level
 
-from .dates import Looking
+from .looking import Looking
 from .models import Schedule
 from .planning import Planned, Planner, is_aired
 from .repository import exceptions_of
@@ -166,8 +166,7 @@ class Yeses:
 async def agree(tx: Transaction, actor: Actor, row: Schedule, tree: Tree, *, now: datetime) -> None:
     """Let the act of who writes a schedule be the yes to what it airs, where no other person must agree."""
     changes = (await exceptions_of(tx.session, [row.id])).get(row.id, [])
-    first_at = instant(datetime.fromisoformat(row.starts_at_local), row.zone)
-    dates = await Looking(tx.session, tree, now, max(now, first_at) + ASKED_SPAN).dates(row, changes)
+    dates = await Looking.ahead(tx.session, tree, row, now, ASKED_SPAN).dates(row, changes)
     planner = await Planner.of(tx.session, row, tree)
     found = await Yeses.of(tx.session, row, planner, tree, (), now=now)
     firsts = {each.programme_id: each for each in reversed(dates) if is_aired(each)}

@@ -100,6 +100,43 @@ async def test_a_session_moved_to_a_quarter_past_three_is_caught(lite: Centre) -
         assert (await client.put(path, json={**one, "confirm_unusual": True})).status_code == 200
 
 
+async def test_a_session_whose_first_date_is_far_ahead_is_held_against_policies_and_others(lite: Centre) -> None:
+    """A daily 03:15 from 38 days on, one of every year from December on, and one that another meets then."""
+    quiet, loud = await lite.area("Xã A"), await lite.area("Xã B", quiet_hours=[])
+    for area in (quiet, loud):
+        await lite.node(area, f"Cụm {area.name}")
+    once_a_year = {"rule": "FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=20"}
+    async with lite.client() as client:
+        here, there = await programme(lite, quiet), await programme(lite, loud)
+        for said in ({"at": "2026-04-16T03:15:00"}, {"at": "2026-03-10T03:15:00", **once_a_year}):
+            error = await refused(client, body(quiet, here, **said))
+            assert (error["code"], error["fields"]["rules"]) == ("policy_breach", ["quiet_hours"])
+            assert (await refused(client, body(loud, there, **said)))["code"] == "unusual_hour"
+        seen = await post(client, body(quiet, here, "2026-04-16T03:15:00"), f"{SCHEDULES}/preview")
+        assert (seen["refusal"], seen["breaches"][0]["at"]) == ("policy_breach", "2026-04-15T20:15:00Z")
+        assert [each["local"] for each in seen["dates"]][::29] == ["2026-04-16T03:15:00", "2026-05-15T03:15:00"]
+
+        await post(client, body(quiet, here, "2026-04-16T06:15:00"))
+        late = body(quiet, here, "2026-04-20T06:15:00")
+        assert (await refused(client, late))["code"] == "schedule_conflicts"
+        [conflict] = (await post(client, late, f"{SCHEDULES}/preview"))["conflicts"]
+        assert (conflict["start_at"], conflict["times"]) == ("2026-04-19T23:15:00Z", 30)
+
+
+async def test_a_date_moved_before_the_first_is_looked_at_too(lite: Centre) -> None:
+    area = await lite.area()
+    await lite.node(area)
+    async with lite.client() as client:
+        made = await post(client, body(area, await programme(lite, area), "2026-06-16T06:15:00"))
+        path = f"{SCHEDULES}/{made['id']}/dates/2026-06-16T06:15:00"
+        assert (await client.put(path, json={"kind": "moved", "moved_to_local": "2026-03-11T06:15:00"})).is_success
+        seen = await post(client, body(area, made["programme_id"], "2026-03-11T06:20:00"), f"{SCHEDULES}/preview")
+        assert [each["schedule_id"] for each in seen["conflicts"]] == [made["id"]]
+        change = body(area, made["programme_id"], "2026-06-16T06:15:00")
+        seen = await post(client, change, f"{SCHEDULES}/preview?schedule_id={made['id']}")
+    assert [each["local"] for each in seen["dates"]][:2] == ["2026-03-11T06:15:00", "2026-06-17T06:15:00"]
+
+
 async def test_a_programme_longer_than_its_time_is_refused(lite: Centre) -> None:
     area = await lite.area()
     async with lite.client() as client:
