@@ -41,6 +41,7 @@ async def _show(config: Config, area: str) -> None:
         area_id = await area_named(services.database, area)
         found = await services.policies.get(Actor(None, "loa policy show"), area_id)
     for each in found.effective:
-        value = "no limit" if each.value is None else json.dumps(_ANY.dump_python(each.value, mode="json"))
+        said = _ANY.dump_python(each.value, mode="json")
+        value = "no limit" if said is None else json.dumps(said, ensure_ascii=False)
         locked = f"locked by {each.locked_by_name}" if each.locked_by_name else ""
         sys.stdout.write("\t".join((each.rule, value, each.from_name or "by default", locked)).rstrip() + "\n")

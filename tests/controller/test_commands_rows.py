@@ -15,7 +15,7 @@ from controller.emergencies.models import Emergency
 from controller.ids import new_id
 from controller.migrations.upgrade import settings
 from controller.people.rights import Role
-from controller.policies.schemas import PolicyIn, PolicyRules, Window
+from controller.policies.schemas import CategoryName, PolicyIn, PolicyRules, Window
 from controller.programmes.schemas import ProgrammeOut
 from controller.schedules.schemas import ScheduleIn
 from tests.controller.factories import Centre
@@ -66,7 +66,8 @@ async def morning(here: Centre) -> tuple[str, ProgrammeOut]:
 async def test_the_rules_of_a_place_are_shown_with_who_says_them(lite: Centre, types: Types) -> None:
     commune = await lite.area("Xã Nga My", kind="commune")
     hamlet = await lite.area("Xóm Đông", commune)
-    rules = PolicyRules(minutes_a_day=90, windows=(Window(start="05:00", until="21:00"),))
+    named = (CategoryName(code="water", name="Cắt nước"),)
+    rules = PolicyRules(minutes_a_day=90, windows=(Window(start="05:00", until="21:00"),), categories=named)
     wanted = PolicyIn(version=0, rules=rules, locked=("minutes_a_day",))
     await lite.services.policies.put(lite.actor, commune.id, wanted)
     status, out, _ = await run(types, "policy", "show", hamlet.name)
@@ -74,6 +75,7 @@ async def test_the_rules_of_a_place_are_shown_with_who_says_them(lite: Centre, t
     assert status == 0
     assert lines["minutes_a_day"] == "90\tXã Nga My\tlocked by Xã Nga My"
     assert lines["windows"].startswith('[{"start": "05:00", "until": "21:00"}]\tXã Nga My')
+    assert '"Cắt nước"' in lines["categories"]
     assert lines["sessions_a_day"] == "no limit\tby default"
     status, out, problem = await run(types, "policy", "show", "Xã Khác")
     assert (status, out, problem) == (1, "", "loa: there is no area called 'Xã Khác'; give the id of one\n")
