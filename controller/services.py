@@ -115,7 +115,7 @@ def build_services(
     alarms, passwords = Alarms(database, clock), passwords or Passwords()
     seal = Seal(secret_key(config.keys / SEAL_FILE))
     nodes = Nodes(database, clock, documents, live)
-    schedules = Schedules(database, clock, Rolling(database, clock, documents, plan_days=config.plan_days))
+    schedules = Schedules(database, clock, Rolling(database, clock, documents, alarms, plan_days=config.plan_days))
     limits = upload_limits or UploadLimits(config.max_upload_bytes, config.disk_reserve_bytes)
     settings = Settings(max_length_s=config.max_recording_minutes * 60, max_bytes=config.max_upload_bytes)
     room = UploadRoom(config.uploads, limits)
@@ -127,6 +127,7 @@ def build_services(
         clock,
         documents,
         live,
+        alarms=alarms,
         lead_ms=config.lead_ms,
         plan_days=config.plan_days,
         trusted_keys=authority.trusted_keys,

@@ -41,6 +41,8 @@ class Draft:
     start_mode: StartMode = StartMode.SOFT
     replays_id: str | None = None
     run_id: str | None = None
+    replaces_id: str | None = None
+    """The version whose place it takes: when this one is there, that one is not."""
 
     @property
     def items(self) -> tuple[Item, ...]:

@@ -42,7 +42,9 @@ async def place(
         raise InvalidError('during: goes with "now" only', field="during", problem="not_now")
     draft = replace(draft, start_mode=StartMode.HARD)
     far = _from(draft, draft.window.start_at, LONGEST_WAIT)
-    around, others = await surroundings(session, draft.targets.tree, draft.targets.nodes, far.window, now=now)
+    around, others = await surroundings(
+        session, draft.targets.tree, draft.targets.nodes, far.window, now=now, gone=draft.replaces_id
+    )
     start_at = draft.window.start_at
     if wanted.during is During.AFTER_ITEM:
         start_at = free_at(start_at, around.values(), others)

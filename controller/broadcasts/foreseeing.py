@@ -26,7 +26,10 @@ async def foresee(
 ) -> tuple[Forecasts, dict[str, str]]:
     """Give what will happen at which nodes, and the titles of what is crossed; ``released`` as in ``surroundings``."""
     targets = draft.targets
-    around, others = await surroundings(session, targets.tree, targets.nodes, draft.window, now=now, released=released)
+    gone = draft.replaces_id
+    around, others = await surroundings(
+        session, targets.tree, targets.nodes, draft.window, now=now, released=released, gone=gone
+    )
     wire = draft_broadcast(draft)
     found: Forecasts = []
     for alike, node_ids in group(around).items():

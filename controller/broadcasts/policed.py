@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.errors import LoaError
-from controller.policies.checks import Places, breaches, refusal, unusual_hour
+from controller.policies.checks import Besides, Places, breaches, refusal, unusual_hour
 from controller.policies.errors import UnusualHourError
 from controller.policies.limits import Airing
 from controller.policies.schemas import BreachOut, UnusualOut
@@ -33,7 +33,8 @@ async def ask_policies(session: AsyncSession, draft: Draft, *, now: datetime) ->
         return Verdict()
     places = Places.of_nodes(draft.targets.tree, draft.targets.nodes)
     run = Airing(draft.window.start_at, timedelta(milliseconds=draft.length_ms))
-    found = await breaches(session, places, [run])
+    besides = Besides(broadcast_ids=frozenset([draft.replaces_id] if draft.replaces_id else ()))
+    found = await breaches(session, places, [run], besides=besides)
     return Verdict(tuple(found), await unusual_hour(session, places, run, now=now))
 
 

@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 
+from controller.approvals.needs import Need
 from controller.errors import ConflictError, InvalidError
+from controller.nodes.rules import NodeKind
 from edge_agent.protocol.states import Outcome, Reason
 
 from .drafts import Draft
@@ -34,14 +36,17 @@ def describe(
     titles: Mapping[str, str],
     verdict: Verdict,
     *,
+    need: Need,
     online_count: int,
     full: ConflictError | None,
 ) -> PreviewOut:
-    """Say what sending a draft would do. ``titles`` are those of the broadcasts that it meets."""
+    """Say what sending a draft would do. ``titles`` are those of the broadcasts that it meets, ``need`` whose yes."""
     targets, window = draft.targets, draft.window
     names = {node.id: node.name for node in targets.nodes}
     stands = {node.area_id for node in targets.nodes}
-    begins = [each.begins_at for each, ids in found for _ in ids if each.outcome is Outcome.PLAYED]
+    reporting = {node.id for node in targets.nodes if node.kind == NodeKind.AGENT}
+    played = [(each.begins_at, reporting.intersection(ids)) for each, ids in found if each.outcome is Outcome.PLAYED]
+    begins = [at for at, ids in played for _ in ids]
     refused = refusal(each for each, _ in found)
     error = verdict.refusal or (refusal_error(refused) if refused else full)
     by_size = sorted(found, key=lambda pair: -len(pair[1]))
@@ -54,7 +59,8 @@ def describe(
         length_ms=draft.length_ms,
         targets=tuple(TargetOut(scope=scope, name=targets.name(scope)) for scope in targets.scopes),
         area_names=tuple(place.name for place in targets.tree.walk() if place.id in stands),
-        node_count=len(targets.nodes),
+        node_count=len(reporting),
+        unreporting_count=len(targets.nodes) - len(reporting),
         online_count=online_count,
         played_count=len(begins),
         late_count=sum(at is not None and at > window.start_at for at in begins),
@@ -65,6 +71,7 @@ def describe(
         refusal_fields=error.fields if error else {},
         breaches=verdict.breaches,
         unusual=verdict.unusual,
+        approval=need,
     )
 
 

@@ -63,7 +63,7 @@ class Replays:
         """
         async with self._database.reading() as session:
             draft, missed = await self._draft(session, actor, broadcast_id, wanted)
-            shown = await self._broadcasts.preview_draft(session, draft)
+            shown = await self._broadcasts.preview_draft(session, actor, draft)
         return ReplayPreviewOut(missed=tuple(map(_missed_out, missed)), broadcast=shown)
 
     async def create(self, actor: Actor, broadcast_id: str, wanted: ReplayIn) -> BroadcastOut:

@@ -104,12 +104,13 @@ async def surroundings(
     *,
     now: datetime,
     released: Collection[str] = (),
+    gone: str | None = None,
 ) -> tuple[dict[str, Surroundings], dict[str, content.Broadcast]]:
     """Say what else the nodes have to do around a window and what they obey; and give those broadcasts.
 
-    ``released``: holds that will be released by then.
+    ``released``: holds that will be released by then; ``gone``: a broadcast that will not be there any more.
     """
-    busy, on_air = await _open_plays(session, max(now, window.start_at - BEFORE), window.latest_end_at)
+    busy, on_air = await _open_plays(session, max(now, window.start_at - BEFORE), window.latest_end_at, gone)
     begun = await _begun(session, window.start_at - HOUR)
     standing = select(Hold.scope).where(Hold.released_at.is_(None), Hold.id.not_in(released))
     held = set(await session.scalars(standing))
@@ -139,13 +140,13 @@ async def as_sent(session: AsyncSession, ids: Sequence[str]) -> dict[str, conten
 
 
 async def _open_plays(
-    session: AsyncSession, from_at: datetime, until_at: datetime
+    session: AsyncSession, from_at: datetime, until_at: datetime, gone: str | None
 ) -> tuple[dict[str, set[str]], dict[str, list[OnAir]]]:
     query = (
         select(Play.node_id, Play.broadcast_id, Play.state, Play.item, Play.started_at, Play.item_at)
         .join(Broadcast, Broadcast.id == Play.broadcast_id)
         .where(Play.outcome.is_(None), Broadcast.cancelled_at.is_(None))
-        .where(Broadcast.latest_end_at > from_at, Broadcast.start_at < until_at)
+        .where(Broadcast.latest_end_at > from_at, Broadcast.start_at < until_at, Broadcast.id != (gone or ""))
     )
     busy: dict[str, set[str]] = defaultdict(set)
     on_air: dict[str, list[OnAir]] = defaultdict(list)

@@ -138,7 +138,7 @@ def _alive(draft: Draft, scopes: Sequence[str], new: Listed, covers: timedelta, 
         .join(BroadcastTarget, BroadcastTarget.broadcast_id == Broadcast.id)
         .where(BroadcastTarget.scope.in_(scopes), Broadcast.urgent.is_(draft.urgent))
         .where(Broadcast.cancelled_at.is_(None), Broadcast.superseded_at.is_(None))
-        .where(Broadcast.latest_end_at > max(now, new.from_at))
+        .where(Broadcast.latest_end_at > max(now, new.from_at), Broadcast.id != (draft.replaces_id or ""))
     )
     if draft.level is Level.EMERGENCY:
         query = query.where(Broadcast.level == Level.EMERGENCY)

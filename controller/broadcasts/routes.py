@@ -48,10 +48,22 @@ async def create(
     return await services.broadcasts.create(actor, wanted, idempotency_key=idempotency_key)
 
 
-@router.post("/preview", summary="What sending it would do", responses=may_raise(ForbiddenError, NotAirableError))
-async def preview(wanted: BroadcastIn, actor: Acting, services: AnyServices) -> PreviewOut:
-    """Say node by node what would happen, by the function that nodes play by; saves nothing."""
-    return await services.broadcasts.preview(actor, wanted)
+@router.post(
+    "/preview",
+    summary="What sending it would do",
+    responses=may_raise(ForbiddenError, NotFoundError, ConflictError, NotAirableError),
+)
+async def preview(
+    wanted: BroadcastIn,
+    actor: Acting,
+    services: AnyServices,
+    edits: Annotated[str | None, Query(max_length=64)] = None,
+) -> PreviewOut:
+    """Say node by node what would happen, by the function that nodes play by; saves nothing.
+
+    ``edits``: the broadcast that this is to change, which is then left out of account.
+    """
+    return await services.broadcasts.preview(actor, wanted, edits=edits)
 
 
 @router.get("", summary="Broadcasts of a time")

@@ -213,6 +213,9 @@ class PreviewOut(BaseModel):
     area_names: tuple[str, ...]
     """Areas in which the nodes stand, in the order of the tree."""
     node_count: int
+    """Nodes that would say what became of it."""
+    unreporting_count: int = 0
+    """Wired and FM clusters besides: nobody will know what they play. ``forecasts`` names them too."""
     online_count: int
     played_count: int
     """Nodes that will play it whole if they are reached."""
@@ -232,7 +235,7 @@ class PreviewOut(BaseModel):
     """Rules of the places' policies that it breaks; not all of them refuse it."""
     unusual: UnusualOut | None = None
     """Why sending it takes ``confirm_unusual``; None when it does not."""
-    approval: Need = Need.AUTHOR
+    approval: Need
     """Whose yes it takes when the person who asks sends it."""
 
 

@@ -1,16 +1,19 @@
 """Sends a draft, within somebody's transaction: with the yes that the author's act is, or with a request for one."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from controller.alarms.service import Alarms
 from controller.approvals import asking, listening
 from controller.approvals.asking import Matter
 from controller.approvals.needs import Said
-from controller.approvals.yeses import Bound
+from controller.approvals.yeses import Bound, Yes
 from controller.areas.targets import Targets
 from controller.db import Transaction
 from controller.events import Event, Topic
 from controller.people.actor import Actor
+from controller.people.models import Person
 from controller.plans.service import Documents
 from controller.policies.rules import EffectivePolicy
 from edge_agent.protocol.topics import Word
@@ -20,6 +23,8 @@ from .models import Broadcast
 from .rules import END_MARGIN, LATEST_START_AFTER_NOW, Window
 from .saving import save
 
+BY_AUTHOR = "approvals.by_author"
+"""Kind of the alarm."""
 NOW_WAITS = timedelta(minutes=30)
 """What was to be said "now" and needs another person's yes is said when it comes, if it comes this soon."""
 
@@ -27,6 +32,7 @@ NOW_WAITS = timedelta(minutes=30)
 async def send(
     tx: Transaction,
     documents: Documents,
+    alarms: Alarms,
     actor: Actor,
     draft: Draft,
     *,
@@ -48,8 +54,19 @@ async def send(
     broadcast_id = await save(tx, actor, draft, yeses=yeses, now=now, key=key, request_sha256=request_sha256)
     if not yeses and actor.person_id is not None:
         await asking.ask(tx, matter.of(f"broadcasts/{broadcast_id}"), actor.person_id, now=now)
+    await _tell_of_self_approval(tx, alarms, draft, yeses, broadcast_id)
     tx.tell(Event(Topic.BROADCAST, broadcast_id))
     return broadcast_id
+
+
+async def _tell_of_self_approval(
+    tx: Transaction, alarms: Alarms, draft: Draft, yeses: Iterable[Yes], broadcast_id: str
+) -> None:
+    """Raise an alarm for each author who did without the person whom the policy asks for."""
+    for person_id in [yes.person_id for yes in yeses if yes.by_author]:
+        by = (await tx.session.get_one(Person, person_id)).name
+        detail = {"title": draft.title, "by": by, "category": draft.category}
+        await alarms.raise_(tx, BY_AUTHOR, draft.targets.area_id, f"broadcasts/{broadcast_id}", detail)
 
 
 def matter_of(draft: Draft) -> Matter:

@@ -8,6 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.alarms.service import Alarms
 from controller.approvals import asking
 from controller.clock import Clock
 from controller.db import Database, Transaction
@@ -53,13 +54,14 @@ class Broadcasts:
         documents: Documents,
         live: LiveNodes,
         *,
+        alarms: Alarms,
         lead_ms: int,
         plan_days: int,
         trusted_keys: tuple[TrustedKey, ...],
     ) -> None:
         self._database, self._clock, self._documents, self._live = database, clock, documents, live
         self._lead, self._covers = timedelta(milliseconds=lead_ms), timedelta(days=plan_days)
-        self._trusted_keys = trusted_keys
+        self._alarms, self._trusted_keys = alarms, trusted_keys
 
     async def create(self, actor: Actor, wanted: BroadcastIn, *, idempotency_key: str | None = None) -> BroadcastOut:
         """Send a broadcast, or ask those who must approve it first.
@@ -108,7 +110,7 @@ class Broadcasts:
             scopes = await supersede(tx, row, now=now)
             for scope in sorted(scopes):
                 await self._documents.touch(tx, scope, Word.URGENT if row.urgent else Word.PLAN)
-            later = await self._send(tx, actor, wanted, run_id=row.run_id or row.id)
+            later = await self._send(tx, actor, wanted, edited=row)
         return await self.get(actor, later)
 
     async def _to_change(self, session: AsyncSession, actor: Actor, broadcast_id: str, now: datetime) -> Broadcast:
@@ -131,14 +133,12 @@ class Broadcasts:
         actor: Actor,
         wanted: BroadcastIn,
         *,
-        run_id: str | None = None,
+        edited: Broadcast | None = None,
         key: str | None = None,
         request_sha256: str | None = None,
     ) -> str:
         """Check what was asked, and save and send it; gives its id."""
-        now, seen = self._now(), await rights.sight(tx.session, actor)
-        draft = await make_draft(tx.session, wanted, now=now, lead=self._lead, seen=seen)
-        draft = replace(await self.placed(tx.session, draft, wanted), run_id=run_id)
+        draft = await self._draft(tx.session, actor, wanted, edited)
         confirmed = wanted.confirm_unusual
         return await self.send_draft(tx, actor, draft, confirmed=confirmed, key=key, request_sha256=request_sha256)
 
@@ -169,22 +169,28 @@ class Broadcasts:
         if verdict.unusual and not confirmed:
             raise unusual_error(verdict.unusual)
         await check_room(tx.session, draft, covers=self._covers, now=now)
-        return await send(tx, self._documents, actor, draft, now=now, key=key, request_sha256=request_sha256)
+        return await send(
+            tx, self._documents, self._alarms, actor, draft, now=now, key=key, request_sha256=request_sha256
+        )
 
-    async def preview(self, actor: Actor, wanted: BroadcastIn) -> PreviewOut:
-        """Say what sending it would do, node by node; saves nothing.
+    async def preview(self, actor: Actor, wanted: BroadcastIn, *, edits: str | None = None) -> PreviewOut:
+        """Say what sending it would do, node by node; saves nothing. ``edits``: the broadcast whose place it takes.
 
         Raises:
             InvalidError: a field is wrong, or a bulletin or programme may not be heard (``NotAirableError``).
-            ForbiddenError: aimed at an area above what is in sight.
+            ForbiddenError: aimed at an area above what is in sight, or what it edits is not theirs to change.
+            NotFoundError, ConflictError: what it edits, as ``change`` says.
         """
-        now = self._now()
         async with self._database.reading() as session:
-            seen = await rights.sight(session, actor)
-            draft = await make_draft(session, wanted, now=now, lead=self._lead, seen=seen)
-            draft = await self.placed(session, draft, wanted)
-            need = await asking.need_of(session, actor, matter_of(draft), now=now)
-            return (await self.preview_draft(session, draft)).model_copy(update={"approval": need})
+            edited = await self._to_change(session, actor, edits, self._now()) if edits is not None else None
+            return await self.preview_draft(session, actor, await self._draft(session, actor, wanted, edited))
+
+    async def _draft(self, session: AsyncSession, actor: Actor, wanted: BroadcastIn, edited: Broadcast | None) -> Draft:
+        seen = await rights.sight(session, actor)
+        draft = await make_draft(session, wanted, now=self._now(), lead=self._lead, seen=seen)
+        if edited is not None:
+            draft = replace(draft, run_id=edited.run_id or edited.id, replaces_id=edited.id)
+        return await self.placed(session, draft, wanted)
 
     async def placed(self, session: AsyncSession, draft: Draft, wanted: WindowIn) -> Draft:
         """Find the place of a draft in what is on air, as ``wanted.during`` says.
@@ -194,13 +200,15 @@ class Broadcasts:
         """
         return await place(session, draft, wanted, self._trusted_keys, now=self._now())
 
-    async def preview_draft(self, session: AsyncSession, draft: Draft) -> PreviewOut:
-        """Say what sending a draft would do, node by node."""
+    async def preview_draft(self, session: AsyncSession, actor: Actor, draft: Draft) -> PreviewOut:
+        """Say what it would do if this person sent a draft, node by node, and whose yes it would take."""
         now = self._now()
+        need = await asking.need_of(session, actor, matter_of(draft), now=now)
         found, titles = await foresee(session, draft, self._trusted_keys, now=now)
         full = await self._full(session, draft, now)
         verdict = await ask_policies(session, draft, now=now)
-        return describe(draft, found, titles, verdict, online_count=self._online(draft, now), full=full)
+        online = self._online(draft, now)
+        return describe(draft, found, titles, verdict, need=need, online_count=online, full=full)
 
     async def cancel(self, actor: Actor, broadcast_id: str) -> BroadcastOut:
         """Take it out of what nodes are told, and stop it where it sounds.

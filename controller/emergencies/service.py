@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.alarms.service import Alarms
+from controller.approvals.needs import Need
 from controller.approvals.yeses import Yes
 from controller.areas.repository import nodes_in, read_tree
 from controller.areas.targets import areas_of
@@ -88,7 +89,7 @@ class Emergencies:
         online = sum(status in HEARD for status in statuses.values())
         offline = {NodeStatus.OFFLINE, NodeStatus.NEVER_SEEN}
         return EmergencyPreview(
-            broadcast=describe(draft, found, titles, Verdict(), online_count=online, full=None),
+            broadcast=describe(draft, found, titles, Verdict(), need=Need.ANOTHER, online_count=online, full=None),
             drill=wish.drill,
             languages=tuple(dict.fromkeys(voice.language for slot in wish.slots for voice in slot.item.voices)),
             offline=_refs(node for node in nodes if statuses[node.id] in offline),

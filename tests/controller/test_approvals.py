@@ -154,6 +154,35 @@ async def test_what_is_returned_says_why_and_is_asked_for_anew_when_it_is_mended
     assert await village.told() == {mended.id}
 
 
+async def test_the_preview_of_an_edit_leaves_what_it_replaces_out_of_account(here: Centre) -> None:
+    village = await commune(here, second_person=[], sessions_a_day=1)
+    sent = await village.say()
+    longer, later = village.wish(title="Tiêm chủng, sửa"), village.wish(start_at=here.clock() + timedelta(hours=3))
+    async with here.client(who=village.people[village.operator]) as client:
+
+        async def found(wish: BroadcastIn, path: str = "/api/v1/broadcasts/preview") -> tuple[Any, ...]:
+            shown = (await client.post(path, json=wish.model_dump(mode="json"))).json()
+            return shown["yields"], shown["refusal"], shown["late_count"]
+
+        assert await found(longer) == (["Lịch tiêm chủng"], None, 1)
+        assert await found(later) == ([], "policy_breach", 0)
+        for wish in (longer, later):
+            assert await found(wish, f"/api/v1/broadcasts/preview?edits={sent.id}") == ([], None, 0)
+    changed = await here.services.broadcasts.change(village.operator, sent.id, later)
+    assert changed.run_id == sent.id
+
+
+async def test_the_preview_of_an_edit_takes_the_right_to_that_edit(lite: Centre) -> None:
+    east, west = await commune(lite, "Xã Đông"), await commune(lite, "Xã Đoài")
+    sent = await east.say()
+    preview = lite.services.broadcasts.preview
+    with pytest.raises(NotFoundError):
+        await preview(west.operator, west.wish(), edits=sent.id)
+    await lite.services.broadcasts.cancel(east.operator, sent.id)
+    with pytest.raises(ConflictError):
+        await preview(east.operator, east.wish(), edits=sent.id)
+
+
 async def test_an_edit_ends_the_yes_and_the_first_version_is_heard_nowhere(here: Centre) -> None:
     village = await commune(here, **ANOTHER)
     sent = await village.say()
@@ -275,6 +304,12 @@ async def test_an_author_may_say_a_bounded_number_of_small_things_alone_and_the_
         assert sent.phase is (Phase.SENDING if hour < 3 else Phase.AWAITING_APPROVAL)
     assert (await village.say(category="notice", start_at=None)).phase is Phase.AWAITING_APPROVAL
 
+    alarms = await here.services.alarms.list(here.actor)
+    assert [(each.kind, each.area_id, each.detail["title"]) for each in alarms] == [
+        ("approvals.by_author", village.area.id, "Lịch tiêm chủng")
+    ] * 2
+    assert {each.detail["by"] for each in alarms} == {"operator." + village.area.id[:8]}
+
     uses = await here.services.by_authors.list(village.leader, seen=False)
     assert [(use.category, use.person) for use in uses] == [("water", "operator." + village.area.id[:8])] * 2
     with pytest.raises(ForbiddenError):
@@ -288,6 +323,12 @@ async def test_an_author_may_say_a_bounded_number_of_small_things_alone_and_the_
     here.clock.step(hours=15)  # the day there ended at midnight
     tomorrow = await village.say(category="water", start_at=here.clock() + timedelta(hours=9))
     assert tomorrow.phase is Phase.SENDING
+
+
+async def test_where_sending_it_is_enough_nobody_is_alarmed(lite: Centre) -> None:
+    village = await commune(lite)
+    assert (await village.say(village.leader)).phase is Phase.SENDING
+    assert await lite.services.alarms.list(lite.actor) == []
 
 
 async def test_only_those_who_may_approve_there_or_asked_see_a_request(lite: Centre) -> None:

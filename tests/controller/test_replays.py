@@ -146,7 +146,9 @@ async def test_where_policy_asks_for_a_second_person_a_replay_awaits_one(lite: C
     rules = PolicyRules(second_person=(SecondPerson(),))
     await lite.services.policies.put(lite.actor, area.id, PolicyIn(version=0, rules=rules))
     async with lite.client() as client:
+        shown = (await post(client, made, "/preview")).json()
         again = (await post(client, made)).json()
+    assert shown["broadcast"]["approval"] == "another"
     assert (again["phase"], again["approval"]["state"]) == ("awaiting_approval", "open")
 
 

@@ -14,6 +14,7 @@ from controller.broadcasts.repository import as_sent
 from controller.broadcasts.schemas import BroadcastIn
 from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.events import Event, Topic
+from controller.nodes.rules import NodeKind
 from controller.plans.build import NodeFacts, Stamp, build_settings
 from controller.plays import service as plays
 from controller.plays.models import Play
@@ -291,6 +292,13 @@ async def test_the_preview_counts_who_is_there(here: Centre) -> None:
     assert (found.node_count, found.online_count, found.area_names) == (2, 1, ("Xóm Đông", "Xóm Tây"))
     async with here.database.reading() as session:
         assert (await session.scalars(select(Broadcast.id))).all() == []
+
+
+async def test_the_preview_counts_clusters_that_report_nothing_apart(lite: Centre) -> None:
+    place = await commune(lite)
+    await lite.services.nodes.create(lite.actor, kind=NodeKind.FM, area_id=place["west"].id, name="FM")
+    found = await lite.services.broadcasts.preview(lite.actor, asked(place))
+    assert (found.node_count, found.unreporting_count, found.played_count, found.late_count) == (2, 1, 2, 0)
 
 
 async def test_a_cancelled_broadcast_leaves_plans_and_is_stopped_where_it_sounds(here: Centre) -> None:

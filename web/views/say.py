@@ -139,10 +139,10 @@ def preview(draft: Draft, found: PreviewOut, form: Formats) -> Preview:
         return Preview(button=button(draft, form), missing=form.text("say.look_again"), warnings=(full,))
     text, key = form.text, "say.sentence_later" if draft.when == "later" else "say.sentence_now"
     sentence = text(
-        key if found.played_count else "say.sentence_none",
+        key if found.played_count or _unreported(found) else "say.sentence_none",
         length=form.length(found.length_ms),
         start=form.when(found.start_at),
-        nodes=text("count.nodes", count=found.played_count),
+        nodes=text("count.nodes", count=found.played_count + _unreported(found)),
         areas=text("count.areas", count=len(found.area_names)),
         names=form.names(found.area_names),
         online=text("count.nodes", count=found.online_count),
@@ -151,6 +151,8 @@ def preview(draft: Draft, found: PreviewOut, form: Formats) -> Preview:
     warnings = [*_breaches(found, form), *_absent(found, form), *refused]
     if not found.played_count and any(each.reason == "busy" for each in found.forecasts):
         warnings.append(Mark("part", "unsure", text("say.busy")))
+    if found.unreporting_count:
+        warnings.append(Mark("empty", "unsure", text("emergency.unreporting", count=found.unreporting_count)))
     if found.late_count:
         warnings.append(Mark("part", "unsure", text("say.late", count=found.late_count)))
     warnings += [_cut(each, form) for each in found.cuts]
@@ -164,6 +166,11 @@ def preview(draft: Draft, found: PreviewOut, form: Formats) -> Preview:
         confirmed=draft.confirm_unusual,
         during=draft.during if draft.when == "now" and (found.yields or found.cuts) else None,
     )
+
+
+def _unreported(found: PreviewOut) -> int:
+    """Count the clusters that report nothing and are reached, unless all of it is refused."""
+    return 0 if found.refusal else found.unreporting_count
 
 
 def replay(found: ReplayPreviewOut, form: Formats) -> Preview:
