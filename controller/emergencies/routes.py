@@ -26,6 +26,8 @@ from .schemas import (
 router = APIRouter(prefix="/emergencies", tags=["emergencies"])
 messages = APIRouter(prefix="/messages", tags=["emergencies"])
 
+_AS_IT_IS = FollowIn()
+"""No body says as much as an empty one."""
 _CONFIRMS = may_raise(ForbiddenError, SamePersonError, NotFoundError, NotOpenError, UrgentFullError, InvalidError)
 _BREAKS = may_raise(ForbiddenError, NotFoundError, NotOpenError)
 _FOLLOWS = may_raise(ForbiddenError, NotFoundError, NotOpenError, ConflictError, UrgentFullError, InvalidError)
@@ -80,13 +82,17 @@ async def cancel(emergency_id: str, actor: Acting, services: AnyServices) -> Eme
 
 
 @router.post("/{emergency_id}/all-clear", status_code=201, summary="Say that it is over", responses=_FOLLOWS)
-async def all_clear(emergency_id: str, wanted: FollowIn, actor: Acting, services: AnyServices) -> EmergencyOut:
+async def all_clear(
+    emergency_id: str, actor: Acting, services: AnyServices, wanted: FollowIn = _AS_IT_IS
+) -> EmergencyOut:
     """Silence it where it sounds, and say the ready all-clear there."""
     return await services.emergencies.follow(actor, emergency_id, MessageKind.ALL_CLEAR, wanted)
 
 
 @router.post("/{emergency_id}/false-alarm", status_code=201, summary="Say that it was none", responses=_FOLLOWS)
-async def false_alarm(emergency_id: str, wanted: FollowIn, actor: Acting, services: AnyServices) -> EmergencyOut:
+async def false_alarm(
+    emergency_id: str, actor: Acting, services: AnyServices, wanted: FollowIn = _AS_IT_IS
+) -> EmergencyOut:
     """Silence it where it sounds, and say the ready correction there."""
     return await services.emergencies.follow(actor, emergency_id, MessageKind.FALSE_ALARM, wanted)
 

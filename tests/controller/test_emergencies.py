@@ -298,6 +298,17 @@ async def test_one_call_silences_it_and_says_that_it_is_over(here: Centre, kind:
         await here.services.emergencies.follow(place["operator"], over.id, kind, FollowIn())
 
 
+@pytest.mark.parametrize("act", ["all-clear", "false-alarm"])
+async def test_it_is_ended_without_a_word_more_than_that(lite: Centre, act: str) -> None:
+    place = await village(lite)
+    sent = await send(lite, place)
+    async with lite.client() as client:
+        answer = await client.post(f"/api/v1/emergencies/{sent.id}/{act}")
+        assert (answer.status_code, answer.json()["follows_id"]) == (201, sent.id)
+        unknown = await client.post(f"/api/v1/emergencies/{sent.id}/{act}", json={"message": "x"})
+        assert unknown.status_code == 422
+
+
 async def test_nothing_but_a_ready_message_of_that_kind_ends_an_emergency(lite: Centre) -> None:
     place = await village(lite)
     sent = await send(lite, place)
