@@ -18,7 +18,7 @@ class Alarm(Base):
     area_id: Mapped[str | None] = mapped_column(ForeignKey("areas.id"), index=True)
     """None: for administrators of everything."""
     kind: Mapped[str] = mapped_column(String(40))
-    """``people.locked``, ``emergencies.break_glass``, ``holds.lasting``, ``approvals.by_author``…"""
+    """``people.locked``, ``emergencies.break_glass``, ``holds.lasting``, ``schedules.not_airable``…"""
     subject: Mapped[str] = mapped_column(String(120))
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)
     raised_at: Mapped[datetime] = mapped_column(Instant, index=True)

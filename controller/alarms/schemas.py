@@ -12,7 +12,7 @@ class AlarmOut(BaseModel):
 
     id: str
     kind: str
-    """``people.locked``, ``emergencies.break_glass``, ``holds.lasting``, ``approvals.by_author``…"""
+    """``people.locked``, ``emergencies.break_glass``, ``holds.lasting``, ``schedules.not_airable``…"""
     area_id: str | None
     """Where; None: for those who may look after everything."""
     subject: str

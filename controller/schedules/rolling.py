@@ -15,6 +15,7 @@ from typing import NamedTuple
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.alarms.service import Alarms
 from controller.approvals import yeses as approvals
 from controller.approvals.yeses import Yes
 from controller.areas.repository import read_tree
@@ -33,12 +34,15 @@ from controller.people.actor import Actor
 from controller.plans.service import Documents
 from controller.plays import service as plays
 from controller.plays.models import Play
+from controller.policies.checks import Besides
+from controller.policies.errors import PolicyBreachError
 from edge_agent.protocol.states import Level, Outcome, PlayState
 from edge_agent.protocol.topics import Word
 
 from .expand import Occurrence, expand
 from .models import Schedule, ScheduleException
 from .planning import Planned, Planner, is_aired
+from .policed import Where, refused_dates
 from .repository import Calendars, exceptions_of, series_of
 from .runs import Runs, successors
 from .walltime import wall_time
@@ -52,6 +56,10 @@ BEHIND = timedelta(days=1)
 STALE = timedelta(hours=18)
 """A schedule that was rolled less far than this short of its horizon is rolled again."""
 ACT = "schedules.roll"
+NOT_AIRABLE = "schedules.not_airable"
+"""Kind of the alarm about a date that comes soon and cannot be aired as it is."""
+SOON = timedelta(hours=48)
+"""Each schedule is rolled daily: this far ahead somebody is told at least a day before."""
 SYSTEM = Actor(None, "schedules")
 HEARD = frozenset({Outcome.PLAYED, Outcome.INTERRUPTED})
 
@@ -79,8 +87,10 @@ class Known(NamedTuple):
 class Rolling:
     """Rolls schedules out."""
 
-    def __init__(self, database: Database, clock: Clock, documents: Documents, *, plan_days: int) -> None:
-        self._database, self._clock, self._documents = database, clock, documents
+    def __init__(
+        self, database: Database, clock: Clock, documents: Documents, alarms: Alarms, *, plan_days: int
+    ) -> None:
+        self._database, self._clock, self._documents, self._alarms = database, clock, documents, alarms
         self._reach = timedelta(days=plan_days) + AHEAD
 
     async def roll_due(self) -> Counter[Fate]:
@@ -115,7 +125,8 @@ class Rolling:
         runs = await Runs.read(tx.session, row.id, [each.row for each in known.values()], now)
         planner = await Planner.of(tx.session, row, tree)
         yeses = await Yeses.of(tx.session, row, planner, tree, [each.row.id for each in known.values()], now=now)
-        ahead = _Work(self._documents, tx, row, planner, runs=runs, yeses=yeses, now=now)
+        where = Where(tree, planner.nodes, row.area_id, row.zone)
+        ahead = _Work(self._documents, self._alarms, tx, row, planner, where=where, runs=runs, yeses=yeses, now=now)
         settled = _settled(known, names, dates, changes)
         wanted = {each.recurrence.isoformat(): each for each in dates if is_aired(each)}
         for recurrence, each in sorted(known.items()):
@@ -123,9 +134,8 @@ class Rolling:
                 await ahead.supersede(each.row)
         new = [each.recurrence for each in dates if each.recurrence.isoformat() not in {*known, *settled}]
         runs.give_way(names, new)
-        for recurrence, date_ in wanted.items():
-            if recurrence not in settled:
-                await ahead.bring_in_step(date_, known.get(recurrence))
+        open_ = {recurrence: date_ for recurrence, date_ in wanted.items() if recurrence not in settled}
+        await ahead.bring_in_step(open_, known)
         row.rolled_until = until_at
         await ahead.finish()
         return ahead.done
@@ -211,34 +221,57 @@ class _Work:
     def __init__(
         self,
         documents: Documents,
+        alarms: Alarms,
         tx: Transaction,
         row: Schedule,
         planner: Planner,
         *,
+        where: Where,
         runs: Runs,
         yeses: Yeses,
         now: datetime,
     ) -> None:
-        self._documents, self._tx, self._row, self._planner = documents, tx, row, planner
-        self._runs, self._yeses, self._now = runs, yeses, now
+        self._documents, self._alarms, self._tx, self._row, self._planner = documents, alarms, tx, row, planner
+        self._where, self._runs, self._yeses, self._now = where, runs, yeses, now
         self._scopes: set[str] = set()
+        self._silent: list[tuple[Occurrence, InvalidError]] = []
+        """Dates that come soon and cannot be aired, by start."""
         self.done = Counter[Fate]()
 
-    async def bring_in_step(self, date_: Occurrence, known: Known | None) -> None:
-        """Plan a date, and make its broadcast if there is none like it."""
-        old = None if known is None or known.row.cancelled_at is not None else known.row
-        if known is not None and old is None:
-            self._runs.supersede(known.row)  # a node that is away may begin it all the same
-        try:
-            planned = await self._planner.plan(date_)
-        except InvalidError as error:
-            # Others of its dates go on; the date shows the reason (``dates``), and is tried again with every roll.
-            _log.info("schedule %s, %s: %s", self._row.id, date_.recurrence, error.message)
-            self.done[Fate.BROKEN] += 1
-            if old is not None:
-                self._yeses.drop(old)
-                await self.supersede(old)
-            return
+    async def bring_in_step(self, dates: Mapping[str, Occurrence], known: Mapping[str, Known]) -> None:
+        """Plan dates, and make the broadcasts of those that have none like it."""
+        planned, errors = await self._planner.plan_all(dates.values())
+        errors |= await self._against_policy(planned, known)
+        for recurrence, date_ in dates.items():
+            there = known.get(recurrence)
+            old = None if there is None or there.row.cancelled_at is not None else there.row
+            if there is not None and old is None:
+                self._runs.supersede(there.row)  # a node that is away may begin it all the same
+            if (error := errors.get(recurrence)) is not None:
+                await self._break(date_, old, error)
+            else:
+                await self._keep_or_make(planned[recurrence], old)
+
+    async def _against_policy(
+        self, planned: Mapping[str, Planned], known: Mapping[str, Known]
+    ) -> dict[str, PolicyBreachError]:
+        """Hold dates against the policies as they are now. What stands in plans is counted, and not blamed."""
+        new = {name: each for name, each in planned.items() if not _stands(known.get(name), each)}
+        gone = frozenset(known[name].row.id for name in new if name in known)
+        besides = Besides(broadcast_ids=gone)
+        return await refused_dates(self._tx.session, self._where, new.values(), besides=besides)
+
+    async def _break(self, date_: Occurrence, old: Broadcast | None, error: InvalidError) -> None:
+        """Take out a date that cannot be aired. It shows the reason (``dates``), and is tried again with every roll."""
+        _log.info("schedule %s, %s: %s", self._row.id, date_.recurrence, error.message)
+        self.done[Fate.BROKEN] += 1
+        if date_.start_at < self._now + SOON:
+            self._silent.append((date_, error))
+        if old is not None:
+            self._yeses.drop(old)
+            await self.supersede(old)
+
+    async def _keep_or_make(self, planned: Planned, old: Broadcast | None) -> None:
         yeses = self._yeses.to(planned)
         if old is not None and await self._leave(old, planned, yeses):
             self.done[Fate.LEFT] += 1
@@ -303,8 +336,9 @@ class _Work:
         self.done[Fate.MADE] += 1
 
     async def finish(self) -> None:
-        """Mark the plans that changed, ask for the yeses that are lacking, and note it."""
+        """Mark the plans that changed, ask for the yeses that are lacking, tell what is silent soon, and note it."""
         await self._tx.session.flush()
+        await self._tell()
         await self._yeses.settle(self._tx)
         for scope in sorted(self._scopes):
             await self._documents.touch(self._tx, scope, Word.PLAN)
@@ -312,6 +346,27 @@ class _Work:
             detail = {str(fate): count for fate, count in sorted(self.done.items())}
             subject = f"schedules/{self._row.id}"
             await audit.write(self._tx, SYSTEM, ACT, subject, detail, at=self._now, area_id=self._row.area_id)
+
+    async def _tell(self) -> None:
+        """Raise an alarm about the first date that stays silent: nobody is to find out by listening."""
+        if not self._silent:
+            return
+        row, (first, error) = self._row, self._silent[0]
+        detail = {
+            "title": row.title,
+            "date": f"{first.local:%d/%m %H:%M}",
+            "dates": [date_.recurrence.isoformat() for date_, _ in self._silent],
+            "problem": error.code,
+            "message": error.message,
+            "rules": error.fields.get("rules", []),
+        }
+        subject = f"schedules/{row.id}"
+        await self._alarms.raise_(self._tx, NOT_AIRABLE, row.area_id, subject, detail, unless_open=True)
+
+
+def _stands(known: Known | None, planned: Planned) -> bool:
+    """Say whether a date is in plans, or awaits a yes, as it would be made now."""
+    return known is not None and known.row.cancelled_at is None and known.row.request_sha256 == planned.fingerprint
 
 
 def _wire_bytes(planned: Planned, scopes: Collection[str]) -> int:

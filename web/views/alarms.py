@@ -28,7 +28,11 @@ def line(alarm: AlarmOut, places: Mapping[str, str], form: Formats) -> Line:
     """Show an alarm; ``places`` are names of areas."""
     text, waits = form.text, alarm.acknowledged_at is None
     key = alarm.kind.replace(".", "_")
-    words = {name: alarm.detail.get(name, "") for name in ("name", "login", "origin", "reason", "title", "place", "by")}
+    words = {
+        name: alarm.detail.get(name, "")
+        for name in ("name", "login", "origin", "reason", "title", "place", "by", "date")
+    }
+    words["why"] = text.word("date_problem", alarm.detail.get("problem", ""))
     word = text.word("alarm", key, **words)
     mark = Mark("triangle", "care", word) if waits else Mark("tick", "unsure", word)
     place = places.get(alarm.area_id or "", text("alarms.everywhere"))

@@ -312,4 +312,7 @@ async def test_a_programme_that_cannot_be_aired_leaves_the_plan_and_says_why(lit
     now = lite.clock()
     found = await lite.services.schedules.dates(lite.actor, made.id, now, now + timedelta(days=1))
     assert [each.problem for each in found] == ["not_airable"]
+    [alarm] = await lite.services.alarms.list(lite.actor)
+    assert (alarm.kind, alarm.area_id, alarm.subject) == ("schedules.not_airable", area.id, f"schedules/{made.id}")
+    assert (alarm.detail["title"], alarm.detail["date"]) == (made.title, "11/03 05:00")
     assert [row.start_at < now for row in await broadcasts(lite, made.id)] == [True]
