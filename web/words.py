@@ -37,6 +37,7 @@ _ENDS = {
 }
 _NOT_GIVEN = {
     "awaiting_approval": ("part", "care"),
+    "returned": ("triangle", "care"),
     "not_approved": ("triangle", "care"),
     "replaced": ("cut", "unsure"),
 }

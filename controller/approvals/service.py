@@ -94,6 +94,9 @@ class Approvals:
             row = await self._to_decide(tx.session, actor, request_id)
             row.returned_reason = reason
             await self._decide(tx, actor, row, RequestState.RETURNED, {"reason": reason}, now=self._now())
+            kind, _, key = row.subject.partition("/")
+            if kind == "broadcasts":  # it says from now on that it was returned
+                tx.tell(Event(Topic.BROADCAST, key))
             return await self._out(tx.session, actor, row)
 
     async def withdraw(self, actor: Actor, request_id: str) -> ApprovalOut:

@@ -240,22 +240,35 @@ async def _targets(session: AsyncSession, ids: Sequence[str], seen: Sight) -> di
 
 
 async def _asked(session: AsyncSession, rows: Sequence[Broadcast], seen: Sight) -> dict[str, AskedOut]:
-    """Give the latest request for a yes to each in whose area one sees; for a date of a schedule, the schedule's."""
-    subjects = {row.id: f"broadcasts/{row.id}" for row in rows if seen.sees(row.area_id)}
-    of_schedules = [row for row in rows if row.awaits_approval and row.schedule_id and row.id in subjects]
-    subjects |= {row.id: f"schedules/{row.schedule_id}" for row in of_schedules}
-    latest: dict[str, AskedOut] = {}
-    for some in in_pieces(sorted(set(subjects.values()))):
+    """Give the latest request for a yes to each in whose area one sees; for a date of a schedule, the schedule's.
+
+    A schedule is asked about once for each content, so that a date's is told by what would be heard.
+    """
+    seen_rows = [row for row in rows if seen.sees(row.area_id)]
+    wanted = {row.id: (f"broadcasts/{row.id}", "") for row in seen_rows}
+    of_schedules = [row for row in seen_rows if row.awaits_approval and row.schedule_id]
+    wires = await wire_forms(session, of_schedules)
+    for row in of_schedules:
+        if wire := wires.get(row.id):
+            wanted[row.id] = (f"schedules/{row.schedule_id}", content.content_hash(wire.items, wire.drill))
+    latest: dict[tuple[str, str], AskedOut] = {}
+    for some in in_pieces(sorted({subject for subject, _ in wanted.values()})):
         query = select(ApprovalRequest).where(ApprovalRequest.subject.in_(some)).order_by(ApprovalRequest.asked_at)
         for each in await session.scalars(query):
-            state = RequestState(each.state)
-            latest[each.subject] = AskedOut(id=each.id, state=state, returned_reason=each.returned_reason)
-    return {key: latest[subject] for key, subject in subjects.items() if subject in latest}
+            shown = AskedOut(id=each.id, state=RequestState(each.state), returned_reason=each.returned_reason)
+            content_sha256 = each.content_sha256 if each.subject.startswith("schedules/") else ""
+            latest[each.subject, content_sha256] = shown
+    return {key: latest[asked] for key, asked in wanted.items() if asked in latest}
 
 
 async def _names(session: AsyncSession, person_ids: Collection[str]) -> dict[str, str]:
     rows = await session.execute(select(Person.id, Person.name).where(Person.id.in_(person_ids)))
     return dict(rows.all())
+
+
+def _without_yes(asked: AskedOut | None) -> Phase:
+    is_returned = asked is not None and asked.state is RequestState.RETURNED
+    return Phase.RETURNED if is_returned else Phase.AWAITING_APPROVAL
 
 
 def _out(
@@ -275,7 +288,7 @@ def _out(
     if row.superseded_at is not None and not cancelled:
         phase = Phase.REPLACED
     elif row.awaits_approval and not cancelled:
-        phase = Phase.AWAITING_APPROVAL if now <= row.latest_start_at else Phase.NOT_APPROVED
+        phase = _without_yes(asked) if now <= row.latest_start_at else Phase.NOT_APPROVED
     elif unreporting and not counts and not cancelled and now < ends_at:
         phase = Phase.READY  # nothing is awaited of nodes that report nothing
     return BroadcastOut(

@@ -35,6 +35,8 @@ class Phase(StrEnum):
     CANCELLED = "cancelled"
     AWAITING_APPROVAL = "awaiting_approval"
     """Nobody who may has approved it yet: no node knows of it."""
+    RETURNED = "returned"
+    """Whoever was asked to approve it said no, with a reason: it has to be changed, or cancelled."""
     NOT_APPROVED = "not_approved"
     """Its latest start passed before somebody did."""
     REPLACED = "replaced"

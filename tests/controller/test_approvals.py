@@ -144,6 +144,7 @@ async def test_what_is_returned_says_why_and_is_asked_for_anew_when_it_is_mended
     shown = await here.services.broadcasts.get(village.operator, sent.id)
     assert shown.approval is not None
     assert (shown.approval.state, shown.approval.returned_reason) == (RequestState.RETURNED, "Sai ngày")
+    assert shown.phase is Phase.RETURNED
     assert await village.queue() == []
 
     later = village.wish(start_at=here.clock() + timedelta(hours=2))

@@ -94,6 +94,22 @@ async def test_a_changed_programme_waits_and_is_asked_for_once(here: Centre) -> 
     assert len(await starts(village)) == 7
 
 
+async def test_a_date_of_another_content_than_the_returned_one_still_waits(lite: Centre) -> None:
+    village = await commune(lite, **ANOTHER)
+    made, other = await planned(village), await programme(lite, village.area, 4)
+    await lite.services.schedules.except_(
+        village.operator, made.id, TEN.replace(day=12), ExceptionIn(programme_id=other)
+    )
+    asked = {each.length_ms: each for each in await village.queue()}
+    assert len(asked) == 2
+    await lite.services.approvals.return_(village.leader, asked[240_000].id, ReturnIn(reason="Sai ngày"))
+    shown = [await lite.services.broadcasts.get(village.operator, row.id) for row in await broadcasts(lite, made.id)]
+    assert {(each.length_ms, each.phase) for each in shown} == {
+        (240_000, Phase.RETURNED),
+        (600_000, Phase.AWAITING_APPROVAL),
+    }
+
+
 async def change_programme(village: Commune, made: ScheduleOut, who: Actor | None = None) -> None:
     """Put another recording at the end."""
     programmes, who = village.here.services.programmes, who or village.here.actor

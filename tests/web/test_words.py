@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from controller.approvals.models import RequestState
 from controller.broadcasts.rules import Phase
-from controller.broadcasts.schemas import BroadcastOut
+from controller.broadcasts.schemas import AskedOut, BroadcastOut
 from controller.holds.schemas import HoldOut
 from controller.nodes.rules import NodeStatus
 from controller.nodes.schemas import FaultOut, NodeOut
@@ -15,7 +16,7 @@ from controller.plays.schemas import PlayOut
 from edge_agent.protocol.states import Level, Outcome, PlayState, Reason
 from web.formats import Formats
 from web.i18n import load
-from web.views.runs import groups
+from web.views.runs import groups, one_run, today_line
 from web.words import node_mark, play_mark, play_why, run_mark, why_in_words
 
 NOW = datetime(2031, 11, 24, 10, 3, tzinfo=UTC)
@@ -183,6 +184,15 @@ def test_the_same_reason_is_told_once_for_all_its_nodes() -> None:
 def test_a_broadcast_that_was_cut_off_is_not_said_to_have_been_silent(counts: dict[str, int], word: str) -> None:
     assert run_mark(run(counts=counts, grades={}), TEXT).word == f"Bị ngắt giữa chừng {word} cụm"
     assert run_mark(run(counts={"missed": 3}, grades={}), TEXT).word == "Không cụm nào phát được"
+
+
+def test_what_was_returned_says_why_and_promises_no_beginning() -> None:
+    asked = AskedOut(id="q", state=RequestState.RETURNED, returned_reason="Sai ngày")
+    returned = run(Phase.RETURNED, counts={"planned": 3}, grades={}).model_copy(update={"approval": asked})
+    assert run_mark(returned, TEXT).word == "Bị trả lại"
+    assert today_line(returned, [], FORM).why == "Lý do trả lại: Sai ngày"
+    shown = one_run(returned, [], {}, FORM)
+    assert (shown.lines, shown.cancel is not None) == (("Lý do trả lại: Sai ngày",), True)
 
 
 def test_plays_that_were_cut_off_stand_under_their_own_heading() -> None:

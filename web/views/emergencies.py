@@ -205,7 +205,10 @@ def preview(found: EmergencyPreview, form: Formats) -> Preview:
     ]
     holds = tuple(_release(each, form) for each in found.holds)
     return Preview(
-        count=text("count.nodes", count=run.node_count), sentence=sentence, warnings=tuple(warnings), holds=holds
+        count=text("count.nodes", count=run.node_count + run.unreporting_count),
+        sentence=sentence,
+        warnings=tuple(warnings),
+        holds=holds,
     )
 
 

@@ -22,7 +22,7 @@ class TodayLine:
     said: str
     mark: Mark
     why: str
-    """Which nodes did not play and why, or say nothing; empty when all did."""
+    """Why it was returned, which nodes did not play and why, or say nothing; empty when all did."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def today_line(run: BroadcastOut, plays: Sequence[PlayOut], form: Formats) -> To
         title=title_of(run, form),
         said=form.text("today.run_said", length=form.length(run.length_ms), targets=_targets(run, form)),
         mark=run_mark(run, form.text),
-        why=why_in_words(plays, form),
+        why=" ".join((*_returned(run, form), why_in_words(plays, form))).strip(),
     )
 
 
@@ -170,6 +170,8 @@ def _time_lines(run: BroadcastOut, form: Formats) -> list[str]:
     text = form.text
     if run.cancelled_at is not None:
         return [text("broadcast.cancelled_at", at=form.when(run.cancelled_at))]
+    if run.phase == "returned":
+        return []  # as it is, nothing will begin
     if run.phase in {"over", "awaiting_reports"}:
         return [text("broadcast.ended", at=form.when(run.ends_at))]
     if run.phase == "on_air":
@@ -203,7 +205,7 @@ def _share(run: BroadcastOut, now: datetime) -> int | None:
 
 
 def _cancel(run: BroadcastOut, plays: Sequence[PlayOut], form: Formats) -> Cancel | None:
-    if run.phase not in {"awaiting_approval", "sending", "ready", "on_air", "awaiting_reports"}:
+    if run.phase not in {"awaiting_approval", "returned", "sending", "ready", "on_air", "awaiting_reports"}:
         return None
     count = sum(play.outcome is None for play in plays)
     kind = "cancel_running" if run.phase == "on_air" else "cancel"
