@@ -16,12 +16,13 @@ from controller.people.rights import Sight
 from controller.programmes.layout import Part, Spoken
 from controller.programmes.repository import languages_of
 from controller.recordings.models import Recording, RecordingState
+from edge_agent.protocol.content import Item, Voice
 from edge_agent.protocol.states import Drill, Level
 
 from . import attention
-from .models import Emergency, MessageKind, ReadyMessage
+from .models import UNDECIDED, Emergency, MessageKind, ReadyMessage
 from .pinning import messages_of
-from .rules import compose, length_of, thawed, window_of
+from .rules import compose, led_by, length_of, thawed, window_of
 from .schemas import EmergencyIn, FollowIn
 
 
@@ -82,17 +83,32 @@ async def make_follow_up(
 
 
 async def draft_of(session: AsyncSession, row: Emergency, start_at: datetime) -> Draft:
-    """Make the broadcast of an emergency: what was seen when it was proposed, for the nodes that are there now.
+    """Make the broadcast of an emergency: what was seen before it was decided, for the nodes that are there now.
 
     Raises:
         InvalidError: no node is left, or a recording was withdrawn meanwhile.
     """
-    slots, targets = thawed(row.slots), await still_there(session, row.scopes)
+    slots, targets = await heard(session, row), await still_there(session, row.scopes)
     wanted = {recording_id for slot in slots for recording_id in slot.recording_ids}
     query = select(Recording.id).where(Recording.id.in_(wanted), Recording.withdrawn_at.is_(None))
     if not slots or wanted - set(await session.scalars(query)):
         raise InvalidError("a recording was withdrawn meanwhile", field="recordings", problem="withdrawn")
     return _draft(row.title, slots, targets, Drill(row.drill) if row.drill else None, start_at)
+
+
+async def heard(session: AsyncSession, row: Emergency) -> tuple[Slot, ...]:
+    """Give what is heard if it is sent now, and what was, if it is: what was proposed, the signal before it.
+
+    The first emergency of a centre may be proposed while the signal is still being made. That goes before whatever was
+    laid out without it, and is shown so to who confirms.
+    """
+    slots = thawed(row.slots)
+    signal = await attention.find(session) if row.state in UNDECIDED else None
+    if signal is None or not slots or any(signal.id in slot.recording_ids for slot in slots):
+        return slots
+    said = await _spoken(session, signal.id)
+    voice = Voice(language=said.language, sha256=said.sha256, bytes=said.bytes, length_ms=said.length_ms)
+    return led_by(Slot(Item(offset_ms=0, voices=(voice,)), (signal.id,)), slots)
 
 
 async def still_there(session: AsyncSession, scopes: Sequence[str]) -> Targets:

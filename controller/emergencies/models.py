@@ -32,6 +32,10 @@ class EmergencyState(StrEnum):
     """Before anything was sent."""
 
 
+UNDECIDED = frozenset({EmergencyState.PROPOSED, EmergencyState.COUNTING_DOWN})
+"""Steps at which nothing was sent yet and still may be."""
+
+
 class ReadyMessage(Base):
     """An emergency text with recordings that lies on the nodes before it is needed."""
 
@@ -67,7 +71,9 @@ class Emergency(Base):
     scopes: Mapped[list[str]] = mapped_column(JSON)
     message_id: Mapped[str | None] = mapped_column(ForeignKey("ready_messages.id"))
     slots: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
-    """What is heard, as it was seen by who proposed it: ``[{"item": wire item, "recording_ids"}]``."""
+    """What is heard: as it was seen by who proposed it, then as it was sent.
+
+    ``[{"item": wire item, "recording_ids"}]``; the two differ by the signal alone, see ``drafting.heard``."""
     release_holds: Mapped[list[str]] = mapped_column(JSON, default=list)
     """Holds that are released in the same act."""
     state: Mapped[str] = mapped_column(String(16), index=True)

@@ -68,10 +68,21 @@ def compose(
     if step * (repeats - 1) + once.length_ms > LONGEST_MS or len(once.slots) * repeats > MOST_SLOTS:
         raise _too_long()
     return tuple(
-        Slot(msgspec.structs.replace(slot.item, offset_ms=slot.item.offset_ms + step * time), slot.recording_ids)
-        for time in range(repeats)
-        for slot in once.slots
+        Slot(_shifted(slot.item, step * time), slot.recording_ids) for time in range(repeats) for slot in once.slots
     )
+
+
+def led_by(signal: Slot, slots: Sequence[Slot]) -> tuple[Slot, ...]:
+    """Put the signal before all of it, once; what would then be longer than nodes take stays as it is."""
+    shift = signal.item.slot_ms + GAP_MS
+    if length_of(slots) + shift > LONGEST_MS or len(slots) >= MOST_SLOTS:
+        return tuple(slots)
+    later = (slot._replace(item=_shifted(slot.item, shift)) for slot in slots)
+    return (signal, *later)
+
+
+def _shifted(item: Item, by_ms: int) -> Item:
+    return msgspec.structs.replace(item, offset_ms=item.offset_ms + by_ms)
 
 
 def _too_long() -> InvalidError:

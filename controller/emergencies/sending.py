@@ -19,6 +19,7 @@ from edge_agent.protocol.topics import Word
 
 from .drafting import draft_of
 from .models import Emergency, EmergencyState
+from .rules import frozen
 
 SENT = "emergencies.send"
 """Action of the audit entry; it follows from other acts and takes no right of its own."""
@@ -48,7 +49,7 @@ class Sending:
         await self._holds.note_released(tx, actor, released)
         for broadcast, still_open in stopped:
             await cancelling.note(tx, actor, broadcast, still_open, now=now)
-        row.broadcast_id = await save(tx, actor, draft, yeses=yeses, now=now)
+        row.broadcast_id, row.slots = await save(tx, actor, draft, yeses=yeses, now=now), frozen(draft.slots)
         row.sent_at, row.state = now, EmergencyState.SENT
         await tx.session.flush()
         detail = {"title": row.title, "kind": row.kind, "drill": row.drill, "broadcast_id": row.broadcast_id}

@@ -36,7 +36,7 @@ from edge_agent.protocol.documents import TrustedKey
 
 from .drafting import Wish, make_follow_up, make_wish
 from .errors import NotOpenError, SamePersonError
-from .models import Emergency, EmergencyState, MessageKind
+from .models import UNDECIDED, Emergency, EmergencyState, MessageKind
 from .repository import in_sight
 from .rules import CANCEL_WINDOW, FOLLOWS_WITHIN, PROPOSAL_LASTS, frozen
 from .schemas import (
@@ -174,7 +174,7 @@ class Emergencies:
             row = await self._found(tx, actor, emergency_id)
             act = Act.EMERGENCIES_DRILL if row.drill else Act.EMERGENCIES_PROPOSE
             await _require(tx.session, actor, act, row)
-            if row.state not in {EmergencyState.PROPOSED, EmergencyState.COUNTING_DOWN}:
+            if row.state not in UNDECIDED:
                 raise _not_open(row)
             row.state, row.ended_at, row.ended_by = EmergencyState.CANCELLED, self._now(), actor.person_id
             await self._note(tx, actor, "emergencies.cancel", row, {})

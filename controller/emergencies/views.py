@@ -21,8 +21,9 @@ from controller.people.rights import Act
 from controller.plays.schemas import PlayOut
 from edge_agent.protocol.states import Drill
 
+from .drafting import heard
 from .models import Emergency, EmergencyState, MessageKind
-from .rules import Standing, length_of, standing_of, thawed
+from .rules import Standing, length_of, standing_of
 from .schemas import EmergencyOut, HoldRef, NodeFollowUp, PersonRef
 
 _URGENCY = {standing: place for place, standing in enumerate(Standing)}
@@ -34,7 +35,7 @@ async def outs(session: AsyncSession, rows: Sequence[Emergency]) -> list[Emergen
     people = await _people(session, rows)
     names = await _node_names(session, {scope for row in rows for scope in row.scopes})
     tree = await read_tree(session)
-    return [_out(row, people, tree, names) for row in rows]
+    return [_out(row, length_of(await heard(session, row)), people, tree, names) for row in rows]
 
 
 async def holds_over(
@@ -103,7 +104,9 @@ def _node(play: PlayOut, status: NodeStatus, decided_at: datetime | None) -> Nod
     )
 
 
-def _out(row: Emergency, people: Mapping[str, PersonRef], tree: Tree, names: dict[str, str]) -> EmergencyOut:
+def _out(
+    row: Emergency, length_ms: int, people: Mapping[str, PersonRef], tree: Tree, names: dict[str, str]
+) -> EmergencyOut:
     return EmergencyOut(
         id=row.id,
         area_id=row.area_id,
@@ -113,7 +116,7 @@ def _out(row: Emergency, people: Mapping[str, PersonRef], tree: Tree, names: dic
         state=EmergencyState(row.state),
         targets=tuple(TargetOut(scope=scope, name=scope_name(scope, tree, names)) for scope in row.scopes),
         message_id=row.message_id,
-        length_ms=length_of(thawed(row.slots)),
+        length_ms=length_ms,
         proposed_by=people[row.proposed_by],
         proposed_at=row.proposed_at,
         confirmed_by=people.get(row.confirmed_by or ""),

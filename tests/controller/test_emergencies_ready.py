@@ -8,6 +8,7 @@ import pytest
 from controller.areas.schemas import AreaOut
 from controller.emergencies import attention
 from controller.emergencies.models import MessageKind
+from controller.emergencies.rules import GAP_MS
 from controller.emergencies.schemas import MessageIn, MessageOut
 from controller.emergencies.signalling import TITLE
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
@@ -17,7 +18,7 @@ from controller.recordings.models import RecordingState
 from edge_agent.protocol.documents import Settings, Urgent
 from edge_agent.protocol.states import Drill
 from tests.controller.factories import ADDRESS, Centre
-from tests.controller.test_emergencies import message, propose, village, wish
+from tests.controller.test_emergencies import message, propose, village, wire, wish
 from tests.controller.test_services_areas import dirty
 from tests.controller.wire.test_dispatcher import Desk, desk
 
@@ -106,6 +107,24 @@ async def test_nodes_get_the_signal_as_soon_as_it_is_made(tmp_path: Path) -> Non
         await made.settle()
         [signal] = [found for found in await here.services.recordings.list(here.actor) if found.title == TITLE]
         assert pinned(made, node.id) == [signal.sha256, await sha256(here, words)]
+
+
+async def test_a_signal_that_was_still_being_made_goes_before_what_was_proposed(lite: Centre) -> None:
+    """The words stay those that were proposed; who confirms sees how long it is with the signal."""
+    place = await village(lite)
+    await lite.services.recordings.withdraw(lite.actor, place["signal"])
+    made = await propose(lite, place, repeats=2)
+    unsent = await lite.services.emergencies.propose(place["operator"], wish(place))
+    signal = await lite.recording("Tín hiệu", length_ms=1_600, source_sha256=attention.source_sha256())
+    shown = await lite.services.emergencies.get(place["leader"], made.id)
+    assert shown.length_ms == made.length_ms + 1_600 + GAP_MS
+    sent = await lite.services.emergencies.confirm(place["leader"], made.id)
+    said = await wire(lite, sent.broadcast_id)
+    assert [(item.offset_ms, item.slot_ms) for item in said.items] == [(0, 1_600), (2_100, 24_000), (28_100, 24_000)]
+    assert said.items[0].voices[0].sha256 == await sha256(lite, signal)
+    assert (sent.length_ms, said.length_ms) == (shown.length_ms, shown.length_ms)
+    await lite.services.emergencies.cancel(place["operator"], unsent.id)
+    assert (await lite.services.emergencies.get(lite.actor, unsent.id)).length_ms == unsent.length_ms
 
 
 async def test_without_the_signal_it_is_said_all_the_same(lite: Centre) -> None:
