@@ -151,7 +151,8 @@ async def _broadcasts(looking: Looking, nodes: frozenset[str]) -> list[Other]:
     query = (
         select(Broadcast, BroadcastTarget.scope)
         .join(BroadcastTarget, BroadcastTarget.broadcast_id == Broadcast.id)
-        .where(Broadcast.schedule_id.is_(None), Broadcast.cancelled_at.is_(None), Broadcast.urgent.is_(False))
+        .where(Broadcast.schedule_id.is_(None), Broadcast.urgent.is_(False))
+        .where(Broadcast.cancelled_at.is_(None), Broadcast.superseded_at.is_(None))
         .where(or_(*(_meets(*span) for span in looking.spans)))
     )
     reach = await Reach.read(looking.session, looking.tree)

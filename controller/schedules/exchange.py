@@ -92,6 +92,9 @@ class Exchange:
             known = None
         if known is not None:
             await self._schedules.to_change(tx.session, actor, known.id)
+            changes = (await exceptions_of(tx.session, [known.id])).get(known.id, [])
+            if _is_unchanged(known, changes, planned):
+                return known.id
         for change in planned.changes.values():
             if change.programme_id is not None:
                 await check_programme(tx.session, change.programme_id, seen)
@@ -133,11 +136,11 @@ def _changes(planned: ical.Planned) -> list[Mapping[str, Any]]:
 
 def _planned(row: Schedule, changes: Sequence[ScheduleException]) -> ical.Planned:
     series = series_of(row, changes)
-    extras = {name: getattr(row, field) for name, field in _SAID.items()}
+    extras = {name: _said(getattr(row, field)) for name, field in _SAID.items()}
     extras |= {
         "PROGRAMME": row.programme_id,
         "TARGETS": " ".join(row.scopes),
-        "FIXED-END": "TRUE" if row.ends_at_local else "FALSE",
+        "FIXED-END": _said(row.ends_at_local is not None),
     }
     return ical.Planned(
         uid=f"{row.id}{HOST}",
@@ -153,5 +156,18 @@ def _planned(row: Schedule, changes: Sequence[ScheduleException]) -> ical.Planne
             for change, key in zip(changes, series.changes, strict=True)
             if change.reason and change.kind != DateChange.CANCELLED
         },
-        extras={name: str(value) for name, value in extras.items() if value is not None},
+        extras={name: value for name, value in extras.items() if value is not None},
     )
+
+
+def _said(value: object) -> str | None:
+    """Write a value as iCalendar does: TRUE and FALSE (RFC 5545, 3.3.2)."""
+    if value is None:
+        return None
+    return str(value).upper() if isinstance(value, bool) else str(value)
+
+
+def _is_unchanged(row: Schedule, changes: Sequence[ScheduleException], planned: ical.Planned) -> bool:
+    """Say whether a file says of a schedule what ours would say of it now."""
+    [now], _ = ical.read(ical.write([_planned(row, changes)], stamped_at=row.changed_at), row.zone)
+    return now == planned

@@ -46,7 +46,7 @@ from .policed import Where, refused_dates
 from .repository import Calendars, exceptions_of, series_of
 from .runs import Runs, successors
 from .walltime import wall_time
-from .yes import Yeses
+from .yes import Yeses, firsts
 
 ROLL_S = 6 * 3600
 """Dates are planned a day further ahead than plans reach: hours do not matter."""
@@ -136,6 +136,11 @@ class Rolling:
         runs.give_way(names, new)
         open_ = {recurrence: date_ for recurrence, date_ in wanted.items() if recurrence not in settled}
         await ahead.bring_in_step(open_, known)
+        if row.ended_at is None:
+            near = {each.programme_id for each in wanted.values()}
+            for first in await firsts(tx.session, row, tree, planner, changes, now=now):
+                if first.occurrence.programme_id not in near:
+                    yeses.to(first)  # asked for now: leaders say yes weeks ahead
         row.rolled_until = until_at
         await ahead.finish()
         return ahead.done

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from controller.approvals.needs import Need
 from controller.broadcasts.schemas import Scopes, Title
 from controller.policies.schemas import BreachOut, UnusualOut
 from controller.validation import problem_of
@@ -195,6 +196,8 @@ class SchedulePreview(BaseModel):
     refusal: str | None
     """Code of the error with which saving would be refused, or a date could not be aired."""
     refusal_message: str | None
+    approval: Need | None = None
+    """Whose yes it takes when the person who asks saves it; None where nothing of it can be aired as it is."""
 
 
 class CalendarIn(BaseModel):

@@ -42,7 +42,7 @@ from .schemas import (
     SchedulePreview,
 )
 from .walltime import instant
-from .yes import OF_WHAT_IS_HEARD, agree, agree_anew, forget
+from .yes import OF_WHAT_IS_HEARD, agree, agree_anew, forget, need_of
 
 LOOK_AHEAD = timedelta(days=30)
 """Policies and conflicts are asked about this far ahead, from now and from the next date on."""
@@ -209,9 +209,9 @@ class Schedules:
         """
         async with self._database.reading() as session:
             draft = await self.draft(session, actor, wanted)
-            now, changes = self._clock(), []
+            now, changes, old = self._clock(), [], None
             if schedule_id is not None:
-                await self.to_change(session, actor, schedule_id)
+                old = await self.to_change(session, actor, schedule_id)
                 changes = (await exceptions_of(session, [schedule_id])).get(schedule_id, [])
             row = Schedule(id=schedule_id or "draft", changed_by=actor.person_id or "", ended_at=None)
             draft.write(row)
@@ -223,6 +223,8 @@ class Schedules:
             asked = await ask_policies(session, draft.where, spans, schedule_id=row.id, now=now)
             found = await conflicts_of(looking, row.id, spans, _ids(planner))
             conflicts = await _conflict_outs(session, actor, found)
+            stands = old is not None and _heard(old) == _heard(row)
+            need = await need_of(session, actor, row, draft.targets.tree, changes, now=now, standing=stands)
         refused = refused or asked.refusal(confirmed=True)
         wrong = next(((each.problem, each.problem_message) for each in dates if each.problem), (None, None))
         code, message = (refused.code, refused.message) if refused else wrong
@@ -237,6 +239,7 @@ class Schedules:
             unusual=asked.unusual,
             refusal=code,
             refusal_message=message,
+            approval=need,
         )
 
     async def roll_due(self) -> Counter[Fate]:

@@ -4,7 +4,7 @@ One yes to a schedule is to one content at its places for a span of days, so wee
 changed is another content: its dates are made, await a yes, and one request for it stands in the queue.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy import or_, select, update
@@ -14,20 +14,19 @@ from controller.approvals import asking, listening, yeses
 from controller.approvals.asking import Matter
 from controller.approvals.cover import Standing
 from controller.approvals.models import Approval, ApprovalRequest, RequestState
-from controller.approvals.needs import Said, asks_another
+from controller.approvals.needs import Need, Said, asks_another
 from controller.approvals.yeses import Bound, Yes
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
 from controller.areas.targets import areas_of
 from controller.broadcasts.models import Broadcast
 from controller.db import Transaction
-from controller.errors import InvalidError
 from controller.people.actor import Actor
 from controller.plays.models import Play
 from edge_agent.protocol.states import Level
 
 from .looking import Looking
-from .models import Schedule
+from .models import Schedule, ScheduleException
 from .planning import Planned, Planner, is_aired
 from .repository import exceptions_of
 from .walltime import instant
@@ -99,6 +98,10 @@ class Yeses:
         self._lacking[wanted.content_sha256] = matter
         return ()
 
+    def has(self, planned: Planned) -> bool:
+        """Say whether a yes to the schedule covers a date."""
+        return bool(self._standing.covering(subject_of(self._row), self.bound(planned)))
+
     def kept(self, broadcast: Broadcast, planned: Planned) -> bool:
         """Say whether a broadcast has a yes of its own, from an earlier roll."""
         return bool(self._standing.covering(f"broadcasts/{broadcast.id}", self.bound(planned)))
@@ -163,18 +166,57 @@ class Yeses:
         return other or (wanted is not None and request.not_after_at < self._now + TAIL < wanted.bound.not_after_at)
 
 
+async def need_of(
+    session: AsyncSession,
+    actor: Actor,
+    row: Schedule,
+    tree: Tree,
+    changes: Sequence[ScheduleException],
+    *,
+    now: datetime,
+    standing: bool,
+) -> Need | None:
+    """Say whose yes it takes when somebody saves this; None where nothing of it can be aired.
+
+    ``standing``: the yeses to it, as it was, go on to count.
+    """
+    planner = await Planner.of(session, row, tree)
+    found = await Yeses.of(session, row, planner, tree, (), now=now)
+    needs = set()
+    for planned in await firsts(session, row, tree, planner, changes, now=now):
+        if standing and found.has(planned):
+            needs.add(Need.AUTHOR)
+        else:
+            needs.add(await asking.need_of(session, actor, found.matter(planned, OWN_SPAN), now=now))
+    return next((each for each in (Need.ANOTHER, Need.ALONE, Need.AUTHOR) if each in needs), None)
+
+
+async def firsts(
+    session: AsyncSession,
+    row: Schedule,
+    tree: Tree,
+    planner: Planner,
+    changes: Sequence[ScheduleException],
+    *,
+    now: datetime,
+) -> list[Planned]:
+    """Plan the first date of each programme of the coming quarter, and of that from the next date on.
+
+    What cannot be aired as it is is left out: the date says why, and another content has to be asked for.
+    """
+    dates = await Looking.ahead(session, tree, row, now, ASKED_SPAN).dates(row, changes)
+    first = {each.programme_id: each for each in reversed(dates) if is_aired(each)}
+    planned, _ = await planner.plan_all(first.values())
+    return list(planned.values())
+
+
 async def agree(tx: Transaction, actor: Actor, row: Schedule, tree: Tree, *, now: datetime) -> None:
     """Let the act of who writes a schedule be the yes to what it airs, where no other person must agree."""
     changes = (await exceptions_of(tx.session, [row.id])).get(row.id, [])
-    dates = await Looking.ahead(tx.session, tree, row, now, ASKED_SPAN).dates(row, changes)
     planner = await Planner.of(tx.session, row, tree)
     found = await Yeses.of(tx.session, row, planner, tree, (), now=now)
-    firsts = {each.programme_id: each for each in reversed(dates) if is_aired(each)}
-    for date in firsts.values():
-        try:
-            matter = found.matter(await planner.plan(date), OWN_SPAN)
-        except InvalidError:
-            continue  # it cannot be aired as it is: the date says why, and another content has to be asked for
+    for planned in await firsts(tx.session, row, tree, planner, changes, now=now):
+        matter = found.matter(planned, OWN_SPAN)
         given = await asking.of_the_author(tx.session, actor, matter, now=now)
         await yeses.write(tx, matter.subject, matter.bound, given, now=now)
         for yes in given:

@@ -1,6 +1,6 @@
 """One yes to a schedule: for weeks ahead, for one content, until somebody edits what is heard."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from controller.approvals.errors import OwnWorkError
 from controller.approvals.models import Approval, RequestState
+from controller.approvals.needs import Need
 from controller.approvals.schemas import ReturnIn
 from controller.broadcasts.rules import Phase
 from controller.people.actor import Actor
@@ -65,6 +66,69 @@ async def test_one_yes_lets_in_what_is_planned_and_what_the_next_weeks_bring(her
         await here.services.schedules.roll_due()
     assert await starts(village) == [f"{day:02} 05:00" for day in (1, 2, 3, 4, 5, 30, 31)]
     assert await village.queue() == []
+
+
+async def test_what_lies_weeks_ahead_is_asked_for_as_soon_as_it_is_saved(here: Centre) -> None:
+    village = await commune(here, **ANOTHER)
+    first = TEN + timedelta(days=38)
+    made = await planned(village, starts_at_local=first)
+    assert await broadcasts(here, made.id) == []
+    (asked,) = await village.queue()
+    assert (asked.subject, asked.not_before_at) == (f"schedules/{made.id}", here.clock())
+    assert asked.not_after_at == first.replace(tzinfo=UTC) + timedelta(days=92) - timedelta(hours=7)
+    here.clock.step(days=1)
+    await here.services.schedules.roll_due()
+    assert [each.id for each in await village.queue()] == [asked.id]
+
+    await village.approve(asked.id)
+    here.clock.step(days=35)
+    await here.services.schedules.roll_due()
+    assert await village.queue() == []
+    assert await starts(village) == [f"{day} 05:00" for day in range(17, 22)]
+
+
+async def test_another_programme_on_a_far_date_is_asked_for_at_once_and_a_changed_one_anew(lite: Centre) -> None:
+    village = await commune(lite, **ANOTHER)
+    made = await planned(village)
+    (asked,) = await village.queue()
+    await village.approve(asked.id)
+    other = await programme(lite, village.area, 3, title="Đại hội")
+    await lite.services.schedules.except_(
+        village.operator, made.id, TEN.replace(month=4), ExceptionIn(programme_id=other)
+    )
+    contents = {each.content_sha256 for each in await village.queue()}
+    assert (len(contents), asked.content_sha256 in contents) == (2, True)
+    assert len(await starts(village)) == 7  # those that stand keep their own yes
+
+    for each in await village.queue():
+        await village.approve(each.id)
+    change = ProgrammeChange(version=1, gap_ms=500, lead_in_ms=1_000)
+    await lite.services.programmes.change(lite.actor, other, change)
+    await lite.services.schedules.roll_due()
+    assert await village.queue() == []  # the same recordings in the same order, for all that is heard
+    more = await programme(lite, village.area, 4, title="Khác")
+    await lite.services.schedules.except_(
+        village.operator, made.id, TEN.replace(month=4), ExceptionIn(programme_id=more)
+    )
+    anew = {each.content_sha256 for each in await village.queue()}
+    assert len(anew - contents) == 1
+
+
+async def test_the_preview_says_whose_yes_it_takes(lite: Centre) -> None:
+    village = await commune(lite)
+    schedules = lite.services.schedules
+    wanted = wish(village.area, await programme(lite, village.area), starts_at_local=TEN + timedelta(days=38))
+    assert (await schedules.preview(village.operator, wanted)).approval is Need.ANOTHER
+    assert (await schedules.preview(village.leader, wanted)).approval is Need.AUTHOR
+    made = await schedules.create(village.operator, wanted)
+    (asked,) = await village.queue()
+    await village.approve(asked.id)
+    later = wanted.model_copy(update={"title": "Tên mới"})
+    assert (await schedules.preview(village.operator, later, made.id)).approval is Need.AUTHOR
+    later = wanted.model_copy(update={"rule": "FREQ=WEEKLY"})
+    assert (await schedules.preview(village.operator, later, made.id)).approval is Need.ANOTHER
+    await village.rule(second_person=[])
+    assert (await schedules.preview(village.operator, later, made.id)).approval is Need.AUTHOR
 
 
 async def test_the_author_who_may_approve_says_yes_with_the_schedule(lite: Centre) -> None:

@@ -79,6 +79,25 @@ async def test_one_broadcast_of_tomorrow_is_a_conflict_too(lite: Centre) -> None
     assert [each["broadcast_id"] for each in error["fields"]["conflicts"]] == [sent.id]
 
 
+async def test_what_was_cancelled_or_edited_away_is_in_nobodys_way(lite: Centre) -> None:
+    area = await lite.area(quiet_hours=[])
+    await lite.node(area)
+    asked = BroadcastIn(
+        title="Mít tinh",
+        recordings=(await lite.recording(length_ms=600_000, area_id=area.id),),
+        targets=(f"areas/{area.id}",),
+        start_at=datetime.fromisoformat("2026-03-10T23:05:00+00:00"),
+        confirm_unusual=True,
+    )
+    edited = await lite.services.broadcasts.create(lite.actor, asked)
+    later = asked.model_copy(update={"start_at": datetime.fromisoformat("2026-03-11T02:00:00+00:00")})
+    await lite.services.broadcasts.change(lite.actor, edited.id, later)
+    cancelled = await lite.services.broadcasts.create(lite.actor, asked)
+    await lite.services.broadcasts.cancel(lite.actor, cancelled.id)
+    async with lite.client() as client:
+        await post(client, body(area, await programme(lite, area)))
+
+
 async def test_a_session_moved_to_a_quarter_past_three_is_caught(lite: Centre) -> None:
     """The Trung Lộc case: in quiet hours it is refused; without quiet hours it is asked about, also for one date."""
     quiet, loud = await lite.area("Xã A"), await lite.area("Xã B", quiet_hours=[])
@@ -221,8 +240,9 @@ async def test_a_day_under_a_hold_is_silent_and_says_so(lite: Centre) -> None:
 
 async def test_schedules_go_out_as_a_file_and_come_back(lite: Centre) -> None:
     area = await lite.area()
+    said = {"ends_at_local": "06:45", "overrun": "drop", "last_date": "2026-05-31"}
     async with lite.client() as client:
-        made = await post(client, body(area, await programme(lite, area), ends_at_local="06:45", overrun="drop"))
+        made = await post(client, body(area, await programme(lite, area), **said))
         path = f"{SCHEDULES}/{made['id']}/dates/2026-03-12T06:00:00"
         assert (await client.put(path, json={"kind": "cancelled"})).status_code == 200
         file = await client.get(f"{SCHEDULES}/calendar.ics")
@@ -233,11 +253,16 @@ async def test_schedules_go_out_as_a_file_and_come_back(lite: Centre) -> None:
         assert again["skipped"] == []
         assert [each["id"] for each in again["schedules"]] == [made["id"]]  # its own: nothing was doubled
         assert [(row.id, row.start_at) for row in await broadcasts(lite)] == before
+        assert [each["version"] for each in again["schedules"]] == [made["version"]]
+        assert {"X-LOA-BACK-TIMED:FALSE", "X-LOA-FIXED-END:TRUE"} <= set(file.text.splitlines())
+        other = await post(client, {**taken, "ics": file.text.replace("Buổi sáng", "Buổi mai")}, f"{SCHEDULES}/import")
+        assert [(each["title"], each["version"]) for each in other["schedules"]] == [("Buổi mai", made["version"] + 1)]
 
         new = {**taken, "ics": file.text.replace("@loa", "@elsewhere"), "confirm_conflicts": True}
         [copy] = (await post(client, new, f"{SCHEDULES}/import"))["schedules"]
         assert copy["id"] != made["id"]
-        same = ("title", "rule", "starts_at_local", "ends_at_local", "overrun", "zone", "targets", "late_ms")
+        assert copy["rule"] == "FREQ=DAILY;UNTIL=20260531T235959"  # the last date, as files say it
+        same = ("title", "starts_at_local", "ends_at_local", "overrun", "zone", "targets", "late_ms")
         assert {name: copy[name] for name in same} == {name: made[name] for name in same}
         assert [row.start_at for row in await broadcasts(lite, copy["id"])] == [at for _, at in before]
         bad = await client.post(f"{SCHEDULES}/import", json={**taken, "ics": "hello"})
