@@ -213,14 +213,14 @@ async def test_an_alarm_stands_on_top_until_somebody_looks_after_it(site: Commun
     async with site.centre.database.transaction() as tx:
         await site.centre.services.alarms.raise_(tx, "people.locked", site.root.id, "people/x", detail)
     async with visitor(site) as client:
-        assert "1 báo động chưa ai tiếp nhận" in (await client.get("/today")).text
+        assert "1 cảnh báo chưa ai tiếp nhận" in (await client.get("/today")).text
         page = await client.get("/alarms")
         assert "hoa (Hoa)" in page.text
         [act] = re.findall(r'action="(/alarms/\w+/acknowledgement)"', page.text)
         for _ in range(2):
             assert (await client.post(act, data={})).status_code == 303
         assert "Nguyễn Thị Lan tiếp nhận" in (await client.get("/alarms")).text
-        assert "báo động chưa ai" not in (await client.get("/today")).text
+        assert "cảnh báo chưa ai" not in (await client.get("/today")).text
 
 
 async def test_what_a_role_may_not_do_is_not_offered(site: Commune) -> None:

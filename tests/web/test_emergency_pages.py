@@ -97,7 +97,7 @@ async def test_what_was_sent_is_ended_with_what_lies_ready(site: Commune) -> Non
         await second.post(path, data={"act": "confirm"})
         assert "Chưa có bản tin báo yên hay đính chính" in (await first.get(path)).text
         await message(site, "all_clear", "Hết lũ")
-        assert "BÁO HẾT NGUY HIỂM" in (await first.get(path)).text
+        assert "BÁO YÊN" in (await first.get(path)).text
         assert "ĐÍNH CHÍNH NGAY" not in (await first.get(path)).text
         answer = await first.post(path, data={"act": "all_clear"})
         follow = (await first.get(answer.headers["location"])).text
@@ -105,7 +105,7 @@ async def test_what_was_sent_is_ended_with_what_lies_ready(site: Commune) -> Non
         assert f'href="{path}"' in follow
         ended = (await first.get(path)).text
     assert "Đã kết thúc" in ended
-    assert "BÁO HẾT NGUY HIỂM" not in ended
+    assert "BÁO YÊN" not in ended
 
 
 async def test_a_drill_is_called_one_on_every_page_and_is_never_red(site: Commune) -> None:

@@ -1,4 +1,4 @@
-"""Báo động: what administrators must know, and saying that one looks after it."""
+"""Cảnh báo: what administrators must know, and saying that one looks after it."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
