@@ -29,6 +29,8 @@ from .rules import LATEST_FIRING, PROPOSAL_LASTS
 from .sending import Sending
 
 ORIGIN = "emergencies"
+HOLDS_STAND = "emergencies.holds_stand"
+"""Alarm: it was sent, but whoever broke the glass may not release the holds any more that were to go with it."""
 TOO_LATE = "too_late"
 NOT_CONFIRMED = "not_confirmed"
 LOOK_S = 30.0
@@ -97,7 +99,11 @@ class Firing:
                     # Not marked as the author's own: that counts against what a policy lets somebody approve alone,
                     # and this is outside of any bounds; the alarm has told those above.
                     person_id = row.break_glass_by or row.proposed_by
-                    await self._sending.send(tx, Actor(person_id, ORIGIN), row, [Yes(person_id)], now=now)
+                    who, yeses = Actor(person_id, ORIGIN), [Yes(person_id)]
+                    kept = await self._sending.send(tx, who, row, yeses, now=now, despite_holds=True)
+                    if kept:
+                        detail = {"title": row.title, "count": len(kept), "holds": kept, "drill": row.drill}
+                        await self._alarms.raise_(tx, HOLDS_STAND, row.area_id, f"emergencies/{row.id}", detail)
                     return
         except BusyError:
             raise

@@ -14,7 +14,7 @@ from edge_agent.protocol.content import Voice
 from edge_agent.protocol.topics import Word
 
 from . import attention
-from .models import MessageKind, ReadyMessage
+from .models import UNDECIDED, Emergency, MessageKind, ReadyMessage
 
 MAX_PINNED = 256
 """As many as ``edge_agent.protocol.documents.Settings`` takes."""
@@ -79,6 +79,14 @@ async def title_of_user(session: AsyncSession, recording_id: str) -> str | None:
     )
     users = [row for row in await session.scalars(query) if recording_id in recordings_of(row)]
     return users[0].title if users else None
+
+
+async def title_of_open(session: AsyncSession, recording_id: str) -> str | None:
+    """Give the title of an emergency that may still be sent and says the recording; None when there is none."""
+    for row in await session.scalars(select(Emergency).where(Emergency.state.in_(UNDECIDED)).order_by(Emergency.id)):
+        if any(recording_id in slot["recording_ids"] for slot in row.slots):
+            return row.title
+    return None
 
 
 def _voice(row: Recording) -> Voice | None:

@@ -10,6 +10,7 @@ from controller.broadcasts.models import Broadcast
 from controller.broadcasts.room import check_room
 from controller.broadcasts.saving import save
 from controller.db import Transaction
+from controller.errors import ForbiddenError, NotFoundError
 from controller.events import Event, Topic
 from controller.holds.models import Hold
 from controller.holds.service import FoundHold, Holds
@@ -31,18 +32,30 @@ class Sending:
     def __init__(self, documents: Documents, holds: Holds, *, lead_ms: int) -> None:
         self._documents, self._holds, self._lead = documents, holds, timedelta(milliseconds=lead_ms)
 
-    async def send(self, tx: Transaction, actor: Actor, row: Emergency, yeses: Sequence[Yes], *, now: datetime) -> None:
+    async def send(
+        self,
+        tx: Transaction,
+        actor: Actor,
+        row: Emergency,
+        yeses: Sequence[Yes],
+        *,
+        now: datetime,
+        despite_holds: bool = False,
+    ) -> list[str]:
         """Release what is to be released, stop what it follows, and say it.
+
+        ``despite_holds``: nobody is there to be refused, so it is said without the releases that ``actor`` may not
+        make any more; gives the holds that so still stand.
 
         Raises:
             InvalidError: no node is left, or a recording was withdrawn meanwhile.
             UrgentFullError: too much is being said at once in a place.
-            ForbiddenError: who decides may not release those holds.
+            ForbiddenError: who decides may not release those holds, unless ``despite_holds``.
         """
         draft = await draft_of(tx.session, row, now + self._lead)
         await check_room(tx.session, draft, covers=timedelta.max, now=now)
         # Documents before audit, as everywhere, so that no two wait crosswise.
-        released = await self._release(tx, actor, row)
+        released, kept = await self._release(tx, actor, row, despite=despite_holds)
         stopped = await self._stop_followed(tx, actor, row, now)
         for scope in sorted(draft.targets.scopes):
             await self._documents.touch(tx, scope, Word.URGENT)
@@ -56,16 +69,25 @@ class Sending:
         await audit.write(tx, actor, SENT, f"emergencies/{row.id}", detail, at=now, area_id=row.area_id)
         tx.tell(Event(Topic.BROADCAST, row.broadcast_id))
         tx.tell(Event(Topic.EMERGENCY, row.id))
+        return kept
 
-    async def _release(self, tx: Transaction, actor: Actor, row: Emergency) -> list[FoundHold]:
-        """Release the holds that were named and still stand."""
-        found = []
+    async def _release(
+        self, tx: Transaction, actor: Actor, row: Emergency, *, despite: bool
+    ) -> tuple[list[FoundHold], list[str]]:
+        """Release the holds that were named and still stand; gives them, and those that may not be released."""
+        found, kept = list[FoundHold](), list[str]()
         for hold_id in row.release_holds:
             hold = await tx.session.get(Hold, hold_id)
-            if hold is not None and hold.released_at is None:
+            if hold is None or hold.released_at is not None:
+                continue
+            try:
                 found.append(await self._holds.find(tx, actor, hold_id))
+            except (ForbiddenError, NotFoundError):
+                if not despite:
+                    raise
+                kept.append(hold_id)
         await self._holds.let_go(tx, found, by=actor.person_id)
-        return found
+        return found, kept
 
     async def _stop_followed(
         self, tx: Transaction, actor: Actor, row: Emergency, now: datetime

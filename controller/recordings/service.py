@@ -19,7 +19,7 @@ from controller.broadcasts.models import Broadcast, BroadcastItem
 from controller.bulletins.repository import offers_recording
 from controller.clock import Clock
 from controller.db import Database, Transaction
-from controller.emergencies.pinning import recording_ready, title_of_user
+from controller.emergencies.pinning import recording_ready, title_of_open, title_of_user
 from controller.errors import BusyError, ConflictError, InvalidError, NotFoundError, TooManyAttemptsError
 from controller.events import Event, EventBus, Topic
 from controller.ids import new_id
@@ -173,7 +173,8 @@ class Recordings:
 
         Raises:
             NotFoundError: there is no such recording.
-            ConflictError: withdrawn already, or a broadcast that is not over or a ready message uses it.
+            ConflictError: withdrawn already, or a broadcast that is not over, a ready message, or an emergency that
+                may still be sent uses it.
         """
         now = self._clock()
         in_use = (
@@ -188,7 +189,11 @@ class Recordings:
             await rights.require(tx.session, actor, Act.RECORDINGS_WITHDRAW, [row.area_id])
             if row.withdrawn_at is not None:
                 raise ConflictError("this recording is withdrawn already", problem="withdrawn")
-            title = await tx.session.scalar(in_use) or await title_of_user(tx.session, recording_id)
+            title = (
+                await tx.session.scalar(in_use)
+                or await title_of_user(tx.session, recording_id)
+                or await title_of_open(tx.session, recording_id)
+            )
             if title is not None:
                 raise ConflictError(f"{title!r} uses it; cancel or archive that first", problem="in_use", title=title)
             row.withdrawn_at = now

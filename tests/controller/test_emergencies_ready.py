@@ -18,7 +18,7 @@ from controller.recordings.models import RecordingState
 from edge_agent.protocol.documents import Settings, Urgent
 from edge_agent.protocol.states import Drill
 from tests.controller.factories import ADDRESS, Centre
-from tests.controller.test_emergencies import message, propose, village, wire, wish
+from tests.controller.test_emergencies import ALONE, message, propose, village, wire, wish
 from tests.controller.test_services_areas import dirty
 from tests.controller.wire.test_dispatcher import Desk, desk
 
@@ -201,3 +201,18 @@ async def test_a_drill_stands_in_the_urgents_of_its_own_nodes_and_carries_its_na
         assert isinstance(theirs, Urgent)
         assert [(each.drill, each.level) for each in mine.broadcasts] == [(Drill.SILENT, "emergency")]
         assert (area.broadcasts, theirs.broadcasts) == ((), ())
+
+
+async def test_what_an_open_emergency_says_is_not_withdrawn_beneath_it(lite: Centre) -> None:
+    """Else whoever uploads could silence what counts down."""
+    place = await village(lite)
+    said = await lite.recording("Lũ", area_id=place["area"].id)
+    asked = await propose(lite, place, message_id=None, recordings=[said], title="Vỡ đê")
+    for break_glass in (False, True):
+        if break_glass:
+            await lite.services.emergencies.break_glass(place["operator"], asked.id, ALONE)
+        with pytest.raises(ConflictError, match="Vỡ đê") as kept:
+            await lite.services.recordings.withdraw(place["operator"], said)
+        assert kept.value.fields["problem"] == "in_use"
+    await lite.services.emergencies.cancel(place["operator"], asked.id)
+    assert (await lite.services.recordings.withdraw(place["operator"], said)).withdrawn_at is not None

@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from controller.emergencies.firing import HOLDS_STAND
 from controller.emergencies.models import EmergencyState
 from controller.emergencies.rules import CANCEL_WINDOW, LATEST_FIRING
 from controller.events import Event, Topic
+from controller.people.models import Grant
+from controller.people.rights import Role
+from controller.recordings.models import Recording
 from tests.controller import factories
 from tests.controller.factories import Centre
 from tests.controller.test_emergencies import ALONE, alarms, propose, village
@@ -78,16 +83,33 @@ async def test_what_cannot_be_sent_is_told_and_does_not_stop_the_waker(tmp_path:
         place, key = await counting(here)
         other = await propose(here, place, message_id=place["message"], targets=[place["west"].scope])
         await here.services.emergencies.break_glass(place["operator"], other.id, ALONE)
-        # its recordings are gone: whoever may do everything took them away beneath the message
-        await here.services.messages.archive(here.actor, place["message"])
         message = await here.services.messages.get(here.actor, place["message"])
-        await here.services.recordings.withdraw(here.actor, message.voices[0].recording_id or "")
+        async with here.database.transaction() as tx:  # beneath it all: the centre itself refuses this
+            recording = await tx.session.get_one(Recording, message.voices[0].recording_id)
+            recording.withdrawn_at = here.clock()
         here.clock.step(seconds=30)
         await here.services.firing.do_due()
         for emergency_id in (key, other.id):
             found = await here.services.emergencies.get(here.actor, emergency_id)
             assert (found.state, found.problem) == (EmergencyState.CANCELLED, "invalid")
         assert await alarms(here) == ["emergencies.break_glass"] * 2 + ["emergencies.not_sent"] * 2
+
+
+async def test_rights_lost_while_it_counts_down_keep_a_hold_and_not_the_emergency(tmp_path: Path) -> None:
+    async with factories.centre(tmp_path) as here:
+        place = await village(here)
+        [hold] = await here.services.holds.order(here.actor, [place["west"].scope])
+        asked = await propose(here, place, release_holds=[hold.id])
+        await here.services.emergencies.break_glass(place["operator"], asked.id, ALONE)
+        async with here.database.transaction() as tx:
+            mine = update(Grant).where(Grant.person_id == place["operator"].person_id)
+            await tx.session.execute(mine.values(role=Role.OBSERVER))
+        here.clock.step(seconds=30)
+        await here.services.firing.do_due()
+        assert (await here.services.emergencies.get(here.actor, asked.id)).state is EmergencyState.SENT
+        assert [each.id for each in await here.services.holds.active(here.actor)] == [hold.id]
+        [told] = [each for each in await here.services.alarms.list(here.actor) if each.kind == HOLDS_STAND]
+        assert (told.detail["title"], told.detail["count"]) == ("Lũ quét", 1)
 
 
 async def test_the_waker_hears_of_a_broken_glass_and_sends_it(tmp_path: Path) -> None:
