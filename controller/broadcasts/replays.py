@@ -6,7 +6,7 @@ A broadcast like any other: the same content, inside policy, approved as any. It
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.targets import areas_of, resolve
@@ -38,7 +38,10 @@ NOT_HEARD = frozenset({Outcome.MISSED, Outcome.EXPIRED, Outcome.UNKNOWN})
 
 
 class AlreadyReplayedError(ConflictError):
-    """It was made up for already. ``broadcast_id`` names the replay; once that is cancelled, another may be made."""
+    """It was made up for already. ``broadcast_id`` names the replay.
+
+    Once that is cancelled, or nobody approved it in time, another may be made.
+    """
 
     code = "already_replayed"
 
@@ -92,7 +95,7 @@ class Replays:
         if row is None or not await is_seen(session, seen, broadcast_id):
             raise NotFoundError("there is no such broadcast", resource="broadcasts", id=broadcast_id[:64])
         await rights.require(session, actor, Act.BROADCASTS_CREATE, await target_areas(session, broadcast_id))
-        await _check(session, row)
+        await _check(session, row, now)
         missed = await _missed(session, row, seen, now)
         content = Content(await _slots(session, row))
         draft = Draft(
@@ -108,7 +111,7 @@ class Replays:
         return await self._broadcasts.placed(session, draft, wanted), missed
 
 
-async def _check(session: AsyncSession, row: Broadcast) -> None:
+async def _check(session: AsyncSession, row: Broadcast, now: datetime) -> None:
     """Refuse what is never replayed, and what was already."""
     if row.level == Level.EMERGENCY or row.drill is not None:
         raise ConflictError("an emergency or drill is proposed anew, not replayed", problem="emergency")
@@ -116,8 +119,10 @@ async def _check(session: AsyncSession, row: Broadcast) -> None:
         raise ConflictError("this is a replay itself: what was missed is made up for once", problem="is_replay")
     if row.cancelled_at is not None or row.superseded_at is not None or row.awaits_approval:
         raise ConflictError("this broadcast was cancelled or never sent: nobody missed it", problem="cancelled")
-    query = select(Broadcast.id).where(
-        Broadcast.replays_id == row.id, Broadcast.cancelled_at.is_(None), Broadcast.superseded_at.is_(None)
+    query = (
+        select(Broadcast.id)
+        .where(Broadcast.replays_id == row.id, Broadcast.cancelled_at.is_(None), Broadcast.superseded_at.is_(None))
+        .where(or_(Broadcast.awaits_approval.is_(False), Broadcast.latest_start_at > now))
     )
     if (other := await session.scalar(query)) is not None:
         raise AlreadyReplayedError("this broadcast was made up for already", broadcast_id=other)
@@ -146,7 +151,7 @@ async def _slots(session: AsyncSession, row: Broadcast) -> tuple[Slot, ...]:
     """Give what was to be heard, if it may still be said.
 
     Raises:
-        InvalidError: a recording was withdrawn, or a bulletin is not approved any more.
+        InvalidError: a recording was withdrawn, or a bulletin is not approved any more, or says something else by now.
     """
     query = select(BroadcastItem).where(BroadcastItem.broadcast_id == row.id)
     items = (await session.scalars(query.order_by(BroadcastItem.position, BroadcastItem.voice))).all()
@@ -155,6 +160,9 @@ async def _slots(session: AsyncSession, row: Broadcast) -> tuple[Slot, ...]:
     for each in bulletins.values():
         if each.bulletin.state != BulletinState.APPROVED:
             raise _not_usable(each.words.title, "not_approved")
+    for item in items:
+        if item.bulletin_id and item.bulletin_version != bulletins[item.bulletin_id].bulletin.version:
+            raise _not_usable(bulletins[item.bulletin_id].words.title, "changed")
     return await slots_of(session, row)
 
 

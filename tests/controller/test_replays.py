@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from controller.areas.schemas import AreaOut
 from controller.broadcasts.models import Broadcast, BroadcastItem, BroadcastTarget
 from controller.broadcasts.schemas import BroadcastIn, BroadcastOut, ReplayIn
+from controller.bulletins.schemas import BulletinChange, VersionSeen
 from controller.nodes.rules import NodeKind
 from controller.nodes.schemas import NodeOut
 from controller.plays.models import Play
@@ -16,6 +17,7 @@ from controller.policies.schemas import PolicyIn, PolicyRules, SecondPerson, Win
 from edge_agent.protocol.states import Outcome, Reason
 from tests.controller.factories import Centre
 from tests.controller.schedules import village
+from tests.controller.words import approved
 
 TEN = datetime(2026, 3, 9, 3, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -159,6 +161,52 @@ async def test_what_may_not_be_said_any_more_is_not_replayed(lite: Centre) -> No
         answer = await post(client, made)
     assert answer.status_code == 422
     assert answer.json()["error"]["fields"]["problem"] == "withdrawn"
+
+
+async def test_a_bulletin_is_replayed_only_while_its_words_are_the_approved_ones(lite: Centre) -> None:
+    area = await lite.area(quiet_hours=[])
+    node = await lite.node(area)
+    said = await approved(lite, area, "Họp lúc 7 giờ")
+    made = await sent(lite, area, recordings=(), bulletins=(said.id,))
+    lite.clock.now = TEN + HOUR
+    lite.hears(node.id)
+
+    async def problem() -> tuple[str, str]:
+        async with lite.client() as client:
+            answer = await post(client, made)
+        assert answer.status_code == 422, answer.text
+        fields = answer.json()["error"]["fields"]
+        return fields["problem"], fields["title"]
+
+    await lite.services.bulletins.change(lite.actor, said.id, BulletinChange(version=1, title="Họp lúc 8 giờ"))
+    assert await problem() == ("not_approved", "Họp lúc 8 giờ")
+    await lite.services.bulletins.submit(lite.actor, said.id, VersionSeen(version=2))
+    await lite.services.bulletins.approve(lite.actor, said.id, VersionSeen(version=2))
+    assert await problem() == ("changed", "Họp lúc 8 giờ")
+
+
+async def test_a_bulletin_that_was_put_away_is_not_replayed(lite: Centre) -> None:
+    area = await lite.area(quiet_hours=[])
+    await lite.node(area)
+    said = await approved(lite, area)
+    made = await sent(lite, area, recordings=(), bulletins=(said.id,))
+    lite.clock.now = TEN + HOUR
+    await lite.services.bulletins.archive(lite.actor, said.id)
+    async with lite.client() as client:
+        answer = await post(client, made)
+    assert (answer.status_code, answer.json()["error"]["fields"]["problem"]) == (422, "not_approved")
+
+
+async def test_a_replay_that_nobody_approved_in_time_is_in_the_way_of_none(lite: Centre) -> None:
+    area, made, _ = await over(lite)
+    rules = PolicyRules(second_person=(SecondPerson(),))
+    await lite.services.policies.put(lite.actor, area.id, PolicyIn(version=0, rules=rules))
+    async with lite.client() as client:
+        first = (await post(client, made, start_at=(TEN + 3 * HOUR).isoformat())).json()
+        lite.clock.now = datetime.fromisoformat(first["latest_start_at"]) - timedelta(seconds=1)
+        assert (await post(client, made)).json()["error"]["code"] == "already_replayed"
+        lite.clock.step(seconds=1)
+        assert (await post(client, made)).status_code == 201
 
 
 async def test_a_session_of_a_schedule_is_replayed_as_it_was_laid_out(here: Centre) -> None:
