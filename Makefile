@@ -24,11 +24,11 @@ setup: debian-test venv-dev ## install everything that developing needs
 demo: debian-demo venv-demo ## a small commune: broker, controller and three nodes on this machine
 	@$(BIN)/loa demo $(if $(filter-out 0,$(CHECK)),--check --json) $(if $(AUDIO),--audio '$(AUDIO)')
 
-# Two processes, file by file; then, alone, what plays in real time. With ARGS a part of them, as it is told.
+# Two processes, file by file; then, alone, what is judged by its sound. With ARGS a part of them, as it is told.
 test: setup ## all tests but the benchmarks
 ifeq ($(strip $(ARGS)),)
-	@$(BIN)/pytest --ignore=tests/bench --ignore=tests/e2e -n 2 --dist loadfile
-	@$(BIN)/pytest tests/e2e
+	@$(BIN)/pytest --ignore=tests/bench -m 'not listening' -n 2 --dist loadfile
+	@$(BIN)/pytest -m listening
 else
 	@$(BIN)/pytest --ignore=tests/bench $(ARGS)
 endif
