@@ -214,7 +214,12 @@ class NodeFollowUp(BaseModel):
     simulated: bool
     started_at: AwareDatetime | None
     time_to_air_ms: int | None
-    """From the decision to the sound, by the node's clock; None before it sounds."""
+    """From the decision to the sound, by the node's clock; None before it sounds.
+
+    All of it: the way to the node, the lead that lets all begin together, and whatever the node waited for, such as
+    another emergency that sounded there before this or a drill, a hold, or its own return. Plays do not tell those
+    apart: they hold when something began, not until when it kept the node.
+    """
 
 
 class EmergencyFollowUp(EmergencyOut):
