@@ -126,10 +126,10 @@ class Emergencies:
             NotFoundError: there is no such emergency for this person.
             NotOpenError: it does not wait for a yes any more.
             SamePersonError: the person proposed it.
-            ForbiddenError: no role of the person allows it there, or the release of a hold.
+            ForbiddenError: no role of the person allows it there, or the release of a hold, or a machine's key asks.
             InvalidError, UrgentFullError: see ``Sending.send``.
         """
-        now, person_id = self._now(), _person(actor)
+        now, person_id = self._now(), _somebody(actor)
         async with self._database.transaction() as tx:
             row = await self._waiting(tx, actor, emergency_id, Act.EMERGENCIES_CONFIRM, now)
             if row.proposed_by == person_id:
@@ -145,10 +145,10 @@ class Emergencies:
         Raises:
             NotFoundError: there is no such emergency for this person.
             NotOpenError: it does not wait for a yes any more.
-            ForbiddenError: no role of the person allows it there, or the release of a hold.
+            ForbiddenError: no role of the person allows it there, or the release of a hold, or a machine's key asks.
             InvalidError: no reason is given.
         """
-        now, person_id = self._now(), _person(actor)
+        now, person_id = self._now(), _somebody(actor)
         reason = clean_name(wanted.reason, field="reason", most=MAX_REASON)
         async with self._database.transaction() as tx:
             row = await self._waiting(tx, actor, emergency_id, Act.EMERGENCIES_BREAK_GLASS, now)
@@ -168,7 +168,7 @@ class Emergencies:
         Raises:
             NotFoundError: there is no such emergency for this person.
             NotOpenError: it was sent, or is over; end it with an all-clear or as a false alarm.
-            ForbiddenError: no role of the person allows it there.
+            ForbiddenError: no role of the person allows it there, or a machine's key would undo what somebody decided.
         """
         async with self._database.transaction() as tx:
             row = await self._found(tx, actor, emergency_id)
@@ -176,6 +176,8 @@ class Emergencies:
             await _require(tx.session, actor, act, row)
             if row.state not in UNDECIDED:
                 raise _not_open(row)
+            if row.state != EmergencyState.PROPOSED:  # somebody decided it
+                _somebody(actor)
             row.state, row.ended_at, row.ended_by = EmergencyState.CANCELLED, self._now(), actor.person_id
             await self._note(tx, actor, "emergencies.cancel", row, {})
         return await self._one(actor, emergency_id)
@@ -189,10 +191,10 @@ class Emergencies:
             NotFoundError: there is no such emergency for this person.
             NotOpenError: it was not sent, it is an all-clear itself, or it was long ago.
             ConflictError: that was said already.
-            ForbiddenError: no role of the person allows it there.
+            ForbiddenError: no role of the person allows it there, or a machine's key asks.
             InvalidError, UrgentFullError: see ``make_follow_up`` and ``Sending.send``.
         """
-        now, person_id = self._now(), _person(actor)
+        now, person_id = self._now(), _somebody(actor)
         async with self._database.transaction() as tx:
             followed = await self._found(tx, actor, emergency_id)
             act = Act.EMERGENCIES_DRILL if followed.drill else Act.EMERGENCIES_PROPOSE
@@ -330,6 +332,13 @@ def _person(actor: Actor) -> str:
     if actor.person_id is None:
         raise ForbiddenError("an emergency takes a person who answers for it")
     return actor.person_id
+
+
+def _somebody(actor: Actor) -> str:
+    """Name who decides: a person who is there. With its key a machine proposes, and decides nothing."""
+    if actor.acts is not None:
+        raise ForbiddenError("a machine's key proposes an emergency; what is heard of it is a person's to decide")
+    return _person(actor)
 
 
 def _refs(nodes: Iterable[Node]) -> tuple[NodeRef, ...]:

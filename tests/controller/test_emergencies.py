@@ -22,7 +22,7 @@ from controller.emergencies.schemas import BreakGlassIn, EmergencyIn, EmergencyO
 from controller.errors import ConflictError, ForbiddenError, InvalidError
 from controller.nodes.rules import NodeKind
 from controller.people.actor import Actor
-from controller.people.rights import Role
+from controller.people.rights import Act, Role
 from controller.people.schemas import PersonOut
 from edge_agent.protocol.content import Broadcast
 from edge_agent.protocol.states import Drill, Grade, Level, Outcome, PlayState, Reason
@@ -487,3 +487,38 @@ async def test_of_two_who_confirm_at_once_one_sends_it(here: Centre) -> None:
     )
     assert sorted(type(each).__name__ for each in ended) == ["EmergencyOut", "NotOpenError"]
     assert len(await here.services.broadcasts.today(here.actor)) == 1
+
+
+async def test_a_machines_key_proposes_and_decides_nothing(lite: Centre) -> None:
+    place = await village(lite)
+    service, leader = lite.services.emergencies, place["leader"]
+    key = Actor(leader.person_id, ADDRESS, frozenset(Act))  # whatever a key may name
+    made = await service.propose(key, wish(place))
+    with pytest.raises(ForbiddenError):
+        await service.confirm(Actor(place["operator"].person_id, ADDRESS, frozenset(Act)), made.id)
+    other = await propose(lite, place)
+    for decided in (service.confirm(key, other.id), service.break_glass(key, other.id, ALONE)):
+        with pytest.raises(ForbiddenError, match="machine's key"):
+            await decided
+    assert (await service.cancel(key, made.id)).state is EmergencyState.CANCELLED
+    await service.break_glass(place["operator"], other.id, ALONE)
+    with pytest.raises(ForbiddenError, match="machine's key"):
+        await service.cancel(key, other.id)
+    sent = await send(lite, place)
+    for kind in (MessageKind.ALL_CLEAR, MessageKind.FALSE_ALARM):
+        with pytest.raises(ForbiddenError, match="machine's key"):
+            await service.follow(key, sent.id, kind, FollowIn())
+    assert await lite.services.emergencies.list(lite.actor, state=EmergencyState.SENT) == [sent]
+
+
+async def test_over_the_api_a_key_that_may_propose_says_no_all_clear(lite: Centre) -> None:
+    place = await village(lite)
+    sent = await send(lite, place)
+    until = (lite.clock() + timedelta(days=30)).isoformat()
+    key = {"name": "Trạm đo mưa", "acts": [Act.EMERGENCIES_PROPOSE], "expires_at": until}
+    async with lite.client() as client:
+        token = (await client.post("/api/v1/people/me/tokens", json=key)).json()["token"]
+    async with lite.client(signed_in=False) as machine:
+        machine.headers["Authorization"] = f"Bearer {token}"
+        for act in ("all-clear", "false-alarm"):
+            assert (await machine.post(f"/api/v1/emergencies/{sent.id}/{act}")).status_code == 403
