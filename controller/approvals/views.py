@@ -2,18 +2,21 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
 from controller.areas.targets import scope_name
 from controller.broadcasts.models import Broadcast, BroadcastItem
+from controller.bulletins.models import BulletinVoice
 from controller.nodes.models import Node
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.models import Person
 from controller.people.rights import Sight
+from controller.programmes.models import ProgrammeItem
 from controller.recordings.models import Recording, RecordingState
+from controller.schedules.models import Schedule, ScheduleException
 from edge_agent.protocol.states import Level
 
 from . import listening
@@ -87,9 +90,27 @@ async def _recordings(session: AsyncSession, request: ApprovalRequest, seen: Sig
             .where(_broadcasts(request.subject))
         )
     )
+    kind, _, key = request.subject.partition("/")
+    if kind == "schedules":
+        used |= set(await session.scalars(_said_by(key)))
     query = select(Recording).where(Recording.sha256.in_(request.recordings), Recording.state == RecordingState.READY)
     rows = sorted(await session.scalars(query), key=lambda row: (row.id in used, row.created_at))
     return {row.sha256 or "": row for row in rows if row.id in used or seen.sees(row.area_id)}
+
+
+def _said_by(schedule_id: str) -> CompoundSelect[str | None]:
+    """Name the recordings of a schedule's programmes: of what is asked for weeks ahead, nothing is planned yet."""
+    on_a_date = select(ScheduleException.programme_id).where(ScheduleException.schedule_id == schedule_id)
+    always = select(Schedule.programme_id).where(Schedule.id == schedule_id)
+    aired = or_(ProgrammeItem.programme_id.in_(always), ProgrammeItem.programme_id.in_(on_a_date))
+    spoken = select(BulletinVoice.recording_id).join(
+        ProgrammeItem, ProgrammeItem.bulletin_id == BulletinVoice.bulletin_id
+    )
+    return union(
+        select(ProgrammeItem.recording_id).where(aired),
+        spoken.where(aired),
+        select(Schedule.filler_recording_id).where(Schedule.id == schedule_id),
+    )
 
 
 def _broadcasts(subject: str) -> ColumnElement[bool]:

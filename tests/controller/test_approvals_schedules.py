@@ -11,14 +11,16 @@ from controller.approvals.models import Approval, RequestState
 from controller.approvals.needs import Need
 from controller.approvals.schemas import ReturnIn
 from controller.broadcasts.rules import Phase
+from controller.bulletins.schemas import OfferIn
 from controller.people.actor import Actor
 from controller.programmes.models import ItemKind
-from controller.programmes.schemas import ItemIn, ProgrammeChange
+from controller.programmes.schemas import ItemIn, ProgrammeChange, ProgrammeIn
 from controller.schedules.models import DateChange
 from controller.schedules.schemas import ExceptionIn, ScheduleChange, ScheduleOut
 from tests.controller.approving import ANOTHER, Commune, commune, told
 from tests.controller.factories import Centre
 from tests.controller.schedules.village import broadcasts, locals_of, programme, wish
+from tests.controller.words import approved
 
 TEN = datetime.fromisoformat("2026-03-10T05:00:00")
 """The first date."""
@@ -85,6 +87,22 @@ async def test_what_lies_weeks_ahead_is_asked_for_as_soon_as_it_is_saved(here: C
     await here.services.schedules.roll_due()
     assert await village.queue() == []
     assert await starts(village) == [f"{day} 05:00" for day in range(17, 22)]
+
+
+async def test_what_is_borrowed_from_above_can_be_heard_by_who_is_asked_weeks_ahead(lite: Centre) -> None:
+    province = await lite.area("Tỉnh", kind="province")
+    village = await commune(lite, parent=province, **ANOTHER)
+    storm = await approved(lite, province, "Bão số 3")
+    await lite.services.bulletins.offer(lite.actor, storm.id, OfferIn(version=1))
+    items = [ItemIn(kind=ItemKind.BULLETIN, bulletin_id=storm.id)]
+    wanted = ProgrammeIn(area_id=village.area.id, title="Sáng", items=items)
+    made = await lite.services.programmes.create(lite.actor, wanted)
+    far = wish(village.area, made.id, starts_at_local=TEN + timedelta(days=38))
+    await lite.services.schedules.create(village.operator, far)
+    (asked,) = await village.queue()
+    shown = await lite.services.approvals.get(village.leader, asked.id)
+    assert [each.recording_id for each in shown.files] == [storm.voices[0].recording_id]
+    await village.approve(asked.id)
 
 
 async def test_another_programme_on_a_far_date_is_asked_for_at_once_and_a_changed_one_anew(lite: Centre) -> None:
