@@ -1,6 +1,7 @@
 """Who hears of which event: it names a row, and whoever has the area of that row in sight hears of it.
 
-Of what is looked up nowhere, and of what is gone, only those hear who see everything.
+Of what is looked up nowhere, and of what is gone, only those hear who see everything. What is for some roles alone
+takes the right to it, whatever is seen.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -52,16 +53,17 @@ OWNED: Mapping[str, tuple[_Owned, ...]] = {
 """Topic → where its key is looked up. Five topics have rules of their own, below."""
 RULED = frozenset({Topic.PLAY, Topic.BROADCAST, Topic.HOLD, Topic.ENROLMENT, Topic.ALARM})
 TO_ALL = frozenset({Topic.MISSED})
+TO_THE_ENTITLED = frozenset({Topic.ENROLMENT, Topic.ALARM})
+"""Topics of which to have all in sight is not enough."""
 ABOVE = frozenset({"area", "policy", "message"})
 """Topics told also of the areas above one's own: their names, rules and ready messages are seen."""
 
 
 async def heard(session: AsyncSession, actor: Actor, seen: Sight, events: Collection[Event]) -> list[Event]:
     """Give the events that somebody may hear of, in their order."""
-    if seen.areas is None:
-        return list(events)
-    told: set[Event] = {event for event in events if event.topic in TO_ALL}
-    for topic in {event.topic for event in events} - TO_ALL:
+    at_once = TO_ALL if seen.areas is not None else frozenset(Topic) - TO_THE_ENTITLED
+    told: set[Event] = {event for event in events if event.topic in at_once}
+    for topic in {event.topic for event in events} - at_once:
         of_topic = [event for event in events if event.topic == topic]
         keys = await _in_sight(session, actor, seen, topic, of_topic)
         told |= {event for event in of_topic if (event.node_id if topic == Topic.PLAY else event.key) in keys}

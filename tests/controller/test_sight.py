@@ -9,6 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
+from controller.alarms.models import Alarm
 from controller.areas.schemas import AreaOut
 from controller.audit.models import AuditEntry
 from controller.broadcasts.models import Broadcast
@@ -269,6 +270,30 @@ async def test_events_of_others_do_not_arrive(lite: Centre) -> None:
 def test_every_topic_says_who_hears_of_it() -> None:
     """What is looked up nowhere is heard by those alone who see everything: a new topic would be forgotten."""
     assert set(Topic) - INSIDE - audience.TO_ALL - audience.RULED - audience.OWNED.keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("role", "by_right"),
+    [
+        (Role.OBSERVER, set()),
+        (Role.TECHNICIAN, {Topic.ENROLMENT}),
+        (Role.ADMINISTRATOR, {Topic.ENROLMENT, Topic.ALARM}),
+    ],
+)
+async def test_who_sees_everything_hears_of_alarms_and_enrolments_only_by_right(
+    lite: Centre, role: Role, by_right: set[Topic]
+) -> None:
+    """An alarm may say who tried whose password."""
+    async with lite.database.transaction() as tx:
+        await lite.services.alarms.raise_(tx, "people.locked", None, "people/x", {})
+        alarm = (await tx.session.scalars(select(Alarm.id))).one()
+    who = Actor((await lite.somebody("quan.sat", role)).id, ADDRESS)
+    events = [Event(Topic.ENROLMENT, "waits"), Event(Topic.NODE, "n"), Event(Topic.ALARM, alarm), Event(Topic.MISSED)]
+    async with lite.database.reading() as session:
+        seen = await rights.sight(session, who)
+        assert seen.areas is None
+        told = await audience.heard(session, who, seen, events)
+    assert {event.topic for event in told} == by_right | {Topic.NODE, Topic.MISSED}
 
 
 async def test_a_grant_that_ended_ends_what_a_stream_tells(lite: Centre) -> None:
