@@ -15,13 +15,11 @@ from controller.events import Event, Topic
 from controller.files import settle
 from controller.ids import new_id
 from controller.names import clean_name
-from controller.people import rights
 from controller.people.actor import Actor
-from controller.people.rights import Act
 from controller.recordings.uploads import UploadLimits, UploadRoom
 
 from .models import ApprovalRequest, RequestState
-from .repository import found
+from .repository import found, require_still
 from .schemas import ApprovalRow
 from .views import rows_out
 
@@ -54,7 +52,7 @@ class Papers:
 
         Raises:
             NotFoundError: there is no such request for this person.
-            ForbiddenError: the person neither asked nor may write there.
+            ForbiddenError: the person asked, and may not ask for such there any more.
             ConflictError: it is decided or withdrawn already.
             InvalidError: the number is too long, or has characters that hide something.
         """
@@ -71,7 +69,7 @@ class Papers:
 
         Raises:
             NotFoundError: there is no such request for this person.
-            ForbiddenError: the person neither asked nor may write there.
+            ForbiddenError: the person asked, and may not ask for such there any more.
             ConflictError: it is decided or withdrawn already.
             InvalidError: no PDF, JPEG or PNG, or its length is not what was declared.
             TooLargeError, TooSlowError, NoSpaceError, TooManyAttemptsError: see ``UploadRoom.store``.
@@ -107,8 +105,8 @@ class Papers:
 
     async def _to_change(self, session: AsyncSession, actor: Actor, request_id: str) -> ApprovalRequest:
         row = await found(session, actor, request_id, to_change=True)
-        if row.asked_by != actor.person_id:
-            await rights.require(session, actor, Act.APPROVALS_GIVE, [row.area_id])
+        if row.asked_by == actor.person_id:
+            await require_still(session, actor, row)  # of others only who may approve there finds it
         if row.state != RequestState.OPEN:
             raise ConflictError("this request is decided or withdrawn already", problem="state", state=row.state)
         return row

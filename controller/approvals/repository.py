@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
@@ -24,9 +24,33 @@ async def reach(session: AsyncSession, actor: Actor) -> Sight:
     return await rights.reach(session, actor, Act.APPROVALS_GIVE)
 
 
-def concerns(actor: Actor, may_approve: Sight) -> ColumnElement[bool]:
-    """Give the condition under which somebody sees a request: they may approve there, or asked for it themselves."""
-    return or_(may_approve.where(ApprovalRequest.area_id), ApprovalRequest.asked_by == actor.person_id)
+async def concerns(session: AsyncSession, actor: Actor) -> ColumnElement[bool]:
+    """Give the condition under which somebody sees a request: they may approve there, or asked and still work there."""
+    may_approve = (await reach(session, actor)).where(ApprovalRequest.area_id)
+    return or_(may_approve, await _own(session, actor))
+
+
+async def _own(session: AsyncSession, actor: Actor) -> ColumnElement[bool]:
+    """Give the condition of the requests that somebody asked for, and of whose places one is still in their sight."""
+    own, seen = ApprovalRequest.asked_by == actor.person_id, await rights.sight(session, actor)
+    if seen.areas is None:
+        return own
+    # Asked for several places, it belongs to one above them: seldom enough to look at each.
+    wide = or_(ApprovalRequest.area_id.is_(None), ApprovalRequest.area_id.in_(seen.above))
+    rows = (await session.execute(select(ApprovalRequest.id, ApprovalRequest.scopes).where(own, wide))).all()
+    areas = await areas_of(session, {scope for _, scopes in rows for scope in scopes}, removed=True)
+    partly = [key for key, scopes in rows if seen.any_of(areas[each] for each in scopes if each in areas)]
+    return and_(own, or_(seen.where(ApprovalRequest.area_id), ApprovalRequest.id.in_(partly)))
+
+
+async def require_still(session: AsyncSession, actor: Actor, row: ApprovalRequest) -> None:
+    """Let who asked go on with a request only while they may ask for such in all its places.
+
+    Raises:
+        ForbiddenError: no role of the person allows it, or not there.
+    """
+    act = Act.SCHEDULES_WRITE if row.subject.startswith("schedules/") else Act.BROADCASTS_CREATE
+    await rights.require(session, actor, act, await aimed_at(session, row) or [None])
 
 
 async def found(session: AsyncSession, actor: Actor, request_id: str, *, to_change: bool = False) -> ApprovalRequest:
@@ -35,7 +59,7 @@ async def found(session: AsyncSession, actor: Actor, request_id: str, *, to_chan
     Raises:
         NotFoundError: there is none for this person.
     """
-    seen = concerns(actor, await reach(session, actor))
+    seen = await concerns(session, actor)
     query = select(ApprovalRequest).where(ApprovalRequest.id == request_id, seen)
     row = await session.scalar(query.with_for_update() if to_change else query)
     if row is None:
@@ -71,7 +95,5 @@ async def asks_second_person(session: AsyncSession, row: ApprovalRequest) -> boo
 async def waits_for(session: AsyncSession, actor: Actor, sha256: str) -> bool:
     """Say whether a file stands in a request that waits for this person: who is to approve it has to hear it."""
     open_ones = select(ApprovalRequest.recordings).where(ApprovalRequest.state == RequestState.OPEN)
-    lists: Sequence[list[str]] = (
-        await session.scalars(open_ones.where(concerns(actor, await reach(session, actor))))
-    ).all()
+    lists: Sequence[list[str]] = (await session.scalars(open_ones.where(await concerns(session, actor)))).all()
     return any(sha256 in each for each in lists)

@@ -22,7 +22,7 @@ from . import expiry, listening
 from .admitting import Admission
 from .errors import NotListenedError, OwnWorkError
 from .models import ApprovalRequest, RequestState
-from .repository import aimed_at, asks_second_person, authors_of, concerns, found, reach
+from .repository import aimed_at, asks_second_person, authors_of, concerns, found, require_still
 from .schemas import ApprovalOut, ApprovalRow, ReturnIn
 from .views import files_out, rows_out
 from .yeses import Yes
@@ -44,7 +44,7 @@ class Approvals:
         """Give the requests that somebody may decide, or asked for: of open ones the most urgent first."""
         async with self._database.reading() as session:
             query = select(ApprovalRequest).where(ApprovalRequest.state == state)
-            query = query.where(concerns(actor, await reach(session, actor)))
+            query = query.where(await concerns(session, actor))
             still_open = state is RequestState.OPEN
             order = ApprovalRequest.not_before_at if still_open else ApprovalRequest.asked_at.desc()
             return await rows_out(session, (await session.scalars(query.order_by(order).limit(limit))).all())
@@ -104,13 +104,14 @@ class Approvals:
 
         Raises:
             NotFoundError: there is no such request for this person.
-            ForbiddenError: somebody else asked.
+            ForbiddenError: somebody else asked, or the person may not ask for such there any more.
             ConflictError: it is decided or withdrawn already.
         """
         async with self._database.transaction() as tx:
             now, row = self._now(), await found(tx.session, actor, request_id, to_change=True)
             if row.asked_by != actor.person_id:
                 raise ForbiddenError("somebody else asked for this; return it instead", problem="not_own")
+            await require_still(tx.session, actor, row)
             _refuse_decided(row)
             kind, _, key = row.subject.partition("/")
             broadcast = await tx.session.get(Broadcast, key, with_for_update=True) if kind == "broadcasts" else None

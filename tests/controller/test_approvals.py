@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from controller.approvals.errors import NotListenedError, OwnWorkError
 from controller.approvals.models import Approval, RequestState
@@ -16,6 +16,8 @@ from controller.broadcasts.schemas import BroadcastIn
 from controller.bulletins.schemas import BulletinChange
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from controller.people.actor import Actor
+from controller.people.models import Grant
+from controller.people.rights import Act, Role
 from controller.plays import service as plays
 from edge_agent.protocol.states import Outcome, PlayState, Reason
 from tests.controller.approving import ANOTHER, commune, row_of, sha256_of, told
@@ -485,3 +487,73 @@ async def test_a_play_that_began_before_the_edit_arrived_is_not_made_a_second_ti
     with pytest.raises(ConflictError):
         await lite.services.broadcasts.change(village.operator, sent.id, village.wish(title="Sửa"))
     assert (await row_of(lite, sent.id)).superseded_at is None
+
+
+async def moved(here: Centre, who: Actor, area_id: str | None, role: Role = Role.OPERATOR) -> None:
+    """Let somebody work elsewhere from now on."""
+    async with here.database.transaction() as tx:
+        where = Grant.person_id == who.person_id
+        await tx.session.execute(update(Grant).where(where).values(area_id=area_id, role=role))
+
+
+async def test_who_works_elsewhere_now_has_no_hand_in_what_they_asked_for(lite: Centre) -> None:
+    village, other = await commune(lite, **ANOTHER), await commune(lite, "Xã Đoài")
+    sent = await village.say()
+    (asked,) = await village.queue()
+    gone, sha256 = village.operator, await sha256_of(lite, village.recording)
+    await moved(lite, gone, other.area.id)
+    assert await village.queue(gone) == []
+    for act in (
+        lite.services.approvals.get(gone, asked.id),
+        lite.services.approvals.withdraw(gone, asked.id),
+        lite.services.papers.put_number(gone, asked.id, "45/TB-UBND"),
+        lite.services.papers.scan(gone, asked.id),
+        lite.services.media.recording(sha256, gone),
+    ):
+        with pytest.raises(NotFoundError):
+            await act
+    assert (await lite.services.broadcasts.get(village.leader, sent.id)).phase is Phase.AWAITING_APPROVAL
+
+
+async def test_who_only_looks_on_by_now_sees_what_they_asked_for_and_changes_nothing(lite: Centre) -> None:
+    village = await commune(lite, **ANOTHER)
+    await village.say()
+    (asked,) = await village.queue()
+    await moved(lite, village.operator, village.area.id, Role.OBSERVER)
+    assert [each.id for each in await village.queue(village.operator)] == [asked.id]
+    for act in (
+        lite.services.approvals.withdraw(village.operator, asked.id),
+        lite.services.papers.put_number(village.operator, asked.id, "45/TB-UBND"),
+    ):
+        with pytest.raises(ForbiddenError):
+            await act
+
+
+async def test_who_asked_for_two_communes_sees_it_from_one_and_withdraws_it_only_with_both(lite: Centre) -> None:
+    province = await lite.area("Tỉnh", kind="province")
+    east = await commune(lite, "Xã Đông", province, **ANOTHER)
+    west = await commune(lite, "Xã Đoài", province, **ANOTHER)
+    operator = east.operator
+    await moved(lite, operator, province.id)
+    await east.say(targets=(east.area.scope, west.area.scope))
+    (asked,) = await east.queue(operator)
+    await moved(lite, operator, west.area.id)
+    assert [each.id for each in await east.queue(operator)] == [asked.id]
+    with pytest.raises(ForbiddenError):
+        await lite.services.approvals.withdraw(operator, asked.id)
+    await moved(lite, operator, province.id)
+    await lite.services.approvals.withdraw(operator, asked.id)
+    assert await east.queue(operator) == []
+
+
+async def test_a_paper_is_noted_by_who_asked_or_may_approve(lite: Centre) -> None:
+    village = await commune(lite, **ANOTHER)
+    await village.say()
+    (asked,) = await village.queue()
+    put = lite.services.papers.put_number
+    assert (await put(village.leader, asked.id, "45/TB-UBND")).document_number == "45/TB-UBND"
+    colleague = await lite.somebody("can.bo", Role.OPERATOR, village.area)
+    key = Actor(village.leader.person_id, ADDRESS, frozenset([Act.BROADCASTS_CREATE]))
+    for other in (Actor(colleague.id, ADDRESS), key):
+        with pytest.raises(NotFoundError):
+            await put(other, asked.id, "46/TB-UBND")
