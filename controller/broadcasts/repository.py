@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from controller.approvals.models import ApprovalRequest, RequestState
 from controller.areas.repository import read_tree
@@ -19,6 +20,8 @@ from controller.people.models import Person
 from controller.people.rights import EVERYTHING, Sight
 from controller.plays.models import Play
 from controller.recordings.models import Recording
+from controller.plays.schemas import UnconfirmedOut
+from controller.plays.unconfirmed import Watch, of_runs
 from edge_agent.protocol import content
 from edge_agent.protocol.states import Drill, Level, PlayState
 
@@ -52,6 +55,19 @@ def in_sight(seen: Sight) -> ColumnElement[bool]:
 
 
 async def is_seen(session: AsyncSession, seen: Sight, broadcast_id: str) -> bool:
+def is_left_behind(now: datetime) -> ColumnElement[bool]:
+    """Give the condition under which a date of a schedule was taken back, may be on nodes, and has no later version."""
+    later = aliased(Broadcast)
+    replaced = (
+        select(later.id)
+        .where(later.schedule_id == Broadcast.schedule_id, later.recurrence_local == Broadcast.recurrence_local)
+        .where(later.superseded_at.is_(None))
+        .exists()
+    )
+    was_told = and_(Broadcast.superseded_at.is_not(None), Broadcast.awaits_approval.is_(False))
+    return and_(was_told, Broadcast.schedule_id.is_not(None), Broadcast.latest_end_at >= now, ~replaced)
+
+
     """Say whether there is such a broadcast in sight."""
     return await session.scalar(select(Broadcast.id).where(Broadcast.id == broadcast_id, in_sight(seen))) is not None
 
@@ -69,18 +85,16 @@ async def target_areas(session: AsyncSession, broadcast_id: str) -> set[str]:
     return set((await areas_of(session, (await session.scalars(query)).all(), removed=True)).values())
 
 
-async def outs(
-    session: AsyncSession, query: Select[Broadcast], *, now: datetime, seen: Sight = EVERYTHING
-) -> list[BroadcastOut]:
+async def outs(session: AsyncSession, query: Select[Broadcast], watch: Watch) -> list[BroadcastOut]:
     """Give the broadcasts of a query as the API shows them, in its order: nodes and targets in sight alone count."""
     rows = (await session.scalars(query)).all()
     if not rows:
         return []
-    ids = [row.id for row in rows]
+    ids, seen = [row.id for row in rows], watch.seen
     counts, items = await _counts(session, ids, seen), await _items(session, ids)
     unreporting = await _unreporting_counts(session, ids, seen)
     targets, people = await _targets(session, ids, seen), await _names(session, {row.created_by for row in rows})
-    asked = await _asked(session, rows, seen)
+    asked, unconfirmed = await _asked(session, rows, seen), await of_runs(session, watch, rows)
     return [
         _out(
             row,
@@ -90,7 +104,8 @@ async def outs(
             targets=targets[row.id],
             created_by=people.get(row.created_by, ""),
             asked=asked.get(row.id),
-            now=now,
+            unconfirmed=unconfirmed.get(row.id),
+            now=watch.now,
         )
         for row in rows
     ]
@@ -281,6 +296,7 @@ def _out(
     created_by: str,
     asked: AskedOut | None,
     now: datetime,
+    unconfirmed: UnconfirmedOut | None,
 ) -> BroadcastOut:
     cancelled = row.cancelled_at is not None
     ends_at = row.start_at + timedelta(milliseconds=row.length_ms)
@@ -318,3 +334,4 @@ def _out(
         counts=by_name(counts),
         grades=by_grade(counts),
     )
+        unconfirmed=unconfirmed,

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from controller.approvals.models import RequestState
 from controller.approvals.needs import Need
 from controller.areas.targets import MAX_SCOPES
+from controller.plays.schemas import UnconfirmedOut
 from controller.policies.schemas import BreachOut, Category, UnusualOut
 from controller.validation import problem_of
 from edge_agent.protocol.states import Drill, Level, Outcome, Reason
@@ -158,6 +159,8 @@ class BroadcastOut(BaseModel):
     """Plays by outcome, the open ones by state."""
     grades: dict[str, int]
     """Played ones by grade: ``e1``, ``e2``, ``e3``; simulated ones as ``e1_simulated``."""
+    unconfirmed: UnconfirmedOut | None = None
+    """It, or an earlier version of it, was taken back where nobody can confirm it."""
 
 
 class NodeRef(BaseModel):

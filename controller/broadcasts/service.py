@@ -21,7 +21,7 @@ from controller.people.rights import Act, Sight
 from controller.plans.service import Documents
 from controller.plays import service as plays
 from controller.plays.schemas import PlayOut
-from controller.plays.unconfirmed import with_doubts
+from controller.plays.unconfirmed import Watch, with_doubts
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.states import Level
 from edge_agent.protocol.topics import Word
@@ -34,8 +34,9 @@ from .foreseeing import foresee
 from .models import Broadcast
 from .policed import ask_policies, unusual_error
 from .preview import describe, refusal_error
-from .repository import has_begun, in_sight, is_seen, outs, target_areas
+from .repository import has_begun, in_sight, is_left_behind, is_seen, outs, target_areas
 from .room import PlanFullError, UrgentFullError, check_room
+from .rules import Phase
 from .schemas import BroadcastIn, BroadcastOut, PreviewOut, WindowIn, as_on_the_wire
 from .sending import matter_of, send
 from .superseding import supersede
@@ -264,26 +265,30 @@ class Broadcasts:
         return await self.list(actor, from_at=midnight, to_at=tomorrow)
 
     async def list(self, actor: Actor, *, from_at: datetime, to_at: datetime, limit: int = 500) -> list[BroadcastOut]:
-        """Give those that start in ``[from_at, to_at)`` or began before and still may sound, by start."""
+        """Give those that start in ``[from_at, to_at)`` or began before and still may sound, by start.
+
+        What was replaced is not among them, but where nothing stands in its place and nodes may still sound it.
+        """
         now = self._now()
         under_way = (Broadcast.start_at < from_at) & (Broadcast.latest_end_at > max(now, from_at))
         query = (
             select(Broadcast)
-            .where(Broadcast.superseded_at.is_(None))
+            .where(or_(Broadcast.superseded_at.is_(None), is_left_behind(now)))
             .where(Broadcast.start_at < to_at, or_(Broadcast.start_at >= from_at, under_way))
             .order_by(Broadcast.start_at, Broadcast.id)
             .limit(limit)
         )
         async with self._database.reading() as session:
             seen = await rights.sight(session, actor)
-            return await outs(session, query.where(in_sight(seen)), now=now, seen=seen)
+            found = await outs(session, query.where(in_sight(seen)), Watch(self._live, seen, now))
+        return [each for each in found if each.phase is not Phase.REPLACED or each.unconfirmed is not None]
 
     def _now(self) -> datetime:
         return as_on_the_wire(self._clock())
 
     async def _one(self, session: AsyncSession, seen: Sight, broadcast_id: str) -> BroadcastOut:
         query = select(Broadcast).where(Broadcast.id == broadcast_id, in_sight(seen))
-        found = await outs(session, query, now=self._now(), seen=seen)
+        found = await outs(session, query, Watch(self._live, seen, self._now()))
         if not found:
             raise _no_broadcast(broadcast_id)
         return found[0]

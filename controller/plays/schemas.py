@@ -36,3 +36,14 @@ class PlayOut(BaseModel):
     may_play_at: AwareDatetime | None = None
     """It was taken back, which this node cannot confirm: it is out of reach, has it, and will play it then unless it
     reconnects before."""
+
+
+class UnconfirmedOut(BaseModel):
+    """What was cancelled, moved or replaced, and may be heard all the same: nobody can confirm that it is not."""
+
+    model_config = ConfigDict(frozen=True)
+
+    node_count: int
+    """Nodes in sight that have it and are out of reach."""
+    may_play_at: AwareDatetime
+    """When the first of it is heard, unless its nodes reconnect before."""

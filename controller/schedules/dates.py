@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from controller.broadcasts.models import Broadcast
 from controller.db import in_pieces
 from controller.errors import InvalidError
+from controller.plays.unconfirmed import Watch, of_dates
 from controller.policies.checks import Besides
 
 from .expand import Occurrence
@@ -22,11 +23,17 @@ Changes = Mapping[str, Sequence[ScheduleException]]
 
 
 async def date_outs(
-    looking: Looking, rows: Sequence[Schedule], *, changes: Changes | None = None, check: Besides | None = None
+    looking: Looking,
+    rows: Sequence[Schedule],
+    *,
+    changes: Changes | None = None,
+    check: Besides | None = None,
+    watch: Watch | None = None,
 ) -> list[DateOut]:
     """Give the dates of schedules by start.
 
     ``check``: say what keeps each from being aired, which takes longer; but for this, what is planned is counted.
+    ``watch``: say what nodes may still sound of what was taken back.
     """
     ids = [row.id for row in rows]
     changes = changes if changes is not None else await exceptions_of(looking.session, ids)
@@ -40,7 +47,18 @@ async def date_outs(
         for date in dates:
             name = date.recurrence.isoformat()
             found.append(_out(row, date, said.get(name), standing.get(name), errors.get(name)))
+    if watch is not None:
+        found = await _with_doubts(looking.session, watch, found)
     return sorted(found, key=lambda each: (each.start_at, each.schedule_id))
+
+
+async def _with_doubts(session: AsyncSession, watch: Watch, dates: Sequence[DateOut]) -> list[DateOut]:
+    names = [(each.schedule_id, each.recurrence_local.isoformat()) for each in dates]
+    doubts = await of_dates(session, watch, set(names))
+    return [
+        each.model_copy(update={"unconfirmed": doubts[name]}) if name in doubts else each
+        for each, name in zip(dates, names, strict=True)
+    ]
 
 
 async def _errors(

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from controller.approvals.needs import Need
 from controller.broadcasts.schemas import Scopes, Title
+from controller.plays.schemas import UnconfirmedOut
 from controller.policies.schemas import BreachOut, UnusualOut
 from controller.validation import problem_of
 from edge_agent.protocol.states import Level, Outcome, Reason, StartMode
@@ -155,6 +156,8 @@ class DateOut(BaseModel):
     """Why it cannot be aired as it is: code of the error."""
     problem_message: str | None = None
 
+    unconfirmed: UnconfirmedOut | None = None
+    """What stood for this date before was taken back where nobody can confirm it."""
 
 class ConflictOut(BaseModel):
     """Another session that wants the same nodes at the same time."""

@@ -17,9 +17,11 @@ from controller.db import Database, Transaction
 from controller.errors import ConflictError, InvalidError, LoaError, NotFoundError
 from controller.events import Event, Topic
 from controller.ids import new_id
+from controller.nodes.live import LiveNodes
 from controller.people import rights
 from controller.people.actor import Actor
-from controller.people.rights import Act
+from controller.people.rights import Act, Sight
+from controller.plays.unconfirmed import Watch
 from controller.policies.checks import NOTHING, Besides
 
 from .conflicts import Conflict, Span, conflicts_of, spans_of
@@ -60,8 +62,8 @@ class ScheduleConflictError(ConflictError):
 class Schedules:
     """All schedules."""
 
-    def __init__(self, database: Database, clock: Clock, rolling: Rolling) -> None:
-        self._database, self._clock, self.rolling = database, clock, rolling
+    def __init__(self, database: Database, clock: Clock, rolling: Rolling, live: LiveNodes) -> None:
+        self._database, self._clock, self.rolling, self._live = database, clock, rolling, live
 
     async def create(self, actor: Actor, wanted: ScheduleIn) -> ScheduleOut:
         """Write a schedule and plan its first dates.
@@ -141,7 +143,7 @@ class Schedules:
                 await agree_anew(tx, actor, row, now=self._clock())
             await self._roll(tx, row)
             await self._note(tx, actor, row, {"date": recurrence.isoformat(), **wanted.model_dump(mode="json")})
-        return await self._date(row, recurrence)
+        return await self._date(actor, row, recurrence)
 
     async def restore(self, actor: Actor, schedule_id: str, recurrence: datetime) -> DateOut:
         """Let a date be as the rule says again.
@@ -162,7 +164,7 @@ class Schedules:
                 await agree_anew(tx, actor, row, now=self._clock())
             await self._roll(tx, row)
             await self._note(tx, actor, row, {"date": recurrence.isoformat(), "kind": None})
-        return await self._date(row, recurrence)
+        return await self._date(actor, row, recurrence)
 
     async def get(self, actor: Actor, schedule_id: str) -> ScheduleOut:
         """Give one schedule.
@@ -189,7 +191,7 @@ class Schedules:
             if row is None or not seen.sees(row.area_id):
                 raise _no_schedule(schedule_id)
             looking = Looking(session, await read_tree(session), (from_at, until_at))
-            return await date_outs(looking, [row], check=NOTHING)
+            return await date_outs(looking, [row], check=NOTHING, watch=self._watch(seen))
 
     async def all_dates(self, actor: Actor, from_at: datetime, until_at: datetime) -> Sequence[DateOut]:
         """Give the dates in sight that start in ``[from_at, until_at)``, cancelled and suspended ones among them."""
@@ -197,7 +199,8 @@ class Schedules:
             seen = await rights.sight(session, actor)
             rows = await session.scalars(select(Schedule).where(Schedule.ended_at.is_(None)).order_by(Schedule.id))
             looking = Looking(session, await read_tree(session), (from_at, until_at))
-            return await date_outs(looking, [row for row in rows if seen.sees(row.area_id)])
+            rows = [row for row in rows if seen.sees(row.area_id)]
+            return await date_outs(looking, rows, watch=self._watch(seen))
 
     async def preview(self, actor: Actor, wanted: ScheduleIn, schedule_id: str | None = None) -> SchedulePreview:
         """Say what saving would do; ``schedule_id``: the one that is being changed.
@@ -393,15 +396,19 @@ class Schedules:
         subject, at = f"schedules/{row.id}", self._clock()
         await audit.write(tx, actor, Act.SCHEDULES_WRITE, subject, detail, at=at, area_id=row.area_id)
 
-    async def _date(self, row: Schedule, recurrence: datetime) -> DateOut:
+    def _watch(self, seen: Sight) -> Watch:
+        return Watch(self._live, seen, self._clock())
+
+    async def _date(self, actor: Actor, row: Schedule, recurrence: datetime) -> DateOut:
         """Give the date with this name, wherever it was moved to."""
         async with self._database.reading() as session:
+            watch = self._watch(await rights.sight(session, actor))
             changes = (await exceptions_of(session, [row.id])).get(row.id, [])
             said = next((each for each in changes if each.recurrence_local == recurrence.isoformat()), None)
             local = datetime.fromisoformat(said.moved_to_local) if said and said.moved_to_local else recurrence
             start_at = instant(local, row.zone)
             looking = Looking(session, await read_tree(session), (start_at, start_at + timedelta(seconds=1)))
-            found = await date_outs(looking, [row], changes={row.id: changes}, check=NOTHING)
+            found = await date_outs(looking, [row], changes={row.id: changes}, check=NOTHING, watch=watch)
         return next(each for each in found if each.recurrence_local == recurrence)
 
     async def list(self, actor: Actor, *, area_id: str | None = None, ended: bool = False) -> list[ScheduleOut]:
