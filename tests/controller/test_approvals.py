@@ -14,6 +14,7 @@ from controller.audit.models import AuditEntry
 from controller.broadcasts.rules import Phase
 from controller.broadcasts.schemas import BroadcastIn
 from controller.bulletins.schemas import BulletinChange
+from controller.bulletins.schemas import ReturnIn as BulletinReturn
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from controller.people.actor import Actor
 from controller.people.models import Grant
@@ -405,6 +406,52 @@ async def test_an_edited_bulletin_takes_the_yes_from_what_says_its_older_version
     assert (await row_of(here, later)).run_id == sent.id
     await village.approve(asked.id)
     assert await village.told() == {later, other.id}
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("end", ["edited", "archived", "returned"])
+async def test_what_was_asked_for_before_a_bulletin_changed_is_approved_no_more(
+    lite: Centre, end: str, *, at_once: bool
+) -> None:
+    village = await commune(lite, **ANOTHER)
+    bulletin = await approved(lite, village.area, "Họp lúc 7 giờ", await voice(lite, village.area), by=village.leader)
+    at = {"start_at": None} if at_once else {}
+    await village.say(recordings=(), bulletins=(bulletin.id,), **at)
+    (asked,) = await village.queue()
+    bulletins = lite.services.bulletins
+    lite.clock.step(seconds=30)
+    if end == "edited":
+        change = BulletinChange(version=bulletin.version, title="Họp lúc 8 giờ")
+        bulletin = await bulletins.change(village.operator, bulletin.id, change)
+    elif end == "archived":
+        await bulletins.archive(village.leader, bulletin.id)
+    else:
+        wanted = BulletinReturn(version=bulletin.version, reason="Sai giờ")
+        await bulletins.return_(village.leader, bulletin.id, wanted)
+    with pytest.raises(ConflictError):
+        await village.approve(asked.id)
+    assert await village.told() == set()
+
+    (anew,) = await village.queue()
+    assert (anew.id != asked.id, anew.asked_by_id) == (True, village.operator.person_id)
+    if end == "edited":  # what is asked anew is asked once, however often the draft is saved
+        lite.clock.step(seconds=30)
+        await bulletins.change(village.operator, bulletin.id, BulletinChange(version=bulletin.version, title="9 giờ"))
+        assert [each.id for each in await village.queue()] == [anew.id]
+
+
+async def test_what_is_said_at_once_waits_again_when_its_bulletin_changes_before_it_begins(here: Centre) -> None:
+    village = await commune(here, second_person=[])
+    bulletin = await approved(here, village.area, "Họp lúc 7 giờ", await voice(here, village.area))
+    sent = await village.say(recordings=(), bulletins=(bulletin.id,), start_at=None)
+    assert await village.told() == {sent.id}
+    change = BulletinChange(version=bulletin.version, title="Họp lúc 8 giờ")
+    await here.services.bulletins.change(village.operator, bulletin.id, change)
+    assert await village.told() == set()
+    here.clock.step(minutes=5)  # somebody has to hear it first
+    (asked,) = await village.queue()
+    await village.approve(asked.id)
+    assert await village.told() == {asked.subject.removeprefix("broadcasts/")}
 
 
 async def test_the_preview_says_whose_yes_it_takes(lite: Centre) -> None:
