@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from controller.broadcasts.schemas import BroadcastOut
 from controller.nodes.schemas import NodeOut
-from controller.plays.schemas import PlayOut
+from controller.plays.schemas import PlayOut, UnconfirmedOut
 from web.formats import Formats
 from web.i18n import Catalogue
 
@@ -81,9 +81,18 @@ def play_why(play: PlayOut, form: Formats) -> str:
     said = [text.word("reason", play.reason)] if play.reason else []
     if play.played_ms and play.requested_ms:
         said.append(text("play.partly", played=form.length(play.played_ms), asked=form.length(play.requested_ms)))
-    if play.outcome in {"unknown", "cancel_unconfirmed"} and play.reports:
+    if play.may_play_at is not None:
+        said += doubt_said(UnconfirmedOut(node_count=1, may_play_at=play.may_play_at), form)
+    elif play.outcome in {"unknown", "cancel_unconfirmed"} and play.reports:
         said.append(text(f"play.{play.outcome}"))
     return " ".join(said)
+
+
+def doubt_said(doubt: UnconfirmedOut | None, form: Formats) -> list[str]:
+    """Say that what was taken back may be heard all the same: nobody can confirm it."""
+    if doubt is None:
+        return []
+    return [form.text("play.may_play", count=doubt.node_count, at=form.when(doubt.may_play_at))]
 
 
 def node_mark(node: NodeOut, form: Formats) -> Mark:

@@ -12,11 +12,13 @@ from controller.broadcasts.schemas import AskedOut, BroadcastOut
 from controller.holds.schemas import HoldOut
 from controller.nodes.rules import NodeStatus
 from controller.nodes.schemas import FaultOut, NodeOut
-from controller.plays.schemas import PlayOut
+from controller.plays.schemas import PlayOut, UnconfirmedOut
+from controller.schedules.schemas import DateOut
 from edge_agent.protocol.states import Level, Outcome, PlayState, Reason
 from web.formats import Formats
 from web.i18n import load
 from web.views.runs import groups, one_run, today_line
+from web.views.schedules import date_line
 from web.words import node_mark, play_mark, play_why, run_mark, why_in_words
 
 NOW = datetime(2031, 11, 24, 10, 3, tzinfo=UTC)
@@ -218,3 +220,29 @@ def test_a_play_that_waits_under_a_hold_names_it() -> None:
     for quiet_play, holds in ((ready, ()), (over, ("h",))):
         [group] = groups([quiet_play], {"n": node(holds=holds)}, FORM, [hold])
         assert "lệnh dừng" not in group.plays[0].why
+
+
+def test_what_nobody_can_confirm_is_said_of_broadcasts_plays_and_dates() -> None:
+    at = NOW + timedelta(minutes=5)
+    doubt = UnconfirmedOut(node_count=2, may_play_at=at)
+    changed = run(Phase.READY, counts={"armed": 2}, grades={}).model_copy(update={"unconfirmed": doubt})
+    words = f"Không xác nhận được: 2 cụm mất kết nối, vẫn phát {FORM.when(at)} nếu chưa có mạng lại."
+    assert one_run(changed, [], {}, FORM).lines[0] == words
+    assert today_line(changed, [], FORM).why == words
+    taken_back = play(outcome=Outcome.CANCEL_UNCONFIRMED, may_play_at=at)
+    assert play_why(taken_back, FORM) == words.replace("2 cụm", "1 cụm")
+    date = DateOut(
+        schedule_id="s",
+        recurrence_local=at.replace(tzinfo=None),
+        local=at.replace(tzinfo=None),
+        start_at=at,
+        programme_id="p",
+        verdict="cancelled",
+        because=None,
+        changed=None,
+        reason=None,
+        broadcast_id=None,
+        unconfirmed=doubt,
+    )
+    mark = date_line(date, FORM).mark
+    assert (mark.tone, mark.word) == ("care", f"Bỏ lần này. {words}")

@@ -9,7 +9,7 @@ from controller.holds.schemas import HoldOut
 from controller.nodes.schemas import NodeOut
 from controller.plays.schemas import PlayOut
 from web.formats import Formats
-from web.words import FAILED, Mark, node_mark, play_mark, play_why, quiet, run_mark, why_in_words
+from web.words import FAILED, Mark, doubt_said, node_mark, play_mark, play_why, quiet, run_mark, why_in_words
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def today_line(run: BroadcastOut, plays: Sequence[PlayOut], form: Formats) -> To
         title=title_of(run, form),
         said=form.text("today.run_said", length=form.length(run.length_ms), targets=_targets(run, form)),
         mark=run_mark(run, form.text),
-        why=" ".join((*_returned(run, form), why_in_words(plays, form))).strip(),
+        why=" ".join((*doubt_said(run.unconfirmed, form), *_returned(run, form), why_in_words(plays, form))).strip(),
     )
 
 
@@ -122,7 +122,12 @@ def one_run(run: BroadcastOut, plays: Sequence[PlayOut], nodes: Mapping[str, Nod
         title=title_of(run, form),
         said=said,
         mark=run_mark(run, form.text),
-        lines=(*_returned(run, form), *_time_lines(run, form), *_offline(plays, nodes, form)),
+        lines=(
+            *doubt_said(run.unconfirmed, form),
+            *_returned(run, form),
+            *_time_lines(run, form),
+            *_offline(plays, nodes, form),
+        ),
         share=_share(run, form.now),
         cancel=_cancel(run, plays, form),
         approval_id=run.approval.id if run.approval else "",

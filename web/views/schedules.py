@@ -9,7 +9,7 @@ from controller.schedules.schemas import ConflictOut, DateOut, ScheduleOut, Sche
 from web.formats import Formats
 from web.forms import MOST_VERSION, Form, Unclear, day_of, hour_of, number_of
 from web.problems import Problems
-from web.words import Mark
+from web.words import Mark, doubt_said
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 """As RFC 5545 writes them."""
@@ -215,7 +215,10 @@ def date_line(each: DateOut, form: Formats) -> DateLine:
     """Show one date, and what can be done about it."""
     act = "" if each.start_at <= form.now else {"cancelled": "restore", "aired": "cancel"}.get(each.verdict, "keep")
     name = each.recurrence_local.isoformat()
-    return DateLine(name, form.long(each.start_at), _date_mark(each, form), act, each.broadcast_id)
+    mark = _date_mark(each, form)
+    if doubt := doubt_said(each.unconfirmed, form):
+        mark = Mark("triangle", "care", f"{mark.word}. {' '.join(doubt)}")
+    return DateLine(name, form.long(each.start_at), mark, act, each.broadcast_id)
 
 
 def _date_mark(each: DateOut, form: Formats) -> Mark:
