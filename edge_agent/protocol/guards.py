@@ -35,6 +35,8 @@ def blocker(one: Standing) -> Reason | None:
     one.passes(RuleName.CLOCK)
     if not one.is_emergency and (reason := _routine_blocker(one)):
         return reason
+    if one.is_heard_drill and (reason := _drill_blocker(one)):
+        return reason
     one.passes(RuleName.LEASE, RuleName.WINDOWS, RuleName.QUIET_HOURS, RuleName.PLAYS_PER_HOUR)
     if _lacks_file(one):
         return one.blocks(RuleName.FILE, Reason.NO_FILE)
@@ -88,6 +90,12 @@ def _routine_blocker(one: Standing) -> Reason | None:
     if not one.has_begun and _plays_in_last_hour(one) >= one.view.settings.plays_per_hour:
         return one.blocks(RuleName.PLAYS_PER_HOUR, Reason.PLAYS_PER_HOUR)
     return None
+
+
+def _drill_blocker(one: Standing) -> Reason | None:
+    """Of the rules of routine, only its hours: the rest would drill something else than the real thing."""
+    one.passes(RuleName.LEASE)
+    return _hours_blocker(one)
 
 
 def _hours_blocker(one: Standing) -> Reason | None:

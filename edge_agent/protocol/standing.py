@@ -12,7 +12,7 @@ from .content import Broadcast, Voice
 from .listings import Listing
 from .moment import Progress, Sound, View
 from .rules import RuleName, Trace
-from .states import ClockState, Level, Reason
+from .states import ClockState, Drill, Level, Reason
 
 INSTANT = timedelta(microseconds=1)
 """The finest that an instant on the wire tells."""
@@ -51,6 +51,11 @@ class Standing:
     def is_emergency(self) -> bool:
         """Whether it is of the highest level."""
         return self.broadcast.level is Level.EMERGENCY
+
+    @property
+    def is_heard_drill(self) -> bool:
+        """Whether it is an emergency in all but this: whoever sleeps would be woken for nothing."""
+        return self.is_emergency and self.broadcast.drill is Drill.MARKED
 
     @property
     def is_urgent_emergency(self) -> bool:

@@ -14,7 +14,7 @@ Rules, in the order in which they block (``Reason`` names each):
 4. An untrusted clock stops all but emergencies that stand in an urgent, and those too until the centre has told the
    time. What it calls over is not over.
 5. Lease, windows, quiet hours and plays per hour stop routine; an item that would run out of the windows or into
-   quiet hours does not begin.
+   quiet hours does not begin. Of a drill that is heard the same hours hold, whatever its level.
 6. Emergency cuts routine at once, and waits for the end of another emergency's item. Routine waits for routine,
    unless it has a hard start. Among the waiting: level, the operator's order, ``broadcast_id``; among emergencies:
    start, then ``broadcast_id``.

@@ -376,6 +376,17 @@ async def test_a_drill_goes_the_whole_way_and_stays_a_drill(lite: Centre, drill:
     assert over.drill is drill
 
 
+@pytest.mark.parametrize(("drill", "played"), [(Drill.MARKED, 0), (Drill.SILENT, 2), (None, 2)])
+async def test_a_drill_at_night_is_foreseen_as_nodes_will_have_it(
+    lite: Centre, drill: Drill | None, played: int
+) -> None:
+    place = await village(lite)
+    lite.clock.step(hours=18.25)  # 03:15
+    seen = (await lite.services.emergencies.preview(place["operator"], wish(place, drill=drill))).broadcast
+    assert (seen.node_count, seen.played_count) == (2, played)
+    assert [each.reason for each in seen.forecasts] == [None if played else Reason.QUIET_HOURS]
+
+
 async def test_a_yes_to_a_drill_is_none_to_the_real_thing(lite: Centre) -> None:
     place = await village(lite)
     said = await wire(lite, (await send(lite, place, drill=Drill.SILENT)).broadcast_id)

@@ -194,19 +194,23 @@ async def test_what_no_approval_covers_is_refused(centre: Centre, node: Node) ->
 
 
 @by_every_agent
-async def test_outside_its_hours_routine_is_refused_and_an_emergency_is_not(centre: Centre, node: Node) -> None:
+async def test_outside_its_hours_routine_and_drills_are_refused_and_an_emergency_is_not(
+    centre: Centre, node: Node
+) -> None:
     voice, siren = centre.add_media(opus(1)), centre.add_media(opus(2))
     await online(centre, node)
     later = QuietHours(start=f"{soon(7200):%H:%M}", until=f"{soon(10_800):%H:%M}")
     await centre.until_held(NODE, await centre.settle(NODE, zone="UTC", windows=(later,)))
     start_at = soon(1.5)
     await centre.plan(broadcast("b-routine", start_at, voice, late=SHORT))
-    await centre.urgent(broadcast("b-flood", start_at + timedelta(seconds=1), siren, level=Level.EMERGENCY))
+    flood = broadcast("b-flood", start_at + timedelta(seconds=1), siren, level=Level.EMERGENCY)
+    drill = broadcast("b-drill", start_at, voice, level=Level.EMERGENCY, drill=Drill.MARKED, late=SHORT)
+    await centre.urgent(flood, drill)
     assert (await centre.until_outcome(NODE, "b-flood")).outcome is Outcome.PLAYED
-    event = await centre.until_outcome(NODE, "b-routine")
+    events = [await centre.until_outcome(NODE, name) for name in ("b-routine", "b-drill")]
     node.stop()
 
-    assert (event.outcome, event.reason) == (Outcome.REFUSED, Reason.OUTSIDE_WINDOW)
+    assert [(one.outcome, one.reason) for one in events] == [(Outcome.REFUSED, Reason.OUTSIDE_WINDOW)] * 2
     assert is_silent_but_for(node.recording(), pcm_of(opus(2)))
 
 

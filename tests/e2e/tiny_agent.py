@@ -661,7 +661,10 @@ class Timeline:
         if not self.serves(play) and not (self.urgent_emergency(play) and play["sounding"]):
             return "clock_untrusted"
         following, emergency = self.next(play), play["broadcast"]["level"] == "emergency"
-        reason = None if emergency else self.routine_blocker(play, following)
+        if not emergency:
+            reason = self.routine_blocker(play, following)
+        else:
+            reason = self.hours_blocker(play, following) if play["broadcast"]["drill"] == "marked" else None
         if reason or play["sounding"] or not following or not (emergency or play["began_at"] is None):
             return reason
         voice = self.voice(play, following[0])
@@ -671,6 +674,14 @@ class Timeline:
         settings = self.agent.settings
         if not play["sounding"] and play["lease"] is not None and self.now >= play["lease"]:
             return "lease_ended"
+        if reason := self.hours_blocker(play, following):
+            return reason
+        began = [one["began_at"] for one in self.plays.values() if one["began_at"] is not None]
+        recent = sum(self.now - HOUR < at <= self.now for at in began)
+        return "plays_per_hour" if play["began_at"] is None and recent >= settings["plays_per_hour"] else None
+
+    def hours_blocker(self, play: Json, following: tuple[int, int] | None) -> str | None:
+        settings = self.agent.settings
         span = play["sounding"][1:] if play["sounding"] else self.span(play, following)
         if following and not play["sounding"] and self.voice(play, following[0]) is None:
             span = None
@@ -678,9 +689,7 @@ class Timeline:
             return "outside_window"
         if span and meets(settings["quiet_hours"], settings["zone"], *span):
             return "quiet_hours"
-        began = [one["began_at"] for one in self.plays.values() if one["began_at"] is not None]
-        recent = sum(self.now - HOUR < at <= self.now for at in began)
-        return "plays_per_hour" if play["began_at"] is None and recent >= settings["plays_per_hour"] else None
+        return None
 
     def next(self, play: Json) -> tuple[int, int] | None:
         """Give the next item and its begin."""

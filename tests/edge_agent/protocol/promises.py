@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.protocol.content import Broadcast, Item, Voice
 from edge_agent.protocol.documents import QuietHours, Settings
-from edge_agent.protocol.states import ClockState, Level, Outcome, Reason, StartMode
+from edge_agent.protocol.states import ClockState, Drill, Level, Outcome, Reason, StartMode
 from tests.edge_agent.protocol.factories import after
 from tests.edge_agent.protocol.walks import Heard, Walk
 
@@ -102,6 +102,11 @@ def begun_in_last_hour(view: Any, at: datetime) -> int:
     return sum(1 for one in view.progress.values() if one.began_at is not None and at - HOUR < one.began_at <= at)
 
 
+def keeps_hours(broadcast: Broadcast) -> bool:
+    """Only the real thing, and what nobody hears, sounds at any hour."""
+    return not is_emergency(broadcast) or broadcast.drill is Drill.MARKED
+
+
 def may_begin(view: Any, broadcast_id: str, at: datetime) -> bool:
     """Say whether no rule but the wish of another broadcast keeps its first item from sounding now."""
     listing, progress = view.listings[broadcast_id], view.progress.get(broadcast_id)
@@ -123,13 +128,12 @@ def may_begin(view: Any, broadcast_id: str, at: datetime) -> bool:
         and clock_serves(view, listing)
         and first.sha256 not in view.absent
     )
+    if keeps_hours(broadcast):
+        allowed = allowed and not (meets_quiet(rules, at, ends_at) or leaves_windows(rules, at, ends_at))
     if not allowed or is_emergency(broadcast):
         return allowed
-    return (
-        (listing.lease_until is None or at < listing.lease_until)
-        and not meets_quiet(rules, at, ends_at)
-        and not leaves_windows(rules, at, ends_at)
-        and begun_in_last_hour(view, at) < rules.plays_per_hour
+    return (listing.lease_until is None or at < listing.lease_until) and (
+        begun_in_last_hour(view, at) < rules.plays_per_hour
     )
 
 
@@ -188,17 +192,17 @@ def routine_keeps_its_times(walk: Walk) -> None:
 
 
 def quiet_hours_are_quiet(walk: Walk) -> None:
-    """P2: no routine sound begins that would, at its full length, be heard in quiet hours."""
+    """P2: no routine sound and no marked drill begins that would, at its full length, be heard in quiet hours."""
     for heard in walk.heard:
-        if level_of(walk, heard) is not Level.EMERGENCY:
+        if keeps_hours(walk.begun[heard.broadcast_id][0]):
             ends_at = heard.begins_at + ms(heard.voice.length_ms)
             assert not meets_quiet(walk.scenario.settings, heard.begins_at, ends_at), heard
 
 
 def routine_stays_within_windows(walk: Walk) -> None:
-    """P2: no routine sound begins that would, at its full length, be heard outside the hours of routine."""
+    """P2: nothing that keeps the hours of routine begins that would, at its full length, be heard outside of them."""
     for heard in walk.heard:
-        if level_of(walk, heard) is not Level.EMERGENCY:
+        if keeps_hours(walk.begun[heard.broadcast_id][0]):
             ends_at = heard.begins_at + ms(heard.voice.length_ms)
             assert not leaves_windows(walk.scenario.settings, heard.begins_at, ends_at), heard
 

@@ -299,6 +299,16 @@ def test_planted_bug_hours_of_routine_stop_emergencies_is_caught() -> None:
     is_caught(bug, promises.emergencies_come_first)
 
 
+def test_planted_bug_a_drill_that_is_heard_wakes_people_is_caught() -> None:
+    bug = Bug(standing, "return self.is_emergency and self.broadcast.drill is Drill.MARKED", "return False")
+    is_caught(bug, promises.quiet_hours_are_quiet)
+
+
+def test_planted_bug_a_silent_drill_keeps_the_hours_of_routine_is_caught() -> None:
+    bug = Bug(standing, "self.broadcast.drill is Drill.MARKED", "self.broadcast.drill is not None")
+    is_caught(bug, promises.emergencies_come_first)
+
+
 def test_planted_bug_a_language_sounds_twice_where_one_is_asked_is_caught() -> None:
     wrong = "(self.view.settings.languages) or self.broadcast.items[item].voices[0]"
     bug = Bug(standing, "(self.view.settings.languages)", wrong)

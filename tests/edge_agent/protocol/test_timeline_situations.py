@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.protocol.content import Broadcast, Item
 from edge_agent.protocol.documents import NightCap, QuietHours
-from edge_agent.protocol.states import ClockState, Level, StartMode
+from edge_agent.protocol.states import ClockState, Drill, Level, StartMode
 from tests.edge_agent.protocol.factories import COMMUNE, HAMLET, T0, after, broadcast, settings, sha, voice
 from tests.edge_agent.protocol.walks import (
     Act,
@@ -152,6 +152,15 @@ def test_what_waits_for_the_end_of_the_night_begins_with_the_morning() -> None:
 
     assert heard(night) == [("05:00:00", "gym 0", 60)]
     assert ended(night) == {"gym": "played"}
+
+
+def test_a_drill_that_is_heard_wakes_nobody_and_a_silent_one_is_drilled_at_any_hour() -> None:
+    for hours, reason in (({"quiet_hours": (NIGHT,)}, "quiet_hours"), ({"windows": DAY}, "outside_window")):
+        kinds = {"marked": Drill.MARKED, "silent": Drill.SILENT, "real": None}
+        drills = [aired(name, "03:15", level=Level.EMERGENCY, drill=kind) for name, kind in kinds.items()]
+        night = lived(*(urgent(one, "03:15") for one in drills), **hours)
+
+        assert ended(night) == {"marked": f"refused {reason}", "silent": "played", "real": "played"}
 
 
 def test_an_emergency_passes_the_night_and_its_cap_but_never_the_absolute_cap() -> None:
