@@ -252,6 +252,20 @@ async def test_who_works_in_one_hamlet_silences_that_hamlet_with_one_press(site:
     assert [hold.scope for hold in await site.centre.services.holds.active(site.centre.actor)] == [hamlet.scope]
 
 
+async def test_a_release_names_what_sounds_at_once_and_promises_nothing_else(site: Commune) -> None:
+    [hold] = await site.centre.services.holds.order(site.centre.actor, [site.hamlets["Thôn Trại"].scope])
+    await site.broadcast("Mất nước")
+    await site.broadcast("Mất điện", "Thôn Đồng")
+    site.centre.clock.step(seconds=30)
+    async with visitor(site) as client:
+        for path in ("/stop", "/stop/holds", "/today"):
+            page = said(await client.get(path))
+            assert "Phát ngay khi bỏ lệnh dừng: Mất nước." in page, path
+            assert "theo lịch" not in page.partition(hold.scope_name)[2].partition("Bỏ lệnh dừng, cho phát lại")[0]
+        site.centre.clock.step(minutes=3)
+        assert "Phát ngay khi bỏ" not in said(await client.get("/stop"))
+
+
 async def test_what_waits_for_a_yes_is_approved_only_by_who_heard_it(site: Commune) -> None:
     hoa = await site.centre.somebody("hoa", "operator", site.root)
     nam = await site.centre.somebody("nam", "approver", site.root)

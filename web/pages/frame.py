@@ -15,6 +15,7 @@ from web.forms import own_path
 from web.offers import DESK, MENU, offered
 from web.site import DEFAULT_ZONE, Site, Visit, here
 from web.views.places import stop_places
+from web.views.release import starts_at_release
 from web.views.strip import Calls, Strip, strip
 from web.words import Mark
 
@@ -52,7 +53,9 @@ async def nodes_and_runs(visit: Visit) -> tuple[list[NodeOut], list[BroadcastOut
 
 async def read_strip(visit: Visit, nodes: Sequence[NodeOut], runs: Sequence[BroadcastOut]) -> Strip:
     """Read what stands on top."""
-    return strip(await visit.services.holds.active(visit.actor), nodes, runs, visit.form, await _calls(visit))
+    holds = await visit.services.holds.active(visit.actor)
+    starts = starts_at_release(holds, runs, visit.areas, nodes, visit.form)
+    return strip(holds, nodes, runs, visit.form, await _calls(visit), starts=starts)
 
 
 async def _calls(visit: Visit) -> Calls:

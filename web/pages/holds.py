@@ -8,10 +8,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.people.rights import Act
 from web.forms import read_form
-from web.pages.frame import back, whole_page
+from web.pages.frame import back, nodes_and_runs, read_strip, whole_page
 from web.site import Site
 from web.views.places import own_scopes
-from web.views.strip import held_lines
 
 
 def add(router: APIRouter, site: Site) -> None:
@@ -24,8 +23,8 @@ def add(router: APIRouter, site: Site) -> None:
     @router.get("/stop/holds")
     async def held_again(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
-        holds = await visit.services.holds.active(visit.actor)
-        return visit.fragment("_holds.html", held=held_lines(holds, visit.form))
+        nodes, runs = await nodes_and_runs(visit)
+        return visit.fragment("_holds.html", held=(await read_strip(visit, nodes, runs)).held)
 
     @router.get("/holds")
     async def after_a_mistake() -> RedirectResponse:

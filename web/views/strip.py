@@ -1,6 +1,6 @@
 """What stands on top of every page: silence ordered, what sounds by the nodes' own word, and what needs a person."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -34,6 +34,8 @@ class HeldLine:
     not_yet: tuple[str, ...]
     """All of their names."""
     release_said: str
+    starts: str
+    """What the release lets sound at once; empty: nothing."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,13 @@ def strip(
     runs: Sequence[BroadcastOut],
     form: Formats,
     calls: Calls | None = None,
+    *,
+    starts: Mapping[str, str] | None = None,
 ) -> Strip:
-    """Gather what stands on top of every page."""
+    """Gather what stands on top of every page; ``starts``: what the release of each hold lets sound."""
     on_air = _on_air(nodes, runs, form)
     return Strip(
-        held=held_lines(holds, form),
+        held=held_lines(holds, form, starts or {}),
         on_air=on_air,
         next=_next(runs, form),
         problems=(*_calls(calls or Calls(), form), *_offline(nodes, form), *_faults(nodes, form), *_failed(runs, form)),
@@ -113,12 +117,12 @@ def _emergency_mark(each: EmergencyOut, form: Formats) -> Mark:
     return Mark("octagon", "stop", word)
 
 
-def held_lines(holds: Sequence[HoldOut], form: Formats) -> tuple[HeldLine, ...]:
-    """Say where silence is ordered, and who obeys."""
-    return tuple(_held(hold, form) for hold in holds)
+def held_lines(holds: Sequence[HoldOut], form: Formats, starts: Mapping[str, str]) -> tuple[HeldLine, ...]:
+    """Say where silence is ordered, who obeys, and what the release sets off."""
+    return tuple(_held(hold, form, starts.get(hold.id, "")) for hold in holds)
 
 
-def _held(hold: HoldOut, form: Formats) -> HeldLine:
+def _held(hold: HoldOut, form: Formats, starts: str) -> HeldLine:
     text, names = form.text, [node.name for node in hold.not_yet]
     return HeldLine(
         id=hold.id,
@@ -133,6 +137,7 @@ def _held(hold: HoldOut, form: Formats) -> HeldLine:
         waiting=text("hold.waiting", names=form.names(names), count=len(names)) if names else "",
         not_yet=tuple(names),
         release_said=text("hold.release_said", place=hold.scope_name),
+        starts=text("hold.release_starts", titles=starts) if starts else "",
     )
 
 
