@@ -11,23 +11,17 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from dateutil import rrule
-
 from controller.errors import InvalidError
 
 from .models import DateChange
+from .rrules import parsed, parts_of, walk
 from .walltime import instant, wall_time
 
-FREQUENCIES = frozenset({rrule.YEARLY, rrule.MONTHLY, rrule.WEEKLY, rrule.DAILY})
-"""Nothing is broadcast every hour by rule: whoever wants that says each hour."""
-KEEPS_STEP = frozenset({"FREQ", "INTERVAL", "UNTIL", "WKST", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYHOUR", "BYMINUTE"})
-"""Parts of a rule that do not depend on how often it came before."""
-NAMES_HOURS = ("BYHOUR", "BYMINUTE", "BYSECOND", "UNTIL")
+NAMES_HOURS = ("BYHOUR", "BYMINUTE", "BYSETPOS", "UNTIL")
 """Parts of a rule by which the hour of a date may differ from that of the first, or decides whether it comes."""
-MAX_RULE = 400
-MAX_DATES = 5_000
-"""More dates than this in one look are a slip: a day has at most some dozen sessions."""
 DAY = timedelta(days=1)
+COMES_WITHIN = 28 * 366 * DAY
+"""The 29th of February comes on a Sunday once in so many years; what does not come by then never does."""
 
 
 class Verdict(StrEnum):
@@ -104,12 +98,11 @@ def check_rule(rule: str | None, first: datetime) -> None:
     """Refuse a recurrence rule that cannot be followed.
 
     Raises:
-        InvalidError: it is not RFC 5545, more often than daily, or never comes.
+        InvalidError: it is not RFC 5545, more often than a commune broadcasts, or never comes.
     """
     if rule is None:
         return
-    dates = _parsed(rule, first)
-    if dates.after(first, inc=True) is None:
+    if next(walk(rule, first, first, first + COMES_WITHIN), None) is None:
         raise InvalidError("rule: it names no date", field="rule", problem="empty")
 
 
@@ -143,8 +136,9 @@ def _next_at(series: Series, now: datetime) -> datetime | None:
     if series.rule is None:
         found: datetime | None = series.first
     else:
-        _parsed(series.rule, series.first)  # refused as it was written
-        found = _parsed(series.rule, _nearer(series.rule, series.first, local)).after(local, inc=True)
+        parsed(series.rule, series.first)  # refused as it was written
+        near, since = _nearer(series.rule, series.first, local), max(local, series.first)
+        found = next(walk(series.rule, near, since, since + COMES_WITHIN), None)
     if found is None or not _in_time(series, found):
         return None
     return max(now, instant(found, series.zone))
@@ -206,10 +200,10 @@ def _dates(rule: str | None, first: datetime, from_local: datetime, until_local:
     """Give the wall times of a rule in a span, both ends in it."""
     if rule is None:
         return (first,) if from_local <= first <= until_local else ()
-    _parsed(rule, first)  # refused as it was written
+    parsed(rule, first)  # refused as it was written
     near = _nearer(rule, first, from_local)
     if any(part in rule.upper() for part in NAMES_HOURS):
-        return tuple(_walk(rule, near, from_local, until_local))
+        return tuple(walk(rule, near, from_local, until_local))
     hour = first.time()
     days = (datetime.combine(day, hour) for day in _days(rule, near.date(), from_local.date(), until_local.date()))
     return tuple(each for each in days if from_local <= each <= until_local)
@@ -219,16 +213,7 @@ def _dates(rule: str | None, first: datetime, from_local: datetime, until_local:
 def _days(rule: str, first: date, from_day: date, until_day: date) -> tuple[date, ...]:
     """Give the days of a rule whose hour is that of its start. Hundreds of communes share few, each at its own hour."""
     span = (datetime.combine(each, time()) for each in (first, from_day, until_day))
-    return tuple(each.date() for each in _walk(rule, *span))
-
-
-def _walk(rule: str, first: datetime, from_local: datetime, until_local: datetime) -> Iterator[datetime]:
-    for count, each in enumerate(_parsed(rule, first).xafter(from_local, inc=True)):
-        if each > until_local:
-            return
-        if count >= MAX_DATES:
-            raise InvalidError(f"rule: more than {MAX_DATES} dates", field="rule", problem="too_many", most=MAX_DATES)
-        yield each
+    return tuple(each.date() for each in walk(rule, *span))
 
 
 def _nearer(rule: str, first: datetime, from_local: datetime) -> datetime:
@@ -251,23 +236,8 @@ def begun_by(rule: str | None, first: datetime, by: datetime) -> datetime:
 
 def _period(rule: str) -> timedelta | None:
     """Give after how long a rule begins anew; None when it does not, or counts."""
-    parts = dict(part.partition("=")[::2] for part in rule.upper().split(";"))
+    parts = parts_of(rule)
     days = {"DAILY": 1, "WEEKLY": 7}.get(parts.get("FREQ", ""))
-    if days is None or not parts.keys() <= KEEPS_STEP:
+    if days is None or "COUNT" in parts:
         return None
     return timedelta(days=days * int(parts.get("INTERVAL", "1")))
-
-
-@lru_cache(maxsize=4096)
-def _parsed(rule: str, first: datetime) -> rrule.rrule:
-    if len(rule) > MAX_RULE:
-        raise InvalidError(f"rule: at most {MAX_RULE} characters", field="rule", problem="too_long", most=MAX_RULE)
-    try:
-        parsed = rrule.rrulestr(rule, dtstart=first)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
-        raise InvalidError(f"rule: not an RFC 5545 rule ({error})", field="rule", problem="not_a_rule") from None
-    if not isinstance(parsed, rrule.rrule):
-        raise InvalidError("rule: one RRULE, and nothing else", field="rule", problem="not_a_rule")
-    if parsed._freq not in FREQUENCIES:  # type: ignore[attr-defined]  # noqa: SLF001  the package tells it nowhere else
-        raise InvalidError("rule: daily, weekly, monthly or yearly", field="rule", problem="too_often")
-    return parsed

@@ -12,12 +12,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import icalendar
-from dateutil import rrule
 
 from controller.errors import InvalidError
 
 from .expand import Change
 from .models import DateChange
+from .rrules import check_parts
 from .walltime import instant, wall_time
 
 PRODUCT = "-//Loa//schedules//VI"
@@ -147,7 +147,7 @@ def read(raw: bytes, default_zone: str) -> tuple[list[Planned], list[str]]:
     for uid, event in series.items():
         try:
             found.append(_planned(uid, event, singles.pop(uid, []), default_zone))
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        except (InvalidError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             skipped.append(f"{_title(event)}: {error}"[:200])
     skipped += [f"{_title(each)}: its series is not in the file" for rest in singles.values() for each in rest]
     return found, skipped
@@ -193,9 +193,12 @@ def _wall(value: Any, default_zone: str, *, into: str | None = None) -> tuple[st
     at = value.dt
     if not isinstance(at, datetime):
         raise ValueError("an event of whole days has no time at which it airs")  # noqa: TRY004  it is what was typed
+    named = str(value.params.get("TZID", ""))
     if at.tzinfo is None:
+        if named:
+            raise ValueError(f"there is no time zone {named[:60]!r}, and the file does not say what it is")
         return into or default_zone, at.replace(microsecond=0)
-    own = str(value.params.get("TZID", "")) or default_zone
+    own = named or default_zone
     zone = into or (own if _is_zone(own) else default_zone)
     return zone, wall_time(at.astimezone(UTC), zone).replace(microsecond=0)
 
@@ -232,7 +235,7 @@ def _rule(event: icalendar.Event, zone: str) -> str | None:
             value = f"{wall_time(until, zone):%Y%m%dT%H%M%S}"
         parts.append(f"{name}={value}")
     rule = ";".join(parts)
-    rrule.rrulestr(rule, dtstart=datetime(2000, 1, 1))  # noqa: DTZ001 - wall time
+    check_parts(rule)
     return rule
 
 

@@ -13,8 +13,9 @@ from controller.validation import problem_of
 from edge_agent.protocol.states import Level, Outcome, Reason, StartMode
 
 from .days import MAX_DAYS, CalendarDay
-from .expand import MAX_RULE, Verdict
+from .expand import Verdict
 from .models import DateChange, OnCalendarDay, Overrun
+from .rrules import MAX_RULE
 
 
 def _naive_second(local: datetime) -> datetime:
@@ -155,9 +156,9 @@ class DateOut(BaseModel):
     problem: str | None = None
     """Why it cannot be aired as it is: code of the error."""
     problem_message: str | None = None
-
     unconfirmed: UnconfirmedOut | None = None
     """What stood for this date before was taken back where nobody can confirm it."""
+
 
 class ConflictOut(BaseModel):
     """Another session that wants the same nodes at the same time."""

@@ -12,9 +12,10 @@ from controller.schedules.expand import _dates
 
 RULES = st.builds(
     lambda *parts: ";".join(part for part in parts if part),
-    st.sampled_from(["FREQ=DAILY", "FREQ=WEEKLY", "freq=weekly", "FREQ=MONTHLY"]),
+    st.sampled_from(["FREQ=DAILY", "FREQ=WEEKLY", "freq=weekly", "FREQ=MONTHLY", "FREQ=YEARLY"]),
     st.sampled_from(["", "INTERVAL=2", "INTERVAL=3", "INTERVAL=5"]),
-    st.sampled_from(["", "BYDAY=MO,TH", "BYDAY=SU", "BYMONTH=2,8", "BYHOUR=5,17"]),
+    st.sampled_from(["", "BYDAY=MO,TH", "BYDAY=SU", "BYMONTH=2,8", "BYHOUR=5,17", "BYYEARDAY=60,-1"]),
+    st.sampled_from(["", "BYMONTHDAY=-1,31", "BYSETPOS=-1", "BYMONTHDAY=1,2,3;BYSETPOS=-1"]),
     st.sampled_from(["", "WKST=SU", "WKST=WE"]),
     st.sampled_from(["", "UNTIL=20270401T000000", "COUNT=60"]),
 )
