@@ -65,7 +65,23 @@ class HeardChangeOut(BaseModel):
     """Start of a broadcast, order of a hold; None for a schedule."""
     reaches: bool
     """True: it comes to these nodes. False: it goes."""
+    stays: bool = False
+    """A hold that these nodes obey, and go on obeying where it was not ordered, until it is released where it was."""
     node_count: int
+
+
+class HandedOut(BaseModel):
+    """What belongs to another area afterwards: to the lowest one above all that it is aimed at."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["schedule", "approval", "broadcast"]
+    """``approval``: a request that waits."""
+    id: str
+    title: str
+    area_before: str | None
+    """Name of the area whose people change, cancel and approve it now."""
+    area_after: str
 
 
 class GrantChangeOut(BaseModel):
@@ -95,6 +111,7 @@ class MoveOut(BaseModel):
     """Nodes that stand elsewhere in the tree afterwards. They keep their plan until they hold the new one."""
     rules: tuple[RuleChangeOut, ...]
     heard: tuple[HeardChangeOut, ...]
+    handed_over: tuple[HandedOut, ...]
     grants: tuple[GrantChangeOut, ...]
     sha256: str
     """Over all of this: who moves says which preview they saw."""

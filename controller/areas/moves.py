@@ -1,7 +1,7 @@
 """Moves: communes merge, hamlets change hands. One operation, shown before it is done; ids, history and rights stay."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -14,6 +14,8 @@ from controller.db import Database, Transaction, in_pieces
 from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.events import Event, Topic
 from controller.holds.models import Hold
+from controller.holds.reach import obeyed_by
+from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
 from controller.people import rights
 from controller.people.actor import Actor
@@ -24,6 +26,7 @@ from controller.plays import service as plays
 from controller.schedules.models import Schedule
 from edge_agent.protocol.topics import Word
 
+from .handing import hand_over, owned
 from .models import Area
 from .move_schemas import MoveIn, MoveOut, MoveSeenIn
 from .moving import Granted, Move, Said, Stands, moved_to
@@ -35,8 +38,8 @@ from .targets import scope_name
 class Moves:
     """Moves areas and nodes within the tree."""
 
-    def __init__(self, database: Database, clock: Clock, documents: Documents) -> None:
-        self._database, self._clock, self._documents = database, clock, documents
+    def __init__(self, database: Database, clock: Clock, documents: Documents, live: LiveNodes) -> None:
+        self._database, self._clock, self._documents, self._live = database, clock, documents, live
 
     async def preview(self, actor: Actor, area_id: str, wanted: MoveIn) -> MoveOut:
         """Say what a move into an area would change; saves nothing.
@@ -72,7 +75,7 @@ class Moves:
                 [(node.id, planned.area_after(node)) for node in planned.nodes],
                 now=now,
             )
-            await _dates_follow(tx, planned)
+            await hand_over(tx, planned, now)
             where = planned.before.meeting(planned.touched())
             detail = {"moved": dict(moved_to(planned)), "nodes": len(planned.nodes)}
             await audit.write(tx, actor, Act.AREAS_MOVE, f"areas/{area_id}", detail, at=now, area_id=where)
@@ -83,12 +86,15 @@ class Moves:
         return shown
 
     async def _describe(self, session: AsyncSession, move: Move) -> MoveOut:
+        now = self._clock()
+        obeyed = await obeyed_by(session, self._live, [node.id for node in move.nodes])
         found = MoveOut(
             into=move.after.path(move.into),
             moved=tuple(move.moved()),
             node_count=len(move.nodes),
             rules=tuple(move.rules()),
-            heard=tuple(move.heard(await _said(session, move.before, self._clock()))),
+            heard=tuple(move.heard(await _said(session, move.before, obeyed, now))),
+            handed_over=tuple(move.hands(await owned(session, now))),
             grants=tuple(move.grants(await _granted(session))),
             sha256="",
         )
@@ -134,8 +140,8 @@ async def _nodes(session: AsyncSession) -> dict[str, Stands]:
     return {row.id: Stands(*row) for row in await session.execute(query)}
 
 
-async def _said(session: AsyncSession, tree: Tree, now: datetime) -> list[Said]:
-    """Read all that will be heard and all silence that was ordered, with whom it reaches."""
+async def _said(session: AsyncSession, tree: Tree, obeyed: Mapping[str, Collection[str]], now: datetime) -> list[Said]:
+    """Read all that will be heard and all silence that was ordered, with whom it reaches; ``obeyed``: by node."""
     coming = (
         select(Broadcast.id, Broadcast.title, Broadcast.start_at, BroadcastTarget.scope)
         .join(BroadcastTarget, BroadcastTarget.broadcast_id == Broadcast.id)
@@ -152,7 +158,14 @@ async def _said(session: AsyncSession, tree: Tree, now: datetime) -> list[Said]:
         *broadcasts.values(),
         *(Said("schedule", row.id, row.title, None, frozenset(row.scopes)) for row in schedules),
         *(
-            Said("hold", row.id, scope_name(row.scope, tree, {}), row.ordered_at, frozenset([row.scope]))
+            Said(
+                "hold",
+                row.id,
+                scope_name(row.scope, tree, {}),
+                row.ordered_at,
+                frozenset([row.scope]),
+                frozenset(node_id for node_id, kept in obeyed.items() if row.id in kept),
+            )
             for row in holds
         ),
     ]
@@ -175,14 +188,3 @@ async def _write(tx: Transaction, move: Move) -> None:
     for some in in_pieces([node.id for node in move.alone]):
         await tx.session.execute(update(Node).where(Node.id.in_(some)).values(area_id=move.into))
     await tx.session.flush()
-
-
-async def _dates_follow(tx: Transaction, move: Move) -> None:
-    """Have the schedules of what moved worked out anew: calendars and rules come from elsewhere now."""
-    below = {area_id for moved in move.areas for area_id in move.before.below(moved)}
-    if not below:
-        return
-    query = select(Schedule).where(Schedule.ended_at.is_(None), Schedule.area_id.in_(below))
-    for schedule in await tx.session.scalars(query):
-        schedule.rolled_until = None
-        tx.tell(Event(Topic.SCHEDULE, schedule.id))

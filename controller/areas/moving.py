@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from controller.errors import InvalidError
 from controller.policies.rules import RULES
 
-from .move_schemas import GrantChangeOut, HeardChangeOut, MovedOut, RuleChangeOut
+from .move_schemas import GrantChangeOut, HandedOut, HeardChangeOut, MovedOut, RuleChangeOut
 from .rules import MAX_DEPTH, Tree
 
 _ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
@@ -31,6 +31,20 @@ class Said(NamedTuple):
     title: str
     at: Any
     scopes: frozenset[str]
+    obeyed_by: frozenset[str] = frozenset()
+    """Of a hold: nodes that say they obey it."""
+
+
+class Owned(NamedTuple):
+    """A schedule, request or broadcast, whose it is, and where it is aimed."""
+
+    kind: str
+    id: str
+    title: str
+    area_id: str | None
+    scopes: frozenset[str]
+    follows: bool = False
+    """Made by a schedule, with which it goes."""
 
 
 class Granted(NamedTuple):
@@ -70,12 +84,47 @@ class Move:
         )
         self.after = Tree(places)
         below = frozenset().union(*(tree.below(area_id) for area_id in self.areas)) if self.areas else frozenset()
+        self._areas_below = below
         self.nodes = [node for node in everyone if node.area_id in below] + self.alone
         """All nodes that stand elsewhere in the tree afterwards, each where it stands before."""
+        self._moved_scopes = {f"areas/{area_id}" for area_id in below} | {f"nodes/{node.id}" for node in self.nodes}
+        self._areas_after = {f"areas/{area_id}": area_id for area_id in tree.places} | {
+            f"nodes/{node.id}": self.area_after(node) for node in everyone
+        }
 
     def area_after(self, node: Stands) -> str:
         """Give the area of a node afterwards."""
         return self.into if node in self.alone else node.area_id
+
+    def concerns(self, each: Owned) -> bool:
+        """Say whether something belongs to what moves, or is aimed at it or at something in it."""
+        return each.area_id in self._areas_below or not self._moved_scopes.isdisjoint(each.scopes)
+
+    def handed_over(self, things: Iterable[Owned]) -> Iterator[tuple[Owned, str]]:
+        """Give what belongs to another area afterwards: the lowest one above all that it is aimed at.
+
+        What is aimed at places below no common area stays whose it was.
+        """
+        for each in things:
+            if self._moved_scopes.isdisjoint(each.scopes):
+                continue
+            aimed = {self._areas_after.get(scope) for scope in each.scopes} - {None}
+            area_id = self.after.meeting(filter(None, aimed))
+            if area_id is not None and area_id != each.area_id:
+                yield each, area_id
+
+    def hands(self, things: Iterable[Owned]) -> Iterator[HandedOut]:
+        """Name what comes into other hands; the dates of a schedule go with it, unnamed."""
+        for each, area_id in self.handed_over(things):
+            if not each.follows:
+                was = self.before.places.get(each.area_id or "")
+                yield HandedOut(
+                    kind=each.kind,  # type: ignore[arg-type]  # one of three, by who calls
+                    id=each.id,
+                    title=each.title,
+                    area_before=was.name if was is not None else None,
+                    area_after=self.after.places[area_id].name,
+                )
 
     def moved(self) -> Iterator[MovedOut]:
         """Name what moves."""
@@ -122,11 +171,14 @@ class Move:
             above = frozenset(self.before.scopes(node.id, node.area_id))
             groups[above, frozenset(self.after.scopes(node.id, self.area_after(node)))].append(node)
         for each in said:
-            came = went = 0
+            came = went = stay = 0
             for (before, after), nodes in groups.items():
                 did, will = not each.scopes.isdisjoint(before), not each.scopes.isdisjoint(after)
-                came, went = came + len(nodes) * (will and not did), went + len(nodes) * (did and not will)
-            for reaches, count in ((True, came), (False, went)):
+                obey = sum(node.id in each.obeyed_by for node in nodes)
+                came += (len(nodes) - obey) * (will and not did)
+                went += (len(nodes) - obey) * (did and not will)
+                stay += obey * (not will)
+            for reaches, stays, count in ((True, False, came), (False, False, went), (True, True, stay)):
                 if count:
                     yield HeardChangeOut(
                         kind=each.kind,  # type: ignore[arg-type]  # one of three, by who calls
@@ -134,6 +186,7 @@ class Move:
                         title=each.title,
                         at=each.at,
                         reaches=reaches,
+                        stays=stays,
                         node_count=count,
                     )
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.errors import InvalidError
+from controller.nodes.live import LiveNodes
 from edge_agent.protocol.content import Broadcast
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.states import StartMode
@@ -29,7 +30,13 @@ MARGIN = timedelta(seconds=60)
 
 
 async def place(
-    session: AsyncSession, draft: Draft, wanted: WindowIn, trusted_keys: tuple[TrustedKey, ...], *, now: datetime
+    session: AsyncSession,
+    live: LiveNodes,
+    draft: Draft,
+    wanted: WindowIn,
+    trusted_keys: tuple[TrustedKey, ...],
+    *,
+    now: datetime,
 ) -> Draft:
     """Give the draft with the start and latest start that follow from ``wanted.during``.
 
@@ -43,7 +50,7 @@ async def place(
     draft = replace(draft, start_mode=StartMode.HARD)
     far = _from(draft, draft.window.start_at, LONGEST_WAIT)
     around, others = await surroundings(
-        session, draft.targets.tree, draft.targets.nodes, far.window, now=now, gone=draft.replaces_id
+        session, live, draft.targets.tree, draft.targets.nodes, far.window, now=now, gone=draft.replaces_id
     )
     start_at = draft.window.start_at
     if wanted.during is During.AFTER_ITEM:

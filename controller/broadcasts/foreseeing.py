@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.nodes.live import LiveNodes
 from edge_agent.protocol.documents import TrustedKey
 
 from .drafts import Draft
@@ -18,6 +19,7 @@ from .repository import surroundings
 
 async def foresee(
     session: AsyncSession,
+    live: LiveNodes,
     draft: Draft,
     trusted_keys: tuple[TrustedKey, ...],
     *,
@@ -28,7 +30,7 @@ async def foresee(
     targets = draft.targets
     gone = draft.replaces_id
     around, others = await surroundings(
-        session, targets.tree, targets.nodes, draft.window, now=now, released=released, gone=gone
+        session, live, targets.tree, targets.nodes, draft.window, now=now, released=released, gone=gone
     )
     wire = draft_broadcast(draft)
     found: Forecasts = []

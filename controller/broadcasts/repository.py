@@ -13,15 +13,16 @@ from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
 from controller.areas.targets import areas_of, scope_name
 from controller.db import in_pieces
-from controller.holds.models import Hold
+from controller.holds.reach import silencing
+from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
 from controller.nodes.rules import NodeKind
 from controller.people.models import Person
 from controller.people.rights import EVERYTHING, Sight
 from controller.plays.models import Play
-from controller.recordings.models import Recording
 from controller.plays.schemas import UnconfirmedOut
 from controller.plays.unconfirmed import Watch, of_runs
+from controller.recordings.models import Recording
 from edge_agent.protocol import content
 from edge_agent.protocol.states import Drill, Level, PlayState
 
@@ -54,7 +55,6 @@ def in_sight(seen: Sight) -> ColumnElement[bool]:
     return or_(seen.where(Broadcast.area_id), and_(Broadcast.awaits_approval.is_(False), sounds_there))
 
 
-async def is_seen(session: AsyncSession, seen: Sight, broadcast_id: str) -> bool:
 def is_left_behind(now: datetime) -> ColumnElement[bool]:
     """Give the condition under which a date of a schedule was taken back, may be on nodes, and has no later version."""
     later = aliased(Broadcast)
@@ -68,6 +68,7 @@ def is_left_behind(now: datetime) -> ColumnElement[bool]:
     return and_(was_told, Broadcast.schedule_id.is_not(None), Broadcast.latest_end_at >= now, ~replaced)
 
 
+async def is_seen(session: AsyncSession, seen: Sight, broadcast_id: str) -> bool:
     """Say whether there is such a broadcast in sight."""
     return await session.scalar(select(Broadcast.id).where(Broadcast.id == broadcast_id, in_sight(seen))) is not None
 
@@ -113,6 +114,7 @@ async def outs(session: AsyncSession, query: Select[Broadcast], watch: Watch) ->
 
 async def surroundings(
     session: AsyncSession,
+    live: LiveNodes,
     tree: Tree,
     nodes: Iterable[Node],
     window: Window,
@@ -127,9 +129,8 @@ async def surroundings(
     """
     busy, on_air = await _open_plays(session, max(now, window.start_at - BEFORE), window.latest_end_at, gone)
     begun = await _begun(session, window.start_at - HOUR)
-    standing = select(Hold.scope).where(Hold.released_at.is_(None), Hold.id.not_in(released))
-    held = set(await session.scalars(standing))
     nodes = tuple(nodes)
+    held = await silencing(session, live, tree, {node.id: node.area_id for node in nodes}, without=released)
     guards = {area_id: guards_of(tree.effective(area_id)) for area_id in {node.area_id for node in nodes}}
     found = {
         node.id: Surroundings(
@@ -137,7 +138,7 @@ async def surroundings(
             broadcasts=frozenset(busy[node.id]),
             on_air=tuple(sorted(on_air[node.id])),
             begun=tuple(begun[node.id]) if len(begun[node.id]) + len(busy[node.id]) >= PLAYS_PER_HOUR else (),
-            held=not held.isdisjoint(tree.scopes(node.id, node.area_id)) if held else False,
+            held=node.id in held,
         )
         for node in nodes
     }
@@ -295,8 +296,8 @@ def _out(
     targets: Sequence[TargetOut],
     created_by: str,
     asked: AskedOut | None,
-    now: datetime,
     unconfirmed: UnconfirmedOut | None,
+    now: datetime,
 ) -> BroadcastOut:
     cancelled = row.cancelled_at is not None
     ends_at = row.start_at + timedelta(milliseconds=row.length_ms)
@@ -333,5 +334,5 @@ def _out(
         ready_count=ready_count(counts),
         counts=by_name(counts),
         grades=by_grade(counts),
-    )
         unconfirmed=unconfirmed,
+    )

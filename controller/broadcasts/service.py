@@ -164,7 +164,7 @@ class Broadcasts:
         verdict = await ask_policies(tx.session, draft, now=now)
         if against := verdict.refusal:
             raise against
-        found, _ = await foresee(tx.session, draft, self._trusted_keys, now=now)
+        found, _ = await foresee(tx.session, self._live, draft, self._trusted_keys, now=now)
         if refused := refusal(each for each, _ in found):
             raise refusal_error(refused)
         if verdict.unusual and not confirmed:
@@ -199,13 +199,13 @@ class Broadcasts:
         Raises:
             InvalidError: that goes with "now" only.
         """
-        return await place(session, draft, wanted, self._trusted_keys, now=self._now())
+        return await place(session, self._live, draft, wanted, self._trusted_keys, now=self._now())
 
     async def preview_draft(self, session: AsyncSession, actor: Actor, draft: Draft) -> PreviewOut:
         """Say what it would do if this person sent a draft, node by node, and whose yes it would take."""
         now = self._now()
         need = await asking.need_of(session, actor, matter_of(draft), now=now)
-        found, titles = await foresee(session, draft, self._trusted_keys, now=now)
+        found, titles = await foresee(session, self._live, draft, self._trusted_keys, now=now)
         full = await self._full(session, draft, now)
         verdict = await ask_policies(session, draft, now=now)
         online = self._online(draft, now)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -35,8 +36,9 @@ from controller.recordings.service import Recordings
 from edge_agent.protocol.documents import TrustedKey
 
 from .drafting import Wish, make_follow_up, make_wish
-from .errors import NotOpenError, SamePersonError
+from .errors import AlreadyProposedError, NotOpenError, SamePersonError
 from .models import UNDECIDED, Emergency, EmergencyState, MessageKind
+from .pinning import missing_messages
 from .repository import in_sight
 from .rules import CANCEL_WINDOW, FOLLOWS_WITHIN, PROPOSAL_LASTS, frozen
 from .schemas import (
@@ -83,8 +85,12 @@ class Emergencies:
         async with self._database.reading() as session:
             wish = await make_wish(session, wanted, await rights.sight(session, actor))
             nodes, draft = wish.targets.nodes, wish.draft(now)
-            found, titles = await foresee(session, draft, self._trusted_keys, now=now, released=wanted.release_holds)
-            holds, silent = await holds_over(session, actor, nodes, wanted.release_holds)
+            found, titles = await foresee(
+                session, self._live, draft, self._trusted_keys, now=now, released=wanted.release_holds
+            )
+            holds, silent = await holds_over(session, self._live, actor, nodes, wanted.release_holds)
+            chain = [place.id for place in wish.targets.tree.chain(wish.area_id)]
+            missing = (await missing_messages(session, {wish.area_id: chain}))[wish.area_id]
         statuses = {node.id: self._live.status(node, now) for node in nodes}
         online = sum(status in HEARD for status in statuses.values())
         offline = {NodeStatus.OFFLINE, NodeStatus.NEVER_SEEN}
@@ -96,6 +102,7 @@ class Emergencies:
             holds=tuple(holds),
             held=_refs(node for node in nodes if node.id in silent),
             unreporting_count=sum(status is NodeStatus.UNREPORTING for status in statuses.values()),
+            missing_messages=missing,
         )
 
     async def propose(self, actor: Actor, wanted: EmergencyIn) -> EmergencyOut:
@@ -104,6 +111,7 @@ class Emergencies:
         Raises:
             InvalidError: a field is wrong, or nothing would be heard.
             ForbiddenError: no role of the person allows it there, or the release of a hold.
+            AlreadyProposedError: the same is proposed or sounds there, and that was not confirmed by ``again``.
         """
         now, person_id = self._now(), _person(actor)
         act = Act.EMERGENCIES_DRILL if wanted.drill else Act.EMERGENCIES_PROPOSE
@@ -115,6 +123,8 @@ class Emergencies:
         async with self._database.transaction() as tx:
             await rights.require(tx.session, actor, act, wish.targets.area_ids)
             await self._check_holds(tx, actor, wanted.release_holds)
+            if not wanted.again:
+                await _check_first(tx.session, wish, await rights.sight(tx.session, actor), now)
             row = await _add(tx, wish, person_id, now, release_holds=list(wanted.release_holds))
             await self._note(tx, actor, act, row, {"scopes": row.scopes, "release_holds": row.release_holds})
             return (await outs(tx.session, [row]))[0]
@@ -221,7 +231,7 @@ class Emergencies:
             [found] = await outs(session, [row])
             said = await plays.of_broadcast(session, row.broadcast_id, seen) if row.broadcast_id else []
             nodes = await _nodes(session, row, seen)
-            holds, _ = await holds_over(session, actor, nodes)
+            holds, _ = await holds_over(session, self._live, actor, nodes)
         statuses = {node.id: self._live.status(node, now) for node in nodes}
         stands = follow_up(said, statuses, decided_at(row))
         return EmergencyFollowUp(
@@ -306,6 +316,30 @@ async def _add(
     tx.session.add(row)
     await tx.session.flush()
     return row
+
+
+async def _check_first(session: AsyncSession, wish: Wish, seen: Sight, now: datetime) -> None:
+    """Refuse what is under way already: two who hear of one flood both propose it."""
+    there, said = {node.id for node in wish.targets.nodes}, _recordings(frozen(wish.slots))
+    under_way = Emergency.state.in_({*UNDECIDED, EmergencyState.SENT})
+    query = select(Emergency).where(under_way, Emergency.kind == wish.kind, in_sight(seen))
+    tree = await read_tree(session)
+    for row in await session.scalars(query.order_by(Emergency.proposed_at, Emergency.id)):
+        same = row.message_id == wish.message_id if wish.message_id else _recordings(row.slots) == said
+        stale = row.state == EmergencyState.PROPOSED and now - row.proposed_at > PROPOSAL_LASTS
+        if stale or not same or row.drill != wish.drill:
+            continue
+        if any(node.id in there for node in await nodes_in(session, tree, row.scopes, reports=False)):
+            raise AlreadyProposedError(
+                f"{row.title!r} is {row.state} there already; say again to propose it all the same",
+                emergency_id=row.id,
+                title=row.title,
+                state=str(row.state),
+            )
+
+
+def _recordings(slots: Sequence[dict[str, Any]]) -> set[str]:
+    return {recording_id for slot in slots for recording_id in slot["recording_ids"]}
 
 
 async def _check_followable(session: AsyncSession, row: Emergency, kind: MessageKind, now: datetime) -> None:

@@ -12,6 +12,8 @@ from controller.areas.rules import Tree
 from controller.areas.targets import areas_of, scope_name
 from controller.broadcasts.schemas import TargetOut
 from controller.holds.models import Hold
+from controller.holds.reach import silencing
+from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
 from controller.nodes.rules import NodeStatus
 from controller.people import rights
@@ -39,15 +41,14 @@ async def outs(session: AsyncSession, rows: Sequence[Emergency]) -> list[Emergen
 
 
 async def holds_over(
-    session: AsyncSession, actor: Actor, nodes: Sequence[Node], releasing: Iterable[str] = ()
+    session: AsyncSession, live: LiveNodes, actor: Actor, nodes: Sequence[Node], releasing: Iterable[str] = ()
 ) -> tuple[list[HoldRef], frozenset[str]]:
     """Give the holds over some nodes, and the ids of the nodes that stay silent when ``releasing`` are released."""
     tree, releasing = await read_tree(session), frozenset(releasing)
     query = select(Hold).where(Hold.released_at.is_(None)).order_by(Hold.ordered_at, Hold.id)
     holds = (await session.scalars(query)).all()
-    reached = {
-        hold.id: [node.id for node in nodes if hold.scope in tree.scopes(node.id, node.area_id)] for hold in holds
-    }
+    silent_by = await silencing(session, live, tree, {node.id: node.area_id for node in nodes})
+    reached = {hold.id: [node.id for node in nodes if hold.id in silent_by.get(node.id, ())] for hold in holds}
     places = await areas_of(session, [hold.scope for hold in holds if reached[hold.id]])
     may = await rights.reach(session, actor, Act.HOLDS_RELEASE)
     names = {node.id: node.name for node in nodes}

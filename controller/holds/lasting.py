@@ -12,10 +12,12 @@ from controller.areas.repository import read_tree
 from controller.areas.targets import areas_of, scope_name
 from controller.clock import Clock
 from controller.db import Database
+from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
 from controller.nodes.rules import NodeKind
 
 from .models import Hold
+from .reach import silencing
 
 REMIND = "remind-of-holds"
 """Name of the regular work."""
@@ -28,14 +30,14 @@ AFTER = timedelta(hours=1)
 class LastingHolds:
     """Raises alarms about holds that stand."""
 
-    def __init__(self, database: Database, clock: Clock, alarms: Alarms) -> None:
-        self._database, self._clock, self._alarms = database, clock, alarms
+    def __init__(self, database: Database, clock: Clock, live: LiveNodes, alarms: Alarms) -> None:
+        self._database, self._clock, self._live, self._alarms = database, clock, live, alarms
 
     async def remind(self) -> None:
         """Tell of every hold that has stood for an hour; once an hour at most, and not while the last one is unread."""
         now = self._clock()
         async with self._database.transaction() as tx:
-            for hold, area_id, place in await _lasting(tx.session, now):
+            for hold, area_id, place in await _lasting(tx.session, self._live, now):
                 if not await _told_lately(tx.session, hold, now):
                     detail = {"scope": hold.scope, "place": place, "ordered_at": hold.ordered_at.isoformat()}
                     subject = f"holds/{hold.id}"
@@ -51,7 +53,7 @@ class _Lasting(NamedTuple):
     """Name of its scope."""
 
 
-async def _lasting(session: AsyncSession, now: datetime) -> list[_Lasting]:
+async def _lasting(session: AsyncSession, live: LiveNodes, now: datetime) -> list[_Lasting]:
     """Give old holds. One over wired and FM clusters alone silences nothing of ours."""
     query = select(Hold).where(Hold.released_at.is_(None), Hold.ordered_at <= now - AFTER)
     holds = (await session.scalars(query.order_by(Hold.ordered_at, Hold.id))).all()
@@ -60,12 +62,13 @@ async def _lasting(session: AsyncSession, now: datetime) -> list[_Lasting]:
     tree, areas = await read_tree(session), await areas_of(session, [hold.scope for hold in holds])
     agents = select(Node.id, Node.area_id, Node.name).where(Node.kind == NodeKind.AGENT, Node.removed_at.is_(None))
     nodes = (await session.execute(agents)).all()
-    reached = {scope for key, area_id, _ in nodes for scope in tree.scopes(key, area_id)}
+    silent = await silencing(session, live, tree, {key: area_id for key, area_id, _ in nodes})
+    reaching = frozenset[str]().union(*silent.values())
     names = {key: name for key, _, name in nodes}
     return [
         _Lasting(hold, areas[hold.scope], scope_name(hold.scope, tree, names))
         for hold in holds
-        if hold.scope in reached and hold.scope in areas
+        if hold.id in reaching and hold.scope in areas
     ]
 
 

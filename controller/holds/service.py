@@ -26,6 +26,7 @@ from controller.plans.service import Documents
 from edge_agent.protocol.topics import Word
 
 from .models import Hold
+from .reach import Reach, obeyed_in_sight
 from .schemas import HoldOut, NotYetOut
 
 AT_ONCE = 200
@@ -98,7 +99,7 @@ class Holds:
 
         Raises:
             NotFoundError: there is no such hold.
-            ForbiddenError: no role of the person allows its release.
+            ForbiddenError: no role of the person allows its release where it was ordered: nobody elsewhere ends it.
             ConflictError: it is released already.
         """
         async with self._database.transaction() as tx:
@@ -117,7 +118,7 @@ class Holds:
             ForbiddenError: no role of the person allows its release.
         """
         hold = await tx.session.get(Hold, hold_id, with_for_update=True)
-        area_id = await _known_area(tx.session, hold, await rights.sight(tx.session, actor))
+        area_id = await self._known_area(tx.session, hold, await rights.sight(tx.session, actor))
         if hold is None or area_id is None:
             raise NotFoundError("there is no such hold", resource="holds", id=hold_id[:64])
         await rights.require(tx.session, actor, Act.HOLDS_RELEASE, [area_id])
@@ -147,11 +148,16 @@ class Holds:
             tx.tell(Event(Topic.HOLD, hold.id))
 
     async def active(self, actor: Actor) -> list[HoldOut]:
-        """Give the holds that are not released and reach into what is in sight, oldest first."""
+        """Give the holds that are not released and reach into what is in sight, oldest first.
+
+        Among them those ordered elsewhere that a node obeys which was moved here.
+        """
         async with self._database.reading() as session:
             seen, holds = await rights.sight(session, actor), await _active(session)
             known = await areas_of(session, [hold.scope for hold in holds], removed=True)
-            return await self._out(session, [hold for hold in holds if seen.knows(known.get(hold.scope))], seen)
+            away = [hold.id for hold in holds if not seen.knows(known.get(hold.scope))]
+            unseen = frozenset(away) - (await obeyed_in_sight(session, self._live, seen) if away else frozenset())
+            return await self._out(session, [hold for hold in holds if hold.id not in unseen], seen)
 
     async def get(self, actor: Actor, hold_id: str) -> HoldOut:
         """Give one hold, released or not.
@@ -162,9 +168,18 @@ class Holds:
         async with self._database.reading() as session:
             seen = await rights.sight(session, actor)
             hold = await session.get(Hold, hold_id)
-            if hold is None or await _known_area(session, hold, seen) is None:
+            if hold is None or await self._known_area(session, hold, seen) is None:
                 raise NotFoundError("there is no such hold", resource="holds", id=hold_id[:64])
             return (await self._out(session, [hold], seen))[0]
+
+    async def _known_area(self, session: AsyncSession, hold: Hold | None, seen: Sight) -> str | None:
+        """Give the area of a hold that reaches into what is in sight: it lies there or above, or a node obeys it."""
+        if hold is None:
+            return None
+        area_id = (await areas_of(session, [hold.scope], removed=True)).get(hold.scope)
+        if seen.knows(area_id) or hold.id in await obeyed_in_sight(session, self._live, seen):
+            return area_id
+        return None
 
     async def _add(self, tx: Transaction, actor: Actor, scope: str, area_id: str) -> Hold:
         now = self._clock()
@@ -203,10 +218,8 @@ class Holds:
 
 def _concerned(hold: Hold, nodes: Sequence[_Standing], tree: Tree) -> list[_Standing]:
     """Pick the nodes of its scope, and those that obey it wherever they stand now."""
-    below = tree.below(hold.scope.removeprefix("areas/")) if hold.scope.startswith("areas/") else frozenset()
-    return [
-        node for node in nodes if node.area_id in below or hold.scope == f"nodes/{node.id}" or hold.id in node.obeyed
-    ]
+    reach = Reach(tree, hold.id, hold.scope)
+    return [node for node in nodes if reach.takes(node.id, node.area_id, node.obeyed)]
 
 
 def _out(hold: Hold, concerned: Sequence[_Standing], tree: Tree, ordered_by: str) -> HoldOut:
@@ -225,12 +238,6 @@ def _out(hold: Hold, concerned: Sequence[_Standing], tree: Tree, ordered_by: str
         confirmed_count=len(nodes) - len(waiting),
         not_yet=tuple(NotYetOut(node_id=node.id, name=node.name, status=node.status) for node in waiting),
     )
-
-
-async def _known_area(session: AsyncSession, hold: Hold | None, seen: Sight) -> str | None:
-    """Give the area of a hold that reaches into what is in sight: it is there, below, or above."""
-    area_id = (await areas_of(session, [hold.scope], removed=True)).get(hold.scope) if hold is not None else None
-    return area_id if seen.knows(area_id) else None
 
 
 async def _active(session: AsyncSession) -> list[Hold]:

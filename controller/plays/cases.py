@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
-from controller.areas.targets import areas_of, scope_name
+from controller.areas.targets import scope_name
 from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.broadcasts.repository import in_sight, is_seen
 from controller.errors import NotFoundError
@@ -120,13 +120,11 @@ async def _successor(case: Case) -> ByOut | None:
 
 
 async def who(case: Case, key: str | None) -> ByOut | None:
-    """Name the broadcast or hold behind a rule, as far as it is in sight."""
+    """Name the broadcast behind a rule as far as it is in sight; a hold always: it silences a node that is."""
     if key is None:
         return None
     hold = await case.session.get(Hold, key)
     if hold is None:
         query = select(Broadcast.title).where(Broadcast.id == key, in_sight(case.seen))
         return ByOut(kind="broadcast", id=key, name=await case.session.scalar(query))
-    area_id = (await areas_of(case.session, [hold.scope], removed=True)).get(hold.scope)
-    place = scope_name(hold.scope, case.tree, {case.node.id: case.node.name})
-    return ByOut(kind="hold", id=key, name=place if case.seen.knows(area_id) else None)
+    return ByOut(kind="hold", id=key, name=scope_name(hold.scope, case.tree, {case.node.id: case.node.name}))

@@ -82,7 +82,9 @@ class Whys:
 
     async def _view(self, case: Case) -> tuple[View, Values]:
         span = (case.row.start_at, case.row.latest_end_at)
-        around = await look(case.session, case.tree, case.node, span, now=case.now, trusted_keys=self._trusted_keys)
+        around = await look(
+            case.session, self._live, case.tree, case.node, span, now=case.now, trusted_keys=self._trusted_keys
+        )
         wire = (await as_sent(case.session, [case.row.id])).get(case.row.id)
         return around.view, {} if wire is None else values_of(wire, around.view.settings)
 

@@ -22,7 +22,8 @@ from controller.broadcasts.wire_form import wire_forms
 from controller.clock import Clock
 from controller.db import Database, in_pieces
 from controller.errors import InvalidError, NotFoundError
-from controller.holds.models import Hold
+from controller.holds.reach import silencing
+from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
 from controller.people import rights
 from controller.people.actor import Actor
@@ -65,8 +66,10 @@ class Around(NamedTuple):
 class Days:
     """Looks at the days of nodes."""
 
-    def __init__(self, database: Database, clock: Clock, *, trusted_keys: tuple[TrustedKey, ...]) -> None:
-        self._database, self._clock, self._trusted_keys = database, clock, trusted_keys
+    def __init__(
+        self, database: Database, clock: Clock, live: LiveNodes, *, trusted_keys: tuple[TrustedKey, ...]
+    ) -> None:
+        self._database, self._clock, self._live, self._trusted_keys = database, clock, live, trusted_keys
 
     async def of(self, actor: Actor, node_id: str, day: date | None = None) -> DayOut:
         """Resolve a day by the wall clock of where the node stands; today when none is named.
@@ -83,7 +86,7 @@ class Days:
             zone = tree.effective(node.area_id).zone
             day = day or wall_time(now, zone).date()
             span = (_midnight(day, zone), _midnight(day + timedelta(days=1), zone))
-            around = await look(session, tree, node, span, now=now, trusted_keys=self._trusted_keys)
+            around = await look(session, self._live, tree, node, span, now=now, trusted_keys=self._trusted_keys)
         found = resolve(around.view, max(span[0] - BEFORE, now), span[1] + BEFORE)
         shown = [_out(each, around.plays.get(each.wire.broadcast_id), found, now) for each in around.entries]
         return DayOut(
@@ -98,6 +101,7 @@ class Days:
 
 async def look(
     session: AsyncSession,
+    live: LiveNodes,
     tree: Tree,
     node: Node,
     span: tuple[datetime, datetime],
@@ -111,18 +115,14 @@ async def look(
     entries.sort(key=lambda each: (each.wire.start_at, each.wire.broadcast_id))
     plays = await _plays(session, node.id, [each.wire.broadcast_id for each in entries])
     guards = guards_of(tree.effective(node.area_id))
+    holds = await silencing(session, live, tree, {node.id: node.area_id})
     view = View(
         listings={each.wire.broadcast_id: listing_of(each.wire) for each in entries},
         settings=settings_of(guards, trusted_keys, now),
-        holds=await _holds(session, scopes),
+        holds=holds.get(node.id, frozenset()),
         progress=_progress(entries, plays, guards.languages),
     )
     return Around(tuple(entries), plays, view)
-
-
-async def _holds(session: AsyncSession, scopes: Sequence[str]) -> frozenset[str]:
-    query = select(Hold.id).where(Hold.scope.in_(scopes), Hold.released_at.is_(None))
-    return frozenset(await session.scalars(query))
 
 
 def _progress(entries: Iterable[Entry], plays: Mapping[str, Play], languages: Sequence[str]) -> dict[str, Progress]:
