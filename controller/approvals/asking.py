@@ -70,6 +70,7 @@ async def of_the_author(session: AsyncSession, actor: Actor, matter: Matter, *, 
 
 async def ask(tx: Transaction, matter: Matter, asked_by: str, *, now: datetime) -> None:
     """Put it into the queue of those who may approve it."""
+    categories = matter.said.categories
     row = ApprovalRequest(
         id=new_id(),
         subject=matter.subject,
@@ -79,7 +80,7 @@ async def ask(tx: Transaction, matter: Matter, asked_by: str, *, now: datetime) 
         recordings=list(matter.recordings),
         scopes=list(matter.bound.scopes),
         level=matter.said.level,
-        categories=sorted(each for each in matter.said.categories if each is not None),
+        categories=[] if None in categories else sorted(each for each in categories if each is not None),
         length_ms=matter.said.length_ms,
         not_before_at=matter.bound.not_before_at,
         not_after_at=matter.bound.not_after_at,

@@ -36,7 +36,7 @@ class ApprovalRequest(Base):
     scopes: Mapped[list[str]] = mapped_column(JSON)
     level: Mapped[str] = mapped_column(String(16))
     categories: Mapped[list[str]] = mapped_column(JSON)
-    """What it is about, by which policies tell who must approve it; empty: it has none."""
+    """What it is about, by which policies tell who must approve it; empty: it has none, or not all of it."""
     length_ms: Mapped[int]
     not_before_at: Mapped[datetime] = mapped_column(Instant)
     not_after_at: Mapped[datetime] = mapped_column(Instant)

@@ -27,6 +27,12 @@ class Said(NamedTuple):
     length_ms: int
     recurs: bool = False
     """It is a series: nobody bounds how often an author would have said it alone."""
+    claimed: frozenset[str] = frozenset()
+    """Those of the categories that nobody but the author named: of recordings, which no bulletin vouches for."""
+
+    def known(self, category: str | None, *, author_may_give: bool) -> str | None:
+        """Give a category if it is to be believed; None if whoever may approve nothing merely claims it."""
+        return None if category in self.claimed and not author_may_give else category
 
 
 class Place(NamedTuple):
@@ -49,7 +55,8 @@ def asks_another(policies: Iterable[EffectivePolicy], categories: Collection[str
 
 def decide(places: Collection[Place], said: Said, *, author_may_give: bool) -> Need:
     """Say whose yes it takes. ``author_may_give``: the author may approve in every area of the target."""
-    asks = asks_another((place.policy for place in places), said.categories, said.level)
+    known = {said.known(each, author_may_give=author_may_give) for each in said.categories}
+    asks = asks_another((place.policy for place in places), known, said.level)
     if asks is False or (asks is None and author_may_give):
         return Need.AUTHOR
     alone = all(_may_alone(place, said, author_may_give=author_may_give) for place in places)
@@ -57,9 +64,13 @@ def decide(places: Collection[Place], said: Said, *, author_may_give: bool) -> N
 
 
 def _may_alone(place: Place, said: Said, *, author_may_give: bool) -> bool:
-    """Say whether a policy that asks for another person, or leaves it to rights, leaves this to the author."""
+    """Say whether a policy that asks for another person, or leaves it to rights, leaves this to the author.
+
+    Here a claim is taken at its word: that is what the bounds are for, and why each use is listed.
+    """
     enough = {False, None} if author_may_give else {False}
-    asking = [each for each in said.categories if place.policy.takes_second_person(each, said.level) not in enough]
+    known = {each: said.known(each, author_may_give=author_may_give) for each in said.categories}
+    asking = [each for each in known if place.policy.takes_second_person(known[each], said.level) not in enough]
     return not asking or (
         not said.recurs
         and all(place.policy.may_approve_alone(each, said.length_ms, place.used_today) for each in asking)

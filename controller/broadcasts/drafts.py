@@ -51,9 +51,15 @@ class Draft:
 
     @property
     def categories(self) -> frozenset[str | None]:
-        """Give what it is about, as policies tell things apart; None: it was not said."""
-        named = {self.category, *(slot.category for slot in self.slots)} - {None}
-        return frozenset(named or {None})
+        """Give what it is about, as policies tell things apart; None: of some of it that was not said."""
+        named = {self.category} - {None}
+        return frozenset(named.union(slot.category or self.category for slot in self.slots))
+
+    @property
+    def claimed(self) -> frozenset[str]:
+        """Give those of the categories that are nothing but what the author says of recordings."""
+        raw = any(slot.bulletin_id is None for slot in self.slots)
+        return frozenset([self.category] if raw and self.category is not None else [])
 
     @property
     def length_ms(self) -> int:

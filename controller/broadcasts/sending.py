@@ -76,7 +76,7 @@ def matter_of(draft: Draft) -> Matter:
         subject="",
         title=draft.title,
         bound=Bound(draft.content_sha256, tuple(targets.scopes), window.start_at, window.latest_end_at),
-        said=Said(draft.categories, draft.level, draft.length_ms),
+        said=Said(draft.categories, draft.level, draft.length_ms, claimed=draft.claimed),
         recordings=tuple(dict.fromkeys(voice.sha256 for item in draft.items for voice in item.voices)),
         area_id=targets.area_id,
         aimed_at=targets.area_ids,

@@ -79,10 +79,14 @@ class EffectivePolicy:
         return self.categories is None or code in {each.code for each in self.categories}
 
     def takes_second_person(self, category: str | None, level: Level) -> bool | None:
-        """Say whether somebody other than the author must agree; None when the policy is silent."""
+        """Say whether somebody other than the author must agree; None when the policy is silent.
+
+        What has no category could be about anything: every rule is about it.
+        """
         if self.second_person is None:
             return None
-        return any(each.category in {"*", category} and each.level in {"*", level} for each in self.second_person)
+        rules = (each for each in self.second_person if each.level in {"*", level})
+        return any(category is None or each.category in {"*", category} for each in rules)
 
     def may_approve_alone(self, category: str | None, length_ms: int, used_today: int) -> bool:
         """Say whether an author may approve this alone, who did so ``used_today`` times since local midnight."""

@@ -100,9 +100,9 @@ class LaidOut:
         return tuple(dict.fromkeys(each for slot in self.slots for each in slot.recording_ids))
 
     @property
-    def categories(self) -> frozenset[str]:
-        """Give the categories of the bulletins in it."""
-        return frozenset(slot.part.category for slot in self.slots if slot.part.category is not None)
+    def categories(self) -> frozenset[str | None]:
+        """Give the categories of the bulletins in it; None with them where something else sounds, be it a tune."""
+        return frozenset(slot.part.category for slot in self.slots)
 
     @property
     def content_sha256(self) -> str:

@@ -20,6 +20,7 @@ from controller.people.actor import Actor
 from controller.people.models import Grant
 from controller.people.rights import Act, Role
 from controller.plays import service as plays
+from controller.programmes.schemas import ProgrammeIn
 from edge_agent.protocol.states import Outcome, PlayState, Reason
 from tests.controller.approving import ANOTHER, commune, row_of, sha256_of, told
 from tests.controller.factories import ADDRESS, Centre, play_event
@@ -50,7 +51,8 @@ async def test_what_needs_another_person_is_told_to_nobody_until_that_person_say
         ({}, "leader", Phase.SENDING),
         ({"second_person": []}, "operator", Phase.SENDING),
         (ANOTHER, "leader", Phase.AWAITING_APPROVAL),
-        ({"second_person": [{"category": "health"}]}, "operator", Phase.SENDING),
+        ({"second_person": [{"category": "health"}]}, "leader", Phase.SENDING),
+        ({"second_person": [{"category": "health"}]}, "operator", Phase.AWAITING_APPROVAL),
     ],
 )
 async def test_policy_decides_and_where_it_is_silent_rights_do(
@@ -60,6 +62,41 @@ async def test_policy_decides_and_where_it_is_silent_rights_do(
     sent = await village.say(getattr(village, who), category="notice")
     assert sent.phase is phase
     assert ({sent.id} == await village.told()) is (phase is Phase.SENDING)
+
+
+async def test_a_recording_without_a_category_is_of_every_category(lite: Centre) -> None:
+    village = await commune(lite, second_person=[{"category": "news"}])
+    for who in (village.operator, village.leader):
+        assert (await village.say(who)).phase is Phase.AWAITING_APPROVAL
+    (_, own) = await village.queue()
+    await village.hear(village.leader)
+    with pytest.raises(OwnWorkError):
+        await lite.services.approvals.approve(village.leader, own.id)
+    assert await village.told() == set()
+
+
+async def test_what_an_operator_claims_of_a_recording_counts_within_the_bounds_alone(lite: Centre) -> None:
+    alone = {"categories": ["water"], "minutes": 1, "a_day": 1}
+    village = await commune(lite, second_person=[{"category": "news"}], self_approval=alone)
+    assert (await village.say(category="notice")).phase is Phase.AWAITING_APPROVAL
+    told = await village.say(category="water", start_at=lite.clock() + timedelta(hours=2))
+    assert (told.phase, await village.told()) == (Phase.SENDING, {told.id})
+    assert len(await lite.services.by_authors.list(village.leader, seen=False)) == 1
+    more = await village.say(category="water", start_at=lite.clock() + timedelta(hours=3))
+    assert more.phase is Phase.AWAITING_APPROVAL
+
+
+async def test_a_recording_beside_a_bulletin_is_not_of_its_category(lite: Centre) -> None:
+    village = await commune(lite, second_person=[{"category": "news"}])
+    notice = await approved(lite, village.area, "Họp", await voice(lite, village.area), category="notice")
+    alone = await village.say(recordings=(), bulletins=(notice.id,))
+    assert alone.phase is Phase.SENDING
+    items = [{"kind": "bulletin", "bulletin_id": notice.id}, {"kind": "recording", "recording_id": village.recording}]
+    both = ProgrammeIn.model_validate({"area_id": village.area.id, "title": "Sáng", "items": items})
+    made = await lite.services.programmes.create(village.operator, both)
+    later = lite.clock() + timedelta(hours=3)
+    sent = await village.say(recordings=(), programme_id=made.id, start_at=later)
+    assert sent.phase is Phase.AWAITING_APPROVAL
 
 
 async def test_a_hamlet_that_asks_for_a_second_person_is_asked_by_its_commune(lite: Centre) -> None:

@@ -31,7 +31,10 @@ NOW = datetime(2026, 3, 9, 2, tzinfo=UTC)
 categories = st.frozensets(st.sampled_from([None, "notice", "health", "water"]), min_size=1, max_size=3)
 policies = st.sampled_from([SILENT, FREE, ASKING, OF_HEALTH, WATER, LONE])
 places = st.lists(st.builds(Place, policies, st.integers(0, 4)), min_size=1, max_size=4)
-said = st.builds(Said, categories, st.sampled_from([Level.NORMAL, Level.PRIORITY]), st.integers(1, 300_000))
+levels, lengths = st.sampled_from([Level.NORMAL, Level.PRIORITY]), st.integers(1, 300_000)
+said = st.builds(
+    Said, categories, levels, lengths, claimed=st.frozensets(st.sampled_from(["notice", "health", "water"]))
+)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +44,7 @@ said = st.builds(Said, categories, st.sampled_from([Level.NORMAL, Level.PRIORITY
         (SILENT, False, Need.ANOTHER),
         (FREE, False, Need.AUTHOR),
         (ASKING, True, Need.ANOTHER),
-        (OF_HEALTH, False, Need.AUTHOR),
+        (OF_HEALTH, False, Need.AUTHOR),  # a bulletin vouches for it
     ],
 )
 def test_a_silent_policy_leaves_it_to_rights_and_others_decide(
@@ -84,13 +87,35 @@ def test_without_anybody_asking_for_a_second_person_rights_decide(
     *, found: list[Place], wanted: Said, may_give: bool
 ) -> None:
     need = decide(found, wanted, author_may_give=may_give)
-    asks = asks_another([each.policy for each in found], wanted.categories, wanted.level)
+    known = {wanted.known(each, author_may_give=may_give) for each in wanted.categories}
+    asks = asks_another([each.policy for each in found], known, wanted.level)
     if asks is None:
         assert (need is Need.AUTHOR) is may_give
     elif asks is False:
         assert need is Need.AUTHOR
     else:
         assert need is not Need.AUTHOR
+
+
+@given(found=places, wanted=said, may_give=st.booleans(), claim=st.sampled_from(["notice", "health", "water"]))
+def test_neither_silence_nor_a_claim_gets_round_a_category_rule(
+    *, found: list[Place], wanted: Said, may_give: bool, claim: str
+) -> None:
+    unsaid = wanted._replace(categories=frozenset([None]), claimed=frozenset())
+    claimed = wanted._replace(categories=frozenset([claim]), claimed=frozenset([claim]))
+    vouched = claimed._replace(claimed=frozenset())
+    need = {each: decide(found, each, author_may_give=may_give) for each in (wanted, unsaid, claimed, vouched)}
+    asking = any(place.policy.takes_second_person(rule, wanted.level) for place in found for rule in (None, claim))
+    assert (need[unsaid] is Need.ANOTHER) or not asking
+    if may_give:
+        assert need[claimed] is need[vouched]
+    elif asking:
+        in_bounds = all(
+            place.policy.may_approve_alone(claim, wanted.length_ms, place.used_today)
+            for place in found
+            if place.policy.takes_second_person(None, wanted.level) is not False
+        )
+        assert need[claimed] is (Need.ALONE if in_bounds and not wanted.recurs else Need.ANOTHER)
 
 
 def bound(content: str = "a", scopes: tuple[str, ...] = ("areas/x",), start: int = 0, hours: int = 2) -> Bound:

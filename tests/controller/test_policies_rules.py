@@ -211,6 +211,11 @@ def test_the_second_person_is_asked_by_category_and_level() -> None:
     assert policy.takes_second_person("Phòng chống thiên tai", Level.NORMAL) is True
     assert policy.takes_second_person(None, Level.PRIORITY) is True
     assert policy.takes_second_person("Thông báo", Level.NORMAL) is False
+    assert policy.takes_second_person(None, Level.NORMAL) is True
+    assert (
+        EffectivePolicy(second_person=(SecondPerson(level="priority"),)).takes_second_person(None, Level.NORMAL)
+        is False
+    )
     assert EffectivePolicy(second_person=()).takes_second_person("Thông báo", Level.NORMAL) is False
     assert EffectivePolicy().takes_second_person("Thông báo", Level.NORMAL) is None
 
