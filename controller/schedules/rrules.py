@@ -106,10 +106,21 @@ def check_parts(rule: str) -> None:
             raise _not_a_rule(f"{name[:40]!r} is not a part that is followed here")
         elif not WORDS[name].fullmatch(value):
             raise _not_a_rule(f"{name}={value[:40]}")
+    _check_weeks(parts)
     times = _choices(parts, "BYHOUR") * _choices(parts, "BYMINUTE")
     if times > MAX_A_DAY:
         raise InvalidError(
             f"rule: {times} times a day; at most {MAX_A_DAY}", field="rule", problem="too_often", most=MAX_A_DAY
+        )
+
+
+def _check_weeks(parts: dict[str, str]) -> None:
+    """Refuse "the third Monday" of a day or week, and "the ninth" of a month."""
+    in_month = parts["FREQ"] == "MONTHLY" or "BYMONTH" in parts
+    most = 0 if parts["FREQ"] in {"DAILY", "WEEKLY"} else 5 if in_month else 53
+    if any(abs(int(each[:-2] or "0")) > most for each in parts.get("BYDAY", "MO").split(",")):
+        raise InvalidError(
+            f"rule: BYDAY counts to {most}", field="rule", problem="out_of_range", part="BYDAY", most=most
         )
 
 
