@@ -16,7 +16,9 @@ class RequestState(StrEnum):
     APPROVED = "approved"
     RETURNED = "returned"
     VOID = "void"
-    """What was asked for has been changed or withdrawn."""
+    """What was asked for has been changed, or is over: it may be asked for anew."""
+    WITHDRAWN = "withdrawn"
+    """Who asked took it back: of a schedule it is asked for anew when that is edited."""
 
 
 class ApprovalRequest(Base):

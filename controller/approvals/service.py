@@ -118,7 +118,7 @@ class Approvals:
             if broadcast is not None:
                 await cancelling.stop(tx, self._documents, broadcast, by=actor.person_id, now=now)
                 tx.tell(Event(Topic.BROADCAST, broadcast.id))
-            row.state, row.decided_by, row.decided_at = RequestState.VOID, actor.person_id, now
+            row.state, row.decided_by, row.decided_at = RequestState.WITHDRAWN, actor.person_id, now
             await self._note(tx, actor, WITHDRAW, row, {"title": row.title}, now=now)
             return await self._out(tx.session, actor, row)
 

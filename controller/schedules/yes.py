@@ -124,7 +124,7 @@ class Yeses:
             title=row.title,
             bound=Bound(laid_out.content_sha256, tuple(row.scopes), self._now, until_at),
             said=Said(
-                frozenset[str | None](laid_out.categories) or frozenset([None]),
+                laid_out.categories,
                 Level(row.level),
                 laid_out.session_ms,
                 recurs=row.rule is not None,
@@ -147,11 +147,12 @@ class Yeses:
                 await asking.ask(tx, matter, self._row.changed_by, now=self._now)
 
     async def _answered(self, tx: Transaction) -> set[str]:
-        """Name the contents that are asked for, or were returned since the last edit; close what is aired no more."""
+        """Name the contents that are asked for, or were refused since the last edit; close what is aired no more."""
         since = self._row.changed_at.replace(microsecond=self._row.changed_at.microsecond // 1000 * 1000)
-        returned = (ApprovalRequest.state == RequestState.RETURNED) & (ApprovalRequest.asked_at >= since)
+        refused = ApprovalRequest.state.in_([RequestState.RETURNED, RequestState.WITHDRAWN])
         query = select(ApprovalRequest).where(
-            ApprovalRequest.subject == subject_of(self._row), or_(ApprovalRequest.state == RequestState.OPEN, returned)
+            ApprovalRequest.subject == subject_of(self._row),
+            or_(ApprovalRequest.state == RequestState.OPEN, refused & (ApprovalRequest.asked_at >= since)),
         )
         rows = (await tx.session.scalars(query)).all()
         stale = [row for row in rows if row.state == RequestState.OPEN and self._is_stale(row)]

@@ -323,7 +323,7 @@ async def test_what_is_withdrawn_is_cancelled_and_no_node_ever_had_it(lite: Cent
     with pytest.raises(ForbiddenError):
         await lite.services.approvals.withdraw(village.leader, asked.id)
     withdrawn = await lite.services.approvals.withdraw(village.operator, asked.id)
-    assert withdrawn.state is RequestState.VOID
+    assert withdrawn.state is RequestState.WITHDRAWN
     shown = await lite.services.broadcasts.get(village.operator, sent.id)
     assert (shown.phase, shown.counts) == (Phase.CANCELLED, {"cancelled": 1})
     assert await village.told() == set()

@@ -304,6 +304,20 @@ async def test_a_returned_schedule_is_asked_for_again_only_when_it_is_edited(lit
     assert len(await village.queue()) == 1
 
 
+async def test_a_withdrawn_request_stays_withdrawn_until_the_schedule_is_edited(lite: Centre) -> None:
+    village = await commune(lite, **ANOTHER)
+    made = await planned(village)
+    (asked,) = await village.queue()
+    withdrawn = await lite.services.approvals.withdraw(village.operator, asked.id)
+    assert withdrawn.state is RequestState.WITHDRAWN
+    for _ in range(2):
+        lite.clock.step(days=1)
+        await lite.services.schedules.roll_due()
+        assert await village.queue() == []
+    await edit(village, made, starts_at_local=TEN.replace(minute=30))
+    assert [each.state for each in await village.queue()] == [RequestState.OPEN]
+
+
 async def test_an_ended_schedule_asks_for_nothing(lite: Centre) -> None:
     village = await commune(lite, **ANOTHER)
     made = await planned(village)

@@ -13,6 +13,7 @@ _STATES = {
     "approved": ("ready", "good"),
     "returned": ("triangle", "care"),
     "void": ("cut", "unsure"),
+    "withdrawn": ("cut", "unsure"),
 }
 
 
