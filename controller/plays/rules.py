@@ -4,12 +4,14 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from edge_agent.protocol.reports import PlayEvent
-from edge_agent.protocol.states import Outcome, PlayState, Reason, later_state, settled_outcome
+from edge_agent.protocol.states import Grade, Outcome, PlayState, Reason, later_state, settled_outcome
 
 UNKNOWN_AFTER = timedelta(minutes=2)
 """Without an outcome so long after the latest end, a play is ``unknown`` until its node says more."""
 
 
+WHOLE_PERCENT = 99
+"""Of what was asked: with less, nothing was played whole, whatever a node says of it."""
 MOST = 2**31 - 1
 """Of an integer column in PostgreSQL; as milliseconds 24 days."""
 
@@ -87,6 +89,19 @@ def _end(play: PlayFacts, event: PlayEvent, said: Outcome) -> PlayFacts:
         requested_ms=_bounded(event.requested_ms),
         played_ms=_bounded(event.played_ms),
         underruns=_bounded(event.underruns),
-        grade=event.grade,
+        grade=_borne_out(event, said),
         simulated=event.simulated,
     )
+
+
+def _borne_out(event: PlayEvent, said: Outcome) -> int | None:
+    """Believe a grade as far as the numbers go: "played" of what was not rendered whole is not verified."""
+    if event.grade is None or said is not Outcome.PLAYED or _is_whole(event):
+        return event.grade
+    return min(event.grade, Grade.E0)
+
+
+def _is_whole(event: PlayEvent) -> bool:
+    if not event.requested_ms or event.played_ms is None:
+        return False
+    return event.played_ms * 100 >= event.requested_ms * WHOLE_PERCENT
