@@ -86,10 +86,15 @@ def _overlapping(ours: Sequence[Span], theirs: Sequence[Span]) -> Iterable[tuple
                 yield mine, other
 
 
+def rank_of(row: Schedule) -> tuple[int, int]:
+    """Say how the dates of a schedule stand against others."""
+    return -Level(row.level).rank, row.position
+
+
 def span_of(row: Schedule, date: Occurrence, length: timedelta) -> Span:
     """Give the time that a date takes if it begins on time."""
     start_at, end_at = date.start_at, fixed_end(date.local, row.zone, row.ends_at_local)
-    rank = (-Level(row.level).rank, row.position)
+    rank = rank_of(row)
     if end_at is None:
         return Span(start_at, start_at + length, rank)
     if row.filler_recording_id is not None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from controller.areas.repository import read_tree
 from controller.clock import Clock
 from controller.db import Database, Transaction
-from controller.errors import LoaError
+from controller.errors import ConflictError, LoaError
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
@@ -59,7 +59,7 @@ class Exchange:
     async def read(self, actor: Actor, wanted: CalendarFileIn) -> CalendarFile:
         """Take in a file: a schedule for each event, each by itself. What cannot be taken is named with the reason.
 
-        An event that this centre wrote changes the schedule it came from.
+        An event that this centre wrote changes the schedule it came from, unless that was changed since.
 
         Raises:
             NotACalendarError: it cannot be read.
@@ -95,6 +95,10 @@ class Exchange:
             changes = (await exceptions_of(tx.session, [known.id])).get(known.id, [])
             if _is_unchanged(known, changes, planned):
                 return known.id
+            if planned.sequence < known.version:
+                raise ConflictError(
+                    "the file is older than the schedule, which has been changed since", problem="version"
+                )
         for change in planned.changes.values():
             if change.programme_id is not None:
                 await check_programme(tx.session, change.programme_id, seen)
@@ -144,6 +148,7 @@ def _planned(row: Schedule, changes: Sequence[ScheduleException]) -> ical.Planne
     }
     return ical.Planned(
         uid=f"{row.id}{HOST}",
+        sequence=row.version,
         title=row.title,
         zone=row.zone,
         first=series.first,

@@ -49,6 +49,8 @@ class Planned:
     reasons: Mapping[datetime, str] = field(default_factory=dict)
     extras: Mapping[str, str] = field(default_factory=dict)
     """Ours, by name without ``X-LOA-``."""
+    sequence: int = field(default=0, compare=False)
+    """Which revision it is (RFC 5545, 3.8.7.4); says nothing of what is planned."""
 
 
 def write(planned: Iterable[Planned], *, stamped_at: datetime) -> bytes:
@@ -91,6 +93,7 @@ def _event(planned: Planned, local: datetime, stamped_at: datetime) -> icalendar
     event = icalendar.Event()
     event.add("uid", planned.uid)
     event.add("dtstamp", stamped_at)
+    event.add("sequence", planned.sequence)
     event.add("summary", planned.title)
     event.add("dtstart", local.replace(tzinfo=zone))
     if planned.ends_at is not None:
@@ -180,6 +183,7 @@ def _planned(uid: str, event: icalendar.Event, singles: Sequence[icalendar.Event
         ends_at=_wall(event["dtend"], zone, into=zone)[1].time() if "dtend" in event else None,
         changes=changes,
         reasons=reasons,
+        sequence=int(event.get("sequence", 0)),
         extras={
             str(name).upper().removeprefix(OURS): str(value)
             for name, value in event.items()

@@ -48,7 +48,15 @@ WRITE_ERRORS = (
     UnusualHourError,
 )
 DATE_ERRORS = may_raise(ForbiddenError, NotFoundError, ConflictError, InvalidError)
-MOVE_ERRORS = may_raise(ForbiddenError, NotFoundError, ConflictError, InvalidError, PolicyBreachError, UnusualHourError)
+MOVE_ERRORS = may_raise(
+    ForbiddenError,
+    NotFoundError,
+    ConflictError,
+    InvalidError,
+    PolicyBreachError,
+    UnusualHourError,
+    ScheduleConflictError,
+)
 
 
 @router.get("", summary="Schedules")

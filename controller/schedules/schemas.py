@@ -9,6 +9,7 @@ from controller.approvals.needs import Need
 from controller.broadcasts.schemas import Scopes, Title
 from controller.plays.schemas import UnconfirmedOut
 from controller.policies.schemas import BreachOut, UnusualOut
+from controller.programmes.schemas import BulletinRef
 from controller.validation import problem_of
 from edge_agent.protocol.states import Level, Outcome, Reason, StartMode
 
@@ -114,6 +115,8 @@ class ScheduleOut(BaseModel):
     ended_at: AwareDatetime | None
     next_at: AwareDatetime | None
     """Start of the next date that will be aired, within the days that are planned."""
+    owed: tuple[BulletinRef, ...] | None = None
+    """Priority bulletins that areas above offer now and that its programme lacks; None in lists."""
 
 
 class ExceptionIn(BaseModel):
@@ -129,6 +132,8 @@ class ExceptionIn(BaseModel):
     reason: Reasoning | None = None
     confirm_unusual: bool = False
     """With ``moved``: though nothing sounds there at such an hour."""
+    confirm_conflicts: bool = False
+    """With ``moved``: though others are planned for the same nodes at that time."""
 
 
 class DateOut(BaseModel):
@@ -202,6 +207,8 @@ class SchedulePreview(BaseModel):
     refusal_message: str | None
     approval: Need | None = None
     """Whose yes it takes when the person who asks saves it; None where nothing of it can be aired as it is."""
+    owed: tuple[BulletinRef, ...] = ()
+    """Priority bulletins that areas above offer now and that its programme lacks: nothing is put in by itself."""
 
 
 class CalendarIn(BaseModel):

@@ -23,8 +23,9 @@ from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
 from controller.plays.unconfirmed import Watch
 from controller.policies.checks import NOTHING, Besides
+from controller.programmes.checks import owed_by
 
-from .conflicts import Conflict, Span, conflicts_of, spans_of
+from .conflicts import Conflict, Span, conflicts_of, rank_of, spans_of
 from .dates import date_outs
 from .drafts import Draft, check_programme, make_draft
 from .expand import Series, has_date, renamed
@@ -51,6 +52,8 @@ LOOK_AHEAD = timedelta(days=30)
 MOST_DATES = 100
 MOST_CONFLICTS = 20
 LONGEST_LOOK = timedelta(days=400)
+LONGEST_SESSION = timedelta(hours=12)
+"""What begins earlier than this before a moved date cannot meet it."""
 
 
 class ScheduleConflictError(ConflictError):
@@ -122,6 +125,7 @@ class Schedules:
             InvalidError: a field is wrong.
             PolicyBreachError: an area's policy does not allow the time to which it is moved.
             UnusualHourError: nothing sounds there at such an hour, and that was not confirmed.
+            ScheduleConflictError: others are planned at the time to which it is moved, and that was not confirmed.
             ForbiddenError: the person may not.
         """
         async with self._database.transaction() as tx:
@@ -138,6 +142,7 @@ class Schedules:
             change.kind, change.programme_id, change.reason = wanted.kind, wanted.programme_id, wanted.reason
             change.moved_to_local = wanted.moved_to_local.isoformat() if wanted.moved_to_local else None
             change.made_by, change.made_at = actor.person_id or row.changed_by, self._clock()
+            row.version += 1
             await tx.session.flush()
             if otherwise:
                 await agree_anew(tx, actor, row, now=self._clock())
@@ -159,6 +164,7 @@ class Schedules:
             if change is None:
                 raise _no_date(recurrence)
             await tx.session.delete(change)
+            row.version += 1
             await tx.session.flush()
             if _is_other(change.kind, change.programme_id):
                 await agree_anew(tx, actor, row, now=self._clock())
@@ -177,7 +183,9 @@ class Schedules:
             row = await session.get(Schedule, schedule_id)
             if row is None or not seen.sees(row.area_id):
                 raise _no_schedule(schedule_id)
-            return (await outs(session, [row], now=self._clock()))[0]
+            now = self._clock()
+            owed = await owed_by(session, row.programme_id, now=now) if row.ended_at is None else []
+            return (await outs(session, [row], now=now))[0].model_copy(update={"owed": tuple(owed)})
 
     async def dates(self, actor: Actor, schedule_id: str, from_at: datetime, until_at: datetime) -> Sequence[DateOut]:
         """Give the dates of one that start in ``[from_at, until_at)``, with what keeps each from being aired.
@@ -228,6 +236,7 @@ class Schedules:
             conflicts = await _conflict_outs(session, actor, found)
             stands = old is not None and _heard(old) == _heard(row)
             need = await need_of(session, actor, row, draft.targets.tree, changes, now=now, standing=stands)
+            owed = await owed_by(session, row.programme_id, now=now)
         refused = refused or asked.refusal(confirmed=True)
         wrong = next(((each.problem, each.problem_message) for each in dates if each.problem), (None, None))
         code, message = (refused.code, refused.message) if refused else wrong
@@ -243,6 +252,7 @@ class Schedules:
             refusal=code,
             refusal_message=message,
             approval=need,
+            owed=tuple(owed),
         )
 
     async def roll_due(self) -> Counter[Fate]:
@@ -318,14 +328,8 @@ class Schedules:
         asked = await ask_policies(session, draft.where, spans, schedule_id=row.id, now=now)
         if error := asked.refusal(confirmed=draft.wanted.confirm_unusual):
             raise error
-        if draft.wanted.confirm_conflicts:
-            return
-        if found := await conflicts_of(looking, row.id, spans, _ids(planner)):
-            conflicts = await _conflict_outs(session, actor, found)
-            raise ScheduleConflictError(
-                "others are planned for the same nodes at the same time; say confirm_conflicts to save all the same",
-                conflicts=[each.model_dump(mode="json") for each in conflicts],
-            )
+        if not draft.wanted.confirm_conflicts:
+            await _refuse_conflicts(actor, looking, row, spans, planner)
 
     async def to_change(self, session: AsyncSession, actor: Actor, schedule_id: str) -> Schedule:
         """Give a schedule to whoever may change it.
@@ -373,19 +377,24 @@ class Schedules:
         if wanted.programme_id is not None:
             await check_programme(session, wanted.programme_id, await rights.sight(session, actor))
         if wanted.moved_to_local is not None:
-            await self._refuse_move(session, row, wanted.moved_to_local, confirmed=wanted.confirm_unusual)
+            await self._refuse_move(session, actor, row, wanted, wanted.moved_to_local)
 
-    async def _refuse_move(self, session: AsyncSession, row: Schedule, local: datetime, *, confirmed: bool) -> None:
-        """Refuse to move a date to a time that the policy of an area does not allow."""
+    async def _refuse_move(
+        self, session: AsyncSession, actor: Actor, row: Schedule, wanted: ExceptionIn, local: datetime
+    ) -> None:
+        """Refuse to move a date to a time that a policy does not allow, or, unconfirmed, onto what others planned."""
         tree = await read_tree(session)
         planner = await Planner.of(session, row, tree)
         length_ms, _ = await _length(planner, row)
         start_at = instant(local, row.zone)
-        span = Span(start_at, start_at + timedelta(milliseconds=length_ms), (0, 0))
+        span = Span(start_at, start_at + timedelta(milliseconds=length_ms), rank_of(row))
         where = Where(tree, planner.nodes, row.area_id, row.zone)
         asked = await ask_policies(session, where, [span], schedule_id=row.id, now=self._clock())
-        if error := asked.refusal(confirmed=confirmed):
+        if error := asked.refusal(confirmed=wanted.confirm_unusual):
             raise error
+        if not wanted.confirm_conflicts:
+            looking = Looking(session, tree, (start_at - LONGEST_SESSION, span.end_at))
+            await _refuse_conflicts(actor, looking, row, [span], planner)
 
     async def _roll(self, tx: Transaction, row: Schedule) -> None:
         row.rolled_until = None if row.rolled_until is None else max(row.rolled_until, self._clock())
@@ -443,7 +452,7 @@ def _out(row: Schedule, next_at: datetime | None) -> ScheduleOut:
     same = {
         name: getattr(row, name)
         for name in ScheduleOut.model_fields
-        if name not in {"targets", "next_at", "starts_at_local"}
+        if name not in {"targets", "next_at", "starts_at_local", "owed"}
     }
     return ScheduleOut(
         **same,
@@ -472,6 +481,17 @@ async def _length(planner: Planner, row: Schedule) -> tuple[int, LoaError | None
         return await planner.length_ms(row.programme_id), None
     except InvalidError as error:
         return 0, error
+
+
+async def _refuse_conflicts(
+    actor: Actor, looking: Looking, row: Schedule, spans: Sequence[Span], planner: Planner
+) -> None:
+    if found := await conflicts_of(looking, row.id, spans, _ids(planner)):
+        conflicts = await _conflict_outs(looking.session, actor, found)
+        raise ScheduleConflictError(
+            "others are planned for the same nodes at the same time; say confirm_conflicts to save all the same",
+            conflicts=[each.model_dump(mode="json") for each in conflicts],
+        )
 
 
 async def _conflict_outs(session: AsyncSession, actor: Actor, found: Sequence[Conflict]) -> tuple[ConflictOut, ...]:

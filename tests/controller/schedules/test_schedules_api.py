@@ -79,6 +79,23 @@ async def test_one_broadcast_of_tomorrow_is_a_conflict_too(lite: Centre) -> None
     assert [each["broadcast_id"] for each in error["fields"]["conflicts"]] == [sent.id]
 
 
+async def test_a_date_is_moved_onto_another_session_only_when_that_is_meant(lite: Centre) -> None:
+    area = await lite.area()
+    await lite.node(area)
+    async with lite.client() as client:
+        made = await post(client, body(area, await programme(lite, area)))
+        other = await post(client, body(area, await programme(lite, area), "2026-03-10T17:00:00"))
+        path = f"{SCHEDULES}/{made['id']}/dates/2026-03-12T06:00:00"
+        moved = {"kind": "moved", "moved_to_local": "2026-03-12T17:05:00"}
+        answer = await client.put(path, json=moved)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "schedule_conflicts")
+        [conflict] = answer.json()["error"]["fields"]["conflicts"]
+        assert (conflict["schedule_id"], conflict["first"], conflict["overlap_ms"]) == (other["id"], "other", 300_000)
+        assert (await client.put(path, json={**moved, "confirm_conflicts": True})).status_code == 200
+        free = {**moved, "moved_to_local": "2026-03-12T17:10:00"}
+        assert (await client.put(path, json=free)).status_code == 200
+
+
 async def test_what_was_cancelled_or_edited_away_is_in_nobodys_way(lite: Centre) -> None:
     area = await lite.area(quiet_hours=[])
     await lite.node(area)
@@ -253,10 +270,13 @@ async def test_schedules_go_out_as_a_file_and_come_back(lite: Centre) -> None:
         assert again["skipped"] == []
         assert [each["id"] for each in again["schedules"]] == [made["id"]]  # its own: nothing was doubled
         assert [(row.id, row.start_at) for row in await broadcasts(lite)] == before
-        assert [each["version"] for each in again["schedules"]] == [made["version"]]
+        assert [each["version"] for each in again["schedules"]] == [made["version"] + 1]  # by the date alone
         assert {"X-LOA-BACK-TIMED:FALSE", "X-LOA-FIXED-END:TRUE"} <= set(file.text.splitlines())
         other = await post(client, {**taken, "ics": file.text.replace("Buổi sáng", "Buổi mai")}, f"{SCHEDULES}/import")
-        assert [(each["title"], each["version"]) for each in other["schedules"]] == [("Buổi mai", made["version"] + 1)]
+        assert [(each["title"], each["version"]) for each in other["schedules"]] == [("Buổi mai", made["version"] + 2)]
+        late = await post(client, taken, f"{SCHEDULES}/import")  # what the file says was changed since
+        assert (late["schedules"], len(late["skipped"])) == ([], 1)
+        assert (await client.get(f"{SCHEDULES}/{made['id']}")).json()["title"] == "Buổi mai"
 
         new = {**taken, "ics": file.text.replace("@loa", "@elsewhere"), "confirm_conflicts": True}
         [copy] = (await post(client, new, f"{SCHEDULES}/import"))["schedules"]
