@@ -38,7 +38,7 @@ async def get(area_id: str, actor: Acting, services: AnyServices) -> AreaOut:
     responses=may_raise(ForbiddenError, NotFoundError, PolicyLockedError),
 )
 async def change(area_id: str, wanted: AreaChange, actor: Acting, services: AnyServices) -> AreaOut:
-    """Change the fields that are given; null means "as the parent"."""
+    """Change the fields that are given; null means "as the parent". Where it lies, ``POST …/moves`` changes."""
     given = {field: getattr(wanted, field) for field in wanted.model_fields_set}
     return await services.areas.change(actor, area_id, **given)
 

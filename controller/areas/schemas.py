@@ -1,8 +1,9 @@
 """Areas as the API takes and shows them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{1,8})*$", max_length=35)]
@@ -77,7 +78,15 @@ class AreaChange(BaseModel):
 
     name: str = ""
     kind: Annotated[str, Field(max_length=40)] = ""
-    parent_id: str | None = None
     zone: str | None = None
     quiet_hours: Annotated[list[QuietWindow], Field(max_length=8)] | None = None
     languages: Annotated[list[Language], Field(min_length=1, max_length=16)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stays_where_it_lies(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "parent_id" in given:
+            raise PydanticCustomError(
+                "moves", "parent_id: an area is moved with POST /areas/[into]/moves, seen before it is done"
+            )
+        return given

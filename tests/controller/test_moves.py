@@ -186,6 +186,15 @@ async def test_only_who_works_everywhere_puts_an_uppermost_area_elsewhere(here: 
     assert (await here.services.moves.preview(here.actor, all_of.area.id, MoveIn(areas=(root.id,)))).moved
 
 
+async def test_a_move_is_the_only_way_to_lie_elsewhere(here: Centre) -> None:
+    all_of = await province(here)
+    async with here.client() as client:
+        refused = await client.patch(f"/api/v1/areas/{all_of.east.area.id}", json={"parent_id": all_of.west.area.id})
+    assert (refused.status_code, refused.json()["error"]["fields"]["problem"]) == (422, "moves")
+    assert "/moves" in refused.json()["error"]["message"]
+    assert (await here.services.areas.get(here.actor, all_of.east.area.id)).parent_id == all_of.area.id
+
+
 async def test_a_move_that_cannot_be_is_refused(here: Centre) -> None:
     all_of = await province(here)
     hamlet = await here.area("Thôn Bến", all_of.east.area)

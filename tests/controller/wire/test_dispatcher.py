@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select, update
 
 from controller.areas.models import Area
+from controller.areas.move_schemas import MoveIn, MoveSeenIn
 from controller.config import Config
 from controller.plans.models import Document, PlanVersion
 from controller.receipts.service import Stored
@@ -351,7 +352,10 @@ async def test_a_node_whose_area_moved_is_released_when_its_health_names_the_hol
         hamlet = await centre.area("Thôn", commune)
         node, stays = await centre.node(hamlet), await centre.node(commune, "Cụm 2")
         [hold] = await holds.order(centre.actor, [f"areas/{commune.id}"])
-        await centre.services.areas.change(centre.actor, hamlet.id, parent_id=other.id)
+        seen = await centre.services.moves.preview(centre.actor, other.id, MoveIn(areas=(hamlet.id,)))
+        await centre.services.moves.move(
+            centre.actor, other.id, MoveSeenIn(areas=(hamlet.id,), seen_sha256=seen.sha256)
+        )
         await holds.release(centre.actor, hold.id)
         await made.settle()
         assert released(made, node.id) == ()
