@@ -21,7 +21,7 @@ from edge_agent.protocol.states import Drill, Level
 
 from . import attention
 from .models import UNDECIDED, Emergency, MessageKind, ReadyMessage
-from .pinning import messages_of
+from .pinning import messages_of, sounding
 from .rules import compose, led_by, length_of, thawed, window_of
 from .schemas import EmergencyIn, FollowIn
 
@@ -163,7 +163,8 @@ async def _ready(
         raise InvalidError(
             f"no ready message for {kind} lies in this area or above; write one", field="message_id", problem="none"
         )
-    return found[0]
+    can_sound = await sounding(session, found)
+    return next((row for row in found if row.id in can_sound), found[0])
 
 
 async def _parts(session: AsyncSession, message: ReadyMessage | None, extra: Sequence[str], seen: Sight) -> list[Part]:

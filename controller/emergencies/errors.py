@@ -13,3 +13,9 @@ class NotOpenError(ConflictError):
     """The emergency is not at this step any more. ``state`` says where it is."""
 
     code = "emergency_state"
+
+
+class AlreadyProposedError(ConflictError):
+    """The same waits or sounds in a place of it. ``emergency_id``, ``title`` and ``state`` say which; or ``again``."""
+
+    code = "already_proposed"

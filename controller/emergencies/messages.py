@@ -24,7 +24,7 @@ from controller.recordings.service import Recordings
 from edge_agent.protocol.topics import Word
 
 from .models import MessageKind, ReadyMessage
-from .pinning import recordings_of
+from .pinning import missing_messages, sounding
 from .schemas import MessageChange, MessageIn, MessageOut, MessageVoice
 from .signalling import ensure_signal
 
@@ -175,15 +175,14 @@ async def _check_recording(session: AsyncSession, seen: Sight, recording_id: str
 
 
 async def _outs(session: AsyncSession, rows: Sequence[ReadyMessage]) -> list[MessageOut]:
-    wanted = {recording_id for row in rows for recording_id in recordings_of(row)}
-    ready = select(Recording.id).where(Recording.state == RecordingState.READY, Recording.withdrawn_at.is_(None))
-    usable = set(await session.scalars(ready.where(Recording.id.in_(wanted)))) if wanted else set()
+    can_sound, tree = await sounding(session, rows), await read_tree(session)
     areas = {row.area_id for row in rows}
     names = dict((await session.execute(select(Area.id, Area.name).where(Area.id.in_(areas)))).all())
-    return [_out(row, names.get(row.area_id, ""), sounds=not usable.isdisjoint(recordings_of(row))) for row in rows]
+    missing = await missing_messages(session, {each: [place.id for place in tree.chain(each)] for each in areas})
+    return [_out(row, names.get(row.area_id, ""), missing[row.area_id], sounds=row.id in can_sound) for row in rows]
 
 
-def _out(row: ReadyMessage, area_name: str, *, sounds: bool) -> MessageOut:
+def _out(row: ReadyMessage, area_name: str, missing: tuple[MessageKind, ...], *, sounds: bool) -> MessageOut:
     return MessageOut(
         id=row.id,
         area_id=row.area_id,
@@ -192,6 +191,7 @@ def _out(row: ReadyMessage, area_name: str, *, sounds: bool) -> MessageOut:
         title=row.title,
         voices=tuple(MessageVoice(**each) for each in row.voices),
         sounds=sounds,
+        missing_messages=missing if row.kind == MessageKind.ALERT else (),
         version=row.version,
         changed_at=row.changed_at,
         archived_at=row.archived_at,

@@ -1,6 +1,6 @@
 """Ready messages in SQL, and what of them lies on nodes. Rooms below ask too: it imports none of those above them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import String, cast, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,6 +18,8 @@ from .models import UNDECIDED, Emergency, MessageKind, ReadyMessage
 
 MAX_PINNED = 256
 """As many as ``edge_agent.protocol.documents.Settings`` takes."""
+FOLLOW_UPS = (MessageKind.ALL_CLEAR, MessageKind.FALSE_ALARM)
+"""Kinds with which an emergency is ended by one click, if there is one ready."""
 _ORDER = {kind: place for place, kind in enumerate(MessageKind)}
 
 
@@ -30,6 +32,28 @@ async def messages_of(
         query = query.where(ReadyMessage.kind == kind)
     rows = await session.scalars(query.order_by(ReadyMessage.id))
     return sorted(rows, key=lambda row: (area_ids.index(row.area_id), _ORDER[MessageKind(row.kind)]))
+
+
+async def sounding(session: AsyncSession, messages: Iterable[ReadyMessage]) -> set[str]:
+    """Give the ids of those of which some recording can be heard."""
+    said = {row.id: recordings_of(row) for row in messages}
+    wanted = {recording_id for recordings in said.values() for recording_id in recordings}
+    ready = select(Recording.id).where(Recording.state == RecordingState.READY, Recording.withdrawn_at.is_(None))
+    usable = set(await session.scalars(ready.where(Recording.id.in_(wanted)))) if wanted else set[str]()
+    return {key for key, recordings in said.items() if not usable.isdisjoint(recordings)}
+
+
+async def missing_messages(
+    session: AsyncSession, chains: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[MessageKind, ...]]:
+    """Say how an emergency could not be ended by one click: by area, of which ``chains`` give it and all above it."""
+    rows = await messages_of(session, sorted({area_id for chain in chains.values() for area_id in chain}))
+    can_sound = await sounding(session, rows)
+    ready = {(row.area_id, row.kind) for row in rows if row.id in can_sound}
+    return {
+        area_id: tuple(kind for kind in FOLLOW_UPS if ready.isdisjoint((each, kind) for each in chain))
+        for area_id, chain in chains.items()
+    }
 
 
 async def pinned(session: AsyncSession, chain: Sequence[str]) -> tuple[Voice, ...]:

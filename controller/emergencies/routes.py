@@ -9,7 +9,7 @@ from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFo
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
 
-from .errors import NotOpenError, SamePersonError
+from .errors import AlreadyProposedError, NotOpenError, SamePersonError
 from .models import EmergencyState, MessageKind
 from .schemas import (
     BreakGlassIn,
@@ -28,6 +28,7 @@ messages = APIRouter(prefix="/messages", tags=["emergencies"])
 
 _AS_IT_IS = FollowIn()
 """No body says as much as an empty one."""
+_PROPOSES = may_raise(ForbiddenError, AlreadyProposedError)
 _CONFIRMS = may_raise(ForbiddenError, SamePersonError, NotFoundError, NotOpenError, UrgentFullError, InvalidError)
 _BREAKS = may_raise(ForbiddenError, NotFoundError, NotOpenError)
 _FOLLOWS = may_raise(ForbiddenError, NotFoundError, NotOpenError, ConflictError, UrgentFullError, InvalidError)
@@ -39,9 +40,9 @@ async def preview(wanted: EmergencyIn, actor: Acting, services: AnyServices) -> 
     return await services.emergencies.preview(actor, wanted)
 
 
-@router.post("", status_code=201, summary="Propose an emergency", responses=may_raise(ForbiddenError))
+@router.post("", status_code=201, summary="Propose an emergency", responses=_PROPOSES)
 async def propose(wanted: EmergencyIn, actor: Acting, services: AnyServices) -> EmergencyOut:
-    """Write it down for another person to confirm within an hour."""
+    """Write it down for another person to confirm within an hour; what is under way there already, only ``again``."""
     return await services.emergencies.propose(actor, wanted)
 
 

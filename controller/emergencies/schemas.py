@@ -74,6 +74,8 @@ class MessageOut(BaseModel):
     voices: tuple[MessageVoice, ...]
     sounds: bool
     """Some voice of it has a recording that is ready: it can be sent."""
+    missing_messages: tuple[MessageKind, ...]
+    """Of an alert: with what it could not be ended by one click in its area, none being ready there or above."""
     version: int
     changed_at: AwareDatetime
     archived_at: AwareDatetime | None
@@ -98,6 +100,8 @@ class EmergencyIn(BaseModel):
     """From one beginning to the next; None: one after the other."""
     release_holds: Annotated[tuple[RowId, ...], Field(max_length=64)] = ()
     """Holds that are released in the same act."""
+    again: bool = False
+    """Though the same is proposed or sounds there already."""
 
 
 class BreakGlassIn(BaseModel):
@@ -153,6 +157,8 @@ class EmergencyPreview(BaseModel):
     """Nodes that stay silent because of holds that are not released."""
     unreporting_count: int
     """Wired and FM clusters: they say nothing of it, and nobody will know."""
+    missing_messages: tuple[MessageKind, ...]
+    """With what it could not be ended by one click: none is ready there or above."""
 
 
 class PersonRef(BaseModel):

@@ -332,6 +332,7 @@ async def _check_first(session: AsyncSession, wish: Wish, seen: Sight, now: date
         if any(node.id in there for node in await nodes_in(session, tree, row.scopes, reports=False)):
             raise AlreadyProposedError(
                 f"{row.title!r} is {row.state} there already; say again to propose it all the same",
+                field="again",
                 emergency_id=row.id,
                 title=row.title,
                 state=str(row.state),

@@ -14,10 +14,11 @@ from controller.areas.schemas import AreaOut
 from controller.broadcasts import room
 from controller.broadcasts.repository import as_sent
 from controller.broadcasts.room import Room, UrgentFullError
+from controller.broadcasts.schemas import BroadcastIn
 from controller.emergencies import attention
-from controller.emergencies.errors import NotOpenError, SamePersonError
+from controller.emergencies.errors import AlreadyProposedError, NotOpenError, SamePersonError
 from controller.emergencies.models import EmergencyState, MessageKind
-from controller.emergencies.rules import CANCEL_WINDOW
+from controller.emergencies.rules import CANCEL_WINDOW, PROPOSAL_LASTS
 from controller.emergencies.schemas import BreakGlassIn, EmergencyIn, EmergencyOut, FollowIn, MessageIn
 from controller.errors import ConflictError, ForbiddenError, InvalidError
 from controller.nodes.rules import NodeKind
@@ -315,9 +316,36 @@ async def test_nothing_but_a_ready_message_of_that_kind_ends_an_emergency(lite: 
     wanted = FollowIn(message_id=place["message"])
     with pytest.raises(InvalidError):
         await lite.services.emergencies.follow(place["operator"], sent.id, MessageKind.ALL_CLEAR, wanted)
-    waiting = await propose(lite, place)
+    waiting = await propose(lite, place, again=True)
     with pytest.raises(NotOpenError):
         await lite.services.emergencies.follow(place["operator"], waiting.id, MessageKind.ALL_CLEAR, FollowIn())
+
+
+async def test_the_same_for_the_same_place_is_proposed_twice_only_on_purpose(lite: Centre) -> None:
+    place = await village(lite)
+    west = {"targets": [place["west"].scope]}
+    first = await propose(lite, place)
+    for state in (EmergencyState.PROPOSED, EmergencyState.SENT):
+        with pytest.raises(AlreadyProposedError) as twice:
+            await lite.services.emergencies.propose(place["leader"], wish(place, **west))
+        known = twice.value.fields
+        assert (known["emergency_id"], known["title"], known["state"]) == (first.id, "Lũ quét", state)
+        if state is EmergencyState.PROPOSED:
+            await lite.services.emergencies.confirm(place["leader"], first.id)
+    await propose(lite, place, again=True, **west)
+    await propose(lite, place, drill=Drill.SILENT)  # what is drilled keeps nobody from the real thing, nor back
+    other = await message(lite, place["area"], vi="Bão")
+    east = await propose(lite, place, message_id=other, targets=[place["east"].scope])
+    await propose(lite, place, message_id=other, **west)
+    await lite.services.emergencies.cancel(place["operator"], east.id)
+    await propose(lite, place, message_id=other, targets=[place["east"].scope])
+
+
+async def test_a_proposal_that_nobody_confirmed_within_its_hour_keeps_no_other_out(lite: Centre) -> None:
+    place = await village(lite)
+    await propose(lite, place)
+    lite.clock.step(seconds=PROPOSAL_LASTS.total_seconds() + 1)
+    assert (await propose(lite, place)).state is EmergencyState.PROPOSED
 
 
 async def test_the_follow_up_puts_first_who_needs_somebody(here: Centre) -> None:
@@ -467,7 +495,7 @@ async def test_no_number_of_notices_keeps_an_emergency_out(lite: Centre, monkeyp
         await lite.services.broadcasts.create(lite.actor, asked(place))
     assert (await send(lite, place)).state is EmergencyState.SENT
     with pytest.raises(UrgentFullError):
-        await send(lite, place)
+        await send(lite, place, again=True)
 
 
 async def test_the_alarm_of_a_broken_glass_reaches_those_above_and_no_neighbour(lite: Centre) -> None:
@@ -507,7 +535,7 @@ async def test_a_machines_key_proposes_and_decides_nothing(lite: Centre) -> None
     made = await service.propose(key, wish(place))
     with pytest.raises(ForbiddenError):
         await service.confirm(Actor(place["operator"].person_id, ADDRESS, frozenset(Act)), made.id)
-    other = await propose(lite, place)
+    other = await propose(lite, place, again=True)
     for decided in (service.confirm(key, other.id), service.break_glass(key, other.id, ALONE)):
         with pytest.raises(ForbiddenError, match="machine's key"):
             await decided
@@ -515,7 +543,7 @@ async def test_a_machines_key_proposes_and_decides_nothing(lite: Centre) -> None
     await service.break_glass(place["operator"], other.id, ALONE)
     with pytest.raises(ForbiddenError, match="machine's key"):
         await service.cancel(key, other.id)
-    sent = await send(lite, place)
+    sent = await send(lite, place, again=True)
     for kind in (MessageKind.ALL_CLEAR, MessageKind.FALSE_ALARM):
         with pytest.raises(ForbiddenError, match="machine's key"):
             await service.follow(key, sent.id, kind, FollowIn())
@@ -533,3 +561,14 @@ async def test_over_the_api_a_key_that_may_propose_says_no_all_clear(lite: Centr
         machine.headers["Authorization"] = f"Bearer {token}"
         for act in ("all-clear", "false-alarm"):
             assert (await machine.post(f"/api/v1/emergencies/{sent.id}/{act}")).status_code == 403
+
+
+async def test_an_emergency_on_its_way_is_not_changed_as_a_broadcast(lite: Centre) -> None:
+    place = await village(lite)
+    sent = await send(lite, place)
+    wanted = BroadcastIn.model_validate(
+        {"title": "Khác", "recordings": [place["signal"]], "targets": [place["area"].scope]}
+    )
+    with pytest.raises(ConflictError) as refused:
+        await lite.services.broadcasts.change(place["operator"], sent.broadcast_id or "", wanted)
+    assert refused.value.fields["problem"] == "not_alone"

@@ -9,7 +9,7 @@ from controller.areas.schemas import AreaOut
 from controller.emergencies import attention
 from controller.emergencies.models import MessageKind
 from controller.emergencies.rules import GAP_MS
-from controller.emergencies.schemas import MessageIn, MessageOut
+from controller.emergencies.schemas import FollowIn, MessageIn, MessageOut
 from controller.emergencies.signalling import TITLE
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from controller.people.actor import Actor
@@ -114,7 +114,7 @@ async def test_a_signal_that_was_still_being_made_goes_before_what_was_proposed(
     place = await village(lite)
     await lite.services.recordings.withdraw(lite.actor, place["signal"])
     made = await propose(lite, place, repeats=2)
-    unsent = await lite.services.emergencies.propose(place["operator"], wish(place))
+    unsent = await lite.services.emergencies.propose(place["operator"], wish(place, again=True))
     signal = await lite.recording("Tín hiệu", length_ms=1_600, source_sha256=attention.source_sha256())
     shown = await lite.services.emergencies.get(place["leader"], made.id)
     assert shown.length_ms == made.length_ms + 1_600 + GAP_MS
@@ -216,3 +216,26 @@ async def test_what_an_open_emergency_says_is_not_withdrawn_beneath_it(lite: Cen
         assert kept.value.fields["problem"] == "in_use"
     await lite.services.emergencies.cancel(place["operator"], asked.id)
     assert (await lite.services.recordings.withdraw(place["operator"], said)).withdrawn_at is not None
+
+
+async def test_what_could_not_be_ended_by_one_click_is_said_before_it_is_sent(lite: Centre) -> None:
+    place = await village(lite)
+    hamlet = place["west"]
+    await lite.services.messages.archive(lite.actor, place["clear"])
+
+    async def missing() -> tuple[tuple[MessageKind, ...], ...]:
+        seen = await lite.services.emergencies.preview(place["operator"], wish(place, targets=[hamlet.scope]))
+        listed = await lite.services.messages.list(place["operator"], area_id=hamlet.id, kind=MessageKind.ALERT)
+        assert [each.missing_messages for each in listed] == [seen.missing_messages]
+        return seen.missing_messages
+
+    assert await missing() == (MessageKind.ALL_CLEAR,)
+    wordy = worded(place["area"], {"language": "vi", "text": "Hết lũ"}, kind=MessageKind.ALL_CLEAR)
+    await lite.services.messages.create(lite.actor, wordy)
+    assert await missing() == (MessageKind.ALL_CLEAR,)  # words alone are not heard
+    await message(lite, place["area"], MessageKind.ALL_CLEAR, vi="Hết lũ")
+    assert await missing() == ()
+    asked = await propose(lite, place)
+    await lite.services.emergencies.confirm(place["leader"], asked.id)
+    over = await lite.services.emergencies.follow(place["operator"], asked.id, MessageKind.ALL_CLEAR, FollowIn())
+    assert over.kind is MessageKind.ALL_CLEAR

@@ -81,7 +81,7 @@ async def test_what_is_far_too_late_is_given_up_and_people_are_told(tmp_path: Pa
 async def test_what_cannot_be_sent_is_told_and_does_not_stop_the_waker(tmp_path: Path) -> None:
     async with factories.centre(tmp_path) as here:
         place, key = await counting(here)
-        other = await propose(here, place, message_id=place["message"], targets=[place["west"].scope])
+        other = await propose(here, place, targets=[place["west"].scope], again=True)
         await here.services.emergencies.break_glass(place["operator"], other.id, ALONE)
         message = await here.services.messages.get(here.actor, place["message"])
         async with here.database.transaction() as tx:  # beneath it all: the centre itself refuses this

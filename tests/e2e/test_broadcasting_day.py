@@ -79,7 +79,7 @@ async def test_an_emergency_cuts_priority_which_cut_normal_and_each_goes_on_with
     """One person proposes, and cannot confirm it; another confirms while the priority bulletin sounds."""
     minh = village.people["leader"]
     (flood,) = await minh.call("GET", "/messages", params={"kind": "alert"})
-    wanted = {"message_id": flood["id"], "targets": [village.scope], "repeats": 1}
+    wanted = {"message_id": flood["id"], "targets": [village.scope], "repeats": 1, "again": True}
     since = await village.now()
     start_at = whole_second(FETCHED_S)
     normal = await plan(village, ["opening", "weather"], start_at)
@@ -110,7 +110,7 @@ async def test_a_false_alarm_is_corrected_with_one_call(village: Village) -> Non
     hoa, minh = village.people["operator"], village.people["leader"]
     (flood,) = await minh.call("GET", "/messages", params={"kind": "alert"})
     since = await village.now()
-    wanted = {"message_id": flood["id"], "targets": [village.scope], "repeats": 3}
+    wanted = {"message_id": flood["id"], "targets": [village.scope], "repeats": 3, "again": True}
     proposed = await hoa.call("POST", "/emergencies", json=wanted)
     emergency = await broadcast_of(village, await minh.call("POST", f"/emergencies/{proposed['id']}/confirm"))
     await village.until_playing(emergency)

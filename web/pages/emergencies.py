@@ -19,7 +19,7 @@ from web.views import emergencies as views
 from web.views.places import tree
 from web.views.say import covered
 
-FIELDS = frozenset({"message", "targets", "title", "times", "reason"})
+FIELDS = frozenset({"message", "targets", "title", "times", "reason", "again"})
 MOST = 30
 
 

@@ -48,6 +48,7 @@ class Draft:
     times: str = "3"
     drill: str = ""
     release: tuple[str, ...] = ()
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ class Preview:
     sentence: str = ""
     warnings: tuple[Mark, ...] = ()
     holds: tuple[Release, ...] = ()
+    lacks: str = ""
+    """What could not be said at once when it is over."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,7 @@ def read_draft(typed: Form) -> Draft:
         times=typed.one("times").strip() or "3",
         drill=typed.one("drill") if typed.one("drill") in DRILLS else "",
         release=tuple(typed.many("release")),
+        again=typed.one("again") == "yes",
     )
 
 
@@ -165,6 +169,7 @@ def wanted(draft: Draft, targets: Sequence[str]) -> dict[str, Any]:
         "drill": draft.drill or None,
         "repeats": number_of(draft.times, most=MOST_TIMES) or 1,
         "release_holds": draft.release,
+        "again": draft.again,
     }
 
 
@@ -209,6 +214,7 @@ def preview(found: EmergencyPreview, form: Formats) -> Preview:
         sentence=sentence,
         warnings=tuple(warnings),
         holds=holds,
+        lacks=" ".join(text(f"messages.none_{kind}") for kind in found.missing_messages),
     )
 
 
