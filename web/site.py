@@ -14,7 +14,15 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from controller.areas.schemas import AreaOut
-from controller.errors import GoneError, LoaError, NotFoundError, NotSignedInError, PasswordDueError, SecondFactorError
+from controller.errors import (
+    ForbiddenError,
+    GoneError,
+    LoaError,
+    NotFoundError,
+    NotSignedInError,
+    PasswordDueError,
+    SecondFactorError,
+)
 from controller.http.session import identify, origin_of, token_of
 from controller.people.actor import Actor
 from controller.people.rights import Act
@@ -190,8 +198,10 @@ def problem_page(site: Site, request: Request, error: LoaError) -> Response:
     kind, status = "broken", 409
     if isinstance(error, NotFoundError | GoneError):
         kind, status = "not_found", 404
+    elif isinstance(error, ForbiddenError):
+        kind, status = "forbidden", 403
     said = text(f"problem.{kind}_said")
     key = f"wrong.{error.code}"
-    if kind == "broken" and error.code in {"conflict", "busy", "forbidden"} and text.has(key):
+    if kind == "broken" and error.code in {"conflict", "busy"} and text.has(key):
         said = text(key)
     return site.html("problem.html", text, status=status, heading=text(f"problem.{kind}"), said=said)

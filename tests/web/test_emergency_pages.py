@@ -87,6 +87,7 @@ async def test_a_broken_glass_takes_a_reason_and_can_be_cancelled(site: Commune)
         assert 'data-countdown="18"' in (await client.get(f"{path}/live")).text
         await client.post(path, data={"act": "cancel"})
         assert "Đã hủy, không phát" in (await client.get(path)).text
+        assert "Đã hủy, không phát" in (await client.get("/alarms")).text
     assert await site.centre.services.broadcasts.today(site.centre.actor, "Asia/Ho_Chi_Minh") == []
 
 
@@ -106,6 +107,25 @@ async def test_what_was_sent_is_ended_with_what_lies_ready(site: Commune) -> Non
         ended = (await first.get(path)).text
     assert "Đã kết thúc" in ended
     assert "BÁO YÊN" not in ended
+
+
+async def test_what_has_sounded_leaves_the_top_of_every_page(site: Commune) -> None:
+    said, nam = await message(site), await site.centre.somebody("nam", "approver", site.root)
+    async with visitor(site) as first, visitor(site, who=nam) as second:
+        for drill in ("marked", ""):
+            path = await propose(first, typed(site, said, drill=drill))
+            await second.post(path, data={"act": "confirm"})
+        runs = await site.centre.services.broadcasts.today(site.centre.actor)
+        strip = (await first.get("/strip")).text
+        assert strip.count('href="/emergencies/') == 2  # one line for the real one, one for the drill
+        [drill_run] = [run for run in runs if run.drill]
+        site.plays_now(drill_run, *site.nodes)
+        assert ">DIỄN TẬP: Lũ quét</a>" in (await first.get("/strip")).text
+        for run in runs:
+            await site.played(run, *site.nodes)
+        site.centre.clock.step(minutes=2)
+        assert 'href="/emergencies/' not in (await first.get("/strip")).text
+        assert "Lũ quét" in (await first.get("/emergencies")).text
 
 
 async def test_a_drill_is_called_one_on_every_page_and_is_never_red(site: Commune) -> None:

@@ -16,7 +16,9 @@ async def _lines(visit: Visit) -> list[Line]:
     found = await visit.services.alarms.list(visit.actor, limit=MOST)
     names = {area.id: area.name for area in visit.areas}
     waiting_first = sorted(found, key=lambda each: each.acknowledged_at is not None)
-    return [line(each, names, visit.form) for each in waiting_first]
+    emergencies = await visit.services.emergencies.list(visit.actor, limit=MOST)
+    gone = {f"emergencies/{each.id}" for each in emergencies if each.state == "cancelled"}
+    return [line(each, names, visit.form, cancelled=each.subject in gone) for each in waiting_first]
 
 
 def add(router: APIRouter, site: Site) -> None:

@@ -14,7 +14,7 @@ from controller.people.rights import Act
 from web.forms import own_path
 from web.offers import DESK, MENU, offered
 from web.site import DEFAULT_ZONE, Site, Visit, here
-from web.views.places import stop_places
+from web.views.places import own_scopes, stop_places
 from web.views.release import starts_at_release
 from web.views.strip import Calls, Strip, strip
 from web.words import Mark
@@ -75,9 +75,13 @@ async def whole_page(
     nodes: Sequence[NodeOut] | None = None,
     runs: Sequence[BroadcastOut] | None = None,
     status: int = 200,
+    place: str = "",
     **context: Any,
 ) -> HTMLResponse:
-    """Answer with a page in its frame. ``nodes`` and ``runs`` spare reading them twice."""
+    """Answer with a page in its frame; ``place``: what the page is about, else where the person belongs.
+
+    ``nodes`` and ``runs`` spare reading them twice.
+    """
     if nodes is None or runs is None:
         nodes, runs = await nodes_and_runs(visit)
     offset = visit.form.now.astimezone(visit.form.zone).utcoffset()
@@ -85,7 +89,7 @@ async def whole_page(
         template,
         status=status,
         person=visit.person,
-        place=visit.areas[0].name if visit.areas else visit.text("app.name"),
+        place=place or _own_place(visit),
         zone_minutes=int(offset.total_seconds() // 60) if offset else 0,
         strip=await read_strip(visit, nodes, runs),
         stop_places=stop_places(visit.places(Act.HOLDS_ORDER)),
@@ -95,6 +99,12 @@ async def whole_page(
         notice=_notice(visit),
         **context,
     )
+
+
+def _own_place(visit: Visit) -> str:
+    """Name the place of whom the page belongs to: the uppermost area when there is one alone, else none."""
+    tops = own_scopes(visit.areas)
+    return visit.areas[0].name if len(tops) == 1 else visit.text("app.name")
 
 
 def back(path: str, done: str = "") -> RedirectResponse:

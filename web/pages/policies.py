@@ -41,6 +41,7 @@ async def _page(
         areas=choices(visit.areas),
         area_id=area_id,
         area_name=area.name if area else "",
+        place=area.name if area else "",
         lines=views.lines(known, visit.form),
         form=form | {"numbers": dict(form["numbers"])},
         categories=await categories(visit, *form["alone_categories"]),

@@ -24,8 +24,8 @@ class Line:
     waits: bool
 
 
-def line(alarm: AlarmOut, places: Mapping[str, str], form: Formats) -> Line:
-    """Show an alarm; ``places`` are names of areas."""
+def line(alarm: AlarmOut, places: Mapping[str, str], form: Formats, *, cancelled: bool = False) -> Line:
+    """Show an alarm; ``places`` are names of areas, ``cancelled``: the emergency that it tells of was not sent."""
     text, waits = form.text, alarm.acknowledged_at is None
     key = alarm.kind.replace(".", "_")
     words = {
@@ -34,6 +34,10 @@ def line(alarm: AlarmOut, places: Mapping[str, str], form: Formats) -> Line:
     }
     words["why"] = text.word("date_problem", alarm.detail.get("problem", ""))
     word = text.word("alarm", key, **words)
+    if alarm.detail.get("drill"):
+        word = f"{text('emergency.drill')} · {word}"
+    if cancelled:
+        word = f"{word}. {text('emergency_state.cancelled')}"
     mark = Mark("triangle", "care", word) if waits else Mark("tick", "unsure", word)
     place = places.get(alarm.area_id or "", text("alarms.everywhere"))
     said = text("alarms.said", place=place, since=form.since(alarm.raised_at))

@@ -1,7 +1,7 @@
 """What stands on top of every page: silence ordered, what sounds by the nodes' own word, and what needs a person."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from operator import itemgetter
 
@@ -11,6 +11,7 @@ from controller.holds.schemas import HoldOut
 from controller.nodes.schemas import NodeOut
 from web.formats import Formats
 from web.views.places import is_heard
+from web.views.runs import title_of
 from web.words import NOT_WELL, Mark, run_mark, standing_faults
 
 FAILURE_STANDS_FOR = timedelta(hours=1)
@@ -18,8 +19,8 @@ FAILURE_STANDS_FOR = timedelta(hours=1)
 MOST_FAULTS = 4
 """Kinds of faults told one by one: the strip must leave room for the page."""
 
-CALLING = frozenset({"proposed", "counting_down", "sent"})
-"""States of an emergency that everybody there must see."""
+UNSENT = frozenset({"proposed", "counting_down"})
+"""States of an emergency that waits for somebody's act; one that was sent calls as long as it sounds."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class RunLine:
     title: str
     said: str
     mark: Mark | None = None
+    more: str = ""
+    """How many others sound besides."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,16 @@ class Strip:
     """All of it."""
 
     held: tuple[HeldLine, ...]
-    on_air: tuple[RunLine, ...]
+    many_held: Mark | None
+    """With more than one hold: all of them in one line, their releases stand on the page of STOP."""
+    emergencies: tuple[Problem, ...]
+    """One line for the real ones, one for drills."""
+    on_air: RunLine | None
+    """What sounds; further ones are counted in it."""
     next: RunLine | None
     problems: tuple[Problem, ...]
+    folded: Mark | None
+    """With more than one problem: the line that they are folded into."""
 
 
 @dataclass(frozen=True)
@@ -85,23 +95,22 @@ def strip(
     starts: Mapping[str, str] | None = None,
 ) -> Strip:
     """Gather what stands on top of every page; ``starts``: what the release of each hold lets sound."""
-    on_air = _on_air(nodes, runs, form)
+    calls, held = calls or Calls(), held_lines(holds, form, starts or {})
+    problems = (*_waiting(calls, form), *_offline(nodes, form), *_faults(nodes, form), *_failed(runs, form))
     return Strip(
-        held=held_lines(holds, form, starts or {}),
-        on_air=on_air,
+        held=held,
+        many_held=Mark("square", "stop", form.text("strip.held", count=len(held))) if len(held) > 1 else None,
+        emergencies=_emergencies(calls.emergencies, runs, form),
+        on_air=_on_air(nodes, runs, form),
         next=_next(runs, form),
-        problems=(*_calls(calls or Calls(), form), *_offline(nodes, form), *_faults(nodes, form), *_failed(runs, form)),
+        problems=problems,
+        folded=Mark("triangle", "care", form.text("strip.folded", count=len(problems))) if len(problems) > 1 else None,
     )
 
 
-def _calls(calls: Calls, form: Formats) -> list[Problem]:
-    """Name what waits for this person, an emergency first."""
-    text = form.text
-    found = [
-        Problem(_emergency_mark(each, form), f"/emergencies/{each.id}")
-        for each in calls.emergencies
-        if each.state in CALLING
-    ]
+def _waiting(calls: Calls, form: Formats) -> list[Problem]:
+    """Count what waits for this person."""
+    text, found = form.text, []
     if calls.approvals:
         mark = Mark("part", "care", text("strip.approvals", count=calls.approvals))
         found.append(Problem(mark, "/approvals"))
@@ -110,11 +119,36 @@ def _calls(calls: Calls, form: Formats) -> list[Problem]:
     return found
 
 
-def _emergency_mark(each: EmergencyOut, form: Formats) -> Mark:
-    word = form.text(f"strip.emergency_{each.state}", title=each.title, by=each.proposed_by.name)
-    if each.drill is not None:
-        return Mark("hatched", "unsure", f"{form.text('emergency.drill')} · {word}")
-    return Mark("octagon", "stop", word)
+def _emergencies(found: Sequence[EmergencyOut], runs: Sequence[BroadcastOut], form: Formats) -> tuple[Problem, ...]:
+    """Say what everybody there must see, real ones apart from drills."""
+    sounding = {run.id for run in runs if _sounds_yet(run, form)}
+    calling = [each for each in found if each.state in UNSENT or _is_heard_yet(each, sounding)]
+    real = [each for each in calling if each.drill is None]
+    drills = [each for each in calling if each.drill is not None]
+    return tuple(_emergency_line(those, form) for those in (real, drills) if those)
+
+
+def _is_heard_yet(each: EmergencyOut, sounding: Collection[str]) -> bool:
+    return each.state == "sent" and each.broadcast_id in sounding
+
+
+def _sounds_yet(run: BroadcastOut, form: Formats) -> bool:
+    """Tell whether it sounds, or will where it lies ready: a node that never got it does not keep it on every page."""
+    if run.phase in {"over", "cancelled"}:
+        return False
+    return run.ends_at > form.now or any(run.counts.get(state) for state in ("playing", "received", "cached", "armed"))
+
+
+def _emergency_line(those: Sequence[EmergencyOut], form: Formats) -> Problem:
+    """Name the one that needs an act first; the others are counted."""
+    first = min(those, key=lambda each: ("counting_down", "proposed", "sent").index(each.state))
+    word = form.text(f"strip.emergency_{first.state}", title=first.title, by=first.proposed_by.name)
+    if len(those) > 1:
+        word = f"{word} {form.text('strip.more', count=len(those) - 1)}"
+    href = f"/emergencies/{first.id}" if len(those) == 1 else "/emergencies"
+    if first.drill is not None:
+        return Problem(Mark("hatched", "unsure", f"{form.text('emergency.drill')} · {word}"), href)
+    return Problem(Mark("octagon", "stop", word), href)
 
 
 def held_lines(holds: Sequence[HoldOut], form: Formats, starts: Mapping[str, str]) -> tuple[HeldLine, ...]:
@@ -141,26 +175,29 @@ def _held(hold: HoldOut, form: Formats, starts: str) -> HeldLine:
     )
 
 
-def _on_air(nodes: Sequence[NodeOut], runs: Sequence[BroadcastOut], form: Formats) -> tuple[RunLine, ...]:
+def _on_air(nodes: Sequence[NodeOut], runs: Sequence[BroadcastOut], form: Formats) -> RunLine | None:
     """Say what nodes themselves say that they play; a node that is lost says nothing."""
-    totals = {run.id: run.node_count for run in runs}
     sounding: dict[str, list[NodeOut]] = {}
     for node in nodes:
         if node.now_playing and node.status in {"online", "late"}:
             sounding.setdefault(node.now_playing.broadcast_id, []).append(node)
-    lines = []
-    for broadcast_id, those in sounding.items():
-        playing = [node.now_playing for node in those if node.now_playing]
-        left = form.left(max(each.ends_at for each in playing))
-        total = totals.get(broadcast_id, len(those))
-        mark = Mark(
-            "dot", "live", form.text("state.playing"), pulse=True, simulated=all(n.simulated_output for n in those)
-        )
-        said = form.text("strip.on_air", left=left, sounding=len(those), count=total)
-        title = playing[0].title
-        href = f"/broadcasts/{broadcast_id}" if title else f"/nodes/{those[0].id}"
-        lines.append(RunLine(href, title or form.text("strip.foreign"), said, mark))
-    return tuple(lines)
+    if not sounding:
+        return None
+    known = {run.id: run for run in runs}
+    broadcast_id, those = max(sounding.items(), key=lambda found: len(found[1]))
+    line = _sounding(known.get(broadcast_id), those, form)
+    return replace(line, more=form.text("strip.more", count=len(sounding) - 1)) if len(sounding) > 1 else line
+
+
+def _sounding(run: BroadcastOut | None, those: Sequence[NodeOut], form: Formats) -> RunLine:
+    """Show one broadcast that sounds; a drill is called one, whoever says that it sounds."""
+    playing = [node.now_playing for node in those if node.now_playing]
+    mark = Mark("dot", "live", form.text("state.playing"), pulse=True, simulated=all(n.simulated_output for n in those))
+    left = form.left(max(each.ends_at for each in playing))
+    said = form.text("strip.on_air", left=left, sounding=len(those), count=run.node_count if run else len(those))
+    title = title_of(run, form) if run else playing[0].title
+    href = f"/broadcasts/{playing[0].broadcast_id}" if title else f"/nodes/{those[0].id}"
+    return RunLine(href, title or form.text("strip.foreign"), said, mark)
 
 
 def _next(runs: Sequence[BroadcastOut], form: Formats) -> RunLine | None:
@@ -168,7 +205,7 @@ def _next(runs: Sequence[BroadcastOut], form: Formats) -> RunLine | None:
     if not coming:
         return None
     run = min(coming, key=lambda each: each.start_at)
-    return RunLine(f"/broadcasts/{run.id}", run.title, form.when(run.start_at))
+    return RunLine(f"/broadcasts/{run.id}", title_of(run, form), form.when(run.start_at))
 
 
 def _offline(nodes: Sequence[NodeOut], form: Formats) -> tuple[Problem, ...]:
@@ -211,7 +248,10 @@ def _failed(runs: Sequence[BroadcastOut], form: Formats) -> tuple[Problem, ...]:
                 "triangle",
                 "care",
                 form.text(
-                    "strip.failed", title=run.title, hour=form.hour(run.start_at), word=run_mark(run, form.text).word
+                    "strip.failed",
+                    title=title_of(run, form),
+                    hour=form.hour(run.start_at),
+                    word=run_mark(run, form.text).word,
                 ),
             ),
             f"/broadcasts/{run.id}",
