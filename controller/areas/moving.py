@@ -65,7 +65,7 @@ class Move:
         """``areas`` come with all below them; ``alone`` are nodes that move by themselves.
 
         Raises:
-            InvalidError: it would lie inside itself, or too deep; or nothing moves.
+            InvalidError: it would lie inside itself, too deep, or beside its namesake; or nothing moves.
         """
         areas = [area_id for area_id in areas if not _inside(tree, area_id, areas)]
         self.areas = [area_id for area_id in areas if tree.places[area_id].parent_id != into]
@@ -83,6 +83,8 @@ class Move:
             place._replace(parent_id=into) if place.id in set(self.areas) else place for place in tree.places.values()
         )
         self.after = Tree(places)
+        for area_id in self.areas:
+            self.after.check_name(area_id, into, tree.places[area_id].name, field="areas")
         below = frozenset().union(*(tree.below(area_id) for area_id in self.areas)) if self.areas else frozenset()
         self._areas_below = below
         self.nodes = [node for node in everyone if node.area_id in below] + self.alone

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from controller.errors import InvalidError
 from controller.names import in_reading_order
 from controller.policies.rules import DEFAULT, EffectivePolicy, derive
 
@@ -52,6 +53,16 @@ class Tree:
             found.append(at)
             at = self.places.get(at.parent_id) if at.parent_id else None
         return tuple(found)
+
+    def check_name(self, area_id: str, parent_id: str | None, name: str, *, field: str = "name") -> None:
+        """Refuse a name that one beside it has, in whatever case: nobody could choose between the two.
+
+        Raises:
+            InvalidError: it is taken.
+        """
+        beside = self._children.get(parent_id, ())
+        if any(each.id != area_id and each.name.casefold() == name.casefold() for each in beside):
+            raise InvalidError(f"{field}: there is another {name!r} in that area", field=field, problem="taken")
 
     def below(self, area_id: str) -> frozenset[str]:
         """Give the ids of the place and all below it."""

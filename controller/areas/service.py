@@ -21,7 +21,6 @@ from controller.policies.locks import check_locks
 from edge_agent.protocol.topics import AREA_WORDS, Word
 
 from .models import Area
-from .moves import follow
 from .repository import count_nodes, nodes_in, read_tree
 from .rules import MAX_DEPTH, Tree
 from .schemas import AreaOut, EffectiveOut, QuietWindow
@@ -73,7 +72,7 @@ class Areas:
         """Add an area.
 
         Raises:
-            InvalidError: a field is wrong, or the parent is not there or too deep.
+            InvalidError: a field is wrong, the name is taken, or the parent is not there or too deep.
         """
         row = Area(
             id=new_id(),
@@ -87,8 +86,10 @@ class Areas:
         )
         async with self._database.transaction() as tx:
             seen = await rights.sight(tx.session, actor)
-            _check_parent(await read_tree(tx.session), row.id, parent_id, seen)
+            tree = await read_tree(tx.session)
+            _check_parent(tree, parent_id, seen)
             await rights.require(tx.session, actor, Act.AREAS_CREATE, [parent_id])
+            tree.check_name(row.id, parent_id, row.name)
             tx.session.add(row)
             await tx.session.flush()
             for word in sorted(AREA_WORDS):
@@ -103,22 +104,20 @@ class Areas:
         *,
         name: str | Keep = KEEP,
         kind: str | Keep = KEEP,
-        parent_id: str | Keep | None = KEEP,
         zone: str | Keep | None = KEEP,
         quiet_hours: Sequence[QuietWindow] | Keep | None = KEEP,
         languages: Sequence[str] | Keep | None = KEEP,
     ) -> AreaOut:
-        """Change what is given; settings of all nodes below follow.
+        """Change what is given; settings of all nodes below follow. Where it lies, a move changes.
 
         Raises:
             NotFoundError: there is no such area.
-            InvalidError: a field is wrong, or the area would lie inside itself.
+            InvalidError: a field is wrong, or the name is taken.
             PolicyLockedError: an area above keeps one of these rules for itself.
         """
         given = {
             "name": name,
             "kind": kind,
-            "parent_id": parent_id,
             "zone": zone,
             "quiet_hours": quiet_hours,
             "languages": languages,
@@ -130,26 +129,22 @@ class Areas:
             if row is None:
                 raise _no_area(area_id)
             await rights.require(tx.session, actor, Act.AREAS_CHANGE, [area_id])
-            if "parent_id" in wanted:
-                _check_parent(await read_tree(tx.session), area_id, wanted["parent_id"], seen)
-                # Neither those it leaves nor those it comes to are asked otherwise.
-                await rights.require(tx.session, actor, Act.AREAS_MOVE, [row.parent_id, wanted["parent_id"]])
             changed = [field for field, value in wanted.items() if value not in (None, getattr(row, field))]
-            check_locks(await read_tree(tx.session), area_id, changed)
+            tree = await read_tree(tx.session)
+            check_locks(tree, area_id, changed)
+            if "name" in changed:
+                tree.check_name(area_id, row.parent_id, wanted["name"])
             for field, value in wanted.items():
                 setattr(row, field, value)
             await tx.session.flush()
             if wanted.keys() - {"name", "kind"}:
-                await self._settings_follow(tx, area_id, moved="parent_id" in wanted)
+                await self._settings_follow(tx, area_id)
             return await self._changed(tx, actor, Act.AREAS_CHANGE, area_id, wanted)
 
-    async def _settings_follow(self, tx: Transaction, area_id: str, *, moved: bool) -> None:
+    async def _settings_follow(self, tx: Transaction, area_id: str) -> None:
         tree = await read_tree(tx.session)
         for node in await nodes_in(tx.session, tree, [f"areas/{area_id}"], reports=False):
-            if moved:
-                await follow(tx, self._documents, tree, [(node.id, node.area_id)], now=self._clock())
-            else:
-                await self._documents.touch(tx, f"nodes/{node.id}", Word.SETTINGS)
+            await self._documents.touch(tx, f"nodes/{node.id}", Word.SETTINGS)
 
     async def _changed(self, tx: Transaction, actor: Actor, act: Act, area_id: str, detail: dict[str, Any]) -> AreaOut:
         await audit.write(tx, actor, act, f"areas/{area_id}", detail, at=self._clock(), area_id=area_id)
@@ -210,14 +205,12 @@ def _tags(languages: Sequence[str] | None) -> list[str] | None:
     return list(languages)
 
 
-def _check_parent(tree: Tree, area_id: str, parent_id: str | None, seen: Sight) -> None:
+def _check_parent(tree: Tree, parent_id: str | None, seen: Sight) -> None:
     if parent_id is None:
         return
     if parent_id not in tree.places or not seen.knows(parent_id):
         raise InvalidError("parent_id: there is no such area", field="parent_id", problem="unknown")
-    if parent_id in tree.below(area_id):
-        raise InvalidError("parent_id: an area cannot lie inside itself", field="parent_id", problem="cycle")
-    if len(tree.chain(parent_id)) + tree.height(area_id) + 1 > MAX_DEPTH:
+    if len(tree.chain(parent_id)) + 1 > MAX_DEPTH:
         raise InvalidError(f"parent_id: at most {MAX_DEPTH} levels", field="parent_id", problem="too_deep")
 
 
@@ -228,7 +221,6 @@ def _no_area(area_id: str) -> NotFoundError:
 CLEANED: dict[str, Callable[[Any], Any]] = {
     "name": clean_name,
     "kind": lambda kind: clean_name(kind, field="kind", most=40),
-    "parent_id": lambda parent_id: parent_id,
     "zone": known_zone,
     "quiet_hours": _windows,
     "languages": _tags,

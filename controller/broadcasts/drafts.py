@@ -87,9 +87,17 @@ async def make_draft(
     targets = await resolve(session, wanted.targets, seen)
     if not targets.nodes:
         raise InvalidError("targets: there is no node at or under them", field="targets", problem="no_nodes")
+    _check_category(targets, wanted.category)
     content = await read_content(session, wanted, targets, at=wanted.start_at or now, seen=seen)
     window = window_of(wanted, now, lead, content)
     return Draft(title, Level(wanted.level), wanted.start_at is None, window, content.slots, targets, wanted.category)
+
+
+def _check_category(targets: Targets, category: str | None) -> None:
+    """Refuse what a place does not broadcast about, as its bulletins are refused."""
+    known = (targets.tree.effective(area_id).knows_category(category or "") for area_id in targets.area_ids)
+    if category is not None and not all(known):
+        raise InvalidError(f"category: nothing there is about {category!r}", field="category", problem="unknown")
 
 
 def window_of(wanted: WindowIn, now: datetime, lead: timedelta, content: Content) -> Window:

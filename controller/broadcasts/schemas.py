@@ -11,7 +11,7 @@ from controller.approvals.models import RequestState
 from controller.approvals.needs import Need
 from controller.areas.targets import MAX_SCOPES
 from controller.plays.schemas import UnconfirmedOut
-from controller.policies.schemas import BreachOut, Category, UnusualOut
+from controller.policies.schemas import BreachOut, CategoryCode, UnusualOut
 from controller.validation import problem_of
 from edge_agent.protocol.states import Drill, Level, Outcome, Reason
 
@@ -63,7 +63,7 @@ class BroadcastIn(WindowIn):
     targets: Scopes
     """``areas/{id}`` and ``nodes/{id}``."""
     level: Literal["normal", "priority"] = "normal"
-    category: Category | None = None
+    category: CategoryCode | None = None
     """What it is about: by it policies tell whether another person must approve it."""
 
     @classmethod

@@ -3,12 +3,23 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from controller.errors import InvalidError
+from controller.names import clean_name
 from edge_agent.protocol.states import Outcome, Reason
 
 TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-Category = Annotated[str, Field(min_length=1, max_length=40)]
+
+
+def _shown(text: str) -> str:
+    try:
+        return clean_name(text)
+    except InvalidError as error:
+        raise ValueError(error.message) from None
+
+
+Category = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_shown)]
 MINUTES_OF_A_DAY = 1440
 
 
@@ -69,7 +80,7 @@ class CategoryName(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     code: CategoryCode
-    name: Annotated[str, Field(min_length=1, max_length=80)]
+    name: Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_shown)]
     """As people read it."""
 
 
