@@ -105,9 +105,11 @@ def _is_older(row: Broadcast, over_at: datetime) -> bool:
     return row.created_at < over_at or (row.created_at == over_at and row.run_id is None)
 
 
-async def _over_at(session: AsyncSession, bulletin: Bulletin, now: datetime) -> dict[int, datetime]:
+async def _over_at(session: AsyncSession, bulletin: Bulletin, now: datetime) -> dict[int | None, datetime]:
     """Say since when each version is not to be heard any more."""
     query = select(BulletinVersion.version, BulletinVersion.saved_at).where(BulletinVersion.bulletin_id == bulletin.id)
-    over = {version - 1: as_on_the_wire(saved_at) for version, saved_at in (await session.execute(query)).all()}
+    over: dict[int | None, datetime] = {
+        version - 1: as_on_the_wire(saved_at) for version, saved_at in (await session.execute(query)).all()
+    }
     over[bulletin.version] = as_on_the_wire(bulletin.archived_at or bulletin.decided_at or now)
     return over

@@ -11,6 +11,7 @@ from controller.approvals.models import Approval, RequestState
 from controller.approvals.needs import Need
 from controller.approvals.schemas import ReturnIn
 from controller.audit.models import AuditEntry
+from controller.broadcasts.models import Broadcast
 from controller.broadcasts.rules import Phase
 from controller.broadcasts.schemas import BroadcastIn
 from controller.bulletins.schemas import BulletinChange
@@ -22,7 +23,7 @@ from controller.people.rights import Act, Role
 from controller.plays import service as plays
 from controller.programmes.schemas import ProgrammeIn
 from edge_agent.protocol.states import Outcome, PlayState, Reason
-from tests.controller.approving import ANOTHER, commune, row_of, sha256_of, told
+from tests.controller.approving import ANOTHER, commune, local, row_of, sha256_of, told
 from tests.controller.factories import ADDRESS, Centre, play_event
 from tests.controller.words import approved, voice
 
@@ -364,6 +365,33 @@ async def test_an_author_may_say_a_bounded_number_of_small_things_alone_and_the_
     here.clock.step(hours=15)  # the day there ended at midnight
     tomorrow = await village.say(category="water", start_at=here.clock() + timedelta(hours=9))
     assert tomorrow.phase is Phase.SENDING
+
+
+async def test_what_is_said_alone_is_counted_from_midnight_by_the_clock_of_the_place(lite: Centre) -> None:
+    alone = {"categories": ["water"], "minutes": 1, "a_day": 1}
+    village = await commune(lite, **ANOTHER, self_approval=alone)
+    early = local(lite, 6, days=1)  # in UTC the day ends an hour later, and begins seven after midnight here
+    waits, told = Phase.AWAITING_APPROVAL, Phase.SENDING
+    for hours, phase in ((0, told), (2, waits), (17.8, waits), (18.2, told)):
+        now = early + timedelta(hours=hours)
+        lite.clock.step(seconds=(now - lite.clock()).total_seconds())
+        at = local(lite, 12, days=1) + timedelta(hours=hours / 10)
+        assert (await village.say(category="water", start_at=at)).phase is phase, hours
+
+
+async def test_a_yes_lets_in_only_what_it_covers(lite: Centre) -> None:
+    village = await commune(lite, **ANOTHER)
+    for hour, is_longer in ((1, False), (3, True)):
+        await village.say(start_at=lite.clock() + timedelta(hours=hour))
+        (asked,) = await village.queue()
+        key = asked.subject.removeprefix("broadcasts/")
+        if is_longer:  # whatever made it last longer than was asked for, that was not agreed to
+            longer = (await row_of(lite, key)).latest_end_at + timedelta(minutes=1)
+            async with lite.database.transaction() as tx:
+                await tx.session.execute(update(Broadcast).where(Broadcast.id == key).values(latest_end_at=longer))
+        await village.approve(asked.id)
+        assert (await row_of(lite, key)).awaits_approval is is_longer
+        assert (key in await village.told()) is not is_longer
 
 
 async def test_where_sending_it_is_enough_nobody_is_alarmed(lite: Centre) -> None:

@@ -138,3 +138,13 @@ async def test_a_key_is_kept_as_its_hash(here: Centre) -> None:
     async with here.database.reading() as session:
         [row] = (await session.scalars(select(ApiToken))).all()
     assert key["Authorization"].partition(" ")[2] not in str(vars(row))
+
+
+@pytest.mark.parametrize(
+    "act",
+    ["people.add", "people.change", "approvals.give", "emergencies.confirm", "emergencies.break_glass"],
+)
+async def test_what_takes_a_person_no_key_may_name(here: Centre, act: str) -> None:
+    async with here.client() as client:
+        refused = await client.post(TOKENS, json=wish(here, act))
+    assert (refused.status_code, refused.json()["error"]["fields"]["problem"]) == (422, "takes_a_person")
