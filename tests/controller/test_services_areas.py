@@ -74,15 +74,6 @@ async def test_a_change_of_the_rules_reaches_every_node_below(here: Centre) -> N
     assert other.area_path == ("Thôn 2",)
 
 
-async def test_a_place_cannot_lie_inside_itself(here: Centre) -> None:
-    commune = await here.area("Xã")
-    hamlet = await here.area("Thôn", commune)
-    change = here.services.areas.change
-    assert await refused(change(here.actor, commune.id, parent_id=hamlet.id)) == ("parent_id", "cycle")
-    assert await refused(change(here.actor, commune.id, parent_id=commune.id)) == ("parent_id", "cycle")
-    assert (await change(here.actor, hamlet.id, parent_id=None)).depth == 0
-
-
 async def test_the_tree_is_not_deeper_than_a_node_can_be_told(here: Centre) -> None:
     at = await here.area("1")
     for level in range(2, 16):
