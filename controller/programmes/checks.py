@@ -109,6 +109,16 @@ async def owed(
     ]
 
 
+async def owed_by(session: AsyncSession, programme_id: str, *, now: datetime) -> list[BulletinRef]:
+    """Give the same for a programme by its id, as it is now."""
+    programme = await session.get(Programme, programme_id)
+    if programme is None:
+        return []
+    held = select(ProgrammeItem.bulletin_id).where(ProgrammeItem.programme_id == programme_id)
+    present = frozenset(key for key in await session.scalars(held) if key is not None)
+    return await owed(session, programme, present, now=now)
+
+
 def _ref(row: Bulletin, words: BulletinVersion) -> BulletinRef:
     level: OfferLevel = PRIORITY if words.level == PRIORITY else "normal"
     return BulletinRef(bulletin_id=row.id, title=words.title, category=words.category, level=level, area_id=row.area_id)

@@ -22,6 +22,7 @@ from controller.schedules.models import Calendar, Schedule, ScheduleException
 from controller.schedules.schemas import ScheduleIn
 from edge_agent.protocol import content
 from tests.controller.factories import Centre
+from tests.controller.schedules.village import wish
 from tests.controller.test_bulletins import places
 from tests.controller.words import approved, draft, person, voice
 
@@ -199,6 +200,23 @@ async def test_what_an_area_above_offers_is_placed_below_while_the_offer_stands(
     await bulletins.offer(lite.actor, of_sibling.id, OfferIn(version=1))
     with pytest.raises(InvalidError, match="no such bulletin"):
         await programme(lite, commune, says(of_sibling.id))
+
+
+async def test_a_schedule_names_the_priority_bulletins_that_its_programme_lacks(lite: Centre) -> None:
+    province, commune, _ = await places(lite)
+    schedules = lite.services.schedules
+    storm = await approved(lite, province, "Bão số 3", level="priority")
+    without = await programme(lite, commune, await sound(lite, commune))
+    wanted = wish(commune, without.id)
+    made = await schedules.create(lite.actor, wanted)
+    assert made.owed == ()
+    await lite.services.bulletins.offer(lite.actor, storm.id, OfferIn(version=1))
+    for found in (await schedules.get(lite.actor, made.id), await schedules.preview(lite.actor, wanted, made.id)):
+        assert [each.bulletin_id for each in found.owed or ()] == [storm.id]
+    items = [await sound(lite, commune), says(storm.id)]
+    await lite.services.programmes.change(lite.actor, without.id, ProgrammeChange(version=1, items=items))
+    assert (await schedules.get(lite.actor, made.id)).owed == ()
+    assert (await schedules.preview(lite.actor, wanted, made.id)).owed == ()
 
 
 async def test_a_template_of_the_province_becomes_a_programme_of_the_commune(lite: Centre) -> None:

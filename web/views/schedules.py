@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from controller.programmes.schemas import BulletinRef
 from controller.schedules.schemas import ConflictOut, DateOut, ScheduleOut, SchedulePreview
 from web.formats import Formats
 from web.forms import MOST_VERSION, Form, Unclear, day_of, hour_of, number_of
@@ -196,32 +197,41 @@ def when_said(known: ScheduleOut, form: Formats) -> str:
     return text("schedules.weekly", days=names, hour=hour)
 
 
-def line(known: ScheduleOut, names: Mapping[str, str], programmes: Mapping[str, str], form: Formats) -> Line:
-    """Show a schedule in the list."""
+def line(
+    known: ScheduleOut, names: Mapping[str, str], programmes: Mapping[str, str], form: Formats, *, awaits: bool = False
+) -> Line:
+    """Show a schedule in the list; ``awaits``: somebody has to say yes before it sounds."""
     text = form.text
     places = form.names([names.get(scope, text("schedules.elsewhere")) for scope in known.targets])
     programme = programmes.get(known.programme_id, text("schedules.programme_gone"))
     if known.ended_at is not None:
         mark = Mark("cut", "unsure", text("schedules.ended", at=form.when(known.ended_at)))
     elif known.next_at is not None:
-        mark = Mark("ready", "good", text("schedules.next", when=form.when(known.next_at)))
+        said = text("schedules.next", when=form.when(known.next_at))
+        waits = Mark("part", "care", f"{text('phase.awaiting_approval')} · {said}")
+        mark = waits if awaits else Mark("ready", "good", said)
     else:
         mark = Mark("unknown", "unsure", text("schedules.none_next"))
     said = text("schedules.said", programme=programme, targets=places)
     return Line(known.id, known.title, when_said(known, form), said, mark)
 
 
-def date_line(each: DateOut, form: Formats) -> DateLine:
+def date_line(each: DateOut, form: Formats, *, awaits: bool = False) -> DateLine:
     """Show one date, and what can be done about it."""
     act = "" if each.start_at <= form.now else {"cancelled": "restore", "aired": "cancel"}.get(each.verdict, "keep")
     name = each.recurrence_local.isoformat()
-    mark = _date_mark(each, form)
+    mark = _date_mark(each, form, awaits=awaits)
     if doubt := doubt_said(each.unconfirmed, form):
         mark = Mark("triangle", "care", f"{mark.word}. {' '.join(doubt)}")
     return DateLine(name, form.long(each.start_at), mark, act, each.broadcast_id)
 
 
-def _date_mark(each: DateOut, form: Formats) -> Mark:
+def moved_said(each: DateOut, form: Formats) -> str:
+    """Mark a date that was moved by hand."""
+    return f" ({form.text('schedules.date_moved')})" if each.changed == "moved" else ""
+
+
+def _date_mark(each: DateOut, form: Formats, *, awaits: bool = False) -> Mark:
     text = form.text
     if each.verdict == "cancelled":
         return Mark("cut", "unsure", text("schedules.date_cancelled"))
@@ -231,6 +241,8 @@ def _date_mark(each: DateOut, form: Formats) -> Mark:
         return Mark("triangle", "care", text.word("date_problem", each.problem))
     if each.changed == "moved":
         return Mark("empty", "unsure", text("schedules.date_moved"))
+    if awaits and each.verdict == "aired":
+        return Mark("part", "care", text("phase.awaiting_approval"))
     planned = each.broadcast_id is not None
     return Mark("ready" if planned else "empty", "unsure", text(f"schedules.date_{'planned' if planned else 'later'}"))
 
@@ -265,10 +277,21 @@ def preview(found: SchedulePreview, form: Formats) -> Preview:
     return Preview(
         sentence=sentence,
         dates=tuple(form.long(each.start_at) for each in aired[:DATES_TOLD]),
-        warnings=(*refusal, *breaches, *(_conflict(each, form) for each in found.conflicts), *suspended[:DATES_TOLD]),
+        warnings=(
+            *refusal,
+            *breaches,
+            *(_conflict(each, form) for each in found.conflicts),
+            *owed(found.owed, form),
+            *suspended[:DATES_TOLD],
+        ),
         unusual=form.text(f"say.unusual_{found.unusual.reason}", hour=found.unusual.hour) if found.unusual else "",
         conflicts=bool(found.conflicts),
     )
+
+
+def owed(bulletins: Sequence[BulletinRef], form: Formats) -> tuple[Mark, ...]:
+    """Name the priority bulletins from above that the programme lacks."""
+    return tuple(Mark("triangle", "care", form.text("programmes.owed", title=each.title)) for each in bulletins)
 
 
 def _conflict(each: ConflictOut, form: Formats) -> Mark:
