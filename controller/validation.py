@@ -3,7 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import BeforeValidator
+
 from .errors import InvalidError
+
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("a number, not true or false")  # noqa: TRY004  pydantic takes it as a complaint
+    return value
+
+
+NO_BOOL = BeforeValidator(_no_bool)
+"""For each number that comes from outside: pydantic takes true for 1. Last in ``Annotated``, so limits stay shown."""
 
 
 def problem_of(complaints: Sequence[Any]) -> InvalidError:

@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from controller.validation import NO_BOOL
 from edge_agent.protocol.states import Level
 
 from .models import RequestState
 
 MOST_SPANS = 200
-Milliseconds = Annotated[int, Ge(0), Le(24 * 3_600_000)]
+Milliseconds = Annotated[int, Ge(0), Le(24 * 3_600_000), NO_BOOL]
 
 
 class ReturnIn(BaseModel):

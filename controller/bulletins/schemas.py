@@ -8,6 +8,7 @@ from controller.areas.schemas import Language
 from controller.broadcasts.schemas import When
 from controller.policies.schemas import CategoryCode
 from controller.recordings.models import RecordingState
+from controller.validation import NO_BOOL
 
 from .models import BulletinState
 
@@ -21,7 +22,7 @@ Category = CategoryCode
 """A word of the policies' categories (``GET /categories``): ``notice``, ``news``, ``weather``…"""
 OfferLevel = Literal["normal", "priority"]
 """What is offered to a programme (Circular 39/2020). An emergency is not offered, it is ordered."""
-Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Version = Annotated[int, Field(ge=1, le=2**31 - 1), NO_BOOL]
 
 
 class VoiceIn(BaseModel):

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from controller.areas.schemas import Language
 from controller.broadcasts.schemas import NodeRef, PreviewOut, Scopes, TargetOut, Title
 from controller.nodes.rules import NodeStatus
+from controller.validation import NO_BOOL
 from edge_agent.protocol.states import Drill, Outcome, PlayState, Reason
 
 from .models import EmergencyState, MessageKind
@@ -18,10 +19,10 @@ MAX_VOICES = 16
 MAX_RECORDINGS = 10
 MAX_REASON = 1_000
 
-Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Version = Annotated[int, Field(ge=1, le=2**31 - 1), NO_BOOL]
 RowId = Annotated[str, Field(max_length=64)]
-Repeats = Annotated[int, Field(ge=1, le=MOST_REPEATS)]
-EveryMs = Annotated[int, Field(ge=1_000, le=1_800_000)]
+Repeats = Annotated[int, Field(ge=1, le=MOST_REPEATS), NO_BOOL]
+EveryMs = Annotated[int, Field(ge=1_000, le=1_800_000), NO_BOOL]
 
 
 class MessageVoice(BaseModel):

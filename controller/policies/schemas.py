@@ -7,6 +7,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from controller.errors import InvalidError
 from controller.names import clean_name
+from controller.validation import NO_BOOL
 from edge_agent.protocol.states import Outcome, Reason
 
 TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
@@ -45,7 +46,7 @@ class Window(BaseModel):
 class Night(Window):
     """Lower ceiling of the volume within a window. Emergencies pass it."""
 
-    cap_mb: Annotated[int, Field(ge=-9600, le=0)]
+    cap_mb: Annotated[int, Field(ge=-9600, le=0), NO_BOOL]
     """Hundredths of a decibel; 0: no ceiling of its own."""
 
 
@@ -55,9 +56,9 @@ class SelfApproval(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     categories: Annotated[tuple[Category, ...], Field(max_length=50)]
-    minutes: Annotated[int, Field(ge=1, le=MINUTES_OF_A_DAY)]
+    minutes: Annotated[int, Field(ge=1, le=MINUTES_OF_A_DAY), NO_BOOL]
     """Of one broadcast, at most."""
-    a_day: Annotated[int, Field(ge=0, le=100)]
+    a_day: Annotated[int, Field(ge=0, le=100), NO_BOOL]
     """Uses by one person on one local day, at most."""
 
 
@@ -93,11 +94,11 @@ class PolicyRules(BaseModel):
     """Routine sounds only within one of them; empty: at any hour that is not quiet. The node guards it itself."""
     earliest: TimeOfDay | None = None
     """No routine between midnight and this hour."""
-    sessions_a_day: Annotated[int, Field(ge=0, le=100)] | None = None
-    minutes_a_session: Annotated[int, Field(ge=1, le=MINUTES_OF_A_DAY)] | None = None
-    minutes_a_day: Annotated[int, Field(ge=1, le=MINUTES_OF_A_DAY)] | None = None
+    sessions_a_day: Annotated[int, Field(ge=0, le=100), NO_BOOL] | None = None
+    minutes_a_session: Annotated[int, Field(ge=1, le=MINUTES_OF_A_DAY), NO_BOOL] | None = None
+    minutes_a_day: Annotated[int, Field(ge=1, le=MINUTES_OF_A_DAY), NO_BOOL] | None = None
     night: Night | None = None
-    lease_hours: Annotated[int, Field(ge=12, le=720)] | None = None
+    lease_hours: Annotated[int, Field(ge=12, le=720), NO_BOOL] | None = None
     """How long a node that is cut off goes on playing its plan. Leases are renewed every 6 h: half a day at least."""
     self_approval: SelfApproval | None = None
     second_person: Annotated[tuple[SecondPerson, ...], Field(max_length=50)] | None = None
@@ -159,7 +160,7 @@ class PolicyIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    version: Annotated[int, Field(ge=0)]
+    version: Annotated[int, Field(ge=0), NO_BOOL]
     """The version that was seen; 0 when the area said nothing yet."""
     rules: PolicyRules
     locked: Annotated[tuple[Rule, ...], Field(max_length=20)] = ()

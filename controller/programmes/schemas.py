@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from controller.bulletins.schemas import Category, OfferLevel, Version
+from controller.validation import NO_BOOL
 
 from .models import ItemKind
 
@@ -14,8 +15,8 @@ MAX_PAUSE_MS = 10 * 60_000
 MAX_LEAD_IN_MS = 60_000
 
 Title = Annotated[str, Field(max_length=1000)]
-LeadIn = Annotated[int, Field(ge=0, le=MAX_LEAD_IN_MS)]
-Gap = Annotated[int, Field(ge=0, le=MAX_LEAD_IN_MS)]
+LeadIn = Annotated[int, Field(ge=0, le=MAX_LEAD_IN_MS), NO_BOOL]
+Gap = Annotated[int, Field(ge=0, le=MAX_LEAD_IN_MS), NO_BOOL]
 RowId = Annotated[str, Field(max_length=64)]
 
 _NEEDS = {
@@ -37,10 +38,10 @@ class ItemIn(BaseModel):
     recording_id: RowId | None = None
     """For a tune or a recording."""
     bulletin_id: RowId | None = None
-    pause_ms: Annotated[int, Field(ge=1, le=MAX_PAUSE_MS)] | None = None
+    pause_ms: Annotated[int, Field(ge=1, le=MAX_PAUSE_MS), NO_BOOL] | None = None
     category: Category | None = None
     """For a slot: of what it is to be filled with."""
-    gain_mb: Annotated[int, Field(ge=-2000, le=600)] = 0
+    gain_mb: Annotated[int, Field(ge=-2000, le=600), NO_BOOL] = 0
     """Hundredths of a decibel, −20 dB to +6 dB; the node adds its own volume and caps the sum."""
 
     @model_validator(mode="after")
@@ -88,7 +89,7 @@ class OrderIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: Version
-    order: Annotated[list[Annotated[int, Field(ge=0, lt=MAX_ITEMS)]], Field(max_length=MAX_ITEMS)]
+    order: Annotated[list[Annotated[int, Field(ge=0, lt=MAX_ITEMS), NO_BOOL]], Field(max_length=MAX_ITEMS)]
     """Every position of now once, in the order in which they are to stand."""
 
 
@@ -97,7 +98,7 @@ class FillIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    position: Annotated[int, Field(ge=0, lt=MAX_ITEMS)]
+    position: Annotated[int, Field(ge=0, lt=MAX_ITEMS), NO_BOOL]
     bulletins: Annotated[list[RowId], Field(max_length=MAX_ITEMS)]
     """In this order. None: the slot is left out."""
 

@@ -13,15 +13,16 @@ from lunar_vn import LunarDate, lunar_to_solar, solar_to_lunar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from controller.errors import InvalidError
+from controller.validation import NO_BOOL
 
 MAX_DAYS = 400
 MAX_SPAN = 60
 """Days of one entry: longer than the longest Tết, shorter than a season."""
 COUNTRY = "VN"
 
-Span = Annotated[int, Field(ge=1, le=MAX_SPAN)]
-Month = Annotated[int, Field(ge=1, le=12)]
-DayOfMonth = Annotated[int, Field(ge=1, le=31)]
+Span = Annotated[int, Field(ge=1, le=MAX_SPAN), NO_BOOL]
+Month = Annotated[int, Field(ge=1, le=12), NO_BOOL]
+DayOfMonth = Annotated[int, Field(ge=1, le=31), NO_BOOL]
 
 
 class _Entry(BaseModel):
@@ -54,8 +55,8 @@ class LunarDay(_Entry):
 
     kind: Literal["lunar"]
     month: Month
-    day: Annotated[int, Field(ge=1, le=30)]
-    before: Annotated[int, Field(ge=0, le=30)] = 0
+    day: Annotated[int, Field(ge=1, le=30), NO_BOOL]
+    before: Annotated[int, Field(ge=0, le=30), NO_BOOL] = 0
     """Days before it that belong to it: Tết begins on the eve."""
 
 

@@ -10,7 +10,7 @@ from controller.broadcasts.schemas import Scopes, Title
 from controller.plays.schemas import UnconfirmedOut
 from controller.policies.schemas import BreachOut, UnusualOut
 from controller.programmes.schemas import BulletinRef
-from controller.validation import problem_of
+from controller.validation import NO_BOOL, problem_of
 from edge_agent.protocol.states import Level, Outcome, Reason, StartMode
 
 from .days import MAX_DAYS, CalendarDay
@@ -31,7 +31,7 @@ WallTime = Annotated[datetime, AfterValidator(_naive_second), Field(ge=datetime(
 """Local date and time without zone, ``2026-11-23T05:00:00``."""
 TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$")]
 Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2199, 1, 1))]
-LateMs = Annotated[int, Field(ge=0, le=3_600_000)]
+LateMs = Annotated[int, Field(ge=0, le=3_600_000), NO_BOOL]
 Key = Annotated[str, Field(max_length=64)]
 Reasoning = Annotated[str, Field(max_length=200)]
 
@@ -61,7 +61,7 @@ class ScheduleIn(BaseModel):
     """Begin so late that it ends at the fixed end."""
     overrun: Overrun = Overrun.REFUSE
     filler_recording_id: Key | None = None
-    position: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
+    position: Annotated[int, Field(ge=-1_000_000, le=1_000_000), NO_BOOL] = 0
     """The operator's order among broadcasts of one time; lower first."""
     confirm_conflicts: bool = False
     """Save though others are planned at the same time."""
@@ -84,7 +84,7 @@ class ScheduleIn(BaseModel):
 class ScheduleChange(ScheduleIn):
     """What a schedule is to be; ``version`` is the one that was seen."""
 
-    version: int
+    version: Annotated[int, NO_BOOL]
 
 
 class ScheduleOut(BaseModel):
@@ -227,7 +227,7 @@ class CalendarIn(BaseModel):
 class CalendarChange(CalendarIn):
     """What a calendar is to be; ``version`` is the one that was seen."""
 
-    version: int
+    version: Annotated[int, NO_BOOL]
 
 
 class CalendarOut(BaseModel):
