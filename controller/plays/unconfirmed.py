@@ -82,7 +82,8 @@ def _together(doubts: Sequence[_Doubt]) -> UnconfirmedOut | None:
 
 
 def _threads(row: Broadcast) -> set[object]:
-    return {row.run_id or row.id, (row.schedule_id, row.recurrence_local)} - {(None, None)}
+    found: set[object] = {row.run_id or row.id}
+    return found | {(row.schedule_id, row.recurrence_local)} if row.schedule_id else found
 
 
 async def _taken_back(

@@ -207,8 +207,8 @@ class Schedules:
             seen = await rights.sight(session, actor)
             rows = await session.scalars(select(Schedule).where(Schedule.ended_at.is_(None)).order_by(Schedule.id))
             looking = Looking(session, await read_tree(session), (from_at, until_at))
-            rows = [row for row in rows if seen.sees(row.area_id)]
-            return await date_outs(looking, rows, watch=self._watch(seen))
+            shown = [row for row in rows if seen.sees(row.area_id)]
+            return await date_outs(looking, shown, watch=self._watch(seen))
 
     async def preview(self, actor: Actor, wanted: ScheduleIn, schedule_id: str | None = None) -> SchedulePreview:
         """Say what saving would do; ``schedule_id``: the one that is being changed.
