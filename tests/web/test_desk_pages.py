@@ -294,6 +294,22 @@ async def test_what_waits_for_a_yes_is_approved_only_by_who_heard_it(site: Commu
         assert "Đang gửi xuống cụm" in (await author.get(sent.headers["location"])).text
 
 
+async def test_a_schedule_without_a_yes_waits_and_its_request_says_when_it_sounds(site: Commune) -> None:
+    hoa, made = await site.centre.somebody("hoa", "operator", site.root), await programme(site)
+    rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}]}})
+    await site.centre.services.policies.put(site.centre.actor, site.root.id, rules)
+    async with visitor(site, who=hoa) as author, visitor(site) as leader:
+        saved = await author.post("/schedules/new", data=planned(made, site, confirm_unusual="yes"))
+        for path in ("/schedules", saved.headers["location"]):
+            page = said(await author.get(path))
+            assert "Chờ duyệt" in page
+            assert "Đã lên kế hoạch" not in page
+        [path] = re.findall(r'href="(/approvals/\w+)"', (await leader.get("/approvals")).text)
+        page = said(await leader.get(path))
+    assert "Thứ Hai, Thứ Tư lúc 17:30" in page
+    assert "Những lần tới: 17:30 Thứ Tư 26/11" in page
+
+
 async def test_what_is_returned_says_why_on_its_broadcast(site: Commune) -> None:
     hoa = await site.centre.somebody("hoa", "operator", site.hamlets["Thôn Đồng"])
     rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}]}})

@@ -15,6 +15,7 @@ from web.pages.frame import back, whole_page
 from web.problems import problem_text
 from web.site import Site, Visit
 from web.views import approvals as views
+from web.views.schedules import DATES_TOLD, LOOK_AHEAD, moved_said, when_said
 
 MOST_REASON = 2000
 
@@ -38,10 +39,27 @@ async def _waves(visit: Visit, row: ApprovalOut) -> dict[str, Sequence[int]]:
     return found
 
 
+async def _airs(visit: Visit, row: ApprovalOut) -> list[str]:
+    """Say when a schedule that waits would sound: its rule in words, and its next dates as they are, moved ones too."""
+    kind, _, subject_id = row.subject.partition("/")
+    if kind != "schedules":
+        return []
+    schedules, now = visit.services.schedules, visit.form.now
+    try:
+        known = await schedules.get(visit.actor, subject_id)
+        dates = await schedules.dates(visit.actor, subject_id, now, now + LOOK_AHEAD)
+    except NotFoundError:  # of an area above
+        return []
+    coming = [each for each in dates if each.verdict == "aired" and each.start_at > now][:DATES_TOLD]
+    said = ", ".join(f"{visit.form.long(each.start_at)}{moved_said(each, visit.form)}" for each in coming)
+    return [when_said(known, visit.form), *([visit.text("approvals.dates", dates=said)] if coming else [])]
+
+
 async def _context(visit: Visit, request_id: str) -> dict[str, Any]:
     row = await visit.services.approvals.get(visit.actor, request_id)
     own, is_open = row.asked_by_id == visit.person.id, row.state == "open"
     return {
+        "airs": await _airs(visit, row),
         "asked": views.one(row, await _waves(visit, row), visit.form),
         "may_decide": is_open and visit.may(Act.APPROVALS_GIVE, row.area_id),
         "may_withdraw": is_open and own,
