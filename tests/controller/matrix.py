@@ -149,7 +149,7 @@ ROUTES: dict[str, Route] = {
     "GET /api/v1/areas": Route(Kind.LIST, shows="hamlet_id"),
     "POST /api/v1/areas": Route(Kind.AIM, {"name": "Thôn mới", "parent_id": "{area_id}"}),
     "GET /api/v1/areas/{area_id}": Route(Kind.READ),
-    "PATCH /api/v1/areas/{area_id}": Route(Kind.ACT, {"name": "Tên mới"}),
+    "PATCH /api/v1/areas/{area_id}": Route(Kind.ACT, {"kind": "xóm"}),
     "GET /api/v1/categories": Route(Kind.LOOK, query={"area_id": "{area_id}"}),
     "GET /api/v1/policies": Route(Kind.LIST, shows="area_id"),
     "GET /api/v1/areas/{area_id}/policy": Route(Kind.READ),
