@@ -52,9 +52,9 @@ async def hand_over(tx: Transaction, move: Move, now: datetime) -> None:
     """
     things = await owned(tx.session, now)
     for each, area_id in move.handed_over(things):
-        row = await tx.session.get_one(_TABLES[each.kind][0], each.id)
-        row.area_id = area_id
-        tx.tell(Event(_TABLES[each.kind][1], each.id))
+        table, topic = _TABLES[each.kind]
+        await tx.session.execute(update(table).where(table.id == each.id).values(area_id=area_id))
+        tx.tell(Event(topic, each.id))
     touched = [each.id for each in things if each.kind == "schedule" and move.concerns(each)]
     for some in in_pieces(touched):
         await tx.session.execute(update(Schedule).where(Schedule.id.in_(some)).values(rolled_until=None))
