@@ -108,7 +108,7 @@ _AT_SIX = {
     "confirm_conflicts": True,
     "confirm_unusual": True,
 }
-_FLOOD = {"message_id": "{message_id}", "targets": ["areas/{area_id}"]}
+_FLOOD = {"message_id": "{message_id}", "targets": ["areas/{area_id}"], "again": True}
 _A_WEEK = {"from_at": "2026-03-09T00:00:00Z", "until_at": "2026-03-16T00:00:00Z"}
 
 _PASSWORD = "đồng bằng sông Hồng"

@@ -196,7 +196,7 @@ def _rows(centre: Centre, commune: AreaOut, name: str, things: Things) -> list[B
             title=f"Khẩn của {name}",
             scopes=[commune.scope],
             message_id=things["message_id"],
-            slots=[{"item": {"offset_ms": 0, "voices": [heard]}, "recording_ids": [things["spare_id"]]}],
+            slots=[{"item": {"offset_ms": 0, "voices": [heard]}, "recording_ids": [things["recording_id"]]}],
             state="proposed",
             proposed_by=made_by,
             proposed_at=now,
