@@ -4,6 +4,7 @@ import time
 from datetime import UTC, date, datetime, timedelta
 
 from controller.schedules import expand as expanding
+from controller.schedules import rrules
 from controller.schedules.days import dates_between, read_days
 from controller.schedules.expand import Change, DayRule, Series, expand
 from controller.schedules.models import DateChange
@@ -39,7 +40,7 @@ async def run(*, quick: bool) -> Result:
 def _year() -> float:
     expanding._dates.cache_clear()
     expanding._days.cache_clear()
-    expanding._parsed.cache_clear()
+    rrules._parsed.cache_clear()
     series = [_series(commune, hour) for commune in range(COMMUNES) for hour in SESSIONS]
     begun = time.perf_counter()
     shared = read_days([{"kind": "national"}, {"kind": "lunar", "month": 1, "day": 1, "before": 1, "days": 3}])

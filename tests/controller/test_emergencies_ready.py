@@ -223,7 +223,7 @@ async def test_what_could_not_be_ended_by_one_click_is_said_before_it_is_sent(li
     hamlet = place["west"]
     await lite.services.messages.archive(lite.actor, place["clear"])
 
-    async def missing() -> tuple[tuple[MessageKind, ...], ...]:
+    async def missing() -> tuple[MessageKind, ...]:
         seen = await lite.services.emergencies.preview(place["operator"], wish(place, targets=[hamlet.scope]))
         listed = await lite.services.messages.list(place["operator"], area_id=hamlet.id, kind=MessageKind.ALERT)
         assert [each.missing_messages for each in listed] == [seen.missing_messages]

@@ -13,6 +13,7 @@ from controller.holds.schemas import HoldOut
 from controller.nodes.rules import NodeStatus
 from controller.nodes.schemas import FaultOut, NodeOut
 from controller.plays.schemas import PlayOut, UnconfirmedOut
+from controller.schedules.expand import Verdict
 from controller.schedules.schemas import DateOut
 from edge_agent.protocol.states import Level, Outcome, PlayState, Reason
 from web.formats import Formats
@@ -237,7 +238,7 @@ def test_what_nobody_can_confirm_is_said_of_broadcasts_plays_and_dates() -> None
         local=at.replace(tzinfo=None),
         start_at=at,
         programme_id="p",
-        verdict="cancelled",
+        verdict=Verdict.CANCELLED,
         because=None,
         changed=None,
         reason=None,

@@ -116,7 +116,7 @@ def may_begin(view: Any, broadcast_id: str, at: datetime) -> bool:
     ends_at, cap_ms = at + ms(first.length_ms), rules.max_broadcast_ms
     if is_emergency(broadcast):
         cap_ms = rules.max_emergency_ms
-    allowed = (
+    allowed: bool = (
         (progress is None or (progress.began_at is None and progress.outcome is None))
         and broadcast_id not in view.stops
         and begun_version(view, broadcast) is None

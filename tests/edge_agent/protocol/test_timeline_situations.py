@@ -155,7 +155,11 @@ def test_what_waits_for_the_end_of_the_night_begins_with_the_morning() -> None:
 
 
 def test_a_drill_that_is_heard_wakes_nobody_and_a_silent_one_is_drilled_at_any_hour() -> None:
-    for hours, reason in (({"quiet_hours": (NIGHT,)}, "quiet_hours"), ({"windows": DAY}, "outside_window")):
+    rules: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"quiet_hours": (NIGHT,)}, "quiet_hours"),
+        ({"windows": DAY}, "outside_window"),
+    )
+    for hours, reason in rules:
         kinds = {"marked": Drill.MARKED, "silent": Drill.SILENT, "real": None}
         drills = [aired(name, "03:15", level=Level.EMERGENCY, drill=kind) for name, kind in kinds.items()]
         night = lived(*(urgent(one, "03:15") for one in drills), **hours)
