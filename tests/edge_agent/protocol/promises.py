@@ -116,7 +116,7 @@ def may_begin(view: Any, broadcast_id: str, at: datetime) -> bool:
     ends_at, cap_ms = at + ms(first.length_ms), rules.max_broadcast_ms
     if is_emergency(broadcast):
         cap_ms = rules.max_emergency_ms
-    allowed: bool = (
+    allowed = (
         (progress is None or (progress.began_at is None and progress.outcome is None))
         and broadcast_id not in view.stops
         and begun_version(view, broadcast) is None
@@ -131,10 +131,9 @@ def may_begin(view: Any, broadcast_id: str, at: datetime) -> bool:
     if keeps_hours(broadcast):
         allowed = allowed and not (meets_quiet(rules, at, ends_at) or leaves_windows(rules, at, ends_at))
     if not allowed or is_emergency(broadcast):
-        return allowed
-    return (listing.lease_until is None or at < listing.lease_until) and (
-        begun_in_last_hour(view, at) < rules.plays_per_hour
-    )
+        return bool(allowed)
+    leased = listing.lease_until is None or at < listing.lease_until
+    return bool(leased and begun_in_last_hour(view, at) < rules.plays_per_hour)
 
 
 def under_way(view: Any) -> list[str]:
