@@ -26,7 +26,7 @@ def scheduler(centre: factories.Centre) -> Scheduler:
 
 
 async def broadcast(centre: factories.Centre, **given: object) -> str:
-    area = await centre.area(quiet_hours=[])
+    area = await centre.area(f"Thôn {given.get('start_at')}", quiet_hours=[])
     await centre.node(area)
     wanted = {"title": "Thông báo", "recordings": [await centre.recording()], "targets": [f"areas/{area.id}"], **given}
     return (await centre.services.broadcasts.create(centre.actor, BroadcastIn.checked(**wanted))).id
