@@ -1,6 +1,6 @@
 """Puts requests into the words of the API, as they stand to whoever looks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, CompoundSelect, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,7 +12,7 @@ from controller.bulletins.models import BulletinVoice
 from controller.nodes.models import Node
 from controller.people import rights
 from controller.people.actor import Actor
-from controller.people.models import Person
+from controller.people.repository import names_of
 from controller.people.rights import Sight
 from controller.programmes.models import ProgrammeItem
 from controller.recordings.models import Recording, RecordingState
@@ -27,7 +27,7 @@ from .schemas import AimOut, ApprovalRow, FileOut
 async def rows_out(session: AsyncSession, rows: Sequence[ApprovalRequest]) -> list[ApprovalRow]:
     """Give requests as the queue shows them."""
     tree = await read_tree(session)
-    people = await _names(session, {each for row in rows for each in (row.asked_by, row.decided_by) if each})
+    people = await names_of(session, {each for row in rows for each in (row.asked_by, row.decided_by) if each})
     on_nodes = {scope.removeprefix("nodes/") for row in rows for scope in row.scopes if scope.startswith("nodes/")}
     nodes = dict((await session.execute(select(Node.id, Node.name).where(Node.id.in_(on_nodes)))).all())
     return [
@@ -133,8 +133,3 @@ async def _approved_before(session: AsyncSession, actor: Actor, request: Approva
         ApprovalRequest.decided_by == actor.person_id,
     )
     return await session.scalar(query.limit(1)) is not None
-
-
-async def _names(session: AsyncSession, person_ids: Iterable[str]) -> dict[str, str]:
-    rows = await session.execute(select(Person.id, Person.name).where(Person.id.in_(person_ids)))
-    return dict(rows.all())

@@ -17,7 +17,7 @@ from controller.holds.reach import silencing
 from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
 from controller.nodes.rules import NodeKind
-from controller.people.models import Person
+from controller.people.repository import names_of
 from controller.people.rights import EVERYTHING, Sight
 from controller.plays.models import Play
 from controller.plays.schemas import UnconfirmedOut
@@ -94,7 +94,7 @@ async def outs(session: AsyncSession, query: Select[Broadcast], watch: Watch) ->
     ids, seen = [row.id for row in rows], watch.seen
     counts, items = await _counts(session, ids, seen), await _items(session, ids)
     unreporting = await _unreporting_counts(session, ids, seen)
-    targets, people = await _targets(session, ids, seen), await _names(session, {row.created_by for row in rows})
+    targets, people = await _targets(session, ids, seen), await names_of(session, {row.created_by for row in rows})
     asked, unconfirmed = await _asked(session, rows, seen), await of_runs(session, watch, rows)
     return [
         _out(
@@ -275,11 +275,6 @@ async def _asked(session: AsyncSession, rows: Sequence[Broadcast], seen: Sight) 
             content_sha256 = each.content_sha256 if each.subject.startswith("schedules/") else ""
             latest[each.subject, content_sha256] = shown
     return {key: latest[asked] for key, asked in wanted.items() if asked in latest}
-
-
-async def _names(session: AsyncSession, person_ids: Collection[str]) -> dict[str, str]:
-    rows = await session.execute(select(Person.id, Person.name).where(Person.id.in_(person_ids)))
-    return dict(rows.all())
 
 
 def _without_yes(asked: AskedOut | None) -> Phase:

@@ -1,12 +1,12 @@
 """Bulletins as they are shown: rows and names put together."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.models import Area
-from controller.people.models import Person
+from controller.people.repository import names_of
 from controller.people.rights import Sight
 from controller.recordings.models import Recording, RecordingState
 
@@ -21,7 +21,7 @@ async def outs(session: AsyncSession, ids: Sequence[str], seen: Sight) -> list[B
     found = await worded(session, ids)
     rows = [each.bulletin for each in found.values()]
     acting = {name for row in rows for name in (row.created_by, row.submitted_by, row.decided_by) if name}
-    names = await _names(session, acting | {each.words.saved_by for each in found.values()})
+    names = await names_of(session, acting | {each.words.saved_by for each in found.values()})
     areas = select(Area.id, Area.name).where(Area.id.in_({row.area_id for row in rows}))
     places = dict((await session.execute(areas)).all())
     recordings = await _recordings(session, (voice for each in found.values() for voice in each.voices))
@@ -32,7 +32,7 @@ async def version_outs(
     session: AsyncSession, found: Sequence[tuple[BulletinVersion, tuple[BulletinVoice, ...]]]
 ) -> list[VersionOut]:
     """Give the versions of one bulletin."""
-    names = await _names(session, {row.saved_by for row, _ in found})
+    names = await names_of(session, {row.saved_by for row, _ in found})
     recordings = await _recordings(session, (voice for _, voices in found for voice in voices))
     return [
         VersionOut(
@@ -93,10 +93,6 @@ def _voice(row: BulletinVoice, recordings: dict[str, Recording]) -> VoiceOut:
         length_ms=recording.length_ms if recording else None,
         media_url=f"/media/{recording.sha256}.opus" if recording and usable else None,
     )
-
-
-async def _names(session: AsyncSession, ids: Collection[str]) -> dict[str, str]:
-    return dict((await session.execute(select(Person.id, Person.name).where(Person.id.in_(ids)))).all())
 
 
 async def _recordings(session: AsyncSession, voices: Iterable[BulletinVoice]) -> dict[str, Recording]:

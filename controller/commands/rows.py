@@ -26,6 +26,12 @@ class NothingThereError(LoaError):
     code = "nothing_there"
 
 
+class NotHereError(LoaError):
+    """A node was to be certified where no centre runs."""
+
+    code = "not_here"
+
+
 class UnknownError(LoaError):
     """Nobody has this login, or no area this name."""
 
@@ -39,9 +45,13 @@ class _NoAuthority:
     trusted_keys: tuple[TrustedKey, ...]
     ca_pem: str = ""
 
-    def issue_node_certificate(self, csr_pem: str, node_id: str) -> IssuedCertificate:
-        """Refuse: see above."""
-        raise NotImplementedError(f"no command certifies {node_id}, whose request has {len(csr_pem)} characters")
+    def issue_node_certificate(self, csr_pem: str, node_id: str) -> IssuedCertificate:  # noqa: ARG002 - as the centre's
+        """Refuse.
+
+        Raises:
+            NotHereError: always.
+        """
+        raise NotHereError(f"node {node_id} is certified by the running centre alone: adopt it there")
 
 
 @asynccontextmanager

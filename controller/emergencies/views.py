@@ -18,7 +18,7 @@ from controller.nodes.models import Node
 from controller.nodes.rules import NodeStatus
 from controller.people import rights
 from controller.people.actor import Actor
-from controller.people.models import Person
+from controller.people.repository import names_of
 from controller.people.rights import Act
 from controller.plays.schemas import PlayOut
 from edge_agent.protocol.states import Drill
@@ -136,8 +136,8 @@ def _out(
 
 async def _people(session: AsyncSession, rows: Sequence[Emergency]) -> dict[str, PersonRef]:
     wanted = {key for row in rows for key in (row.proposed_by, row.confirmed_by, row.break_glass_by, row.ended_by)}
-    query = select(Person.id, Person.name).where(Person.id.in_({key for key in wanted if key}))
-    return {key: PersonRef(person_id=key, name=name) for key, name in await session.execute(query)}
+    names = await names_of(session, (key for key in wanted if key))
+    return {key: PersonRef(person_id=key, name=name) for key, name in names.items()}
 
 
 async def _node_names(session: AsyncSession, scopes: Iterable[str]) -> dict[str, str]:

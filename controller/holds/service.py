@@ -20,7 +20,7 @@ from controller.nodes.models import Node
 from controller.nodes.rules import NodeKind, NodeStatus, status_of
 from controller.people import rights
 from controller.people.actor import Actor
-from controller.people.models import Person
+from controller.people.repository import names_of
 from controller.people.rights import Act, Sight
 from controller.plans.service import Documents
 from edge_agent.protocol.topics import Word
@@ -196,8 +196,7 @@ class Holds:
             return []
         tree, nodes = await read_tree(session), await self._standing(session)
         nodes = [node for node in nodes if seen.sees(node.area_id)]
-        query = select(Person.id, Person.name).where(Person.id.in_({hold.ordered_by for hold in holds}))
-        people = dict((await session.execute(query)).all())
+        people = await names_of(session, (hold.ordered_by for hold in holds))
         return [_out(hold, _concerned(hold, nodes, tree), tree, people.get(hold.ordered_by, "")) for hold in holds]
 
     async def _standing(self, session: AsyncSession) -> list[_Standing]:

@@ -26,6 +26,12 @@ class LastAdministratorError(ConflictError):
     code = "last_administrator"
 
 
+async def names_of(session: AsyncSession, person_ids: Iterable[str]) -> dict[str, str]:
+    """Give the names of people by id."""
+    rows = await session.execute(select(Person.id, Person.name).where(Person.id.in_(set(person_ids))))
+    return dict(rows.all())
+
+
 def hash_of(token: str) -> str:
     """Give what is kept of a token: enough to know it again, useless to whoever reads the rows."""
     return hashlib.sha256(token.encode()).hexdigest()
