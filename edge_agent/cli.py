@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from edge_agent.boot_file import BootFile, read_boot_file
 from edge_agent.config import Options, StateDir, default_state
 from edge_agent.ending import LastResort, alone
 from edge_agent.errors import AgentError, ConfigError
@@ -57,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", parents=[common, sound], help="play what the centre orders, until stopped")
     run.set_defaults(command=_run)
     enroll = commands.add_parser("enroll", parents=[common, sound], help="make a key, show a claim code, be adopted")
-    enroll.add_argument("--server", required=True, metavar="URL", help="the centre, as https://host:port")
+    centre = enroll.add_mutually_exclusive_group(required=True)
+    centre.add_argument("--server", metavar="URL", help="the centre, as https://host:port")
+    centre.add_argument("--boot-file", type=Path, metavar="FILE", help="loa.toml of the boot partition, which says all")
     enroll.add_argument(
         "--ca-sha256", metavar="HEX", help="SHA-256 of the centre's authority certificate (DER); else system trust"
     )
@@ -102,11 +105,13 @@ def _run(arguments: argparse.Namespace, state: StateDir) -> int:
 def _enroll(arguments: argparse.Namespace, state: StateDir) -> int:
     from edge_agent.enroll import enroll  # noqa: PLC0415 - as above
 
+    where = read_boot_file(arguments.boot_file) if arguments.boot_file else BootFile(arguments.server)
     asyncio.run(
         enroll(
             _options(arguments, state),
-            server=arguments.server,
-            ca_sha256=arguments.ca_sha256,
+            server=where.server,
+            ca_sha256=arguments.ca_sha256 or where.ca_sha256,
+            code=where.claim,
             timeout_s=arguments.timeout,
             show=lambda line: print(line, flush=True),  # noqa: T201 - a person reads the claim code here
         )

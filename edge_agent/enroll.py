@@ -46,9 +46,17 @@ _T = EnrolmentTicket | EnrolmentStatus
 
 
 async def enroll(
-    options: Options, *, server: str, ca_sha256: str | None, timeout_s: float, show: Callable[[str], None]
+    options: Options,
+    *,
+    server: str,
+    ca_sha256: str | None,
+    timeout_s: float,
+    show: Callable[[str], None],
+    code: str | None = None,
 ) -> Adoption:
     """Be adopted by the centre at ``server``; ``show`` gets the lines for the person at the node.
+
+    ``code``: a claim code that was agreed beforehand; without, a new one is made.
 
     Raises:
         EnrolmentError: refused, expired, not believed, or nobody came in time.
@@ -59,7 +67,7 @@ async def enroll(
         raise ConfigError(f"{state.node} exists: this node is enrolled; use another --state, or remove it first")
     key = _own_key(state)
     tls, pinned = await asyncio.to_thread(_trust, server, wanted)
-    code = new_claim_code()
+    code = code or new_claim_code()
     request = EnrolmentRequest(csr_pem=_request_pem(key), claim_sha256=claim_hash(code), abilities=abilities(options))
     ask = _Asker(server, tls)
     ticket = msgspec.json.decode(await ask(PATH, msgspec.json.encode(request), 201), type=EnrolmentTicket)

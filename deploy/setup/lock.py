@@ -17,18 +17,21 @@ EXTRAS = {
     "dev": ("controller", "edge", "dev"),
     "controller": ("controller", "edge"),
     "edge": ("edge",),
+    "node": ("edge",),
 }
+NOTHING_IS_BUILT = {"node"}
+"""What a node carries: its package comes with the wheel already made."""
 HEADER = """\
-# Made by `make lock` from pyproject.toml (extras: {extras}, and what builds the wheel). Do not edit.
+# Made by `make lock` from pyproject.toml (extras: {extras}{build}). Do not edit.
 # For every Python from 3.11 and every Linux that the packages ship wheels for.
 """
 
 
-def wanted(extras: tuple[str, ...]) -> str:
-    """Name the requirements of some extras, and of the build, one a line."""
+def wanted(extras: tuple[str, ...], *, build: bool) -> str:
+    """Name the requirements of some extras, and of the build where asked, one a line."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     optional = project["project"]["optional-dependencies"]
-    names = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    names = [*project["project"]["dependencies"], *(project["build-system"]["requires"] if build else ())]
     return "\n".join(names + [name for extra in extras for name in optional[extra]])
 
 
@@ -49,10 +52,12 @@ def compile_lock(name: str, *, constraint: Path | None, upgrade: bool) -> Path:
         command += ["--constraint", constraint]
     if upgrade:
         command += ["--upgrade"]
+    build = name not in NOTHING_IS_BUILT
     # Away from the project, so that no path of this machine and no other configuration can reach the lock.
     with tempfile.TemporaryDirectory() as elsewhere:
-        subprocess.run(command, input=wanted(EXTRAS[name]), text=True, check=True, cwd=elsewhere)
-    target.write_text(HEADER.format(extras=", ".join(EXTRAS[name])) + target.read_text())
+        subprocess.run(command, input=wanted(EXTRAS[name], build=build), text=True, check=True, cwd=elsewhere)
+    header = HEADER.format(extras=", ".join(EXTRAS[name]), build=", and what builds the wheel" if build else "")
+    target.write_text(header + target.read_text())
     return target
 
 

@@ -1,5 +1,8 @@
 """The systemd units: they start commands that we have, with no more rights than these need."""
 
+import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -7,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
+AGENT = ROOT / "deploy" / "systemd" / "loa-agent.service"
 LEAST_RIGHTS = {
     "NoNewPrivileges": "yes",
     "ProtectSystem": "strict",
@@ -15,17 +19,29 @@ LEAST_RIGHTS = {
     "CapabilityBoundingSet": "",
     "UMask": "0077",
     "StateDirectoryMode": "0700",
-    "Restart": "always",
 }
 
 
+def rows(unit: Path) -> list[tuple[str, str]]:
+    lines = [line.partition("=") for line in unit.read_text("utf-8").splitlines() if line[:1].isalpha()]
+    return [(name, value) for name, _, value in lines]
+
+
 def settings(unit: Path) -> dict[str, str]:
-    rows = [line.partition("=") for line in unit.read_text("utf-8").splitlines() if line[:1].isalpha()]
-    return {name: value for name, _, value in rows}
+    return dict(rows(unit))
 
 
-def test_the_centre_and_the_node_have_a_unit() -> None:
-    assert [unit.name for unit in UNITS] == ["loa-agent.service", "loa.service"]
+def system_calls(unit: Path) -> set[str]:
+    """Give what the unit's filter lets through, by name or group, as systemd reads its lines: one after the other."""
+    allowed: set[str] = set()
+    for line in [value for name, value in rows(unit) if name == "SystemCallFilter"]:
+        names = set(line.removeprefix("~").split())
+        allowed = allowed - names if line.startswith("~") else allowed | names
+    return allowed
+
+
+def test_the_centre_and_the_node_have_their_units() -> None:
+    assert [unit.name for unit in UNITS] == ["loa-agent-enrol.service", "loa-agent.service", "loa.service"]
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
@@ -42,13 +58,48 @@ def test_a_unit_runs_as_its_own_user_with_the_least_rights(unit: Path) -> None:
     assert ["u", given["User"]] in [line.split()[:2] for line in users]
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_systemd_itself_counts_little_that_a_unit_may_do(unit: Path) -> None:
+    """Its exposure level, from 0 to 10; what is safe stands up to 2.0."""
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("no systemd-analyze here")
+    command = [analyze, "security", "--no-pager", "--offline=true", "--threshold=20", str(unit)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    level = re.search(r"exposure level for \S+: ([0-9.]+)", done.stdout)
+    assert level, done.stderr
+    assert float(level[1]) <= 2.0
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_a_unit_is_started_again_for_as_long_as_it_takes(unit: Path) -> None:
+    given = settings(unit)
+    assert given["Restart"] == ("on-failure" if unit.stem == "loa-agent-enrol" else "always")
+    assert given["StartLimitIntervalSec"] == "0"
+    assert given["MemoryMax"]
+
+
+@pytest.mark.parametrize("unit", [AGENT, AGENT.with_name("loa-agent-enrol.service")], ids=lambda unit: unit.name)
+def test_the_kernel_lets_nothing_on_a_node_listen(unit: Path) -> None:
+    (denied,) = [value for name, value in rows(unit) if name == "SystemCallFilter" and value.startswith("~")]
+    assert {"listen", "accept", "accept4", "@privileged"} <= set(denied.removeprefix("~").split())
+    assert not {"listen", "accept", "accept4"} & system_calls(unit)
+
+
 def test_the_supervisor_listens_to_what_the_agent_says_about_its_life() -> None:
-    given = settings(ROOT / "deploy" / "systemd" / "loa-agent.service")
+    given = settings(AGENT)
     assert (given["Type"], given["WatchdogSec"]) == ("notify", "30")
 
 
 def test_the_agent_may_ask_the_kernel_about_its_clock() -> None:
     """`ProtectClock` refuses `adjtimex` as a whole; a node that cannot ask would never trust its clock."""
-    given = settings(ROOT / "deploy" / "systemd" / "loa-agent.service")
-    assert "ProtectClock" not in given
-    assert "adjtimex" in given["SystemCallFilter"].split()
+    assert "ProtectClock" not in settings(AGENT)
+    assert "adjtimex" in system_calls(AGENT)
+
+
+def test_a_card_that_is_nobodys_waits_instead_of_failing() -> None:
+    conditions = [value for name, value in rows(AGENT) if name == "ConditionPathExists"]
+    enrolling = [value for name, value in rows(AGENT.with_name("loa-agent-enrol.service")) if name.startswith("Cond")]
+    assert conditions == ["/var/lib/loa-agent/node.json"]
+    assert enrolling == ["!/var/lib/loa-agent/node.json", "/boot/firmware/loa.toml"]

@@ -87,6 +87,12 @@ async def test_an_adopted_node_has_all_that_it_needs(registry: Registry, tmp_pat
     assert [line.ok for line in self_test(options(tmp_path))] == [True] * 4
 
 
+async def test_a_code_that_was_agreed_beforehand_is_the_one_that_is_shown(registry: Registry, tmp_path: Path) -> None:
+    await join(registry, tmp_path, code="ABCD-2345")
+    assert registry.codes == ["ABCD-2345"]
+    assert registry.requests[0].claim_sha256 == claim_hash("ABCD-2345")
+
+
 async def test_a_server_with_another_authority_is_not_even_asked(registry: Registry, tmp_path: Path) -> None:
     with pytest.raises(EnrolmentError, match="fingerprint"):
         await join(registry, tmp_path, ca_sha256="ab" * 32)
