@@ -205,6 +205,8 @@ class CommandAction(StrEnum):
     SEND_LOG = "send_log"
     RESTART = "restart"
     UPDATE = "update"
+    REFERENCE = "reference"
+    """Take the acoustic reference anew, from the session in which the tune sounds next."""
 
 
 class Command(Signed, frozen=True, kw_only=True):
@@ -214,6 +216,8 @@ class Command(Signed, frozen=True, kw_only=True):
 
     command_id: Id
     action: CommandAction
+    sha256: Sha256 | None = None
+    """With ``reference``: the signature tune; without it, what the next session begins with."""
 
 
 class ReceiptsAck(Signed, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, field
 
-from .fields import Code, Count, Id, Instant, Language, NumericDate, Positive, Scope, Text, Wire
+from .fields import Code, Count, Id, Instant, Language, NumericDate, Positive, Scope, Sha256, Text, Wire
 from .states import CENTRE_OUTCOMES, ClockState, Drill, Grade, Outcome, PlayState, Reason
 from .topics import Word
 
@@ -29,8 +29,13 @@ class Abilities(Wire, frozen=True, kw_only=True):
     codecs: Annotated[tuple[Code, ...], Meta(max_length=16)] = ("opus",)
     output: Literal["card", "virtual"]
     best_grade: Grade
+    input: Literal["none", "loopback", "line", "microphone"] = "none"
+    """What listens to its own sound."""
+    input_simulated: bool = False
     languages: Annotated[tuple[Language, ...], Meta(max_length=32)] = ("vi",)
     clock_battery: bool = False
+    commands: Annotated[tuple[Code, ...], Meta(max_length=32)] = ("restart",)
+    """Actions it obeys. The centre sends no others: an older agent does not even know some words."""
 
 
 class Online(Report, frozen=True, kw_only=True, tag_field="state", tag="online"):
@@ -104,6 +109,34 @@ class FaultReport(Wire, frozen=True, kw_only=True):
     detail: Text = ""
 
 
+class SelfTestReport(Wire, frozen=True, kw_only=True):
+    """The last self-test: a short tone that the node plays and listens to."""
+
+    command_id: Id
+    at: Instant
+    result: Literal["heard", "not_heard", "unsure", "not_listened", "refused", "failed"]
+    """``not_listened``: it left the output, and nothing here can hear."""
+    reason: Reason | None = None
+    """With ``refused`` and ``failed``: why."""
+    simulated: bool = False
+    """It rests on a virtual output or microphone."""
+
+
+class ReferenceReport(Wire, frozen=True, kw_only=True):
+    """What the place did to sound when its horns were new, and whether it still does."""
+
+    wanted: bool = False
+    """A person has asked for a new one: it is taken from the session in which the tune sounds next."""
+    sha256: Sha256 | None = None
+    """The tune; sessions with it are compared. Absent while there is none."""
+    taken_at: Instant | None = None
+    change: Literal["same", "weaker", "different", "silent"] | None = None
+    """What the last of those sessions told; absent before the first."""
+    judged_at: Instant | None = None
+    level_db: Annotated[float, Meta(ge=-200, le=200)] | None = None
+    """That session less the reference; absent when it was silent."""
+
+
 class Health(Report, frozen=True, kw_only=True):
     """State of a node: every 30 s and on change. A heartbeat is not a record."""
 
@@ -133,6 +166,9 @@ class Health(Report, frozen=True, kw_only=True):
     """Highest receipt event written; 0 when none."""
     acked_seq: Count
     """Highest that the centre has acknowledged."""
+    self_test: SelfTestReport | None = None
+    reference: ReferenceReport | None = None
+    """Absent when nothing here can hear."""
 
 
 class PlayEvent(Wire, frozen=True, kw_only=True):

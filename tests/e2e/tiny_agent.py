@@ -217,7 +217,12 @@ DOCUMENTS: dict[str, Check] = {
         pinned=(many(0, 256, VOICE), []),
         revoked_keys=(many(0, 64, text("[0-9a-f]{16}")), []),
     ),
-    "command": record(**CLAIMS, command_id=ID, action=text("identify|self_test|send_log|restart|update")),
+    "command": record(
+        **CLAIMS,
+        command_id=ID,
+        action=text("identify|self_test|send_log|restart|update|reference"),
+        sha256=(nullable(SHA256), None),
+    ),
     "receipts/ack": record(**CLAIMS, store_id=ID, stored_through_seq=COUNT, send_from_seq=(nullable(POSITIVE), None)),
     "time/answer": record(**CLAIMS, nonce=text("[0-9a-f]{32}"), time_at=is_instant),
 }

@@ -35,6 +35,8 @@ from edge_agent.protocol.reports import (
     Online,
     PlayEvent,
     Receipts,
+    ReferenceReport,
+    SelfTestReport,
     TimeAsk,
 )
 from edge_agent.protocol.signing import SigningKey
@@ -77,8 +79,11 @@ _ABILITIES = Abilities(
     codecs=("opus", "pcm"),
     output="virtual",
     best_grade=Grade.E2,
+    input="line",
+    input_simulated=True,
     languages=("hmn", "vi-VN"),
     clock_battery=True,
+    commands=("self_test",),
 )
 _ADOPTION = Adoption(
     node_id="n1",
@@ -120,7 +125,7 @@ SAMPLES: tuple[Wire, ...] = (
         pinned=(voice("siren", 12, language="und"),),
         revoked_keys=("f" * 16,),
     ),
-    Command(**_claims(NODE), command_id="c1", action=CommandAction.SELF_TEST),
+    Command(**_claims(NODE), command_id="c1", action=CommandAction.REFERENCE, sha256=sha("tune")),
     ReceiptsAck(**_claims(NODE), store_id="s1", stored_through_seq=41, send_from_seq=42),
     TimeAnswer(**_claims(NODE), nonce=_NONCE, time_at=_LATER),
     PlanBody(scope=HAMLET, broadcasts=(_BROADCAST,)),
@@ -145,6 +150,10 @@ SAMPLES: tuple[Wire, ...] = (
         store_id="s1",
         last_seq=9,
         acked_seq=8,
+        self_test=SelfTestReport(command_id="c1", at=T0, result="refused", reason=Reason.BUSY, simulated=True),
+        reference=ReferenceReport(
+            wanted=True, sha256=sha("tune"), taken_at=T0, change="weaker", judged_at=_LATER, level_db=-6.5
+        ),
     ),
     Receipts(
         iss="n1",
