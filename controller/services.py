@@ -49,6 +49,7 @@ from .schedules.day import Days
 from .schedules.exchange import Exchange
 from .schedules.rolling import Rolling
 from .schedules.service import Schedules
+from .schedules.single_dates import SingleDates
 from .schedules.whatif import ScheduleWhatIfs
 from .wire.keys import SEAL_FILE, secret_key
 
@@ -70,6 +71,7 @@ class Services:
     bulletins: Bulletins
     programmes: Programmes
     schedules: Schedules
+    single_dates: SingleDates
     what_ifs: ScheduleWhatIfs
     calendars: AreaCalendars
     days: Days
@@ -147,6 +149,7 @@ def build_services(
         bulletins=Bulletins(database, clock),
         programmes=Programmes(database, clock),
         schedules=schedules,
+        single_dates=SingleDates(database, clock, schedules, live),
         what_ifs=ScheduleWhatIfs(database, clock, schedules, trusted_keys=authority.trusted_keys),
         calendars=AreaCalendars(database, clock),
         exchange=Exchange(database, clock, schedules),

@@ -201,6 +201,26 @@ class CutOut(BaseModel):
     node_count: int
 
 
+class ConflictOut(BaseModel):
+    """Another session that wants the same nodes at the same time."""
+
+    model_config = ConfigDict(frozen=True)
+
+    start_at: AwareDatetime
+    """Of ours, on the first day on which they meet."""
+    other_start_at: AwareDatetime
+    times: int
+    """On how many dates: of a schedule, in the 30 days from now and from its first date on."""
+    title: str | None
+    """Of the other; None where it is not in sight."""
+    schedule_id: str | None
+    broadcast_id: str | None
+    overlap_ms: int
+    node_count: int
+    first: Literal["ours", "other"]
+    """Whose is heard first; the second waits, or is cut where the first starts hard."""
+
+
 class PreviewOut(BaseModel):
     """What would happen; nothing is saved."""
 

@@ -12,6 +12,8 @@ from .models import Schedule, ScheduleException
 from .repository import Calendars, series_of
 
 DAY = timedelta(days=1)
+LONGEST_SESSION = timedelta(hours=12)
+"""What begins earlier than this before a time cannot meet it."""
 
 
 class Looking:
@@ -26,6 +28,11 @@ class Looking:
     def ahead(cls, session: AsyncSession, tree: Tree, row: Schedule, now: datetime, span: timedelta) -> "Looking":
         """Look at the coming time, and at that from the next date of a schedule on."""
         return cls(session, tree, *ahead(series_of(row), now, span))
+
+    @classmethod
+    def around(cls, session: AsyncSession, tree: Tree, from_at: datetime, until_at: datetime) -> "Looking":
+        """Look at whatever may still sound in a time."""
+        return cls(session, tree, (from_at - LONGEST_SESSION, until_at))
 
     async def dates(self, row: Schedule, changes: Sequence[ScheduleException]) -> list[Occurrence]:
         """Give the dates of one schedule, as it is written."""

@@ -62,6 +62,11 @@ class Planner:
         """Read what all dates share."""
         return cls(session, row, await nodes_in(session, tree, row.scopes, reports=False), tree)
 
+    @property
+    def node_ids(self) -> frozenset[str]:
+        """Give the nodes that would hear it."""
+        return frozenset(node.id for node in self.nodes)
+
     async def plan(self, date: Occurrence) -> Planned:
         """Plan one date.
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +12,7 @@ from controller.areas.rules import Tree
 from controller.db import in_pieces
 
 from .days import dates_between, read_days
-from .expand import Change, DayRule, Series
+from .expand import Change, DayRule, Series, renamed
 from .models import Calendar, DateChange, OnCalendarDay, Schedule, ScheduleException
 
 Days = Mapping[date, DayRule]
@@ -42,6 +43,39 @@ async def exceptions_of(session: AsyncSession, ids: Sequence[str]) -> dict[str, 
         for row in await session.scalars(query.order_by(ScheduleException.recurrence_local)):
             found[row.schedule_id].append(row)
     return found
+
+
+async def change_dates(
+    session: AsyncSession,
+    row: Schedule,
+    before: Series | None,
+    wanted: Sequence[Mapping[str, Any]] | None,
+    now: datetime,
+) -> None:
+    """Let exceptions follow their dates when an edit of the rule renames them, or write those that are wanted."""
+    there = (await exceptions_of(session, [row.id])).get(row.id, [])
+    moved: dict[datetime, datetime] = {}
+    if wanted is None and before is not None:
+        moved = renamed([datetime.fromisoformat(each.recurrence_local) for each in there], before, series_of(row))
+    kept = [_columns(each) for each in there if datetime.fromisoformat(each.recurrence_local) in moved]
+    gone = there if wanted is not None else [each for each in there if _columns(each) in kept]
+    for each in gone:
+        await session.delete(each)
+    await session.flush()
+    for columns in wanted if wanted is not None else kept:
+        key = datetime.fromisoformat(columns["recurrence_local"])
+        said = {
+            "made_by": row.changed_by,
+            "made_at": now,
+            **columns,
+            "recurrence_local": moved.get(key, key).isoformat(),
+        }
+        session.add(ScheduleException(**{**said, "schedule_id": row.id}))
+    await session.flush()
+
+
+def _columns(row: ScheduleException) -> dict[str, Any]:
+    return {column.key: getattr(row, column.key) for column in ScheduleException.__table__.columns}
 
 
 class Calendars:

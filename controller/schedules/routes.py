@@ -14,6 +14,7 @@ from controller.policies.errors import PolicyBreachError, UnusualHourError
 from controller.policies.schemas import WhatIfOut
 from controller.programmes.layout import NotAirableError
 
+from .conflicts import ScheduleConflictError
 from .ical import NotACalendarError
 from .schemas import (
     CalendarChange,
@@ -31,7 +32,6 @@ from .schemas import (
     SchedulePreview,
     WallTime,
 )
-from .service import ScheduleConflictError
 from .timing import OverrunError
 
 router = APIRouter(prefix="/schedules", tags=["schedules"])
@@ -169,7 +169,7 @@ async def except_date(
     schedule_id: str, recurrence_local: WallTime, wanted: ExceptionIn, actor: Acting, services: AnyServices
 ) -> DateOut:
     """Cancel or move one date, keep it on a holiday, or give it another programme; edits of the series leave it so."""
-    return await services.schedules.except_(actor, schedule_id, recurrence_local, wanted)
+    return await services.single_dates.except_(actor, schedule_id, recurrence_local, wanted)
 
 
 @router.delete(
@@ -177,7 +177,7 @@ async def except_date(
 )
 async def restore_date(schedule_id: str, recurrence_local: WallTime, actor: Acting, services: AnyServices) -> DateOut:
     """Forget what was said of one date."""
-    return await services.schedules.restore(actor, schedule_id, recurrence_local)
+    return await services.single_dates.restore(actor, schedule_id, recurrence_local)
 
 
 @calendars.get("", summary="Calendars")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from controller.approvals.needs import Need
-from controller.broadcasts.schemas import Scopes, Title
+from controller.broadcasts.schemas import ConflictOut, Scopes, Title
 from controller.plays.schemas import UnconfirmedOut
 from controller.policies.schemas import BreachOut, UnusualOut
 from controller.programmes.schemas import BulletinRef
@@ -163,26 +163,6 @@ class DateOut(BaseModel):
     problem_message: str | None = None
     unconfirmed: UnconfirmedOut | None = None
     """What stood for this date before was taken back where nobody can confirm it."""
-
-
-class ConflictOut(BaseModel):
-    """Another session that wants the same nodes at the same time."""
-
-    model_config = ConfigDict(frozen=True)
-
-    start_at: AwareDatetime
-    """Of ours, on the first day on which they meet."""
-    other_start_at: AwareDatetime
-    times: int
-    """On how many dates of the 30 days that are looked at, from now and from the first date on."""
-    title: str | None
-    """Of the other; None where it is not in sight."""
-    schedule_id: str | None
-    broadcast_id: str | None
-    overlap_ms: int
-    node_count: int
-    first: Literal["ours", "other"]
-    """Whose is heard first; the second waits, or is cut where the first starts hard."""
 
 
 class SchedulePreview(BaseModel):

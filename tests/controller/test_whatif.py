@@ -110,7 +110,7 @@ async def test_another_programme_at_the_same_hour_is_a_change(lite: Centre) -> N
 async def test_single_dates_that_were_changed_by_hand_stay_so(lite: Centre) -> None:
     commune, made = await trung_loc(lite, quiet_hours=[])
     key = datetime(2026, 4, 14, 5)  # noqa: DTZ001 - wall time
-    await lite.services.schedules.except_(lite.actor, made.id, key, ExceptionIn(kind=DateChange.CANCELLED))
+    await lite.services.single_dates.except_(lite.actor, made.id, key, ExceptionIn(kind=DateChange.CANCELLED))
     async with lite.client() as client:
         found = await ask(client, asked(commune, made, made.programme_id, "2026-03-10T05:30:00"), schedule_id=made.id)
     starts = {each["moved_to_at"] for each in found["changes"]}
