@@ -21,6 +21,7 @@ from controller.policies.rules import EffectivePolicy
 from . import yeses
 from .models import Approval, ApprovalRequest, RequestState
 from .needs import Need, Place, Said, decide
+from .shown import Shown
 from .yeses import Bound, Yes
 
 
@@ -41,6 +42,9 @@ class Matter:
     """Areas in which whoever approves needs the right."""
     policies: tuple[EffectivePolicy, ...]
     """Of all places that would hear it, each once."""
+    first_start_at: datetime
+    shown: Shown
+    """What is put before whoever approves."""
 
     def of(self, subject: str) -> "Matter":
         """Give it with the name that it was saved under."""
@@ -82,6 +86,8 @@ async def ask(tx: Transaction, matter: Matter, asked_by: str, *, now: datetime) 
         level=matter.said.level,
         categories=[] if None in categories else sorted(each for each in categories if each is not None),
         length_ms=matter.said.length_ms,
+        shown=dict(matter.shown),
+        first_start_at=matter.first_start_at,
         not_before_at=matter.bound.not_before_at,
         not_after_at=matter.bound.not_after_at,
         state=RequestState.OPEN,

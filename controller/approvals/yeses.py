@@ -10,6 +10,7 @@ from controller.db import Transaction
 from controller.ids import new_id
 
 from .models import Approval
+from .shown import Shown
 
 
 class Yes(NamedTuple):
@@ -31,8 +32,10 @@ class Bound(NamedTuple):
     not_after_at: datetime
 
 
-async def write(tx: Transaction, subject: str, bound: Bound, yeses: Iterable[Yes], *, now: datetime) -> None:
-    """Write yeses to a subject, ``broadcasts/{id}`` or ``schedules/{id}``."""
+async def write(
+    tx: Transaction, subject: str, bound: Bound, yeses: Iterable[Yes], *, now: datetime, shown: Shown | None = None
+) -> None:
+    """Write yeses to a subject, ``broadcasts/{id}`` or ``schedules/{id}``; ``shown``: what they agree to, in words."""
     tx.session.add_all(
         Approval(
             id=new_id(),
@@ -44,6 +47,7 @@ async def write(tx: Transaction, subject: str, bound: Bound, yeses: Iterable[Yes
             not_before_at=bound.not_before_at,
             not_after_at=bound.not_after_at,
             by_author=yes.by_author,
+            shown=None if shown is None else dict(shown),
             given_at=now,
         )
         for yes in yeses

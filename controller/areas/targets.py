@@ -93,6 +93,14 @@ async def areas_of(session: AsyncSession, scopes: Iterable[str], *, removed: boo
     return found
 
 
+async def node_names(session: AsyncSession, scopes: Iterable[str]) -> dict[str, str]:
+    """Give the names of the nodes among scopes, for ``scope_name``; also of those that were."""
+    found: dict[str, str] = {}
+    for some in in_pieces([scope.removeprefix("nodes/") for scope in scopes if scope.startswith("nodes/")]):
+        found |= dict((await session.execute(select(Node.id, Node.name).where(Node.id.in_(some)))).all())
+    return found
+
+
 def scope_name(scope: str, tree: Tree, node_names: dict[str, str]) -> str:
     """Give the name of an area or node; its id when it is gone."""
     kind, _, key = scope.partition("/")

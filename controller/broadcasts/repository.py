@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from controller.approvals.models import ApprovalRequest, RequestState
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
-from controller.areas.targets import areas_of, scope_name
+from controller.areas.targets import areas_of, node_names, scope_name
 from controller.db import in_pieces
 from controller.holds.reach import silencing
 from controller.nodes.live import LiveNodes
@@ -243,11 +243,7 @@ async def _targets(session: AsyncSession, ids: Sequence[str], seen: Sight) -> di
     known = await areas_of(session, {scope for _, scope in aimed}, removed=True)
     pairs = [(broadcast_id, scope) for broadcast_id, scope in aimed if seen.knows(known.get(scope))]
     tree = await read_tree(session)
-    node_ids = {scope.partition("/")[2] for _, scope in pairs if scope.startswith("nodes/")}
-    names: dict[str, str] = {}
-    if node_ids:
-        rows = await session.execute(select(Node.id, Node.name).where(Node.id.in_(node_ids)))
-        names = dict(rows.all())
+    names = await node_names(session, {scope for _, scope in pairs})
     order = {f"areas/{place.id}": index for index, place in enumerate(tree.walk())}
     found: dict[str, list[TargetOut]] = defaultdict(list)
     for broadcast_id, scope in sorted(pairs, key=lambda pair: (order.get(pair[1], len(order)), pair[1])):

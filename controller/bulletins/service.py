@@ -22,7 +22,7 @@ from controller.people.rights import Act
 from controller.programmes.changes import bulletin_changed
 
 from . import yes
-from .drafting import PLAIN, check, check_category, told
+from .drafting import PLAIN, check, check_category, told_by
 from .models import Bulletin, BulletinState, BulletinVersion, BulletinVoice
 from .repository import current_version, in_sight, offered, versions
 from .rules import Step, advance, differences, search_words
@@ -98,7 +98,7 @@ class Bulletins:
             if plain["category"] != words.category:
                 await check_category(tx.session, row.area_id, plain["category"])
             version = await check(tx.session, seen, plain, spoken, now=now)
-            before = told({field: getattr(words, field) for field in PLAIN}, voices)
+            before = told_by(words, voices)
             changed = [each.field for each in differences(before, version.fields())]
             if not changed:
                 return (await self._outs(tx.session, actor, [bulletin_id]))[0]
@@ -232,10 +232,7 @@ class Bulletins:
         """
         async with self._database.reading() as session:
             await self._own(session, actor, bulletin_id)
-            found = {
-                row.version: told({field: getattr(row, field) for field in PLAIN}, voices)
-                for row, voices in await versions(session, bulletin_id)
-            }
+            found = {row.version: told_by(row, voices) for row, voices in await versions(session, bulletin_id)}
         if before not in found or after not in found:
             raise NotFoundError("there is no such version", resource="bulletins", id=bulletin_id[:64])
         return [DifferenceOut(**each._asdict()) for each in differences(found[before], found[after])]

@@ -74,6 +74,8 @@ def _create_alarms_tokens_requests() -> None:
         sa.Column("level", sa.String(length=16), nullable=False),
         sa.Column("categories", sa.JSON(), nullable=False),
         sa.Column("length_ms", sa.Integer(), nullable=False),
+        sa.Column("shown", sa.JSON(), nullable=False),
+        sa.Column("first_start_at", Instant(), nullable=False),
         sa.Column("not_before_at", Instant(), nullable=False),
         sa.Column("not_after_at", Instant(), nullable=False),
         sa.Column("document_number", sa.String(length=80), nullable=True),
@@ -439,6 +441,7 @@ def _change_approvals() -> None:
         batch_op.add_column(sa.Column("by_author", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("seen_by_leader_at", Instant(), nullable=True))
         batch_op.add_column(sa.Column("voided_at", Instant(), nullable=True))
+        batch_op.add_column(sa.Column("shown", sa.JSON(), nullable=True))
     op.execute("UPDATE approvals SET subject = 'broadcasts/' || broadcast_id")
     with op.batch_alter_table("approvals", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_approvals_broadcast_id"))
