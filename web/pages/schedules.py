@@ -16,9 +16,10 @@ from web.pages.frame import back, nodes_and_runs, whole_page
 from web.problems import Problems, problem_text, problems_of
 from web.site import Site, Visit
 from web.views import schedules as views
+from web.views.dated import Told
 from web.views.places import Choice, scope_names, tree
 from web.views.say import covered
-from web.views.whatif import change_marks
+from web.views.whatif import change_lines
 from web.words import Mark
 
 FIELDS = frozenset({"title", "programme", "targets", "hour", "weekday", "first_day", "last_day"})
@@ -80,18 +81,18 @@ async def _preview(visit: Visit, draft: views.Draft, known: ScheduleOut | None) 
         return views.Preview(missing=next(iter(unclear.problems.values())))
     except InvalidError as error:
         wrong = Mark("triangle", "care", problem_text(error, visit.form))
-        return views.Preview(missing=visit.text("schedules.look_again"), warnings=(wrong,))
+        return views.Preview(missing=visit.text("schedules.look_again"), warnings=(Told(wrong),))
     return views.preview(found, visit.form)
 
 
-async def _what_if(visit: Visit, draft: views.Draft, known: ScheduleOut | None) -> list[Mark] | None:
+async def _what_if(visit: Visit, draft: views.Draft, known: ScheduleOut | None) -> list[Told] | None:
     """Say what saving would change elsewhere; None where the form is not ready for that."""
     try:
         wanted = ScheduleIn.checked(**_wanted(visit, draft, known))
         found = await visit.services.what_ifs.of(visit.actor, wanted, known.id if known else None)
     except (Unclear, InvalidError, ConflictError):
         return None
-    return change_marks(found.changes, visit.form)
+    return change_lines(found.changes, visit.form)
 
 
 async def _form(

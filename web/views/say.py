@@ -10,6 +10,7 @@ from controller.broadcasts.schemas import CutOut, ForecastOut, PreviewOut, Repla
 from controller.ids import new_id
 from web.formats import Formats
 from web.forms import Form, Unclear, hour_of
+from web.views.dated import breaches, unusual_said
 from web.words import Mark
 
 DAYS_AHEAD = 14
@@ -162,7 +163,7 @@ def preview(draft: Draft, found: PreviewOut, form: Formats) -> Preview:
         button=button(draft, form),
         sentence=sentence,
         warnings=tuple(warnings),
-        unusual=form.text(f"say.unusual_{found.unusual.reason}", hour=found.unusual.hour) if found.unusual else "",
+        unusual=_unusual(found, form),
         confirmed=draft.confirm_unusual,
         during=draft.during if draft.when == "now" and (found.yields or found.cuts) else None,
     )
@@ -182,8 +183,13 @@ def replay(found: ReplayPreviewOut, form: Formats) -> Preview:
         button=text("replay.go"),
         sentence=text("replay.sentence", length=form.length(run.length_ms), nodes=nodes, names=names),
         warnings=(*_breaches(run, form), *_absent(run, form)),
-        unusual=form.text(f"say.unusual_{run.unusual.reason}", hour=run.unusual.hour) if run.unusual else "",
+        unusual=_unusual(run, form),
     )
+
+
+def _unusual(found: PreviewOut, form: Formats) -> str:
+    """Ask once more about the hour, unless it is refused anyway."""
+    return unusual_said(None if found.refusal else found.unusual, form)
 
 
 def _cut(each: CutOut, form: Formats) -> Mark:
@@ -197,21 +203,7 @@ def _cut(each: CutOut, form: Formats) -> Mark:
 
 def _breaches(found: PreviewOut, form: Formats) -> list[Mark]:
     """Name the rules of policies that it breaks; what nodes tell of themselves stands in their forecasts."""
-    told = [each for each in found.breaches if each.rule != "quiet_hours"]
-    return [
-        Mark(
-            "triangle",
-            "care",
-            form.text(
-                "say.breach",
-                names=form.names(each.area_names),
-                rule=form.text.word("rule", each.rule),
-                limit=each.limit,
-                found=each.found,
-            ),
-        )
-        for each in told
-    ]
+    return [told.mark for told in breaches([each for each in found.breaches if each.rule != "quiet_hours"], form)]
 
 
 def _absent(found: PreviewOut, form: Formats) -> list[Mark]:

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from controller.broadcasts.schemas import ConflictOut
+from controller.policies.errors import PolicyBreachError
 from controller.programmes.schemas import BulletinRef
-from controller.schedules.schemas import ConflictOut, DateOut, ScheduleOut, SchedulePreview
+from controller.schedules.schemas import DateOut, ScheduleOut, SchedulePreview
 from web.formats import Formats
 from web.forms import MOST_VERSION, Form, Unclear, day_of, hour_of, number_of
 from web.problems import Problems
+from web.views.dated import Told, breaches, dates_said, grouped, span_said, unusual_said
 from web.words import Mark, doubt_said
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -75,11 +78,11 @@ class Preview:
     sentence: str = ""
     missing: str = ""
     dates: tuple[str, ...] = ()
-    warnings: tuple[Mark, ...] = ()
+    warnings: tuple[Told, ...] = ()
     unusual: str = ""
-    """What is to be confirmed once more; empty when nothing is."""
+    """What is to be confirmed once more; empty when nothing is, or when that would not help."""
     conflicts: bool = False
-    """Others at the same time: to be confirmed."""
+    """Others at the same time: to be confirmed; not where that would not help."""
 
 
 def read_draft(typed: Form) -> Draft:
@@ -257,35 +260,19 @@ def preview(found: SchedulePreview, form: Formats) -> Preview:
         count=len(aired),
         first=form.long(aired[0].start_at) if aired else "",
     )
-    suspended = [Mark("cut", "unsure", f"{form.long(each.start_at)}: {_date_mark(each, form).word}")
-                 for each in found.dates if each.verdict == "suspended"]  # fmt: skip
-    refusal = [] if found.refusal is None else [Mark("triangle", "care", text.word("date_problem", found.refusal))]
-    breaches = [
-        Mark(
-            "triangle",
-            "care",
-            text(
-                "say.breach",
-                names=form.names(each.area_names),
-                rule=text.word("rule", each.rule),
-                limit=each.limit,
-                found=each.found,
-            ),
-        )
-        for each in found.breaches
-    ]
+    is_vain = found.refusal == PolicyBreachError.code
     return Preview(
         sentence=sentence,
         dates=tuple(form.long(each.start_at) for each in aired[:DATES_TOLD]),
         warnings=(
-            *refusal,
-            *breaches,
+            *([] if found.refusal is None else [_care(text.word("date_problem", found.refusal))]),
+            *breaches(found.breaches, form),
             *(_conflict(each, form) for each in found.conflicts),
-            *owed(found.owed, form),
-            *suspended[:DATES_TOLD],
+            *(Told(each) for each in owed(found.owed, form)),
+            *_suspended(found.dates, form),
         ),
-        unusual=form.text(f"say.unusual_{found.unusual.reason}", hour=found.unusual.hour) if found.unusual else "",
-        conflicts=bool(found.conflicts),
+        unusual=unusual_said(None if is_vain else found.unusual, form),
+        conflicts=bool(found.conflicts) and not is_vain,
     )
 
 
@@ -294,8 +281,24 @@ def owed(bulletins: Sequence[BulletinRef], form: Formats) -> tuple[Mark, ...]:
     return tuple(Mark("triangle", "care", form.text("programmes.owed", title=each.title)) for each in bulletins)
 
 
-def _conflict(each: ConflictOut, form: Formats) -> Mark:
+def _care(said: str) -> Told:
+    return Told(Mark("triangle", "care", said))
+
+
+def _suspended(dates: Sequence[DateOut], form: Formats) -> list[Told]:
+    """Say on which dates calendars silence it, each calendar once."""
+    silent = grouped((each.because, each) for each in dates if each.verdict == "suspended")
+    return [_silent_by_one(those, form) for those in silent]
+
+
+def _silent_by_one(those: Sequence[DateOut], form: Formats) -> Told:
+    starts = [each.start_at for each in those]
+    said = f"{_date_mark(those[0], form).word}: {span_said(starts, form)}"
+    return Told(Mark("cut", "unsure", said), dates_said(starts, form))
+
+
+def _conflict(each: ConflictOut, form: Formats) -> Told:
     title = each.title or form.text("schedules.other_place")
     key = "schedules.conflict_ours" if each.first == "ours" else "schedules.conflict_other"
     said = form.text(key, title=title, when=form.long(each.start_at), count=each.times, nodes=each.node_count)
-    return Mark("triangle", "care", said)
+    return _care(said)
