@@ -83,8 +83,8 @@ class HandedOut(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["schedule", "approval", "broadcast"]
-    """``approval``: a request that waits."""
+    kind: Literal["schedule", "approval", "broadcast", "emergency"]
+    """``approval``: a request that waits; ``emergency``: one that waits for a decision, or for its all-clear."""
     id: str
     title: str
     area_before: str | None
