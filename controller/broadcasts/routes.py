@@ -11,6 +11,7 @@ from controller.http.session import Acting, AnyServices
 from controller.plays.schemas import PlayOut
 from controller.policies.errors import PolicyBreachError, UnusualHourError
 from controller.programmes.layout import NotAirableError
+from controller.schedules.conflicts import ScheduleConflictError
 
 from .preview import QuietHoursError, RefusedByAllError
 from .replays import AlreadyReplayedError
@@ -26,6 +27,7 @@ SENDING = (
     PlanFullError,
     UrgentFullError,
     UnusualHourError,
+    ScheduleConflictError,
     QuietHoursError,
     RefusedByAllError,
     PolicyBreachError,

@@ -48,6 +48,8 @@ class WindowIn(BaseModel):
     """With "now": what becomes of a session that sounds there; None: it is waited for, two minutes at most."""
     confirm_unusual: bool = False
     """Whoever asks knows that nothing sounds there at such an hour."""
+    confirm_conflicts: bool = False
+    """Whoever asks knows that others are planned for the same nodes at that time, or keep them busy now."""
 
 
 class BroadcastIn(WindowIn):
@@ -258,6 +260,8 @@ class PreviewOut(BaseModel):
     """Rules of the places' policies that it breaks; not all of them refuse it."""
     unusual: UnusualOut | None = None
     """Why sending it takes ``confirm_unusual``; None when it does not."""
+    conflicts: tuple[ConflictOut, ...] = ()
+    """What it meets; unless there is nothing, sending it takes ``confirm_conflicts``."""
     approval: Need
     """Whose yes it takes when the person who asks sends it."""
 

@@ -42,8 +42,9 @@ class Conflict(NamedTuple):
 
     @property
     def overlap(self) -> timedelta:
-        """Say for how long both want the nodes."""
-        return min(self.ours.end_at, self.theirs.end_at) - max(self.ours.start_at, self.theirs.start_at)
+        """Say for how long both want the nodes, by the times that are planned."""
+        shared = min(self.ours.end_at, self.theirs.end_at) - max(self.ours.start_at, self.theirs.start_at)
+        return max(shared, timedelta(0))
 
 
 def meetings(ours: Sequence[Span], nodes: frozenset[str], others: Iterable[Other]) -> list[Conflict]:

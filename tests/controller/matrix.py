@@ -97,6 +97,7 @@ _SAID = {
     "recordings": ["{recording_id}"],
     "targets": ["areas/{area_id}"],
     "start_at": "2026-03-09T06:00:00Z",
+    "confirm_conflicts": True,
 }
 
 _AT_SIX = {
