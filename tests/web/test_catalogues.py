@@ -21,6 +21,7 @@ from controller.plays.verdicts import ORDER
 from controller.plays.why_schemas import NoteCode
 from controller.policies.schemas import Rule
 from controller.programmes.models import ItemKind
+from controller.schedules.rrules import RANGES
 from edge_agent.faults import Fault
 from edge_agent.protocol.states import ClockState, Grade, Level, Outcome, PlayState, Reason
 from web.i18n import LOCALES, Plural, load
@@ -46,6 +47,7 @@ FAMILIES = {
     "outcome": set(Outcome) - {Outcome.PLAYED},
     "reason": [*Reason, "other"],
     "rule": get_args(Rule),
+    "rule_part": [*RANGES, "BYDAY", "other"],
     "why_rule": ORDER,
     "why_note": NoteCode,
     "approval_state": RequestState,

@@ -205,13 +205,13 @@ def _add_reading(router: APIRouter, site: Site) -> None:
     async def one_date(request: Request, schedule_id: str, recurrence: datetime) -> Response:
         visit, act = await site.visit(request), (await read_form(request)).one("act")
         kind = {"cancel": "cancelled", "keep": "kept"}.get(act)
-        schedules = visit.services.schedules
+        single_dates = visit.services.single_dates
         try:
             if kind is None:
-                await schedules.restore(visit.actor, schedule_id, recurrence)
+                await single_dates.restore(visit.actor, schedule_id, recurrence)
             else:
                 change = ExceptionIn.model_validate({"kind": kind})
-                await schedules.except_(visit.actor, schedule_id, recurrence, change)
+                await single_dates.except_(visit.actor, schedule_id, recurrence, change)
         except (InvalidError, ConflictError, NotFoundError) as error:
             return await _one(visit, schedule_id, problem_text(error, visit.form))
         return back(f"/schedules/{schedule_id}", "date")
