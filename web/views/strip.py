@@ -29,6 +29,8 @@ class HeldLine:
 
     id: str
     mark: Mark
+    silent: str
+    """How many are: all that the strip has room for."""
     said: str
     waiting: str
     """Who has not answered; empty when all have."""
@@ -161,6 +163,7 @@ def _held(hold: HoldOut, form: Formats, starts: str) -> HeldLine:
     return HeldLine(
         id=hold.id,
         mark=Mark("square", "stop", text("hold.word", place=hold.scope_name)),
+        silent=text("hold.silent", confirmed=hold.confirmed_count, count=hold.node_count),
         said=text(
             "hold.said",
             since=form.since(hold.ordered_at),
