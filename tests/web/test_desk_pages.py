@@ -310,6 +310,28 @@ async def test_a_schedule_without_a_yes_waits_and_its_request_says_when_it_sound
     assert "Những lần tới: 17:30 Thứ Tư 26/11" in page
 
 
+async def test_a_request_after_an_edit_says_what_was_and_what_is(site: Commune) -> None:
+    hoa = await site.centre.somebody("hoa", "operator", site.root)
+    rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}]}})
+    await site.centre.services.policies.put(site.centre.actor, site.root.id, rules)
+    broadcasts, author = site.centre.services.broadcasts, Actor(hoa.id, ADDRESS)
+    recording = await site.centre.recording("Họp thôn", area_id=site.root.id)
+    at = site.centre.clock().replace(hour=10, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    wanted = {"title": "Họp", "recordings": [recording], "targets": [site.root.scope], "confirm_unusual": True}
+    run = await broadcasts.create(author, BroadcastIn.checked(**wanted, start_at=at))
+    async with visitor(site) as leader:
+        await leader.post(f"/api/v1/recordings/{recording}/listening", json={"spans": [[0, 24_000]]})
+        [path] = re.findall(r'href="(/approvals/\w+)"', (await leader.get("/approvals")).text)
+        assert "Thay đổi so với bản đã duyệt" not in (await leader.get(path)).text
+        await leader.post(path, data={"act": "approve"})
+        await broadcasts.change(author, run.id, BroadcastIn.checked(**wanted, start_at=at + timedelta(hours=1)))
+        queue = await leader.get("/approvals")
+        [path] = re.findall(r'href="(/approvals/\w+)"', queue.text)
+        page = said(await leader.get(path))
+    assert "18:00" in said(queue)
+    assert re.search(r"Giờ phát trước: 17:00 .* → nay: 18:00", page.partition("Thay đổi so với bản đã duyệt")[2])
+
+
 async def test_what_is_returned_says_why_on_its_broadcast(site: Commune) -> None:
     hoa = await site.centre.somebody("hoa", "operator", site.hamlets["Thôn Đồng"])
     rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}]}})
