@@ -13,7 +13,7 @@ from controller.plays.schemas import PlayOut
 from controller.programmes.layout import MOST_SLOTS, NotAirableError, Part, lay_out_parts
 from edge_agent.protocol.content import Item
 from edge_agent.protocol.documents import Settings
-from edge_agent.protocol.states import Grade, Outcome, PlayState
+from edge_agent.protocol.states import Grade, Outcome, PlayState, Reason
 
 CANCEL_WINDOW = timedelta(seconds=30)
 """Between breaking the glass and the sound (DESIGN section 7)."""
@@ -36,7 +36,9 @@ class Standing(StrEnum):
     """How a node stands to an emergency. In the order in which people have to look after them."""
 
     MISSED = "missed"
-    """Not heard there, or only part of it."""
+    """Not heard there."""
+    INTERRUPTED = "interrupted"
+    """It began there, and something cut it: a part was heard."""
     UNREACHABLE = "unreachable"
     """Nobody knows: the node is not heard from."""
     WAITING = "waiting"
@@ -45,7 +47,10 @@ class Standing(StrEnum):
     """The node says that it played; no sensor heard it, or a simulated one."""
     VERIFIED = "verified"
     """With evidence of grade E2 or better."""
+    ENDED = "ended"
+    """It sounded there until people ended it: by an all-clear, a correction, or because they cancelled it."""
     CANCELLED = "cancelled"
+    """They ended it before it began there."""
     UNREPORTING = "unreporting"
     """A wired or FM cluster: nobody will ever know."""
 
@@ -125,6 +130,8 @@ def standing_of(play: PlayOut, status: NodeStatus) -> Standing:
             return Standing.VERIFIED if proven else Standing.UNVERIFIED
         case Outcome.CANCELLED:
             return Standing.CANCELLED
+        case Outcome.INTERRUPTED:
+            return Standing.ENDED if play.reason is Reason.STOPPED else Standing.INTERRUPTED
         case Outcome.UNKNOWN | Outcome.CANCEL_UNCONFIRMED:
             return Standing.UNREACHABLE
         case None:

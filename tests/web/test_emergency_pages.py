@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from controller.emergencies.schemas import MessageIn, MessageOut
+from edge_agent.protocol.states import Outcome, PlayState, Reason
 from tests.web.harness import Commune, commune, visitor
 
 
@@ -97,6 +98,10 @@ async def test_what_was_sent_is_ended_with_what_lies_ready(site: Commune) -> Non
         path = await propose(first, typed(site, said))
         await second.post(path, data={"act": "confirm"})
         assert "Chưa có bản tin báo yên hay đính chính" in (await first.get(path)).text
+        [sent] = await site.centre.services.broadcasts.today(site.centre.actor)
+        cut, lost, *_ = site.nodes
+        await site.reach(sent, PlayState.PLAYING, cut, lost)
+        await site.says(sent, lost, outcome=Outcome.INTERRUPTED, reason=Reason.POWER)
         await message(site, "all_clear", "Hết lũ")
         assert "BÁO YÊN" in (await first.get(path)).text
         assert "ĐÍNH CHÍNH NGAY" not in (await first.get(path)).text
@@ -104,8 +109,13 @@ async def test_what_was_sent_is_ended_with_what_lies_ready(site: Commune) -> Non
         follow = (await first.get(answer.headers["location"])).text
         assert "Hết lũ" in follow
         assert f'href="{path}"' in follow
+        await site.says(sent, cut, outcome=Outcome.INTERRUPTED, reason=Reason.STOPPED)
         ended = (await first.get(path)).text
     assert "Đã kết thúc" in ended
+    assert "Không phát được" not in ended
+    for standing, node in (("ended", cut), ("interrupted", lost)):
+        assert re.search(rf'aria-labelledby="standing-{standing}">.*?>{node}</a>', ended, re.DOTALL)
+    assert "Bị ngắt theo lệnh (báo yên, đính chính hoặc hủy)" in ended
     assert "BÁO YÊN" not in ended
 
 
