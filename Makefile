@@ -24,10 +24,11 @@ setup: debian-test venv-dev ## install everything that developing needs
 demo: debian-demo venv-demo ## a small commune: broker, controller and three nodes on this machine
 	@$(BIN)/loa demo $(if $(filter-out 0,$(CHECK)),--check --json) $(if $(AUDIO),--audio '$(AUDIO)')
 
-# Two processes, file by file; then, alone, what is judged by its sound. With ARGS a part of them, as it is told.
+# Four processes, as half of the time is waiting, file by file in the order of tests/conftest.py; then, alone, what is
+# judged by its sound. With ARGS a part of them, as it is told.
 test: setup ## all tests but the benchmarks
 ifeq ($(strip $(ARGS)),)
-	@$(BIN)/pytest --ignore=tests/bench -m 'not listening' -n 2 --dist loadfile
+	@$(BIN)/pytest --ignore=tests/bench -m 'not listening' -n 4 --dist loadfile --no-loadscope-reorder
 	@$(BIN)/pytest -m listening
 else
 	@$(BIN)/pytest --ignore=tests/bench $(ARGS)
