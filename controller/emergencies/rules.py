@@ -128,16 +128,19 @@ def standing_of(play: PlayOut, status: NodeStatus) -> Standing:
         case Outcome.PLAYED:
             proven = play.grade is not None and play.grade >= Grade.E2 and not play.simulated
             return Standing.VERIFIED if proven else Standing.UNVERIFIED
-        case Outcome.CANCELLED:
-            return Standing.CANCELLED
         case Outcome.INTERRUPTED:
             return Standing.ENDED if play.reason is Reason.STOPPED else Standing.INTERRUPTED
-        case Outcome.UNKNOWN | Outcome.CANCEL_UNCONFIRMED:
-            return Standing.UNREACHABLE
         case None:
             return _open(play.state, status)
-        case _:
-            return Standing.MISSED
+        case other:
+            return _UNHEARD.get(other, Standing.MISSED)
+
+
+_UNHEARD = {
+    Outcome.CANCELLED: Standing.CANCELLED,
+    Outcome.UNKNOWN: Standing.UNREACHABLE,
+    Outcome.CANCEL_UNCONFIRMED: Standing.UNREACHABLE,
+}
 
 
 def _open(state: PlayState, status: NodeStatus) -> Standing:

@@ -15,7 +15,6 @@ from controller.broadcasts import room
 from controller.broadcasts.repository import as_sent
 from controller.broadcasts.room import Room, UrgentFullError
 from controller.broadcasts.schemas import BroadcastIn
-from controller.emergencies import attention
 from controller.emergencies.errors import AlreadyProposedError, NotOpenError, SamePersonError
 from controller.emergencies.models import EmergencyState, MessageKind
 from controller.emergencies.rules import CANCEL_WINDOW, PROPOSAL_LASTS
@@ -52,7 +51,7 @@ async def message(here: Centre, area: AreaOut, kind: MessageKind = MessageKind.A
 
 async def village(here: Centre) -> dict[str, Any]:
     """A commune with two nodes, the signal, messages of each kind, and a leader beside the administrator."""
-    signal = await here.recording("Tín hiệu", length_ms=1_600, source_sha256=attention.source_sha256())
+    signal = await here.recording("Tín hiệu", length_ms=1_600, is_signal=True)
     place = await commune(here)
     area = place["area"]
     place |= {"signal": signal, "message": await message(here, area)}

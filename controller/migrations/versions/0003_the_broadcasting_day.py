@@ -511,6 +511,7 @@ def _change_people() -> None:
 
     with op.batch_alter_table("recordings", schema=None) as batch_op:
         batch_op.add_column(sa.Column("area_id", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("is_signal", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.create_index(batch_op.f("ix_recordings_area_id"), ["area_id"], unique=False)
         batch_op.create_foreign_key(batch_op.f("fk_recordings_area_id_areas"), "areas", ["area_id"], ["id"])
 
