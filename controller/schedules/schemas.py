@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from controller.approvals.needs import Need
-from controller.broadcasts.schemas import ConflictOut, Scopes, Title
+from controller.broadcasts.schemas import AskedOut, ConflictOut, Scopes, Title
 from controller.plays.schemas import UnconfirmedOut
 from controller.policies.schemas import BreachOut, UnusualOut
 from controller.programmes.schemas import BulletinRef
@@ -114,7 +114,9 @@ class ScheduleOut(BaseModel):
     changed_at: AwareDatetime
     ended_at: AwareDatetime | None
     next_at: AwareDatetime | None
-    """Start of the next date that will be aired, within the days that are planned."""
+    """Start of the next date that is planned; with ``approval``, it sounds only when somebody says yes."""
+    approval: AskedOut | None = None
+    """The request on which it waits. ``returned``: nothing of it sounds until it is edited, and asked for anew."""
     owed: tuple[BulletinRef, ...] | None = None
     """Priority bulletins that areas above offer now and that its programme lacks; None in lists."""
 
@@ -158,6 +160,8 @@ class DateOut(BaseModel):
     """Of that change."""
     broadcast_id: str | None
     """Once the date is planned."""
+    awaits_approval: bool = False
+    """It is planned, and sounds only when somebody says yes."""
     problem: str | None = None
     """Why it cannot be aired as it is: code of the error."""
     problem_message: str | None = None

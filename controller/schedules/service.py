@@ -12,6 +12,7 @@ from controller.areas.repository import read_tree
 from controller.areas.targets import areas_of
 from controller.audit import service as audit
 from controller.broadcasts.models import Broadcast
+from controller.broadcasts.schemas import AskedOut
 from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import ConflictError, InvalidError, LoaError, NotFoundError
@@ -23,8 +24,9 @@ from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
 from controller.plays.unconfirmed import Watch
 from controller.policies.checks import NOTHING, Besides
-from controller.programmes.checks import owed_by
+from controller.programmes.owing import owed_by
 
+from .asked import asked_of
 from .conflicts import conflict_error, conflict_outs, conflicts_of, spans_of
 from .dates import date_outs
 from .drafts import Draft, make_draft
@@ -320,20 +322,22 @@ async def outs(session: AsyncSession, rows: Sequence[Schedule], *, now: datetime
         .group_by(Broadcast.schedule_id)
     )
     following = dict((await session.execute(query)).all())
-    return [_out(row, following.get(row.id)) for row in rows]
+    asked = await asked_of(session, rows, now=now)
+    return [_out(row, following.get(row.id), asked.get(row.id)) for row in rows]
 
 
-def _out(row: Schedule, next_at: datetime | None) -> ScheduleOut:
+def _out(row: Schedule, next_at: datetime | None, asked: AskedOut | None) -> ScheduleOut:
     same = {
         name: getattr(row, name)
         for name in ScheduleOut.model_fields
-        if name not in {"targets", "next_at", "starts_at_local", "owed"}
+        if name not in {"targets", "next_at", "starts_at_local", "owed", "approval"}
     }
     return ScheduleOut(
         **same,
         targets=tuple(row.scopes),
         starts_at_local=datetime.fromisoformat(row.starts_at_local),
         next_at=next_at.replace(tzinfo=UTC) if next_at is not None and next_at.tzinfo is None else next_at,
+        approval=asked,
     )
 
 

@@ -34,18 +34,18 @@ async def _names(visit: Visit) -> dict[str, str]:
     return scope_names(visit.areas, await visit.services.nodes.all(visit.actor))
 
 
-async def _waiting(visit: Visit) -> set[str]:
-    """Name the schedules that wait for a yes."""
-    found = await visit.services.approvals.list(visit.actor)
-    return {each.subject.partition("/")[2] for each in found if each.subject.startswith("schedules/")}
-
-
 async def _list(visit: Visit) -> HTMLResponse:
     names, programmes = await _names(visit), {each.id: each.whole_name for each in await _programmes(visit)}
     found = await visit.services.schedules.list(visit.actor)
-    waiting = await _waiting(visit)
-    lines = [views.line(each, names, programmes, visit.form, awaits=each.id in waiting) for each in found]
-    return await whole_page(visit, "schedules.html", lines=lines, may_write=visit.may(Act.SCHEDULES_WRITE))
+    lines = [views.line(each, names, programmes, visit.form) for each in found]
+    owed = await visit.services.bulletins.list(visit.actor, owed=True)
+    return await whole_page(
+        visit,
+        "schedules.html",
+        lines=lines,
+        owed=views.owed_below(owed, visit.form),
+        may_write=visit.may(Act.SCHEDULES_WRITE),
+    )
 
 
 async def _one(visit: Visit, schedule_id: str, problem: str = "") -> HTMLResponse:
@@ -53,15 +53,14 @@ async def _one(visit: Visit, schedule_id: str, problem: str = "") -> HTMLRespons
     known = await services.schedules.get(visit.actor, schedule_id)
     dates = await services.schedules.dates(visit.actor, schedule_id, now, now + views.LOOK_AHEAD)
     programmes = {each.id: each.whole_name for each in await _programmes(visit)}
-    awaits = schedule_id in await _waiting(visit)
     return await whole_page(
         visit,
         "schedule.html",
         status=422 if problem else 200,
-        schedule=views.line(known, await _names(visit), programmes, visit.form, awaits=awaits),
+        schedule=views.line(known, await _names(visit), programmes, visit.form),
         programme_id=known.programme_id,
         owed=views.owed(known.owed or (), visit.form),
-        dates=[views.date_line(each, visit.form, awaits=awaits) for each in dates],
+        dates=[views.date_line(each, visit.form, known.approval) for each in dates],
         may_write=known.ended_at is None and visit.may(Act.SCHEDULES_WRITE, known.area_id),
         problem=problem,
     )

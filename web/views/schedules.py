@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from controller.broadcasts.schemas import ConflictOut
+from controller.broadcasts.schemas import AskedOut, ConflictOut
+from controller.bulletins.schemas import BulletinOut
 from controller.policies.errors import PolicyBreachError
 from controller.programmes.schemas import BulletinRef
 from controller.schedules.schemas import DateOut, ScheduleOut, SchedulePreview
@@ -56,6 +57,10 @@ class Line:
     when: str
     said: str
     mark: Mark
+    to_do: str = ""
+    """With a refusal: what now."""
+    request_id: str = ""
+    """The request that was refused."""
 
 
 @dataclass(frozen=True)
@@ -200,30 +205,45 @@ def when_said(known: ScheduleOut, form: Formats) -> str:
     return text("schedules.weekly", days=names, hour=hour)
 
 
-def line(
-    known: ScheduleOut, names: Mapping[str, str], programmes: Mapping[str, str], form: Formats, *, awaits: bool = False
-) -> Line:
-    """Show a schedule in the list; ``awaits``: somebody has to say yes before it sounds."""
+def line(known: ScheduleOut, names: Mapping[str, str], programmes: Mapping[str, str], form: Formats) -> Line:
+    """Show a schedule in the list."""
     text = form.text
     places = form.names([names.get(scope, text("schedules.elsewhere")) for scope in known.targets])
     programme = programmes.get(known.programme_id, text("schedules.programme_gone"))
     if known.ended_at is not None:
         mark = Mark("cut", "unsure", text("schedules.ended", at=form.when(known.ended_at)))
+    elif known.approval is not None:
+        mark = _waits(known.approval, known.next_at, form)
     elif known.next_at is not None:
-        said = text("schedules.next", when=form.when(known.next_at))
-        waits = Mark("part", "care", f"{text('phase.awaiting_approval')} · {said}")
-        mark = waits if awaits else Mark("ready", "good", said)
+        mark = Mark("ready", "good", text("schedules.next", when=form.when(known.next_at)))
     else:
         mark = Mark("unknown", "unsure", text("schedules.none_next"))
     said = text("schedules.said", programme=programme, targets=places)
-    return Line(known.id, known.title, when_said(known, form), said, mark)
+    return Line(known.id, known.title, when_said(known, form), said, mark, *_to_do(known.approval, form))
 
 
-def date_line(each: DateOut, form: Formats, *, awaits: bool = False) -> DateLine:
+def _waits(asked: AskedOut, next_at: datetime | None, form: Formats) -> Mark:
+    """Say that it sounds only with a yes, or not at all as it is."""
+    word = form.text(f"approval_state.{asked.state}")
+    if asked.returned_reason:
+        word = f"{word}: {asked.returned_reason}"
+    elif next_at is not None:
+        word = f"{word} · {form.text('schedules.next', when=form.when(next_at))}"
+    return Mark("part" if asked.state == "open" else "triangle", "care", word)
+
+
+def _to_do(asked: AskedOut | None, form: Formats) -> tuple[str, str]:
+    """Say what is to be done about a refusal, and name the request; of what nobody refused, neither."""
+    if asked is None or asked.state == "open":
+        return "", ""
+    return form.text("schedules.to_do"), asked.id
+
+
+def date_line(each: DateOut, form: Formats, asked: AskedOut | None = None) -> DateLine:
     """Show one date, and what can be done about it."""
     act = "" if each.start_at <= form.now else {"cancelled": "restore", "aired": "cancel"}.get(each.verdict, "keep")
     name = each.recurrence_local.isoformat()
-    mark = _date_mark(each, form, awaits=awaits)
+    mark = _date_mark(each, form, asked)
     if doubt := doubt_said(each.unconfirmed, form):
         mark = Mark("triangle", "care", f"{mark.word}. {' '.join(doubt)}")
     return DateLine(name, form.long(each.start_at), mark, act, each.broadcast_id)
@@ -234,7 +254,7 @@ def moved_said(each: DateOut, form: Formats) -> str:
     return f" ({form.text('schedules.date_moved')})" if each.changed == "moved" else ""
 
 
-def _date_mark(each: DateOut, form: Formats, *, awaits: bool = False) -> Mark:
+def _date_mark(each: DateOut, form: Formats, asked: AskedOut | None = None) -> Mark:
     text = form.text
     if each.verdict == "cancelled":
         return Mark("cut", "unsure", text("schedules.date_cancelled"))
@@ -244,8 +264,8 @@ def _date_mark(each: DateOut, form: Formats, *, awaits: bool = False) -> Mark:
         return Mark("triangle", "care", text.word("date_problem", each.problem))
     if each.changed == "moved":
         return Mark("empty", "unsure", text("schedules.date_moved"))
-    if awaits and each.verdict == "aired":
-        return Mark("part", "care", text("phase.awaiting_approval"))
+    if asked is not None and each.verdict == "aired" and (each.awaits_approval or each.broadcast_id is None):
+        return _waits(asked.model_copy(update={"returned_reason": None}), None, form)
     planned = each.broadcast_id is not None
     return Mark("ready" if planned else "empty", "unsure", text(f"schedules.date_{'planned' if planned else 'later'}"))
 
@@ -279,6 +299,18 @@ def preview(found: SchedulePreview, form: Formats) -> Preview:
 def owed(bulletins: Sequence[BulletinRef], form: Formats) -> tuple[Mark, ...]:
     """Name the priority bulletins from above that the programme lacks."""
     return tuple(Mark("triangle", "care", form.text("programmes.owed", title=each.title)) for each in bulletins)
+
+
+def owed_below(bulletins: Sequence[BulletinOut], form: Formats) -> tuple[Mark, ...]:
+    """Name the priority bulletins from above that places have not put into any programme that they air."""
+    return tuple(
+        Mark(
+            "triangle",
+            "care",
+            form.text("schedules.owed", title=each.title, names=form.names([place.name for place in each.owed_in])),
+        )
+        for each in bulletins
+    )
 
 
 def _care(said: str) -> Told:
