@@ -310,6 +310,24 @@ async def test_a_schedule_without_a_yes_waits_and_its_request_says_when_it_sound
     assert "Những lần tới: 17:30 Thứ Tư 26/11" in page
 
 
+async def test_a_returned_schedule_does_not_look_ready_anywhere(site: Commune) -> None:
+    hoa, made = await site.centre.somebody("hoa", "operator", site.root), await programme(site)
+    rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}]}})
+    await site.centre.services.policies.put(site.centre.actor, site.root.id, rules)
+    async with visitor(site, who=hoa) as author, visitor(site) as leader:
+        typed = planned(made, site, confirm_unusual="yes", weekday=["MO"], first_day="24/11/2031")
+        saved = await author.post("/schedules/new", data=typed)
+        [path] = re.findall(r'href="(/approvals/\w+)"', (await leader.get("/approvals")).text)
+        await leader.post(path, data={"act": "return", "reason": "Dài quá"})
+        for where in ("/schedules", saved.headers["location"]):
+            page = said(await author.get(where))
+            assert "Bị trả lại: Dài quá" in page
+            assert "Hãy sửa lịch rồi lưu" in page
+            assert "Đã lên kế hoạch" not in page
+            assert "Lần tới" not in page
+        assert "bị trả lại, sẽ không phát: Dài quá" in said(await author.get("/today"))
+
+
 async def test_a_request_after_an_edit_says_what_was_and_what_is(site: Commune) -> None:
     hoa = await site.centre.somebody("hoa", "operator", site.root)
     rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}]}})
