@@ -1,8 +1,8 @@
 """Requests for a yes in SQL: who sees which, and what may be heard because of one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
@@ -25,22 +25,32 @@ async def reach(session: AsyncSession, actor: Actor) -> Sight:
 
 
 async def concerns(session: AsyncSession, actor: Actor) -> ColumnElement[bool]:
-    """Give the condition under which somebody sees a request: they may approve there, or asked and still work there."""
-    may_approve = (await reach(session, actor)).where(ApprovalRequest.area_id)
-    return or_(may_approve, await _own(session, actor))
+    """Give the condition under which somebody sees a request: they may approve there, or asked and still work there.
+
+    There: in all its places, or in one of them.
+    """
+    may, seen = await reach(session, actor), await rights.sight(session, actor)
+    own = ApprovalRequest.asked_by == actor.person_id
+    decides, asked = may.where(ApprovalRequest.area_id), seen.where(ApprovalRequest.area_id)
+    if len(await rights.places_for(session, actor, Act.APPROVALS_GIVE)) > 1:  # one place is never all of several
+        decides = or_(decides, ApprovalRequest.id.in_(await _of_several(session, may, true(), all)))
+    asked = or_(asked, ApprovalRequest.id.in_(await _of_several(session, seen, own, any)))
+    return or_(decides, and_(own, asked))
 
 
-async def _own(session: AsyncSession, actor: Actor) -> ColumnElement[bool]:
-    """Give the condition of the requests that somebody asked for, and of whose places one is still in their sight."""
-    own, seen = ApprovalRequest.asked_by == actor.person_id, await rights.sight(session, actor)
+async def _of_several(
+    session: AsyncSession, seen: Sight, which: ColumnElement[bool], enough: Callable[[Iterable[bool]], bool]
+) -> list[str]:
+    """Name requests for several places, of which enough are in sight: they belong to an area above those.
+
+    Seldom enough to look at each.
+    """
     if seen.areas is None:
-        return own
-    # Asked for several places, it belongs to one above them: seldom enough to look at each.
+        return []
     wide = or_(ApprovalRequest.area_id.is_(None), ApprovalRequest.area_id.in_(seen.above))
-    rows = (await session.execute(select(ApprovalRequest.id, ApprovalRequest.scopes).where(own, wide))).all()
+    rows = (await session.execute(select(ApprovalRequest.id, ApprovalRequest.scopes).where(which, wide))).all()
     areas = await areas_of(session, {scope for _, scopes in rows for scope in scopes}, removed=True)
-    partly = [key for key, scopes in rows if seen.any_of(areas[each] for each in scopes if each in areas)]
-    return and_(own, or_(seen.where(ApprovalRequest.area_id), ApprovalRequest.id.in_(partly)))
+    return [key for key, scopes in rows if enough(seen.sees(areas.get(scope)) for scope in scopes)]
 
 
 async def require_still(session: AsyncSession, actor: Actor, row: ApprovalRequest) -> None:
