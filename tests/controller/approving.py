@@ -48,6 +48,7 @@ class Commune:
             "recordings": (self.recording,),
             "targets": (f"areas/{self.area.id}",),
             "start_at": self.here.clock() + timedelta(hours=1),
+            "confirm_conflicts": True,
         }
         return BroadcastIn(**{**said, **given})
 

@@ -73,8 +73,10 @@ def add(router: APIRouter, site: Site) -> None:
     @router.post("/broadcasts/{broadcast_id}/replay")
     async def replay_it(request: Request, broadcast_id: str) -> Response:
         visit, typed = await site.visit(request), await read_form(request)
-        confirmed = {name: typed.one(name) == "yes" for name in ("confirm_unusual", "confirm_conflicts")}
-        wanted = ReplayIn(**confirmed)
+        wanted = ReplayIn(
+            confirm_unusual=typed.one("confirm_unusual") == "yes",
+            confirm_conflicts=typed.one("confirm_conflicts") == "yes",
+        )
         try:
             made = await visit.services.replays.create(visit.actor, broadcast_id, wanted)
         except (ConflictError, InvalidError) as error:
