@@ -56,7 +56,6 @@ _PLACES = {
     "last_date": "last_day",
     "rule": "weekday",
     "message_id": "message",
-    "voices": "text",
 }
 
 
