@@ -1,6 +1,6 @@
 """A person's yes as a row: written with what it binds, void when that is edited. Decides nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -55,7 +55,10 @@ async def write(
     await tx.session.flush()
 
 
-async def void(tx: Transaction, subject: str, *, now: datetime) -> None:
-    """Let the yeses to a subject count no more."""
+async def void(tx: Transaction, subject: str, *, now: datetime, contents: Collection[str] | None = None) -> int:
+    """Let the yeses to a subject count no more, or those to some contents alone; gives how many."""
     standing = (Approval.subject == subject) & Approval.voided_at.is_(None)
-    await tx.session.execute(update(Approval).where(standing).values(voided_at=now))
+    if contents is not None:
+        standing &= Approval.content_sha256.in_(contents)
+    query = update(Approval).where(standing).values(voided_at=now).returning(Approval.id)
+    return len((await tx.session.scalars(query)).all())

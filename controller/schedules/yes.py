@@ -7,13 +7,13 @@ changed is another content: its dates are made, await a yes, and one request for
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.approvals import asking, listening, yeses
 from controller.approvals.asking import Matter
 from controller.approvals.cover import Standing
-from controller.approvals.models import Approval, ApprovalRequest, RequestState
+from controller.approvals.models import ApprovalRequest, RequestState
 from controller.approvals.needs import Need, Said, asks_another
 from controller.approvals.shown import DATES, Shown, shown
 from controller.approvals.yeses import Bound, Yes
@@ -154,8 +154,8 @@ class Yeses:
         """End the yeses to what is aired no more, and ask for those that are lacking; what is asked is asked once."""
         subject = subject_of(self._row)
         if gone := self._dropped - self._planned:
-            over = (Approval.subject == subject) & Approval.content_sha256.in_(gone) & Approval.voided_at.is_(None)
-            await tx.session.execute(update(Approval).where(over).values(voided_at=self._now))
+            ended = await yeses.void(tx, subject, now=self._now, contents=gone)
+            asking.note_void(tx, subject, yeses=ended, now=self._now)
         answered = await self._answered(tx)
         for content_sha256, matter in self._lacking.items():
             if content_sha256 not in answered:
