@@ -31,6 +31,8 @@ from web.site import Site
 OWN = {"Sec-Fetch-Site": "same-origin"}
 NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Trusts nobody: the pages are asked without TLS, and to read whom the world trusts takes longer than a page."""
+PATIENCE_S = 20
+"""On a machine that does much else, a page takes longer than the client's own five seconds."""
 MONDAY = datetime(2031, 11, 24, 10, 3, tzinfo=UTC)
 """17:03 in Hanoi on Monday 24 November, in a year whose cookies no browser finds ended."""
 
@@ -153,7 +155,9 @@ async def visitor(
 
     The cookie is set here because its prefix asks for https or localhost.
     """
-    async with httpx.AsyncClient(base_url=site.url, headers=OWN, trust_env=False, verify=NOBODY) as client:
+    async with httpx.AsyncClient(
+        base_url=site.url, headers=OWN, timeout=PATIENCE_S, trust_env=False, verify=NOBODY
+    ) as client:
         if who is not None:
             client.headers["Cookie"] = f"{COOKIE}={await site.centre.session_of(who)}"
         elif signed_in:
