@@ -26,12 +26,12 @@ demo: debian-demo venv-demo ## a small commune: broker, controller and three nod
 
 # Four processes, as half of the time is waiting, file by file in the order of tests/conftest.py; then, alone, what is
 # judged by its sound. With ARGS a part of them, as it is told.
-test: setup ## all tests but the benchmarks
+test: setup ## all tests
 ifeq ($(strip $(ARGS)),)
-	@$(BIN)/pytest --ignore=tests/bench -m 'not listening' -n 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -m 'not listening' -n 4 --dist loadfile --no-loadscope-reorder
 	@$(BIN)/pytest -m listening
 else
-	@$(BIN)/pytest --ignore=tests/bench $(ARGS)
+	@$(BIN)/pytest $(ARGS)
 endif
 
 listen: setup ## of these, the first broadcast judged at the sinks
