@@ -7,7 +7,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from controller.approvals.needs import Need
 from controller.broadcasts.schemas import AskedOut, ConflictOut, Scopes, Title
-from controller.plays.schemas import UnconfirmedOut
+from controller.plays.schemas import MayPlayOut, UnconfirmedOut
 from controller.policies.schemas import BreachOut, UnusualOut
 from controller.programmes.schemas import BulletinRef
 from controller.validation import NO_BOOL, problem_of
@@ -280,6 +280,8 @@ class DayOut(BaseModel):
     until_at: AwareDatetime
     entries: tuple[DayEntryOut, ...]
     """By start."""
+    unconfirmed: tuple[MayPlayOut, ...]
+    """What was taken back and stands in no plan, and may be heard all the same: the node is out of reach."""
 
 
 class CalendarFileIn(BaseModel):

@@ -51,7 +51,13 @@ async def test_a_date_cancelled_two_minutes_before_at_a_node_out_of_reach_may_be
             assert (date["verdict"], date["unconfirmed"]) == ("cancelled", doubt)
         [listed] = await get(client, "/broadcasts")
         assert (listed["id"], listed["phase"], listed["unconfirmed"]) == (first.id, "replaced", doubt)
+        day = await get(client, f"/nodes/{place.node.id}/day")
+        assert day["entries"] == []
+        assert day["unconfirmed"] == [
+            {"broadcast_id": first.id, "title": first.title, "level": "normal", "may_play_at": as_json(first.start_at)}
+        ]
         lite.hears(place.node.id)
+        assert (await get(client, f"/nodes/{place.node.id}/day"))["unconfirmed"] == []
         [date] = await get(client, f"/schedules/{made.id}/dates", **span)
         assert date["unconfirmed"] is None  # it learns of it at once
         assert await get(client, "/broadcasts") == []

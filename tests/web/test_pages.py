@@ -12,6 +12,7 @@ from sqlalchemy import select
 from controller.broadcasts import room
 from controller.tables import Base
 from edge_agent.protocol.enrolment import new_claim_code
+from edge_agent.protocol.states import PlayState
 from tests.controller.factories import ADDRESS, PASSWORD, enrolment_request
 from tests.web.harness import Commune, commune, visitor
 
@@ -382,6 +383,18 @@ async def test_a_sound_that_is_not_ours_is_told_as_such(site: Commune) -> None:
         assert "Nội dung không do trung tâm này gửi" in page
         assert f'href="/nodes/{site.nodes[name].id}"' in page
         assert "không do trung tâm này gửi" in (await client.get(f"/nodes/{site.nodes[name].id}")).text
+
+
+async def test_a_node_out_of_reach_says_what_was_cancelled_and_may_be_heard_there(site: Commune) -> None:
+    name, sender = "Đầu làng Trại", site.centre.actor
+    run = await site.broadcast("Mất nước", start_at=site.centre.clock() + timedelta(minutes=20))
+    await site.reach(run, PlayState.ARMED, name)
+    site.centre.clock.step(minutes=10)
+    await site.centre.services.broadcasts.cancel(sender, run.id)
+    async with visitor(site) as client:
+        assert "Đã hủy “Mất nước” nhưng chưa xác nhận" in (await client.get(f"/nodes/{site.nodes[name].id}")).text
+        site.centre.hears(site.nodes[name].id)
+        assert "Mất nước" not in (await client.get(f"/nodes/{site.nodes[name].id}/live")).text
 
 
 async def test_what_is_not_there_is_a_page_that_says_so(site: Commune) -> None:

@@ -13,7 +13,7 @@ from web.forms import Form, read_form
 from web.pages.frame import nodes_and_runs, whole_page
 from web.problems import Problems, problems_of
 from web.site import Site, Visit
-from web.views.nodes import one_node
+from web.views.nodes import Node, one_node
 from web.views.places import choices, is_heard, tree
 
 KINDS = ("hamlet", "commune", "district", "province")
@@ -88,6 +88,11 @@ async def _add_area(visit: Visit, typed: Form) -> Response:
     return RedirectResponse("/nodes?done=area", 303)
 
 
+async def _one(visit: Visit, node_id: str) -> Node:
+    node = await visit.services.nodes.get(visit.actor, node_id)
+    return one_node(node, await visit.services.days.of(visit.actor, node_id), visit.form)
+
+
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages, their live parts and the two forms."""
 
@@ -103,15 +108,13 @@ def add(router: APIRouter, site: Site) -> None:
     @router.get("/nodes/{node_id}")
     async def node(request: Request, node_id: str) -> HTMLResponse:
         visit = await site.visit(request)
-        found = one_node(await visit.services.nodes.get(visit.actor, node_id), visit.form)
-        return await whole_page(visit, "node.html", node=found)
+        place = visit.name_of((await visit.services.nodes.get(visit.actor, node_id)).area_id)
+        return await whole_page(visit, "node.html", place=place, node=await _one(visit, node_id))
 
     @router.get("/nodes/{node_id}/live")
     async def node_live(request: Request, node_id: str) -> HTMLResponse:
         visit = await site.visit(request)
-        return visit.fragment(
-            "_node.html", node=one_node(await visit.services.nodes.get(visit.actor, node_id), visit.form)
-        )
+        return visit.fragment("_node.html", node=await _one(visit, node_id))
 
     @router.post("/nodes")
     async def adopt(request: Request) -> Response:
