@@ -42,6 +42,15 @@ def said(page: httpx.Response) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page.text))
 
 
+async def hear(site: Commune, client: httpx.AsyncClient, recording_id: str) -> dict[str, Any]:
+    """Listen to a recording as the page's player tells it: when it begins, and what was played."""
+    path, told = f"/api/v1/recordings/{recording_id}/listening", {}
+    for spans in ([], [[0, 24_000]]):
+        told = (await client.post(path, json={"spans": spans})).json()
+        site.centre.clock.step(seconds=24)
+    return told
+
+
 async def test_a_schedule_is_looked_at_saved_and_read_in_words(site: Commune) -> None:
     made = await programme(site)
     async with visitor(site) as client:
@@ -131,7 +140,7 @@ async def test_a_bulletin_is_approved_by_who_heard_it(site: Commune) -> None:
         assert f'data-listening="{listening}"' in (await leader.get(path)).text
         early = await leader.post(path, data={"act": "approve", "version": "1"})
         assert "Bạn cần nghe hết phần mới" in early.text
-        await leader.post(listening, json={"spans": [[0, 24_000]]})
+        await hear(site, leader, recording)
         await leader.post(path, data={"act": "approve", "version": "1"})
         assert "nam đã duyệt" in (await leader.get(path)).text
 
@@ -286,8 +295,7 @@ async def test_what_waits_for_a_yes_is_approved_only_by_who_heard_it(site: Commu
         assert f'data-listening="/api/v1/recordings/{recording}/listening"' in page.text
         early = await leader.post(path, data={"act": "approve"})
         assert early.status_code == 422
-        heard = await leader.post(f"/api/v1/recordings/{recording}/listening", json={"spans": [[0, 24_000]]})
-        assert heard.json()["whole"]
+        assert (await hear(site, leader, recording))["whole"]
         assert "Đã nghe hết" in (await leader.get(f"{path}/live")).text
         approved = await leader.post(path, data={"act": "approve"})
         assert approved.headers["location"] == "/approvals?done=approved"
@@ -338,7 +346,7 @@ async def test_a_request_after_an_edit_says_what_was_and_what_is(site: Commune) 
     wanted = {"title": "Họp", "recordings": [recording], "targets": [site.root.scope], "confirm_unusual": True}
     run = await broadcasts.create(author, BroadcastIn.checked(**wanted, start_at=at))
     async with visitor(site) as leader:
-        await leader.post(f"/api/v1/recordings/{recording}/listening", json={"spans": [[0, 24_000]]})
+        await hear(site, leader, recording)
         [path] = re.findall(r'href="(/approvals/\w+)"', (await leader.get("/approvals")).text)
         assert "Thay đổi so với bản đã duyệt" not in (await leader.get(path)).text
         await leader.post(path, data={"act": "approve"})
@@ -402,3 +410,15 @@ async def test_what_is_said_now_asks_how_it_comes_into_a_session(site: Commune) 
         assert 'name="during" value="fade" checked' in fades
         sent = await client.post("/say", data=typed | {"during": "fade"})
     assert sent.status_code == 303
+
+
+async def test_a_page_names_the_place_that_it_is_about(site: Commune) -> None:
+    hamlet, node = site.hamlets["Thôn Trại"], site.nodes["Cổng chợ Trại"]
+    run = await site.broadcast("Họp thôn", "Thôn Trại")
+    typed = planned(await programme(site), site, target=[hamlet.scope], confirm_unusual="yes")
+    async with visitor(site) as client:
+        schedule = (await client.post("/schedules/new", data=typed)).headers["location"].partition("?")[0]
+        about = [schedule, f"{schedule}/edit", f"/nodes/{node.id}", f"/broadcasts/{run.id}", f"/policies/{hamlet.id}"]
+        for path in [*about, f"/nodes/{node.id}/broadcasts/{run.id}/why"]:
+            assert '<p class="place">Thôn Trại</p>' in (await client.get(path)).text, path
+        assert '<p class="place">Xã Nga My</p>' in (await client.get("/schedules")).text

@@ -59,6 +59,7 @@ async def _context(visit: Visit, request_id: str) -> dict[str, Any]:
     row = await visit.services.approvals.get(visit.actor, request_id)
     own, is_open = row.asked_by_id == visit.person.id, row.state == "open"
     return {
+        "place": visit.name_of(row.area_id),
         "airs": await _airs(visit, row),
         "asked": views.one(row, await _waves(visit, row), visit.form),
         "may_decide": is_open and visit.may(Act.APPROVALS_GIVE, row.area_id),

@@ -60,9 +60,9 @@ async def _one(visit: Visit, bulletin_id: str, problem: str = "") -> HTMLRespons
     recordings = [each.recording_id for each in found.voices if each.recording_id]
     cards = {each: await recording_card(visit, each) for each in recordings}
     acts = _acts(visit, known)
-    status = 422 if problem else 200
+    status, place = 422 if problem else 200, visit.name_of(known.area_id)
     return await whole_page(
-        visit, "bulletin.html", status=status, bulletin=found, cards=cards, acts=acts, problem=problem
+        visit, "bulletin.html", place=place, status=status, bulletin=found, cards=cards, acts=acts, problem=problem
     )
 
 
@@ -80,6 +80,7 @@ async def _form(
     return await whole_page(
         visit,
         "bulletin_form.html",
+        place=visit.name_of(known.area_id if known else None),
         status=422 if problems else 200,
         form=asdict(draft),
         problems={"form": ""} | dict(problems) if problems else {},

@@ -102,7 +102,7 @@ async def _offers(visit: Visit, known: EmergencyFollowUp) -> dict[str, Any]:
 async def _context(visit: Visit, emergency_id: str) -> dict[str, Any]:
     known = await visit.services.emergencies.get(visit.actor, emergency_id)
     shown = views.one(known, _node_count(visit, known), await _words(visit, known), visit.form)
-    return {"emergency": shown} | await _offers(visit, known)
+    return {"place": visit.name_of(known.area_id), "emergency": shown} | await _offers(visit, known)
 
 
 def _node_count(visit: Visit, known: EmergencyFollowUp) -> int:

@@ -65,6 +65,7 @@ async def _form(visit: Visit, draft: Draft, message_id: str, problems: Problems)
     return await whole_page(
         visit,
         "message_form.html",
+        place=visit.name_of(draft.area_id if message_id else None),
         status=422 if problems else 200,
         form=asdict(draft),
         message_id=message_id,

@@ -56,6 +56,7 @@ async def _one(visit: Visit, schedule_id: str, problem: str = "") -> HTMLRespons
     return await whole_page(
         visit,
         "schedule.html",
+        place=visit.name_of(known.area_id),
         status=422 if problem else 200,
         schedule=views.line(known, await _names(visit), programmes, visit.form),
         programme_id=known.programme_id,
@@ -101,6 +102,7 @@ async def _form(
     return await whole_page(
         visit,
         "schedule_form.html",
+        place=visit.name_of(known.area_id if known else None),
         nodes=nodes,
         runs=runs,
         status=422 if problems else 200,
