@@ -9,7 +9,7 @@ from controller.areas.rules import Tree
 
 from .expand import Occurrence, ahead, expand
 from .models import Schedule, ScheduleException
-from .repository import Calendars, series_of
+from .repository import NOTHING_INSTEAD, Calendars, Instead, series_of
 
 DAY = timedelta(days=1)
 LONGEST_SESSION = timedelta(hours=12)
@@ -19,8 +19,14 @@ LONGEST_SESSION = timedelta(hours=12)
 class Looking:
     """Spans of time, apart and in order, at which somebody looks; calendars are read once for all schedules."""
 
-    def __init__(self, session: AsyncSession, tree: Tree, *spans: tuple[datetime, datetime]) -> None:
-        self.session, self.tree, self.spans = session, tree, spans
+    def __init__(
+        self,
+        session: AsyncSession,
+        tree: Tree,
+        *spans: tuple[datetime, datetime],
+        instead: Instead = NOTHING_INSTEAD,
+    ) -> None:
+        self.session, self.tree, self.spans, self._instead = session, tree, spans, instead
         self._calendars: list[Calendars] = []
         """One for each span."""
 
@@ -39,7 +45,8 @@ class Looking:
         if not self._calendars:
             for from_at, until_at in self.spans:
                 days = (from_at - 2 * DAY).date(), (until_at + 2 * DAY).date()
-                self._calendars.append(await Calendars.read(self.session, self.tree, *days))
+                read = await Calendars.read(self.session, self.tree, *days, instead=self._instead)
+                self._calendars.append(read)
         series = series_of(row, changes)
         looks = zip(self.spans, self._calendars, strict=True)
         return [date for span, calendars in looks for date in expand(series, *span, calendars.of(row.area_id))]

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select
@@ -78,6 +79,11 @@ def _columns(row: ScheduleException) -> dict[str, Any]:
     return {column.key: getattr(row, column.key) for column in ScheduleException.__table__.columns}
 
 
+Instead = Mapping[str, Calendar | None]
+"""Calendars as they might be, by id; None: as if there were none."""
+NOTHING_INSTEAD: Instead = MappingProxyType({})
+
+
 class Calendars:
     """What all calendars say of a span of dates; read once, asked for many areas."""
 
@@ -86,11 +92,15 @@ class Calendars:
         self._found: dict[str, dict[date, DayRule]] = {}
 
     @classmethod
-    async def read(cls, session: AsyncSession, tree: Tree, first: date, last: date) -> "Calendars":
+    async def read(
+        cls, session: AsyncSession, tree: Tree, first: date, last: date, *, instead: Instead = NOTHING_INSTEAD
+    ) -> "Calendars":
         """Read the calendars that are in force."""
         said: dict[str, list[tuple[frozenset[date], DayRule]]] = defaultdict(list)
         query = select(Calendar).where(Calendar.ended_at.is_(None)).order_by(Calendar.created_at, Calendar.id)
-        for row in await session.scalars(query):
+        rows = [row for row in await session.scalars(query) if row.id not in instead]
+        rows = sorted([*rows, *filter(None, instead.values())], key=lambda row: (row.created_at, row.id))
+        for row in rows:
             programme_id = row.programme_id if row.effect == OnCalendarDay.REPLACE else None
             days = dates_between(read_days(row.days), first, last)
             said[row.area_id].append((days, DayRule(row.title, programme_id)))

@@ -89,6 +89,24 @@ class SingleDates:
             await self._schedules.note(tx, actor, row, {"date": recurrence.isoformat(), "kind": None})
         return await self._date(actor, row, recurrence)
 
+    async def drafted(
+        self, session: AsyncSession, actor: Actor, schedule_id: str, recurrence: datetime, wanted: ExceptionIn | None
+    ) -> tuple[Schedule, list[ScheduleException]]:
+        """Give a schedule with its exceptions as they would be. ``wanted`` None: the date as the rule says.
+
+        Raises:
+            NotFoundError, ConflictError, ForbiddenError, InvalidError: as ``except_`` says.
+        """
+        row = await self._date_to_change(session, actor, schedule_id, recurrence)
+        there = (await exceptions_of(session, [row.id])).get(row.id, [])
+        kept = [each for each in there if each.recurrence_local != recurrence.isoformat()]
+        if wanted is not None:
+            await self._check(session, actor, row, wanted)
+            change = ScheduleException()
+            self._write(change, actor, row, recurrence, wanted)
+            kept.append(change)
+        return row, kept
+
     async def _date_to_change(
         self, session: AsyncSession, actor: Actor, schedule_id: str, recurrence: datetime
     ) -> Schedule:

@@ -13,22 +13,10 @@ from controller.schedules.expand import Series, begun_by, expand
 from controller.schedules.models import DateChange
 from controller.schedules.schemas import ExceptionIn, ScheduleOut
 from tests.controller.factories import MORNING, Centre
-from tests.controller.schedules.village import broadcasts, programme, scheduled, wish
+from tests.controller.schedules.village import broadcasts, programme, trung_loc, wish
 
 PATH = "/api/v1/schedules/what-if"
 HANOI = timedelta(hours=7)
-
-
-async def trung_loc(here: Centre, **area: Any) -> tuple[AreaOut, ScheduleOut]:
-    """A commune that hears its relay at five, and has for a month."""
-    commune = await here.area("Trung Lộc", kind="commune", **area)
-    for number in range(3):
-        await here.node(await here.area(f"Thôn {number}", commune), f"Cụm {number}")
-    made = await scheduled(here, commune, 10, title="Tiếp sóng", confirm_unusual=True)
-    for _ in range(5):
-        here.clock.step(days=6)
-        await here.services.schedules.roll_due()
-    return commune, made
 
 
 async def ask(client: httpx.AsyncClient, wanted: dict[str, Any], **query: str) -> dict[str, Any]:
