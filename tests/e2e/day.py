@@ -48,6 +48,7 @@ async def plan(
         "start_mode": start_mode,
         "confirm_conflicts": True,
         "confirm_unusual": True,
+        "confirm_conflicts": True,
     }
     made = await village.commune.call("POST", "/schedules", json=wanted)
     return Planned(wanted, made["id"], made["version"], await _of_schedule(village, made["id"]))

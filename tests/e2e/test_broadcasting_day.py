@@ -156,7 +156,7 @@ async def test_an_edit_voids_the_approval_and_only_the_version_approved_after_it
     """What is edited after its approval, and what waits for one in vain, is not heard; what was approved anew is."""
     hoa, minh = village.people["operator"], village.people["leader"]
     since = await village.now()
-    wanted = {"title": "Tin", "targets": [village.scope], "confirm_unusual": True}
+    wanted = {"title": "Tin", "targets": [village.scope], "confirm_unusual": True, "confirm_conflicts": True}
     wanted["start_at"] = whole_second(FETCHED_S + 3).isoformat()
     in_vain = await hoa.call("POST", "/broadcasts", json={**wanted, **village.items("clinic")})
     first = await hoa.call("POST", "/broadcasts", json={**wanted, **village.items("opening")})
