@@ -95,5 +95,7 @@ class Listening(Base):
     """Spans in ms, merged, ascending."""
     whole_at: Mapped[datetime | None] = mapped_column(Instant)
     """When all of it had been heard."""
+    until_at: Mapped[datetime | None] = mapped_column(Instant)
+    """Up to here time is taken up by what was told of this file: see ``listening.note_told``."""
     approved_at: Mapped[datetime | None] = mapped_column(Instant)
     """When this person last approved something with it: from then on it is not new to them."""

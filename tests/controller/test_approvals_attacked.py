@@ -1,11 +1,12 @@
 """Ways around a second person's yes: each is closed, and what ends a yes stands in the audit."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from controller.approvals import listening
 from controller.approvals.errors import OwnWorkError
 from controller.audit.models import AuditEntry
 from controller.people.actor import Actor
@@ -87,3 +88,24 @@ async def test_what_ends_a_yes_stands_in_the_audit_behind_the_edit(here: Centre)
         each for each in entries if each.action == "approvals.void" and each.subject == f"broadcasts/{sent.id}"
     ]
     assert (of_broadcast.detail["yeses"], len(of_broadcast.detail["requests"])) == (0, 1)
+
+
+async def test_nobody_heard_more_than_there_was_time_for(here: Centre) -> None:
+    village = await commune(here, **ANOTHER)
+    whole, hearings = [(0, 60_000)], here.services.hearings
+    long = [await here.recording(f"Dài {number}", area_id=village.area.id, length_ms=60_000) for number in range(2)]
+
+    async def told(recording_id: str) -> int:
+        """Claim all of it; gives what is believed."""
+        return (await hearings.note(village.leader, recording_id, whole)).heard_ms
+
+    slack = listening.SLACK // timedelta(milliseconds=1)
+    assert [await told(long[0]) for _ in range(3)] == [slack] * 3  # however often it is claimed
+    assert await told(long[1]) == 0
+    here.clock.step(seconds=20)
+    assert await told(long[1]) == 20_000
+    assert await told(long[0]) == slack  # nobody hears two at once
+    here.clock.step(hours=3)
+    assert await told(long[0]) == 2 * slack  # what passed elsewhere was no listening
+    here.clock.step(seconds=60)
+    assert (await hearings.note(village.leader, long[0], whole)).whole

@@ -94,6 +94,35 @@ async def test_one_date_is_left_out_and_comes_back(site: Commune) -> None:
         assert "Không tìm thấy" in nowhere.text
 
 
+async def test_one_date_is_moved_and_an_hour_at_night_is_asked_about_once_more(site: Commune) -> None:
+    await site.centre.services.areas.change(site.centre.actor, site.root.id, quiet_hours=[])
+    typed = planned(await programme(site), site, confirm_unusual="yes")
+    async with visitor(site) as client:
+        path = (await client.post("/schedules/new", data=typed)).headers["location"].partition("?")[0]
+        [date] = re.findall(r'\?move=(2031-11-26T[^#"]*)#', (await client.get(path)).text)
+        form = (await client.get(f"{path}?move={date}")).text
+        assert "Dời lần 17:30 Thứ Tư 26/11" in form
+        assert 'name="confirm_unusual"' not in form
+        to = {"act": "move", "day": "27/11/2031", "hour": "23h15"}
+        unclear = await client.post(f"{path}/dates/{date}", data=to | {"hour": "25h"})
+        assert "Không hiểu giờ này" in unclear.text
+        asked = await client.post(f"{path}/dates/{date}", data=to)
+        assert asked.status_code == 422
+        assert "Tôi biết 23:15 là giờ khuya" in asked.text
+        assert 'value="23h15"' in asked.text
+        moved = await client.post(f"{path}/dates/{date}", data=to | {"confirm_unusual": "yes"})
+        assert moved.status_code == 303
+        assert "23:15 Thứ Năm 27/11" in (await client.get(path)).text
+
+
+async def test_schedules_are_taken_along_as_a_calendar(site: Commune) -> None:
+    typed = planned(await programme(site), site, confirm_unusual="yes")
+    async with visitor(site) as client:
+        await client.post("/schedules/new", data=typed)
+        [link] = re.findall(r'href="([^"]*\.ics)"', (await client.get("/schedules")).text)
+        assert "BEGIN:VEVENT" in (await client.get(link)).text
+
+
 async def test_an_edit_keeps_what_the_form_does_not_show(site: Commune) -> None:
     made, services, actor = await programme(site), site.centre.services, site.centre.actor
     async with visitor(site) as client:

@@ -178,6 +178,7 @@ def _create_policies_programmes() -> None:
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("heard", sa.JSON(), nullable=False),
         sa.Column("whole_at", Instant(), nullable=True),
+        sa.Column("until_at", Instant(), nullable=True),
         sa.Column("approved_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_listenings_person_id_people")),
         sa.PrimaryKeyConstraint("person_id", "sha256", name=op.f("pk_listenings")),
