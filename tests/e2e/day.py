@@ -47,7 +47,6 @@ async def plan(
         "starts_at_local": _local(at),
         "level": level,
         "start_mode": start_mode,
-        "confirm_conflicts": True,
         "confirm_unusual": True,
         "confirm_conflicts": True,
     }
