@@ -15,6 +15,7 @@ from web.forms import Unclear, read_form
 from web.pages.frame import back, nodes_and_runs, whole_page
 from web.problems import Problems, problem_text, problems_of
 from web.site import Site, Visit
+from web.views import moving as moves
 from web.views import schedules as views
 from web.views.dated import Told
 from web.views.places import Choice, scope_names, tree
@@ -48,20 +49,29 @@ async def _list(visit: Visit) -> HTMLResponse:
     )
 
 
-async def _one(visit: Visit, schedule_id: str, problem: str = "") -> HTMLResponse:
+async def _one(
+    visit: Visit, schedule_id: str, problem: str = "", *, moving: moves.Moving | None = None, move: str = ""
+) -> HTMLResponse:
+    """Show one; ``move`` names the date that is to be moved, ``moving`` is what was typed for it."""
     services, now = visit.services, visit.form.now
     known = await services.schedules.get(visit.actor, schedule_id)
     dates = await services.schedules.dates(visit.actor, schedule_id, now, now + views.LOOK_AHEAD)
     programmes = {each.id: each.whole_name for each in await _programmes(visit)}
+    move = moving.name if moving else move
+    asked = next((each for each in dates if each.recurrence_local.isoformat() == move), None)
+    if moving is None and asked is not None:
+        moving = moves.begun(asked, visit.form)
     return await whole_page(
         visit,
         "schedule.html",
         place=visit.name_of(known.area_id),
-        status=422 if problem else 200,
+        status=422 if problem or (moving and moving.problem) else 200,
         schedule=views.line(known, await _names(visit), programmes, visit.form),
         programme_id=known.programme_id,
         owed=views.owed(known.owed or (), visit.form),
         dates=[views.date_line(each, visit.form, known.approval) for each in dates],
+        moving=moving,
+        moving_when=visit.form.long(asked.start_at) if asked else "",
         may_write=known.ended_at is None and visit.may(Act.SCHEDULES_WRITE, known.area_id),
         problem=problem,
     )
@@ -136,6 +146,30 @@ async def _save(visit: Visit, draft: views.Draft, known: ScheduleOut | None) -> 
     return await _form(visit, draft, known, problems) if problems else back(f"/schedules/{saved.id}", "saved")
 
 
+async def _change(visit: Visit, schedule_id: str, recurrence: datetime, act: str) -> None:
+    """Take one date out, or let it be as it was."""
+    dates, kind = visit.services.single_dates, {"cancel": "cancelled", "keep": "kept"}.get(act)
+    if kind is None:
+        await dates.restore(visit.actor, schedule_id, recurrence)
+    else:
+        change = ExceptionIn.model_validate({"kind": kind})
+        await dates.except_(visit.actor, schedule_id, recurrence, change)
+
+
+async def _move(visit: Visit, schedule_id: str, recurrence: datetime, moving: moves.Moving) -> Response:
+    """Move one date; what is in the way is said where the new time was typed."""
+    try:
+        change = moves.wanted(moving, visit.form)
+        await visit.services.single_dates.except_(visit.actor, schedule_id, recurrence, change)
+    except Unclear as unclear:
+        moving = replace(moving, problem=next(iter(unclear.problems.values())))
+    except (InvalidError, ConflictError) as error:
+        moving = moves.refused(moving, error, visit.form)
+    return (
+        await _one(visit, schedule_id, moving=moving) if moving.problem else back(f"/schedules/{schedule_id}", "date")
+    )
+
+
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages."""
     _add_writing(router, site)
@@ -190,7 +224,7 @@ def _add_reading(router: APIRouter, site: Site) -> None:
 
     @router.get("/schedules/{schedule_id}")
     async def one(request: Request, schedule_id: str) -> HTMLResponse:
-        return await _one(await site.visit(request), schedule_id)
+        return await _one(await site.visit(request), schedule_id, move=request.query_params.get("move", ""))
 
     @router.post("/schedules/{schedule_id}/end")
     async def end(request: Request, schedule_id: str) -> RedirectResponse:
@@ -204,15 +238,11 @@ def _add_reading(router: APIRouter, site: Site) -> None:
 
     @router.post("/schedules/{schedule_id}/dates/{recurrence}")
     async def one_date(request: Request, schedule_id: str, recurrence: datetime) -> Response:
-        visit, act = await site.visit(request), (await read_form(request)).one("act")
-        kind = {"cancel": "cancelled", "keep": "kept"}.get(act)
-        single_dates = visit.services.single_dates
+        visit, typed = await site.visit(request), await read_form(request)
         try:
-            if kind is None:
-                await single_dates.restore(visit.actor, schedule_id, recurrence)
-            else:
-                change = ExceptionIn.model_validate({"kind": kind})
-                await single_dates.except_(visit.actor, schedule_id, recurrence, change)
+            if typed.one("act") == "move":
+                return await _move(visit, schedule_id, recurrence, moves.read(typed, recurrence))
+            await _change(visit, schedule_id, recurrence, typed.one("act"))
         except (InvalidError, ConflictError, NotFoundError) as error:
             return await _one(visit, schedule_id, problem_text(error, visit.form))
         return back(f"/schedules/{schedule_id}", "date")
