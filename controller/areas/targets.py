@@ -9,7 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from controller.db import in_pieces
 from controller.errors import ForbiddenError, InvalidError
 from controller.nodes.models import Node
-from controller.people.rights import EVERYTHING, Sight
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.rights import EVERYTHING, Act, Sight
 
 from .repository import nodes_in, read_tree
 from .rules import Tree
@@ -80,6 +82,20 @@ async def check_scopes(
     return {
         scope: area_of[scope] for scope in scopes if not _inside_another(scope, frozenset(scopes), tree, area_of[scope])
     }
+
+
+async def require_place(session: AsyncSession, actor: Actor, act: Act, area_id: str) -> Tree:
+    """Let somebody put something into an area; gives the tree.
+
+    Raises:
+        InvalidError: it is not there, or not known to them.
+        ForbiddenError: they may not there.
+    """
+    seen, tree = await rights.sight(session, actor), await read_tree(session)
+    if area_id not in tree.places or not seen.knows(area_id):
+        raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
+    await rights.require(session, actor, act, [area_id])
+    return tree
 
 
 async def areas_of(session: AsyncSession, scopes: Iterable[str], *, removed: bool = False) -> dict[str, str]:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
+from controller.areas.targets import require_place
 from controller.audit import service as audit
 from controller.broadcasts.models import Broadcast
 from controller.clock import Clock
@@ -72,10 +73,7 @@ class Nodes:
             raise InvalidError("kind: nodes with an agent ask for themselves", field="kind", problem="unknown")
         name, now = clean_name(name), self._clock()
         async with self._database.transaction() as tx:
-            seen, tree = await rights.sight(tx.session, actor), await read_tree(tx.session)
-            if area_id not in tree.places or not seen.knows(area_id):
-                raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
-            await rights.require(tx.session, actor, Act.NODES_ADOPT, [area_id])
+            tree = await require_place(tx.session, actor, Act.NODES_ADOPT, area_id)
             row = Node(
                 id=new_id(),
                 area_id=area_id,
@@ -94,7 +92,7 @@ class Nodes:
             detail = {"name": name, "area_id": area_id, "kind": str(kind)}
             await audit.write(tx, actor, Act.NODES_ADOPT, f"nodes/{row.id}", detail, at=now, area_id=area_id)
             tx.tell(Event(Topic.NODE, row.id))
-            return await self._one(tx.session, seen, row.id)
+            return await self._one(tx.session, await rights.sight(tx.session, actor), row.id)
 
     async def change(
         self,
