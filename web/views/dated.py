@@ -49,7 +49,7 @@ def breaches(found: Sequence[BreachOut], form: Formats) -> tuple[Told, ...]:
 def _breach(those: Sequence[BreachOut], form: Formats) -> Told:
     first, starts = those[0], sorted({each.at for each in those})
     said = form.text(
-        "say.breach",
+        "say.breach_quiet_hours" if first.rule == "quiet_hours" else "say.breach",
         names=form.names(first.area_names),
         rule=form.text.word("rule", first.rule),
         limit=first.limit,
