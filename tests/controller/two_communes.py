@@ -152,6 +152,7 @@ def _rows(centre: Centre, commune: AreaOut, name: str, things: Things) -> list[B
             categories=[],
             length_ms=24_000,
             shown={"items": []},
+            first_start_at=now,
             not_before_at=now,
             not_after_at=now + timedelta(hours=3),
             state="open",
