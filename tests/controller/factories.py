@@ -188,6 +188,24 @@ class Centre:
             yield client
 
 
+class _Statements(dict[Any, Any]):
+    """Statements that SQLAlchemy has compiled, by kind of database: each test opens one anew, and they are the same."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get(self._of_kind(key), default)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(self._of_kind(key), value)
+
+    @staticmethod
+    def _of_kind(key: Any) -> Any:
+        dialect, *rest = key
+        return (dialect.name, *rest)
+
+
+_STATEMENTS = _Statements()
+
+
 @asynccontextmanager
 async def centre(
     folder: Path, *, url: str | None = None, limits: UploadLimits | None = None, known: PersonOut | None = None
@@ -201,6 +219,7 @@ async def centre(
         shutil.copytree(_first_state(), folder, dirs_exist_ok=True)
     config = _config(folder)
     database = Database(url or config.database, bus)
+    database.engine = database.engine.execution_options(compiled_cache=_STATEMENTS)
     authority = _authority(config, clock)
     services = build_services(
         config, database, bus, clock, authority, passwords=quick_passwords(), upload_limits=limits
