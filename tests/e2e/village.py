@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sqlite3
+import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -374,14 +375,11 @@ async def _files(folder: Path, made: Mapping[str, bytes]) -> dict[str, Path]:
 
 def report(config: pytest.Config, village: Village) -> None:
     """Say at the terminal what became of the scenes, whether they failed or not."""
-    manager = config.pluginmanager
-    terminal, capture = manager.get_plugin("terminalreporter"), manager.get_plugin("capturemanager")
-    assert terminal is not None
+    capture = config.pluginmanager.get_plugin("capturemanager")
     assert capture is not None
     again = f"{len(village.repeats)} scenes were played again for a machine that stalled"
-    with capture.global_and_fixture_disabled():
-        for line in ["", *village.told, again, *village.repeats]:
-            terminal.write_line(f"  {line}")
+    with capture.global_and_fixture_disabled():  # of pytest's processes only the first has a terminal; all have this
+        sys.stderr.write("".join(f"  {line}\n" for line in ["", *village.told, again, *village.repeats]))
 
 
 def instant(text: str) -> datetime:
