@@ -32,9 +32,13 @@ def raised() -> Iterator[tuple[str, str, str]]:
         module = ".".join(path.relative_to(CONTROLLER.parent).with_suffix("").parts)
         for call in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id.endswith("Error"):
-                said = {each.arg: each.value.value for each in call.keywords if isinstance(each.value, ast.Constant)}
-                if "problem" in said:
+                said = {each.arg: _word(each.value) for each in call.keywords}
+                if said.get("problem"):
                     yield module, call.func.id, f"{said.get('field', '')}:{said['problem']}"
+
+
+def _word(value: ast.expr) -> str:
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
 
 
 def in_words(error: LoaError) -> list[str]:
