@@ -127,7 +127,7 @@ async def test_a_false_alarm_is_corrected_with_one_call(village: Village) -> Non
         assert names(heard) == ["attention", "flood…", "attention", "mistake"], heard
         assert heard[3].at - decided_at.timestamp() <= CORRECTED_WITHIN_S
     shown = await minh.call("GET", f"/emergencies/{proposed['id']}")
-    assert (shown["state"], shown["standings"]) == ("ended", {"missed": 3})
+    assert (shown["state"], shown["standings"]) == ("ended", {"ended": 3})
 
 
 @on_a_machine_that_keeps_up
