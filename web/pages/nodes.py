@@ -14,15 +14,14 @@ from web.pages.frame import nodes_and_runs, whole_page
 from web.problems import Problems, problems_of
 from web.site import Site, Visit
 from web.views.nodes import Node, one_node
-from web.views.places import choices, is_heard, tree
+from web.views.places import choices, link_said, tree
 
 KINDS = ("hamlet", "commune", "district", "province")
 ADOPT_FIELDS, AREA_FIELDS = frozenset({"code", "area_id", "name"}), frozenset({"name", "parent_id"})
 
 
 def _list_context(visit: Visit, nodes: list[NodeOut]) -> dict[str, Any]:
-    summary = visit.text("nodes.summary", online=sum(map(is_heard, nodes)), count=len(nodes))
-    return {"summary": summary, "places": tree(visit.areas, nodes, visit.form)}
+    return {"summary": link_said(nodes, visit.form), "places": tree(visit.areas, nodes, visit.form)}
 
 
 def _may_add_roots(visit: Visit) -> bool:
