@@ -27,8 +27,7 @@ class Looking:
         instead: Instead = NOTHING_INSTEAD,
     ) -> None:
         self.session, self.tree, self.spans, self._instead = session, tree, spans, instead
-        self._calendars: list[Calendars] = []
-        """One for each span."""
+        self._calendars: Calendars | None = None
 
     @classmethod
     def ahead(cls, session: AsyncSession, tree: Tree, row: Schedule, now: datetime, span: timedelta) -> "Looking":
@@ -42,11 +41,11 @@ class Looking:
 
     async def dates(self, row: Schedule, changes: Sequence[ScheduleException]) -> list[Occurrence]:
         """Give the dates of one schedule, as it is written."""
-        if not self._calendars:
-            for from_at, until_at in self.spans:
-                days = (from_at - 2 * DAY).date(), (until_at + 2 * DAY).date()
-                read = await Calendars.read(self.session, self.tree, *days, instead=self._instead)
-                self._calendars.append(read)
+        if self._calendars is None:
+            self._calendars = await Calendars.read(self.session, self.tree, instead=self._instead)
         series = series_of(row, changes)
-        looks = zip(self.spans, self._calendars, strict=True)
-        return [date for span, calendars in looks for date in expand(series, *span, calendars.of(row.area_id))]
+        found: list[Occurrence] = []
+        for from_at, until_at in self.spans:
+            days = self._calendars.of(row.area_id, (from_at - 2 * DAY).date(), (until_at + 2 * DAY).date())
+            found += expand(series, from_at, until_at, days)
+        return found

@@ -167,8 +167,9 @@ async def dates_of(
 ) -> list[Occurrence]:
     """Give the dates of a schedule in ``[from_at, until_at)``, with what calendars say of them."""
     first, last = (wall_time(each, row.zone).date() for each in (from_at, until_at))
-    days = await Calendars.read(session, tree, first - timedelta(days=1), last + timedelta(days=1))
-    return list(expand(series_of(row, changes), from_at, until_at, days.of(row.area_id)))
+    calendars = await Calendars.read(session, tree, area_id=row.area_id)
+    days = calendars.of(row.area_id, first - timedelta(days=1), last + timedelta(days=1))
+    return list(expand(series_of(row, changes), from_at, until_at, days))
 
 
 async def _known(session: AsyncSession, schedule_id: str, now: datetime) -> dict[str, Known]:

@@ -1,6 +1,6 @@
 """Schedules, their dates, and calendars as the API takes and shows them."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -13,7 +13,7 @@ from controller.programmes.schemas import BulletinRef
 from controller.validation import NO_BOOL, problem_of
 from edge_agent.protocol.states import Level, Outcome, Reason, StartMode
 
-from .days import MAX_DAYS, CalendarDay
+from .days import FIRST_DAY, LAST_DAY, MAX_DAYS, CalendarDay
 from .expand import Verdict
 from .models import DateChange, OnCalendarDay, Overrun
 from .rrules import MAX_RULE
@@ -27,10 +27,14 @@ def _naive_second(local: datetime) -> datetime:
     return local
 
 
-WallTime = Annotated[datetime, AfterValidator(_naive_second), Field(ge=datetime(1970, 1, 1), le=datetime(2199, 1, 1))]  # noqa: DTZ001 - wall time is naive
+WallTime = Annotated[
+    datetime,
+    AfterValidator(_naive_second),
+    Field(ge=datetime(1970, 1, 1), le=datetime.combine(LAST_DAY, time(23, 59, 59))),  # noqa: DTZ001 - wall time is naive
+]
 """Local date and time without zone, ``2026-11-23T05:00:00``."""
 TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$")]
-Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2199, 1, 1))]
+Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
 LateMs = Annotated[int, Field(ge=0, le=3_600_000), NO_BOOL]
 Key = Annotated[str, Field(max_length=64)]
 Reasoning = Annotated[str, Field(max_length=200)]
@@ -49,7 +53,7 @@ class ScheduleIn(BaseModel):
     """First date and its time: DTSTART."""
     rule: Annotated[str, Field(max_length=MAX_RULE)] | None = None
     """RRULE of RFC 5545 without its name, daily or rarer; None: once."""
-    last_date: date | None = None
+    last_date: Day | None = None
     zone: Annotated[str, Field(max_length=64)] | None = None
     """None: that of the area above all targets."""
     level: Literal["normal", "priority"] = "normal"
