@@ -263,8 +263,8 @@ ROUTES: dict[str, Route] = {
     "PUT /api/v1/broadcasts/{broadcast_id}": Route(Kind.ACT, _SAID | {"title": "Thông báo sửa"}),
     "POST /api/v1/broadcasts/{broadcast_id}/cancel": Route(Kind.ACT),
     # 409: it is not over yet
-    "POST /api/v1/broadcasts/{broadcast_id}/replays": Route(Kind.ACT, {}),
-    "POST /api/v1/broadcasts/{broadcast_id}/replays/preview": Route(Kind.ACT, {}),
+    "POST /api/v1/broadcasts/{broadcast_id}/replays": Route(Kind.ACT),
+    "POST /api/v1/broadcasts/{broadcast_id}/replays/preview": Route(Kind.ACT),
     # approvals: seen by those who may approve there, and by those who asked
     "GET /api/v1/approvals": Route(Kind.LIST, shows="request_id", answers={"observer": Answer.LEFT_OUT}),
     "GET /api/v1/approvals/{request_id}": Route(Kind.RULE),
