@@ -56,25 +56,34 @@ class Standing(StrEnum):
 
 
 def compose(
-    parts: Sequence[Part], languages: Collection[tuple[str, ...]], *, repeats: int, every_ms: int | None
+    parts: Sequence[Part],
+    languages: Collection[tuple[str, ...]],
+    *,
+    repeats: int,
+    every_ms: int | None,
+    framed_by: Part | None = None,
 ) -> tuple[Slot, ...]:
     """Lay one time out, every language in its turn, and repeat it.
 
-    ``every_ms``: from one beginning to the next; what takes longer follows itself at once.
+    ``every_ms``: from one beginning to the next; what takes longer follows itself at once. ``framed_by``: heard before
+    every time, and once more after the last.
 
     Raises:
         InvalidError: it would be longer than nodes take.
     """
+    frame = [framed_by] if framed_by is not None else []
     try:
-        once = lay_out_parts(parts, languages, gap_ms=GAP_MS)
+        once = lay_out_parts([*frame, *parts], languages, gap_ms=GAP_MS)
+        after = lay_out_parts(frame, languages, gap_ms=GAP_MS).slots if frame else ()
     except NotAirableError:
         raise _too_long() from None
     step = max(every_ms or once.length_ms + PAUSE_MS, once.length_ms + GAP_MS)
-    if step * (repeats - 1) + once.length_ms > LONGEST_MS or len(once.slots) * repeats > MOST_SLOTS:
+    over = step * (repeats - 1) + once.length_ms + GAP_MS
+    times = [(step * time, slot) for time in range(repeats) for slot in once.slots] + [(over, slot) for slot in after]
+    slots = tuple(Slot(_shifted(slot.item, by_ms), slot.recording_ids) for by_ms, slot in times)
+    if length_of(slots) > LONGEST_MS or len(slots) > MOST_SLOTS:
         raise _too_long()
-    return tuple(
-        Slot(_shifted(slot.item, step * time), slot.recording_ids) for time in range(repeats) for slot in once.slots
-    )
+    return slots
 
 
 def led_by(signal: Slot, slots: Sequence[Slot]) -> tuple[Slot, ...]:

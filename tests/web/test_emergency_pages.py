@@ -121,6 +121,7 @@ async def test_what_was_sent_is_ended_with_what_lies_ready(site: Commune) -> Non
 
 async def test_what_has_sounded_leaves_the_top_of_every_page(site: Commune) -> None:
     said, nam = await message(site), await site.centre.somebody("nam", "approver", site.root)
+    await message(site, "drill", "Đây là diễn tập")
     async with visitor(site) as first, visitor(site, who=nam) as second:
         for drill in ("marked", ""):
             path = await propose(first, typed(site, said, drill=drill))

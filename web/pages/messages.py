@@ -18,7 +18,7 @@ from web.views.emergencies import choice
 from web.views.places import choices
 from web.views.voices import NOTHING, Voices, blank, languages_of, of, read
 
-KINDS = ("alert", "all_clear", "false_alarm")
+KINDS = ("alert", "all_clear", "false_alarm", "drill")
 FIELDS = frozenset({"title", "area_id", "voices", "recording"})
 
 
