@@ -25,7 +25,7 @@ from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.models import Grant
 from controller.people.rights import Act, Role
-from controller.policies.schemas import PolicyIn, PolicyRules
+from controller.policies.schemas import PolicyIn, PolicyRules, SecondPerson
 from controller.recordings.models import Recording
 from edge_agent.protocol.enrolment import new_claim_code
 from tests.controller.factories import ADDRESS, PASSWORD, SYSTEM, Centre, enrolment_request, served
@@ -120,7 +120,7 @@ async def test_what_waits_for_a_yes_above_is_not_seen_below(here: Centre) -> Non
 
 async def test_who_works_in_two_communes_follows_what_waits_for_both_and_neither_alone_sees_it(here: Centre) -> None:
     all_of = await province(here)
-    for_all = PolicyIn(version=1, rules=PolicyRules(second_person=({"category": "*"},)))
+    for_all = PolicyIn(version=1, rules=PolicyRules(second_person=(SecondPerson(),)))
     await here.services.policies.put(here.actor, all_of.area.id, for_all)
     east, west = all_of.east, all_of.west
     both = await person(here, Role.OPERATOR, east.area, west.area)
