@@ -138,7 +138,7 @@ def documented(function: Any) -> set[str]:
     said = (inspect.getdoc(function) or "").partition("Raises:")[2]
     named = {BY_NAME[name].code for name in re.findall(r"\b\w+Error\b", said)}
     source = inspect.getsource(function)
-    asks = "rights.require(" in source or any(
+    asks = re.search(r"\brights\.require\(|\brequire_place\(", source) is not None or any(
         "rights.require(" in inspect.getsource(helper)
         for name in re.findall(r"self\.(_\w+)\(", source)
         if (helper := getattr(inspect.getmodule(function), name, None) or _method(function, name))
