@@ -5,6 +5,8 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 export PYTHON
+# Tests start programs by the hundred: what one has compiled the next one reads, whatever the shell's habit.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 SETUP := deploy/setup
 # They stand beside what they try; sound that is judged at the sinks after a fault belongs to `make listen`.
@@ -24,13 +26,14 @@ setup: debian-test venv-dev ## install everything that developing needs
 demo: debian-demo venv-demo ## a small commune: broker, controller and three nodes on this machine
 	@$(BIN)/loa demo $(if $(filter-out 0,$(CHECK)),--check --json) $(if $(AUDIO),--audio '$(AUDIO)')
 
-# Two processes, file by file; then, alone, what is judged by its sound. With ARGS a part of them, as it is told.
-test: setup ## all tests but the benchmarks
+# Four processes, as half of the time is waiting, file by file in the order of tests/conftest.py; then, with
+# nobody beside them, the two communes that are judged by their sound. With ARGS a part of them, as it is told.
+test: setup ## all tests
 ifeq ($(strip $(ARGS)),)
-	@$(BIN)/pytest --ignore=tests/bench -m 'not listening' -n 2 --dist loadfile
-	@$(BIN)/pytest -m listening
+	@$(BIN)/pytest -m 'not listening' -n 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -m listening -n 2 --dist loadfile
 else
-	@$(BIN)/pytest --ignore=tests/bench $(ARGS)
+	@$(BIN)/pytest $(ARGS)
 endif
 
 listen: setup ## of these, the first broadcast judged at the sinks

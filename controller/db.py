@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -91,10 +91,15 @@ class Transaction:
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
         self.events: list[Event] = []
+        self.last: list[Callable[[], Awaitable[None]]] = []
 
     def tell(self, happened: Event) -> None:
         """Publish after the commit; forgotten on rollback."""
         self.events.append(happened)
+
+    def lastly(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Do this right before the commit: what takes a lock that all wait for, whoever calls in between."""
+        self.last.append(act)
 
 
 class Database:
@@ -122,6 +127,8 @@ class Database:
             with _named():
                 await session.connection(execution_options={"loa_write": True})
                 yield work
+                for act in work.last:
+                    await act()
                 await session.commit()
         for happened in work.events:
             self._bus.publish(happened)

@@ -49,6 +49,7 @@ from .schedules.day import Days
 from .schedules.exchange import Exchange
 from .schedules.rolling import Rolling
 from .schedules.service import Schedules
+from .schedules.single_dates import SingleDates
 from .schedules.whatif import ScheduleWhatIfs
 from .wire.keys import SEAL_FILE, secret_key
 
@@ -70,6 +71,7 @@ class Services:
     bulletins: Bulletins
     programmes: Programmes
     schedules: Schedules
+    single_dates: SingleDates
     what_ifs: ScheduleWhatIfs
     calendars: AreaCalendars
     days: Days
@@ -116,7 +118,8 @@ def build_services(
     seal = Seal(secret_key(config.keys / SEAL_FILE))
     nodes = Nodes(database, clock, documents, live)
     rolling = Rolling(database, clock, documents, alarms, plan_days=config.plan_days)
-    schedules = Schedules(database, clock, rolling, live)
+    schedules, programmes = Schedules(database, clock, rolling, live), Programmes(database, clock)
+    single_dates, calendars = SingleDates(database, clock, schedules, live), AreaCalendars(database, clock)
     limits = upload_limits or UploadLimits(config.max_upload_bytes, config.disk_reserve_bytes)
     settings = Settings(max_length_s=config.max_recording_minutes * 60, max_bytes=config.max_upload_bytes)
     room = UploadRoom(config.uploads, limits)
@@ -145,10 +148,19 @@ def build_services(
         nodes=nodes,
         recordings=recordings,
         bulletins=Bulletins(database, clock),
-        programmes=Programmes(database, clock),
+        programmes=programmes,
         schedules=schedules,
-        what_ifs=ScheduleWhatIfs(database, clock, schedules, trusted_keys=authority.trusted_keys),
-        calendars=AreaCalendars(database, clock),
+        single_dates=single_dates,
+        what_ifs=ScheduleWhatIfs(
+            database,
+            clock,
+            schedules=schedules,
+            single_dates=single_dates,
+            calendars=calendars,
+            programmes=programmes,
+            trusted_keys=authority.trusted_keys,
+        ),
+        calendars=calendars,
         exchange=Exchange(database, clock, schedules),
         days=Days(database, clock, live, trusted_keys=authority.trusted_keys),
         whys=Whys(database, clock, live, trusted_keys=authority.trusted_keys),

@@ -29,9 +29,15 @@ def free_port() -> Iterator[Callable[[], int]]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fail early and in words where a program is missing: a skipped test proves nothing."""
+    """Fail early and in words where a program is missing: a skipped test proves nothing. Files that wait go first.
+
+    What waits for programs takes long and is judged in real time: while nobody computes it is disturbed least, and in
+    the end nobody has to wait for it.
+    """
     if any(item.get_closest_marker("broker") for item in items) and not _mosquitto():
         raise pytest.UsageError("mosquitto is not installed: apt-get install mosquitto")
+    waiting = {item.path for item in items if any(item.get_closest_marker(name) for name in ("broker", "sound"))}
+    items.sort(key=lambda item: item.path not in waiting)
 
 
 def _mosquitto() -> str | None:

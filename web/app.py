@@ -52,8 +52,8 @@ class OurFiles(StaticFiles):
         return response
 
 
-def add_pages(app: FastAPI, services: Services) -> None:
-    """Add the pages, their static files and their live parts to ``app``."""
+def add_pages(app: FastAPI, services: Services) -> Site:
+    """Add the pages, their static files and their live parts to ``app``; gives what they share."""
     site = Site(services)
     router = APIRouter(include_in_schema=False, default_response_class=Response, route_class=page_route(site))
     for page in PAGES:
@@ -66,3 +66,4 @@ def add_pages(app: FastAPI, services: Services) -> None:
 
     app.include_router(router)
     app.mount("/static", OurFiles(directory=STATIC), name="static")
+    return site

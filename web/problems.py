@@ -20,7 +20,25 @@ _TEXTS = {
     ("targets", "unknown"): "wrong.targets_gone",
     ("start_at", "past"): "wrong.hour_past",
     ("start_at", "too_far"): "wrong.too_far",
-    ("starts_at_local", "past"): "wrong.hour_past",
+    ("starts_at_local", "past"): "wrong.first_past",
+    ("starts_at_local", "less_than_equal"): "wrong.too_far",
+    ("moved_to_local", "less_than_equal"): "wrong.too_far",
+    ("last_date", "less_than_equal"): "wrong.too_far",
+    ("starts_at_local", "greater_than_equal"): "wrong.day",
+    ("moved_to_local", "past"): "wrong.move_past",
+    ("moved_to_local", "empty"): "wrong.move_empty",
+    ("ends_at_local", "empty"): "wrong.end_empty",
+    ("filler_recording_id", "unknown"): "wrong.filler",
+    ("filler_recording_id", "not_ready"): "wrong.filler",
+    ("rule", "too_long"): "wrong.rule_too_long",
+    ("rule", "too_many"): "wrong.rule_too_many",
+    ("rule", "empty"): "wrong.rule_empty",
+    ("targets", "too_long"): "wrong.targets_too_long",
+    ("programme_id", "empty"): "wrong.replacing_empty",
+    ("items", "empty"): "wrong.programme_silent",
+    ("items", "too_long"): "wrong.programme_too_long",
+    ("file", "too_large"): "wrong.ics_too_large",
+    ("file", "too_many"): "wrong.ics_too_many",
     ("programme_id", "unknown"): "wrong.programme_gone",
     ("programme_id", "archived"): "wrong.programme_gone",
     ("login", "characters"): "people.login_hint",
@@ -29,6 +47,8 @@ _TEXTS = {
     ("area_id", "unknown"): "adopt.area_empty",
     ("claim_code", "unknown"): "adopt.no_code",
 }
+_SAME = {"string_too_long": "too_long", "tuple_too_long": "too_long", "string_too_short": "too_short"}
+"""Complaints of the schemas that ours have words for."""
 _PLACES = {
     "recordings": "recording",
     "start_at": "hour",
@@ -38,7 +58,6 @@ _PLACES = {
     "last_date": "last_day",
     "rule": "weekday",
     "message_id": "message",
-    "voices": "text",
 }
 
 
@@ -57,11 +76,14 @@ def problem_text(error: LoaError, form: Formats) -> str:
         "area": fields.get("area", ""),
         "code": code,
         "title": fields.get("title", ""),
+        "field": fields.get("field", ""),
+        "part": text.word("rule_part", fields["part"]) if "part" in fields else "",
     }
     values["wait"] = form.about(timedelta(seconds=fields.get("retry_after_s", 60)))
-    key = _TEXTS.get((fields.get("field", ""), fields.get("problem", "")))
-    if key is None and text.has(f"wrong.{fields.get('problem')}"):
-        key = f"wrong.{fields.get('problem')}"
+    problem = _SAME.get(fields.get("problem", ""), fields.get("problem", ""))
+    key = _TEXTS.get((fields.get("field", ""), problem))
+    if key is None and text.has(f"wrong.{problem}"):
+        key = f"wrong.{problem}"
     if code == "refused_by_all":
         reason = fields.get("reason", "")
         return text("wrong.held") if reason == "held" else text.word("reason", reason)

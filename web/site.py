@@ -83,6 +83,10 @@ class Visit:
         places = self.places(act)
         return bool(places) if area_id is None else any(area.id == area_id for area in places)
 
+    def name_of(self, area_id: str | None) -> str:
+        """Name an area; empty: none, or not in sight."""
+        return next((area.name for area in self.areas if area.id == area_id), "")
+
     def fragment(self, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
         """Answer with a part of a page."""
         return self.site.html(template, self.text, status=status, f=self.form, here=here(self.request), **context)

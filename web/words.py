@@ -145,6 +145,12 @@ def run_mark(run: BroadcastOut, text: Catalogue) -> Mark:
     if run.phase in _NOT_GIVEN:
         icon, tone = _NOT_GIVEN[run.phase]
         return Mark(icon, tone, text(f"phase.{run.phase}"))
+    if run.unreporting_count and not run.node_count:
+        return Mark("empty", "unsure", text("count.unreporting", count=run.unreporting_count))
+    return _over_mark(run, text) if run.phase == "over" else _coming_mark(run, text)
+
+
+def _coming_mark(run: BroadcastOut, text: Catalogue) -> Mark:
     if run.phase == "on_air":
         sounding = run.counts.get("playing", 0)
         word = text("phase.on_air", sounding=sounding, count=run.node_count)
@@ -152,11 +158,9 @@ def run_mark(run: BroadcastOut, text: Catalogue) -> Mark:
     if run.phase == "awaiting_reports":
         reported = sum(run.counts.get(outcome, 0) for outcome in ("played", *_ENDS))
         return Mark("part", "unsure", text("phase.awaiting_reports", reported=reported, count=run.node_count))
-    if run.phase in {"sending", "ready"}:
-        ready = Mark("ready", "good", text("phase.ready", count=run.node_count))
-        sending = Mark("part", "unsure", text("phase.sending", ready=run.ready_count, count=run.node_count))
-        return ready if run.phase == "ready" else sending
-    return _over_mark(run, text)
+    if run.phase == "ready":
+        return Mark("ready", "good", text("phase.ready", count=run.node_count))
+    return Mark("part", "unsure", text("phase.sending", ready=run.ready_count, count=run.node_count))
 
 
 def _over_mark(run: BroadcastOut, text: Catalogue) -> Mark:

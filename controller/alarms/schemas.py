@@ -23,3 +23,5 @@ class AlarmOut(BaseModel):
     acknowledged_by: str | None
     """Id of the person."""
     acknowledged_by_name: str | None
+    may_acknowledge: bool
+    """False for who is told only because a hold from elsewhere silences a node that they look after."""

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database, Transaction
-from controller.errors import ConflictError, NotFoundError
+from controller.errors import ConflictError, ForbiddenError, NotFoundError
 from controller.events import Event, Topic
 from controller.ids import new_id
 from controller.people import rights
@@ -16,6 +16,7 @@ from controller.people.models import Person
 from controller.people.rights import Act
 
 from .models import Alarm
+from .repository import told_to
 from .schemas import AlarmOut
 
 
@@ -35,7 +36,7 @@ class Alarms:
         *,
         unless_open: bool = False,
     ) -> None:
-        """Tell the administrators of an area and above; with the transaction or not at all.
+        """Tell those who look after an area, there and above; with the transaction or not at all.
 
         ``unless_open``: not again while the same alarm waits for somebody's acknowledgement.
         """
@@ -52,7 +53,7 @@ class Alarms:
         tx.tell(Event(Topic.ALARM, row.id))
 
     async def list(self, actor: Actor, *, waiting: bool | None = None, limit: int = 100) -> list[AlarmOut]:
-        """Give the latest alarms of the places that somebody looks after, newest first.
+        """Give the latest alarms that somebody is told of (``told_to``), newest first.
 
         ``waiting``: only those that nobody acknowledged, or only the others.
 
@@ -65,24 +66,27 @@ class Alarms:
         async with self._database.reading() as session:
             await rights.require(session, actor, Act.ALARMS_ACKNOWLEDGE)
             places = await rights.reach(session, actor, Act.ALARMS_ACKNOWLEDGE)
-            if places.areas is not None:
-                query = query.where(Alarm.area_id.in_(places.areas))
-            rows = (await session.execute(query.order_by(Alarm.raised_at.desc(), Alarm.id).limit(limit))).all()
-        return [_out(row, name) for row, name in rows]
+            query = query.where(await told_to(session, actor)).order_by(Alarm.raised_at.desc(), Alarm.id)
+            rows = (await session.execute(query.limit(limit))).all()
+        return [_out(row, name, may_acknowledge=places.sees(row.area_id)) for row, name in rows]
 
     async def acknowledge(self, actor: Actor, alarm_id: str) -> AlarmOut:
         """Say that somebody looks after it.
 
         Raises:
-            NotFoundError: no such alarm in the places that the person looks after.
+            NotFoundError: the person is told of no such alarm.
+            ForbiddenError: they look after a node that it is about, not after its place.
             ConflictError: somebody did already.
         """
         async with self._database.transaction() as tx:
             await rights.require(tx.session, actor, Act.ALARMS_ACKNOWLEDGE)
             places = await rights.reach(tx.session, actor, Act.ALARMS_ACKNOWLEDGE)
-            row = await tx.session.get(Alarm, alarm_id, with_for_update=True)
-            if row is None or not places.sees(row.area_id):
+            query = select(Alarm).where(Alarm.id == alarm_id, await told_to(tx.session, actor)).with_for_update()
+            row = await tx.session.scalar(query)
+            if row is None:
                 raise NotFoundError("there is no such alarm", resource="alarms", id=alarm_id[:64])
+            if not places.sees(row.area_id):
+                raise ForbiddenError("only who looks after the place where it was ordered", area_id=row.area_id)
             if row.acknowledged_at is not None:
                 raise ConflictError("somebody acknowledged this alarm already", problem="acknowledged")
             row.acknowledged_at, row.acknowledged_by = self._clock(), actor.person_id
@@ -97,10 +101,10 @@ class Alarms:
             )
             tx.tell(Event(Topic.ALARM, row.id))
             by = await tx.session.get(Person, actor.person_id) if actor.person_id else None
-        return _out(row, by.name if by else None)
+        return _out(row, by.name if by else None, may_acknowledge=True)
 
 
-def _out(row: Alarm, name: str | None) -> AlarmOut:
+def _out(row: Alarm, name: str | None, *, may_acknowledge: bool) -> AlarmOut:
     return AlarmOut(
         id=row.id,
         kind=row.kind,
@@ -111,4 +115,5 @@ def _out(row: Alarm, name: str | None) -> AlarmOut:
         acknowledged_at=row.acknowledged_at,
         acknowledged_by=row.acknowledged_by,
         acknowledged_by_name=name,
+        may_acknowledge=may_acknowledge,
     )

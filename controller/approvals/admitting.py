@@ -19,6 +19,7 @@ from edge_agent.protocol.topics import Word
 from . import yeses
 from .cover import covers
 from .models import ApprovalRequest
+from .shown import Shown
 from .yeses import Bound, Yes
 
 
@@ -37,13 +38,12 @@ class Admission:
         asked = Bound(request.content_sha256, tuple(request.scopes), request.not_before_at, request.not_after_at)
         kind, _, key = request.subject.partition("/")
         if kind == "schedules":
-            await yeses.write(self._tx, request.subject, asked, [yes], now=self._now)
-            waiting = await self._waiting(Broadcast.schedule_id == key)
-        else:
-            waiting = await self._waiting(Broadcast.id == key)
-            if not waiting:
-                raise ConflictError("its time is over, or it was changed", problem="over")
-        return await self._let_in(waiting, asked, yes)
+            await yeses.write(self._tx, request.subject, asked, [yes], now=self._now, shown=request.shown)
+            return await self._let_in(await self._waiting(Broadcast.schedule_id == key), asked, yes)
+        waiting = await self._waiting(Broadcast.id == key)
+        if not waiting:
+            raise ConflictError("its time is over, or it was changed", problem="over")
+        return await self._let_in(waiting, asked, yes, shown=request.shown)
 
     async def _waiting(self, which: ColumnElement[bool]) -> Sequence[Broadcast]:
         query = (
@@ -54,7 +54,7 @@ class Admission:
         )
         return (await self._tx.session.scalars(query.where(which))).all()
 
-    async def _let_in(self, waiting: Sequence[Broadcast], asked: Bound, yes: Yes) -> int:
+    async def _let_in(self, waiting: Sequence[Broadcast], asked: Bound, yes: Yes, *, shown: Shown | None = None) -> int:
         wires = await as_sent(self._tx.session, [row.id for row in waiting])
         touched: set[tuple[str, Word]] = set()
         admitted = 0
@@ -62,7 +62,7 @@ class Admission:
             scopes = await self._scopes(row)
             bound = bound_of(wires[row.id], scopes)
             if covers(asked, bound):
-                await yeses.write(self._tx, f"broadcasts/{row.id}", bound, [yes], now=self._now)
+                await yeses.write(self._tx, f"broadcasts/{row.id}", bound, [yes], now=self._now, shown=shown)
                 row.awaits_approval = False
                 at_once(row, self._lead, now=self._now)
                 touched |= {(scope, Word.URGENT if row.urgent else Word.PLAN) for scope in scopes}

@@ -3,6 +3,7 @@
 Broadcasts and schedules come here with what they want to air; what a policy wants of whom is ``needs``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -10,6 +11,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.audit import service as audit
+from controller.broadcasts.models import Broadcast
 from controller.db import Transaction
 from controller.events import Event, Topic
 from controller.ids import new_id
@@ -17,11 +20,17 @@ from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act
 from controller.policies.rules import EffectivePolicy
+from controller.schedules.models import Schedule
 
 from . import yeses
 from .models import Approval, ApprovalRequest, RequestState
 from .needs import Need, Place, Said, decide
+from .shown import Shown
 from .yeses import Bound, Yes
+
+VOID = "approvals.void"
+"""Act in the audit."""
+SYSTEM = Actor(None, "approvals")
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,9 @@ class Matter:
     """Areas in which whoever approves needs the right."""
     policies: tuple[EffectivePolicy, ...]
     """Of all places that would hear it, each once."""
+    first_start_at: datetime
+    shown: Shown
+    """What is put before whoever approves."""
 
     def of(self, subject: str) -> "Matter":
         """Give it with the name that it was saved under."""
@@ -82,6 +94,8 @@ async def ask(tx: Transaction, matter: Matter, asked_by: str, *, now: datetime) 
         level=matter.said.level,
         categories=[] if None in categories else sorted(each for each in categories if each is not None),
         length_ms=matter.said.length_ms,
+        shown=dict(matter.shown),
+        first_start_at=matter.first_start_at,
         not_before_at=matter.bound.not_before_at,
         not_after_at=matter.bound.not_after_at,
         state=RequestState.OPEN,
@@ -94,16 +108,42 @@ async def ask(tx: Transaction, matter: Matter, asked_by: str, *, now: datetime) 
 
 
 async def void(tx: Transaction, subject: str, *, now: datetime) -> None:
-    """Let what was said yes to count no more, and what is asked be asked no more: it was changed, or is over."""
-    await yeses.void(tx, subject, now=now)
-    await close(tx, subject, now=now)
+    """Let what was said yes to count no more, and what is asked be asked no more: it was changed, or is over.
+
+    The requests first: who is saying yes to one of them in this moment is waited for, and their yes is over too.
+    """
+    asked = await close(tx, subject, now=now)
+    note_void(tx, subject, yeses=await yeses.void(tx, subject, now=now), requests=asked, now=now)
 
 
-async def close(tx: Transaction, subject: str, *, now: datetime) -> None:
-    """Take the open requests for a subject out of the queue."""
+def note_void(
+    tx: Transaction, subject: str, *, yeses: int, requests: Sequence[ApprovalRequest] = (), now: datetime
+) -> None:
+    """Have the audit say what counts no more; beside it stands the act that ended it."""
+    if not yeses and not requests:
+        return
+    detail = {"yeses": yeses, "requests": [row.id for row in requests]}
+
+    async def write() -> None:
+        area_id = await _area_of(tx.session, subject)
+        await audit.write(tx, SYSTEM, VOID, subject, detail, at=now, area_id=area_id)
+
+    tx.lastly(write)
+
+
+async def _area_of(session: AsyncSession, subject: str) -> str | None:
+    kind, _, key = subject.partition("/")
+    table = Schedule if kind == "schedules" else Broadcast
+    return await session.scalar(select(table.area_id).where(table.id == key))
+
+
+async def close(tx: Transaction, subject: str, *, now: datetime) -> Sequence[ApprovalRequest]:
+    """Take the open requests for a subject out of the queue; gives those."""
     still_open = (ApprovalRequest.subject == subject) & (ApprovalRequest.state == RequestState.OPEN)
-    for row in (await tx.session.scalars(select(ApprovalRequest).where(still_open))).all():
+    rows = (await tx.session.scalars(select(ApprovalRequest).where(still_open).with_for_update())).all()
+    for row in rows:
         await close_one(tx, row, now=now)
+    return rows
 
 
 async def close_one(tx: Transaction, row: ApprovalRequest, *, now: datetime) -> None:

@@ -25,7 +25,7 @@ class Hearings:
         self._database, self._clock = database, clock
 
     async def note(self, actor: Actor, recording_id: str, spans: Iterable[Span]) -> ListeningOut:
-        """Add what was played to somebody; gives all that they have heard of the recording.
+        """Add what was played to somebody, as far as they had the time for it; gives all that they have heard of it.
 
         Raises:
             NotFoundError: there is no such recording for this person.
@@ -38,7 +38,7 @@ class Hearings:
                 raise ForbiddenError("only a person listens; sign in for this", problem="machine")
             if row.state != RecordingState.READY or row.sha256 is None or row.length_ms is None:
                 raise ConflictError("this recording is not ready", problem="not_ready")
-            heard = await listening.note(tx, actor.person_id, row.sha256, spans, row.length_ms, now=self._clock())
+            heard = await listening.note_told(tx, actor.person_id, row.sha256, spans, row.length_ms, now=self._clock())
             return ListeningOut(
                 recording_id=row.id,
                 sha256=row.sha256,

@@ -1,18 +1,25 @@
 """What a person has heard of a file, as the page's player told: spans are merged, and most of it is all of it."""
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.db import Transaction, in_pieces
+from controller.people.models import Person
 
 from .models import Listening
+
+SLACK = timedelta(seconds=6)
+"""A player tells every 5 s, the first time perhaps of what it played before."""
+SITTING = timedelta(minutes=10)
+"""Who was not heard of for longer than this begins anew: time that passed elsewhere is no listening."""
 
 Span = tuple[int, int]
 """From and until, in ms from the start of the file."""
 
+MS = timedelta(milliseconds=1)
 WHOLE = 0.98
 """A player stops a moment before the end, and says where it is four times a second."""
 
@@ -27,6 +34,21 @@ def merged(spans: Iterable[Span], length_ms: int) -> list[Span]:
             found[-1] = (found[-1][0], max(found[-1][1], until))
         else:
             found.append((start, until))
+    return found
+
+
+def affordable(spans: Iterable[Span], heard: Iterable[Sequence[int]], length_ms: int, most_ms: int) -> list[Span]:
+    """Give what spans add to what was heard, in order, as far as somebody had the time to hear it."""
+    found: list[Span] = []
+    known = [(start, until) for start, until in heard]
+    for start, until in merged(spans, length_ms):
+        at = start
+        for gone, back in [*known, (until, until)]:
+            new = min(gone, until) - at
+            if new > 0 and most_ms > 0:
+                found.append((at, at + min(new, most_ms)))
+                most_ms -= min(new, most_ms)
+            at = max(at, min(back, until))
     return found
 
 
@@ -50,6 +72,22 @@ async def note(
         row.whole_at = now
     await tx.session.flush()
     return row
+
+
+async def note_told(
+    tx: Transaction, person_id: str, sha256: str, spans: Iterable[Span], length_ms: int, *, now: datetime
+) -> Listening:
+    """Add what a player told: no more than fits into the time since it told before, of whatever file.
+
+    Nobody hears two files at once, nor any faster than it sounds. What does not fit has to be heard, and told, again.
+    """
+    await tx.session.execute(select(Person.id).where(Person.id == person_id).with_for_update())
+    last = await tx.session.scalar(select(func.max(Listening.until_at)).where(Listening.person_id == person_id))
+    since = last if last is not None and last > now - SITTING else now
+    row = await _row(tx, person_id, sha256)
+    fits = affordable(spans, row.heard, length_ms, (now + SLACK - since) // MS)
+    row.until_at = since + heard_ms(fits) * MS
+    return await note(tx, person_id, sha256, fits, length_ms, now=now)
 
 
 async def note_approved(tx: Transaction, person_id: str, files: Iterable[str], *, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -40,6 +41,10 @@ class ApprovalRequest(Base):
     categories: Mapped[list[str]] = mapped_column(JSON)
     """What it is about, by which policies tell who must approve it; empty: it has none, or not all of it."""
     length_ms: Mapped[int]
+    shown: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """What is put before whoever approves, see ``approvals.shown``."""
+    first_start_at: Mapped[datetime] = mapped_column(Instant)
+    """Of what is asked for, as it was planned when it was asked."""
     not_before_at: Mapped[datetime] = mapped_column(Instant)
     not_after_at: Mapped[datetime] = mapped_column(Instant)
     document_number: Mapped[str | None] = mapped_column(String(80))
@@ -72,6 +77,8 @@ class Approval(Base):
     not_after_at: Mapped[datetime] = mapped_column(Instant)
     by_author: Mapped[bool] = mapped_column(default=False)
     """Self-approval, within the policy's bounds; listed to the leader."""
+    shown: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """To what the person said yes, see ``approvals.shown``. None: a copy of a yes to a schedule, or an older one."""
     seen_by_leader_at: Mapped[datetime | None] = mapped_column(Instant)
     given_at: Mapped[datetime] = mapped_column(Instant)
     voided_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -88,5 +95,7 @@ class Listening(Base):
     """Spans in ms, merged, ascending."""
     whole_at: Mapped[datetime | None] = mapped_column(Instant)
     """When all of it had been heard."""
+    until_at: Mapped[datetime | None] = mapped_column(Instant)
+    """Up to here time is taken up by what was told of this file: see ``listening.note_told``."""
     approved_at: Mapped[datetime | None] = mapped_column(Instant)
     """When this person last approved something with it: from then on it is not new to them."""

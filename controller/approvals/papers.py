@@ -118,7 +118,7 @@ class Papers:
         subject = f"approvals/{row.id}"
         await audit.write(tx, actor, ACT, subject, detail, at=self._clock(), area_id=row.area_id)
         tx.tell(Event(Topic.APPROVAL, row.id))
-        return (await rows_out(tx.session, [row]))[0]
+        return (await rows_out(tx.session, [row], self._clock()))[0]
 
 
 def _kind_of(path: Path) -> str | None:

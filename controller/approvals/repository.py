@@ -1,22 +1,24 @@
 """Requests for a yes in SQL: who sees which, and what may be heard because of one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
 from controller.areas.targets import areas_of
+from controller.broadcasts.models import Broadcast
 from controller.errors import NotFoundError
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
 from controller.programmes.models import Programme
-from controller.schedules.models import Schedule, ScheduleException
+from controller.schedules.models import Calendar, Schedule, ScheduleException
 from edge_agent.protocol.states import Level
 
-from .models import ApprovalRequest, RequestState
+from .models import Approval, ApprovalRequest, RequestState
 from .needs import asks_another
+from .shown import PROGRAMME
 
 
 async def reach(session: AsyncSession, actor: Actor) -> Sight:
@@ -25,22 +27,32 @@ async def reach(session: AsyncSession, actor: Actor) -> Sight:
 
 
 async def concerns(session: AsyncSession, actor: Actor) -> ColumnElement[bool]:
-    """Give the condition under which somebody sees a request: they may approve there, or asked and still work there."""
-    may_approve = (await reach(session, actor)).where(ApprovalRequest.area_id)
-    return or_(may_approve, await _own(session, actor))
+    """Give the condition under which somebody sees a request: they may approve there, or asked and still work there.
+
+    There: in all its places, or in one of them.
+    """
+    may, seen = await reach(session, actor), await rights.sight(session, actor)
+    own = ApprovalRequest.asked_by == actor.person_id
+    decides, asked = may.where(ApprovalRequest.area_id), seen.where(ApprovalRequest.area_id)
+    if len(await rights.places_for(session, actor, Act.APPROVALS_GIVE)) > 1:  # one place is never all of several
+        decides = or_(decides, ApprovalRequest.id.in_(await _of_several(session, may, true(), all)))
+    asked = or_(asked, ApprovalRequest.id.in_(await _of_several(session, seen, own, any)))
+    return or_(decides, and_(own, asked))
 
 
-async def _own(session: AsyncSession, actor: Actor) -> ColumnElement[bool]:
-    """Give the condition of the requests that somebody asked for, and of whose places one is still in their sight."""
-    own, seen = ApprovalRequest.asked_by == actor.person_id, await rights.sight(session, actor)
+async def _of_several(
+    session: AsyncSession, seen: Sight, which: ColumnElement[bool], enough: Callable[[Iterable[bool]], bool]
+) -> list[str]:
+    """Name requests for several places, of which enough are in sight: they belong to an area above those.
+
+    Seldom enough to look at each.
+    """
     if seen.areas is None:
-        return own
-    # Asked for several places, it belongs to one above them: seldom enough to look at each.
+        return []
     wide = or_(ApprovalRequest.area_id.is_(None), ApprovalRequest.area_id.in_(seen.above))
-    rows = (await session.execute(select(ApprovalRequest.id, ApprovalRequest.scopes).where(own, wide))).all()
+    rows = (await session.execute(select(ApprovalRequest.id, ApprovalRequest.scopes).where(which, wide))).all()
     areas = await areas_of(session, {scope for _, scopes in rows for scope in scopes}, removed=True)
-    partly = [key for key, scopes in rows if seen.any_of(areas[each] for each in scopes if each in areas)]
-    return and_(own, or_(seen.where(ApprovalRequest.area_id), ApprovalRequest.id.in_(partly)))
+    return [key for key, scopes in rows if enough(seen.sees(areas.get(scope)) for scope in scopes)]
 
 
 async def require_still(session: AsyncSession, actor: Actor, row: ApprovalRequest) -> None:
@@ -54,17 +66,26 @@ async def require_still(session: AsyncSession, actor: Actor, row: ApprovalReques
 
 
 async def found(session: AsyncSession, actor: Actor, request_id: str, *, to_change: bool = False) -> ApprovalRequest:
-    """Give a request that somebody sees; ``to_change`` keeps others from deciding it meanwhile.
+    """Give a request that somebody sees; ``to_change`` keeps others from deciding or editing it meanwhile.
 
     Raises:
         NotFoundError: there is none for this person.
     """
     seen = await concerns(session, actor)
     query = select(ApprovalRequest).where(ApprovalRequest.id == request_id, seen)
-    row = await session.scalar(query.with_for_update() if to_change else query)
+    row = await session.scalar(query)
+    if row is not None and to_change:
+        await _lock_subject(session, row.subject)
+        await session.refresh(row, with_for_update=True)
     if row is None:
         raise NotFoundError("there is no such request", resource="approvals", id=request_id[:64])
     return row
+
+
+async def _lock_subject(session: AsyncSession, subject: str) -> None:
+    """Lock what a request is about before the request itself: as an edit does, so that no two wait crosswise."""
+    kind, _, key = subject.partition("/")
+    await session.get(Schedule if kind == "schedules" else Broadcast, key, with_for_update=True)
 
 
 async def aimed_at(session: AsyncSession, row: ApprovalRequest) -> frozenset[str]:
@@ -73,15 +94,26 @@ async def aimed_at(session: AsyncSession, row: ApprovalRequest) -> frozenset[str
 
 
 async def authors_of(session: AsyncSession, row: ApprovalRequest) -> frozenset[str]:
-    """Name those whose work it is: who asked, and of a schedule also who wrote it or a programme that it airs."""
+    """Name those whose work it is: who asked, and of a schedule who wrote it, moved a date, or made what it airs."""
     kind, _, key = row.subject.partition("/")
     schedule = await session.get(Schedule, key) if kind == "schedules" else None
     if schedule is None:
         return frozenset([row.asked_by])
-    on_a_date = select(ScheduleException.programme_id).where(ScheduleException.schedule_id == key)
-    aired = or_(Programme.id == schedule.programme_id, Programme.id.in_(on_a_date))
-    hands = await session.execute(select(Programme.changed_by, Programme.created_by).where(aired))
-    return frozenset([row.asked_by, schedule.changed_by, *(last or first for last, first in hands)])
+    programme_id = row.shown[PROGRAMME]
+    aired = select(Programme.changed_by, Programme.created_by).where(Programme.id == programme_id)
+    hands = {last or first for last, first in await session.execute(aired)}
+    replacing = select(Calendar.created_by).where(Calendar.programme_id == programme_id, Calendar.ended_at.is_(None))
+    hands |= set(await session.scalars(replacing))
+    return frozenset([row.asked_by, schedule.changed_by, *hands, *await _movers(session, row, key)])
+
+
+async def _movers(session: AsyncSession, row: ApprovalRequest, schedule_id: str) -> Collection[str]:
+    """Name who moved dates, or gave them another programme, since somebody last said yes to the schedule."""
+    before = select(Approval.given_at).where(Approval.subject == row.subject, Approval.given_at < row.asked_at)
+    last = await session.scalar(before.order_by(Approval.given_at.desc()).limit(1))
+    otherwise = or_(ScheduleException.moved_to_local.is_not(None), ScheduleException.programme_id.is_not(None))
+    query = select(ScheduleException.made_by).where(ScheduleException.schedule_id == schedule_id, otherwise)
+    return set(await session.scalars(query if last is None else query.where(ScheduleException.made_at > last)))
 
 
 async def asks_second_person(session: AsyncSession, row: ApprovalRequest) -> bool:

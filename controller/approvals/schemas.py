@@ -1,6 +1,6 @@
 """Requests for a yes as the API takes and shows them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -95,6 +95,8 @@ class ApprovalRow(BaseModel):
     level: Level
     categories: tuple[str, ...]
     length_ms: int
+    first_start_at: AwareDatetime
+    """Of what waits for this; what has passed by is left out while something is to come."""
     not_before_at: AwareDatetime
     not_after_at: AwareDatetime
     content_sha256: str
@@ -111,10 +113,39 @@ class ApprovalRow(BaseModel):
     returned_reason: str | None
 
 
+class BeforeOut(BaseModel):
+    """The yes that a request is held against: the last one of who asks, if they ever gave one, else of anybody."""
+
+    model_config = ConfigDict(frozen=True)
+
+    by: str
+    at: AwareDatetime
+
+
+class ChangeOut(BaseModel):
+    """One thing that is otherwise than it was approved."""
+
+    model_config = ConfigDict(frozen=True)
+
+    field: str
+    """``title``, ``targets``, ``start_at``, ``rule``, ``items``…; ``bulletin.…`` with the fields of a bulletin's
+    version, ``bulletin.state``, or ``bulletin.version`` where the words are not in sight."""
+    before: Any
+    after: Any
+    bulletin: str | None = None
+    """Title of the bulletin whose words they are."""
+    heard: Literal["before", "after"] = "after"
+    """What would sound. ``before``: a bulletin was edited since, and this still says what it said."""
+
+
 class ApprovalOut(ApprovalRow):
     """A request for a yes, with all that would be heard."""
 
     files: tuple[FileOut, ...]
+    before: BeforeOut | None
+    """None: nobody approved it before."""
+    changes: tuple[ChangeOut, ...]
+    """What an edit changed since."""
     refusal: str | None
     """Code with which approving would be refused to the person who asks now; None when it would not."""
 

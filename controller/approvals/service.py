@@ -20,6 +20,7 @@ from controller.plans.service import Documents
 
 from . import expiry, listening
 from .admitting import Admission
+from .changes import changes_of
 from .errors import NotListenedError, OwnWorkError
 from .models import ApprovalRequest, RequestState
 from .repository import aimed_at, asks_second_person, authors_of, concerns, found, require_still
@@ -46,8 +47,10 @@ class Approvals:
             query = select(ApprovalRequest).where(ApprovalRequest.state == state)
             query = query.where(await concerns(session, actor))
             still_open = state is RequestState.OPEN
-            order = ApprovalRequest.not_before_at if still_open else ApprovalRequest.asked_at.desc()
-            return await rows_out(session, (await session.scalars(query.order_by(order).limit(limit))).all())
+            order = ApprovalRequest.first_start_at if still_open else ApprovalRequest.asked_at.desc()
+            return await rows_out(
+                session, (await session.scalars(query.order_by(order).limit(limit))).all(), self._now()
+            )
 
     async def get(self, actor: Actor, request_id: str) -> ApprovalOut:
         """Give one, with all that would be heard and what of it is new to whoever asks.
@@ -175,7 +178,7 @@ class Approvals:
         tx.tell(Event(Topic.APPROVAL, row.id))
 
     async def _out(self, session: AsyncSession, actor: Actor, row: ApprovalRequest) -> ApprovalOut:
-        [shown] = await rows_out(session, [row])
+        [shown] = await rows_out(session, [row], self._now())
         refused: LoaError | None = None
         if row.state == RequestState.OPEN:
             try:
@@ -183,8 +186,14 @@ class Approvals:
                 refused = await self._refusal(session, actor, row)
             except LoaError as error:
                 refused = error
-        files = await files_out(session, actor, row)
-        return ApprovalOut(**shown.model_dump(), files=files, refusal=refused.code if refused else None)
+        before, changes = await changes_of(session, actor, row)
+        return ApprovalOut(
+            **shown.model_dump(),
+            files=await files_out(session, actor, row),
+            before=before,
+            changes=changes,
+            refusal=refused.code if refused else None,
+        )
 
 
 async def _require(session: AsyncSession, actor: Actor, row: ApprovalRequest) -> None:

@@ -1,15 +1,16 @@
 """Puts requests into the words of the API, as they stand to whoever looks."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, CompoundSelect, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
-from controller.areas.targets import scope_name
+from controller.areas.targets import node_names, scope_name
 from controller.broadcasts.models import Broadcast, BroadcastItem
+from controller.broadcasts.wire_form import wire_forms
 from controller.bulletins.models import BulletinVoice
-from controller.nodes.models import Node
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.repository import names_of
@@ -17,19 +18,21 @@ from controller.people.rights import Sight
 from controller.programmes.models import ProgrammeItem
 from controller.recordings.models import Recording, RecordingState
 from controller.schedules.models import Schedule, ScheduleException
+from edge_agent.protocol.content import content_hash
 from edge_agent.protocol.states import Level
 
 from . import listening
+from .changes import subjects_of
 from .models import ApprovalRequest, RequestState
 from .schemas import AimOut, ApprovalRow, FileOut
 
 
-async def rows_out(session: AsyncSession, rows: Sequence[ApprovalRequest]) -> list[ApprovalRow]:
+async def rows_out(session: AsyncSession, rows: Sequence[ApprovalRequest], now: datetime) -> list[ApprovalRow]:
     """Give requests as the queue shows them."""
     tree = await read_tree(session)
     people = await names_of(session, {each for row in rows for each in (row.asked_by, row.decided_by) if each})
-    on_nodes = {scope.removeprefix("nodes/") for row in rows for scope in row.scopes if scope.startswith("nodes/")}
-    nodes = dict((await session.execute(select(Node.id, Node.name).where(Node.id.in_(on_nodes)))).all())
+    nodes = await node_names(session, {scope for row in rows for scope in row.scopes})
+    starts = await first_starts(session, rows, now)
     return [
         ApprovalRow(
             id=row.id,
@@ -40,6 +43,7 @@ async def rows_out(session: AsyncSession, rows: Sequence[ApprovalRequest]) -> li
             level=Level(row.level),
             categories=tuple(row.categories),
             length_ms=row.length_ms,
+            first_start_at=starts[row.id],
             not_before_at=row.not_before_at,
             not_after_at=row.not_after_at,
             content_sha256=row.content_sha256,
@@ -120,16 +124,26 @@ def _broadcasts(subject: str) -> ColumnElement[bool]:
 
 async def _approved_before(session: AsyncSession, actor: Actor, request: ApprovalRequest) -> bool:
     """Say whether somebody approved the same schedule, or an earlier version of the same broadcast."""
-    subjects = [request.subject]
-    kind, _, key = request.subject.partition("/")
-    run_id = await session.scalar(select(Broadcast.run_id).where(Broadcast.id == key)) if kind == "broadcasts" else None
-    if run_id is not None:
-        same = or_(Broadcast.run_id == run_id, Broadcast.id == run_id)
-        versions = await session.scalars(select(Broadcast.id).where(same))
-        subjects += [f"broadcasts/{each}" for each in versions]
     query = select(ApprovalRequest.id).where(
-        ApprovalRequest.subject.in_(subjects),
+        ApprovalRequest.subject.in_(await subjects_of(session, request)),
         ApprovalRequest.state == RequestState.APPROVED,
         ApprovalRequest.decided_by == actor.person_id,
     )
     return await session.scalar(query.limit(1)) is not None
+
+
+async def first_starts(session: AsyncSession, rows: Sequence[ApprovalRequest], now: datetime) -> dict[str, datetime]:
+    """Give the first start of what waits for each: as it was asked, or the next one when that has passed by."""
+    found = {row.id: row.first_start_at for row in rows}
+    late = [row for row in rows if row.state == RequestState.OPEN and row.first_start_at <= now]
+    ids = [row.subject.removeprefix("schedules/") for row in late if row.subject.startswith("schedules/")]
+    query = (
+        select(Broadcast)
+        .where(Broadcast.schedule_id.in_(ids), Broadcast.awaits_approval.is_(True), Broadcast.start_at > now)
+        .where(Broadcast.cancelled_at.is_(None), Broadcast.superseded_at.is_(None))
+        .order_by(Broadcast.start_at.desc())
+    )
+    waiting = (await session.scalars(query)).all() if ids else []
+    wires = await wire_forms(session, waiting)
+    starts = {(f"schedules/{each.schedule_id}", content_hash(wires[each.id].items)): each.start_at for each in waiting}
+    return found | {row.id: starts.get((row.subject, row.content_sha256), row.first_start_at) for row in late}

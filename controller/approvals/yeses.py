@@ -1,6 +1,6 @@
 """A person's yes as a row: written with what it binds, void when that is edited. Decides nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from controller.db import Transaction
 from controller.ids import new_id
 
 from .models import Approval
+from .shown import Shown
 
 
 class Yes(NamedTuple):
@@ -31,8 +32,10 @@ class Bound(NamedTuple):
     not_after_at: datetime
 
 
-async def write(tx: Transaction, subject: str, bound: Bound, yeses: Iterable[Yes], *, now: datetime) -> None:
-    """Write yeses to a subject, ``broadcasts/{id}`` or ``schedules/{id}``."""
+async def write(
+    tx: Transaction, subject: str, bound: Bound, yeses: Iterable[Yes], *, now: datetime, shown: Shown | None = None
+) -> None:
+    """Write yeses to a subject, ``broadcasts/{id}`` or ``schedules/{id}``; ``shown``: what they agree to, in words."""
     tx.session.add_all(
         Approval(
             id=new_id(),
@@ -44,6 +47,7 @@ async def write(tx: Transaction, subject: str, bound: Bound, yeses: Iterable[Yes
             not_before_at=bound.not_before_at,
             not_after_at=bound.not_after_at,
             by_author=yes.by_author,
+            shown=None if shown is None else dict(shown),
             given_at=now,
         )
         for yes in yeses
@@ -51,7 +55,10 @@ async def write(tx: Transaction, subject: str, bound: Bound, yeses: Iterable[Yes
     await tx.session.flush()
 
 
-async def void(tx: Transaction, subject: str, *, now: datetime) -> None:
-    """Let the yeses to a subject count no more."""
+async def void(tx: Transaction, subject: str, *, now: datetime, contents: Collection[str] | None = None) -> int:
+    """Let the yeses to a subject count no more, or those to some contents alone; gives how many."""
     standing = (Approval.subject == subject) & Approval.voided_at.is_(None)
-    await tx.session.execute(update(Approval).where(standing).values(voided_at=now))
+    if contents is not None:
+        standing &= Approval.content_sha256.in_(contents)
+    query = update(Approval).where(standing).values(voided_at=now).returning(Approval.id)
+    return len((await tx.session.scalars(query)).all())

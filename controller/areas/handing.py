@@ -12,15 +12,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from controller.approvals.models import ApprovalRequest, RequestState
 from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.db import Transaction, in_pieces
+from controller.emergencies.models import UNDECIDED, Emergency, EmergencyState
 from controller.events import Event, Topic
 from controller.schedules.models import Schedule
 
 from .moving import Move, Owned
 
-_TABLES: Mapping[str, tuple[type[Schedule] | type[ApprovalRequest] | type[Broadcast], Topic]] = {
+_Row = Schedule | ApprovalRequest | Broadcast | Emergency
+
+_TABLES: Mapping[str, tuple[type[_Row], Topic]] = {
     "schedule": (Schedule, Topic.SCHEDULE),
     "approval": (ApprovalRequest, Topic.APPROVAL),
     "broadcast": (Broadcast, Topic.BROADCAST),
+    "emergency": (Emergency, Topic.EMERGENCY),
 }
 
 
@@ -37,11 +41,13 @@ async def owned(session: AsyncSession, now: datetime) -> list[Owned]:
         known = broadcasts.get(row.id) or _owned("broadcast", row, ())
         broadcasts[row.id] = known._replace(scopes=known.scopes | {scope})
     schedules = select(Schedule).where(Schedule.ended_at.is_(None)).order_by(Schedule.id)
+    urgent = select(Emergency).where(Emergency.state.in_({*UNDECIDED, EmergencyState.SENT})).order_by(Emergency.id)
     asked = select(ApprovalRequest).where(ApprovalRequest.state == RequestState.OPEN).order_by(ApprovalRequest.id)
     return [
         *(_owned("schedule", row, row.scopes) for row in await session.scalars(schedules)),
         *(_owned("approval", row, row.scopes) for row in await session.scalars(asked)),
         *broadcasts.values(),
+        *(_owned("emergency", row, row.scopes) for row in await session.scalars(urgent)),
     ]
 
 
@@ -63,6 +69,6 @@ async def hand_over(tx: Transaction, move: Move, now: datetime) -> None:
     await tx.session.flush()
 
 
-def _owned(kind: str, row: Schedule | ApprovalRequest | Broadcast, scopes: Iterable[str]) -> Owned:
+def _owned(kind: str, row: _Row, scopes: Iterable[str]) -> Owned:
     follows = isinstance(row, Broadcast) and row.schedule_id is not None
     return Owned(kind, row.id, row.title, row.area_id, frozenset(scopes), follows)

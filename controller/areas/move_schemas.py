@@ -3,8 +3,16 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 MAX_MOVED = 4096
+
+
+def refuse_to_move(given: Any, field: str) -> Any:
+    """Take what is to change of an area or node unless it says where that is to lie: a move says so, seen before."""
+    if isinstance(given, dict) and field in given:
+        raise PydanticCustomError("moves", f"{field}: moved with POST /areas/[into]/moves, seen before it is done")
+    return given
 
 
 class MoveIn(BaseModel):
@@ -75,8 +83,8 @@ class HandedOut(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["schedule", "approval", "broadcast"]
-    """``approval``: a request that waits."""
+    kind: Literal["schedule", "approval", "broadcast", "emergency"]
+    """``approval``: a request that waits; ``emergency``: one that waits for a decision, or for its all-clear."""
     id: str
     title: str
     area_before: str | None

@@ -1,7 +1,7 @@
 """Moves: communes merge, hamlets change hands. One operation, shown before it is done; ids, history and rights stay."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -68,13 +68,7 @@ class Moves:
             if shown.sha256 != wanted.seen_sha256:
                 raise ConflictError("what this would change is not what you saw; look again", problem="look_again")
             await _write(tx, planned)
-            await follow(
-                tx,
-                self._documents,
-                planned.after,
-                [(node.id, planned.area_after(node)) for node in planned.nodes],
-                now=now,
-            )
+            await self._follow(tx, planned, now)
             await hand_over(tx, planned, now)
             where = planned.before.meeting(planned.touched())
             detail = {"moved": dict(moved_to(planned)), "nodes": len(planned.nodes)}
@@ -84,6 +78,15 @@ class Moves:
             for node in planned.alone:
                 tx.tell(Event(Topic.NODE, node.id))
         return shown
+
+    async def _follow(self, tx: Transaction, move: Move, now: datetime) -> None:
+        """Have nodes that stand elsewhere in the tree told so; their plays follow."""
+        for node in move.nodes:
+            await self._documents.touch(tx, f"nodes/{node.id}", Word.SETTINGS)
+            await self._documents.touch(tx, f"nodes/{node.id}", Word.HOLD)  # names what its old areas released
+            scopes = move.after.scopes(node.id, move.area_after(node))
+            await plays.leave(tx, node.id, scopes, now=now)
+            await plays.join(tx, node.id, scopes, now=now)
 
     async def _describe(self, session: AsyncSession, move: Move) -> MoveOut:
         now = self._clock()
@@ -99,18 +102,6 @@ class Moves:
             sha256="",
         )
         return found.model_copy(update={"sha256": hashlib.sha256(found.model_dump_json().encode()).hexdigest()})
-
-
-async def follow(
-    tx: Transaction, documents: Documents, tree: Tree, nodes: Iterable[tuple[str, str]], *, now: datetime
-) -> None:
-    """Have nodes that stand elsewhere in the tree now, each with its area, told so; their plays follow."""
-    for node_id, area_id in nodes:
-        await documents.touch(tx, f"nodes/{node_id}", Word.SETTINGS)
-        await documents.touch(tx, f"nodes/{node_id}", Word.HOLD)  # names what its old areas released
-        scopes = tree.scopes(node_id, area_id)
-        await plays.leave(tx, node_id, scopes, now=now)
-        await plays.join(tx, node_id, scopes, now=now)
 
 
 async def _planned(session: AsyncSession, actor: Actor, area_id: str, wanted: MoveIn) -> Move:

@@ -36,7 +36,7 @@ class Said(NamedTuple):
 
 
 class Owned(NamedTuple):
-    """A schedule, request or broadcast, whose it is, and where it is aimed."""
+    """A schedule, request, broadcast or emergency, whose it is, and where it is aimed."""
 
     kind: str
     id: str
@@ -121,7 +121,7 @@ class Move:
             if not each.follows:
                 was = self.before.places.get(each.area_id or "")
                 yield HandedOut(
-                    kind=each.kind,  # type: ignore[arg-type]  # one of three, by who calls
+                    kind=each.kind,  # type: ignore[arg-type]  # one of four, by who calls
                     id=each.id,
                     title=each.title,
                     area_before=was.name if was is not None else None,

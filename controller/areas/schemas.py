@@ -3,7 +3,8 @@
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+
+from .move_schemas import refuse_to_move
 
 TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{1,8})*$", max_length=35)]
@@ -85,8 +86,4 @@ class AreaChange(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _stays_where_it_lies(cls, given: Any) -> Any:
-        if isinstance(given, dict) and "parent_id" in given:
-            raise PydanticCustomError(
-                "moves", "parent_id: an area is moved with POST /areas/[into]/moves, seen before it is done"
-            )
-        return given
+        return refuse_to_move(given, "parent_id")

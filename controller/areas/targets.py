@@ -9,7 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from controller.db import in_pieces
 from controller.errors import ForbiddenError, InvalidError
 from controller.nodes.models import Node
-from controller.people.rights import EVERYTHING, Sight
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.rights import EVERYTHING, Act, Sight
 
 from .repository import nodes_in, read_tree
 from .rules import Tree
@@ -82,6 +84,20 @@ async def check_scopes(
     }
 
 
+async def require_place(session: AsyncSession, actor: Actor, act: Act, area_id: str) -> Tree:
+    """Let somebody put something into an area; gives the tree.
+
+    Raises:
+        InvalidError: it is not there, or not known to them.
+        ForbiddenError: they may not there.
+    """
+    seen, tree = await rights.sight(session, actor), await read_tree(session)
+    if area_id not in tree.places or not seen.knows(area_id):
+        raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
+    await rights.require(session, actor, act, [area_id])
+    return tree
+
+
 async def areas_of(session: AsyncSession, scopes: Iterable[str], *, removed: bool = False) -> dict[str, str]:
     """Give the area of each scope; a node that is not there has none. With ``removed``, also of nodes that were."""
     found = {scope: scope.removeprefix("areas/") for scope in scopes if scope.startswith("areas/")}
@@ -90,6 +106,14 @@ async def areas_of(session: AsyncSession, scopes: Iterable[str], *, removed: boo
         if not removed:
             query = query.where(Node.removed_at.is_(None))
         found.update({f"nodes/{node_id}": area_id for node_id, area_id in await session.execute(query)})
+    return found
+
+
+async def node_names(session: AsyncSession, scopes: Iterable[str]) -> dict[str, str]:
+    """Give the names of the nodes among scopes, for ``scope_name``; also of those that were."""
+    found: dict[str, str] = {}
+    for some in in_pieces([scope.removeprefix("nodes/") for scope in scopes if scope.startswith("nodes/")]):
+        found |= dict((await session.execute(select(Node.id, Node.name).where(Node.id.in_(some)))).all())
     return found
 
 

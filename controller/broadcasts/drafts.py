@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.approvals.shown import Shown, shown
 from controller.areas.targets import Targets, resolve
 from controller.errors import InvalidError
 from controller.names import clean_name
@@ -71,6 +72,20 @@ class Draft:
     def content_sha256(self) -> str:
         """Give the hash that approvals bind."""
         return content_hash(self.items, self.drill)
+
+    @property
+    def shown(self) -> Shown:
+        """Give what is put before whoever approves it."""
+        return shown(
+            self.slots,
+            title=self.title,
+            scopes=sorted(self.targets.scopes),
+            level=self.level,
+            category=self.category,
+            start_at=None if self.urgent else self.window.start_at.isoformat(),
+            start_mode=self.start_mode,
+            drill=self.drill,
+        )
 
 
 async def make_draft(

@@ -12,7 +12,7 @@ from edge_agent.protocol.states import Outcome, Reason
 from .drafts import Draft
 from .forecast import Cut, Forecast, refusal
 from .policed import Verdict
-from .schemas import CutOut, ForecastOut, NodeRef, PreviewOut, TargetOut
+from .schemas import ConflictOut, CutOut, ForecastOut, NodeRef, PreviewOut, TargetOut
 
 Forecasts = list[tuple[Forecast, list[str]]]
 """What will happen, and the ids of the nodes at which it will."""
@@ -39,6 +39,7 @@ def describe(
     need: Need,
     online_count: int,
     full: ConflictError | None,
+    conflicts: tuple[ConflictOut, ...] = (),
 ) -> PreviewOut:
     """Say what sending a draft would do. ``titles`` are those of the broadcasts that it meets, ``need`` whose yes."""
     targets, window = draft.targets, draft.window
@@ -71,6 +72,7 @@ def describe(
         refusal_fields=error.fields if error else {},
         breaches=verdict.breaches,
         unusual=verdict.unusual,
+        conflicts=conflicts,
         approval=need,
     )
 

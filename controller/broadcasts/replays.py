@@ -77,14 +77,15 @@ class Replays:
             ForbiddenError: the person may not send there.
             AlreadyReplayedError: it was made up for, and that was not cancelled.
             ConflictError: it is not over, was cancelled, is an emergency, a drill or a replay itself, or nobody missed
-                it; there is no room (``PlanFullError``, ``UrgentFullError``), or the hour is unusual and was not
-                confirmed (``UnusualHourError``).
+                it; there is no room (``PlanFullError``, ``UrgentFullError``), the hour is unusual
+                (``UnusualHourError``) or others are planned at that time (``ScheduleConflictError``), and that was not
+                confirmed.
             InvalidError: what was said may not be said any more, it is against a policy (``PolicyBreachError``), or no
                 node would play it (``QuietHoursError``, ``RefusedByAllError``).
         """
         async with self._database.transaction() as tx:
             draft, _ = await self._draft(tx.session, actor, broadcast_id, wanted)
-            key = await self._broadcasts.send_draft(tx, actor, draft, confirmed=wanted.confirm_unusual)
+            key = await self._broadcasts.send_draft(tx, actor, draft, wanted)
         return await self._broadcasts.get(actor, key)
 
     async def _draft(

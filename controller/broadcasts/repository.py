@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from controller.approvals.models import ApprovalRequest, RequestState
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
-from controller.areas.targets import areas_of, scope_name
+from controller.areas.targets import areas_of, node_names, scope_name
 from controller.db import in_pieces
 from controller.holds.reach import silencing
 from controller.nodes.live import LiveNodes
@@ -39,7 +39,7 @@ HOUR = timedelta(hours=1)
 
 
 def in_sight(seen: Sight) -> ColumnElement[bool]:
-    """Give the condition under which a broadcast is in sight: it is of an area in sight, or sounds at a node there.
+    """Give the condition under which a broadcast is in sight: it is of what is in sight, or sounds at a node there.
 
     What waits for a yes is seen only where it is of: a draft of above is nobody's below.
     """
@@ -52,7 +52,25 @@ def in_sight(seen: Sight) -> ColumnElement[bool]:
         .correlate(Broadcast)
         .exists()
     )
-    return or_(seen.where(Broadcast.area_id), and_(Broadcast.awaits_approval.is_(False), sounds_there))
+    return or_(is_of(seen), and_(Broadcast.awaits_approval.is_(False), sounds_there))
+
+
+def is_of(seen: Sight) -> ColumnElement[bool]:
+    """Give the condition under which a broadcast is of what is in sight: of an area there, or aimed at nothing else.
+
+    Aimed at two communes, it is of the province, and yet of whoever works in both.
+    """
+    if seen.areas is None:
+        return true()
+    key = func.substr(BroadcastTarget.scope, len("areas/") + 1)  # as long as "nodes/"
+    elsewhere = (
+        select(BroadcastTarget.scope)
+        .outerjoin(Node, and_(BroadcastTarget.scope.startswith("nodes/"), Node.id == key))
+        .where(BroadcastTarget.broadcast_id == Broadcast.id, ~seen.where(func.coalesce(Node.area_id, key)))
+        .correlate(Broadcast)
+        .exists()
+    )
+    return or_(seen.where(Broadcast.area_id), ~elsewhere)
 
 
 def is_left_behind(now: datetime) -> ColumnElement[bool]:
@@ -243,11 +261,7 @@ async def _targets(session: AsyncSession, ids: Sequence[str], seen: Sight) -> di
     known = await areas_of(session, {scope for _, scope in aimed}, removed=True)
     pairs = [(broadcast_id, scope) for broadcast_id, scope in aimed if seen.knows(known.get(scope))]
     tree = await read_tree(session)
-    node_ids = {scope.partition("/")[2] for _, scope in pairs if scope.startswith("nodes/")}
-    names: dict[str, str] = {}
-    if node_ids:
-        rows = await session.execute(select(Node.id, Node.name).where(Node.id.in_(node_ids)))
-        names = dict(rows.all())
+    names = await node_names(session, {scope for _, scope in pairs})
     order = {f"areas/{place.id}": index for index, place in enumerate(tree.walk())}
     found: dict[str, list[TargetOut]] = defaultdict(list)
     for broadcast_id, scope in sorted(pairs, key=lambda pair: (order.get(pair[1], len(order)), pair[1])):
@@ -256,11 +270,14 @@ async def _targets(session: AsyncSession, ids: Sequence[str], seen: Sight) -> di
 
 
 async def _asked(session: AsyncSession, rows: Sequence[Broadcast], seen: Sight) -> dict[str, AskedOut]:
-    """Give the latest request for a yes to each in whose area one sees; for a date of a schedule, the schedule's.
+    """Give the latest request for a yes to each that is of what is in sight; for a date of a schedule, the schedule's.
 
     A schedule is asked about once for each content, so that a date's is told by what would be heard.
     """
-    seen_rows = [row for row in rows if seen.sees(row.area_id)]
+    ours = set(
+        await session.scalars(select(Broadcast.id).where(Broadcast.id.in_([row.id for row in rows]), is_of(seen)))
+    )
+    seen_rows = [row for row in rows if row.id in ours]
     wanted = {row.id: (f"broadcasts/{row.id}", "") for row in seen_rows}
     of_schedules = [row for row in seen_rows if row.awaits_approval and row.schedule_id]
     wires = await wire_forms(session, of_schedules)

@@ -11,6 +11,7 @@ from controller.http.session import Acting, AnyServices
 from controller.plays.schemas import PlayOut
 from controller.policies.errors import PolicyBreachError, UnusualHourError
 from controller.programmes.layout import NotAirableError
+from controller.schedules.conflicts import ScheduleConflictError
 
 from .preview import QuietHoursError, RefusedByAllError
 from .replays import AlreadyReplayedError
@@ -20,12 +21,14 @@ from .schemas import BroadcastIn, BroadcastOut, PreviewOut, ReplayIn, ReplayPrev
 router = APIRouter(prefix="/broadcasts", tags=["broadcasts"])
 
 LONGEST_LIST = timedelta(days=62)
+_NOW = ReplayIn()
 SENDING = (
     ForbiddenError,
     ConflictError,
     PlanFullError,
     UrgentFullError,
     UnusualHourError,
+    ScheduleConflictError,
     QuietHoursError,
     RefusedByAllError,
     PolicyBreachError,
@@ -116,7 +119,9 @@ async def cancel(broadcast_id: str, actor: Acting, services: AnyServices) -> Bro
     summary="Who missed it, and what a replay would do",
     responses=may_raise(*REPLAY_ERRORS),
 )
-async def preview_replay(broadcast_id: str, wanted: ReplayIn, actor: Acting, services: AnyServices) -> ReplayPreviewOut:
+async def preview_replay(
+    broadcast_id: str, actor: Acting, services: AnyServices, wanted: ReplayIn = _NOW
+) -> ReplayPreviewOut:
     """List the nodes that missed it, and say what would happen there; saves nothing."""
     return await services.replays.preview(actor, broadcast_id, wanted)
 
@@ -127,6 +132,6 @@ async def preview_replay(broadcast_id: str, wanted: ReplayIn, actor: Acting, ser
     summary="Say it again where it was missed",
     responses=may_raise(*REPLAY_ERRORS, *SENDING),
 )
-async def replay(broadcast_id: str, wanted: ReplayIn, actor: Acting, services: AnyServices) -> BroadcastOut:
+async def replay(broadcast_id: str, actor: Acting, services: AnyServices, wanted: ReplayIn = _NOW) -> BroadcastOut:
     """Send it once more, only to the nodes that missed it; refused the second time, unless the first was cancelled."""
     return await services.replays.create(actor, broadcast_id, wanted)

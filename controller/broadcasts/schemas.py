@@ -48,6 +48,8 @@ class WindowIn(BaseModel):
     """With "now": what becomes of a session that sounds there; None: it is waited for, two minutes at most."""
     confirm_unusual: bool = False
     """Whoever asks knows that nothing sounds there at such an hour."""
+    confirm_conflicts: bool = False
+    """Whoever asks knows that others are planned for the same nodes at that time, or keep them busy now."""
 
 
 class BroadcastIn(WindowIn):
@@ -201,6 +203,26 @@ class CutOut(BaseModel):
     node_count: int
 
 
+class ConflictOut(BaseModel):
+    """Another session that wants the same nodes at the same time."""
+
+    model_config = ConfigDict(frozen=True)
+
+    start_at: AwareDatetime
+    """Of ours, on the first day on which they meet."""
+    other_start_at: AwareDatetime
+    times: int
+    """On how many dates: of a schedule, in the 30 days from now and from its first date on."""
+    title: str | None
+    """Of the other; None where it is not in sight."""
+    schedule_id: str | None
+    broadcast_id: str | None
+    overlap_ms: int
+    node_count: int
+    first: Literal["ours", "other"]
+    """Whose is heard first; the second waits, or is cut where the first starts hard."""
+
+
 class PreviewOut(BaseModel):
     """What would happen; nothing is saved."""
 
@@ -238,6 +260,8 @@ class PreviewOut(BaseModel):
     """Rules of the places' policies that it breaks; not all of them refuse it."""
     unusual: UnusualOut | None = None
     """Why sending it takes ``confirm_unusual``; None when it does not."""
+    conflicts: tuple[ConflictOut, ...] = ()
+    """What it meets; unless there is nothing, sending it takes ``confirm_conflicts``."""
     approval: Need
     """Whose yes it takes when the person who asks sends it."""
 

@@ -81,6 +81,8 @@ def matter_of(draft: Draft) -> Matter:
         area_id=targets.area_id,
         aimed_at=targets.area_ids,
         policies=policies_of(targets),
+        first_start_at=window.start_at,
+        shown=draft.shown,
     )
 
 

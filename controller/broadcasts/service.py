@@ -22,11 +22,13 @@ from controller.plans.service import Documents
 from controller.plays import service as plays
 from controller.plays.schemas import PlayOut
 from controller.plays.unconfirmed import Watch, with_doubts
+from controller.schedules.conflicts import conflict_error, conflict_outs
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.states import Level
 from edge_agent.protocol.topics import Word
 
 from . import cancelling
+from .conflicts import meets
 from .drafts import Draft, make_draft
 from .during import place
 from .forecast import refusal
@@ -73,7 +75,8 @@ class Broadcasts:
             InvalidError: a field is wrong, it is against a policy (``PolicyBreachError``), no node would play it
                 (``QuietHoursError``, ``RefusedByAllError``), or a bulletin or programme may not (``NotAirableError``).
             ConflictError: the key was used for another request, there is no room (``PlanFullError``,
-                ``UrgentFullError``), or the hour is unusual and was not confirmed (``UnusualHourError``).
+                ``UrgentFullError``), the hour is unusual (``UnusualHourError``) or others are planned at that time
+                (``ScheduleConflictError``), and that was not confirmed.
         """
         key = _checked_key(idempotency_key)
         try:
@@ -102,8 +105,8 @@ class Broadcasts:
             InvalidError: a field is wrong, it is against a policy (``PolicyBreachError``), no node would play it
                 (``QuietHoursError``, ``RefusedByAllError``), or a bulletin or programme may not (``NotAirableError``).
             ConflictError: it began, is over, cancelled, replaced, or changed elsewhere, as with its schedule; there is
-                no room (``PlanFullError``, ``UrgentFullError``), or the hour is unusual and was not confirmed
-                (``UnusualHourError``).
+                no room (``PlanFullError``, ``UrgentFullError``), the hour is unusual (``UnusualHourError``) or others
+                are planned at that time (``ScheduleConflictError``), and that was not confirmed.
         """
         async with self._database.transaction() as tx:
             now = self._now()
@@ -140,20 +143,19 @@ class Broadcasts:
     ) -> str:
         """Check what was asked, and save and send it; gives its id."""
         draft = await self._draft(tx.session, actor, wanted, edited)
-        confirmed = wanted.confirm_unusual
-        return await self.send_draft(tx, actor, draft, confirmed=confirmed, key=key, request_sha256=request_sha256)
+        return await self.send_draft(tx, actor, draft, wanted, key=key, request_sha256=request_sha256)
 
     async def send_draft(
         self,
         tx: Transaction,
         actor: Actor,
         draft: Draft,
+        wanted: WindowIn,
         *,
-        confirmed: bool,
         key: str | None = None,
         request_sha256: str | None = None,
     ) -> str:
-        """Send what was drafted, if person, policies and nodes allow; gives its id. ``confirmed``: the hour is meant.
+        """Send what was drafted, if person, policies and nodes allow; gives its id. ``wanted`` says what is confirmed.
 
         Raises:
             ForbiddenError: the person may not, or not in all these places.
@@ -167,8 +169,10 @@ class Broadcasts:
         found, _ = await foresee(tx.session, self._live, draft, self._trusted_keys, now=now)
         if refused := refusal(each for each, _ in found):
             raise refusal_error(refused)
-        if verdict.unusual and not confirmed:
+        if verdict.unusual and not wanted.confirm_unusual:
             raise unusual_error(verdict.unusual)
+        if not wanted.confirm_conflicts and (met := await meets(tx.session, draft, found)):
+            raise conflict_error(met, await rights.sight(tx.session, actor))
         await check_room(tx.session, draft, covers=self._covers, now=now)
         return await send(
             tx, self._documents, self._alarms, actor, draft, now=now, key=key, request_sha256=request_sha256
@@ -208,8 +212,9 @@ class Broadcasts:
         found, titles = await foresee(session, self._live, draft, self._trusted_keys, now=now)
         full = await self._full(session, draft, now)
         verdict = await ask_policies(session, draft, now=now)
+        met = conflict_outs(await meets(session, draft, found), await rights.sight(session, actor))
         online = self._online(draft, now)
-        return describe(draft, found, titles, verdict, need=need, online_count=online, full=full)
+        return describe(draft, found, titles, verdict, need=need, conflicts=met, online_count=online, full=full)
 
     async def cancel(self, actor: Actor, broadcast_id: str) -> BroadcastOut:
         """Take it out of what nodes are told, and stop it where it sounds.

@@ -67,6 +67,11 @@ def told(plain: Mapping[str, Any], voices: Sequence[VoiceIn | BulletinVoice]) ->
     return found
 
 
+def told_by(row: BulletinVersion, voices: Sequence[BulletinVoice]) -> dict[str, Any]:
+    """Give field → value of a version that was saved."""
+    return told({field: getattr(row, field) for field in PLAIN}, voices)
+
+
 async def check(
     session: AsyncSession, seen: Sight, plain: Mapping[str, Any], voices: Sequence[VoiceIn], *, now: datetime
 ) -> Version:

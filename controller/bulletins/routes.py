@@ -44,10 +44,14 @@ async def list_bulletins(
     category: Annotated[Category | None, Query()] = None,
     q: Annotated[str, Query(max_length=200)] = "",
     on_offer: Annotated[bool, Query()] = False,
+    owed: Annotated[bool, Query()] = False,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     before: str | None = None,
 ) -> list[BulletinOut]:
-    """Give the newest first: one's own and those that areas above offer. ``q`` finds with and without accents."""
+    """Give the newest first: one's own and those that areas above offer. ``q`` finds with and without accents.
+
+    ``owed``: priority ones on offer that stand in no programme of an area below that airs some; ``owed_in`` names it.
+    """
     return await services.bulletins.list(
         actor,
         area_id=area_id,
@@ -55,6 +59,7 @@ async def list_bulletins(
         category=category,
         query=q,
         on_offer=on_offer,
+        owed=owed,
         limit=limit,
         before=before,
     )

@@ -109,6 +109,15 @@ class VoiceOut(BaseModel):
     media_url: str | None
 
 
+class OwedIn(BaseModel):
+    """An area that airs programmes, none of which holds a bulletin that it owes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    area_id: str
+    name: str
+
+
 class BulletinOut(BaseModel):
     """Something to be said, in its current version."""
 
@@ -142,6 +151,8 @@ class BulletinOut(BaseModel):
     from_above: bool
     """It belongs to an area above, which offers it."""
     archived_at: AwareDatetime | None
+    owed_in: tuple[OwedIn, ...] = ()
+    """Areas in sight that owe it; told only where ``owed`` is asked for."""
 
 
 class VersionOut(BaseModel):

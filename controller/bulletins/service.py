@@ -20,9 +20,10 @@ from controller.people.actor import Actor
 from controller.people.models import Person
 from controller.people.rights import Act
 from controller.programmes.changes import bulletin_changed
+from controller.programmes.owing import owed_in
 
 from . import yes
-from .drafting import PLAIN, check, check_category, told
+from .drafting import PLAIN, check, check_category, told_by
 from .models import Bulletin, BulletinState, BulletinVersion, BulletinVoice
 from .repository import current_version, in_sight, offered, versions
 from .rules import Step, advance, differences, search_words
@@ -98,7 +99,7 @@ class Bulletins:
             if plain["category"] != words.category:
                 await check_category(tx.session, row.area_id, plain["category"])
             version = await check(tx.session, seen, plain, spoken, now=now)
-            before = told({field: getattr(words, field) for field in PLAIN}, voices)
+            before = told_by(words, voices)
             changed = [each.field for each in differences(before, version.fields())]
             if not changed:
                 return (await self._outs(tx.session, actor, [bulletin_id]))[0]
@@ -232,10 +233,7 @@ class Bulletins:
         """
         async with self._database.reading() as session:
             await self._own(session, actor, bulletin_id)
-            found = {
-                row.version: told({field: getattr(row, field) for field in PLAIN}, voices)
-                for row, voices in await versions(session, bulletin_id)
-            }
+            found = {row.version: told_by(row, voices) for row, voices in await versions(session, bulletin_id)}
         if before not in found or after not in found:
             raise NotFoundError("there is no such version", resource="bulletins", id=bulletin_id[:64])
         return [DifferenceOut(**each._asdict()) for each in differences(found[before], found[after])]
@@ -287,13 +285,15 @@ class Bulletins:
         category: str | None = None,
         query: str = "",
         on_offer: bool = False,
+        owed: bool = False,
         limit: int = 50,
         before: str | None = None,
     ) -> list[BulletinOut]:
         """Give bulletins in sight, newest first; archived ones only when asked for by their state.
 
         ``query``: words of title, text, author, source or number; without accents it finds those with them too.
-        ``on_offer``: those that are on offer now. ``before``: last id of the page before.
+        ``on_offer``: those that are on offer now. ``owed``: the priority ones among these that somebody in sight has
+        not placed yet. ``before``: last id of the page before.
 
         Raises:
             NotFoundError: there is no bulletin ``before``.
@@ -309,6 +309,9 @@ class Bulletins:
                 found = found.where(BulletinVersion.category == category)
             if on_offer:
                 found = found.where(offered(now))
+            owing = await owed_in(session, seen, now=now) if owed else {}
+            if owed:
+                found = found.where(Bulletin.id.in_(owing))
             for word in search_words(query):
                 found = found.where(BulletinVersion.search_text.contains(word, autoescape=True))
             if before is not None:
@@ -317,7 +320,7 @@ class Bulletins:
                     raise _no_bulletin(before)
                 found = found.where(tuple_(Bulletin.created_at, Bulletin.id) < (last.created_at, last.id))
             found = found.order_by(Bulletin.created_at.desc(), Bulletin.id.desc()).limit(limit)
-            return await outs(session, (await session.scalars(found)).all(), seen)
+            return await outs(session, (await session.scalars(found)).all(), seen, owing)
 
 
 async def _add(tx: Transaction, rows: Sequence[Any]) -> None:

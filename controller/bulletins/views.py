@@ -1,6 +1,6 @@
 """Bulletins as they are shown: rows and names put together."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,19 +13,29 @@ from controller.recordings.models import Recording, RecordingState
 from .drafting import PLAIN
 from .models import BulletinState, BulletinVersion, BulletinVoice
 from .repository import Worded, worded
-from .schemas import BulletinOut, VersionOut, VoiceOut
+from .schemas import BulletinOut, OwedIn, VersionOut, VoiceOut
+
+Owing = Mapping[str, Sequence[str]]
+"""By bulletin, the areas that owe it."""
 
 
-async def outs(session: AsyncSession, ids: Sequence[str], seen: Sight) -> list[BulletinOut]:
+async def outs(session: AsyncSession, ids: Sequence[str], seen: Sight, owing: Owing | None = None) -> list[BulletinOut]:
     """Give bulletins in the order of their ids."""
+    owing = owing or {}
     found = await worded(session, ids)
     rows = [each.bulletin for each in found.values()]
     acting = {name for row in rows for name in (row.created_by, row.submitted_by, row.decided_by) if name}
     names = await names_of(session, acting | {each.words.saved_by for each in found.values()})
-    areas = select(Area.id, Area.name).where(Area.id.in_({row.area_id for row in rows}))
-    places = dict((await session.execute(areas)).all())
+    named = {row.area_id for row in rows}.union(*owing.values())
+    places = dict((await session.execute(select(Area.id, Area.name).where(Area.id.in_(named)))).all())
     recordings = await _recordings(session, (voice for each in found.values() for voice in each.voices))
-    return [_out(found[key], seen, names, places, recordings) for key in ids if key in found]
+    shown = [_out(found[key], seen, names, places, recordings) for key in ids if key in found]
+    return [_owed(each, owing[each.id], places) if each.id in owing else each for each in shown]
+
+
+def _owed(shown: BulletinOut, area_ids: Sequence[str], places: Mapping[str, str]) -> BulletinOut:
+    owed_in = tuple(OwedIn(area_id=key, name=places.get(key, "")) for key in area_ids)
+    return shown.model_copy(update={"owed_in": owed_in})
 
 
 async def version_outs(

@@ -276,6 +276,7 @@ class Commune:
             "targets": [f"areas/{self.areas['commune']}"],
             "start_at": start_at,
             "confirm_unusual": True,  # it runs when somebody wants to see it, at night too
+            "confirm_conflicts": True,  # and again while the last one still sounds
         }
         created: dict[str, Any] = await self.call("POST", "/broadcasts", json=body)
         return created

@@ -1,19 +1,9 @@
-"""The signal before every emergency: a recording like any other, so it is processed, pinned and served like one."""
-
-import hashlib
-from functools import cache
+"""The signal before every emergency: a recording with a mark, processed and served like any other."""
 
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from audio import tune
 from controller.recordings.models import Recording, RecordingState
-
-
-@cache
-def source_sha256() -> str:
-    """Give the hash of the signal as it is made, by which its recordings are known."""
-    return hashlib.sha256(tune.attention()).hexdigest()
 
 
 async def find(session: AsyncSession) -> Recording | None:
@@ -27,5 +17,5 @@ async def is_known(session: AsyncSession) -> bool:
 
 
 def _known() -> Select[Recording]:
-    query = select(Recording).where(Recording.source_sha256 == source_sha256(), Recording.withdrawn_at.is_(None))
+    query = select(Recording).where(Recording.is_signal, Recording.withdrawn_at.is_(None))
     return query.order_by(Recording.created_at, Recording.id).limit(1)

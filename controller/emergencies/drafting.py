@@ -55,12 +55,13 @@ async def make_wish(session: AsyncSession, wanted: EmergencyIn, seen: Sight) -> 
     message = await _message(session, wanted.message_id, seen, targets) if wanted.message_id else None
     title = clean_name(wanted.title or (message.title if message else ""), field="title")
     parts = await _parts(session, message, wanted.recordings, seen)
-    languages = languages_of(targets.tree, {node.area_id for node in targets.nodes})
-    slots = compose(parts, languages, repeats=wanted.repeats, every_ms=wanted.repeat_every_ms)
+    slots = await _composed(session, parts, targets, wanted.drill, wanted)
     kind = MessageKind(message.kind) if message else MessageKind.ALERT
     if kind is not MessageKind.ALERT:
         raise InvalidError(
-            "message_id: an all-clear follows the emergency that it ends", field="message_id", problem="kind"
+            "message_id: only an alert begins an emergency; the others follow or frame one",
+            field="message_id",
+            problem="kind",
         )
     return Wish(kind, title, area_id, wanted.message_id, slots, targets, wanted.drill)
 
@@ -76,9 +77,8 @@ async def make_follow_up(
     targets = await still_there(session, followed.scopes)
     message = await _ready(session, wanted.message_id, seen, targets, kind)
     parts = await _parts(session, message, (), seen)
-    languages = languages_of(targets.tree, {node.area_id for node in targets.nodes})
-    slots = compose(parts, languages, repeats=wanted.repeats, every_ms=wanted.repeat_every_ms)
     drill = Drill(followed.drill) if followed.drill else None
+    slots = await _composed(session, parts, targets, drill, wanted)
     return Wish(kind, message.title, _common_area(targets), message.id, slots, targets, drill)
 
 
@@ -100,10 +100,10 @@ async def heard(session: AsyncSession, row: Emergency) -> tuple[Slot, ...]:
     """Give what is heard if it is sent now, and what was, if it is: what was proposed, the signal before it.
 
     The first emergency of a centre may be proposed while the signal is still being made. That goes before whatever was
-    laid out without it, and is shown so to who confirms.
+    laid out without it, and is shown so to who confirms. Never before a drill: its first word is that it is one.
     """
     slots = thawed(row.slots)
-    signal = await attention.find(session) if row.state in UNDECIDED else None
+    signal = await attention.find(session) if row.state in UNDECIDED and not row.drill else None
     if signal is None or not slots or any(signal.id in slot.recording_ids for slot in slots):
         return slots
     said = await _spoken(session, signal.id)
@@ -167,10 +167,44 @@ async def _ready(
     return next((row for row in found if row.id in can_sound), found[0])
 
 
+async def _composed(
+    session: AsyncSession, parts: Sequence[Part], targets: Targets, drill: Drill | None, wanted: EmergencyIn | FollowIn
+) -> tuple[Slot, ...]:
+    """Lay out what is heard; a drill that sounds says what it is, before, between and after."""
+    notice = await _drill_notice(session, targets) if drill is Drill.MARKED else None
+    languages = languages_of(targets.tree, {node.area_id for node in targets.nodes})
+    return compose(parts, languages, repeats=wanted.repeats, every_ms=wanted.repeat_every_ms, framed_by=notice)
+
+
+async def _drill_notice(session: AsyncSession, targets: Targets) -> Part:
+    """Give the words "this is a drill" of the nearest area that has them.
+
+    Raises:
+        InvalidError: there are none: nobody could tell the drill from the real thing.
+    """
+    found = await messages_of(
+        session, [place.id for place in targets.tree.chain(_common_area(targets))], MessageKind.DRILL
+    )
+    can_sound = await sounding(session, found)
+    row = next((each for each in found if each.id in can_sound), None)
+    if row is None:
+        raise InvalidError(
+            "drill: no ready message with a recording says here that it is a drill; write one, or drill silently",
+            field="drill",
+            problem="no_drill_voice",
+        )
+    return Part(0, title=row.title, voices=tuple(await _voices(session, row)))
+
+
+async def _voices(session: AsyncSession, message: ReadyMessage) -> list[Spoken]:
+    """Give a message's recordings, those of them that there are."""
+    voices = [(each["recording_id"], each["language"]) for each in message.voices]
+    return [await _spoken(session, recording_id, language) for recording_id, language in voices if recording_id]
+
+
 async def _parts(session: AsyncSession, message: ReadyMessage | None, extra: Sequence[str], seen: Sight) -> list[Part]:
     """Give what sounds each time: the signal, the message in all its languages, the recordings."""
-    voices = [(each["recording_id"], each["language"]) for each in message.voices] if message else []
-    spoken = [await _spoken(session, recording_id, language) for recording_id, language in voices if recording_id]
+    spoken = await _voices(session, message) if message else []
     if message is not None and not spoken:
         raise InvalidError(
             f"message_id: {message.title!r} has no recording yet", field="message_id", problem="no_voice"

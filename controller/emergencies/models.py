@@ -16,6 +16,8 @@ class MessageKind(StrEnum):
     ALERT = "alert"
     ALL_CLEAR = "all_clear"
     FALSE_ALARM = "false_alarm"
+    DRILL = "drill"
+    """Says that what is heard around it is not the real thing."""
 
 
 class EmergencyState(StrEnum):

@@ -71,7 +71,7 @@ async def pinned(session: AsyncSession, chain: Sequence[str]) -> tuple[Voice, ..
 
 async def recording_ready(tx: Transaction, row: Recording, clock: Clock) -> None:
     """Have the nodes with ready messages told when the signal is ready, which was made for the first of them."""
-    if row.source_sha256 != attention.source_sha256():
+    if not row.is_signal:
         return
     areas = await tx.session.scalars(select(ReadyMessage.area_id).where(ReadyMessage.archived_at.is_(None)).distinct())
     scopes = [f"areas/{area_id}" for area_id in areas]
@@ -91,7 +91,7 @@ async def is_pinned(session: AsyncSession, recordings: Iterable[str]) -> bool:
         if await title_of_user(session, recording_id) is not None:
             return True
         row = await session.get(Recording, recording_id)
-        if row is not None and row.source_sha256 == attention.source_sha256():
+        if row is not None and row.is_signal:
             return True
     return False
 

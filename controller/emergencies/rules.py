@@ -13,7 +13,7 @@ from controller.plays.schemas import PlayOut
 from controller.programmes.layout import MOST_SLOTS, NotAirableError, Part, lay_out_parts
 from edge_agent.protocol.content import Item
 from edge_agent.protocol.documents import Settings
-from edge_agent.protocol.states import Grade, Outcome, PlayState
+from edge_agent.protocol.states import Grade, Outcome, PlayState, Reason
 
 CANCEL_WINDOW = timedelta(seconds=30)
 """Between breaking the glass and the sound (DESIGN section 7)."""
@@ -36,7 +36,9 @@ class Standing(StrEnum):
     """How a node stands to an emergency. In the order in which people have to look after them."""
 
     MISSED = "missed"
-    """Not heard there, or only part of it."""
+    """Not heard there."""
+    INTERRUPTED = "interrupted"
+    """It began there, and something cut it: a part was heard."""
     UNREACHABLE = "unreachable"
     """Nobody knows: the node is not heard from."""
     WAITING = "waiting"
@@ -45,31 +47,43 @@ class Standing(StrEnum):
     """The node says that it played; no sensor heard it, or a simulated one."""
     VERIFIED = "verified"
     """With evidence of grade E2 or better."""
+    ENDED = "ended"
+    """It sounded there until people ended it: by an all-clear, a correction, or because they cancelled it."""
     CANCELLED = "cancelled"
+    """They ended it before it began there."""
     UNREPORTING = "unreporting"
     """A wired or FM cluster: nobody will ever know."""
 
 
 def compose(
-    parts: Sequence[Part], languages: Collection[tuple[str, ...]], *, repeats: int, every_ms: int | None
+    parts: Sequence[Part],
+    languages: Collection[tuple[str, ...]],
+    *,
+    repeats: int,
+    every_ms: int | None,
+    framed_by: Part | None = None,
 ) -> tuple[Slot, ...]:
     """Lay one time out, every language in its turn, and repeat it.
 
-    ``every_ms``: from one beginning to the next; what takes longer follows itself at once.
+    ``every_ms``: from one beginning to the next; what takes longer follows itself at once. ``framed_by``: heard before
+    every time, and once more after the last.
 
     Raises:
         InvalidError: it would be longer than nodes take.
     """
+    frame = [framed_by] if framed_by is not None else []
     try:
-        once = lay_out_parts(parts, languages, gap_ms=GAP_MS)
+        once = lay_out_parts([*frame, *parts], languages, gap_ms=GAP_MS)
+        after = lay_out_parts(frame, languages, gap_ms=GAP_MS).slots if frame else ()
     except NotAirableError:
         raise _too_long() from None
     step = max(every_ms or once.length_ms + PAUSE_MS, once.length_ms + GAP_MS)
-    if step * (repeats - 1) + once.length_ms > LONGEST_MS or len(once.slots) * repeats > MOST_SLOTS:
+    over = step * (repeats - 1) + once.length_ms + GAP_MS
+    times = [(step * time, slot) for time in range(repeats) for slot in once.slots] + [(over, slot) for slot in after]
+    slots = tuple(Slot(_shifted(slot.item, by_ms), slot.recording_ids) for by_ms, slot in times)
+    if length_of(slots) > LONGEST_MS or len(slots) > MOST_SLOTS:
         raise _too_long()
-    return tuple(
-        Slot(_shifted(slot.item, step * time), slot.recording_ids) for time in range(repeats) for slot in once.slots
-    )
+    return slots
 
 
 def led_by(signal: Slot, slots: Sequence[Slot]) -> tuple[Slot, ...]:
@@ -123,14 +137,19 @@ def standing_of(play: PlayOut, status: NodeStatus) -> Standing:
         case Outcome.PLAYED:
             proven = play.grade is not None and play.grade >= Grade.E2 and not play.simulated
             return Standing.VERIFIED if proven else Standing.UNVERIFIED
-        case Outcome.CANCELLED:
-            return Standing.CANCELLED
-        case Outcome.UNKNOWN | Outcome.CANCEL_UNCONFIRMED:
-            return Standing.UNREACHABLE
+        case Outcome.INTERRUPTED:
+            return Standing.ENDED if play.reason is Reason.STOPPED else Standing.INTERRUPTED
         case None:
             return _open(play.state, status)
-        case _:
-            return Standing.MISSED
+        case other:
+            return _UNHEARD.get(other, Standing.MISSED)
+
+
+_UNHEARD = {
+    Outcome.CANCELLED: Standing.CANCELLED,
+    Outcome.UNKNOWN: Standing.UNREACHABLE,
+    Outcome.CANCEL_UNCONFIRMED: Standing.UNREACHABLE,
+}
 
 
 def _open(state: PlayState, status: NodeStatus) -> Standing:

@@ -30,6 +30,7 @@ async def ensure_signal(database: Database, recordings: Recordings, actor: Actor
             body=_whole(sound),
             declared_bytes=len(sound),
             area_id=area_id,
+            is_signal=True,
         )
     except LoaError as error:
         _log.warning("the attention signal cannot be made now: %s", error.message)

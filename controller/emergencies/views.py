@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
-from controller.areas.targets import areas_of, scope_name
+from controller.areas.targets import areas_of, node_names, scope_name
 from controller.broadcasts.schemas import TargetOut
 from controller.holds.models import Hold
 from controller.holds.reach import silencing
@@ -35,7 +35,7 @@ _MS = timedelta(milliseconds=1)
 async def outs(session: AsyncSession, rows: Sequence[Emergency]) -> list[EmergencyOut]:
     """Show emergencies."""
     people = await _people(session, rows)
-    names = await _node_names(session, {scope for row in rows for scope in row.scopes})
+    names = await node_names(session, {scope for row in rows for scope in row.scopes})
     tree = await read_tree(session)
     return [_out(row, length_of(await heard(session, row)), people, tree, names) for row in rows]
 
@@ -138,10 +138,3 @@ async def _people(session: AsyncSession, rows: Sequence[Emergency]) -> dict[str,
     wanted = {key for row in rows for key in (row.proposed_by, row.confirmed_by, row.break_glass_by, row.ended_by)}
     names = await names_of(session, (key for key in wanted if key))
     return {key: PersonRef(person_id=key, name=name) for key, name in names.items()}
-
-
-async def _node_names(session: AsyncSession, scopes: Iterable[str]) -> dict[str, str]:
-    ids = {scope.removeprefix("nodes/") for scope in scopes if scope.startswith("nodes/")}
-    if not ids:
-        return {}
-    return dict((await session.execute(select(Node.id, Node.name).where(Node.id.in_(ids)))).all())

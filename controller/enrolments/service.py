@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.areas.repository import read_tree
+from controller.areas.targets import require_place
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.config import Config
@@ -131,10 +131,7 @@ class Enrolments:
         self._typing.take(actor.person_id or actor.origin)
         name, now = clean_name(name), self._clock()
         async with self._database.transaction() as tx:
-            seen, tree = await rights.sight(tx.session, actor), await read_tree(tx.session)
-            if area_id not in tree.places or not seen.knows(area_id):
-                raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
-            await rights.require(tx.session, actor, Act.NODES_ADOPT, [area_id])
+            tree = await require_place(tx.session, actor, Act.NODES_ADOPT, area_id)
             row = await _claimed(tx.session, claim_code, now)
             node = await self._make_node(tx, row, area_id, name)
             row.node_id, row.adopted_at = node.id, now

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.rules import Tree
+from controller.areas.targets import areas_of
 from controller.db import in_pieces
 from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
@@ -47,10 +48,27 @@ async def obeyed_by(
     return found
 
 
-async def obeyed_in_sight(session: AsyncSession, live: LiveNodes | None, seen: Sight) -> frozenset[str]:
+async def _obeyed_in_sight(session: AsyncSession, live: LiveNodes | None, seen: Sight) -> frozenset[str]:
     """Name the holds that nodes in sight obey, wherever those were ordered."""
     query = select(Node.id).where(Node.removed_at.is_(None), seen.where(Node.area_id))
     return frozenset().union(*(await obeyed_by(session, live, await session.scalars(query))).values())
+
+
+async def reaching(
+    session: AsyncSession, live: LiveNodes | None, seen: Sight, scopes: Mapping[str, str]
+) -> frozenset[str]:
+    """Name the holds that reach into what is in sight: ordered there or over it, or obeyed by a node there.
+
+    ``scopes``: hold → scope. Without ``live``, obeyed as the rows have it: some seconds old.
+    """
+    areas = await areas_of(session, set(scopes.values()), removed=True)
+    near = frozenset(
+        hold_id
+        for hold_id, scope in scopes.items()
+        if seen.sees(areas.get(scope)) or (scope.startswith("areas/") and seen.knows(areas.get(scope)))
+    )
+    away = scopes.keys() - near
+    return near | (await _obeyed_in_sight(session, live, seen) & away if away else frozenset())
 
 
 async def silencing(

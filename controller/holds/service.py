@@ -26,7 +26,7 @@ from controller.plans.service import Documents
 from edge_agent.protocol.topics import Word
 
 from .models import Hold
-from .reach import Reach, obeyed_in_sight
+from .reach import Reach, reaching
 from .schemas import HoldOut, NotYetOut
 
 AT_ONCE = 200
@@ -154,10 +154,8 @@ class Holds:
         """
         async with self._database.reading() as session:
             seen, holds = await rights.sight(session, actor), await _active(session)
-            known = await areas_of(session, [hold.scope for hold in holds], removed=True)
-            away = [hold.id for hold in holds if not seen.knows(known.get(hold.scope))]
-            unseen = frozenset(away) - (await obeyed_in_sight(session, self._live, seen) if away else frozenset())
-            return await self._out(session, [hold for hold in holds if hold.id not in unseen], seen)
+            shown = await reaching(session, self._live, seen, {hold.id: hold.scope for hold in holds})
+            return await self._out(session, [hold for hold in holds if hold.id in shown], seen)
 
     async def get(self, actor: Actor, hold_id: str) -> HoldOut:
         """Give one hold, released or not.
@@ -173,13 +171,10 @@ class Holds:
             return (await self._out(session, [hold], seen))[0]
 
     async def _known_area(self, session: AsyncSession, hold: Hold | None, seen: Sight) -> str | None:
-        """Give the area of a hold that reaches into what is in sight: it lies there or above, or a node obeys it."""
-        if hold is None:
+        """Give the area of a hold that reaches into what is in sight."""
+        if hold is None or not await reaching(session, self._live, seen, {hold.id: hold.scope}):
             return None
-        area_id = (await areas_of(session, [hold.scope], removed=True)).get(hold.scope)
-        if seen.knows(area_id) or hold.id in await obeyed_in_sight(session, self._live, seen):
-            return area_id
-        return None
+        return (await areas_of(session, [hold.scope], removed=True)).get(hold.scope)
 
     async def _add(self, tx: Transaction, actor: Actor, scope: str, area_id: str) -> Hold:
         now = self._clock()

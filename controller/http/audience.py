@@ -7,14 +7,15 @@ takes the right to it, whatever is seen.
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from controller.alarms.models import Alarm
+from controller.alarms.repository import told_to
 from controller.approvals.models import ApprovalRequest
+from controller.approvals.repository import concerns
 from controller.areas.models import Area
-from controller.areas.targets import areas_of
 from controller.broadcasts.models import Broadcast
 from controller.broadcasts.repository import in_sight
 from controller.bulletins.models import Bulletin
@@ -22,6 +23,7 @@ from controller.db import in_pieces
 from controller.emergencies.models import Emergency, ReadyMessage
 from controller.events import Event, Topic
 from controller.holds.models import Hold
+from controller.holds.reach import reaching
 from controller.nodes.models import Node
 from controller.people import rights
 from controller.people.actor import Actor
@@ -50,7 +52,7 @@ OWNED: Mapping[str, tuple[_Owned, ...]] = {
     "message": (_Owned(ReadyMessage.id, ReadyMessage.area_id),),
     "policy": (_Owned(Area.id, Area.id),),
 }
-"""Topic → where its key is looked up. Five topics have rules of their own, below."""
+"""Topic → where its key is looked up. Five topics have rules of their own, below, and requests one besides."""
 RULED = frozenset({Topic.PLAY, Topic.BROADCAST, Topic.HOLD, Topic.ENROLMENT, Topic.ALARM})
 TO_ALL = frozenset({Topic.MISSED})
 TO_THE_ENTITLED = frozenset({Topic.ENROLMENT, Topic.ALARM})
@@ -77,21 +79,29 @@ async def _in_sight(
     keys = sorted({event.key for event in events})
     match topic:
         case Topic.PLAY:
-            return await _owned(session, seen, OWNED["node"], sorted({event.node_id or "" for event in events}))
+            found = await _owned(session, seen, OWNED["node"], sorted({event.node_id or "" for event in events}))
         case Topic.BROADCAST:
-            query = select(Broadcast.id).where(in_sight(seen))
-            return {
-                key for some in in_pieces(keys) for key in await session.scalars(query.where(Broadcast.id.in_(some)))
-            }
+            found = await _where(session, Broadcast.id, in_sight(seen), keys)
+        case Topic.APPROVAL:  # what waits for several places is of an area above them
+            found = await _where(session, ApprovalRequest.id, await concerns(session, actor), keys)
+            found |= await _owned(session, seen, OWNED["approval"], keys)
         case Topic.HOLD:
-            return await _holds(session, seen, keys)
+            scopes = await session.execute(select(Hold.id, Hold.scope).where(Hold.id.in_(keys)))
+            found = set(await reaching(session, None, seen, dict(scopes.all())))
         case Topic.ENROLMENT:  # a node that waits stands nowhere yet
-            return keys if await rights.places_for(session, actor, Act.NODES_ADOPT) else ()
+            found = set(keys if await rights.places_for(session, actor, Act.NODES_ADOPT) else ())
         case Topic.ALARM:  # in sight is not enough: it may say who tried whose password
-            looked_after = await rights.reach(session, actor, Act.ALARMS_ACKNOWLEDGE)
-            return await _owned(session, looked_after, [_Owned(Alarm.id, Alarm.area_id)], keys)
+            found = await _where(session, Alarm.id, await told_to(session, actor), keys)
         case _:
-            return await _owned(session, seen, OWNED.get(topic, ()), keys, above=topic in ABOVE)
+            found = await _owned(session, seen, OWNED.get(topic, ()), keys, above=topic in ABOVE)
+    return found
+
+
+async def _where(
+    session: AsyncSession, key: InstrumentedAttribute[Any], condition: ColumnElement[bool], keys: list[str]
+) -> set[str | None]:
+    query = select(key).where(condition)
+    return {each for some in in_pieces(keys) for each in await session.scalars(query.where(key.in_(some)))}
 
 
 async def _owned(
@@ -103,11 +113,3 @@ async def _owned(
             rows = await session.execute(select(table.id, table.area_id).where(table.id.in_(some)))
             found |= {key for key, area_id in rows if (seen.knows(area_id) if above else seen.sees(area_id))}
     return found
-
-
-async def _holds(session: AsyncSession, seen: Sight, keys: list[str]) -> set[str | None]:
-    scopes: dict[str, str] = {}
-    for some in in_pieces(keys):
-        scopes.update((await session.execute(select(Hold.id, Hold.scope).where(Hold.id.in_(some)))).all())
-    areas = await areas_of(session, set(scopes.values()), removed=True)
-    return {key for key, scope in scopes.items() if seen.knows(areas.get(scope))}

@@ -31,12 +31,11 @@ async def get(node_id: str, actor: Acting, services: AnyServices) -> NodeOut:
 
 @router.patch("/{node_id}", summary="Change a node", responses=may_raise(ForbiddenError, NotFoundError))
 async def change(node_id: str, wanted: NodeChange, actor: Acting, services: AnyServices) -> NodeOut:
-    """Rename it, move it, or set its volume."""
+    """Rename it, or set its volume. Where it stands, ``POST /areas/{area_id}/moves`` changes."""
     return await services.nodes.change(
         actor,
         node_id,
         name=wanted.name,
-        area_id=wanted.area_id,
         volume_mb=wanted.volume_mb,
         trim_mb=wanted.trim_mb,
     )

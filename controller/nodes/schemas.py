@@ -1,8 +1,10 @@
 """Nodes as the API takes and shows them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from controller.areas.move_schemas import refuse_to_move
 
 from .rules import NodeKind, NodeStatus
 
@@ -82,9 +84,13 @@ class NodeChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str | None = None
-    area_id: str | None = None
     volume_mb: Millibel | None = None
     trim_mb: Millibel | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stays_where_it_stands(cls, given: Any) -> Any:
+        return refuse_to_move(given, "area_id")
 
 
 class NodeIn(BaseModel):

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.areas.moves import follow
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
+from controller.areas.targets import require_place
 from controller.audit import service as audit
 from controller.broadcasts.models import Broadcast
 from controller.clock import Clock
@@ -73,10 +73,7 @@ class Nodes:
             raise InvalidError("kind: nodes with an agent ask for themselves", field="kind", problem="unknown")
         name, now = clean_name(name), self._clock()
         async with self._database.transaction() as tx:
-            seen, tree = await rights.sight(tx.session, actor), await read_tree(tx.session)
-            if area_id not in tree.places or not seen.knows(area_id):
-                raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
-            await rights.require(tx.session, actor, Act.NODES_ADOPT, [area_id])
+            tree = await require_place(tx.session, actor, Act.NODES_ADOPT, area_id)
             row = Node(
                 id=new_id(),
                 area_id=area_id,
@@ -95,7 +92,7 @@ class Nodes:
             detail = {"name": name, "area_id": area_id, "kind": str(kind)}
             await audit.write(tx, actor, Act.NODES_ADOPT, f"nodes/{row.id}", detail, at=now, area_id=area_id)
             tx.tell(Event(Topic.NODE, row.id))
-            return await self._one(tx.session, seen, row.id)
+            return await self._one(tx.session, await rights.sight(tx.session, actor), row.id)
 
     async def change(
         self,
@@ -103,32 +100,29 @@ class Nodes:
         node_id: str,
         *,
         name: str | None = None,
-        area_id: str | None = None,
         volume_mb: int | None = None,
         trim_mb: int | None = None,
     ) -> NodeOut:
-        """Rename, move, or set the volume; what is None stays.
+        """Rename, or set the volume; what is None stays. Where it stands, a move changes.
 
         Raises:
             NotFoundError: there is no such node.
             InvalidError: a field is wrong.
         """
-        wanted = {"area_id": area_id, "volume_mb": _gain(volume_mb, "volume_mb"), "trim_mb": _gain(trim_mb, "trim_mb")}
-        wanted["name"] = None if name is None else clean_name(name)
+        wanted = {
+            "name": None if name is None else clean_name(name),
+            "volume_mb": _gain(volume_mb, "volume_mb"),
+            "trim_mb": _gain(trim_mb, "trim_mb"),
+        }
         changed = {field: value for field, value in wanted.items() if value is not None}
         async with self._database.transaction() as tx:
             seen = await rights.sight(tx.session, actor)
             row = await _row(tx.session, seen, node_id)
-            tree = await read_tree(tx.session)
-            if area_id is not None and (area_id not in tree.places or not seen.knows(area_id)):
-                raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
-            await rights.require(tx.session, actor, Act.NODES_CHANGE, {row.area_id, area_id or row.area_id})
+            await rights.require(tx.session, actor, Act.NODES_CHANGE, [row.area_id])
             for field, value in changed.items():
                 setattr(row, field, value)
             await tx.session.flush()
-            if area_id is not None:
-                await follow(tx, self._documents, tree, [(node_id, area_id)], now=self._clock())
-            elif changed.keys() - {"name"}:
+            if changed.keys() - {"name"}:
                 await self._documents.touch(tx, f"nodes/{node_id}", Word.SETTINGS)
             at = self._clock()
             await audit.write(tx, actor, Act.NODES_CHANGE, f"nodes/{node_id}", changed, at=at, area_id=row.area_id)

@@ -1,6 +1,7 @@
 """The one place that says who may do what, and who sees what. A role holds in an area and in all below it."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -119,11 +120,7 @@ class Sight:
         """Say whether the name of an area is seen: it is in sight, or above what is."""
         return self.sees(area_id) or area_id in self.above
 
-    def any_of(self, area_ids: Iterable[str]) -> bool:
-        """Say whether one of them is in sight."""
-        return self.areas is None or not self.areas.isdisjoint(area_ids)
-
-    def where(self, area_id: ColumnElement[str] | InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+    def where(self, area_id: ColumnElement[Any] | InstrumentedAttribute[Any]) -> ColumnElement[bool]:
         """Give the condition under which a row is in sight, by the column that names its area."""
         return true() if self.areas is None else area_id.in_(self.areas)
 
@@ -177,11 +174,7 @@ async def reach(session: AsyncSession, actor: Actor, act: Act) -> Sight:
     Raises:
         NotSignedInError: the person is unknown or disabled.
     """
-    roots = await places_for(session, actor, act)
-    if None in roots:
-        return EVERYTHING
-    chains = await _chains(session)
-    return Sight(frozenset(area_id for area_id, chain in chains.items() if not roots.isdisjoint(chain)))
+    return await _below(session, await places_for(session, actor, act))
 
 
 async def home(session: AsyncSession, actor: Actor, act: Act, area_id: str | None) -> str | None:
@@ -217,13 +210,7 @@ async def sight(session: AsyncSession, actor: Actor) -> Sight:
     """
     if actor.person_id is None:
         return EVERYTHING
-    places = {grant.area_id for grant in await _grants(session, actor.person_id)}
-    if None in places:
-        return EVERYTHING
-    chains = await _chains(session)
-    seen = frozenset(area_id for area_id, chain in chains.items() if not places.isdisjoint(chain))
-    above = frozenset(each for area_id in places if area_id is not None for each in chains.get(area_id, ())) - seen
-    return Sight(seen, above)
+    return await _below(session, {grant.area_id for grant in await _grants(session, actor.person_id)})
 
 
 def may(role: str, act: Act) -> bool:
@@ -236,6 +223,16 @@ async def _grants(session: AsyncSession, person_id: str) -> list[Grant]:
     if person is None or person.disabled_at is not None:
         raise NotSignedInError("this account is closed")
     return list(await session.scalars(select(Grant).where(Grant.person_id == person_id)))
+
+
+async def _below(session: AsyncSession, places: AbstractSet[str | None]) -> Sight:
+    """Give what lies at and below some areas, None being everything, with what is above those."""
+    if None in places:
+        return EVERYTHING
+    chains = await _chains(session)
+    seen = frozenset(area_id for area_id, chain in chains.items() if not places.isdisjoint(chain))
+    above = frozenset(each for area_id in places if area_id is not None for each in chains.get(area_id, ())) - seen
+    return Sight(seen, above)
 
 
 async def _chains(session: AsyncSession) -> dict[str, tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from edge_agent.protocol.states import Outcome, PlayState, Reason
+from edge_agent.protocol.states import Level, Outcome, PlayState, Reason
 
 
 class PlayOut(BaseModel):
@@ -36,6 +36,17 @@ class PlayOut(BaseModel):
     may_play_at: AwareDatetime | None = None
     """It was taken back, which this node cannot confirm: it is out of reach, has it, and will play it then unless it
     reconnects before."""
+
+
+class MayPlayOut(BaseModel):
+    """A broadcast that was taken back, which a node out of reach will sound all the same unless it reconnects."""
+
+    model_config = ConfigDict(frozen=True)
+
+    broadcast_id: str
+    title: str
+    level: Level
+    may_play_at: AwareDatetime
 
 
 class UnconfirmedOut(BaseModel):

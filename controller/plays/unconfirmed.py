@@ -14,10 +14,10 @@ from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
 from controller.nodes.rules import HEARD
 from controller.people.rights import Sight
-from edge_agent.protocol.states import Outcome, PlayState
+from edge_agent.protocol.states import Level, Outcome, PlayState
 
 from .models import Play
-from .schemas import PlayOut, UnconfirmedOut
+from .schemas import MayPlayOut, PlayOut, UnconfirmedOut
 
 _Date = tuple[str, str]
 """Schedule, name of the date."""
@@ -41,6 +41,24 @@ async def with_doubts(
         nodes = await session.scalars(select(Node).where(Node.id.in_(some)))
         silent |= {node.id for node in nodes if live.status(node, now) not in HEARD}
     return [play.model_copy(update={"may_play_at": row.start_at}) if play.node_id in silent else play for play in plays]
+
+
+async def at_node(session: AsyncSession, watch: Watch, node: Node, span: tuple[datetime, datetime]) -> list[MayPlayOut]:
+    """Say of one node what it may still sound in a span of time, by start."""
+    if watch.live.status(node, watch.now) in HEARD:
+        return []
+    query = (
+        select(Broadcast, Play.state)
+        .join(Play, Play.broadcast_id == Broadcast.id)
+        .where(Play.node_id == node.id, Play.outcome == Outcome.CANCEL_UNCONFIRMED)
+        .where(Broadcast.start_at >= span[0], Broadcast.start_at < span[1])
+        .order_by(Broadcast.start_at, Broadcast.id)
+    )
+    return [
+        MayPlayOut(broadcast_id=row.id, title=row.title, level=Level(row.level), may_play_at=row.start_at)
+        for row, state in await session.execute(query)
+        if _may_sound(PlayState(state), Outcome.CANCEL_UNCONFIRMED, row, watch.now)
+    ]
 
 
 async def of_runs(session: AsyncSession, watch: Watch, rows: Sequence[Broadcast]) -> dict[str, UnconfirmedOut]:

@@ -1,6 +1,7 @@
 """Tells that what a programme would sound like has changed: whatever was made from it has to be made anew."""
 
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import ColumnElement, Select, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
 from controller.bulletins.models import Bulletin, BulletinVoice
@@ -13,13 +14,17 @@ from .models import Programme, ProgrammeItem
 
 async def programme_changed(tx: Transaction, programme_id: str) -> None:
     """Have the schedules that may air it rolled anew, and tell whoever looks at it."""
-    on_a_date = select(ScheduleException.schedule_id).where(ScheduleException.programme_id == programme_id)
-    airing = or_(Schedule.programme_id == programme_id, Schedule.id.in_(on_a_date))
-    stale = update(Schedule).where(Schedule.ended_at.is_(None))
-    await tx.session.execute(stale.where(airing).values(rolled_until=None))
-    for some in in_pieces(await _where_it_replaces(tx, programme_id)):
-        await tx.session.execute(stale.where(Schedule.area_id.in_(some)).values(rolled_until=None))
+    for airing in await airing_it(tx.session, programme_id):
+        await tx.session.execute(update(Schedule).where(airing).values(rolled_until=None))
     tx.tell(Event(Topic.PROGRAMME, programme_id))
+
+
+async def airing_it(session: AsyncSession, programme_id: str) -> list[ColumnElement[bool]]:
+    """Give the conditions under which a schedule may air a programme: its own, on a date, or by a calendar."""
+    on_a_date = select(ScheduleException.schedule_id).where(ScheduleException.programme_id == programme_id)
+    places = in_pieces(await _where_it_replaces(session, programme_id))
+    either = or_(Schedule.programme_id == programme_id, Schedule.id.in_(on_a_date))
+    return [Schedule.ended_at.is_(None) & each for each in (either, *(Schedule.area_id.in_(some) for some in places))]
 
 
 async def bulletin_changed(tx: Transaction, bulletin_id: str) -> None:
@@ -48,11 +53,11 @@ async def _all_changed(tx: Transaction, programmes: Select[str]) -> None:
         await programme_changed(tx, programme_id)
 
 
-async def _where_it_replaces(tx: Transaction, programme_id: str) -> list[str]:
+async def _where_it_replaces(session: AsyncSession, programme_id: str) -> list[str]:
     """Give the areas in which a calendar puts it in the place of others."""
     query = select(Calendar.area_id).where(Calendar.programme_id == programme_id, Calendar.ended_at.is_(None))
-    places = set(await tx.session.scalars(query))
+    places = set(await session.scalars(query))
     if not places:
         return []
-    tree = await read_tree(tx.session)
+    tree = await read_tree(session)
     return sorted({each for area_id in places for each in tree.below(area_id)})

@@ -92,33 +92,11 @@ async def candidates(session: AsyncSession, area_id: str, *, now: datetime) -> l
         .where(own | and_(Bulletin.area_id.in_(above), offered(now)))
         .order_by(Bulletin.created_at.desc(), Bulletin.id.desc())
     )
-    found = [_ref(row, words) for row, words in (await session.execute(query)).all()]
+    found = [ref_of(row, words) for row, words in (await session.execute(query)).all()]
     return sorted(found, key=lambda each: each.level != PRIORITY)
 
 
-async def owed(
-    session: AsyncSession, programme: Programme, present: frozenset[str], *, now: datetime
-) -> list[BulletinRef]:
-    """Give the priority bulletins that areas above offer now and that are not ``present`` in a programme."""
-    if programme.is_template or programme.archived_at is not None:
-        return []
-    return [
-        each
-        for each in await candidates(session, programme.area_id, now=now)
-        if each.level == PRIORITY and each.area_id != programme.area_id and each.bulletin_id not in present
-    ]
-
-
-async def owed_by(session: AsyncSession, programme_id: str, *, now: datetime) -> list[BulletinRef]:
-    """Give the same for a programme by its id, as it is now."""
-    programme = await session.get(Programme, programme_id)
-    if programme is None:
-        return []
-    held = select(ProgrammeItem.bulletin_id).where(ProgrammeItem.programme_id == programme_id)
-    present = frozenset(key for key in await session.scalars(held) if key is not None)
-    return await owed(session, programme, present, now=now)
-
-
-def _ref(row: Bulletin, words: BulletinVersion) -> BulletinRef:
+def ref_of(row: Bulletin, words: BulletinVersion) -> BulletinRef:
+    """Name a bulletin as it is now."""
     level: OfferLevel = PRIORITY if words.level == PRIORITY else "normal"
     return BulletinRef(bulletin_id=row.id, title=words.title, category=words.category, level=level, area_id=row.area_id)

@@ -35,11 +35,27 @@ async def lay_out(
     row = await session.get(Programme, programme_id)
     if row is None:
         raise NotFoundError("there is no such programme", resource="programmes", id=programme_id[:64])
+    return await lay_out_items(session, row, await items_of(session, programme_id), languages, at=at)
+
+
+async def lay_out_items(
+    session: AsyncSession,
+    row: Programme,
+    items: Sequence[ProgrammeItem],
+    languages: Collection[tuple[str, ...]],
+    *,
+    at: datetime | None = None,
+) -> LaidOut:
+    """Give a programme with these items as it would be broadcast; neither needs to be saved.
+
+    Raises:
+        NotAirableError: something in it may not be heard; names the item and why.
+    """
     if row.archived_at is not None or row.is_template:
         raise NotAirableError(
             f"the programme {row.title!r} is archived or a template", field="programme_id", problem="archived"
         )
-    parts = await read_parts(session, await items_of(session, programme_id), own=own_of(row), at=at)
+    parts = await read_parts(session, items, own=own_of(row), at=at)
     return lay_out_parts(parts, languages, gap_ms=row.gap_ms, lead_in_ms=row.lead_in_ms)
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from controller.errors import ConflictError, ForbiddenError, NotFoundError
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
+from controller.policies.schemas import WhatIfOut
 
 from .schemas import CopyIn, OrderIn, ProgrammeChange, ProgrammeIn, ProgrammeOut, ProgrammeRow, SlotOut
 
@@ -45,6 +46,12 @@ async def get(programme_id: str, actor: Acting, services: AnyServices) -> Progra
 async def change(programme_id: str, wanted: ProgrammeChange, actor: Acting, services: AnyServices) -> ProgrammeOut:
     """Change the fields that are given; items are given all together."""
     return await services.programmes.change(actor, programme_id, wanted)
+
+
+@router.post("/{programme_id}/what-if", summary="What changing a programme would change", responses=CHANGES)
+async def what_if(programme_id: str, wanted: ProgrammeChange, actor: Acting, services: AnyServices) -> WhatIfOut:
+    """Run the last and the next 30 days of all schedules that air it with the change; saves nothing."""
+    return await services.what_ifs.of_programme(actor, programme_id, wanted)
 
 
 @router.post("/{programme_id}/order", summary="Put items in another order", responses=CHANGES)

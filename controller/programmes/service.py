@@ -87,16 +87,34 @@ class Programmes:
             InvalidError: a field is wrong, or something in it is not there for this person or area.
         """
         async with self._database.transaction() as tx:
-            row = await self._mine(tx, actor, programme_id, wanted.version)
-            given = wanted.model_fields_set
-            for field in given & {"lead_in_ms", "gap_ms"}:
-                setattr(row, field, getattr(wanted, field))
-            if "title" in given:
-                row.title = clean_name(wanted.title, field="title")
-            if "items" in given:
-                known = _recordings(await items_of(tx.session, programme_id))
-                await self._put(tx, actor, row, wanted.items, known)
-            return await self._changed(tx, actor, row, {"changed": sorted(given - {"version"})})
+            row = await self._mine(tx.session, actor, programme_id, wanted.version)
+            items = await self._rewrite(tx.session, actor, row, wanted)
+            if "items" in wanted.model_fields_set:
+                await _replace(tx, row, items)
+            return await self._changed(tx, actor, row, {"changed": sorted(wanted.model_fields_set - {"version"})})
+
+    async def drafted(
+        self, session: AsyncSession, actor: Actor, programme_id: str, wanted: ProgrammeChange
+    ) -> tuple[Programme, Sequence[ProgrammeItem]]:
+        """Give a programme and its items as they would be; nothing is saved.
+
+        Raises:
+            NotFoundError, ConflictError, ForbiddenError, InvalidError: as ``change`` says.
+        """
+        known = await self._mine(session, actor, programme_id, wanted.version)
+        row = Programme(**{column.key: getattr(known, column.key) for column in Programme.__table__.columns})
+        return row, await self._rewrite(session, actor, row, wanted)
+
+    async def _rewrite(
+        self, session: AsyncSession, actor: Actor, row: Programme, wanted: ProgrammeChange
+    ) -> Sequence[ProgrammeItem]:
+        """Put what is given into a row; gives the items that it has then."""
+        given, there = wanted.model_fields_set, await items_of(session, row.id)
+        for field in given & {"lead_in_ms", "gap_ms"}:
+            setattr(row, field, getattr(wanted, field))
+        if "title" in given:
+            row.title = clean_name(wanted.title, field="title")
+        return await self._checked(session, actor, row, wanted.items, _recordings(there)) if "items" in given else there
 
     async def reorder(self, actor: Actor, programme_id: str, wanted: OrderIn) -> ProgrammeOut:
         """Put the items in another order.
@@ -107,7 +125,7 @@ class Programmes:
             InvalidError: the order does not name every position once.
         """
         async with self._database.transaction() as tx:
-            row = await self._mine(tx, actor, programme_id, wanted.version)
+            row = await self._mine(tx.session, actor, programme_id, wanted.version)
             items = await items_of(tx.session, programme_id)
             if sorted(wanted.order) != [item.position for item in items]:
                 raise InvalidError("order: name every position once", field="order", problem="order")
@@ -123,7 +141,7 @@ class Programmes:
             ConflictError: it is archived already, or a schedule or calendar airs it.
         """
         async with self._database.transaction() as tx:
-            row = await self._mine(tx, actor, programme_id)
+            row = await self._mine(tx.session, actor, programme_id)
             for airing in (Schedule, Calendar):
                 query = select(airing.title).where(airing.programme_id == programme_id, airing.ended_at.is_(None))
                 title = await tx.session.scalar(query.limit(1))
@@ -206,14 +224,14 @@ class Programmes:
         )
         tx.session.add(row)
         await tx.session.flush()
-        await self._put(tx, actor, row, wanted.items, known)
+        await _replace(tx, row, await self._checked(tx.session, actor, row, wanted.items, known))
         return await self._changed(tx, actor, row, detail)
 
-    async def _put(
-        self, tx: Transaction, actor: Actor, row: Programme, items: Sequence[ItemIn], known: Collection[str]
-    ) -> None:
-        seen = await rights.sight(tx.session, actor)
-        await _replace(tx, row, await check_items(tx.session, seen, row, items, now=self._clock(), known=known))
+    async def _checked(
+        self, session: AsyncSession, actor: Actor, row: Programme, items: Sequence[ItemIn], known: Collection[str]
+    ) -> Sequence[ProgrammeItem]:
+        seen = await rights.sight(session, actor)
+        return await check_items(session, seen, row, items, now=self._clock(), known=known)
 
     async def _seen(self, session: AsyncSession, actor: Actor, programme_id: str) -> Programme:
         """Give a row in sight: one's own, or a template of an area above."""
@@ -223,11 +241,13 @@ class Programmes:
             raise _no_programme(programme_id)
         return row
 
-    async def _mine(self, tx: Transaction, actor: Actor, programme_id: str, version: int | None = None) -> Programme:
+    async def _mine(
+        self, session: AsyncSession, actor: Actor, programme_id: str, version: int | None = None
+    ) -> Programme:
         """Give the row of a programme for a change by whoever may do that there."""
-        await tx.session.get(Programme, programme_id, with_for_update=True)
-        row = await self._seen(tx.session, actor, programme_id)
-        await rights.require(tx.session, actor, Act.PROGRAMMES_WRITE, [row.area_id])
+        await session.get(Programme, programme_id, with_for_update=True)
+        row = await self._seen(session, actor, programme_id)
+        await rights.require(session, actor, Act.PROGRAMMES_WRITE, [row.area_id])
         if row.archived_at is not None:
             raise ConflictError("this programme is archived", problem="archived")
         if version is not None and row.version != version:

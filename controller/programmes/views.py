@@ -13,9 +13,9 @@ from controller.bulletins.repository import worded
 from controller.people.models import Person
 from controller.recordings.models import Recording
 
-from .checks import owed
 from .layout import LaidOut, NotAirableError, lay_out_parts
 from .models import ItemKind, Programme, ProgrammeItem
+from .owing import owed
 from .repository import items_of, languages_of, own_of, read_parts
 from .schemas import ItemOut, MissingOut, ProgrammeOut, WhyNot
 

@@ -44,6 +44,8 @@ class Recording(Base):
     reason: Mapped[str | None] = mapped_column(String(40))
     """With ``rejected``: the code of the reason."""
     reason_fields: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    is_signal: Mapped[bool] = mapped_column(default=False)
+    """It goes before every emergency, and nothing else says it; the centre makes it itself."""
     area_id: Mapped[str | None] = mapped_column(ForeignKey("areas.id"), index=True)
     """Whose it is; None: the centre's own, and those from before there were rights by area."""
     uploaded_by: Mapped[str] = mapped_column(ForeignKey("people.id"))

@@ -88,10 +88,11 @@ class Recordings:
         language: str = "vi",
         declared_bytes: int | None = None,
         area_id: str | None = None,
+        is_signal: bool = False,
     ) -> RecordingOut:
         """Take in a file. It is processed afterwards; a file that is known and ready is ready at once.
 
-        ``area_id`` says whose it is; None: see ``rights.home``.
+        ``area_id`` says whose it is; None: see ``rights.home``. ``is_signal``: it goes before every emergency.
 
         Raises:
             InvalidError: a field is wrong, the file is empty, or its length is not what was declared.
@@ -115,6 +116,7 @@ class Recordings:
             source_sha256=stored.sha256,
             source_bytes=stored.bytes,
             warnings=[],
+            is_signal=is_signal,
             area_id=area_id,
             uploaded_by=actor.person_id,
             created_at=self._clock(),
@@ -143,12 +145,15 @@ class Recordings:
     async def list(self, actor: Actor, *, limit: int = 50, before: str | None = None) -> list[RecordingOut]:
         """Give the latest recordings in sight, newest first; ``before`` is the last id of the page before.
 
+        The signal before emergencies is none that could be chosen: used for anything else, it would wear off.
+
         Raises:
             NotFoundError: there is no recording ``before``.
         """
         async with self._database.reading() as session:
             seen = await rights.sight(session, actor)
-            query = select(Recording).where(Recording.withdrawn_at.is_(None), seen.where(Recording.area_id))
+            query = select(Recording).where(Recording.withdrawn_at.is_(None), Recording.is_signal.is_(False))
+            query = query.where(seen.where(Recording.area_id))
             if before is not None:
                 last = await _row(session, before, seen)
                 query = query.where(tuple_(Recording.created_at, Recording.id) < (last.created_at, last.id))

@@ -61,9 +61,8 @@ class AreaCalendars:
         """
         async with self._database.transaction() as tx:
             seen = await rights.sight(tx.session, actor)
-            row = await _in_sight(tx.session, seen, calendar_id)
+            row = await self.to_change(tx.session, actor, calendar_id)
             before = row.area_id
-            await rights.require(tx.session, actor, Act.CALENDARS_WRITE, [before])
             if row.version != wanted.version:
                 raise ConflictError("somebody changed this calendar meanwhile; look again", problem="version")
             await _write(tx.session, actor, row, wanted, seen)
@@ -80,8 +79,7 @@ class AreaCalendars:
             ForbiddenError: the person may not.
         """
         async with self._database.transaction() as tx:
-            row = await _in_sight(tx.session, await rights.sight(tx.session, actor), calendar_id)
-            await rights.require(tx.session, actor, Act.CALENDARS_WRITE, [row.area_id])
+            row = await self.to_change(tx.session, actor, calendar_id)
             row.ended_at = self._clock()
             await tx.session.flush()
             await self._changed(tx, actor, row, [row.area_id])
@@ -93,6 +91,33 @@ class AreaCalendars:
             seen = await rights.sight(session, actor)
             query = select(Calendar).where(Calendar.ended_at.is_(None)).order_by(Calendar.title, Calendar.id)
             return [await self._out(session, row) for row in await session.scalars(query) if seen.knows(row.area_id)]
+
+    async def drafted(
+        self, session: AsyncSession, actor: Actor, wanted: CalendarIn, calendar_id: str | None = None
+    ) -> tuple[Calendar, set[str]]:
+        """Give a calendar as it would be, and the areas in which it counts then or now; nothing is saved.
+
+        Raises:
+            NotFoundError: there is none.
+            InvalidError: a field is wrong.
+            ForbiddenError: the person may not, or not there.
+        """
+        seen = await rights.sight(session, actor)
+        known = None if calendar_id is None else await self.to_change(session, actor, calendar_id)
+        row = Calendar(id=known.id if known else new_id(), created_at=known.created_at if known else self._clock())
+        await _write(session, actor, row, wanted, seen)
+        return row, {row.area_id, *([known.area_id] if known else [])}
+
+    async def to_change(self, session: AsyncSession, actor: Actor, calendar_id: str) -> Calendar:
+        """Give a calendar to whoever may change it.
+
+        Raises:
+            NotFoundError: there is none in sight.
+            ForbiddenError: the person may not.
+        """
+        row = await _in_sight(session, await rights.sight(session, actor), calendar_id)
+        await rights.require(session, actor, Act.CALENDARS_WRITE, [row.area_id])
+        return row
 
     async def _changed(self, tx: Transaction, actor: Actor, row: Calendar, areas: Sequence[str]) -> None:
         tree = await read_tree(tx.session)

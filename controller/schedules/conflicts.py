@@ -1,89 +1,66 @@
-"""Sessions that want the same nodes at the same time, found before anything is saved, across all that a node hears."""
+"""What a session would meet, found before anything is saved, across all that its nodes hear.
 
-from collections.abc import Iterable, Mapping, Sequence
+Schedules, single dates and broadcasts by hand are asked about in the same way: ``conflict_error``.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.rules import Tree
 from controller.broadcasts.models import Broadcast, BroadcastTarget
-from controller.errors import InvalidError
+from controller.broadcasts.schemas import ConflictOut
+from controller.errors import ConflictError, InvalidError
 from controller.nodes.models import Node
+from controller.people.rights import Sight
+from controller.policies.checks import Besides
 from edge_agent.protocol.states import Level
 
 from .expand import Occurrence
 from .looking import Looking
+from .meetings import Conflict, Other, Span, meetings
 from .models import Overrun, Schedule, ScheduleException
 from .planning import Planner, is_aired
 from .repository import exceptions_of
 from .timing import fixed_end
 
-
-class Span(NamedTuple):
-    """When something sounds if all begins on time, and how it stands against others."""
-
-    start_at: datetime
-    end_at: datetime
-    rank: tuple[int, int]
-    """Level (higher first) and the operator's order, as nodes sort what waits."""
+MOST_CONFLICTS = 20
 
 
-class Other(NamedTuple):
-    """Something else that some of the nodes hear."""
+class ScheduleConflictError(ConflictError):
+    """Others are planned for the same nodes at the same time. ``conflicts`` lists them; say ``confirm_conflicts``."""
 
-    title: str
-    area_id: str | None
-    schedule_id: str | None
-    broadcast_id: str | None
-    nodes: frozenset[str]
-    spans: tuple[Span, ...]
+    code = "schedule_conflicts"
 
 
-class Conflict(NamedTuple):
-    """Two that meet."""
-
-    ours: Span
-    theirs: Span
-    other: Other
-    nodes: int
-    times: int
-
-    @property
-    def first(self) -> Literal["ours", "other"]:
-        """Say whose is heard first: what has begun, else by level and order."""
-        mine, other = ((each.start_at, each.rank) for each in (self.ours, self.theirs))
-        return "ours" if mine < other else "other"
-
-    @property
-    def overlap(self) -> timedelta:
-        """Say for how long both want the nodes."""
-        return min(self.ours.end_at, self.theirs.end_at) - max(self.ours.start_at, self.theirs.start_at)
+def conflict_error(found: Sequence[Conflict], seen: Sight) -> ScheduleConflictError:
+    """Write the error with which somebody is asked whether what meets others is meant."""
+    return ScheduleConflictError(
+        "others are planned for the same nodes at the same time; say confirm_conflicts to save all the same",
+        conflicts=[each.model_dump(mode="json") for each in conflict_outs(found, seen)],
+    )
 
 
-def meetings(ours: Sequence[Span], nodes: frozenset[str], others: Iterable[Other]) -> list[Conflict]:
-    """Find what meets, once for each other, by its first date. Pure."""
-    found: list[Conflict] = []
-    for other in others:
-        shared = len(nodes & other.nodes)
-        pairs = list(_overlapping(ours, other.spans)) if shared else []
-        if pairs:
-            found.append(Conflict(*pairs[0], other, shared, len(pairs)))
-    return sorted(found, key=lambda each: (each.ours.start_at, each.theirs.start_at, each.other.title))
+def conflict_outs(found: Sequence[Conflict], seen: Sight) -> tuple[ConflictOut, ...]:
+    """Give what is met as the API shows it; what is not in sight has no name."""
+    return tuple(_out(each, named=seen.sees(each.other.area_id)) for each in found[:MOST_CONFLICTS])
 
 
-def _overlapping(ours: Sequence[Span], theirs: Sequence[Span]) -> Iterable[tuple[Span, Span]]:
-    """Walk along two lists that are sorted by start."""
-    first = 0
-    for mine in ours:
-        while first < len(theirs) and theirs[first].end_at <= mine.start_at:
-            first += 1
-        for other in theirs[first:]:
-            if other.start_at >= mine.end_at:
-                break
-            if other.end_at > mine.start_at:
-                yield mine, other
+def _out(found: Conflict, *, named: bool) -> ConflictOut:
+    other = found.other
+    return ConflictOut(
+        start_at=found.ours.start_at,
+        other_start_at=found.theirs.start_at,
+        times=found.times,
+        title=other.title if named else None,
+        schedule_id=other.schedule_id if named else None,
+        broadcast_id=other.broadcast_id if named else None,
+        overlap_ms=found.overlap // timedelta(milliseconds=1),
+        node_count=found.nodes,
+        first=found.first,
+    )
 
 
 def rank_of(row: Schedule) -> tuple[int, int]:
@@ -106,13 +83,19 @@ def span_of(row: Schedule, date: Occurrence, length: timedelta) -> Span:
     return Span(start_at, min(end_at, start_at + length), rank)
 
 
+async def span_from(row: Schedule, start_at: datetime, planner: Planner, programme_id: str | None = None) -> Span:
+    """Give the time that one date takes from an instant on; ``programme_id``: where it airs another than the others."""
+    return Span(start_at, start_at + await _length(planner, programme_id or row.programme_id), rank_of(row))
+
+
 async def conflicts_of(
-    looking: Looking, schedule_id: str, ours: Sequence[Span], nodes: frozenset[str]
+    looking: Looking, ours: Sequence[Span], nodes: frozenset[str], *, besides: Besides
 ) -> list[Conflict]:
-    """Find what the dates of a schedule, as it is to be, meet at these nodes."""
+    """Find what these times meet at these nodes. ``besides``: what they take the place of."""
     if not nodes or not ours:
         return []
-    return meetings(ours, nodes, [*await _schedules(looking, schedule_id, nodes), *await _broadcasts(looking, nodes)])
+    others = await _schedules(looking, besides.schedule_id, nodes)
+    return meetings(ours, nodes, [*others, *await _broadcasts(looking, besides.broadcast_ids, nodes)])
 
 
 async def spans_of(
@@ -137,10 +120,10 @@ async def _length(planner: Planner, programme_id: str) -> timedelta:
         return timedelta(0)  # it cannot be aired: it is in nobody's way
 
 
-async def _schedules(looking: Looking, but: str, nodes: frozenset[str]) -> list[Other]:
-    query = select(Schedule).where(Schedule.ended_at.is_(None), Schedule.id != but).order_by(Schedule.id)
+async def _schedules(looking: Looking, but: str | None, nodes: frozenset[str]) -> list[Other]:
+    query = select(Schedule).where(Schedule.ended_at.is_(None)).order_by(Schedule.id)
     reach = await Reach.read(looking.session, looking.tree)
-    near = [(row, reach.of(row.scopes)) for row in await looking.session.scalars(query)]
+    near = [(row, reach.of(row.scopes)) for row in await looking.session.scalars(query) if row.id != but]
     near = [(row, heard_by) for row, heard_by in near if not nodes.isdisjoint(heard_by)]
     changes = await exceptions_of(looking.session, [row.id for row, _ in near])
     found = []
@@ -151,7 +134,7 @@ async def _schedules(looking: Looking, but: str, nodes: frozenset[str]) -> list[
     return found
 
 
-async def _broadcasts(looking: Looking, nodes: frozenset[str]) -> list[Other]:
+async def _broadcasts(looking: Looking, but: Collection[str], nodes: frozenset[str]) -> list[Other]:
     """Give what was planned by hand."""
     query = (
         select(Broadcast, BroadcastTarget.scope)
@@ -166,6 +149,8 @@ async def _broadcasts(looking: Looking, nodes: frozenset[str]) -> list[Other]:
         rows.setdefault(row.id, (row, set()))[1].add(scope)
     found = []
     for row, scopes in rows.values():
+        if row.id in but:
+            continue
         span = Span(
             row.start_at,
             row.start_at + timedelta(milliseconds=row.length_ms),

@@ -1,6 +1,7 @@
 """The dates of schedules as people see them: aired, cancelled, moved or suspended, and what is wrong with them."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,6 +21,13 @@ from .repository import exceptions_of
 from .schemas import DateOut
 
 Changes = Mapping[str, Sequence[ScheduleException]]
+
+
+class Planned(NamedTuple):
+    """The broadcast of a date."""
+
+    broadcast_id: str
+    awaits_approval: bool
 
 
 async def date_outs(
@@ -42,7 +50,7 @@ async def date_outs(
     for row in rows:
         said = {each.recurrence_local: each for each in changes.get(row.id, ())}
         dates = await looking.dates(row, changes.get(row.id, ()))
-        standing = {name: key for (schedule_id, name), key in planned.items() if schedule_id == row.id}
+        standing = {name: each for (schedule_id, name), each in planned.items() if schedule_id == row.id}
         errors = {} if check is None else await _errors(looking, row, dates, standing, check)
         for date in dates:
             name = date.recurrence.isoformat()
@@ -76,7 +84,7 @@ def _out(
     row: Schedule,
     date: Occurrence,
     change: ScheduleException | None,
-    broadcast_id: str | None,
+    planned: Planned | None,
     error: InvalidError | None,
 ) -> DateOut:
     return DateOut(
@@ -89,22 +97,23 @@ def _out(
         because=date.because or None,
         changed=DateChange(change.kind) if change else None,
         reason=change.reason if change else None,
-        broadcast_id=broadcast_id,
+        broadcast_id=planned.broadcast_id if planned else None,
+        awaits_approval=planned is not None and planned.awaits_approval,
         problem=error.code if error else None,
         problem_message=error.message if error else None,
     )
 
 
-async def _planned(session: AsyncSession, ids: Sequence[str]) -> dict[tuple[str, str], str]:
+async def _planned(session: AsyncSession, ids: Sequence[str]) -> dict[tuple[str, str], Planned]:
     """Give the newest broadcast of each date."""
-    found: dict[tuple[str, str], str] = {}
+    found: dict[tuple[str, str], Planned] = {}
     for some in in_pieces(ids):
         query = (
-            select(Broadcast.schedule_id, Broadcast.recurrence_local, Broadcast.id)
+            select(Broadcast.schedule_id, Broadcast.recurrence_local, Broadcast.id, Broadcast.awaits_approval)
             .where(Broadcast.schedule_id.in_(some), Broadcast.superseded_at.is_(None))
             .order_by(Broadcast.created_at, Broadcast.id)
         )
-        for schedule_id, recurrence, broadcast_id in await session.execute(query):
+        for schedule_id, recurrence, broadcast_id, awaits in await session.execute(query):
             if schedule_id is not None and recurrence is not None:
-                found[schedule_id, recurrence] = broadcast_id
+                found[schedule_id, recurrence] = Planned(broadcast_id, awaits)
     return found

@@ -28,6 +28,7 @@ from controller.nodes.models import Node
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.plays.models import Play
+from controller.plays.unconfirmed import Watch, at_node
 from edge_agent.protocol import content
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.states import Level, Outcome, Reason, StartMode
@@ -87,6 +88,7 @@ class Days:
             day = day or wall_time(now, zone).date()
             span = (_midnight(day, zone), _midnight(day + timedelta(days=1), zone))
             around = await look(session, self._live, tree, node, span, now=now, trusted_keys=self._trusted_keys)
+            unconfirmed = await at_node(session, Watch(self._live, seen, now), node, span)
         found = resolve(around.view, max(span[0] - BEFORE, now), span[1] + BEFORE)
         shown = [_out(each, around.plays.get(each.wire.broadcast_id), found, now) for each in around.entries]
         return DayOut(
@@ -96,6 +98,7 @@ class Days:
             from_at=span[0],
             until_at=span[1],
             entries=tuple(each for each in shown if _touches(each, *span)),
+            unconfirmed=tuple(unconfirmed),
         )
 
 

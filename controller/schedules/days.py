@@ -1,14 +1,16 @@
 """Days that are not as others: from what a calendar says to the dates of a year. Pure.
 
 The lunar calendar is ``lunar-vn``'s (right on every day of 1990–2060 that was compared), national holidays come from
-``holidays``.
+``holidays``. Of years that those do not know nothing is said: nobody plans beyond ``LAST_DAY``.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Annotated, Literal
 
-import holidays
+from holidays import HolidayBase
+from holidays.countries.vietnam import Vietnam
 from lunar_vn import LunarDate, lunar_to_solar, solar_to_lunar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -18,7 +20,11 @@ from controller.validation import NO_BOOL
 MAX_DAYS = 400
 MAX_SPAN = 60
 """Days of one entry: longer than the longest Tết, shorter than a season."""
-COUNTRY = "VN"
+FIRST_DAY, LAST_DAY = date(1990, 1, 1), date(2099, 12, 31)
+"""Of what is planned: a slip of the keyboard beyond is refused where it is typed."""
+_NATIONAL: type[HolidayBase] = Vietnam
+LUNAR_YEARS = range(1900, 2100)
+"""That ``lunar-vn`` knows to their end, which lies in the next year by the sun."""
 
 Span = Annotated[int, Field(ge=1, le=MAX_SPAN), NO_BOOL]
 Month = Annotated[int, Field(ge=1, le=12), NO_BOOL]
@@ -36,7 +42,7 @@ class FixedDay(_Entry):
     """One date: a mourning day."""
 
     kind: Literal["date"]
-    date: date
+    date: Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
 
 
 class YearlyDay(_Entry):
@@ -108,22 +114,33 @@ def dates_between(entries: Iterable[_Entry], first: date, last: date) -> frozens
 
 
 def _spans(entry: _Entry, first: date, last: date) -> Iterator[tuple[date, int]]:
-    # A span may begin in the year before; a lunar year reaches into the next.
-    years = range(max(1900, first.year - 1), min(2100, last.year + 1) + 1)
     if isinstance(entry, FixedDay):
         yield entry.date, entry.days
-    elif isinstance(entry, YearlyDay):
-        for year in years:
-            if _exists(year, entry.month, entry.day):
-                yield date(year, entry.month, entry.day), entry.days
+        return
+    # A span may begin in the year before; a lunar year reaches into the next.
+    for year in range(first.year - 1, last.year + 2):
+        yield from _spans_of_year(entry, year)
+
+
+def _spans_of_year(entry: _Entry, year: int) -> Iterator[tuple[date, int]]:
+    if isinstance(entry, YearlyDay):
+        if _exists(year, entry.month, entry.day):
+            yield date(year, entry.month, entry.day), entry.days
     elif isinstance(entry, LunarDay):
-        for year in years:
+        if year in LUNAR_YEARS:
             yield _solar(year, entry.month, entry.day) - timedelta(days=entry.before), entry.before + entry.days
     elif isinstance(entry, NationalHolidays):
-        for day in holidays.country_holidays(COUNTRY, years=list(years)):
+        for day in _holidays(year):
             yield day, 1
 
 
+@lru_cache(maxsize=64)
+def _holidays(year: int) -> tuple[date, ...]:
+    """Give the holidays of a year. All calendars ask for the same few years."""
+    return tuple(_NATIONAL(years=year))
+
+
+@lru_cache(maxsize=4096)
 def _solar(year: int, month: int, day: int) -> date:
     found = lunar_to_solar(LunarDate(day, month, year))
     # The library counts a day 30 that a month does not have as the first of the next.

@@ -6,9 +6,11 @@ the day, unless something in it is offered from above.
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,8 +20,8 @@ from controller.areas.rules import Tree
 from controller.errors import InvalidError, NotFoundError
 from controller.nodes.models import Node
 from controller.programmes.layout import LaidOut, Part, Slot
-from controller.programmes.models import Programme
-from controller.programmes.repository import borrows, languages_of, lay_out
+from controller.programmes.models import Programme, ProgrammeItem
+from controller.programmes.repository import borrows, languages_of, lay_out, lay_out_items
 from controller.recordings.models import Recording, RecordingState
 from edge_agent.protocol.content import Item, Voice
 
@@ -45,11 +47,25 @@ class Planned:
         return self.occurrence.recurrence.isoformat()
 
 
+class Edited(NamedTuple):
+    """A programme as it might be; neither it nor its items are saved."""
+
+    row: Programme
+    items: Sequence[ProgrammeItem]
+
+
 class Planner:
     """Plans the dates of one schedule; reads, never writes."""
 
-    def __init__(self, session: AsyncSession, row: Schedule, nodes: Sequence[Node], tree: Tree) -> None:
-        self._session, self._row, self.nodes = session, row, nodes
+    def __init__(
+        self,
+        session: AsyncSession,
+        row: Schedule,
+        nodes: Sequence[Node],
+        tree: Tree,
+        instead: Mapping[str, Edited] = MappingProxyType({}),
+    ) -> None:
+        self._session, self._row, self.nodes, self._instead = session, row, nodes, instead
         self._languages = languages_of(tree, (node.area_id for node in nodes))
         self._laid: dict[tuple[str, datetime | None], LaidOut | InvalidError] = {}
         self._first: dict[str, LaidOut | InvalidError] = {}
@@ -58,9 +74,16 @@ class Planner:
         self._filler: Slot | None = None
 
     @classmethod
-    async def of(cls, session: AsyncSession, row: Schedule, tree: Tree) -> "Planner":
-        """Read what all dates share."""
-        return cls(session, row, await nodes_in(session, tree, row.scopes, reports=False), tree)
+    async def of(
+        cls, session: AsyncSession, row: Schedule, tree: Tree, instead: Mapping[str, Edited] = MappingProxyType({})
+    ) -> "Planner":
+        """Read what all dates share. ``instead``: programmes as they might be, by id."""
+        return cls(session, row, await nodes_in(session, tree, row.scopes, reports=False), tree, instead)
+
+    @property
+    def node_ids(self) -> frozenset[str]:
+        """Give the nodes that would hear it."""
+        return frozenset(node.id for node in self.nodes)
 
     async def plan(self, date: Occurrence) -> Planned:
         """Plan one date.
@@ -114,6 +137,8 @@ class Planner:
 
     async def _lay_out(self, programme_id: str, at: datetime | None) -> LaidOut | InvalidError:
         try:
+            if (edited := self._instead.get(programme_id)) is not None:
+                return await lay_out_items(self._session, *edited, self._languages, at=at)
             return await lay_out(self._session, programme_id, self._languages, at=at)
         except NotFoundError:
             return _gone()
@@ -122,6 +147,8 @@ class Planner:
 
     async def _is_dated(self, programme_id: str) -> bool:
         """Say whether a programme may differ from day to day; asked only when a second day is looked at."""
+        if programme_id in self._instead:
+            return any(item.bulletin_id for item in self._instead[programme_id].items)
         if programme_id not in self._dated:
             self._dated[programme_id] = await borrows(self._session, programme_id)
         return self._dated[programme_id]

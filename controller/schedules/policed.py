@@ -16,7 +16,7 @@ from controller.policies.errors import PolicyBreachError
 from controller.policies.limits import Airing
 from controller.policies.schemas import BreachOut, UnusualOut
 
-from .conflicts import Span
+from .meetings import Span
 from .planning import Planned
 
 

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from types import MappingProxyType
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +13,7 @@ from controller.areas.rules import Tree
 from controller.db import in_pieces
 
 from .days import dates_between, read_days
-from .expand import Change, DayRule, Series
+from .expand import Change, DayRule, Series, renamed
 from .models import Calendar, DateChange, OnCalendarDay, Schedule, ScheduleException
 
 Days = Mapping[date, DayRule]
@@ -44,32 +46,90 @@ async def exceptions_of(session: AsyncSession, ids: Sequence[str]) -> dict[str, 
     return found
 
 
-class Calendars:
-    """What all calendars say of a span of dates; read once, asked for many areas."""
+async def change_dates(
+    session: AsyncSession,
+    row: Schedule,
+    before: Series | None,
+    wanted: Sequence[Mapping[str, Any]] | None,
+    now: datetime,
+) -> None:
+    """Let exceptions follow their dates when an edit of the rule renames them, or write those that are wanted."""
+    there = (await exceptions_of(session, [row.id])).get(row.id, [])
+    moved: dict[datetime, datetime] = {}
+    if wanted is None and before is not None:
+        moved = renamed([datetime.fromisoformat(each.recurrence_local) for each in there], before, series_of(row))
+    kept = [_columns(each) for each in there if datetime.fromisoformat(each.recurrence_local) in moved]
+    gone = there if wanted is not None else [each for each in there if _columns(each) in kept]
+    for each in gone:
+        await session.delete(each)
+    await session.flush()
+    for columns in wanted if wanted is not None else kept:
+        key = datetime.fromisoformat(columns["recurrence_local"])
+        said = {
+            "made_by": row.changed_by,
+            "made_at": now,
+            **columns,
+            "recurrence_local": moved.get(key, key).isoformat(),
+        }
+        session.add(ScheduleException(**{**said, "schedule_id": row.id}))
+    await session.flush()
 
-    def __init__(self, tree: Tree, said: Mapping[str, Sequence[tuple[frozenset[date], DayRule]]]) -> None:
-        self._tree, self._said = tree, said
-        self._found: dict[str, dict[date, DayRule]] = {}
+
+def _columns(row: ScheduleException) -> dict[str, Any]:
+    return {column.key: getattr(row, column.key) for column in ScheduleException.__table__.columns}
+
+
+Instead = Mapping[str, Calendar | None]
+"""Calendars as they might be, by id; None: as if there were none."""
+NOTHING_INSTEAD: Instead = MappingProxyType({})
+
+
+class Calendars:
+    """What calendars say of days. Rows are read once; days are reckoned for the areas and spans that are asked for."""
+
+    def __init__(self, tree: Tree, rows: Iterable[Calendar]) -> None:
+        self._tree = tree
+        self._rows: dict[str, list[Calendar]] = defaultdict(list)
+        """By area, the older first."""
+        for row in sorted(rows, key=lambda row: (row.created_at, row.id)):
+            self._rows[row.area_id].append(row)
+        self._named: dict[tuple[str, date, date], frozenset[date]] = {}
+        self._found: dict[tuple[str, date, date], Days] = {}
 
     @classmethod
-    async def read(cls, session: AsyncSession, tree: Tree, first: date, last: date) -> "Calendars":
-        """Read the calendars that are in force."""
-        said: dict[str, list[tuple[frozenset[date], DayRule]]] = defaultdict(list)
-        query = select(Calendar).where(Calendar.ended_at.is_(None)).order_by(Calendar.created_at, Calendar.id)
-        for row in await session.scalars(query):
-            programme_id = row.programme_id if row.effect == OnCalendarDay.REPLACE else None
-            days = dates_between(read_days(row.days), first, last)
-            said[row.area_id].append((days, DayRule(row.title, programme_id)))
-        return cls(tree, said)
+    async def read(
+        cls, session: AsyncSession, tree: Tree, *, area_id: str | None = None, instead: Instead = NOTHING_INSTEAD
+    ) -> "Calendars":
+        """Read the calendars that are in force; with ``area_id`` only those that hold there."""
+        query = select(Calendar).where(Calendar.ended_at.is_(None))
+        if area_id is not None:
+            query = query.where(Calendar.area_id.in_([place.id for place in tree.chain(area_id)]))
+        rows = [row for row in await session.scalars(query) if row.id not in instead]
+        return cls(tree, [*rows, *filter(None, instead.values())])
 
-    def of(self, area_id: str) -> Days:
-        """Give what holds in an area. To be silent goes before to say something else, then the nearest area."""
-        if area_id not in self._found:
-            rules = [pair for place in self._tree.chain(area_id) for pair in self._said.get(place.id, ())]
-            found: dict[date, DayRule] = {}  # the last one written wins
+    def of(self, area_id: str, first: date, last: date) -> Days:
+        """Give what holds in an area on the days of a span.
+
+        To be silent goes before to say something else, then the nearest area.
+        """
+        asked = area_id, first, last
+        if asked not in self._found:
+            rows = [row for place in self._tree.chain(area_id) for row in self._rows.get(place.id, ())]
+            rules = [(row, _rule(row)) for row in rows]
             loud = [pair for pair in rules if pair[1].programme_id is not None]
             silent = [pair for pair in rules if pair[1].programme_id is None]
-            for days, rule in [*reversed(loud), *reversed(silent)]:
-                found |= dict.fromkeys(days, rule)
-            self._found[area_id] = found
-        return self._found[area_id]
+            found: dict[date, DayRule] = {}  # the last one written wins
+            for row, rule in [*reversed(loud), *reversed(silent)]:
+                found |= dict.fromkeys(self._days(row, first, last), rule)
+            self._found[asked] = found
+        return self._found[asked]
+
+    def _days(self, row: Calendar, first: date, last: date) -> frozenset[date]:
+        asked = row.id, first, last
+        if asked not in self._named:
+            self._named[asked] = dates_between(read_days(row.days), first, last)
+        return self._named[asked]
+
+
+def _rule(row: Calendar) -> DayRule:
+    return DayRule(row.title, row.programme_id if row.effect == OnCalendarDay.REPLACE else None)

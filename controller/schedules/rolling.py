@@ -66,6 +66,12 @@ HEARD = frozenset({Outcome.PLAYED, Outcome.INTERRUPTED})
 _log = logging.getLogger(__name__)
 
 
+class StartPassedError(InvalidError):
+    """A date that stood and had not begun was changed so that it would have begun by now."""
+
+    code = "start_passed"
+
+
 class Fate(StrEnum):
     """What rolling did with a date."""
 
@@ -120,8 +126,10 @@ class Rolling:
         if row.ended_at is None:
             given = await dates_of(tx.session, row, changes, tree, from_at=from_at - BEHIND, until_at=until_at)
         names = frozenset(each.recurrence.isoformat() for each in given)
-        dates = [each for each in given if each.start_at >= from_at]
         known = await _known(tx.session, row.id, now)
+        waiting = {recurrence for recurrence, each in known.items() if not each.begun}
+        # A session may begin long after its time does: what stands and has not begun is still to come.
+        dates = [each for each in given if each.start_at >= from_at or each.recurrence.isoformat() in waiting]
         runs = await Runs.read(tx.session, row.id, [each.row for each in known.values()], now)
         planner = await Planner.of(tx.session, row, tree)
         yeses = await Yeses.of(tx.session, row, planner, tree, [each.row.id for each in known.values()], now=now)
@@ -167,8 +175,9 @@ async def dates_of(
 ) -> list[Occurrence]:
     """Give the dates of a schedule in ``[from_at, until_at)``, with what calendars say of them."""
     first, last = (wall_time(each, row.zone).date() for each in (from_at, until_at))
-    days = await Calendars.read(session, tree, first - timedelta(days=1), last + timedelta(days=1))
-    return list(expand(series_of(row, changes), from_at, until_at, days.of(row.area_id)))
+    calendars = await Calendars.read(session, tree, area_id=row.area_id)
+    days = calendars.of(row.area_id, first - timedelta(days=1), last + timedelta(days=1))
+    return list(expand(series_of(row, changes), from_at, until_at, days))
 
 
 async def _known(session: AsyncSession, schedule_id: str, now: datetime) -> dict[str, Known]:
@@ -246,6 +255,7 @@ class _Work:
     async def bring_in_step(self, dates: Mapping[str, Occurrence], known: Mapping[str, Known]) -> None:
         """Plan dates, and make the broadcasts of those that have none like it."""
         planned, errors = await self._planner.plan_all(dates.values())
+        errors |= self._passed(planned, known)
         errors |= await self._against_policy(planned, known)
         for recurrence, date_ in dates.items():
             there = known.get(recurrence)
@@ -256,6 +266,17 @@ class _Work:
                 await self._break(date_, old, error)
             else:
                 await self._keep_or_make(planned[recurrence], old)
+
+    def _passed(self, planned: Mapping[str, Planned], known: Mapping[str, Known]) -> dict[str, StartPassedError]:
+        """Refuse dates that would have begun by now as they are wanted now; what stands as it is wanted may begin."""
+        new = {name: each for name, each in planned.items() if name in known and not _stands(known.get(name), each)}
+        return {
+            name: StartPassedError(
+                "as it is now it would have begun already", start_at=each.session.start_at.isoformat()
+            )
+            for name, each in new.items()
+            if each.session.latest_start_at <= self._now
+        }
 
     async def _against_policy(
         self, planned: Mapping[str, Planned], known: Mapping[str, Known]

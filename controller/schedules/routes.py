@@ -14,6 +14,7 @@ from controller.policies.errors import PolicyBreachError, UnusualHourError
 from controller.policies.schemas import WhatIfOut
 from controller.programmes.layout import NotAirableError
 
+from .conflicts import ScheduleConflictError
 from .ical import NotACalendarError
 from .schemas import (
     CalendarChange,
@@ -31,7 +32,6 @@ from .schemas import (
     SchedulePreview,
     WallTime,
 )
-from .service import ScheduleConflictError
 from .timing import OverrunError
 
 router = APIRouter(prefix="/schedules", tags=["schedules"])
@@ -154,6 +154,16 @@ async def end(schedule_id: str, actor: Acting, services: AnyServices) -> Schedul
     return await services.schedules.end(actor, schedule_id)
 
 
+@router.post(
+    "/{schedule_id}/end/what-if",
+    summary="What ending a schedule would change",
+    responses=may_raise(ForbiddenError, NotFoundError, ConflictError),
+)
+async def what_if_ended(schedule_id: str, actor: Acting, services: AnyServices) -> WhatIfOut:
+    """Run the last and the next 30 days without it; saves nothing."""
+    return await services.what_ifs.of_end(actor, schedule_id)
+
+
 @router.get("/{schedule_id}/dates", summary="Dates of a schedule", responses=may_raise(NotFoundError, InvalidError))
 async def dates(
     schedule_id: str, from_at: When, until_at: When, actor: Acting, services: AnyServices
@@ -169,7 +179,23 @@ async def except_date(
     schedule_id: str, recurrence_local: WallTime, wanted: ExceptionIn, actor: Acting, services: AnyServices
 ) -> DateOut:
     """Cancel or move one date, keep it on a holiday, or give it another programme; edits of the series leave it so."""
-    return await services.schedules.except_(actor, schedule_id, recurrence_local, wanted)
+    return await services.single_dates.except_(actor, schedule_id, recurrence_local, wanted)
+
+
+@router.post(
+    "/{schedule_id}/dates/{recurrence_local}/what-if",
+    summary="What changing one date would change",
+    responses=DATE_ERRORS,
+)
+async def what_if_date(
+    schedule_id: str,
+    recurrence_local: WallTime,
+    actor: Acting,
+    services: AnyServices,
+    wanted: ExceptionIn | None = None,
+) -> WhatIfOut:
+    """Run the next 30 days with the date as it is wanted; without a body as the rule says. Saves nothing."""
+    return await services.what_ifs.of_date(actor, schedule_id, recurrence_local, wanted)
 
 
 @router.delete(
@@ -177,7 +203,7 @@ async def except_date(
 )
 async def restore_date(schedule_id: str, recurrence_local: WallTime, actor: Acting, services: AnyServices) -> DateOut:
     """Forget what was said of one date."""
-    return await services.schedules.restore(actor, schedule_id, recurrence_local)
+    return await services.single_dates.restore(actor, schedule_id, recurrence_local)
 
 
 @calendars.get("", summary="Calendars")
@@ -200,6 +226,29 @@ async def change_calendar(
 ) -> CalendarOut:
     """Say what it is to be from now on."""
     return await services.calendars.change(actor, calendar_id, wanted)
+
+
+@calendars.post(
+    "/what-if", summary="What saving a calendar would change", responses=may_raise(ForbiddenError, NotFoundError)
+)
+async def what_if_calendar(
+    wanted: CalendarIn,
+    actor: Acting,
+    services: AnyServices,
+    calendar_id: Annotated[str | None, Query(max_length=64)] = None,
+) -> WhatIfOut:
+    """Run the last and the next 30 days with it; saves nothing. ``calendar_id``: the one that is being changed."""
+    return await services.what_ifs.of_calendar(actor, wanted, calendar_id)
+
+
+@calendars.post(
+    "/{calendar_id}/end/what-if",
+    summary="What ending a calendar would change",
+    responses=may_raise(ForbiddenError, NotFoundError),
+)
+async def what_if_calendar_ended(calendar_id: str, actor: Acting, services: AnyServices) -> WhatIfOut:
+    """Run the last and the next 30 days without it; saves nothing."""
+    return await services.what_ifs.of_calendar_end(actor, calendar_id)
 
 
 @calendars.post("/{calendar_id}/end", summary="End a calendar", responses=may_raise(ForbiddenError, NotFoundError))

@@ -94,7 +94,7 @@ def check_parts(rule: str) -> None:
     """
     parts = parts_of(rule)
     if "BYSECOND" in parts or parts.get("FREQ") in SUB_DAILY:
-        raise InvalidError("rule: daily or rarer, and no seconds", field="rule", problem="too_often")
+        raise InvalidError("rule: daily or rarer, and no seconds", field="rule", problem="too_often", most=MAX_A_DAY)
     if parts.get("FREQ") not in FREQUENCIES:
         raise _not_a_rule("FREQ is DAILY, WEEKLY, MONTHLY or YEARLY")
     if {"COUNT", "UNTIL"} <= parts.keys():

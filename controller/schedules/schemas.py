@@ -1,19 +1,19 @@
 """Schedules, their dates, and calendars as the API takes and shows them."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from controller.approvals.needs import Need
-from controller.broadcasts.schemas import Scopes, Title
-from controller.plays.schemas import UnconfirmedOut
+from controller.broadcasts.schemas import AskedOut, ConflictOut, Scopes, Title
+from controller.plays.schemas import MayPlayOut, UnconfirmedOut
 from controller.policies.schemas import BreachOut, UnusualOut
 from controller.programmes.schemas import BulletinRef
 from controller.validation import NO_BOOL, problem_of
 from edge_agent.protocol.states import Level, Outcome, Reason, StartMode
 
-from .days import MAX_DAYS, CalendarDay
+from .days import FIRST_DAY, LAST_DAY, MAX_DAYS, CalendarDay
 from .expand import Verdict
 from .models import DateChange, OnCalendarDay, Overrun
 from .rrules import MAX_RULE
@@ -27,10 +27,14 @@ def _naive_second(local: datetime) -> datetime:
     return local
 
 
-WallTime = Annotated[datetime, AfterValidator(_naive_second), Field(ge=datetime(1970, 1, 1), le=datetime(2199, 1, 1))]  # noqa: DTZ001 - wall time is naive
+WallTime = Annotated[
+    datetime,
+    AfterValidator(_naive_second),
+    Field(ge=datetime(1970, 1, 1), le=datetime.combine(LAST_DAY, time(23, 59, 59))),  # noqa: DTZ001 - wall time is naive
+]
 """Local date and time without zone, ``2026-11-23T05:00:00``."""
 TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$")]
-Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2199, 1, 1))]
+Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
 LateMs = Annotated[int, Field(ge=0, le=3_600_000), NO_BOOL]
 Key = Annotated[str, Field(max_length=64)]
 Reasoning = Annotated[str, Field(max_length=200)]
@@ -49,7 +53,7 @@ class ScheduleIn(BaseModel):
     """First date and its time: DTSTART."""
     rule: Annotated[str, Field(max_length=MAX_RULE)] | None = None
     """RRULE of RFC 5545 without its name, daily or rarer; None: once."""
-    last_date: date | None = None
+    last_date: Day | None = None
     zone: Annotated[str, Field(max_length=64)] | None = None
     """None: that of the area above all targets."""
     level: Literal["normal", "priority"] = "normal"
@@ -114,7 +118,9 @@ class ScheduleOut(BaseModel):
     changed_at: AwareDatetime
     ended_at: AwareDatetime | None
     next_at: AwareDatetime | None
-    """Start of the next date that will be aired, within the days that are planned."""
+    """Start of the next date that is planned; with ``approval``, it sounds only when somebody says yes."""
+    approval: AskedOut | None = None
+    """The request on which it waits. ``returned``: nothing of it sounds until it is edited, and asked for anew."""
     owed: tuple[BulletinRef, ...] | None = None
     """Priority bulletins that areas above offer now and that its programme lacks; None in lists."""
 
@@ -158,31 +164,13 @@ class DateOut(BaseModel):
     """Of that change."""
     broadcast_id: str | None
     """Once the date is planned."""
+    awaits_approval: bool = False
+    """It is planned, and sounds only when somebody says yes."""
     problem: str | None = None
     """Why it cannot be aired as it is: code of the error."""
     problem_message: str | None = None
     unconfirmed: UnconfirmedOut | None = None
     """What stood for this date before was taken back where nobody can confirm it."""
-
-
-class ConflictOut(BaseModel):
-    """Another session that wants the same nodes at the same time."""
-
-    model_config = ConfigDict(frozen=True)
-
-    start_at: AwareDatetime
-    """Of ours, on the first day on which they meet."""
-    other_start_at: AwareDatetime
-    times: int
-    """On how many dates of the 30 days that are looked at, from now and from the first date on."""
-    title: str | None
-    """Of the other; None where it is not in sight."""
-    schedule_id: str | None
-    broadcast_id: str | None
-    overlap_ms: int
-    node_count: int
-    first: Literal["ours", "other"]
-    """Whose is heard first; the second waits, or is cut where the first starts hard."""
 
 
 class SchedulePreview(BaseModel):
@@ -296,6 +284,8 @@ class DayOut(BaseModel):
     until_at: AwareDatetime
     entries: tuple[DayEntryOut, ...]
     """By start."""
+    unconfirmed: tuple[MayPlayOut, ...]
+    """What was taken back and stands in no plan, and may be heard all the same: the node is out of reach."""
 
 
 class CalendarFileIn(BaseModel):

@@ -1,4 +1,4 @@
-"""Schedules: written and ended by people, rolled out at once, their single dates changed by hand."""
+"""Schedules: written and ended by people, rolled out at once. Their single dates are changed in ``single_dates``."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from controller.areas.repository import read_tree
 from controller.areas.targets import areas_of
 from controller.audit import service as audit
 from controller.broadcasts.models import Broadcast
+from controller.broadcasts.schemas import AskedOut
 from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import ConflictError, InvalidError, LoaError, NotFoundError
@@ -23,43 +24,30 @@ from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
 from controller.plays.unconfirmed import Watch
 from controller.policies.checks import NOTHING, Besides
-from controller.programmes.checks import owed_by
+from controller.programmes.owing import owed_by
 
-from .conflicts import Conflict, Span, conflicts_of, rank_of, spans_of
+from .asked import asked_of
+from .conflicts import conflict_error, conflict_outs, conflicts_of, spans_of
 from .dates import date_outs
-from .drafts import Draft, check_programme, make_draft
-from .expand import Series, has_date, renamed
+from .drafts import Draft, make_draft
 from .looking import Looking
-from .models import DateChange, Schedule, ScheduleException
+from .models import Schedule, ScheduleException
 from .planning import Planner, is_aired
-from .policed import Where, ask_policies
-from .repository import exceptions_of, series_of
+from .policed import ask_policies
+from .repository import change_dates, exceptions_of, series_of
 from .rolling import Fate, Rolling
 from .schemas import (
-    ConflictOut,
     DateOut,
-    ExceptionIn,
     ScheduleChange,
     ScheduleIn,
     ScheduleOut,
     SchedulePreview,
 )
-from .walltime import instant
-from .yes import OF_WHAT_IS_HEARD, agree, agree_anew, forget, need_of
+from .yes import OF_WHAT_IS_HEARD, agree, forget, need_of
 
 LOOK_AHEAD = timedelta(days=30)
 """Policies and conflicts are asked about this far ahead, from now and from the next date on."""
 MOST_DATES = 100
-MOST_CONFLICTS = 20
-LONGEST_LOOK = timedelta(days=400)
-LONGEST_SESSION = timedelta(hours=12)
-"""What begins earlier than this before a moved date cannot meet it."""
-
-
-class ScheduleConflictError(ConflictError):
-    """Others are planned for the same nodes at the same time. ``conflicts`` lists them; say ``confirm_conflicts``."""
-
-    code = "schedule_conflicts"
 
 
 class Schedules:
@@ -112,65 +100,9 @@ class Schedules:
             row = await self.to_change(tx.session, actor, schedule_id)
             row.ended_at = row.changed_at = self._clock()
             await forget(tx, row, broadcasts=False, now=row.changed_at)
-            await self._roll(tx, row)
-            await self._note(tx, actor, row, {"title": row.title, "ended": True})
+            await self.roll(tx, row)
+            await self.note(tx, actor, row, {"title": row.title, "ended": True})
         return await self.get(actor, schedule_id)
-
-    async def except_(self, actor: Actor, schedule_id: str, recurrence: datetime, wanted: ExceptionIn) -> DateOut:
-        """Say what one date is instead; gives the date as it is now.
-
-        Raises:
-            NotFoundError: there is no such schedule, or it has no such date.
-            ConflictError: it is ended, or that date has begun.
-            InvalidError: a field is wrong.
-            PolicyBreachError: an area's policy does not allow the time to which it is moved.
-            UnusualHourError: nothing sounds there at such an hour, and that was not confirmed.
-            ScheduleConflictError: others are planned at the time to which it is moved, and that was not confirmed.
-            ForbiddenError: the person may not.
-        """
-        async with self._database.transaction() as tx:
-            row = await self._date_to_change(tx.session, actor, schedule_id, recurrence)
-            await self._check_exception(tx.session, actor, row, wanted)
-            key = {"schedule_id": row.id, "recurrence_local": recurrence.isoformat()}
-            change = await tx.session.get(ScheduleException, tuple(key.values()))
-            otherwise = _is_other(wanted.kind, wanted.programme_id) or (
-                change is not None and _is_other(change.kind, change.programme_id)
-            )
-            if change is None:
-                change = ScheduleException(**key)
-                tx.session.add(change)
-            change.kind, change.programme_id, change.reason = wanted.kind, wanted.programme_id, wanted.reason
-            change.moved_to_local = wanted.moved_to_local.isoformat() if wanted.moved_to_local else None
-            change.made_by, change.made_at = actor.person_id or row.changed_by, self._clock()
-            row.version += 1
-            await tx.session.flush()
-            if otherwise:
-                await agree_anew(tx, actor, row, now=self._clock())
-            await self._roll(tx, row)
-            await self._note(tx, actor, row, {"date": recurrence.isoformat(), **wanted.model_dump(mode="json")})
-        return await self._date(actor, row, recurrence)
-
-    async def restore(self, actor: Actor, schedule_id: str, recurrence: datetime) -> DateOut:
-        """Let a date be as the rule says again.
-
-        Raises:
-            NotFoundError: there is no such schedule or date, or the date is as the rule says.
-            ConflictError: it is ended, or that date has begun.
-            ForbiddenError: the person may not.
-        """
-        async with self._database.transaction() as tx:
-            row = await self._date_to_change(tx.session, actor, schedule_id, recurrence)
-            change = await tx.session.get(ScheduleException, (row.id, recurrence.isoformat()))
-            if change is None:
-                raise _no_date(recurrence)
-            await tx.session.delete(change)
-            row.version += 1
-            await tx.session.flush()
-            if _is_other(change.kind, change.programme_id):
-                await agree_anew(tx, actor, row, now=self._clock())
-            await self._roll(tx, row)
-            await self._note(tx, actor, row, {"date": recurrence.isoformat(), "kind": None})
-        return await self._date(actor, row, recurrence)
 
     async def get(self, actor: Actor, schedule_id: str) -> ScheduleOut:
         """Give one schedule.
@@ -232,8 +164,8 @@ class Schedules:
             length_ms, refused = await _length(planner, row)
             spans = await spans_of(looking, row, changes, planner)
             asked = await ask_policies(session, draft.where, spans, schedule_id=row.id, now=now)
-            found = await conflicts_of(looking, row.id, spans, _ids(planner))
-            conflicts = await _conflict_outs(session, actor, found)
+            found = await conflicts_of(looking, spans, planner.node_ids, besides=Besides(schedule_id=row.id))
+            conflicts = conflict_outs(found, await rights.sight(session, actor))
             stands = old is not None and _heard(old) == _heard(row)
             need = await need_of(session, actor, row, draft.targets.tree, changes, now=now, standing=stands)
             owed = await owed_by(session, row.programme_id, now=now)
@@ -283,15 +215,15 @@ class Schedules:
         if before is None:
             tx.session.add(row)
             await tx.session.flush()
-        await _change_dates(tx.session, row, before, changes, now)
+        await change_dates(tx.session, row, before, changes, now)
         exceptions = (await exceptions_of(tx.session, [row.id])).get(row.id, [])
         await self._refuse(tx.session, actor, draft, row, exceptions)
         if changes is not None or _heard(row) != heard:
             await forget(tx, row, broadcasts=True, now=now)
             await agree(tx, actor, row, draft.targets.tree, now=now)
-        await self._roll(tx, row)
+        await self.roll(tx, row)
         detail = {"title": row.title, "rule": row.rule, "starts_at_local": row.starts_at_local}
-        await self._note(tx, actor, row, detail)
+        await self.note(tx, actor, row, detail)
         return row
 
     async def draft(self, session: AsyncSession, actor: Actor, wanted: ScheduleIn) -> Draft:
@@ -329,7 +261,9 @@ class Schedules:
         if error := asked.refusal(confirmed=draft.wanted.confirm_unusual):
             raise error
         if not draft.wanted.confirm_conflicts:
-            await _refuse_conflicts(actor, looking, row, spans, planner)
+            besides = Besides(schedule_id=row.id)
+            if found := await conflicts_of(looking, spans, planner.node_ids, besides=besides):
+                raise conflict_error(found, await rights.sight(session, actor))
 
     async def to_change(self, session: AsyncSession, actor: Actor, schedule_id: str) -> Schedule:
         """Give a schedule to whoever may change it.
@@ -349,76 +283,19 @@ class Schedules:
             raise ConflictError("this schedule is ended", problem="ended")
         return row
 
-    async def _date_to_change(
-        self, session: AsyncSession, actor: Actor, schedule_id: str, recurrence: datetime
-    ) -> Schedule:
-        row = await self.to_change(session, actor, schedule_id)
-        if not has_date(series_of(row), recurrence):
-            raise _no_date(recurrence)
-        query = select(Broadcast.id).where(
-            Broadcast.schedule_id == row.id,
-            Broadcast.recurrence_local == recurrence.isoformat(),
-            Broadcast.superseded_at.is_(None),
-            Broadcast.cancelled_at.is_(None),
-            Broadcast.start_at <= self._clock(),
-        )
-        if await session.scalar(query) is not None:
-            raise ConflictError("this date has begun", problem="begun")
-        return row
-
-    async def _check_exception(self, session: AsyncSession, actor: Actor, row: Schedule, wanted: ExceptionIn) -> None:
-        moved = wanted.kind is DateChange.MOVED
-        if moved != (wanted.moved_to_local is not None):
-            raise InvalidError(
-                "moved_to_local: with kind moved, and only then", field="moved_to_local", problem="empty"
-            )
-        if wanted.moved_to_local is not None and instant(wanted.moved_to_local, row.zone) < self._clock():
-            raise InvalidError("moved_to_local: lies in the past", field="moved_to_local", problem="past")
-        if wanted.programme_id is not None:
-            await check_programme(session, wanted.programme_id, await rights.sight(session, actor))
-        if wanted.moved_to_local is not None:
-            await self._refuse_move(session, actor, row, wanted, wanted.moved_to_local)
-
-    async def _refuse_move(
-        self, session: AsyncSession, actor: Actor, row: Schedule, wanted: ExceptionIn, local: datetime
-    ) -> None:
-        """Refuse to move a date to a time that a policy does not allow, or, unconfirmed, onto what others planned."""
-        tree = await read_tree(session)
-        planner = await Planner.of(session, row, tree)
-        length_ms, _ = await _length(planner, row)
-        start_at = instant(local, row.zone)
-        span = Span(start_at, start_at + timedelta(milliseconds=length_ms), rank_of(row))
-        where = Where(tree, planner.nodes, row.area_id, row.zone)
-        asked = await ask_policies(session, where, [span], schedule_id=row.id, now=self._clock())
-        if error := asked.refusal(confirmed=wanted.confirm_unusual):
-            raise error
-        if not wanted.confirm_conflicts:
-            looking = Looking(session, tree, (start_at - LONGEST_SESSION, span.end_at))
-            await _refuse_conflicts(actor, looking, row, [span], planner)
-
-    async def _roll(self, tx: Transaction, row: Schedule) -> None:
+    async def roll(self, tx: Transaction, row: Schedule) -> None:
+        """Make the dates that are planned those of the schedule as it is now."""
         row.rolled_until = None if row.rolled_until is None else max(row.rolled_until, self._clock())
         await self.rolling.roll(tx, row)
         tx.tell(Event(Topic.SCHEDULE, row.id))
 
-    async def _note(self, tx: Transaction, actor: Actor, row: Schedule, detail: dict[str, Any]) -> None:
+    async def note(self, tx: Transaction, actor: Actor, row: Schedule, detail: dict[str, Any]) -> None:
+        """Write what was done to a schedule into the audit."""
         subject, at = f"schedules/{row.id}", self._clock()
         await audit.write(tx, actor, Act.SCHEDULES_WRITE, subject, detail, at=at, area_id=row.area_id)
 
     def _watch(self, seen: Sight) -> Watch:
         return Watch(self._live, seen, self._clock())
-
-    async def _date(self, actor: Actor, row: Schedule, recurrence: datetime) -> DateOut:
-        """Give the date with this name, wherever it was moved to."""
-        async with self._database.reading() as session:
-            watch = self._watch(await rights.sight(session, actor))
-            changes = (await exceptions_of(session, [row.id])).get(row.id, [])
-            said = next((each for each in changes if each.recurrence_local == recurrence.isoformat()), None)
-            local = datetime.fromisoformat(said.moved_to_local) if said and said.moved_to_local else recurrence
-            start_at = instant(local, row.zone)
-            looking = Looking(session, await read_tree(session), (start_at, start_at + timedelta(seconds=1)))
-            found = await date_outs(looking, [row], changes={row.id: changes}, check=NOTHING, watch=watch)
-        return next(each for each in found if each.recurrence_local == recurrence)
 
     async def list(self, actor: Actor, *, area_id: str | None = None, ended: bool = False) -> list[ScheduleOut]:
         """Give the schedules in sight, by title; of one area and those below it when one is named."""
@@ -445,35 +322,28 @@ async def outs(session: AsyncSession, rows: Sequence[Schedule], *, now: datetime
         .group_by(Broadcast.schedule_id)
     )
     following = dict((await session.execute(query)).all())
-    return [_out(row, following.get(row.id)) for row in rows]
+    asked = await asked_of(session, rows, now=now)
+    return [_out(row, following.get(row.id), asked.get(row.id)) for row in rows]
 
 
-def _out(row: Schedule, next_at: datetime | None) -> ScheduleOut:
+def _out(row: Schedule, next_at: datetime | None, asked: AskedOut | None) -> ScheduleOut:
     same = {
         name: getattr(row, name)
         for name in ScheduleOut.model_fields
-        if name not in {"targets", "next_at", "starts_at_local", "owed"}
+        if name not in {"targets", "next_at", "starts_at_local", "owed", "approval"}
     }
     return ScheduleOut(
         **same,
         targets=tuple(row.scopes),
         starts_at_local=datetime.fromisoformat(row.starts_at_local),
         next_at=next_at.replace(tzinfo=UTC) if next_at is not None and next_at.tzinfo is None else next_at,
+        approval=asked,
     )
 
 
 def _heard(row: Schedule) -> list[Any]:
     """Give what a yes to a schedule rests on."""
     return [getattr(row, name) for name in OF_WHAT_IS_HEARD]
-
-
-def _is_other(kind: str, programme_id: str | None) -> bool:
-    """Say whether an exception has a date heard at another time, or with another content."""
-    return kind == DateChange.MOVED or programme_id is not None
-
-
-def _ids(planner: Planner) -> frozenset[str]:
-    return frozenset(node.id for node in planner.nodes)
 
 
 async def _length(planner: Planner, row: Schedule) -> tuple[int, LoaError | None]:
@@ -483,71 +353,5 @@ async def _length(planner: Planner, row: Schedule) -> tuple[int, LoaError | None
         return 0, error
 
 
-async def _refuse_conflicts(
-    actor: Actor, looking: Looking, row: Schedule, spans: Sequence[Span], planner: Planner
-) -> None:
-    if found := await conflicts_of(looking, row.id, spans, _ids(planner)):
-        conflicts = await _conflict_outs(looking.session, actor, found)
-        raise ScheduleConflictError(
-            "others are planned for the same nodes at the same time; say confirm_conflicts to save all the same",
-            conflicts=[each.model_dump(mode="json") for each in conflicts],
-        )
-
-
-async def _conflict_outs(session: AsyncSession, actor: Actor, found: Sequence[Conflict]) -> tuple[ConflictOut, ...]:
-    seen = await rights.sight(session, actor)
-    return tuple(
-        ConflictOut(
-            start_at=each.ours.start_at,
-            other_start_at=each.theirs.start_at,
-            times=each.times,
-            title=each.other.title if seen.sees(each.other.area_id) else None,
-            schedule_id=each.other.schedule_id if seen.sees(each.other.area_id) else None,
-            broadcast_id=each.other.broadcast_id if seen.sees(each.other.area_id) else None,
-            overlap_ms=each.overlap // timedelta(milliseconds=1),
-            node_count=each.nodes,
-            first=each.first,
-        )
-        for each in found[:MOST_CONFLICTS]
-    )
-
-
-async def _change_dates(
-    session: AsyncSession,
-    row: Schedule,
-    before: Series | None,
-    wanted: Sequence[Mapping[str, Any]] | None,
-    now: datetime,
-) -> None:
-    """Let exceptions follow their dates when an edit of the rule renames them, or write those that are wanted."""
-    there = (await exceptions_of(session, [row.id])).get(row.id, [])
-    moved: dict[datetime, datetime] = {}
-    if wanted is None and before is not None:
-        moved = renamed([datetime.fromisoformat(each.recurrence_local) for each in there], before, series_of(row))
-    kept = [_columns(each) for each in there if datetime.fromisoformat(each.recurrence_local) in moved]
-    gone = there if wanted is not None else [each for each in there if _columns(each) in kept]
-    for each in gone:
-        await session.delete(each)
-    await session.flush()
-    for columns in wanted if wanted is not None else kept:
-        key = datetime.fromisoformat(columns["recurrence_local"])
-        said = {
-            "made_by": row.changed_by,
-            "made_at": now,
-            **columns,
-            "recurrence_local": moved.get(key, key).isoformat(),
-        }
-        session.add(ScheduleException(**{**said, "schedule_id": row.id}))
-    await session.flush()
-
-
-def _columns(row: ScheduleException) -> dict[str, Any]:
-    return {column.key: getattr(row, column.key) for column in ScheduleException.__table__.columns}
-
-
 def _no_schedule(schedule_id: str) -> NotFoundError:
     return NotFoundError("there is no such schedule", resource="schedules", id=schedule_id[:64])
-
-
-def _no_date(recurrence: datetime) -> NotFoundError:
-    return NotFoundError("the schedule has no such date", resource="dates", id=recurrence.isoformat())

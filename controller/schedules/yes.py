@@ -7,14 +7,15 @@ changed is another content: its dates are made, await a yes, and one request for
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.approvals import asking, listening, yeses
 from controller.approvals.asking import Matter
 from controller.approvals.cover import Standing
-from controller.approvals.models import Approval, ApprovalRequest, RequestState
+from controller.approvals.models import ApprovalRequest, RequestState
 from controller.approvals.needs import Need, Said, asks_another
+from controller.approvals.shown import DATES, Shown, shown
 from controller.approvals.yeses import Bound, Yes
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
@@ -73,6 +74,8 @@ class Yeses:
         self._planned: set[str] = set()
         self._dropped: set[str] = set()
         self._lacking: dict[str, Matter] = {}
+        self._otherwise: dict[str, str] = {}
+        """Date → when it is instead, of those that are moved."""
 
     @classmethod
     async def of(
@@ -82,6 +85,8 @@ class Yeses:
         found = cls(row, planner, tree, (await areas_of(session, row.scopes)).values(), now)
         subjects = [subject_of(row), *(f"broadcasts/{each}" for each in known)]
         found._standing = await Standing.of(session, subjects)
+        changes = (await exceptions_of(session, [row.id])).get(row.id, [])
+        found._otherwise = {each.recurrence_local: each.moved_to_local for each in changes if each.moved_to_local}
         return found
 
     def to(self, planned: Planned) -> tuple[Yes, ...]:
@@ -133,14 +138,24 @@ class Yeses:
             area_id=row.area_id,
             aimed_at=self.aimed_at,
             policies=self._policies,
+            first_start_at=planned.session.start_at,
+            shown=self._shown(planned),
         )
+
+    def _shown(self, planned: Planned) -> Shown:
+        """Say what is put before who is asked: how it airs, what one date of it says, which dates are otherwise."""
+        said = {name: getattr(self._row, name) for name in OF_WHAT_IS_HEARD}
+        last = self._row.last_date
+        said |= {"title": self._row.title, "last_date": last.isoformat() if last else None}
+        said |= {"programme_id": planned.occurrence.programme_id, DATES: self._otherwise}
+        return shown(planned.laid_out.slots, **said)
 
     async def settle(self, tx: Transaction) -> None:
         """End the yeses to what is aired no more, and ask for those that are lacking; what is asked is asked once."""
         subject = subject_of(self._row)
         if gone := self._dropped - self._planned:
-            over = (Approval.subject == subject) & Approval.content_sha256.in_(gone) & Approval.voided_at.is_(None)
-            await tx.session.execute(update(Approval).where(over).values(voided_at=self._now))
+            ended = await yeses.void(tx, subject, now=self._now, contents=gone)
+            asking.note_void(tx, subject, yeses=ended, now=self._now)
         answered = await self._answered(tx)
         for content_sha256, matter in self._lacking.items():
             if content_sha256 not in answered:
@@ -219,7 +234,7 @@ async def agree(tx: Transaction, actor: Actor, row: Schedule, tree: Tree, *, now
     for planned in await firsts(tx.session, row, tree, planner, changes, now=now):
         matter = found.matter(planned, OWN_SPAN)
         given = await asking.of_the_author(tx.session, actor, matter, now=now)
-        await yeses.write(tx, matter.subject, matter.bound, given, now=now)
+        await yeses.write(tx, matter.subject, matter.bound, given, now=now, shown=matter.shown)
         for yes in given:
             await listening.note_approved(tx, yes.person_id, matter.recordings, now=now)
 

@@ -91,5 +91,12 @@ def test_a_click_after_the_download_says_nothing_about_a_click_during_one() -> N
         slow.tell(result(), "STOP", [800.0], [False])
 
 
+@pytest.mark.parametrize("name", ["schedules", "day"])
+async def test_what_needs_neither_broker_nor_sound_is_measured(name: str) -> None:
+    found = await BENCHES[name](quick=True)
+    assert [row.what for row in found.rows if row.target]
+    assert UNMEASURED not in {row.verdict for row in found.rows}
+
+
 def test_every_benchmark_has_a_name_to_call_it_by() -> None:
     assert set(BENCHES) >= {"starts", "fanout", "armed", "stop", "transcode", "agent", "controller", "receipts"}

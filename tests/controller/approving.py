@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from controller.approvals import listening
 from controller.approvals.schemas import ApprovalOut, ApprovalRow
 from controller.areas.repository import read_tree
 from controller.areas.schemas import AreaOut
@@ -48,6 +49,7 @@ class Commune:
             "recordings": (self.recording,),
             "targets": (f"areas/{self.area.id}",),
             "start_at": self.here.clock() + timedelta(hours=1),
+            "confirm_conflicts": True,
         }
         return BroadcastIn(**{**said, **given})
 
@@ -60,9 +62,13 @@ class Commune:
         return await self.here.services.approvals.list(who or self.leader)
 
     async def hear(self, who: Actor, recording_id: str | None = None) -> None:
-        """Listen to the whole of a recording."""
+        """Have the whole of a recording heard, in no time."""
         wanted = recording_id or self.recording
-        await self.here.services.hearings.note(who, wanted, [(0, 24 * 3_600_000)])
+        async with self.here.database.transaction() as tx:
+            row = await tx.session.get_one(Recording, wanted)
+            sha256, length_ms = row.sha256 or "", row.length_ms or 0
+            person_id, now = who.person_id or "", self.here.clock()
+            await listening.note(tx, person_id, sha256, [(0, length_ms)], length_ms, now=now)
 
     async def approve(self, request_id: str, who: Actor | None = None) -> ApprovalOut:
         """Listen to all of it and say yes, as the leader unless somebody else is named."""

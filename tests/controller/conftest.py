@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from controller.tables import Base
@@ -14,7 +14,11 @@ from tests.controller.postgres import postgres
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
+    """A server of this session, with all tables."""
     with postgres() as url:
+        engine = create_engine(url)
+        Base.metadata.create_all(engine)
+        engine.dispose()
         yield url
 
 
@@ -37,9 +41,10 @@ async def lite(tmp_path: Path) -> AsyncIterator[Centre]:
 
 
 async def _empty(url: str) -> None:
+    """Delete every row, in any order: TRUNCATE makes files anew, and takes three times as long with so few rows."""
     engine = create_async_engine(url)
     async with engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
-        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
-        await connection.execute(text(f"TRUNCATE {tables} CASCADE"))
+        await connection.execute(text("SET LOCAL session_replication_role = replica"))  # foreign keys look away
+        every = " ".join(f"{table.delete()};" for table in Base.metadata.sorted_tables)
+        await connection.execute(text(f"DO $$ BEGIN {every} END $$"))
     await engine.dispose()

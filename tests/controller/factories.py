@@ -44,7 +44,7 @@ from controller.recordings.service import Recordings
 from controller.recordings.uploads import UploadLimits, UploadRoom
 from controller.services import Services, build_services
 from controller.tables import Base
-from controller.wire.keys import load_keys
+from controller.wire.keys import SEAL_FILE, load_keys, secret_key
 from controller.wire.pki import Authority
 from edge_agent.protocol.enrolment import EnrolmentRequest, claim_hash, new_claim_code
 from edge_agent.protocol.reports import Abilities, PlayEvent
@@ -188,6 +188,24 @@ class Centre:
             yield client
 
 
+class _Statements(dict[Any, Any]):
+    """Statements that SQLAlchemy has compiled, by kind of database: each test opens one anew, and they are the same."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get(self._of_kind(key), default)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(self._of_kind(key), value)
+
+    @staticmethod
+    def _of_kind(key: Any) -> Any:
+        dialect, *rest = key
+        return (dialect.name, *rest)
+
+
+_STATEMENTS = _Statements()
+
+
 @asynccontextmanager
 async def centre(
     folder: Path, *, url: str | None = None, limits: UploadLimits | None = None, known: PersonOut | None = None
@@ -197,11 +215,12 @@ async def centre(
     With ``known``, the database lies in the folder already and knows that administrator.
     """
     clock, bus = SteppedClock(), EventBus()
-    config = Config(state=folder, disk_reserve_bytes=0, broker_port=28_883, media_port=28_443)
+    if known is None:
+        shutil.copytree(_first_state(), folder, dirs_exist_ok=True)
+    config = _config(folder)
     database = Database(url or config.database, bus)
-    if url is None and known is None:
-        shutil.copyfile(_empty_database(), folder / "loa.db")
-    authority = Authority(config.keys, load_keys(config.keys), clock, names=("localhost",))
+    database.engine = database.engine.execution_options(compiled_cache=_STATEMENTS)
+    authority = _authority(config, clock)
     services = build_services(
         config, database, bus, clock, authority, passwords=quick_passwords(), upload_limits=limits
     )
@@ -215,15 +234,26 @@ async def centre(
         assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # every pool that we use has it
 
 
+def _config(folder: Path) -> Config:
+    return Config(state=folder, disk_reserve_bytes=0, broker_port=28_883, media_port=28_443)
+
+
+def _authority(config: Config, clock: SteppedClock) -> Authority:
+    return Authority(config.keys, load_keys(config.keys), clock, names=("localhost",))
+
+
 @cache
-def _empty_database() -> Path:
-    """An SQLite file with all tables, made once: making them takes longer than most tests."""
-    path = Path(tempfile.mkdtemp(prefix="loa-empty-")) / "loa.db"
-    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
-    engine = create_engine(f"sqlite:///{path}")
+def _first_state() -> Path:
+    """A state with keys and all tables, made once: making them takes longer than most tests."""
+    folder = Path(tempfile.mkdtemp(prefix="loa-first-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    config = _config(folder)
+    _authority(config, SteppedClock())
+    secret_key(config.keys / SEAL_FILE)
+    engine = create_engine(f"sqlite:///{folder / 'loa.db'}")
     Base.metadata.create_all(engine)
     engine.dispose()
-    return path
+    return folder
 
 
 _made: list[FastAPI] = []

@@ -97,6 +97,7 @@ _SAID = {
     "recordings": ["{recording_id}"],
     "targets": ["areas/{area_id}"],
     "start_at": "2026-03-09T06:00:00Z",
+    "confirm_conflicts": True,
 }
 
 _AT_SIX = {
@@ -202,6 +203,7 @@ ROUTES: dict[str, Route] = {
     "GET /api/v1/programmes": Route(Kind.LIST, shows="programme_id"),
     "GET /api/v1/programmes/{programme_id}": Route(Kind.READ),
     "PATCH /api/v1/programmes/{programme_id}": Route(Kind.ACT, {"version": 1, "gap_ms": 500}),
+    "POST /api/v1/programmes/{programme_id}/what-if": Route(Kind.ACT, {"version": 1, "gap_ms": 500}),
     "POST /api/v1/programmes/{programme_id}/order": Route(Kind.ACT, {"version": 1, "order": [0]}),
     "GET /api/v1/programmes/{programme_id}/slots": Route(Kind.READ),
     "POST /api/v1/programmes/{programme_id}/copies": Route(Kind.ACT, {"title": "Bản sao"}),
@@ -224,9 +226,13 @@ ROUTES: dict[str, Route] = {
     ),
     "GET /api/v1/schedules/{schedule_id}": Route(Kind.READ),
     "PUT /api/v1/schedules/{schedule_id}": Route(Kind.ACT, {**_AT_SIX, "version": 1}),
+    "POST /api/v1/schedules/{schedule_id}/end/what-if": Route(Kind.ACT),
     "POST /api/v1/schedules/{schedule_id}/end": Route(Kind.ACT),
     "GET /api/v1/schedules/{schedule_id}/dates": Route(Kind.READ, query=_A_WEEK),
     "PUT /api/v1/schedules/{schedule_id}/dates/{recurrence_local}": Route(
+        Kind.ACT, {"kind": "cancelled"}, path={"recurrence_local": "date"}
+    ),
+    "POST /api/v1/schedules/{schedule_id}/dates/{recurrence_local}/what-if": Route(
         Kind.ACT, {"kind": "cancelled"}, path={"recurrence_local": "date"}
     ),
     # nobody said anything of that date: those who may are told so
@@ -238,6 +244,10 @@ ROUTES: dict[str, Route] = {
     "POST /api/v1/calendars": Route(
         Kind.AIM, {"area_id": "{area_id}", "title": "Lễ", "days": [{"kind": "national"}], "effect": "suspend"}
     ),
+    "POST /api/v1/calendars/what-if": Route(
+        Kind.AIM, {"area_id": "{area_id}", "title": "Lễ", "days": [{"kind": "national"}], "effect": "suspend"}
+    ),
+    "POST /api/v1/calendars/{calendar_id}/end/what-if": Route(Kind.ACT),
     "GET /api/v1/calendars": Route(Kind.LIST, shows="calendar_id"),
     "PUT /api/v1/calendars/{calendar_id}": Route(
         Kind.ACT,
@@ -253,8 +263,8 @@ ROUTES: dict[str, Route] = {
     "PUT /api/v1/broadcasts/{broadcast_id}": Route(Kind.ACT, _SAID | {"title": "Thông báo sửa"}),
     "POST /api/v1/broadcasts/{broadcast_id}/cancel": Route(Kind.ACT),
     # 409: it is not over yet
-    "POST /api/v1/broadcasts/{broadcast_id}/replays": Route(Kind.ACT, {}),
-    "POST /api/v1/broadcasts/{broadcast_id}/replays/preview": Route(Kind.ACT, {}),
+    "POST /api/v1/broadcasts/{broadcast_id}/replays": Route(Kind.ACT),
+    "POST /api/v1/broadcasts/{broadcast_id}/replays/preview": Route(Kind.ACT),
     # approvals: seen by those who may approve there, and by those who asked
     "GET /api/v1/approvals": Route(Kind.LIST, shows="request_id", answers={"observer": Answer.LEFT_OUT}),
     "GET /api/v1/approvals/{request_id}": Route(Kind.RULE),

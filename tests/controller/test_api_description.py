@@ -88,7 +88,7 @@ async def test_the_description_says_who_needs_a_session_and_so_it_is(lite: Centr
                 401: {"not_signed_in", "password_due", "second_factor"},
                 403: {"cross_origin", "forbidden"},
                 408: {"too_slow"},
-                409: {"conflict", "plan_full", "unusual_hour", "urgent_full"},
+                409: {"conflict", "plan_full", "schedule_conflicts", "unusual_hour", "urgent_full"},
                 413: {"too_large"},
                 422: {"invalid", "not_airable", "policy_breach", "quiet_hours", "refused_by_all"},
                 500: {"internal"},
@@ -138,7 +138,7 @@ def documented(function: Any) -> set[str]:
     said = (inspect.getdoc(function) or "").partition("Raises:")[2]
     named = {BY_NAME[name].code for name in re.findall(r"\b\w+Error\b", said)}
     source = inspect.getsource(function)
-    asks = "rights.require(" in source or any(
+    asks = re.search(r"\brights\.require\(|\brequire_place\(", source) is not None or any(
         "rights.require(" in inspect.getsource(helper)
         for name in re.findall(r"self\.(_\w+)\(", source)
         if (helper := getattr(inspect.getmodule(function), name, None) or _method(function, name))
@@ -210,6 +210,7 @@ def test_what_services_document_is_read_at_all() -> None:
         "not_airable",
         "conflict",
         "unusual_hour",
+        "schedule_conflicts",
         "plan_full",
         "urgent_full",
         "forbidden",

@@ -141,6 +141,8 @@ async def test_who_approves_has_heard_what_is_new_to_them_and_only_that(lite: Ce
     with pytest.raises(NotListenedError) as refused:
         await lite.services.approvals.approve(village.leader, asked.id)
     assert [each["title"] for each in refused.value.fields["files"]] == ["Thông báo"]
+    await lite.services.hearings.note(village.leader, village.recording, [])
+    lite.clock.step(seconds=24)
     half = await lite.services.hearings.note(village.leader, village.recording, [(0, 12_000)])
     assert (half.heard_ms, half.whole) == (12_000, False)
     with pytest.raises(NotListenedError):
@@ -547,6 +549,8 @@ async def test_over_the_api_a_yes_is_asked_for_listened_to_and_given(lite: Centr
         assert (refused.status_code, refused.json()["error"]["code"]) == (409, "not_listened")
         (file,) = (await leader.get(path)).json()["files"]
         heard = f"/api/v1/recordings/{file['recording_id']}/listening"
+        assert not (await leader.post(heard, json={"spans": [[0, 24_000]]})).json()["whole"]
+        lite.clock.step(seconds=24)
         assert (await leader.post(heard, json={"spans": [[0, 24_000]]})).json()["whole"]
         assert (await leader.post(f"{path}/approve")).json()["state"] == "approved"
         assert (await leader.post(f"{path}/return", json={"reason": "Sai"})).status_code == 409

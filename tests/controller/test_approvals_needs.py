@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.approvals.cover import covers
-from controller.approvals.listening import heard_ms, is_whole, merged
+from controller.approvals.listening import affordable, heard_ms, is_whole, merged
 from controller.approvals.needs import Need, Place, Said, asks_another, decide
 from controller.approvals.yeses import Bound
 from controller.policies.rules import EffectivePolicy
@@ -158,6 +158,20 @@ def test_what_was_heard_is_the_union_whatever_the_order(
     assert found == sorted(found)
     assert all(before[1] < after[0] for before, after in pairwise(found))
     assert found == merged([*merged(other, 1000), *merged(one, 1000)], 1000)
+
+
+@pytest.mark.parametrize(
+    ("most_ms", "found"),
+    [
+        (0, []),
+        (5, [(0, 5)]),
+        (15, [(0, 10), (20, 25)]),
+        (99, [(0, 10), (20, 30), (40, 50)]),
+    ],
+)
+def test_of_what_is_told_so_much_counts_as_there_was_time_for(most_ms: int, found: list[tuple[int, int]]) -> None:
+    heard = [[10, 20], [30, 40]]
+    assert affordable([(0, 35), (33, 60)], heard, 50, most_ms) == found
 
 
 def test_a_file_is_heard_when_nearly_all_of_it_was() -> None:

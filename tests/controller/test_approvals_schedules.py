@@ -111,7 +111,7 @@ async def test_another_programme_on_a_far_date_is_asked_for_at_once_and_a_change
     (asked,) = await village.queue()
     await village.approve(asked.id)
     other = await programme(lite, village.area, 3, title="Đại hội")
-    await lite.services.schedules.except_(
+    await lite.services.single_dates.except_(
         village.operator, made.id, TEN.replace(month=4), ExceptionIn(programme_id=other)
     )
     contents = {each.content_sha256 for each in await village.queue()}
@@ -125,7 +125,7 @@ async def test_another_programme_on_a_far_date_is_asked_for_at_once_and_a_change
     await lite.services.schedules.roll_due()
     assert await village.queue() == []  # the same recordings in the same order, for all that is heard
     more = await programme(lite, village.area, 4, title="Khác")
-    await lite.services.schedules.except_(
+    await lite.services.single_dates.except_(
         village.operator, made.id, TEN.replace(month=4), ExceptionIn(programme_id=more)
     )
     anew = {each.content_sha256 for each in await village.queue()}
@@ -179,7 +179,7 @@ async def test_a_changed_programme_waits_and_is_asked_for_once(here: Centre) -> 
 async def test_a_date_of_another_content_than_the_returned_one_still_waits(lite: Centre) -> None:
     village = await commune(lite, **ANOTHER)
     made, other = await planned(village), await programme(lite, village.area, 4)
-    await lite.services.schedules.except_(
+    await lite.services.single_dates.except_(
         village.operator, made.id, TEN.replace(day=12), ExceptionIn(programme_id=other)
     )
     asked = {each.length_ms: each for each in await village.queue()}
@@ -272,7 +272,7 @@ async def test_a_moved_date_waits_while_the_others_stand(lite: Centre) -> None:
     (asked,) = await village.queue()
     await village.approve(asked.id)
     moved = ExceptionIn(kind=DateChange.MOVED, moved_to_local=TEN.replace(day=12, hour=18), confirm_unusual=True)
-    await lite.services.schedules.except_(village.operator, made.id, TEN.replace(day=12), moved)
+    await lite.services.single_dates.except_(village.operator, made.id, TEN.replace(day=12), moved)
     assert await starts(village) == [f"{day} 05:00" for day in (10, 11, 13, 14, 15, 16)]
     (anew,) = await village.queue()
     await village.approve(anew.id)
@@ -285,9 +285,9 @@ async def test_a_cancelled_date_ends_no_yes(lite: Centre) -> None:
     (asked,) = await village.queue()
     await village.approve(asked.id)
     off = ExceptionIn(kind=DateChange.CANCELLED)
-    await lite.services.schedules.except_(village.operator, made.id, TEN.replace(day=12), off)
+    await lite.services.single_dates.except_(village.operator, made.id, TEN.replace(day=12), off)
     assert await starts(village) == [f"{day} 05:00" for day in (10, 11, 13, 14, 15, 16)]
-    await lite.services.schedules.restore(village.operator, made.id, TEN.replace(day=12))
+    await lite.services.single_dates.restore(village.operator, made.id, TEN.replace(day=12))
     assert len(await starts(village)) == 7
     assert await village.queue() == []
 

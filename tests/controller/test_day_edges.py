@@ -259,7 +259,7 @@ async def test_a_cancelled_date_that_is_wanted_after_all_is_a_version_of_the_can
     cancelled = (await broadcasts(lite, made.id))[1]
     await lite.services.broadcasts.cancel(lite.actor, cancelled.id)
     lite.clock.step(minutes=1)
-    await lite.services.schedules.except_(lite.actor, made.id, datetime(2026, 3, 11, 5), ExceptionIn())
+    await lite.services.single_dates.except_(lite.actor, made.id, datetime(2026, 3, 11, 5), ExceptionIn())
     again = (await broadcasts(lite, made.id))[1]
     assert (again.start_at, again.run_id) == (cancelled.start_at, cancelled.id)
 

@@ -15,7 +15,6 @@ from controller.broadcasts import room
 from controller.broadcasts.repository import as_sent
 from controller.broadcasts.room import Room, UrgentFullError
 from controller.broadcasts.schemas import BroadcastIn
-from controller.emergencies import attention
 from controller.emergencies.errors import AlreadyProposedError, NotOpenError, SamePersonError
 from controller.emergencies.models import EmergencyState, MessageKind
 from controller.emergencies.rules import CANCEL_WINDOW, PROPOSAL_LASTS
@@ -25,6 +24,7 @@ from controller.nodes.rules import NodeKind
 from controller.people.actor import Actor
 from controller.people.rights import Act, Role
 from controller.people.schemas import PersonOut
+from controller.recordings.models import Recording
 from edge_agent.protocol.content import Broadcast
 from edge_agent.protocol.states import Drill, Grade, Level, Outcome, PlayState, Reason
 from tests.controller.factories import ADDRESS, Centre
@@ -52,12 +52,13 @@ async def message(here: Centre, area: AreaOut, kind: MessageKind = MessageKind.A
 
 async def village(here: Centre) -> dict[str, Any]:
     """A commune with two nodes, the signal, messages of each kind, and a leader beside the administrator."""
-    signal = await here.recording("Tín hiệu", length_ms=1_600, source_sha256=attention.source_sha256())
+    signal = await here.recording("Tín hiệu", length_ms=1_600, is_signal=True)
     place = await commune(here)
     area = place["area"]
     place |= {"signal": signal, "message": await message(here, area)}
     place["clear"] = await message(here, area, MessageKind.ALL_CLEAR, vi="Hết lũ")
     place["false"] = await message(here, area, MessageKind.FALSE_ALARM, vi="Báo nhầm")
+    place["notice"] = await message(here, area, MessageKind.DRILL, vi="Đây là diễn tập")
     place["leader"] = acting(await here.somebody("leader", Role.APPROVER, area))
     place["operator"] = acting(await here.somebody("operator", Role.OPERATOR, area))
     return place
@@ -402,6 +403,36 @@ async def test_a_drill_goes_the_whole_way_and_stays_a_drill(lite: Centre, drill:
     assert node.time_to_air_ms == 2_000
     over = await lite.services.emergencies.follow(place["operator"], sent.id, MessageKind.ALL_CLEAR, FollowIn())
     assert over.drill is drill
+
+
+async def heard_titles(here: Centre, broadcast_id: str | None) -> list[str]:
+    async with here.database.reading() as session:
+        titles = {row.sha256: row.title for row in await session.scalars(select(Recording))}
+    return [titles[item.voices[0].sha256] for item in (await wire(here, broadcast_id)).items]
+
+
+async def test_a_drill_that_sounds_says_so_before_every_time_and_at_its_end(lite: Centre) -> None:
+    place = await village(lite)
+    said = ["Đây là diễn tập", "Tín hiệu", "Lũ về"]
+    drilled = await send(lite, place, drill=Drill.MARKED, repeats=2)
+    assert await heard_titles(lite, drilled.broadcast_id) == [*said, *said, "Đây là diễn tập"]
+    over = await lite.services.emergencies.follow(
+        place["operator"], drilled.id, MessageKind.ALL_CLEAR, FollowIn(repeats=1)
+    )
+    assert await heard_titles(lite, over.broadcast_id) == ["Đây là diễn tập", "Tín hiệu", "Hết lũ", "Đây là diễn tập"]
+    real = await send(lite, place, again=True)
+    assert await heard_titles(lite, real.broadcast_id) == ["Tín hiệu", "Lũ về"]
+
+
+async def test_without_words_for_a_drill_only_a_silent_one_is_made(lite: Centre) -> None:
+    place = await village(lite)
+    await lite.services.messages.archive(lite.actor, place["notice"])
+    with pytest.raises(InvalidError) as refused:
+        await propose(lite, place, drill=Drill.MARKED)
+    assert refused.value.fields["problem"] == "no_drill_voice"
+    assert (await propose(lite, place, drill=Drill.SILENT)).drill is Drill.SILENT
+    with pytest.raises(InvalidError, match="only an alert"):
+        await propose(lite, place, message_id=await message(lite, place["area"], MessageKind.DRILL, vi="Diễn tập"))
 
 
 @pytest.mark.parametrize(("drill", "played"), [(Drill.MARKED, 0), (Drill.SILENT, 2), (None, 2)])

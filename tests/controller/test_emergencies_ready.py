@@ -1,10 +1,13 @@
 """Ready messages: written long before, pinned on the nodes that may need them, served to them without a session."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from audio import tune
 from controller.areas.schemas import AreaOut
 from controller.emergencies import attention
 from controller.emergencies.models import MessageKind
@@ -14,7 +17,7 @@ from controller.emergencies.signalling import TITLE
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from controller.people.actor import Actor
 from controller.people.rights import Role
-from controller.recordings.models import RecordingState
+from controller.recordings.models import Recording, RecordingState
 from edge_agent.protocol.documents import Settings, Urgent
 from edge_agent.protocol.states import Drill
 from tests.controller.factories import ADDRESS, Centre
@@ -40,7 +43,7 @@ def pinned(made: Desk, node_id: str) -> list[str]:
 async def test_a_message_is_pinned_on_the_nodes_at_and_below_its_area_and_nowhere_else(tmp_path: Path) -> None:
     async with desk(tmp_path) as made:
         here = made.centre
-        signal = await here.recording("Tín hiệu", source_sha256=attention.source_sha256())
+        signal = await here.recording("Tín hiệu", is_signal=True)
         commune, other = await here.area("Xã Đông"), await here.area("Xã Tây")
         hamlet = await here.area("Thôn", commune)
         near, far = await here.node(hamlet), await here.node(other, "Cụm 2")
@@ -80,8 +83,27 @@ async def test_what_is_put_away_is_unpinned_and_served_no_more(tmp_path: Path) -
             await here.services.messages.archive(here.actor, found.id)
 
 
+async def signals(here: Centre) -> list[Recording]:
+    async with here.database.reading() as session:
+        return list(await session.scalars(select(Recording).where(Recording.is_signal)))
+
+
+async def test_the_signal_is_known_by_its_mark_and_no_recording_to_choose(lite: Centre) -> None:
+    """Neither by its name nor by its sound: who sends the same file has not made another signal."""
+    sound = hashlib.sha256(tune.attention()).hexdigest()
+    named = await lite.recording("Tin xã", file_name="attention.wav", source_sha256=sound)
+    signal = await lite.recording("Tín hiệu", is_signal=True)
+    assert [each.id for each in await lite.services.recordings.list(lite.actor)] == [named]
+    async with lite.database.reading() as session:
+        found = await attention.find(session)
+    assert found is not None
+    assert found.id == signal
+    with pytest.raises(NotFoundError):
+        await lite.services.media.recording(await sha256(lite, named))
+
+
 async def test_the_signal_is_served_before_anybody_needed_it(lite: Centre) -> None:
-    signal = await lite.recording("Tín hiệu", source_sha256=attention.source_sha256())
+    signal = await lite.recording("Tín hiệu", is_signal=True)
     assert (await lite.services.media.recording(await sha256(lite, signal))).public
 
 
@@ -90,7 +112,7 @@ async def test_the_first_message_has_the_signal_made(lite: Centre) -> None:
     commune, other = await lite.area("Xã Đông"), await lite.area("Xã Tây")
     for area in (commune, commune, other):
         await lite.services.messages.create(lite.actor, worded(area, {"language": "vi", "text": "Lũ về"}))
-    [made] = await lite.services.recordings.list(lite.actor)
+    [made] = await signals(lite)
     assert (made.title, made.area_id, made.state) == (TITLE, commune.id, RecordingState.PROCESSING)
 
 
@@ -105,7 +127,7 @@ async def test_nodes_get_the_signal_as_soon_as_it_is_made(tmp_path: Path) -> Non
         assert pinned(made, node.id) == [await sha256(here, words)]
         assert await here.services.recordings._process_waiting()
         await made.settle()
-        [signal] = [found for found in await here.services.recordings.list(here.actor) if found.title == TITLE]
+        [signal] = await signals(here)
         assert pinned(made, node.id) == [signal.sha256, await sha256(here, words)]
 
 
@@ -115,7 +137,7 @@ async def test_a_signal_that_was_still_being_made_goes_before_what_was_proposed(
     await lite.services.recordings.withdraw(lite.actor, place["signal"])
     made = await propose(lite, place, repeats=2)
     unsent = await lite.services.emergencies.propose(place["operator"], wish(place, again=True))
-    signal = await lite.recording("Tín hiệu", length_ms=1_600, source_sha256=attention.source_sha256())
+    signal = await lite.recording("Tín hiệu", length_ms=1_600, is_signal=True)
     shown = await lite.services.emergencies.get(place["leader"], made.id)
     assert shown.length_ms == made.length_ms + 1_600 + GAP_MS
     sent = await lite.services.emergencies.confirm(place["leader"], made.id)

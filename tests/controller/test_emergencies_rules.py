@@ -24,7 +24,7 @@ from controller.nodes.rules import NodeStatus
 from controller.plays.schemas import PlayOut
 from controller.programmes.layout import Part, Spoken
 from edge_agent.protocol.content import Broadcast
-from edge_agent.protocol.states import Level, Outcome, PlayState
+from edge_agent.protocol.states import Level, Outcome, PlayState, Reason
 
 NOW = datetime(2026, 9, 8, 3, 0, tzinfo=UTC)
 TAGS = ("vi", "hmn", "tyz")
@@ -114,7 +114,9 @@ def play(outcome: Outcome | None, **given: object) -> PlayOut:
         (Outcome.MISSED, {}, NodeStatus.ONLINE, Standing.MISSED),
         (Outcome.REFUSED, {}, NodeStatus.ONLINE, Standing.MISSED),
         (Outcome.EXPIRED, {}, NodeStatus.ONLINE, Standing.MISSED),
-        (Outcome.INTERRUPTED, {"grade": 3}, NodeStatus.ONLINE, Standing.MISSED),
+        (Outcome.INTERRUPTED, {"grade": 3}, NodeStatus.ONLINE, Standing.INTERRUPTED),
+        (Outcome.INTERRUPTED, {"reason": Reason.POWER}, NodeStatus.ONLINE, Standing.INTERRUPTED),
+        (Outcome.INTERRUPTED, {"reason": Reason.STOPPED}, NodeStatus.ONLINE, Standing.ENDED),
         (Outcome.PLAYED, {}, NodeStatus.ONLINE, Standing.UNVERIFIED),
         (Outcome.PLAYED, {"grade": 1}, NodeStatus.OFFLINE, Standing.UNVERIFIED),
         (Outcome.PLAYED, {"grade": 2}, NodeStatus.OFFLINE, Standing.VERIFIED),

@@ -4,10 +4,16 @@ from datetime import timedelta
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import update
 
 from controller.areas.move_schemas import MoveIn, MoveOut, MoveSeenIn
 from controller.errors import ForbiddenError, NotFoundError
+from controller.events import Event, Topic
 from controller.holds.schemas import HoldOut
+from controller.http import audience
+from controller.nodes.models import Node
+from controller.people import rights
+from controller.people.actor import Actor
 from tests.controller.approving import Commune, commune
 from tests.controller.factories import Centre
 
@@ -81,3 +87,51 @@ async def test_people_are_reminded_of_it(moved: Moved) -> None:
     moved.here.clock.step(hours=2)
     await moved.here.services.lasting_holds.remind()
     assert [each.kind for each in await moved.here.services.alarms.list(moved.first.leader)] == ["holds.lasting"]
+
+
+async def test_whoever_looks_after_a_silenced_node_is_told_and_who_ordered_it_acknowledges(moved: Moved) -> None:
+    here, alarms = moved.here, moved.here.services.alarms
+    async with here.database.transaction() as tx:
+        said = update(Node).where(Node.id == moved.first.node.id).values(health={"holds": [moved.hold.id]})
+        await tx.session.execute(said)
+    here.clock.step(hours=2)
+    await here.services.lasting_holds.remind()
+    (alarm,) = await alarms.list(moved.second.leader, waiting=True)
+    assert (alarm.subject, alarm.may_acknowledge) == (f"holds/{moved.hold.id}", False)
+    with pytest.raises(ForbiddenError):
+        await alarms.acknowledge(moved.second.leader, alarm.id)
+    events = [Event(Topic.HOLD, moved.hold.id), Event(Topic.ALARM, alarm.id)]
+    assert await heard(here, moved.second.leader, events) == events
+    assert await heard(here, moved.second.operator, events) == events[:1], "alarms are for who looks after the place"
+    assert (await alarms.acknowledge(moved.first.leader, alarm.id)).may_acknowledge
+    await here.services.holds.release(moved.first.leader, moved.hold.id)
+    assert await alarms.list(moved.second.leader) == [], "it was theirs as long as it stood"
+
+
+async def test_silence_from_above_that_lasts_is_told_below_and_not_beside(here: Centre) -> None:
+    """That of one node is told to nobody below the place in which it stands."""
+    province = await here.area("Tỉnh", kind="province")
+    beside, below = await commune(here, "Xã B"), await commune(here, "Xã A", province)
+    node = await here.node(province, "Cụm tỉnh")
+    of_all, of_one = await here.services.holds.order(here.actor, [province.scope]) + (
+        await here.services.holds.order(here.actor, [node.scope])
+    )
+    here.clock.step(hours=2)
+    await here.services.lasting_holds.remind()
+    told = {each.subject: each.id for each in await here.services.alarms.list(here.actor)}
+    assert told.keys() == {f"holds/{of_all.id}", f"holds/{of_one.id}"}
+    assert [each.subject for each in await here.services.alarms.list(below.leader)] == [f"holds/{of_all.id}"]
+    assert await here.services.alarms.list(beside.leader) == []
+    events = [
+        Event(Topic.HOLD, of_one.id),
+        Event(Topic.HOLD, of_all.id),
+        Event(Topic.ALARM, told[f"holds/{of_all.id}"]),
+    ]
+    assert await heard(here, below.leader, events) == events[1:]
+    assert await heard(here, beside.leader, events) == []
+
+
+async def heard(here: Centre, who: Actor, events: list[Event]) -> list[Event]:
+    """Those of some events that a person hears of."""
+    async with here.database.reading() as session:
+        return await audience.heard(session, who, await rights.sight(session, who), events)

@@ -190,9 +190,14 @@ async def test_a_move_is_the_only_way_to_lie_elsewhere(here: Centre) -> None:
     all_of = await province(here)
     async with here.client() as client:
         refused = await client.patch(f"/api/v1/areas/{all_of.east.area.id}", json={"parent_id": all_of.west.area.id})
-    assert (refused.status_code, refused.json()["error"]["fields"]["problem"]) == (422, "moves")
-    assert "/moves" in refused.json()["error"]["message"]
+        node = f"/api/v1/nodes/{all_of.east.node.id}"
+        also_refused = await client.patch(node, json={"name": "Cụm 9", "area_id": all_of.west.area.id})
+    for answer in (refused, also_refused):
+        assert (answer.status_code, answer.json()["error"]["fields"]["problem"]) == (422, "moves")
+        assert "/moves" in answer.json()["error"]["message"]
     assert (await here.services.areas.get(here.actor, all_of.east.area.id)).parent_id == all_of.area.id
+    stands = await here.services.nodes.get(here.actor, all_of.east.node.id)
+    assert (stands.area_id, stands.name) == (all_of.east.area.id, all_of.east.node.name)
 
 
 async def test_a_move_that_cannot_be_is_refused(here: Centre) -> None:

@@ -8,12 +8,15 @@ import pytest_asyncio
 from controller.areas.move_schemas import HandedOut, MoveIn, MoveOut, MoveSeenIn
 from controller.areas.schemas import AreaOut
 from controller.broadcasts.models import Broadcast
+from controller.emergencies.models import EmergencyState
 from controller.errors import ForbiddenError, NotFoundError
+from controller.people.rights import Role
 from controller.schedules.models import Schedule
 from controller.schedules.schemas import ScheduleOut
 from tests.controller.approving import ANOTHER, Commune, commune
 from tests.controller.factories import Centre
 from tests.controller.schedules.village import programme, wish
+from tests.controller.test_emergencies import acting, propose, village
 
 
 class Two:
@@ -100,3 +103,24 @@ async def test_dates_of_what_moved_are_worked_out_anew(two: Two) -> None:
     of_other = await two.said(two.hamlets[1].scope)
     await two.move(hamlet, nodes=(node.id,))
     assert [await two.rolled(each) for each in (of_hamlet, of_node, of_other)] == [False, False, True]
+
+
+async def test_an_emergency_that_waits_is_confirmed_by_those_of_its_new_place(here: Centre) -> None:
+    """Its words, places and languages stay what was seen; whoever looked after them does no more."""
+    place, moves, emergencies = await village(here), here.services.moves, here.services.emergencies
+    other = await here.area("Xã B", kind="commune")
+    leader = acting(await here.somebody("leader.b", Role.APPROVER, other))
+    hamlets = (place["east"], place["west"])
+    made = await propose(here, place, targets=[each.scope for each in hamlets])
+    wanted = MoveIn(areas=tuple(each.id for each in hamlets))
+    shown = await moves.preview(here.actor, other.id, wanted)
+    assert [(each.kind, each.id, each.area_after) for each in shown.handed_over] == [("emergency", made.id, "Xã B")]
+    await moves.move(here.actor, other.id, MoveSeenIn(**wanted.model_dump(), seen_sha256=shown.sha256))
+    with pytest.raises(NotFoundError):
+        await emergencies.confirm(place["leader"], made.id)
+    sent = await emergencies.confirm(leader, made.id)
+    assert (sent.state, sent.area_id) == (EmergencyState.SENT, other.id)
+
+    back = MoveIn(areas=tuple(each.id for each in hamlets))
+    shown = await moves.preview(here.actor, place["area"].id, back)
+    assert {each.kind for each in shown.handed_over} == {"broadcast", "emergency"}, "what sounds goes along"

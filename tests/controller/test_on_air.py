@@ -23,7 +23,7 @@ SECOND = timedelta(seconds=1)
 
 async def send(here: Centre, area: AreaOut, title: str, at: datetime, *minutes: float) -> BroadcastOut:
     recordings = tuple([await here.recording(length_ms=int(each * 60_000), area_id=area.id) for each in minutes])
-    asked = BroadcastIn(title=title, recordings=recordings, targets=(area.scope,), start_at=at)
+    asked = BroadcastIn(title=title, recordings=recordings, targets=(area.scope,), start_at=at, confirm_conflicts=True)
     return await here.services.broadcasts.create(here.actor, asked)
 
 

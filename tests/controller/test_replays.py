@@ -93,7 +93,7 @@ async def test_it_is_made_up_for_once_and_again_only_when_that_was_cancelled(lit
         second = await post(client, made)
         assert second.status_code == 201, second.text
         lite.clock.now = TEN + 10 * HOUR
-        chained = await client.post(f"/api/v1/broadcasts/{second.json()['id']}/replays", json={})
+        chained = await client.post(f"/api/v1/broadcasts/{second.json()['id']}/replays")
         assert chained.json()["error"]["fields"]["problem"] == "is_replay"
 
 

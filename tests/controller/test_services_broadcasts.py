@@ -238,7 +238,8 @@ async def test_of_two_at_one_start_the_preview_says_who_waits(lite: Centre) -> N
         first = await lite.services.broadcasts.create(lite.actor, asked(place, start_at=start_at))
         lite.clock.step(seconds=1)
         preview = await lite.services.broadcasts.preview(lite.actor, asked(place, start_at=start_at))
-        second = await lite.services.broadcasts.create(lite.actor, asked(place, start_at=start_at))
+        meant = asked(place, start_at=start_at, confirm_conflicts=True)
+        second = await lite.services.broadcasts.create(lite.actor, meant)
         async with lite.database.reading() as session:
             wire = await as_sent(session, [first.id, second.id])
             tree = await read_tree(session)

@@ -109,9 +109,11 @@ async def test_a_plan_is_full_by_its_size_too(lite: Centre) -> None:
     place = await commune(lite)
     at = lite.clock() + DAY
     await crowd(lite, place["area"].scope, at, 24, size=room.PLAN_ROOM.bytes // 24)
+    wanted = asked(place, start_at=at, confirm_conflicts=True)
     with pytest.raises(room.PlanFullError):
-        await lite.services.broadcasts.create(lite.actor, asked(place, start_at=at))
-    await lite.services.broadcasts.create(lite.actor, asked(place, targets=[place["first"].scope], start_at=at))
+        await lite.services.broadcasts.create(lite.actor, wanted)
+    elsewhere = asked(place, targets=[place["first"].scope], start_at=at, confirm_conflicts=True)
+    await lite.services.broadcasts.create(lite.actor, elsewhere)
 
 
 async def test_only_so_much_can_be_said_at_once(lite: Centre, monkeypatch: pytest.MonkeyPatch) -> None:

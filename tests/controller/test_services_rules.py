@@ -127,7 +127,8 @@ async def test_the_preview_is_what_a_node_does_with_what_it_is_sent(
         lite.actor, asked(place, targets=[place["west"].scope], start_at=start_at, confirm_unusual=True)
     )
     preview = await lite.services.broadcasts.preview(lite.actor, asked(place, start_at=start_at))
-    sent = await lite.services.broadcasts.create(lite.actor, asked(place, start_at=start_at, confirm_unusual=True))
+    meant = asked(place, start_at=start_at, confirm_unusual=True, confirm_conflicts=True)
+    sent = await lite.services.broadcasts.create(lite.actor, meant)
     promised = {node.node_id: (each.outcome, each.reason) for each in preview.forecasts for node in each.nodes}
 
     async with lite.database.reading() as session:

@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import select, update
 
 from controller.alarms.models import Alarm
+from controller.approvals.schemas import ReturnIn
+from controller.areas.move_schemas import MoveIn
 from controller.areas.schemas import AreaOut
 from controller.audit.models import AuditEntry
 from controller.broadcasts.models import Broadcast
@@ -23,7 +25,7 @@ from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.models import Grant
 from controller.people.rights import Act, Role
-from controller.policies.schemas import PolicyIn, PolicyRules
+from controller.policies.schemas import PolicyIn, PolicyRules, SecondPerson
 from controller.recordings.models import Recording
 from edge_agent.protocol.enrolment import new_claim_code
 from tests.controller.factories import ADDRESS, PASSWORD, SYSTEM, Centre, enrolment_request, served
@@ -114,6 +116,34 @@ async def test_what_waits_for_a_yes_above_is_not_seen_below(here: Centre) -> Non
     with pytest.raises(NotFoundError):
         await here.services.broadcasts.get(all_of.east.operator, sent.id)
     assert (await here.services.broadcasts.get(all_of.operator, sent.id)).id == sent.id
+
+
+async def test_who_works_in_two_communes_follows_what_waits_for_both_and_neither_alone_sees_it(here: Centre) -> None:
+    all_of = await province(here)
+    for_all = PolicyIn(version=1, rules=PolicyRules(second_person=(SecondPerson(),)))
+    await here.services.policies.put(here.actor, all_of.area.id, for_all)
+    east, west = all_of.east, all_of.west
+    both = await person(here, Role.OPERATOR, east.area, west.area)
+    leader = await person(here, Role.APPROVER, east.area, west.area)
+    recording = await here.recording(area_id=east.area.id)
+    sent = await send(here, both, east.area.scope, west.node.scope, recording=recording)
+    assert (sent.phase, sent.approval is not None) == ("awaiting_approval", True)
+    assert [each.id for each in await here.services.broadcasts.today(both)] == [sent.id]
+    for alone in (east.operator, west.operator):
+        assert await here.services.broadcasts.today(alone) == []
+        with pytest.raises(NotFoundError):
+            await here.services.broadcasts.get(alone, sent.id)
+    (asked,) = await here.services.approvals.list(leader)
+    await here.services.approvals.return_(leader, asked.id, ReturnIn(reason="Sai ngày"))
+    shown = await here.services.broadcasts.get(both, sent.id)
+    assert (shown.phase, [target.name for target in shown.targets]) == ("returned", ["Xã Đông", "Cụm Xã Đoài"])
+    events = [Event(Topic.BROADCAST, sent.id), Event(Topic.APPROVAL, asked.id)]
+    async with here.database.reading() as session:
+        hears = {
+            who: await audience.heard(session, who, await rights.sight(session, who), events)
+            for who in (both, leader, east.operator)
+        }
+    assert hears == {both: events, leader: events, east.operator: []}
 
 
 async def test_a_broadcast_belongs_to_the_lowest_area_above_its_targets(here: Centre) -> None:
@@ -214,16 +244,15 @@ async def test_who_adopts_none_sees_none_that_wait(here: Centre) -> None:
     assert len(await here.services.enrolments.waiting(await person(here, Role.TECHNICIAN, all_of.east.area))) == 1
 
 
-async def test_a_node_is_moved_by_who_may_at_both_ends(here: Centre) -> None:
+async def test_a_technician_changes_nodes_of_his_place_and_moves_none(here: Centre) -> None:
     all_of = await province(here)
     technician = await person(here, Role.TECHNICIAN, all_of.east.area)
-    change = here.services.nodes.change
+    assert (await here.services.nodes.change(technician, all_of.east.node.id, volume_mb=-600)).volume_mb == -600
+    with pytest.raises(NotFoundError):
+        await here.services.nodes.change(technician, all_of.west.node.id, volume_mb=-600)
+    over_both = await person(here, Role.TECHNICIAN, all_of.area)
     with pytest.raises(ForbiddenError):
-        await change(technician, all_of.east.node.id, area_id=all_of.area.id)
-    with pytest.raises(InvalidError):
-        await change(technician, all_of.east.node.id, area_id=all_of.west.area.id)
-    both = await person(here, Role.TECHNICIAN, all_of.area)
-    assert (await change(both, all_of.east.node.id, area_id=all_of.west.area.id)).area_path == ("Tỉnh", "Xã Đoài")
+        await here.services.moves.preview(over_both, all_of.west.area.id, MoveIn(nodes=(all_of.east.node.id,)))
 
 
 def put(folder: Path, name: str) -> None:

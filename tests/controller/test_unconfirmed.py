@@ -41,7 +41,7 @@ async def test_a_date_cancelled_two_minutes_before_at_a_node_out_of_reach_may_be
     await armed(lite, first.id, first.start_at - timedelta(minutes=2))
     name = datetime.fromisoformat(first.recurrence_local or "")
     cancelled = ExceptionIn(kind=DateChange.CANCELLED)
-    said = await lite.services.schedules.except_(place.leader, made.id, name, cancelled)
+    said = await lite.services.single_dates.except_(place.leader, made.id, name, cancelled)
     doubt = {"node_count": 1, "may_play_at": as_json(first.start_at)}
     assert said.model_dump(mode="json")["unconfirmed"] == doubt
     span = {"from_at": as_json(lite.clock.now), "until_at": as_json(first.start_at + timedelta(hours=1))}
@@ -51,7 +51,13 @@ async def test_a_date_cancelled_two_minutes_before_at_a_node_out_of_reach_may_be
             assert (date["verdict"], date["unconfirmed"]) == ("cancelled", doubt)
         [listed] = await get(client, "/broadcasts")
         assert (listed["id"], listed["phase"], listed["unconfirmed"]) == (first.id, "replaced", doubt)
+        day = await get(client, f"/nodes/{place.node.id}/day")
+        assert day["entries"] == []
+        assert day["unconfirmed"] == [
+            {"broadcast_id": first.id, "title": first.title, "level": "normal", "may_play_at": as_json(first.start_at)}
+        ]
         lite.hears(place.node.id)
+        assert (await get(client, f"/nodes/{place.node.id}/day"))["unconfirmed"] == []
         [date] = await get(client, f"/schedules/{made.id}/dates", **span)
         assert date["unconfirmed"] is None  # it learns of it at once
         assert await get(client, "/broadcasts") == []

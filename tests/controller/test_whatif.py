@@ -13,22 +13,10 @@ from controller.schedules.expand import Series, begun_by, expand
 from controller.schedules.models import DateChange
 from controller.schedules.schemas import ExceptionIn, ScheduleOut
 from tests.controller.factories import MORNING, Centre
-from tests.controller.schedules.village import broadcasts, programme, scheduled, wish
+from tests.controller.schedules.village import broadcasts, programme, trung_loc, wish
 
 PATH = "/api/v1/schedules/what-if"
 HANOI = timedelta(hours=7)
-
-
-async def trung_loc(here: Centre, **area: Any) -> tuple[AreaOut, ScheduleOut]:
-    """A commune that hears its relay at five, and has for a month."""
-    commune = await here.area("Trung Lộc", kind="commune", **area)
-    for number in range(3):
-        await here.node(await here.area(f"Thôn {number}", commune), f"Cụm {number}")
-    made = await scheduled(here, commune, 10, title="Tiếp sóng", confirm_unusual=True)
-    for _ in range(5):
-        here.clock.step(days=6)
-        await here.services.schedules.roll_due()
-    return commune, made
 
 
 async def ask(client: httpx.AsyncClient, wanted: dict[str, Any], **query: str) -> dict[str, Any]:
@@ -110,7 +98,7 @@ async def test_another_programme_at_the_same_hour_is_a_change(lite: Centre) -> N
 async def test_single_dates_that_were_changed_by_hand_stay_so(lite: Centre) -> None:
     commune, made = await trung_loc(lite, quiet_hours=[])
     key = datetime(2026, 4, 14, 5)  # noqa: DTZ001 - wall time
-    await lite.services.schedules.except_(lite.actor, made.id, key, ExceptionIn(kind=DateChange.CANCELLED))
+    await lite.services.single_dates.except_(lite.actor, made.id, key, ExceptionIn(kind=DateChange.CANCELLED))
     async with lite.client() as client:
         found = await ask(client, asked(commune, made, made.programme_id, "2026-03-10T05:30:00"), schedule_id=made.id)
     starts = {each["moved_to_at"] for each in found["changes"]}

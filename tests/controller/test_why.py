@@ -47,7 +47,9 @@ async def send(
         "start_at": at,
         **given,
     }
-    return await here.services.broadcasts.create(here.actor, BroadcastIn(**said, confirm_unusual=True))
+    return await here.services.broadcasts.create(
+        here.actor, BroadcastIn(**said, confirm_unusual=True, confirm_conflicts=True)
+    )
 
 
 async def why(here: Centre, node: NodeOut, broadcast: BroadcastOut | str) -> WhyOut:

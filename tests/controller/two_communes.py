@@ -151,6 +151,8 @@ def _rows(centre: Centre, commune: AreaOut, name: str, things: Things) -> list[B
             level="normal",
             categories=[],
             length_ms=24_000,
+            shown={"items": []},
+            first_start_at=now,
             not_before_at=now,
             not_after_at=now + timedelta(hours=3),
             state="open",

@@ -127,7 +127,7 @@ async def test_a_false_alarm_is_corrected_with_one_call(village: Village) -> Non
         assert names(heard) == ["attention", "flood…", "attention", "mistake"], heard
         assert heard[3].at - decided_at.timestamp() <= CORRECTED_WITHIN_S
     shown = await minh.call("GET", f"/emergencies/{proposed['id']}")
-    assert (shown["state"], shown["standings"]) == ("ended", {"missed": 3})
+    assert (shown["state"], shown["standings"]) == ("ended", {"ended": 3})
 
 
 @on_a_machine_that_keeps_up
@@ -156,7 +156,7 @@ async def test_an_edit_voids_the_approval_and_only_the_version_approved_after_it
     """What is edited after its approval, and what waits for one in vain, is not heard; what was approved anew is."""
     hoa, minh = village.people["operator"], village.people["leader"]
     since = await village.now()
-    wanted = {"title": "Tin", "targets": [village.scope], "confirm_unusual": True}
+    wanted = {"title": "Tin", "targets": [village.scope], "confirm_unusual": True, "confirm_conflicts": True}
     wanted["start_at"] = whole_second(FETCHED_S + 3).isoformat()
     in_vain = await hoa.call("POST", "/broadcasts", json={**wanted, **village.items("clinic")})
     first = await hoa.call("POST", "/broadcasts", json={**wanted, **village.items("opening")})

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sqlite3
+import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -93,7 +94,7 @@ class Village:
     ) -> Row:
         """Broadcast a sound, now or in some seconds, to the whole commune or to some scopes; gives the broadcast."""
         body: Row = {"title": sound, "targets": targets or [self.scope], **self.items(sound)}
-        body["confirm_unusual"] = True  # tests run at night too
+        body |= {"confirm_unusual": True, "confirm_conflicts": True}  # tests run at night too, and let things meet
         if in_s is not None:
             start_at = datetime.now(UTC) + timedelta(seconds=in_s)
             body["start_at"] = start_at.isoformat()
@@ -374,14 +375,11 @@ async def _files(folder: Path, made: Mapping[str, bytes]) -> dict[str, Path]:
 
 def report(config: pytest.Config, village: Village) -> None:
     """Say at the terminal what became of the scenes, whether they failed or not."""
-    manager = config.pluginmanager
-    terminal, capture = manager.get_plugin("terminalreporter"), manager.get_plugin("capturemanager")
-    assert terminal is not None
+    capture = config.pluginmanager.get_plugin("capturemanager")
     assert capture is not None
     again = f"{len(village.repeats)} scenes were played again for a machine that stalled"
-    with capture.global_and_fixture_disabled():
-        for line in ["", *village.told, again, *village.repeats]:
-            terminal.write_line(f"  {line}")
+    with capture.global_and_fixture_disabled():  # of pytest's processes only the first has a terminal; all have this
+        sys.stderr.write("".join(f"  {line}\n" for line in ["", *village.told, again, *village.repeats]))
 
 
 def instant(text: str) -> datetime:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,22 +11,43 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
 from controller.api import create_app
 from controller.areas.schemas import AreaOut, QuietWindow
 from controller.broadcasts.schemas import BroadcastIn, BroadcastOut
 from controller.http.middleware import COOKIE
+from controller.http.stream import OpenStreams
 from controller.http_server import HttpServer
 from controller.nodes.schemas import NodeOut
 from controller.people.schemas import PersonOut
 from controller.plays import service as plays
+from controller.services import Services
 from edge_agent.protocol.states import Grade, Outcome, PlayState, Reason
 from tests.controller.factories import PASSWORD, Centre, centre, play_event
 from web.app import add_pages
+from web.site import Site
 
 OWN = {"Sec-Fetch-Site": "same-origin"}
+NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Trusts nobody: the pages are asked without TLS, and to read whom the world trusts takes longer than a page."""
+PATIENCE_S = 20
+"""On a machine that does much else, a page takes longer than the client's own five seconds."""
 MONDAY = datetime(2031, 11, 24, 10, 3, tzinfo=UTC)
 """17:03 in Hanoi on Monday 24 November, in a year whose cookies no browser finds ended."""
+
+_made: list[tuple[FastAPI, Site]] = []
+
+
+def pages(services: Services) -> FastAPI:
+    """The API and the pages over these services. Made once and handed on from test to test, with all templates read."""
+    if not _made:
+        app = create_app(services)
+        _made.append((app, add_pages(app, services)))
+    ((app, site),) = _made
+    app.state.services = site.services = services
+    app.state.streams = OpenStreams()
+    return app
 
 
 @dataclass
@@ -46,8 +68,7 @@ class Commune:
 
     async def start_serving(self) -> None:
         """Answer, on the same port as before."""
-        app = create_app(self.centre.services)
-        add_pages(app, self.centre.services)
+        app = pages(self.centre.services)
         listening = socket.create_server(("127.0.0.1", self.port))
         self.port = listening.getsockname()[1]
         server = HttpServer("http", app, listening)
@@ -134,7 +155,9 @@ async def visitor(
 
     The cookie is set here because its prefix asks for https or localhost.
     """
-    async with httpx.AsyncClient(base_url=site.url, headers=OWN, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=site.url, headers=OWN, timeout=PATIENCE_S, trust_env=False, verify=NOBODY
+    ) as client:
         if who is not None:
             client.headers["Cookie"] = f"{COOKIE}={await site.centre.session_of(who)}"
         elif signed_in:

@@ -115,6 +115,9 @@ async def _emergencies(site: Commune, recording: str) -> dict[str, str]:
     voices = [{"language": "vi", "text": "Lũ quét đang về. Sơ tán ngay.", "recording_id": recording}]
     ready = {"area_id": site.root.id, "kind": "alert", "title": "Lũ quét", "voices": voices}
     message = await services.messages.create(actor, MessageIn.model_validate(ready))
+    await services.messages.create(
+        actor, MessageIn.model_validate(ready | {"kind": "drill", "title": "Đây là diễn tập"})
+    )
     wanted = {"message_id": message.id, "targets": [site.root.scope]}
     real = await services.emergencies.propose(actor, EmergencyIn.model_validate(wanted))
     drill = await services.emergencies.propose(actor, EmergencyIn.model_validate(wanted | {"drill": "marked"}))

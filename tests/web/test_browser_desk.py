@@ -76,6 +76,21 @@ async def test_listening_to_the_end_opens_the_yes(site: Commune, browser: Browse
         await page.wait_for_url("**/approvals?done=approved")
 
 
+async def test_the_scan_of_a_paper_is_put_beside_a_request(site: Commune, browser: Browser) -> None:
+    hoa = await site.centre.somebody("hoa", "operator", site.root)
+    recording = await site.centre.recording("Họp", area_id=site.root.id)
+    wanted = BroadcastIn.checked(title="Họp", recordings=[recording], targets=[site.root.scope])
+    rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}]}})
+    await site.centre.services.policies.put(site.centre.actor, site.root.id, rules)
+    run = await site.centre.services.broadcasts.create(Actor(hoa.id, ADDRESS), wanted)
+    assert run.approval is not None
+    async with page_of(browser, site.url) as page:
+        await page.goto(f"/approvals/{run.approval.id}")
+        scanned = {"name": "a.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 45/TB-UBND"}
+        await page.locator("#scan").set_input_files(scanned)
+        await expect(page.get_by_role("link", name="Mở bản chụp văn bản")).to_be_visible()
+
+
 async def test_a_broken_glass_counts_down_before_ones_eyes(site: Commune, browser: Browser) -> None:
     services, actor = site.centre.services, site.centre.actor
     recording = await site.centre.recording("Lũ quét", length_ms=9_000)

@@ -126,7 +126,9 @@ async def test_one_place_is_stopped_and_stands_until_released(site: Commune, bro
             site.centre.hears(site.nodes[name].id, holds=[hold.id])
         await expect(strip).to_contain_text("2/2 cụm đã im", timeout=20_000)
         await page.goto("/today")
-        await page.get_by_text("Bỏ lệnh dừng", exact=True).click()
+        await expect(page.get_by_text("người ra lệnh")).to_be_hidden()  # one line until somebody asks
+        await page.get_by_text("Xem và bỏ lệnh dừng", exact=True).click()
+        await expect(page.get_by_text("người ra lệnh")).to_be_visible()
         await page.get_by_role("button", name="Bỏ lệnh dừng, cho phát lại").click()
         await expect(strip).not_to_contain_text("Đang tạm ngừng")
     assert await site.centre.services.holds.active(site.centre.actor) == []

@@ -42,6 +42,15 @@ def said(page: httpx.Response) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page.text))
 
 
+async def hear(site: Commune, client: httpx.AsyncClient, recording_id: str) -> dict[str, Any]:
+    """Listen to a recording as the page's player tells it: when it begins, and what was played."""
+    path, told = f"/api/v1/recordings/{recording_id}/listening", {}
+    for spans in ([], [[0, 24_000]]):
+        told = (await client.post(path, json={"spans": spans})).json()
+        site.centre.clock.step(seconds=24)
+    return told
+
+
 async def test_a_schedule_is_looked_at_saved_and_read_in_words(site: Commune) -> None:
     made = await programme(site)
     async with visitor(site) as client:
@@ -83,6 +92,35 @@ async def test_one_date_is_left_out_and_comes_back(site: Commune) -> None:
             assert ("Phát như thường" in page.text) == bool(word)
         nowhere = await client.post(f"{path}/dates/2031-11-27T17:30:00", data={"act": "cancel"})
         assert "Không tìm thấy" in nowhere.text
+
+
+async def test_one_date_is_moved_and_an_hour_at_night_is_asked_about_once_more(site: Commune) -> None:
+    await site.centre.services.areas.change(site.centre.actor, site.root.id, quiet_hours=[])
+    typed = planned(await programme(site), site, confirm_unusual="yes")
+    async with visitor(site) as client:
+        path = (await client.post("/schedules/new", data=typed)).headers["location"].partition("?")[0]
+        [date] = re.findall(r'\?move=(2031-11-26T[^#"]*)#', (await client.get(path)).text)
+        form = (await client.get(f"{path}?move={date}")).text
+        assert "Dời lần 17:30 Thứ Tư 26/11" in form
+        assert 'name="confirm_unusual"' not in form
+        to = {"act": "move", "day": "27/11/2031", "hour": "23h15"}
+        unclear = await client.post(f"{path}/dates/{date}", data=to | {"hour": "25h"})
+        assert "Không hiểu giờ này" in unclear.text
+        asked = await client.post(f"{path}/dates/{date}", data=to)
+        assert asked.status_code == 422
+        assert "Tôi biết 23:15 là giờ khuya" in asked.text
+        assert 'value="23h15"' in asked.text
+        moved = await client.post(f"{path}/dates/{date}", data=to | {"confirm_unusual": "yes"})
+        assert moved.status_code == 303
+        assert "23:15 Thứ Năm 27/11" in (await client.get(path)).text
+
+
+async def test_schedules_are_taken_along_as_a_calendar(site: Commune) -> None:
+    typed = planned(await programme(site), site, confirm_unusual="yes")
+    async with visitor(site) as client:
+        await client.post("/schedules/new", data=typed)
+        [link] = re.findall(r'href="([^"]*\.ics)"', (await client.get("/schedules")).text)
+        assert "BEGIN:VEVENT" in (await client.get(link)).text
 
 
 async def test_an_edit_keeps_what_the_form_does_not_show(site: Commune) -> None:
@@ -131,7 +169,7 @@ async def test_a_bulletin_is_approved_by_who_heard_it(site: Commune) -> None:
         assert f'data-listening="{listening}"' in (await leader.get(path)).text
         early = await leader.post(path, data={"act": "approve", "version": "1"})
         assert "Bạn cần nghe hết phần mới" in early.text
-        await leader.post(listening, json={"spans": [[0, 24_000]]})
+        await hear(site, leader, recording)
         await leader.post(path, data={"act": "approve", "version": "1"})
         assert "nam đã duyệt" in (await leader.get(path)).text
 
@@ -286,8 +324,7 @@ async def test_what_waits_for_a_yes_is_approved_only_by_who_heard_it(site: Commu
         assert f'data-listening="/api/v1/recordings/{recording}/listening"' in page.text
         early = await leader.post(path, data={"act": "approve"})
         assert early.status_code == 422
-        heard = await leader.post(f"/api/v1/recordings/{recording}/listening", json={"spans": [[0, 24_000]]})
-        assert heard.json()["whole"]
+        assert (await hear(site, leader, recording))["whole"]
         assert "Đã nghe hết" in (await leader.get(f"{path}/live")).text
         approved = await leader.post(path, data={"act": "approve"})
         assert approved.headers["location"] == "/approvals?done=approved"
@@ -308,6 +345,46 @@ async def test_a_schedule_without_a_yes_waits_and_its_request_says_when_it_sound
         page = said(await leader.get(path))
     assert "Thứ Hai, Thứ Tư lúc 17:30" in page
     assert "Những lần tới: 17:30 Thứ Tư 26/11" in page
+
+
+async def test_a_returned_schedule_does_not_look_ready_anywhere(site: Commune) -> None:
+    hoa, made = await site.centre.somebody("hoa", "operator", site.root), await programme(site)
+    rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}]}})
+    await site.centre.services.policies.put(site.centre.actor, site.root.id, rules)
+    async with visitor(site, who=hoa) as author, visitor(site) as leader:
+        typed = planned(made, site, confirm_unusual="yes", weekday=["MO"], first_day="24/11/2031")
+        saved = await author.post("/schedules/new", data=typed)
+        [path] = re.findall(r'href="(/approvals/\w+)"', (await leader.get("/approvals")).text)
+        await leader.post(path, data={"act": "return", "reason": "Dài quá"})
+        for where in ("/schedules", saved.headers["location"]):
+            page = said(await author.get(where))
+            assert "Bị trả lại: Dài quá" in page
+            assert "Hãy sửa lịch rồi lưu" in page
+            assert "Đã lên kế hoạch" not in page
+            assert "Lần tới" not in page
+        assert "bị trả lại, sẽ không phát: Dài quá" in said(await author.get("/today"))
+
+
+async def test_a_request_after_an_edit_says_what_was_and_what_is(site: Commune) -> None:
+    hoa = await site.centre.somebody("hoa", "operator", site.root)
+    rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}]}})
+    await site.centre.services.policies.put(site.centre.actor, site.root.id, rules)
+    broadcasts, author = site.centre.services.broadcasts, Actor(hoa.id, ADDRESS)
+    recording = await site.centre.recording("Họp thôn", area_id=site.root.id)
+    at = site.centre.clock().replace(hour=10, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    wanted = {"title": "Họp", "recordings": [recording], "targets": [site.root.scope], "confirm_unusual": True}
+    run = await broadcasts.create(author, BroadcastIn.checked(**wanted, start_at=at))
+    async with visitor(site) as leader:
+        await hear(site, leader, recording)
+        [path] = re.findall(r'href="(/approvals/\w+)"', (await leader.get("/approvals")).text)
+        assert "Thay đổi so với bản đã duyệt" not in (await leader.get(path)).text
+        await leader.post(path, data={"act": "approve"})
+        await broadcasts.change(author, run.id, BroadcastIn.checked(**wanted, start_at=at + timedelta(hours=1)))
+        queue = await leader.get("/approvals")
+        [path] = re.findall(r'href="(/approvals/\w+)"', queue.text)
+        page = said(await leader.get(path))
+    assert "18:00" in said(queue)
+    assert re.search(r"Giờ phát trước: 17:00 .* → nay: 18:00", page.partition("Thay đổi so với bản đã duyệt")[2])
 
 
 async def test_what_is_returned_says_why_on_its_broadcast(site: Commune) -> None:
@@ -362,3 +439,15 @@ async def test_what_is_said_now_asks_how_it_comes_into_a_session(site: Commune) 
         assert 'name="during" value="fade" checked' in fades
         sent = await client.post("/say", data=typed | {"during": "fade"})
     assert sent.status_code == 303
+
+
+async def test_a_page_names_the_place_that_it_is_about(site: Commune) -> None:
+    hamlet, node = site.hamlets["Thôn Trại"], site.nodes["Cổng chợ Trại"]
+    run = await site.broadcast("Họp thôn", "Thôn Trại")
+    typed = planned(await programme(site), site, target=[hamlet.scope], confirm_unusual="yes")
+    async with visitor(site) as client:
+        schedule = (await client.post("/schedules/new", data=typed)).headers["location"].partition("?")[0]
+        about = [schedule, f"{schedule}/edit", f"/nodes/{node.id}", f"/broadcasts/{run.id}", f"/policies/{hamlet.id}"]
+        for path in [*about, f"/nodes/{node.id}/broadcasts/{run.id}/why"]:
+            assert '<p class="place">Thôn Trại</p>' in (await client.get(path)).text, path
+        assert '<p class="place">Xã Nga My</p>' in (await client.get("/schedules")).text

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from controller.emergencies.schemas import MessageIn, MessageOut
+from edge_agent.protocol.states import Outcome, PlayState, Reason
 from tests.web.harness import Commune, commune, visitor
 
 
@@ -97,6 +98,10 @@ async def test_what_was_sent_is_ended_with_what_lies_ready(site: Commune) -> Non
         path = await propose(first, typed(site, said))
         await second.post(path, data={"act": "confirm"})
         assert "Chưa có bản tin báo yên hay đính chính" in (await first.get(path)).text
+        [sent] = await site.centre.services.broadcasts.today(site.centre.actor)
+        cut, lost, *_ = site.nodes
+        await site.reach(sent, PlayState.PLAYING, cut, lost)
+        await site.says(sent, lost, outcome=Outcome.INTERRUPTED, reason=Reason.POWER)
         await message(site, "all_clear", "Hết lũ")
         assert "BÁO YÊN" in (await first.get(path)).text
         assert "ĐÍNH CHÍNH NGAY" not in (await first.get(path)).text
@@ -104,13 +109,19 @@ async def test_what_was_sent_is_ended_with_what_lies_ready(site: Commune) -> Non
         follow = (await first.get(answer.headers["location"])).text
         assert "Hết lũ" in follow
         assert f'href="{path}"' in follow
+        await site.says(sent, cut, outcome=Outcome.INTERRUPTED, reason=Reason.STOPPED)
         ended = (await first.get(path)).text
     assert "Đã kết thúc" in ended
+    assert "Không phát được" not in ended
+    for standing, node in (("ended", cut), ("interrupted", lost)):
+        assert re.search(rf'aria-labelledby="standing-{standing}">.*?>{node}</a>', ended, re.DOTALL)
+    assert "Bị ngắt theo lệnh (báo yên, đính chính hoặc hủy)" in ended
     assert "BÁO YÊN" not in ended
 
 
 async def test_what_has_sounded_leaves_the_top_of_every_page(site: Commune) -> None:
     said, nam = await message(site), await site.centre.somebody("nam", "approver", site.root)
+    await message(site, "drill", "Đây là diễn tập")
     async with visitor(site) as first, visitor(site, who=nam) as second:
         for drill in ("marked", ""):
             path = await propose(first, typed(site, said, drill=drill))
@@ -147,18 +158,44 @@ async def test_a_drill_is_called_one_on_every_page_and_is_never_red(site: Commun
 
 
 async def test_a_ready_message_is_written_changed_and_put_away(site: Commune) -> None:
-    form = {"title": "Cháy rừng", "kind": "alert", "area_id": site.root.id, "text": "Có cháy rừng."}
+    form = {"title": "Cháy rừng", "kind": "alert", "area_id": site.root.id, "text-vi": "Có cháy rừng."}
     async with visitor(site) as client:
-        empty = await client.post("/messages/new", data=form | {"text": ""})
-        assert 'id="wrong-text"' in empty.text
+        empty = await client.post("/messages/new", data=form | {"text-vi": ""})
+        assert 'id="wrong-voices"' in empty.text
         assert (await client.post("/messages/new", data=form)).status_code == 303
         listed = (await client.get("/messages")).text
         assert "Chưa có tệp âm thanh" in listed
         [path] = re.findall(r'href="(/messages/[0-9a-f-]{32,36})"', listed)
-        changed = await client.post(path, data=form | {"text": "Cháy rừng lớn.", "version": "1"})
+        changed = await client.post(path, data=form | {"text-vi": "Cháy rừng lớn.", "version": "1"})
         assert changed.status_code == 303
         stale = await client.post(path, data=form | {"version": "1"})
         assert stale.status_code == 422
         assert "Cháy rừng lớn." in (await client.get("/messages")).text
         await client.post(path, data={"act": "archive"})
         assert "Cháy rừng lớn." not in (await client.get("/messages")).text
+
+
+async def test_a_ready_message_is_written_in_every_language_that_is_asked_for_below(site: Commune) -> None:
+    centre, services = site.centre, site.centre.services
+    await services.areas.change(centre.actor, site.hamlets["Thôn Trại"].id, languages=["tyz", "vi"])
+    old = await centre.recording("Cháy rừng, tiếng Tày")
+    for number in range(12):  # as many as are offered
+        centre.clock.step(seconds=1)
+        await centre.recording(f"Tin {number}")
+    typed = {"title": "Cháy rừng", "kind": "alert", "area_id": site.root.id, "text-vi": "Có cháy rừng."}
+    async with visitor(site) as client:
+        form = (await client.get("/messages/new?kind=alert")).text
+        assert re.findall(r'name="text-(\w+)"', form) == ["vi", "tyz"]
+        said = {"text-tyz": "Mì phầy mảy đông.", "recording-tyz": old}
+        assert (await client.post("/messages/new", data=typed | said)).status_code == 303
+        [message] = await services.messages.list(centre.actor)
+        page = (await client.get(f"/messages/{message.id}")).text
+        assert "Mì phầy mảy đông.</textarea>" in page
+        assert f'value="{old}" selected' in page
+        changed = said | {"text-tyz": "Mì phầy mảy đông cải.", "version": "1"}
+        assert (await client.post(f"/messages/{message.id}", data=typed | changed)).status_code == 303
+    voices = (await services.messages.get(centre.actor, message.id)).voices
+    assert [(each.language, each.text, each.recording_id) for each in voices] == [
+        ("vi", "Có cháy rừng.", None),
+        ("tyz", "Mì phầy mảy đông cải.", old),
+    ]

@@ -10,8 +10,11 @@ import pytest
 from sqlalchemy import select
 
 from controller.broadcasts import room
+from controller.broadcasts.schemas import BroadcastIn
+from controller.nodes.rules import NodeKind
 from controller.tables import Base
 from edge_agent.protocol.enrolment import new_claim_code
+from edge_agent.protocol.states import PlayState
 from tests.controller.factories import ADDRESS, PASSWORD, enrolment_request
 from tests.web.harness import Commune, commune, visitor
 
@@ -382,6 +385,43 @@ async def test_a_sound_that_is_not_ours_is_told_as_such(site: Commune) -> None:
         assert "Nội dung không do trung tâm này gửi" in page
         assert f'href="/nodes/{site.nodes[name].id}"' in page
         assert "không do trung tâm này gửi" in (await client.get(f"/nodes/{site.nodes[name].id}")).text
+
+
+async def test_a_node_out_of_reach_says_what_was_cancelled_and_may_be_heard_there(site: Commune) -> None:
+    name, sender = "Đầu làng Trại", site.centre.actor
+    run = await site.broadcast("Mất nước", start_at=site.centre.clock() + timedelta(minutes=20))
+    await site.reach(run, PlayState.ARMED, name)
+    site.centre.clock.step(minutes=10)
+    await site.centre.services.broadcasts.cancel(sender, run.id)
+    async with visitor(site) as client:
+        assert "Đã hủy “Mất nước” nhưng chưa xác nhận" in (await client.get(f"/nodes/{site.nodes[name].id}")).text
+        site.centre.hears(site.nodes[name].id)
+        assert "Mất nước" not in (await client.get(f"/nodes/{site.nodes[name].id}/live")).text
+
+
+async def test_clusters_that_report_nothing_are_counted_apart(site: Commune) -> None:
+    nodes, market = site.centre.services.nodes, site.hamlets["Thôn Đồng"]
+    await nodes.create(site.centre.actor, kind=NodeKind.FM, area_id=market.id, name="Đài FM")
+    alone = await site.centre.area("Thôn Vắng", site.root)
+    await nodes.create(site.centre.actor, kind=NodeKind.WIRED, area_id=alone.id, name="Loa dây")
+    for node in site.nodes.values():
+        site.centre.hears(node.id)
+    both = await site.broadcast("Bản tin", "Thôn Đồng", start_at=site.centre.clock() + timedelta(hours=1))
+    recording = await site.centre.recording("Riêng")
+    wanted = BroadcastIn.checked(title="Riêng", recordings=[recording], targets=[alone.scope])
+    mute = await site.centre.services.broadcasts.create(site.centre.actor, wanted)
+    async with visitor(site) as client:
+        listed = (await client.get("/nodes")).text
+        assert "4/4 cụm đang kết nối · 2 cụm không báo về" in listed
+        assert "1/1 cụm đang kết nối · 1 cụm không báo về" in listed
+        shown = (await client.get(f"/broadcasts/{both.id}")).text
+        assert "0/1" in shown
+        assert "1 cụm không báo về: sẽ không biết" in shown
+        assert "sẽ không phát tại 1 cụm" in shown, "what reports nothing is told nothing"
+        only = (await client.get(f"/broadcasts/{mute.id}")).text
+        assert "1 cụm không báo về" in only
+        assert "0/0 cụm" not in only
+        assert "tại 0 cụm" not in only
 
 
 async def test_what_is_not_there_is_a_page_that_says_so(site: Commune) -> None:

@@ -10,9 +10,7 @@ import pytest
 from controller.http.middleware import DEVICE_COOKIE
 from controller.people import totp
 from tests.controller.factories import PASSWORD, Centre
-from tests.web.harness import Commune, commune
-
-OWN = {"Sec-Fetch-Site": "same-origin"}
+from tests.web.harness import Commune, commune, visitor
 
 
 @pytest.fixture
@@ -45,7 +43,7 @@ async def set_up(here: Centre, client: httpx.AsyncClient) -> str:
 async def test_an_approver_sets_it_up_before_any_page_and_shows_it_from_then_on(site: Commune) -> None:
     here = site.centre
     await here.somebody("binh", "approver", site.root)
-    async with httpx.AsyncClient(base_url=site.url, headers=OWN, trust_env=False) as client:
+    async with visitor(site, signed_in=False) as client:
         assert await sign_in(client, "binh") == "/sign-in/factor?next=/nodes"
         for path in ("/today", "/nodes", "/stop", "/sign-in/code"):
             sent = await client.get(path)
@@ -76,7 +74,7 @@ async def test_an_approver_sets_it_up_before_any_page_and_shows_it_from_then_on(
 async def test_an_operators_browser_is_remembered_if_asked_for(site: Commune) -> None:
     here = site.centre
     await here.somebody("binh", "operator", site.root)
-    async with httpx.AsyncClient(base_url=site.url, headers=OWN, trust_env=False) as client:
+    async with visitor(site, signed_in=False) as client:
         assert await sign_in(client, "binh") == "/nodes"
         secret = await set_up(here, client)
         assert await sign_in(client, "binh") == "/sign-in/code?next=/nodes"
@@ -90,7 +88,7 @@ async def test_an_operators_browser_is_remembered_if_asked_for(site: Commune) ->
 
 
 async def test_the_first_day_is_shown_on_every_page_until_the_factor_is_there(site: Commune) -> None:
-    async with httpx.AsyncClient(base_url=site.url, headers=OWN, trust_env=False) as client:
+    async with visitor(site, signed_in=False) as client:
         assert await sign_in(client, "lan") == "/nodes"
         link = '<a href="/sign-in/factor">Bật ngay</a>'
         for path in ("/today", "/nodes"):
@@ -104,8 +102,8 @@ async def test_a_machines_key_does_on_the_pages_no_more_than_it_names(site: Comm
     async with here.client() as lan:
         until = here.clock().replace(month=12).isoformat()
         made = await lan.post("/api/v1/people/me/tokens", json={"name": "máy", "acts": [], "expires_at": until})
-    headers = {**OWN, "Authorization": f"Bearer {made.json()['token']}"}
-    async with httpx.AsyncClient(base_url=site.url, headers=headers, trust_env=False) as client:
+    async with visitor(site, signed_in=False) as client:
+        client.headers["Authorization"] = f"Bearer {made.json()['token']}"
         assert (await client.get("/today")).status_code == 200
         await client.post("/stop", data={"scope": site.root.scope})
     assert await here.services.holds.active(here.actor) == []
@@ -115,7 +113,7 @@ async def test_who_did_not_choose_the_password_is_sent_to_choose_another_and_on(
     here = site.centre
     person = await here.somebody("binh", "operator", site.root)
     await here.services.accounts.change(here.actor, person.id, password=PASSWORD)
-    async with httpx.AsyncClient(base_url=site.url, headers=OWN, trust_env=False) as client:
+    async with visitor(site, signed_in=False) as client:
         assert await sign_in(client, "binh") == "/sign-in/password?next=/nodes"
         assert (await client.get("/today")).headers["location"] == "/sign-in/password?next=/today"
         assert 'autocomplete="new-password"' in (await client.get("/sign-in/password?next=/nodes")).text
@@ -133,7 +131,7 @@ async def test_who_did_not_choose_the_password_is_sent_to_choose_another_and_on(
 
 
 async def test_pages_of_the_factor_send_who_is_not_signed_in_away(site: Commune) -> None:
-    async with httpx.AsyncClient(base_url=site.url, headers=OWN, trust_env=False) as client:
+    async with visitor(site, signed_in=False) as client:
         for method, path in (
             ("GET", "/sign-in/code"),
             ("POST", "/sign-in/code"),

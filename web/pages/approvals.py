@@ -8,11 +8,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from controller.approvals.schemas import ApprovalOut, ReturnIn
-from controller.errors import ConflictError, LoaError, NotFoundError
+from controller.errors import ConflictError, NotFoundError
 from controller.people.rights import Act
 from web.forms import Form, read_form
 from web.pages.frame import back, whole_page
-from web.problems import problem_text
+from web.pages.one import One, add_one
 from web.site import Site, Visit
 from web.views import approvals as views
 from web.views.schedules import DATES_TOLD, LOOK_AHEAD, moved_said, when_said
@@ -59,6 +59,7 @@ async def _context(visit: Visit, request_id: str) -> dict[str, Any]:
     row = await visit.services.approvals.get(visit.actor, request_id)
     own, is_open = row.asked_by_id == visit.person.id, row.state == "open"
     return {
+        "place": visit.name_of(row.area_id),
         "airs": await _airs(visit, row),
         "asked": views.one(row, await _waves(visit, row), visit.form),
         "may_decide": is_open and visit.may(Act.APPROVALS_GIVE, row.area_id),
@@ -67,12 +68,12 @@ async def _context(visit: Visit, request_id: str) -> dict[str, Any]:
     }
 
 
-async def _one(visit: Visit, request_id: str, problem: str = "") -> HTMLResponse:
-    context = await _context(visit, request_id)
-    return await whole_page(visit, "approval.html", status=422 if problem else 200, problem=problem, **context)
+async def _act(visit: Visit, request_id: str, typed: Form) -> Response:
+    done = await _done(visit, request_id, typed)
+    return back("/approvals" if done in {"approved", "returned"} else f"/approvals/{request_id}", done)
 
 
-async def _act(visit: Visit, request_id: str, typed: Form) -> str:
+async def _done(visit: Visit, request_id: str, typed: Form) -> str:
     """Do what was asked; gives what to say of it."""
     approvals, actor = visit.services.approvals, visit.actor
     match typed.one("act"):
@@ -115,22 +116,4 @@ def add(router: APIRouter, site: Site) -> None:
             return back("/approvals")
         return back("/approvals", "seen")
 
-    @router.get("/approvals/{request_id}")
-    async def one(request: Request, request_id: str) -> HTMLResponse:
-        return await _one(await site.visit(request), request_id)
-
-    @router.get("/approvals/{request_id}/live")
-    async def live(request: Request, request_id: str) -> HTMLResponse:
-        visit = await site.visit(request)
-        return visit.fragment("_approval_decision.html", **await _context(visit, request_id))
-
-    @router.post("/approvals/{request_id}")
-    async def act(request: Request, request_id: str) -> Response:
-        visit, typed = await site.visit(request), await read_form(request)
-        try:
-            done = await _act(visit, request_id, typed)
-        except NotFoundError:
-            raise
-        except LoaError as error:
-            return await _one(visit, request_id, problem_text(error, visit.form))
-        return back("/approvals" if done in {"approved", "returned"} else f"/approvals/{request_id}", done)
+    add_one(router, site, One("approvals", "approval.html", "_approval_decision.html", _context, _act))

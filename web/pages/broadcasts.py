@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from controller.broadcasts.schemas import ReplayIn
+from controller.broadcasts.schemas import BroadcastOut, ReplayIn
 from controller.errors import ConflictError, InvalidError
 from controller.people.rights import Act
 from web.forms import read_form
@@ -23,8 +23,17 @@ async def _context(visit: Visit, broadcast_id: str) -> dict[str, Any]:
     plays = await visit.services.broadcasts.plays(visit.actor, broadcast_id)
     nodes = {node.id: node for node in await visit.services.nodes.all(visit.actor)}
     holds = await visit.services.holds.active(visit.actor)
-    offers = {"may_replay": may_be_made_up(run) and visit.may(Act.BROADCASTS_CREATE)}
-    return offers | {"run": one_run(run, plays, nodes, visit.form), "groups": groups(plays, nodes, visit.form, holds)}
+    return {
+        "place": _place(run),
+        "may_replay": may_be_made_up(run) and visit.may(Act.BROADCASTS_CREATE),
+        "run": one_run(run, plays, nodes, visit.form),
+        "groups": groups(plays, nodes, visit.form, holds),
+    }
+
+
+def _place(run: BroadcastOut) -> str:
+    """Name where it is heard, if that is one place; else empty."""
+    return run.targets[0].name if len(run.targets) == 1 else ""
 
 
 async def _replay_page(visit: Visit, broadcast_id: str, problem: str = "") -> HTMLResponse:
@@ -35,7 +44,13 @@ async def _replay_page(visit: Visit, broadcast_id: str, problem: str = "") -> HT
         found, problem = None, problem or problem_text(error, visit.form)
     shown = replay(found, visit.form) if found else None
     return await whole_page(
-        visit, "replay.html", status=422 if problem else 200, run=run, replay=shown, problem=problem
+        visit,
+        "replay.html",
+        place=_place(run),
+        status=422 if problem else 200,
+        run=run,
+        replay=shown,
+        problem=problem,
     )
 
 
@@ -56,12 +71,13 @@ def add(router: APIRouter, site: Site) -> None:
     async def ask_why(request: Request, node_id: str, broadcast_id: str) -> HTMLResponse:
         visit = await site.visit(request)
         found = await visit.services.whys.of(visit.actor, node_id, broadcast_id)
-        name = (await visit.services.nodes.get(visit.actor, node_id)).name
+        node = await visit.services.nodes.get(visit.actor, node_id)
         return await whole_page(
             visit,
             "why.html",
-            why=why(found, name, visit.form),
-            node_name=name,
+            place=visit.name_of(node.area_id),
+            why=why(found, node.name, visit.form),
+            node_name=node.name,
             node_id=node_id,
             broadcast_id=broadcast_id,
         )
@@ -73,7 +89,10 @@ def add(router: APIRouter, site: Site) -> None:
     @router.post("/broadcasts/{broadcast_id}/replay")
     async def replay_it(request: Request, broadcast_id: str) -> Response:
         visit, typed = await site.visit(request), await read_form(request)
-        wanted = ReplayIn(confirm_unusual=typed.one("confirm_unusual") == "yes")
+        wanted = ReplayIn(
+            confirm_unusual=typed.one("confirm_unusual") == "yes",
+            confirm_conflicts=typed.one("confirm_conflicts") == "yes",
+        )
         try:
             made = await visit.services.replays.create(visit.actor, broadcast_id, wanted)
         except (ConflictError, InvalidError) as error:

@@ -7,25 +7,25 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from controller.bulletins.schemas import BulletinChange, BulletinIn, BulletinOut, ReturnIn, VersionSeen
+from controller.bulletins.schemas import MAX_TEXT, BulletinChange, BulletinIn, BulletinOut, ReturnIn, VersionSeen
 from controller.errors import LoaError, NotFoundError
 from controller.people.rights import Act
 from web.forms import MOST_VERSION, Form, number_of, read_form
 from web.pages.frame import back, whole_page
-from web.pages.sounds import recording_card, sound_context
+from web.pages.sounds import DEFAULT_LANGUAGES, recording_card, voices_context
 from web.problems import Problems, problem_text, problems_of
 from web.site import Site, Visit
 from web.views import bulletins as views
 from web.views.places import choices
+from web.views.voices import blank, languages_of
 
 FIELDS = frozenset({"title", "voices", "recording", "area_id", "category", "author", "source", "document_number"})
-DEFAULT_LANGUAGES = ("vi",)
 
 
 def _languages(visit: Visit, area_id: str, known: BulletinOut | None) -> list[str]:
     place = next((area for area in visit.areas if area.id == area_id), visit.areas[0] if visit.areas else None)
     asked: Sequence[str] = (place.effective.languages if place else ()) or DEFAULT_LANGUAGES
-    return views.languages_of(asked, known)
+    return languages_of(asked, known.voices if known else ())
 
 
 def _language_names(visit: Visit, languages: Sequence[str]) -> dict[str, str]:
@@ -60,9 +60,9 @@ async def _one(visit: Visit, bulletin_id: str, problem: str = "") -> HTMLRespons
     recordings = [each.recording_id for each in found.voices if each.recording_id]
     cards = {each: await recording_card(visit, each) for each in recordings}
     acts = _acts(visit, known)
-    status = 422 if problem else 200
+    status, place = 422 if problem else 200, visit.name_of(known.area_id)
     return await whole_page(
-        visit, "bulletin.html", status=status, bulletin=found, cards=cards, acts=acts, problem=problem
+        visit, "bulletin.html", place=place, status=status, bulletin=found, cards=cards, acts=acts, problem=problem
     )
 
 
@@ -77,19 +77,18 @@ async def categories(visit: Visit, *chosen: str) -> list[tuple[str, str]]:
 async def _form(
     visit: Visit, draft: views.Draft, known: BulletinOut | None, problems: Mapping[str, str]
 ) -> HTMLResponse:
-    languages = [language for language, _ in draft.texts]
     return await whole_page(
         visit,
         "bulletin_form.html",
+        place=visit.name_of(known.area_id if known else None),
         status=422 if problems else 200,
-        form=asdict(draft) | {"texts": dict(draft.texts), "recordings": dict(draft.recordings)},
+        form=asdict(draft),
         problems={"form": ""} | dict(problems) if problems else {},
         areas=choices(visit.places(Act.BULLETINS_WRITE)),
         categories=await categories(visit, draft.category),
-        languages=_language_names(visit, languages),
         path=f"/bulletins/{known.id}/edit" if known else "/bulletins/new",
         leave=f"/bulletins/{known.id}" if known else "/bulletins",
-        **await sound_context(visit, draft.recording),
+        **await voices_context(visit, draft.voices, most_words=MAX_TEXT),
     )
 
 
@@ -138,8 +137,8 @@ def _add_writing(router: APIRouter, site: Site) -> None:
         visit = await site.visit(request)
         places = visit.places(Act.BULLETINS_WRITE)
         area_id = places[0].id if places else ""
-        texts = tuple((each, "") for each in _languages(visit, area_id, None))
-        return await _form(visit, views.Draft(area_id=area_id, texts=texts), None, {})
+        voices = blank(_languages(visit, area_id, None))
+        return await _form(visit, views.Draft(area_id=area_id, voices=voices), None, {})
 
     @router.post("/bulletins/new")
     async def create(request: Request) -> Response:

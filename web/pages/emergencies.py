@@ -12,8 +12,9 @@ from controller.errors import LoaError, NotFoundError
 from controller.people.rights import Act
 from web.forms import Form, read_form
 from web.pages.frame import back, nodes_and_runs, whole_page
+from web.pages.one import One, add_one
 from web.pages.sounds import sound_context
-from web.problems import Problems, problem_text, problems_of
+from web.problems import Problems, problems_of
 from web.site import Site, Visit
 from web.views import emergencies as views
 from web.views.places import tree
@@ -102,7 +103,7 @@ async def _offers(visit: Visit, known: EmergencyFollowUp) -> dict[str, Any]:
 async def _context(visit: Visit, emergency_id: str) -> dict[str, Any]:
     known = await visit.services.emergencies.get(visit.actor, emergency_id)
     shown = views.one(known, _node_count(visit, known), await _words(visit, known), visit.form)
-    return {"emergency": shown} | await _offers(visit, known)
+    return {"place": visit.name_of(known.area_id), "emergency": shown} | await _offers(visit, known)
 
 
 def _node_count(visit: Visit, known: EmergencyFollowUp) -> int:
@@ -122,12 +123,11 @@ async def _words(visit: Visit, known: EmergencyFollowUp) -> list[str]:
     return [each.text for each in message.voices if each.text] if message.changed_at <= known.proposed_at else []
 
 
-async def _one(visit: Visit, emergency_id: str, problem: str = "") -> HTMLResponse:
-    context = await _context(visit, emergency_id)
-    return await whole_page(visit, "emergency.html", status=422 if problem else 200, problem=problem, **context)
+async def _act(visit: Visit, emergency_id: str, typed: Form) -> Response:
+    return back(f"/emergencies/{await _done(visit, emergency_id, typed)}")
 
 
-async def _act(visit: Visit, emergency_id: str, typed: Form) -> str:
+async def _done(visit: Visit, emergency_id: str, typed: Form) -> str:
     """Do what was asked; gives the emergency to go to."""
     emergencies, actor = visit.services.emergencies, visit.actor
     match typed.one("act"):
@@ -150,7 +150,7 @@ async def _act(visit: Visit, emergency_id: str, typed: Form) -> str:
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages."""
     _add_beginning(router, site)
-    _add_following(router, site)
+    add_one(router, site, One("emergencies", "emergency.html", "_emergency.html", _context, _act))
 
 
 def _add_beginning(router: APIRouter, site: Site) -> None:
@@ -174,25 +174,3 @@ def _add_beginning(router: APIRouter, site: Site) -> None:
         visit = await site.visit(request)
         found = await _preview(visit, views.read_draft(await read_form(request)))
         return visit.fragment("_emergency_preview.html", preview=found)
-
-
-def _add_following(router: APIRouter, site: Site) -> None:
-    @router.get("/emergencies/{emergency_id}")
-    async def one(request: Request, emergency_id: str) -> HTMLResponse:
-        return await _one(await site.visit(request), emergency_id)
-
-    @router.get("/emergencies/{emergency_id}/live")
-    async def live(request: Request, emergency_id: str) -> HTMLResponse:
-        visit = await site.visit(request)
-        return visit.fragment("_emergency.html", **await _context(visit, emergency_id))
-
-    @router.post("/emergencies/{emergency_id}")
-    async def act(request: Request, emergency_id: str) -> Response:
-        visit, typed = await site.visit(request), await read_form(request)
-        try:
-            went_to = await _act(visit, emergency_id, typed)
-        except NotFoundError:
-            raise
-        except LoaError as error:
-            return await _one(visit, emergency_id, problem_text(error, visit.form))
-        return back(f"/emergencies/{went_to}")

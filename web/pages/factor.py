@@ -21,8 +21,6 @@ def add(router: APIRouter, site: Site) -> None:
 
 
 def _add_showing(router: APIRouter, site: Site) -> None:
-    factors = site.services.factors
-
     @router.get("/sign-in/code")
     async def ask_code(request: Request) -> Response:
         who = await identify(request, site.services)
@@ -36,7 +34,7 @@ def _add_showing(router: APIRouter, site: Site) -> None:
         who, typed = await identify(request, site.services), await read_form(request)
         after = own_path(typed.one("next"))
         try:
-            _, device = await factors.show(
+            _, device = await site.services.factors.show(
                 who,
                 code=typed.one("code"),
                 origin=origin_of(request),
@@ -55,8 +53,6 @@ def _add_showing(router: APIRouter, site: Site) -> None:
 
 
 def _add_setting_up(router: APIRouter, site: Site) -> None:
-    factors = site.services.factors
-
     @router.get("/sign-in/factor")
     async def ask(request: Request) -> Response:
         who = await identify(request, site.services)
@@ -68,7 +64,7 @@ def _add_setting_up(router: APIRouter, site: Site) -> None:
         who, typed = await identify(request, site.services), await read_form(request)
         after = own_path(typed.one("next"))
         try:
-            made = await factors.begin(who, password=typed.one("password"))
+            made = await site.services.factors.begin(who, password=typed.one("password"))
         except (InvalidError, TooManyAttemptsError) as error:
             problem = said(site, request, who, error)
             return page_of(
@@ -83,7 +79,7 @@ def _add_setting_up(router: APIRouter, site: Site) -> None:
         who, typed = await identify(request, site.services), await read_form(request)
         after = own_path(typed.one("next"))
         try:
-            codes = await factors.confirm(who, code=typed.one("code"), origin=origin_of(request))
+            codes = await site.services.factors.confirm(who, code=typed.one("code"), origin=origin_of(request))
         except (InvalidError, TooManyAttemptsError) as error:
             problem = said(site, request, who, error)
             return page_of(site, request, who, "factor_confirm.html", problem=problem, next=after, secret="", uri="")

@@ -1,42 +1,57 @@
 """Ready messages: what lies on the nodes before an emergency; written, changed, put away."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from controller.emergencies.schemas import MessageChange, MessageIn, MessageOut
+from controller.emergencies.schemas import MAX_TEXT, MessageChange, MessageIn, MessageOut
 from controller.errors import LoaError
 from controller.people.rights import Act
 from web.forms import MOST_VERSION, Form, number_of, read_form
 from web.pages.frame import back, whole_page
-from web.pages.sounds import sound_context
+from web.pages.sounds import DEFAULT_LANGUAGES, voices_context
 from web.problems import Problems, problems_of
 from web.site import Site, Visit
 from web.views.emergencies import choice
 from web.views.places import choices
+from web.views.voices import NOTHING, Voices, blank, languages_of, of, read
 
-KINDS = ("alert", "all_clear", "false_alarm")
-FIELDS = frozenset({"title", "area_id", "text", "recording"})
-LANGUAGE = "vi"
-
-
-def _typed(typed: Form) -> dict[str, str]:
-    names = ("title", "area_id", "kind", "text", "recording", "version")
-    return {name: typed.one(name).strip() for name in names}
+KINDS = ("alert", "all_clear", "false_alarm", "drill")
+FIELDS = frozenset({"title", "area_id", "voices", "recording"})
 
 
-def _of(known: MessageOut) -> dict[str, str]:
-    voice = known.voices[0]
-    return {
-        "title": known.title,
-        "area_id": known.area_id,
-        "kind": str(known.kind),
-        "text": voice.text,
-        "recording": voice.recording_id or "",
-        "version": str(known.version),
-    }
+@dataclass(frozen=True)
+class Draft:
+    """What was typed, as it was typed."""
+
+    kind: str = KINDS[0]
+    area_id: str = ""
+    title: str = ""
+    voices: Voices = NOTHING
+    version: int = 0
+
+
+def _languages(visit: Visit, area_id: str, known: MessageOut | None) -> list[str]:
+    """Give the languages of a form: those that are there, of its area, and of all places that may hear it."""
+    places = sorted(visit.areas, key=lambda area: area.id != area_id)
+    asked = [language for area in places for language in area.effective.languages]
+    return languages_of(asked or DEFAULT_LANGUAGES, known.voices if known else ())
+
+
+def _typed(typed: Form, languages: Sequence[str]) -> Draft:
+    return Draft(
+        kind=typed.one("kind"),
+        area_id=typed.one("area_id"),
+        title=typed.one("title").strip(),
+        voices=read(typed, languages),
+        version=number_of(typed.one("version"), most=MOST_VERSION) or 0,
+    )
+
+
+def _of(known: MessageOut, languages: Sequence[str]) -> Draft:
+    return Draft(str(known.kind), known.area_id, known.title, of(known.voices, languages), known.version)
 
 
 async def _list(visit: Visit) -> HTMLResponse:
@@ -46,45 +61,39 @@ async def _list(visit: Visit) -> HTMLResponse:
     return await whole_page(visit, "messages.html", kinds=kinds, may_write=may_write)
 
 
-async def _form(visit: Visit, form: Mapping[str, str], message_id: str, problems: Problems) -> HTMLResponse:
+async def _form(visit: Visit, draft: Draft, message_id: str, problems: Problems) -> HTMLResponse:
     return await whole_page(
         visit,
         "message_form.html",
+        place=visit.name_of(draft.area_id if message_id else None),
         status=422 if problems else 200,
-        form=form,
+        form=asdict(draft),
         message_id=message_id,
         problems={"form": ""} | problems if problems else {},
         kinds=KINDS,
         areas=choices(visit.places(Act.MESSAGES_WRITE)),
-        **await sound_context(visit, form["recording"]),
+        **await voices_context(visit, draft.voices, most_words=MAX_TEXT),
     )
 
 
-def _voices(form: Mapping[str, str], known: MessageOut | None) -> list[dict[str, Any]]:
-    """Give the voices: the first as typed, other languages as they were."""
-    first = known.voices[0].language if known else LANGUAGE
-    typed = {"language": first, "text": form["text"], "recording_id": form["recording"] or None}
-    return [typed, *(voice.model_dump() for voice in (known.voices[1:] if known else ()))]
-
-
-async def _save(visit: Visit, typed: Form, known: MessageOut | None) -> Response:
-    form, messages, problems = _typed(typed), visit.services.messages, Problems()
-    if not form["text"] and not form["recording"]:
-        problems["text"] = visit.text("bulletins.voices_empty")
-        return await _form(visit, form, known.id if known else "", problems)
-    said = {"title": form["title"], "voices": _voices(form, known)}
+async def _save(visit: Visit, draft: Draft, known: MessageOut | None) -> Response:
+    messages, problems = visit.services.messages, Problems()
+    if draft.voices.are_empty:
+        problems["voices"] = visit.text("bulletins.voices_empty")
+        return await _form(visit, draft, known.id if known else "", problems)
+    said = {"title": draft.title, "voices": draft.voices.wanted()}
     try:
         if known is None:
-            wanted = {"area_id": form["area_id"], "kind": form["kind"]}
+            wanted = {"area_id": draft.area_id, "kind": draft.kind}
             await messages.create(visit.actor, MessageIn.model_validate(wanted | said))
         else:
-            version = number_of(form["version"], most=MOST_VERSION) or known.version
+            version = draft.version or known.version
             await messages.change(visit.actor, known.id, MessageChange.model_validate({"version": version} | said))
     except ValueError:
         problems = {"form": visit.text("bulletins.cannot")}
     except LoaError as error:
         problems = problems_of(error, visit.form, FIELDS)
-    return await _form(visit, form, known.id if known else "", problems) if problems else back("/messages", "saved")
+    return await _form(visit, draft, known.id if known else "", problems) if problems else back("/messages", "saved")
 
 
 def add(router: APIRouter, site: Site) -> None:
@@ -98,19 +107,20 @@ def add(router: APIRouter, site: Site) -> None:
     async def new(request: Request) -> HTMLResponse:
         visit, kind = await site.visit(request), request.query_params.get("kind", "")
         places = visit.places(Act.MESSAGES_WRITE)
-        form = dict.fromkeys(("title", "text", "recording", "version"), "")
-        form |= {"kind": kind if kind in KINDS else KINDS[0], "area_id": places[0].id if places else ""}
-        return await _form(visit, form, "", {})
+        area_id = places[0].id if places else ""
+        voices = blank(_languages(visit, area_id, None))
+        return await _form(visit, Draft(kind if kind in KINDS else KINDS[0], area_id, voices=voices), "", {})
 
     @router.post("/messages/new")
     async def create(request: Request) -> Response:
-        visit = await site.visit(request)
-        return await _save(visit, await read_form(request), None)
+        visit, typed = await site.visit(request), await read_form(request)
+        return await _save(visit, _typed(typed, _languages(visit, typed.one("area_id"), None)), None)
 
     @router.get("/messages/{message_id}")
     async def edit(request: Request, message_id: str) -> HTMLResponse:
         visit = await site.visit(request)
-        return await _form(visit, _of(await visit.services.messages.get(visit.actor, message_id)), message_id, {})
+        known = await visit.services.messages.get(visit.actor, message_id)
+        return await _form(visit, _of(known, _languages(visit, known.area_id, known)), message_id, {})
 
     @router.post("/messages/{message_id}")
     async def change(request: Request, message_id: str) -> Response:
@@ -118,4 +128,5 @@ def add(router: APIRouter, site: Site) -> None:
         if typed.one("act") == "archive":
             await visit.services.messages.archive(visit.actor, message_id)
             return back("/messages", "ended")
-        return await _save(visit, typed, await visit.services.messages.get(visit.actor, message_id))
+        known = await visit.services.messages.get(visit.actor, message_id)
+        return await _save(visit, _typed(typed, _languages(visit, known.area_id, known)), known)

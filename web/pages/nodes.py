@@ -13,16 +13,15 @@ from web.forms import Form, read_form
 from web.pages.frame import nodes_and_runs, whole_page
 from web.problems import Problems, problems_of
 from web.site import Site, Visit
-from web.views.nodes import one_node
-from web.views.places import choices, is_heard, tree
+from web.views.nodes import Node, one_node
+from web.views.places import choices, link_said, tree
 
 KINDS = ("hamlet", "commune", "district", "province")
 ADOPT_FIELDS, AREA_FIELDS = frozenset({"code", "area_id", "name"}), frozenset({"name", "parent_id"})
 
 
 def _list_context(visit: Visit, nodes: list[NodeOut]) -> dict[str, Any]:
-    summary = visit.text("nodes.summary", online=sum(map(is_heard, nodes)), count=len(nodes))
-    return {"summary": summary, "places": tree(visit.areas, nodes, visit.form)}
+    return {"summary": link_said(nodes, visit.form), "places": tree(visit.areas, nodes, visit.form)}
 
 
 def _may_add_roots(visit: Visit) -> bool:
@@ -88,6 +87,11 @@ async def _add_area(visit: Visit, typed: Form) -> Response:
     return RedirectResponse("/nodes?done=area", 303)
 
 
+async def _one(visit: Visit, node_id: str) -> Node:
+    node = await visit.services.nodes.get(visit.actor, node_id)
+    return one_node(node, await visit.services.days.of(visit.actor, node_id), visit.form)
+
+
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages, their live parts and the two forms."""
 
@@ -103,15 +107,13 @@ def add(router: APIRouter, site: Site) -> None:
     @router.get("/nodes/{node_id}")
     async def node(request: Request, node_id: str) -> HTMLResponse:
         visit = await site.visit(request)
-        found = one_node(await visit.services.nodes.get(visit.actor, node_id), visit.form)
-        return await whole_page(visit, "node.html", node=found)
+        place = visit.name_of((await visit.services.nodes.get(visit.actor, node_id)).area_id)
+        return await whole_page(visit, "node.html", place=place, node=await _one(visit, node_id))
 
     @router.get("/nodes/{node_id}/live")
     async def node_live(request: Request, node_id: str) -> HTMLResponse:
         visit = await site.visit(request)
-        return visit.fragment(
-            "_node.html", node=one_node(await visit.services.nodes.get(visit.actor, node_id), visit.form)
-        )
+        return visit.fragment("_node.html", node=await _one(visit, node_id))
 
     @router.post("/nodes")
     async def adopt(request: Request) -> Response:

@@ -38,7 +38,6 @@ def _next_page(needs: Needs | None, after: str) -> str:
 
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages."""
-    people = site.services.people
     factor.add(router, site)
     own_password.add(router, site)
 
@@ -52,7 +51,7 @@ def add(router: APIRouter, site: Site) -> None:
         typed = await read_form(request)
         text, login, after = site.words(request), typed.one("login"), typed.one("next")
         try:
-            signed = await people.sign_in(
+            signed = await site.services.people.sign_in(
                 login=login,
                 password=typed.one("password"),
                 origin=origin_of(request),
@@ -78,7 +77,7 @@ def add(router: APIRouter, site: Site) -> None:
     @router.post("/sign-out")
     async def sign_out(request: Request) -> Response:
         await read_form(request)
-        await people.sign_out(token_of(request) or "")
+        await site.services.people.sign_out(token_of(request) or "")
         response = RedirectResponse("/sign-in", 303)
         clear_cookie(response)
         return response
@@ -88,8 +87,8 @@ def add(router: APIRouter, site: Site) -> None:
         typed = await read_form(request)
         locale = typed.one("locale") if typed.one("locale") in LOCALES else LOCALES[0]
         with suppress(NotSignedInError):  # who is not signed in chooses for this browser only
-            person = await people.whoami(token_of(request) or "")
-            await people.set_locale(Actor(person.id, origin_of(request)), locale)
+            person = await site.services.people.whoami(token_of(request) or "")
+            await site.services.people.set_locale(Actor(person.id, origin_of(request)), locale)
         response = RedirectResponse(own_path(typed.one("next")), 303)
         response.set_cookie(
             LOCALE_COOKIE, locale, max_age=YEAR_S, path="/", secure=True, httponly=True, samesite="strict"

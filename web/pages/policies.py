@@ -15,9 +15,9 @@ from web.pages.frame import back, whole_page
 from web.problems import problem_text, problems_of
 from web.site import Site, Visit
 from web.views import policies as views
+from web.views.dated import Told
 from web.views.places import choices
-from web.views.whatif import change_marks
-from web.words import Mark
+from web.views.whatif import change_lines
 
 FIELDS = frozenset({"windows", "earliest", "night_hours", "night_cap", "alone_minutes", "alone_a_day", *views.NUMBERS})
 
@@ -28,7 +28,7 @@ async def _page(
     *,
     draft: views.Draft | None = None,
     problems: Mapping[str, str] | None = None,
-    preview: list[Mark] | None = None,
+    preview: list[Told] | None = None,
     quiet: str | None = None,
 ) -> HTMLResponse:
     known = await visit.services.policies.get(visit.actor, area_id)
@@ -40,8 +40,8 @@ async def _page(
         status=422 if problems else 200,
         areas=choices(visit.areas),
         area_id=area_id,
-        area_name=area.name if area else "",
-        place=area.name if area else "",
+        area_name=visit.name_of(area_id),
+        place=visit.name_of(area_id),
         lines=views.lines(known, visit.form),
         form=form | {"numbers": dict(form["numbers"])},
         categories=await categories(visit, *form["alone_categories"]),
@@ -59,7 +59,7 @@ async def _save(visit: Visit, area_id: str, draft: views.Draft, *, look: bool) -
         wanted = PolicyIn.model_validate(views.wanted(draft, await policies.get(visit.actor, area_id), visit.form))
         if look:
             found = await policies.preview(visit.actor, area_id, wanted)
-            return await _page(visit, area_id, draft=draft, preview=change_marks(found.changes, visit.form))
+            return await _page(visit, area_id, draft=draft, preview=change_lines(found.changes, visit.form))
         await policies.put(visit.actor, area_id, wanted)
     except Unclear as unclear:
         return await _page(visit, area_id, draft=draft, problems=unclear.problems)

@@ -44,6 +44,7 @@ async def _one(visit: Visit, programme_id: str, problem: str = "") -> HTMLRespon
     return await whole_page(
         visit,
         "programme.html",
+        place=visit.name_of(known.area_id),
         status=422 if problem else 200,
         programme=views.one(known, form),
         is_template=known.is_template,

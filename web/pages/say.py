@@ -31,6 +31,7 @@ def _wanted(draft: views.Draft, visit: Visit) -> BroadcastIn:
         category=draft.category or None,
         during=draft.during or None if draft.when == "now" else None,
         confirm_unusual=draft.confirm_unusual,
+        confirm_conflicts=draft.confirm_conflicts,
     )
 
 

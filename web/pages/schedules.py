@@ -15,10 +15,12 @@ from web.forms import Unclear, read_form
 from web.pages.frame import back, nodes_and_runs, whole_page
 from web.problems import Problems, problem_text, problems_of
 from web.site import Site, Visit
+from web.views import moving as moves
 from web.views import schedules as views
+from web.views.dated import Told
 from web.views.places import Choice, scope_names, tree
 from web.views.say import covered
-from web.views.whatif import change_marks
+from web.views.whatif import change_lines
 from web.words import Mark
 
 FIELDS = frozenset({"title", "programme", "targets", "hour", "weekday", "first_day", "last_day"})
@@ -33,34 +35,43 @@ async def _names(visit: Visit) -> dict[str, str]:
     return scope_names(visit.areas, await visit.services.nodes.all(visit.actor))
 
 
-async def _waiting(visit: Visit) -> set[str]:
-    """Name the schedules that wait for a yes."""
-    found = await visit.services.approvals.list(visit.actor)
-    return {each.subject.partition("/")[2] for each in found if each.subject.startswith("schedules/")}
-
-
 async def _list(visit: Visit) -> HTMLResponse:
     names, programmes = await _names(visit), {each.id: each.whole_name for each in await _programmes(visit)}
     found = await visit.services.schedules.list(visit.actor)
-    waiting = await _waiting(visit)
-    lines = [views.line(each, names, programmes, visit.form, awaits=each.id in waiting) for each in found]
-    return await whole_page(visit, "schedules.html", lines=lines, may_write=visit.may(Act.SCHEDULES_WRITE))
+    lines = [views.line(each, names, programmes, visit.form) for each in found]
+    owed = await visit.services.bulletins.list(visit.actor, owed=True)
+    return await whole_page(
+        visit,
+        "schedules.html",
+        lines=lines,
+        owed=views.owed_below(owed, visit.form),
+        may_write=visit.may(Act.SCHEDULES_WRITE),
+    )
 
 
-async def _one(visit: Visit, schedule_id: str, problem: str = "") -> HTMLResponse:
+async def _one(
+    visit: Visit, schedule_id: str, problem: str = "", *, moving: moves.Moving | None = None, move: str = ""
+) -> HTMLResponse:
+    """Show one; ``move`` names the date that is to be moved, ``moving`` is what was typed for it."""
     services, now = visit.services, visit.form.now
     known = await services.schedules.get(visit.actor, schedule_id)
     dates = await services.schedules.dates(visit.actor, schedule_id, now, now + views.LOOK_AHEAD)
     programmes = {each.id: each.whole_name for each in await _programmes(visit)}
-    awaits = schedule_id in await _waiting(visit)
+    move = moving.name if moving else move
+    asked = next((each for each in dates if each.recurrence_local.isoformat() == move), None)
+    if moving is None and asked is not None:
+        moving = moves.begun(asked, visit.form)
     return await whole_page(
         visit,
         "schedule.html",
-        status=422 if problem else 200,
-        schedule=views.line(known, await _names(visit), programmes, visit.form, awaits=awaits),
+        place=visit.name_of(known.area_id),
+        status=422 if problem or (moving and moving.problem) else 200,
+        schedule=views.line(known, await _names(visit), programmes, visit.form),
         programme_id=known.programme_id,
         owed=views.owed(known.owed or (), visit.form),
-        dates=[views.date_line(each, visit.form, awaits=awaits) for each in dates],
+        dates=[views.date_line(each, visit.form, known.approval) for each in dates],
+        moving=moving,
+        moving_when=visit.form.long(asked.start_at) if asked else "",
         may_write=known.ended_at is None and visit.may(Act.SCHEDULES_WRITE, known.area_id),
         problem=problem,
     )
@@ -80,18 +91,18 @@ async def _preview(visit: Visit, draft: views.Draft, known: ScheduleOut | None) 
         return views.Preview(missing=next(iter(unclear.problems.values())))
     except InvalidError as error:
         wrong = Mark("triangle", "care", problem_text(error, visit.form))
-        return views.Preview(missing=visit.text("schedules.look_again"), warnings=(wrong,))
+        return views.Preview(missing=visit.text("schedules.look_again"), warnings=(Told(wrong),))
     return views.preview(found, visit.form)
 
 
-async def _what_if(visit: Visit, draft: views.Draft, known: ScheduleOut | None) -> list[Mark] | None:
+async def _what_if(visit: Visit, draft: views.Draft, known: ScheduleOut | None) -> list[Told] | None:
     """Say what saving would change elsewhere; None where the form is not ready for that."""
     try:
         wanted = ScheduleIn.checked(**_wanted(visit, draft, known))
         found = await visit.services.what_ifs.of(visit.actor, wanted, known.id if known else None)
     except (Unclear, InvalidError, ConflictError):
         return None
-    return change_marks(found.changes, visit.form)
+    return change_lines(found.changes, visit.form)
 
 
 async def _form(
@@ -101,6 +112,7 @@ async def _form(
     return await whole_page(
         visit,
         "schedule_form.html",
+        place=visit.name_of(known.area_id if known else None),
         nodes=nodes,
         runs=runs,
         status=422 if problems else 200,
@@ -132,6 +144,30 @@ async def _save(visit: Visit, draft: views.Draft, known: ScheduleOut | None) -> 
     except LoaError as error:
         problems = problems_of(error, visit.form, FIELDS)
     return await _form(visit, draft, known, problems) if problems else back(f"/schedules/{saved.id}", "saved")
+
+
+async def _change(visit: Visit, schedule_id: str, recurrence: datetime, act: str) -> None:
+    """Take one date out, or let it be as it was."""
+    dates, kind = visit.services.single_dates, {"cancel": "cancelled", "keep": "kept"}.get(act)
+    if kind is None:
+        await dates.restore(visit.actor, schedule_id, recurrence)
+    else:
+        change = ExceptionIn.model_validate({"kind": kind})
+        await dates.except_(visit.actor, schedule_id, recurrence, change)
+
+
+async def _move(visit: Visit, schedule_id: str, recurrence: datetime, moving: moves.Moving) -> Response:
+    """Move one date; what is in the way is said where the new time was typed."""
+    try:
+        change = moves.wanted(moving, visit.form)
+        await visit.services.single_dates.except_(visit.actor, schedule_id, recurrence, change)
+    except Unclear as unclear:
+        moving = replace(moving, problem=next(iter(unclear.problems.values())))
+    except (InvalidError, ConflictError) as error:
+        moving = moves.refused(moving, error, visit.form)
+    return (
+        await _one(visit, schedule_id, moving=moving) if moving.problem else back(f"/schedules/{schedule_id}", "date")
+    )
 
 
 def add(router: APIRouter, site: Site) -> None:
@@ -188,7 +224,7 @@ def _add_reading(router: APIRouter, site: Site) -> None:
 
     @router.get("/schedules/{schedule_id}")
     async def one(request: Request, schedule_id: str) -> HTMLResponse:
-        return await _one(await site.visit(request), schedule_id)
+        return await _one(await site.visit(request), schedule_id, move=request.query_params.get("move", ""))
 
     @router.post("/schedules/{schedule_id}/end")
     async def end(request: Request, schedule_id: str) -> RedirectResponse:
@@ -202,15 +238,11 @@ def _add_reading(router: APIRouter, site: Site) -> None:
 
     @router.post("/schedules/{schedule_id}/dates/{recurrence}")
     async def one_date(request: Request, schedule_id: str, recurrence: datetime) -> Response:
-        visit, act = await site.visit(request), (await read_form(request)).one("act")
-        kind = {"cancel": "cancelled", "keep": "kept"}.get(act)
-        schedules = visit.services.schedules
+        visit, typed = await site.visit(request), await read_form(request)
         try:
-            if kind is None:
-                await schedules.restore(visit.actor, schedule_id, recurrence)
-            else:
-                change = ExceptionIn.model_validate({"kind": kind})
-                await schedules.except_(visit.actor, schedule_id, recurrence, change)
+            if typed.one("act") == "move":
+                return await _move(visit, schedule_id, recurrence, moves.read(typed, recurrence))
+            await _change(visit, schedule_id, recurrence, typed.one("act"))
         except (InvalidError, ConflictError, NotFoundError) as error:
             return await _one(visit, schedule_id, problem_text(error, visit.form))
         return back(f"/schedules/{schedule_id}", "date")

@@ -5,8 +5,11 @@ from typing import Any
 from controller.errors import NotFoundError
 from web.site import Visit
 from web.views.recordings import Recording, card, recent
+from web.views.voices import Voices
 
 RECENT = 12
+DEFAULT_LANGUAGES = ("vi",)
+"""Where no place asks for any."""
 UPLOAD_PROBLEMS = (
     "too_large",
     "no_space",
@@ -45,3 +48,24 @@ async def sound_context(visit: Visit, chosen: str) -> dict[str, Any]:
         "most_ms": config.max_recording_minutes * 60_000,
         "upload_problems": [(code, form.text(f"upload_problem.{code}", size=size)) for code in UPLOAD_PROBLEMS],
     }
+
+
+async def voices_context(visit: Visit, voices: Voices, *, most_words: int) -> dict[str, Any]:
+    """Give what ``_voices.html`` shows: each language with its words, and the recordings to choose from."""
+    shown = await sound_context(visit, voices.recording)
+    choices = [(each.id, f"{each.title} · {each.said}") for each in shown["recent"]]
+    return shown | {
+        "languages": {language: visit.text.word("spoken", language) for language, _ in voices.texts},
+        "texts": dict(voices.texts),
+        "recordings": dict(voices.recordings),
+        "sounds": {language: await _with_chosen(visit, choices, chosen) for language, chosen in voices.recordings},
+        "most_words": most_words,
+    }
+
+
+async def _with_chosen(visit: Visit, choices: list[tuple[str, str]], chosen: str) -> list[tuple[str, str]]:
+    """Keep what was chosen long ago among the choices: saving must not lose it."""
+    if not chosen or chosen in dict(choices):
+        return choices
+    found = await recording_card(visit, chosen)
+    return [*choices, (chosen, found.title)] if found else choices

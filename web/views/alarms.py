@@ -22,6 +22,7 @@ class Line:
     href: str
     """Page of what it is about; empty: there is none."""
     waits: bool
+    may_acknowledge: bool
 
 
 def line(alarm: AlarmOut, places: Mapping[str, str], form: Formats, *, cancelled: bool = False) -> Line:
@@ -39,10 +40,12 @@ def line(alarm: AlarmOut, places: Mapping[str, str], form: Formats, *, cancelled
     if cancelled:
         word = f"{word}. {text('emergency_state.cancelled')}"
     mark = Mark("triangle", "care", word) if waits else Mark("tick", "unsure", word)
-    place = places.get(alarm.area_id or "", text("alarms.everywhere"))
+    place = places.get(alarm.area_id or "") or alarm.detail.get("place") or text("alarms.everywhere")
     said = text("alarms.said", place=place, since=form.since(alarm.raised_at))
     if alarm.acknowledged_at is not None:
         by, when = alarm.acknowledged_by_name or "", form.since(alarm.acknowledged_at)
         said = f"{said} {text('alarms.acknowledged', by=by, when=when)}"
     resource = alarm.subject.partition("/")[0]
-    return Line(alarm.id, mark, said, f"/{alarm.subject}" if resource in _PAGES else "", waits)
+    return Line(
+        alarm.id, mark, said, f"/{alarm.subject}" if resource in _PAGES else "", waits, waits and alarm.may_acknowledge
+    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from controller.approvals.schemas import AloneOut, ApprovalOut, ApprovalRow, FileOut
 from web.formats import Formats
+from web.views.changes import Changes, changes
 from web.views.recordings import BARS, Recording, wave_path
 from web.words import Mark
 
@@ -47,6 +48,7 @@ class Request:
     title: str
     mark: Mark
     lines: tuple[str, ...]
+    changes: Changes
     href: str
     """Page of what it is about."""
     files: tuple[File, ...]
@@ -71,7 +73,7 @@ def line(row: ApprovalRow, me: str, form: Formats) -> Line:
     """Show a request in the queue; ``me``: who looks."""
     said = form.text(
         "approvals.said",
-        when=form.when(row.not_before_at),
+        when=form.when(row.first_start_at),
         length=form.length(row.length_ms),
         targets=form.names([aim.name for aim in row.targets]),
         by=row.asked_by,
@@ -94,6 +96,7 @@ def one(row: ApprovalOut, waves: Mapping[str, Sequence[int]], form: Formats) -> 
         title=row.title,
         mark=_mark(row, form),
         lines=tuple(_lines(row, form)),
+        changes=changes(row, form),
         href=f"/{row.subject}",
         files=tuple(_file(each, waves.get(each.recording_id or "", ()), form) for each in row.files),
         refusal=text(refused if text.has(refused) else "wrong.forbidden") if row.refusal else "",
@@ -108,6 +111,7 @@ def _lines(row: ApprovalOut, form: Formats) -> list[str]:
     said = [
         text("approvals.asked", by=row.asked_by, when=form.since(row.asked_at)),
         text("approvals.where", targets=form.names([aim.name for aim in row.targets])),
+        text("approvals.first", when=form.long(row.first_start_at)),
         text("approvals.window", start=form.long(row.not_before_at), until=form.long(row.not_after_at)),
         text("approvals.length", length=form.length(row.length_ms)),
     ]

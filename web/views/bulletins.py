@@ -8,6 +8,8 @@ from controller.bulletins.schemas import BulletinOut
 from web.formats import Formats
 from web.forms import MOST_VERSION, Form, number_of
 from web.problems import Problems
+from web.views import voices
+from web.views.voices import NOTHING, Voices
 from web.words import Mark
 
 _MARKS = {
@@ -30,12 +32,7 @@ class Draft:
     author: str = ""
     source: str = ""
     document_number: str = ""
-    recording: str = ""
-    """Of the first language."""
-    texts: tuple[tuple[str, str], ...] = ()
-    """Language and its words, in the order in which they are heard."""
-    recordings: tuple[tuple[str, str], ...] = ()
-    """Language and its recording, of all but the first language."""
+    voices: Voices = NOTHING
     version: int = 0
 
 
@@ -73,20 +70,17 @@ class Voice:
 
 def read_draft(typed: Form, languages: Sequence[str]) -> Draft:
     """Take what was typed, in the languages that the form asked for."""
-    plain = ("title", "area_id", "category", "author", "source", "document_number", "recording")
+    plain = ("title", "area_id", "category", "author", "source", "document_number")
     return Draft(
         **{name: typed.one(name).strip() for name in plain},
         level="priority" if typed.one("level") == "priority" else "normal",
-        texts=tuple((each, typed.one(f"text-{each}").strip()) for each in languages),
-        recordings=tuple((each, typed.one(f"recording-{each}")) for each in languages[1:]),
+        voices=voices.read(typed, languages),
         version=number_of(typed.one("version"), most=MOST_VERSION) or 0,
     )
 
 
 def draft_of(known: BulletinOut, languages: Sequence[str]) -> Draft:
     """Begin a change of a bulletin."""
-    voices = {voice.language: voice for voice in known.voices}
-    recordings = {each: voices[each].recording_id or "" if each in voices else "" for each in languages}
     return Draft(
         title=known.title,
         area_id=known.area_id,
@@ -95,23 +89,13 @@ def draft_of(known: BulletinOut, languages: Sequence[str]) -> Draft:
         author=known.author,
         source=known.source,
         document_number=known.document_number or "",
-        recording=recordings[languages[0]],
-        texts=tuple((each, voices[each].text or "" if each in voices else "") for each in languages),
-        recordings=tuple((each, recordings[each]) for each in languages[1:]),
+        voices=voices.of(known.voices, languages),
         version=known.version,
     )
 
 
-def languages_of(asked: Sequence[str], known: BulletinOut | None) -> list[str]:
-    """Order the languages of the form: those the bulletin has, then those that its place asks for."""
-    return list(dict.fromkeys([*(voice.language for voice in known.voices if known), *asked] if known else asked))
-
-
 def wanted(draft: Draft) -> dict[str, Any]:
     """Give what the service is to be asked for."""
-    recordings = dict(draft.recordings)
-    if draft.texts:
-        recordings[draft.texts[0][0]] = draft.recording
     return {
         "title": draft.title,
         "category": draft.category,
@@ -119,20 +103,15 @@ def wanted(draft: Draft) -> dict[str, Any]:
         "author": draft.author,
         "source": draft.source,
         "document_number": draft.document_number or None,
-        "voices": [
-            {"language": language, "text": words or None, "recording_id": recordings.get(language) or None}
-            for language, words in draft.texts
-            if words or recordings.get(language)
-        ],
+        "voices": draft.voices.wanted(),
     }
 
 
 def missing(draft: Draft, form: Formats) -> Problems:
     """Name all that was left out at once."""
-    said = any(words for _, words in draft.texts) or draft.recording or any(each for _, each in draft.recordings)
     lacks = {
         "title": "" if draft.title else form.text("wrong.title_empty"),
-        "voices": "" if said else form.text("bulletins.voices_empty"),
+        "voices": form.text("bulletins.voices_empty") if draft.voices.are_empty else "",
     }
     return {field: words for field, words in lacks.items() if words}
 
@@ -156,7 +135,7 @@ def _said(known: BulletinOut, form: Formats) -> str:
 
 def one(known: BulletinOut, names: Mapping[str, str], form: Formats) -> Bulletin:
     """Show a bulletin; ``names`` are those of languages."""
-    voices = tuple(
+    spoken = tuple(
         Voice(names.get(each.language, each.language), tuple((each.text or "").split("\n")), each.recording_id)
         for each in known.voices
     )
@@ -167,7 +146,7 @@ def one(known: BulletinOut, names: Mapping[str, str], form: Formats) -> Bulletin
         _said(known, form),
         mark(known.state, form),
         tuple(_lines(known, form)),
-        voices,
+        spoken,
     )
 
 

@@ -26,11 +26,13 @@ SAYS = ("all_clear", "false_alarm")
 _STATES = {"proposed": "part", "counting_down": "octagon", "sent": "octagon", "ended": "tick", "cancelled": "cut"}
 _STANDINGS = {
     "missed": ("triangle", "care"),
+    "interrupted": ("triangle", "care"),
     "unreachable": ("unknown", "care"),
     "waiting": ("part", "unsure"),
     "sounding": ("dot", "live"),
     "unverified": ("unknown", "unsure"),
     "verified": ("ticks", "good"),
+    "ended": ("cut", "unsure"),
     "cancelled": ("cut", "unsure"),
     "unreporting": ("empty", "unsure"),
 }

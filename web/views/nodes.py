@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from controller.nodes.schemas import NodeOut
+from controller.schedules.schemas import DayOut
 from web.formats import Formats
 from web.views.places import is_heard
 from web.words import Mark, faults, node_mark
@@ -19,19 +20,25 @@ class Node:
     place: str
     mark: Mark
     lines: tuple[str, ...]
+    doubts: tuple[Mark, ...]
+    """What was cancelled, and will sound today unless it reconnects."""
     faults: tuple[Mark, ...]
     facts: tuple[tuple[str, str], ...]
     """Name and value."""
 
 
-def one_node(node: NodeOut, form: Formats) -> Node:
-    """Say how a node is."""
+def one_node(node: NodeOut, day: DayOut, form: Formats) -> Node:
+    """Say how a node is, and what of its day nobody can be sure of."""
     return Node(
         id=node.id,
         name=node.name,
         place=" · ".join(node.area_path),
         mark=node_mark(node, form),
         lines=tuple(_lines(node, form)),
+        doubts=tuple(
+            Mark("triangle", "care", form.text("node.may_play", title=each.title, at=form.when(each.may_play_at)))
+            for each in day.unconfirmed
+        ),
         faults=tuple(faults(node, form)),
         facts=tuple((form.text(f"node.{key}"), value) for key, value in _facts(node, form)),
     )

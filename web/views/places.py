@@ -1,6 +1,6 @@
 """The tree of places with its nodes, for reading and for choosing."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -55,17 +55,25 @@ def is_heard(node: NodeOut) -> bool:
     return node.status in {"online", "late"}
 
 
+def link_said(nodes: Sequence[NodeOut], form: Formats) -> str:
+    """Count those in contact among the nodes that report; clusters that report nothing are counted apart."""
+    apart = sum(node.status == "unreporting" for node in nodes)
+    online = form.text("nodes.summary", online=sum(map(is_heard, nodes)), count=len(nodes) - apart)
+    mute = form.text("count.unreporting", count=apart)
+    return " · ".join(said for said, count in ((online, len(nodes) - apart), (mute, apart)) if count) or online
+
+
 def tree(
     areas: Iterable[AreaOut], nodes: Iterable[NodeOut], form: Formats, chosen: Collection[str] = ()
 ) -> tuple[Place, ...]:
     """Put nodes under their areas, and areas under theirs."""
     all_areas, all_nodes = list(areas), list(nodes)
-    heard = {area.id: 0 for area in all_areas}
+    under: dict[str, list[NodeOut]] = {area.id: [] for area in all_areas}
     parents = {area.id: area.parent_id for area in all_areas}
     for node in all_nodes:
         area_id: str | None = node.area_id
-        while area_id in heard:
-            heard[area_id] += is_heard(node)
+        while area_id is not None and area_id in under:
+            under[area_id].append(node)
             area_id = parents[area_id]
 
     def place(area: AreaOut) -> Place:
@@ -74,18 +82,17 @@ def tree(
             for node in all_nodes
             if node.area_id == area.id
         ]
-        said = form.text("area.online", online=heard[area.id], count=area.node_count)
         return Place(
             id=area.id,
             scope=area.scope,
             name=area.name,
-            said=said if area.node_count else form.text("area.no_nodes"),
+            said=link_said(under[area.id], form) if under[area.id] else form.text("area.no_nodes"),
             nodes=tuple(lines),
             below=tuple(place(each) for each in all_areas if each.parent_id == area.id),
             chosen_nodes=any(line.scope in chosen for line in lines),
         )
 
-    return tuple(place(area) for area in all_areas if area.parent_id not in heard)
+    return tuple(place(area) for area in all_areas if area.parent_id not in under)
 
 
 def stop_places(areas: Iterable[AreaOut]) -> list[StopPlace]:

@@ -10,8 +10,6 @@ from web.words import Mark
 BARS = 160
 """Bars of a waveform: each some pixels wide on any screen."""
 HEIGHT = 64
-SIGNAL_FILE = "attention.wav"
-"""As the centre names what it makes itself (``emergencies.signalling``)."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +72,6 @@ def card(found: RecordingOut, peaks: Sequence[int], form: Formats) -> Recording:
     )
 
 
-def is_signal(found: RecordingOut) -> bool:
-    """Tell whether it is the signal before emergencies, which nothing routine may use: it would wear off."""
-    return found.file_name == SIGNAL_FILE
-
-
 def recent(found: Sequence[RecordingOut], form: Formats) -> list[Recent]:
     """List the recordings that can be used again."""
     return [
@@ -88,5 +81,5 @@ def recent(found: Sequence[RecordingOut], form: Formats) -> list[Recent]:
             form.text("recording.recent_said", length=form.length(each.length_ms), when=form.since(each.created_at)),
         )
         for each in found
-        if each.state == "ready" and each.length_ms is not None and not is_signal(each)
+        if each.state == "ready" and each.length_ms is not None
     ]

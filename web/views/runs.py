@@ -127,6 +127,7 @@ def one_run(run: BroadcastOut, plays: Sequence[PlayOut], nodes: Mapping[str, Nod
             *_returned(run, form),
             *_time_lines(run, form),
             *_offline(plays, nodes, form),
+            *_unreporting(run, form),
         ),
         share=_share(run, form.now),
         cancel=_cancel(run, plays, form),
@@ -201,6 +202,12 @@ def _offline(plays: Sequence[PlayOut], nodes: Mapping[str, NodeOut], form: Forma
     return [form.text("broadcast.offline", names=form.names(names), count=len(names))] if names else []
 
 
+def _unreporting(run: BroadcastOut, form: Formats) -> list[str]:
+    """Count apart the clusters that no number of nodes speaks of."""
+    count = run.unreporting_count
+    return [form.text("emergency.unreporting", count=count)] if count and run.phase != "cancelled" else []
+
+
 def _share(run: BroadcastOut, now: datetime) -> int | None:
     if run.phase == "sending" and run.node_count:
         return round(100 * run.ready_count / run.node_count)
@@ -212,10 +219,10 @@ def _share(run: BroadcastOut, now: datetime) -> int | None:
 def _cancel(run: BroadcastOut, plays: Sequence[PlayOut], form: Formats) -> Cancel | None:
     if run.phase not in {"awaiting_approval", "returned", "sending", "ready", "on_air", "awaiting_reports"}:
         return None
-    count = sum(play.outcome is None for play in plays)
+    count = sum(play.outcome is None and play.reports for play in plays)
     kind = "cancel_running" if run.phase == "on_air" else "cancel"
     return Cancel(
         offer=form.text(f"broadcast.{kind}"),
-        what_happens=form.text(f"broadcast.{kind}_said", count=count),
+        what_happens=form.text(f"broadcast.{kind}_said", count=count) if count else form.text("broadcast.cancel_mute"),
         yes=form.text(f"broadcast.{kind}_yes"),
     )

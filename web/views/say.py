@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from controller.areas.schemas import AreaOut
-from controller.broadcasts.schemas import CutOut, ForecastOut, PreviewOut, ReplayPreviewOut
+from controller.broadcasts.schemas import ConflictOut, CutOut, ForecastOut, PreviewOut, ReplayPreviewOut
 from controller.ids import new_id
 from web.formats import Formats
 from web.forms import Form, Unclear, hour_of
+from web.views.dated import breaches, unusual_said
 from web.words import Mark
 
 DAYS_AHEAD = 14
@@ -36,6 +37,7 @@ class Draft:
     during: str = ""
     """What becomes of a session that sounds; empty: it is waited for."""
     confirm_unusual: bool = False
+    confirm_conflicts: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,9 @@ class Preview:
     unusual: str = ""
     """What is to be confirmed once more; empty when nothing is."""
     confirmed: bool = False
+    conflicts: bool = False
+    """Whether it is to be confirmed that others are planned there, or on air."""
+    conflicts_confirmed: bool = False
     during: str | None = None
     """How it comes into what sounds there, to be chosen; None: nothing sounds."""
 
@@ -67,6 +72,7 @@ def read_draft(typed: Form) -> Draft:
         category=typed.one("category"),
         during=typed.one("during") if typed.one("during") in DURING else "",
         confirm_unusual=typed.one("confirm_unusual") == "yes",
+        confirm_conflicts=typed.one("confirm_conflicts") == "yes",
     )
 
 
@@ -156,14 +162,18 @@ def preview(draft: Draft, found: PreviewOut, form: Formats) -> Preview:
     if found.late_count:
         warnings.append(Mark("part", "unsure", text("say.late", count=found.late_count)))
     warnings += [_cut(each, form) for each in found.cuts]
-    if found.yields and not found.cuts:
+    if found.conflicts:
+        warnings += [_conflict(each, form) for each in found.conflicts]
+    elif found.yields and not found.cuts:
         warnings.append(Mark("part", "unsure", text("say.yields", titles=form.names(found.yields))))
     return Preview(
         button=button(draft, form),
         sentence=sentence,
         warnings=tuple(warnings),
-        unusual=form.text(f"say.unusual_{found.unusual.reason}", hour=found.unusual.hour) if found.unusual else "",
+        unusual=_unusual(found, form),
         confirmed=draft.confirm_unusual,
+        conflicts=_asks_of_conflicts(found),
+        conflicts_confirmed=draft.confirm_conflicts,
         during=draft.during if draft.when == "now" and (found.yields or found.cuts) else None,
     )
 
@@ -181,8 +191,32 @@ def replay(found: ReplayPreviewOut, form: Formats) -> Preview:
     return Preview(
         button=text("replay.go"),
         sentence=text("replay.sentence", length=form.length(run.length_ms), nodes=nodes, names=names),
-        warnings=(*_breaches(run, form), *_absent(run, form)),
-        unusual=form.text(f"say.unusual_{run.unusual.reason}", hour=run.unusual.hour) if run.unusual else "",
+        warnings=(*_breaches(run, form), *_absent(run, form), *(_conflict(each, form) for each in run.conflicts)),
+        conflicts=_asks_of_conflicts(run),
+        unusual=_unusual(run, form),
+    )
+
+
+def _unusual(found: PreviewOut, form: Formats) -> str:
+    """Ask once more about the hour, unless it is refused anyway."""
+    return unusual_said(None if found.refusal else found.unusual, form)
+
+
+def _asks_of_conflicts(found: PreviewOut) -> bool:
+    return bool(found.conflicts) and not found.refusal
+
+
+def _conflict(each: ConflictOut, form: Formats) -> Mark:
+    """Say what else wants the same nodes, and which of the two is heard first."""
+    return Mark(
+        "triangle",
+        "care",
+        form.text(
+            f"say.conflict_{each.first}",
+            title=each.title or form.text("schedules.other_place"),
+            when=form.when(each.other_start_at),
+            nodes=form.text("count.nodes", count=each.node_count),
+        ),
     )
 
 
@@ -197,21 +231,7 @@ def _cut(each: CutOut, form: Formats) -> Mark:
 
 def _breaches(found: PreviewOut, form: Formats) -> list[Mark]:
     """Name the rules of policies that it breaks; what nodes tell of themselves stands in their forecasts."""
-    told = [each for each in found.breaches if each.rule != "quiet_hours"]
-    return [
-        Mark(
-            "triangle",
-            "care",
-            form.text(
-                "say.breach",
-                names=form.names(each.area_names),
-                rule=form.text.word("rule", each.rule),
-                limit=each.limit,
-                found=each.found,
-            ),
-        )
-        for each in told
-    ]
+    return [told.mark for told in breaches([each for each in found.breaches if each.rule != "quiet_hours"], form)]
 
 
 def _absent(found: PreviewOut, form: Formats) -> list[Mark]:

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from controller.broadcasts.schemas import AskedOut, ConflictOut
+from controller.bulletins.schemas import BulletinOut
+from controller.policies.errors import PolicyBreachError
 from controller.programmes.schemas import BulletinRef
-from controller.schedules.schemas import ConflictOut, DateOut, ScheduleOut, SchedulePreview
+from controller.schedules.schemas import DateOut, ScheduleOut, SchedulePreview
 from web.formats import Formats
 from web.forms import MOST_VERSION, Form, Unclear, day_of, hour_of, number_of
 from web.problems import Problems
+from web.views.dated import Told, breaches, dates_said, grouped, span_said, unusual_said
 from web.words import Mark, doubt_said
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -53,6 +57,10 @@ class Line:
     when: str
     said: str
     mark: Mark
+    to_do: str = ""
+    """With a refusal: what now."""
+    request_id: str = ""
+    """The request that was refused."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +83,11 @@ class Preview:
     sentence: str = ""
     missing: str = ""
     dates: tuple[str, ...] = ()
-    warnings: tuple[Mark, ...] = ()
+    warnings: tuple[Told, ...] = ()
     unusual: str = ""
-    """What is to be confirmed once more; empty when nothing is."""
+    """What is to be confirmed once more; empty when nothing is, or when that would not help."""
     conflicts: bool = False
-    """Others at the same time: to be confirmed."""
+    """Others at the same time: to be confirmed; not where that would not help."""
 
 
 def read_draft(typed: Form) -> Draft:
@@ -197,30 +205,45 @@ def when_said(known: ScheduleOut, form: Formats) -> str:
     return text("schedules.weekly", days=names, hour=hour)
 
 
-def line(
-    known: ScheduleOut, names: Mapping[str, str], programmes: Mapping[str, str], form: Formats, *, awaits: bool = False
-) -> Line:
-    """Show a schedule in the list; ``awaits``: somebody has to say yes before it sounds."""
+def line(known: ScheduleOut, names: Mapping[str, str], programmes: Mapping[str, str], form: Formats) -> Line:
+    """Show a schedule in the list."""
     text = form.text
     places = form.names([names.get(scope, text("schedules.elsewhere")) for scope in known.targets])
     programme = programmes.get(known.programme_id, text("schedules.programme_gone"))
     if known.ended_at is not None:
         mark = Mark("cut", "unsure", text("schedules.ended", at=form.when(known.ended_at)))
+    elif known.approval is not None:
+        mark = _waits(known.approval, known.next_at, form)
     elif known.next_at is not None:
-        said = text("schedules.next", when=form.when(known.next_at))
-        waits = Mark("part", "care", f"{text('phase.awaiting_approval')} · {said}")
-        mark = waits if awaits else Mark("ready", "good", said)
+        mark = Mark("ready", "good", text("schedules.next", when=form.when(known.next_at)))
     else:
         mark = Mark("unknown", "unsure", text("schedules.none_next"))
     said = text("schedules.said", programme=programme, targets=places)
-    return Line(known.id, known.title, when_said(known, form), said, mark)
+    return Line(known.id, known.title, when_said(known, form), said, mark, *_to_do(known.approval, form))
 
 
-def date_line(each: DateOut, form: Formats, *, awaits: bool = False) -> DateLine:
+def _waits(asked: AskedOut, next_at: datetime | None, form: Formats) -> Mark:
+    """Say that it sounds only with a yes, or not at all as it is."""
+    word = form.text(f"approval_state.{asked.state}")
+    if asked.returned_reason:
+        word = f"{word}: {asked.returned_reason}"
+    elif next_at is not None:
+        word = f"{word} · {form.text('schedules.next', when=form.when(next_at))}"
+    return Mark("part" if asked.state == "open" else "triangle", "care", word)
+
+
+def _to_do(asked: AskedOut | None, form: Formats) -> tuple[str, str]:
+    """Say what is to be done about a refusal, and name the request; of what nobody refused, neither."""
+    if asked is None or asked.state == "open":
+        return "", ""
+    return form.text("schedules.to_do"), asked.id
+
+
+def date_line(each: DateOut, form: Formats, asked: AskedOut | None = None) -> DateLine:
     """Show one date, and what can be done about it."""
     act = "" if each.start_at <= form.now else {"cancelled": "restore", "aired": "cancel"}.get(each.verdict, "keep")
     name = each.recurrence_local.isoformat()
-    mark = _date_mark(each, form, awaits=awaits)
+    mark = _date_mark(each, form, asked)
     if doubt := doubt_said(each.unconfirmed, form):
         mark = Mark("triangle", "care", f"{mark.word}. {' '.join(doubt)}")
     return DateLine(name, form.long(each.start_at), mark, act, each.broadcast_id)
@@ -231,7 +254,7 @@ def moved_said(each: DateOut, form: Formats) -> str:
     return f" ({form.text('schedules.date_moved')})" if each.changed == "moved" else ""
 
 
-def _date_mark(each: DateOut, form: Formats, *, awaits: bool = False) -> Mark:
+def _date_mark(each: DateOut, form: Formats, asked: AskedOut | None = None) -> Mark:
     text = form.text
     if each.verdict == "cancelled":
         return Mark("cut", "unsure", text("schedules.date_cancelled"))
@@ -241,8 +264,8 @@ def _date_mark(each: DateOut, form: Formats, *, awaits: bool = False) -> Mark:
         return Mark("triangle", "care", text.word("date_problem", each.problem))
     if each.changed == "moved":
         return Mark("empty", "unsure", text("schedules.date_moved"))
-    if awaits and each.verdict == "aired":
-        return Mark("part", "care", text("phase.awaiting_approval"))
+    if asked is not None and each.verdict == "aired" and (each.awaits_approval or each.broadcast_id is None):
+        return _waits(asked.model_copy(update={"returned_reason": None}), None, form)
     planned = each.broadcast_id is not None
     return Mark("ready" if planned else "empty", "unsure", text(f"schedules.date_{'planned' if planned else 'later'}"))
 
@@ -257,35 +280,19 @@ def preview(found: SchedulePreview, form: Formats) -> Preview:
         count=len(aired),
         first=form.long(aired[0].start_at) if aired else "",
     )
-    suspended = [Mark("cut", "unsure", f"{form.long(each.start_at)}: {_date_mark(each, form).word}")
-                 for each in found.dates if each.verdict == "suspended"]  # fmt: skip
-    refusal = [] if found.refusal is None else [Mark("triangle", "care", text.word("date_problem", found.refusal))]
-    breaches = [
-        Mark(
-            "triangle",
-            "care",
-            text(
-                "say.breach",
-                names=form.names(each.area_names),
-                rule=text.word("rule", each.rule),
-                limit=each.limit,
-                found=each.found,
-            ),
-        )
-        for each in found.breaches
-    ]
+    is_vain = found.refusal == PolicyBreachError.code
     return Preview(
         sentence=sentence,
         dates=tuple(form.long(each.start_at) for each in aired[:DATES_TOLD]),
         warnings=(
-            *refusal,
-            *breaches,
+            *([] if found.refusal is None else [_care(text.word("date_problem", found.refusal))]),
+            *breaches(found.breaches, form),
             *(_conflict(each, form) for each in found.conflicts),
-            *owed(found.owed, form),
-            *suspended[:DATES_TOLD],
+            *(Told(each) for each in owed(found.owed, form)),
+            *_suspended(found.dates, form),
         ),
-        unusual=form.text(f"say.unusual_{found.unusual.reason}", hour=found.unusual.hour) if found.unusual else "",
-        conflicts=bool(found.conflicts),
+        unusual=unusual_said(None if is_vain else found.unusual, form),
+        conflicts=bool(found.conflicts) and not is_vain,
     )
 
 
@@ -294,8 +301,36 @@ def owed(bulletins: Sequence[BulletinRef], form: Formats) -> tuple[Mark, ...]:
     return tuple(Mark("triangle", "care", form.text("programmes.owed", title=each.title)) for each in bulletins)
 
 
-def _conflict(each: ConflictOut, form: Formats) -> Mark:
+def owed_below(bulletins: Sequence[BulletinOut], form: Formats) -> tuple[Mark, ...]:
+    """Name the priority bulletins from above that places have not put into any programme that they air."""
+    return tuple(
+        Mark(
+            "triangle",
+            "care",
+            form.text("schedules.owed", title=each.title, names=form.names([place.name for place in each.owed_in])),
+        )
+        for each in bulletins
+    )
+
+
+def _care(said: str) -> Told:
+    return Told(Mark("triangle", "care", said))
+
+
+def _suspended(dates: Sequence[DateOut], form: Formats) -> list[Told]:
+    """Say on which dates calendars silence it, each calendar once."""
+    silent = grouped((each.because, each) for each in dates if each.verdict == "suspended")
+    return [_silent_by_one(those, form) for those in silent]
+
+
+def _silent_by_one(those: Sequence[DateOut], form: Formats) -> Told:
+    starts = [each.start_at for each in those]
+    said = f"{_date_mark(those[0], form).word}: {span_said(starts, form)}"
+    return Told(Mark("cut", "unsure", said), dates_said(starts, form))
+
+
+def _conflict(each: ConflictOut, form: Formats) -> Told:
     title = each.title or form.text("schedules.other_place")
     key = "schedules.conflict_ours" if each.first == "ours" else "schedules.conflict_other"
     said = form.text(key, title=title, when=form.long(each.start_at), count=each.times, nodes=each.node_count)
-    return Mark("triangle", "care", said)
+    return _care(said)

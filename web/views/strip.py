@@ -23,12 +23,18 @@ UNSENT = frozenset({"proposed", "counting_down"})
 """States of an emergency that waits for somebody's act; one that was sent calls as long as it sounds."""
 
 
+COMING = frozenset({"awaiting_approval", "returned", "sending", "ready"})
+"""Phases of what is to sound, with a yes or without."""
+
+
 @dataclass(frozen=True)
 class HeldLine:
     """Silence ordered somewhere."""
 
     id: str
     mark: Mark
+    silent: str
+    """How many are: all that the strip has room for."""
     said: str
     waiting: str
     """Who has not answered; empty when all have."""
@@ -96,7 +102,13 @@ def strip(
 ) -> Strip:
     """Gather what stands on top of every page; ``starts``: what the release of each hold lets sound."""
     calls, held = calls or Calls(), held_lines(holds, form, starts or {})
-    problems = (*_waiting(calls, form), *_offline(nodes, form), *_faults(nodes, form), *_failed(runs, form))
+    problems = (
+        *_waiting(calls, form),
+        *_returned(runs, form),
+        *_offline(nodes, form),
+        *_faults(nodes, form),
+        *_failed(runs, form),
+    )
     return Strip(
         held=held,
         many_held=Mark("square", "stop", form.text("strip.held", count=len(held))) if len(held) > 1 else None,
@@ -161,6 +173,7 @@ def _held(hold: HoldOut, form: Formats, starts: str) -> HeldLine:
     return HeldLine(
         id=hold.id,
         mark=Mark("square", "stop", text("hold.word", place=hold.scope_name)),
+        silent=text("hold.silent", confirmed=hold.confirmed_count, count=hold.node_count),
         said=text(
             "hold.said",
             since=form.since(hold.ordered_at),
@@ -206,6 +219,17 @@ def _next(runs: Sequence[BroadcastOut], form: Formats) -> RunLine | None:
         return None
     run = min(coming, key=lambda each: each.start_at)
     return RunLine(f"/broadcasts/{run.id}", title_of(run, form), form.when(run.start_at))
+
+
+def _returned(runs: Sequence[BroadcastOut], form: Formats) -> tuple[Problem, ...]:
+    """Say that what should sound next was refused: somebody has to change it, or it stays silent."""
+    coming = [run for run in runs if run.phase in COMING and run.start_at > form.now]
+    run = min(coming, key=lambda each: each.start_at, default=None)
+    if run is None or run.phase != "returned":
+        return ()
+    reason = run.approval.returned_reason if run.approval else ""
+    word = form.text("strip.returned", title=title_of(run, form), when=form.when(run.start_at), reason=reason)
+    return (Problem(Mark("triangle", "care", word), f"/broadcasts/{run.id}"),)
 
 
 def _offline(nodes: Sequence[NodeOut], form: Formats) -> tuple[Problem, ...]:

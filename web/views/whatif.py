@@ -1,41 +1,53 @@
-"""What a change of a rule or schedule would change, broadcast by broadcast, in words. Pure."""
+"""What a change of a rule or schedule would change, in words; what changes alike is said once. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from controller.policies.schemas import ChangeOut, EndOut
 from web.formats import Formats
+from web.views.dated import Told, dates_said, grouped, span_said
 from web.words import Mark
 
-MOST_CHANGES = 12
+MOST_LINES = 12
 
 
-def change_marks(changes: Sequence[ChangeOut], form: Formats) -> list[Mark]:
+def change_lines(changes: Sequence[ChangeOut], form: Formats) -> list[Told]:
     """Say which broadcasts would go differently; those to come first, for only they can still be mended."""
     told = sorted(changes, key=lambda each: each.is_past)
-    marks = [_mark(each, form) for each in told[:MOST_CHANGES]]
-    if rest := len(told) - len(marks):
-        marks.append(Mark("triangle", "care", form.text("whatif.more", count=rest)))
-    return marks
+    alike = grouped((_way(each, form), each) for each in told)
+    lines = [_line(those, form) for those in alike[:MOST_LINES]]
+    if rest := sum(map(len, alike[MOST_LINES:])):
+        lines.append(Told(Mark("triangle", "care", form.text("whatif.more", count=rest))))
+    return lines
 
 
-def _mark(each: ChangeOut, form: Formats) -> Mark:
-    text = form.text
+def _way(each: ChangeOut, form: Formats) -> Hashable:
+    """Tell alike what would be said in the same words but for the date."""
+    moved = each.moved_to_at - each.start_at if each.moved_to_at else None
+    ends = tuple(_end(end, form) for end in (each.before, each.after))
+    return each.is_past, each.title, form.hour(each.start_at), moved, ends, each.rules, each.unusual, each.area_names
+
+
+def _line(those: Sequence[ChangeOut], form: Formats) -> Told:
+    text, each, starts = form.text, those[0], [change.start_at for change in those]
+    when = form.long(each.start_at) if len(starts) == 1 else f"{form.hour(each.start_at)}, {span_said(starts, form)}"
     said = text(
         "whatif.would_have" if each.is_past else "whatif.would",
         title=each.title,
-        when=form.long(each.start_at),
+        when=when.removesuffix("."),
         places=form.names(each.area_names),
         before=_end(each.before, form),
         after=_end(each.after, form),
     )
     if each.moved_to_at is not None:
-        said += " " + text("whatif.moved", when=form.long(each.moved_to_at))
+        moved = form.long(each.moved_to_at) if len(starts) == 1 else form.hour(each.moved_to_at)
+        said += " " + text("whatif.moved", when=moved)
     if each.rules:
         said += " " + text("whatif.rules", rules=form.names([text.word("rule", rule) for rule in each.rules]))
     if each.unusual is not None:
         said += " " + text("whatif.unusual", hour=each.unusual.hour)
     heard = each.after is not None and each.after.outcome == "played" and not each.rules and each.unusual is None
-    return Mark("empty" if heard else "triangle", "unsure" if heard else "care", said)
+    mark = Mark("empty" if heard else "triangle", "unsure" if heard else "care", said)
+    return Told(mark, dates_said(starts, form))
 
 
 def _end(end: EndOut | None, form: Formats) -> str:

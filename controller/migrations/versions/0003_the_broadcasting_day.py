@@ -74,6 +74,8 @@ def _create_alarms_tokens_requests() -> None:
         sa.Column("level", sa.String(length=16), nullable=False),
         sa.Column("categories", sa.JSON(), nullable=False),
         sa.Column("length_ms", sa.Integer(), nullable=False),
+        sa.Column("shown", sa.JSON(), nullable=False),
+        sa.Column("first_start_at", Instant(), nullable=False),
         sa.Column("not_before_at", Instant(), nullable=False),
         sa.Column("not_after_at", Instant(), nullable=False),
         sa.Column("document_number", sa.String(length=80), nullable=True),
@@ -176,6 +178,7 @@ def _create_policies_programmes() -> None:
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("heard", sa.JSON(), nullable=False),
         sa.Column("whole_at", Instant(), nullable=True),
+        sa.Column("until_at", Instant(), nullable=True),
         sa.Column("approved_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_listenings_person_id_people")),
         sa.PrimaryKeyConstraint("person_id", "sha256", name=op.f("pk_listenings")),
@@ -439,6 +442,7 @@ def _change_approvals() -> None:
         batch_op.add_column(sa.Column("by_author", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("seen_by_leader_at", Instant(), nullable=True))
         batch_op.add_column(sa.Column("voided_at", Instant(), nullable=True))
+        batch_op.add_column(sa.Column("shown", sa.JSON(), nullable=True))
     op.execute("UPDATE approvals SET subject = 'broadcasts/' || broadcast_id")
     with op.batch_alter_table("approvals", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_approvals_broadcast_id"))
@@ -508,6 +512,7 @@ def _change_people() -> None:
 
     with op.batch_alter_table("recordings", schema=None) as batch_op:
         batch_op.add_column(sa.Column("area_id", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("is_signal", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.create_index(batch_op.f("ix_recordings_area_id"), ["area_id"], unique=False)
         batch_op.create_foreign_key(batch_op.f("fk_recordings_area_id_areas"), "areas", ["area_id"], ["id"])
 

@@ -139,7 +139,7 @@ async def test_an_ended_schedule_begins_nothing_more_and_what_sounds_goes_on(lit
 async def test_single_dates_survive_an_edit_of_the_series(lite: Centre) -> None:
     area = await lite.area()
     made = await scheduled(lite, area)
-    say = lite.services.schedules.except_
+    say = lite.services.single_dates.except_
     await say(lite.actor, made.id, datetime(2026, 3, 11, 5), ExceptionIn(kind=DateChange.CANCELLED, reason="Lễ tang"))
     moved = ExceptionIn(kind=DateChange.MOVED, moved_to_local=datetime(2026, 3, 12, 6, 15))
     await say(lite.actor, made.id, datetime(2026, 3, 12, 5), moved)
@@ -154,7 +154,7 @@ async def test_single_dates_survive_an_edit_of_the_series(lite: Centre) -> None:
     )
     assert [(each.verdict, each.reason) for each in found] == [("cancelled", "Lễ tang"), ("aired", None)]
 
-    await lite.services.schedules.restore(lite.actor, made.id, datetime(2026, 3, 11, 5, 30))
+    await lite.services.single_dates.restore(lite.actor, made.id, datetime(2026, 3, 11, 5, 30))
     assert locals_of(await broadcasts(lite, made.id))[:3] == ["10 05:30", "11 05:30", "12 06:15"]
 
 
@@ -163,7 +163,7 @@ async def test_a_date_may_have_another_programme(lite: Centre) -> None:
     made = await scheduled(lite, area)
     other = await programme(lite, area, 3, title="Đại hội")
     wanted = ExceptionIn(programme_id=other)
-    date = await lite.services.schedules.except_(lite.actor, made.id, datetime(2026, 3, 11, 5), wanted)
+    date = await lite.services.single_dates.except_(lite.actor, made.id, datetime(2026, 3, 11, 5), wanted)
     assert (date.programme_id, date.changed) == (other, DateChange.KEPT)
     rows = await broadcasts(lite, made.id)
     assert [(row.title, row.length_ms) for row in rows[:3]] == [
@@ -177,7 +177,7 @@ async def test_what_has_begun_cannot_be_changed_any_more(lite: Centre) -> None:
     made = await scheduled(lite, await lite.area())
     lite.clock.now = (await broadcasts(lite, made.id))[0].start_at
     with pytest.raises(ConflictError):
-        await lite.services.schedules.except_(
+        await lite.services.single_dates.except_(
             lite.actor,
             made.id,
             datetime(2026, 3, 10, 5),
@@ -195,7 +195,7 @@ async def test_a_broadcast_that_a_person_cancelled_stays_cancelled_until_they_sa
     await change(lite, made, title="Tên khác")
     assert locals_of(await broadcasts(lite, made.id))[:2] == ["10 05:00", "12 05:00"]
     lite.clock.step(minutes=1)
-    await lite.services.schedules.except_(lite.actor, made.id, datetime(2026, 3, 11, 5), ExceptionIn())
+    await lite.services.single_dates.except_(lite.actor, made.id, datetime(2026, 3, 11, 5), ExceptionIn())
     assert locals_of(await broadcasts(lite, made.id))[:2] == ["10 05:00", "11 05:00"]
 
 

@@ -74,10 +74,10 @@ async def test_an_edit_plans_anew_under_the_policy_of_now(lite: Centre) -> None:
     area = await lite.area()
     made = await scheduled(lite, area)
     await rule(lite, area, minutes_a_session=5)
-    await lite.services.schedules.except_(
+    await lite.services.single_dates.except_(
         lite.actor, made.id, datetime(2026, 3, 11, 5), ExceptionIn(kind=DateChange.CANCELLED)
     )
-    await lite.services.schedules.restore(lite.actor, made.id, datetime(2026, 3, 11, 5))
+    await lite.services.single_dates.restore(lite.actor, made.id, datetime(2026, 3, 11, 5))
     assert locals_of(await broadcasts(lite, made.id))[:2] == ["10 05:00", "12 05:00"]
     [alarm] = await lite.services.alarms.list(lite.actor)
     assert (alarm.kind, alarm.detail["rules"]) == (NOT_AIRABLE, ["minutes_a_session"])

@@ -46,6 +46,18 @@ async def scheduled(here: Centre, area: AreaOut, *minutes: float, **given: Any) 
     return await here.services.schedules.create(here.actor, wish(area, await programme(here, area, *minutes), **given))
 
 
+async def trung_loc(here: Centre, **area: Any) -> tuple[AreaOut, ScheduleOut]:
+    """A commune that hears its relay at five, and has for a month."""
+    commune = await here.area("Trung Lộc", kind="commune", **area)
+    for number in range(3):
+        await here.node(await here.area(f"Thôn {number}", commune), f"Cụm {number}")
+    made = await scheduled(here, commune, 10, title="Tiếp sóng", confirm_unusual=True)
+    for _ in range(5):
+        here.clock.step(days=6)
+        await here.services.schedules.roll_due()
+    return commune, made
+
+
 async def broadcasts(here: Centre, schedule_id: str | None = None) -> list[Broadcast]:
     """What stands in plans, by start."""
     query = select(Broadcast).where(Broadcast.superseded_at.is_(None), Broadcast.cancelled_at.is_(None))

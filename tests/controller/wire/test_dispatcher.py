@@ -31,6 +31,7 @@ from edge_agent.protocol.states import ClockState
 from edge_agent.protocol.topics import Word
 from edge_agent.protocol.versions import Version
 from tests.controller import factories
+from tests.controller.test_moves import move
 
 WITHIN_S = 10.0
 
@@ -279,7 +280,7 @@ async def test_a_node_that_moves_waits_for_the_plan_of_its_new_area(tmp_path: Pa
             made.centre.clock.step(hours=6)
             await made.dispatcher.renew()
             await made.settle()
-        await made.centre.services.nodes.change(made.centre.actor, node.id, area_id=second.id)
+        await move(made.centre, second, nodes=(node.id,))
         await made.settle()
         moved = made.last(f"nodes/{node.id}", "settings")
         assert isinstance(moved, Settings)
@@ -331,7 +332,7 @@ async def test_a_node_that_moved_out_of_a_held_area_is_released_by_its_own_docum
         node = await centre.node(first)
         [hold] = await holds.order(centre.actor, [f"areas/{first.id}"])
         centre.hears(node.id, holds=[hold.id])
-        await centre.services.nodes.change(centre.actor, node.id, area_id=second.id)
+        await move(centre, second, nodes=(node.id,))
         await made.settle()
         assert released(made, node.id) == (), "it obeys what still stands"
         [counted] = await holds.active(centre.actor)

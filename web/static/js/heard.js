@@ -1,19 +1,23 @@
 // Tells the centre which parts of a recording were played to whoever is to approve it: spans of the file, in ms. What
-// is skipped is not in them. The centre merges them; the page then shows what is left.
+// is skipped is not in them. The centre merges them, and takes no more than there was time for since it was told before:
+// so it is told of the beginning too. The page then shows what is left.
 (() => {
   const SEND_MS = 5000;
   const JUMP_S = 1.5; // further than the player moves between two of its own ticks: somebody jumped
   const open = new Map(); // audio → [from, until] of what is being played, in seconds
+
+  function tell(path, spans, last = false) {
+    return fetch(path, {
+      method: "POST", keepalive: last, headers: { "Content-Type": "application/json" }, body: JSON.stringify({ spans }),
+    });
+  }
 
   function send(audio, { last = false } = {}) {
     const span = open.get(audio);
     const path = audio.closest(".player")?.dataset.listening;
     if (!span || !path || span[1] - span[0] < 0.2) return;
     open.set(audio, [span[1], span[1]]);
-    const spans = [[Math.floor(span[0] * 1000), Math.ceil(span[1] * 1000)]];
-    fetch(path, {
-      method: "POST", keepalive: last, headers: { "Content-Type": "application/json" }, body: JSON.stringify({ spans }),
-    }).then((answer) => {
+    tell(path, [[Math.floor(span[0] * 1000), Math.ceil(span[1] * 1000)]], last).then((answer) => {
       if (answer.ok) document.body.dispatchEvent(new CustomEvent("loa:changed"));
       else open.set(audio, [span[0], (open.get(audio) ?? span)[1]]); // told again with the next one
     }, () => open.set(audio, [span[0], (open.get(audio) ?? span)[1]]));
@@ -29,6 +33,8 @@
   for (const name of ["play", "seeked"]) {
     document.addEventListener(name, (event) => {
       send(event.target);
+      const path = event.target.closest(".player")?.dataset.listening;
+      if (name === "play" && path) tell(path, []).catch(() => {}); // what is played is told later, in any case
       open.set(event.target, [event.target.currentTime, event.target.currentTime]);
     }, true);
   }

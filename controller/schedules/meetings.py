@@ -1,0 +1,71 @@
+"""Sessions that want the same nodes at the same time: when two meet, and whose is heard first. Pure."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
+
+
+class Span(NamedTuple):
+    """When something sounds if all begins on time, and how it stands against others."""
+
+    start_at: datetime
+    end_at: datetime
+    rank: tuple[int, int]
+    """Level (higher first) and the operator's order, as nodes sort what waits."""
+
+
+class Other(NamedTuple):
+    """Something else that some of the nodes hear."""
+
+    title: str
+    area_id: str | None
+    schedule_id: str | None
+    broadcast_id: str | None
+    nodes: frozenset[str]
+    spans: tuple[Span, ...]
+
+
+class Conflict(NamedTuple):
+    """Two that meet."""
+
+    ours: Span
+    theirs: Span
+    other: Other
+    nodes: int
+    times: int
+
+    @property
+    def first(self) -> Literal["ours", "other"]:
+        """Say whose is heard first: what has begun, else by level and order."""
+        mine, other = ((each.start_at, each.rank) for each in (self.ours, self.theirs))
+        return "ours" if mine < other else "other"
+
+    @property
+    def overlap(self) -> timedelta:
+        """Say for how long both want the nodes, by the times that are planned."""
+        shared = min(self.ours.end_at, self.theirs.end_at) - max(self.ours.start_at, self.theirs.start_at)
+        return max(shared, timedelta(0))
+
+
+def meetings(ours: Sequence[Span], nodes: frozenset[str], others: Iterable[Other]) -> list[Conflict]:
+    """Find what meets, once for each other, by its first date. Pure."""
+    found: list[Conflict] = []
+    for other in others:
+        shared = len(nodes & other.nodes)
+        pairs = list(_overlapping(ours, other.spans)) if shared else []
+        if pairs:
+            found.append(Conflict(*pairs[0], other, shared, len(pairs)))
+    return sorted(found, key=lambda each: (each.ours.start_at, each.theirs.start_at, each.other.title))
+
+
+def _overlapping(ours: Sequence[Span], theirs: Sequence[Span]) -> Iterable[tuple[Span, Span]]:
+    """Walk along two lists that are sorted by start."""
+    first = 0
+    for mine in ours:
+        while first < len(theirs) and theirs[first].end_at <= mine.start_at:
+            first += 1
+        for other in theirs[first:]:
+            if other.start_at >= mine.end_at:
+                break
+            if other.end_at > mine.start_at:
+                yield mine, other

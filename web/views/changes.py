@@ -1,0 +1,120 @@
+"""What an edit changed since somebody approved it: old and new, in words. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from controller.approvals.schemas import ApprovalOut, ChangeOut
+from web.formats import Formats
+from web.views.schedules import WEEKDAYS, days_of
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that is otherwise."""
+
+    what: str
+    before: str
+    after: str
+    note: str
+    """What of it would sound, where that is not what stands there now; else empty."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """All that an edit changed."""
+
+    since: str
+    """Whose yes it is held against; empty: nobody gave one."""
+    lines: tuple[Change, ...]
+
+
+def changes(row: ApprovalOut, form: Formats) -> Changes:
+    """Show what is otherwise than it was approved."""
+    since = form.text("changes.since", by=row.before.by, when=form.since(row.before.at)) if row.before else ""
+    return Changes(since, tuple(_line(each, form) for each in row.changes))
+
+
+def _line(each: ChangeOut, form: Formats) -> Change:
+    note = form.text("changes.as_before") if each.heard == "before" else ""
+    return Change(_what(each, form), _said(each, each.before, form), _said(each, each.after, form), note)
+
+
+def _what(each: ChangeOut, form: Formats) -> str:
+    """Name the field: ``Họp thôn · lời (vi)``."""
+    field = each.field.removeprefix("bulletin.")
+    if not field.startswith("voices."):
+        name = form.text.word("change", field)
+    elif field == "voices.order":
+        name = form.text("change.voices_order")
+    else:
+        _, language, part = field.split(".")
+        name = f"{form.text.word('change', f'voices_{part}')} ({form.text.word('spoken', language)})"
+    return f"{each.bulletin} · {name}" if each.bulletin else name
+
+
+def _said(each: ChangeOut, value: Any, form: Formats) -> str:
+    """Put a value into words."""
+    if each.field == "items":
+        return _items(value, each.before if value is each.after else (), form)
+    if each.field.endswith(".recording_id"):
+        return form.text("changes.old_sound" if value == each.before else "changes.new_sound")
+    if each.field in {"rule", "start_at"}:  # nothing is something there
+        return _rule(value, form) if each.field == "rule" else _start(value, form)
+    if value is None or value in ([], {}, ""):
+        return form.text("changes.nothing")
+    return _SAYERS.get(each.field.removeprefix("bulletin."), _plain)(value, form)
+
+
+def _start(value: str | None, form: Formats) -> str:
+    return form.long(datetime.fromisoformat(value)) if value else form.text("changes.at_once")
+
+
+def _dates(value: Mapping[str, str], form: Formats) -> str:
+    return "; ".join(f"{_local(day, form)} → {_local(moved, form)}" for day, moved in sorted(value.items()))
+
+
+def _plain(value: Any, form: Formats) -> str:
+    if isinstance(value, bool):
+        return form.text(f"changes.{'yes' if value else 'no'}")
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _rule(rule: str | None, form: Formats) -> str:
+    days = days_of(rule)
+    if days is None:
+        return rule or ""
+    if days == WEEKDAYS:
+        return form.text("changes.daily")
+    return ", ".join(form.text(f"weekday.{WEEKDAYS.index(day) + 1}") for day in days) or form.text("changes.once")
+
+
+def _local(value: str, form: Formats) -> str:
+    """Say a wall time of the place."""
+    at = datetime.fromisoformat(value)
+    return f"{form.written(at.date())} {at:%H:%M}"
+
+
+def _items(items: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]], form: Formats) -> str:
+    """Name items in their order; one of an old name with another sound, or another volume, is marked."""
+    old = {each["title"]: each for each in before}
+    said = []
+    for each in items:
+        there = old.get(each["title"], each)
+        sound = "" if there["sha256"] == each["sha256"] else form.text("changes.new_sound")
+        volume = "" if there["gain_mb"] == each["gain_mb"] else form.text("changes.new_volume")
+        marks = ", ".join(filter(None, (sound, volume)))
+        said.append(f"{each['title']} ({marks})" if marks else each["title"])
+    return ", ".join(said) or form.text("changes.nothing")
+
+
+_SAYERS: Mapping[str, Callable[[Any, Formats], str]] = {
+    "starts_at_local": _local,
+    "dates": _dates,
+    "level": lambda value, form: form.text.word("level", value),
+    "category": lambda value, form: form.text.word("category", value),
+    "state": lambda value, form: form.text.word("bulletin_state", value),
+    "late_ms": lambda value, form: form.length(value),
+}
+"""Field → how its value is said; the others as they are."""
