@@ -19,7 +19,12 @@ from edge_agent.ending import end
 from edge_agent.faults import Fault, FaultBook
 from edge_agent.fetcher import Fetcher
 from edge_agent.health import HealthReporter
+from edge_agent.hearing import Ear
 from edge_agent.inbox import Inbox
+from edge_agent.inputs.base import Input
+from edge_agent.inputs.card import CardInput
+from edge_agent.inputs.virtual import VirtualInput, air
+from edge_agent.judge import ProcessJudge
 from edge_agent.keeper import Keeper
 from edge_agent.ledger import Ledger
 from edge_agent.link import Link
@@ -33,15 +38,21 @@ from edge_agent.protocol.reports import Online
 from edge_agent.protocol.signing import SigningKey
 from edge_agent.protocol.states import ClockState
 from edge_agent.protocol.topics import Word
+from edge_agent.reference import Reference
 from edge_agent.renderer import End
 from edge_agent.reporter import Reporter
 from edge_agent.reset import Reset
 from edge_agent.shelf import Shelf
 from edge_agent.stage import Stage
 from edge_agent.store import Store
+from edge_agent.tone import ToneTest
 from edge_agent.voucher import Voucher
 
 log = logging.getLogger(__name__)
+
+
+def _untapped(_block: bytes, _at_ns: int) -> None:
+    """Nobody listens."""
 
 
 class Service(Protocol):
@@ -82,7 +93,25 @@ class Agent:
             begun=ledger.begun,
             now=clock.surely,
         )
-        self.stage = Stage(clock, store, ledger, self.shelf, simulated=options.output == "virtual")
+        judge = ProcessJudge()
+        self.ear = Ear(
+            None if options.input == "none" else self._new_input,
+            options.input_kind,
+            judge,
+            self.faults,
+            monotonic_ns=clock.monotonic_ns,
+        )
+        self.reference = Reference(store, judge, self.faults, self._now)
+        self._air = air() if options.input == "virtual" else None
+        self.stage = Stage(
+            clock,
+            store,
+            ledger,
+            self.shelf,
+            simulated=options.output == "virtual",
+            ear=self.ear,
+            tap=self.ear.sent.put if self.ear.present else _untapped,
+        )
         self.output = OutputWatch(self._new_output, self.stage.renderer, self.faults)
         self.player = Player(
             clock=clock,
@@ -92,6 +121,15 @@ class Agent:
             shelf=self.shelf,
             stage=self.stage,
             output=self.output,
+        )
+        self.tone = ToneTest(
+            clock,
+            store,
+            keeper,
+            self.stage,
+            is_near=lambda within: self.stage.is_busy or bool(self.player.near(within)),
+            has_output=lambda: self.output.available,
+            listens=self.ear.present,
         )
         self.inbox = Inbox(keeper, clock, self.faults, on_ack=self._take_ack, on_command=self._command)
         self.link = self._new_link()
@@ -122,6 +160,8 @@ class Agent:
             reporter=self.reporter,
             faults=self.faults,
             now_playing=lambda: self.stage.now_playing,
+            self_test=lambda: self.tone.last,
+            reference=lambda: self.reference.report if self.ear.present else None,
             disk=state.root,
         )
         self.checks = Checks(
@@ -146,6 +186,7 @@ class Agent:
         """All that runs, in the order in which it is started: sound first, link last."""
         return (
             self.output,
+            self.ear,
             self.player,
             self.voucher,
             self.reporter,
@@ -182,6 +223,7 @@ class Agent:
                 await self.stage.warm_up()
                 reason = await self._leaving
                 await self.player.shut_down()
+                self.ear.give_up()
                 await self.link.goodbye(reason)
                 await end(tasks)
         finally:
@@ -204,6 +246,10 @@ class Agent:
         self.voucher.on_spoiled = self.stage.on_spoiled = self.fetcher.spoiled
         self.link.on_connected = self._connected
         self.stage.on_change = self.health.nudge
+        self.ear.on_item = self.reference.note_item
+        self.ear.on_told = self.stage.take_sensation
+        self.stage.on_reported = lambda play: self.reference.session_over(play.broadcast_id)
+        self.tone.on_change = self.reference.on_change = self.health.nudge
         self.faults.on_change = self.health.nudge
         self._follow_settings()
 
@@ -248,6 +294,10 @@ class Agent:
     def _command(self, command: Command) -> None:
         if command.action is CommandAction.RESTART:
             self.leave("restart")
+        elif command.action is CommandAction.SELF_TEST:
+            self.tone.begin(command.command_id)
+        elif command.action is CommandAction.REFERENCE and self.ear.present:
+            self.reference.want(command.sha256)
         else:
             self.inbox.count_unsupported("unsupported_command")
 
@@ -274,7 +324,18 @@ class Agent:
         if self._options.output == "card":
             return CardOutput(self._options.device)
         state = self._options.state
-        return VirtualOutput(state.wav, state.instants, utc_minus_monotonic_ns=self.clock.utc_minus_monotonic_ns)
+        return VirtualOutput(
+            state.wav,
+            state.instants,
+            utc_minus_monotonic_ns=self.clock.utc_minus_monotonic_ns,
+            on_consumed=_untapped if self._air is None else self._air.put,
+        )
+
+    def _new_input(self) -> Input:
+        options = self._options
+        if options.input == "card":
+            return CardInput(options.input_device, simulated=options.input_simulated)
+        return VirtualInput(self._air if options.output == "virtual" else None)
 
     def _tls(self, *, as_node: bool) -> ssl.SSLContext:
         check_dates = self.clock.state is not ClockState.UNTRUSTED

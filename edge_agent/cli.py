@@ -54,6 +54,15 @@ def _parser() -> argparse.ArgumentParser:
     sound = argparse.ArgumentParser(add_help=False)
     sound.add_argument("--output", choices=("card", "virtual"), default="card", help="sound card, or paced WAV file")
     sound.add_argument("--device", metavar="NAME", help="sound card, by name or part of it (default: the system's)")
+    sound.add_argument("--input", choices=("card", "virtual", "none"), default="none", help="what listens to the sound")
+    sound.add_argument("--input-device", metavar="NAME", help="its card, as --device")
+    sound.add_argument(
+        "--input-kind",
+        choices=("loopback", "line", "microphone"),
+        default="microphone",
+        help="loopback or line prove that a signal leaves (E2), a microphone that it is heard (E3)",
+    )
+    sound.add_argument("--input-simulated", action="store_true", help="it is no real one: mark what it proves")
 
     run = commands.add_parser("run", parents=[common, sound], help="play what the centre orders, until stopped")
     run.set_defaults(command=_run)
@@ -81,7 +90,15 @@ def _prepare(state: StateDir) -> None:
 
 
 def _options(arguments: argparse.Namespace, state: StateDir) -> Options:
-    return Options(state=state, output=arguments.output, device=arguments.device)
+    return Options(
+        state=state,
+        output=arguments.output,
+        device=arguments.device,
+        input=arguments.input,
+        input_device=arguments.input_device,
+        input_kind=arguments.input_kind,
+        input_simulated=arguments.input_simulated,
+    )
 
 
 def _run(arguments: argparse.Namespace, state: StateDir) -> int:

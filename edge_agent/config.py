@@ -16,6 +16,8 @@ from edge_agent.protocol.enrolment import Adoption
 DEFAULT_STATE = Path("/var/lib/loa-agent")
 
 OutputKind = Literal["card", "virtual"]
+InputDriver = Literal["card", "virtual", "none"]
+InputKind = Literal["loopback", "line", "microphone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,13 @@ class Options:
     output: OutputKind = "card"
     device: str | None = None
     """Name or part of the name of the sound card; None takes the system's default."""
+    input: InputDriver = "none"
+    """What listens. A virtual one hears a virtual output."""
+    input_device: str | None = None
+    input_kind: InputKind = "microphone"
+    """What the input is: a loopback or line sensor proves grade E2, a microphone E3."""
+    input_simulated: bool = False
+    """It is a monitor of the output, or the like: what it proves is marked so."""
 
 
 def default_state() -> Path:

@@ -39,6 +39,18 @@ class OutputError(AgentError):
     code = "output_lost"
 
 
+class DeviceError(AgentError):
+    """The library behind the sound cards is missing or stuck."""
+
+    code = "device"
+
+
+class InputLostError(AgentError):
+    """The input cannot be opened, or has gone."""
+
+    code = "input_lost"
+
+
 class FetchError(AgentError):
     """A download that failed for now; it will be tried again."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -24,6 +25,18 @@ SLACK_PART = 0.02
 """What may be missing besides a buffer, as part of the length; and half of a sound must be seen, however short."""
 
 
+class Sensation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sensor told of one item."""
+
+    sensed: Literal["heard", "not_heard", "unsure"] = "unsure"
+    grade: Grade = Grade.E1
+    """What may be claimed if it was heard."""
+    simulated: bool = False
+
+
+UNSENSED = Sensation()
+
+
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """What the output did with one item."""
 
@@ -39,6 +52,7 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     grade: Grade = Grade.E0
     """For what was played of it."""
     simulated: bool = False
+    sensation: Sensation = UNSENSED
 
 
 class Consumed(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +137,9 @@ def conclude(
         best[one.item] = max(one, best.get(one.item, one), key=lambda found: (found.whole, found.played_ms))
     heard = [best[item] for item in sorted(best)]
     grades = [Grade.E0 if silent else one.grade for one in heard if one.played_ms]
+    grade = min(grades, default=Grade.E0)
+    sensed = _sensed(heard) if grade is Grade.E1 else ()
+    simulated = any(one.simulated for one in heard) or any(one.simulated for one in sensed)
     return Verdict(
         outcome=outcome,
         reason=reason,
@@ -130,6 +147,17 @@ def conclude(
         played_ms=sum(one.played_ms for one in heard),
         start_error_ms=next((one.start_error_ms for one in heard if one.start_error_ms is not None), None),
         underruns=sum(one.underruns for one in heard),
-        grade=min(grades, default=Grade.E0),
-        simulated=any(one.simulated for one in heard),
+        grade=min((one.grade for one in sensed), default=grade),
+        simulated=simulated,
     )
+
+
+def _sensed(heard: Sequence[Heard]) -> tuple[Sensation, ...]:
+    """Give the sensations that prove a play: none of it was silent to the sensor, and most of it was heard.
+
+    What is too short or too quiet to be judged is neither.
+    """
+    proving = [one for one in heard if one.sensation.sensed == "heard"]
+    silent = any(one.sensation.sensed == "not_heard" for one in heard if one.played_ms)
+    enough = sum(one.played_ms for one in proving) * 2 >= sum(one.played_ms for one in heard)
+    return tuple(one.sensation for one in proving) if enough and not silent else ()

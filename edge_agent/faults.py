@@ -38,6 +38,12 @@ class Fault(StrEnum):
     """Without the last guard's rules nothing sounds."""
     LEASE_ENDED = "lease_ended"
     """Cut off for so long that the plan may no longer be played."""
+    INPUT_LOST = "input_lost"
+    """There should be a microphone or a line that listens, and is not."""
+    NOT_HEARD = "not_heard"
+    """What was played last was not heard: an amplifier or the horns are dead, or the sensor is."""
+    HORN_CHANGED = "horn_changed"
+    """The tune did not sound as it did at installation: one of several horns may be dead, or was moved."""
 
 
 class FaultBook:

@@ -13,7 +13,7 @@ from edge_agent.inbox import Inbox
 from edge_agent.keeper import Keeper
 from edge_agent.ledger import Ledger
 from edge_agent.link import Link
-from edge_agent.protocol.reports import ClockReport, Health, NowPlaying
+from edge_agent.protocol.reports import ClockReport, Health, NowPlaying, ReferenceReport, SelfTestReport
 from edge_agent.reporter import Reporter
 from edge_agent.store import Store
 
@@ -43,11 +43,13 @@ class HealthReporter:
         reporter: Reporter,
         faults: FaultBook,
         now_playing: Callable[[], NowPlaying | None],
+        self_test: Callable[[], SelfTestReport | None],
+        reference: Callable[[], ReferenceReport | None],
         disk: Path,
     ) -> None:
         self._link, self._clock, self._keeper, self._ledger, self._store = link, clock, keeper, ledger, store
         self._inbox, self._reporter, self._faults = inbox, reporter, faults
-        self._now_playing, self._disk = now_playing, disk
+        self._now_playing, self._self_test, self._reference, self._disk = now_playing, self_test, reference, disk
         self._started_s = time.monotonic()
         self._nudge = asyncio.Event()
         self.ready = asyncio.Event()
@@ -89,6 +91,8 @@ class HealthReporter:
             store_id=self._store.store_id,
             last_seq=self._ledger.last_seq,
             acked_seq=self._reporter.acked_seq,
+            self_test=self._self_test(),
+            reference=self._reference(),
         )
 
 

@@ -120,7 +120,10 @@ class Renderer:
         monotonic_ns: Callable[[], int],
         on_started: Callable[[Cue], None],
         on_ended: Callable[[Cue], None],
+        tap: Callable[[bytes, int], None] = lambda _block, _at_ns: None,
     ) -> None:
+        """``tap`` is given a copy of what holds sound, and when its first frame leaves (monotonic)."""
+        self._tap = tap
         self._utc_minus, self._monotonic_ns = utc_minus_monotonic_ns, monotonic_ns
         self._on_started, self._on_ended = on_started, on_ended
         self._cues: deque[Cue] = deque()
@@ -142,6 +145,11 @@ class Renderer:
                 elif cue.starts_utc_ns < utc_ns(at) and cue.cut_ns != 0:
                     cue.cut_ns = utc_ns(at) - self._utc_minus()
                     cue.fade_frames = GENTLE_FRAMES if gently else FADE_FRAMES
+
+    def end(self, cue: Cue) -> None:
+        """End one of them at once."""
+        with self._lock:
+            cue.cut_ns = 0
 
     def drop_all(self, end: End) -> None:
         """End everything without another frame: the output has gone."""
@@ -165,6 +173,7 @@ class Renderer:
                     break
                 self._cues.popleft()
                 self._finish(cue, end)
+        self._tap(bytes(buffer), first_frame_ns)
 
     def count_underrun(self, frames: int) -> None:
         """Note that the device ran dry by its own account, and played silence instead of ``frames`` of ours."""

@@ -10,14 +10,14 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from audio.errors import CorruptAudioError
 from edge_agent.clock import NS, Clock
-from edge_agent.evidence import RATE, Heard, conclude, weigh
-from edge_agent.feed import Feed, SpoiledError
+from edge_agent.evidence import RATE, UNSENSED, Heard, Sensation, conclude, weigh
+from edge_agent.feed import Blocks, Feed, SpoiledError
 from edge_agent.ledger import Ledger, Play
 from edge_agent.protocol.reports import NowPlaying
 from edge_agent.protocol.states import Drill, Outcome, PlayState, Reason
@@ -36,12 +36,66 @@ _REASONS = {End.LATE: Reason.LATE, End.SPOILED: Reason.CORRUPT_FILE, End.LOST: R
 """Why an item was lost, by how its cue ended."""
 
 
+SELF_TEST = "self-test"
+"""In place of a broadcast's id, for the one sound of our own."""
+OwnDone = Callable[[Heard | None, Sensation], None]
+"""Told of a sound that is no broadcast's: what was weighed (None when it never began), and what a sensor heard."""
+
+
+class Listener(Protocol):
+    """Listens to what sounds; what it hears comes back through ``Stage.take_sensation``."""
+
+    def attend(self, cue: Cue) -> None:
+        """A sound is armed."""
+
+    def over(self, cue: Cue) -> None:
+        """A sound has ended."""
+
+    def is_listening(self, cue: Cue) -> bool:
+        """Say whether a sensation is still to come."""
+
+
+class Deaf:
+    """A node without an input."""
+
+    def attend(self, cue: Cue) -> None:
+        """Do nothing."""
+
+    def over(self, cue: Cue) -> None:
+        """Do nothing."""
+
+    def is_listening(self, cue: Cue) -> bool:
+        """Say no."""
+        del cue
+        return False
+
+
+DEAF = Deaf()
+
+
 class Stage:
     """What is armed and sounding, and plays whose outcome waits for the output."""
 
-    def __init__(self, clock: Clock, store: Store, ledger: Ledger, shelf: Shelf, *, simulated: bool) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        store: Store,
+        ledger: Ledger,
+        shelf: Shelf,
+        *,
+        simulated: bool,
+        ear: Listener = DEAF,
+        tap: Callable[[bytes, int], None] = lambda _block, _at_ns: None,
+    ) -> None:
+        """``tap`` is given what leaves for the output."""
         self._clock, self._store, self._ledger, self._shelf = clock, store, ledger, shelf
-        self._simulated = simulated
+        self._simulated, self._ear = simulated, ear
+        self._sensing: dict[Cue, Heard | None] = {}
+        """Cues that are over and wait for what a sensor says."""
+        self._own: dict[Cue, OwnDone] = {}
+        """Cues of no broadcast, and who is told of their end."""
+        self.on_reported: Callable[[Play], None] = lambda _: None
+        """An outcome is written down."""
         self._loop = asyncio.get_running_loop()
         self._cues: list[Cue] = []
         self._news: deque[tuple[Cue, bool]] = deque()
@@ -65,6 +119,7 @@ class Stage:
             monotonic_ns=clock.monotonic_ns,
             on_started=partial(self._hear_of, ended=False),
             on_ended=partial(self._hear_of, ended=True),
+            tap=tap,
         )
 
     @property
@@ -79,19 +134,37 @@ class Stage:
             broadcast_id=sound.broadcast_id, item=sound.item, started_at=started_at, ends_at=sound.ends_at
         )
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything sounds or is armed."""
+        return bool(self._cues or self._own)
+
     async def warm_up(self) -> None:
         """Load the decoder now: that takes up to a second on a small machine, which an emergency does not have."""
         await in_thread(importlib.import_module, "audio.decode")
 
     def arm(self, sound: Sound) -> None:
         """Begin to decode, and place the sound at the output's clock."""
+        for own in self._own:
+            self.renderer.end(own)
         play = self._ledger.plays[sound.broadcast_id]
         feed = Feed(lambda: self._blocks(sound, silent=_is_silent(play)), name=sound.broadcast_id[:8])
         cue = Cue(sound, feed)
         self._cues.append(cue)
         self.renderer.arm(cue)
+        if not _is_silent(play):
+            self._ear.attend(cue)
         feed.start()
         self._ledger.advance(play, PlayState.ARMED, self._clock.now())
+
+    def arm_own(self, sound: Sound, blocks: Blocks, done: OwnDone) -> None:
+        """Place a sound that is no broadcast's; whatever else is armed ends it. ``done`` tells what became of it."""
+        feed = Feed(blocks, name=sound.broadcast_id)
+        cue = Cue(sound, feed)
+        self._own[cue] = done
+        self.renderer.arm(cue)
+        self._ear.attend(cue)
+        feed.start()
 
     def settle(self, conclusion: Conclusion) -> None:
         """Report an outcome as soon as the output has done with the broadcast."""
@@ -135,6 +208,22 @@ class Stage:
             progress = msgspec.structs.replace(play.progress, outcome=verdict.outcome)
             self._ledger.put(msgspec.structs.replace(play, progress=progress, reported=True))
         log.info("%s: %s %s, grade E%d", play.broadcast_id, verdict.outcome, verdict.reason or "", verdict.grade)
+        self.on_reported(play)
+
+    def take_sensation(self, cue: Cue, sensation: Sensation) -> None:
+        """Note what a sensor told of a cue that is over."""
+        heard, broadcast_id = self._sensing.pop(cue, None), cue.sound.broadcast_id
+        if cue in self._own:
+            self._own.pop(cue)(heard, sensation)
+            return
+        play = self._ledger.plays.get(broadcast_id)
+        if play is None:
+            return
+        if heard is not None and not play.reported:
+            told = msgspec.structs.replace(heard, sensation=sensation)
+            all_heard = tuple(told if one == heard else one for one in play.heard)
+            self._ledger.put(msgspec.structs.replace(play, heard=all_heard))
+        self._report_if_done(broadcast_id)
 
     # From the output.
 
@@ -165,7 +254,7 @@ class Stage:
             log.info("sound of %s after the end", cue.sound.broadcast_id)
 
     def _report_playing(self, cue: Cue) -> None:
-        if not cue.frames:
+        if not cue.frames or cue in self._own:
             return
         sound, first_at = cue.sound, _at(cue.first_utc_ns)
         error_ms = round((first_at - sound.begins_at).total_seconds() * 1000, 3)
@@ -176,12 +265,22 @@ class Stage:
     def _weigh(self, cue: Cue) -> None:
         """Judge a cue when its last frame has left the output."""
         sound, until_ns = cue.sound, self._clock.monotonic_ns()
-        self._cues.remove(cue)
+        heard = None
         if cue.first_ns is not None:
             consumed = cue.consumed(until_ns)
             heard = weigh(sound, consumed, simulated=self._simulated)
             if not heard.whole:
                 log.warning("item %d of %s is not proven whole: %s", sound.item, sound.broadcast_id, consumed)
+        self._ear.over(cue)
+        listening = self._ear.is_listening(cue)
+        if listening:
+            self._sensing[cue] = heard
+        if cue in self._own:
+            if not listening:
+                self._own.pop(cue)(heard, UNSENSED)
+            return
+        self._cues.remove(cue)
+        if heard is not None:
             self._keep(sound.broadcast_id, heard)
         if cue.end in _REASONS:
             reason = _REASONS[cue.end]
@@ -201,6 +300,9 @@ class Stage:
     def _report_if_done(self, broadcast_id: str) -> None:
         if broadcast_id not in self._settling or any(cue.sound.broadcast_id == broadcast_id for cue in self._cues):
             return
+        played = self._settling[broadcast_id].outcome is Outcome.PLAYED
+        if played and any(cue.sound.broadcast_id == broadcast_id for cue in self._sensing):
+            return  # its grade may still rise, and an outcome is said once
         missing = self._why.pop(broadcast_id, Reason.OUTPUT_LOST)
         self.report(self._ledger.plays[broadcast_id], self._settling.pop(broadcast_id), missing=missing)
 

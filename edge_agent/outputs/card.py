@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
+from edge_agent import portaudio
 from edge_agent.clock import NS, ahead_ns
-from edge_agent.errors import OutputError
+from edge_agent.errors import DeviceError, OutputError
 from edge_agent.evidence import RATE
 from edge_agent.outputs.base import Render
 
@@ -124,11 +125,6 @@ class CardOutput:
         Raises:
             OutputError: PortAudio or the card is missing, or the card does not open.
         """
-        try:
-            import sounddevice  # noqa: PLC0415 - a virtual node needs no PortAudio, and 20 MB less
-        except (ImportError, OSError) as error:
-            raise OutputError(f"PortAudio is not there ({error}): install libportaudio2 and sounddevice") from None
-
         stamps = Stamps()
 
         def callback(outdata: Any, frames: int, times: Any, status: Any) -> None:
@@ -142,21 +138,23 @@ class CardOutput:
                 on_lost("the card stopped asking for sound")
 
         try:
-            # PortAudio counts the cards once, when it starts: begin anew, to see one that was plugged in since.
-            sounddevice._terminate()  # noqa: SLF001 - the package offers no other way
-            sounddevice._initialize()  # noqa: SLF001 - as above
-            self._stream = sounddevice.RawOutputStream(
-                samplerate=RATE,
-                channels=1,
-                dtype="int16",
-                device=self._device,
-                latency=LATENCY_S,
-                callback=callback,
-                finished_callback=finished,
-            )
-            self._stream.start()
-        except (sounddevice.PortAudioError, ValueError) as error:
-            raise OutputError(f"sound card {self._device or '(default)'} does not open: {error}") from None
+            with portaudio.opening(anew=True) as sounddevice:  # to see a card that was plugged in since
+                try:
+                    self._stream = sounddevice.RawOutputStream(
+                        samplerate=RATE,
+                        channels=1,
+                        dtype="int16",
+                        device=self._device,
+                        latency=LATENCY_S,
+                        callback=callback,
+                        finished_callback=finished,
+                    )
+                    self._stream.start()
+                except (sounddevice.PortAudioError, ValueError) as error:
+                    raise DeviceError(f"sound card {self._device or '(default)'} does not open: {error}") from None
+                portaudio.opened(self.close)
+        except DeviceError as error:
+            raise OutputError(str(error)) from None
 
     def close(self) -> None:
         """Close the card at once."""
@@ -165,3 +163,4 @@ class CardOutput:
             stream, self._stream = self._stream, None
             stream.abort(ignore_errors=True)
             stream.close(ignore_errors=True)
+        portaudio.closed(self.close)

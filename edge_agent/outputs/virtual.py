@@ -92,8 +92,10 @@ class VirtualOutput:
         instants: Path,
         *,
         utc_minus_monotonic_ns: Callable[[], int] = lambda: time.time_ns() - time.monotonic_ns(),
+        on_consumed: Callable[[bytes, int], None] = lambda _block, _at_ns: None,
     ) -> None:
-        self._paths, self._utc_minus = (wav, instants), utc_minus_monotonic_ns
+        """``on_consumed`` is told of each block that has passed, and when its first frame did (monotonic)."""
+        self._paths, self._utc_minus, self._on_consumed = (wav, instants), utc_minus_monotonic_ns, on_consumed
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -139,8 +141,9 @@ class VirtualOutput:
             while waiting and waiting[0][0] < passed:
                 index, block = waiting.popleft()
                 sounds = any(block)
-                at_ns = begun_ns + index * _BLOCK_NS + self._utc_minus()
-                recording.append(block, at_ns, mark=mark)
+                at_ns = begun_ns + index * _BLOCK_NS
+                recording.append(block, at_ns + self._utc_minus(), mark=mark)
+                self._on_consumed(block, at_ns)
                 mark = sounds
             if self._stop.is_set():
                 return

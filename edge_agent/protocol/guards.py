@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from .content import Voice
+from .documents import Settings
 from .moment import Progress, View
 from .quiet import in_window, next_edge, touches, within
 from .rules import RuleName
@@ -61,9 +62,14 @@ def why_late(one: Standing) -> Reason:
 
 def volume(one: Standing, voice: Voice) -> int:
     """Give the gain at which a voice that begins now sounds here, in hundredths of a decibel."""
-    settings, night = one.view.settings, one.view.settings.night_cap
+    return gain_at(one.view.settings, voice, one.at, emergency=one.is_emergency)
+
+
+def gain_at(settings: Settings, voice: Voice, at: datetime, *, emergency: bool) -> int:
+    """Give the gain of a voice that begins at an instant, by volume, trim and caps."""
+    night = settings.night_cap
     gain_mb = min(voice.gain_mb + settings.volume_mb + settings.trim_mb, settings.cap_mb)
-    if night and not one.is_emergency and in_window(night.window, settings.zone, one.at):
+    if night and not emergency and in_window(night.window, settings.zone, at):
         gain_mb = min(gain_mb, night.cap_mb)
     return gain_mb
 

@@ -1,0 +1,105 @@
+"""The self-test by command: a short glide at the node's own volume, within its guards, heard or not.
+
+It is not a broadcast: no approval covers it, so it is always the same sound, short, by day, and never beside another.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from audio.glide import LENGTH_MS, glide
+from edge_agent.clock import Clock
+from edge_agent.evidence import UNSENSED, Heard, Sensation
+from edge_agent.keeper import Keeper
+from edge_agent.protocol.content import Voice
+from edge_agent.protocol.documents import Settings
+from edge_agent.protocol.guards import gain_at
+from edge_agent.protocol.quiet import touches, within
+from edge_agent.protocol.reports import SelfTestReport
+from edge_agent.protocol.states import ClockState, Grade, Reason
+from edge_agent.protocol.timeline import Sound
+from edge_agent.stage import SELF_TEST, Stage
+from edge_agent.store import Store
+
+log = logging.getLogger(__name__)
+
+LEAD = timedelta(milliseconds=600)
+"""Time for the input to open."""
+CLEARANCE = timedelta(seconds=15)
+"""Nothing may be due so soon."""
+_META = "self_test"
+_LENGTH = timedelta(milliseconds=LENGTH_MS)
+
+
+class ToneTest:
+    """Plays it and keeps the last result, through restarts."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        store: Store,
+        keeper: Keeper,
+        stage: Stage,
+        *,
+        is_near: Callable[[timedelta], bool],
+        has_output: Callable[[], bool],
+        listens: bool,
+    ) -> None:
+        """``is_near`` says whether anything sounds or is due within a time."""
+        self._clock, self._store, self._keeper, self._stage = clock, store, keeper, stage
+        self._is_near, self._has_output, self._listens = is_near, has_output, listens
+        saved = store.meta(_META)
+        self.last = None if saved is None else msgspec.json.decode(saved, type=SelfTestReport)
+        self._running = False
+        self.on_change: Callable[[], None] = lambda: None
+
+    def begin(self, command_id: str) -> None:
+        """Play it, or say why not."""
+        settings, at = self._keeper.settings, self._clock.now() + LEAD
+        reason = self._why_not(settings, at)
+        if reason is not None or settings is None:
+            self._put(SelfTestReport(command_id=command_id, at=at, result="refused", reason=reason))
+            return
+        voice = Voice(language="und", sha256="0" * 64, bytes=0, length_ms=LENGTH_MS)
+        gain_mb = gain_at(settings, voice, at, emergency=False)
+        sound = Sound(broadcast_id=SELF_TEST, item=0, voice=voice, begins_at=at, ends_at=at + _LENGTH, gain_mb=gain_mb)
+        self._running = True
+        self._stage.arm_own(
+            sound, lambda: glide(gain_mb / 100), lambda heard, sensed: self._done(command_id, heard, sensed)
+        )
+
+    def _why_not(self, settings: Settings | None, at: datetime) -> Reason | None:
+        if settings is None:
+            return Reason.NOT_APPROVED
+        guards = {
+            Reason.HELD: bool(self._keeper.holds),
+            Reason.CLOCK_UNTRUSTED: self._clock.state is ClockState.UNTRUSTED,
+            Reason.OUTSIDE_WINDOW: not within(settings, at, at + _LENGTH),
+            Reason.QUIET_HOURS: touches(settings, at, at + _LENGTH),
+            Reason.OUTPUT_LOST: not self._has_output(),
+            Reason.BUSY: self._running or self._is_near(CLEARANCE),
+        }
+        return next((reason for reason, stands in guards.items() if stands), None)
+
+    def _done(self, command_id: str, heard: Heard | None, sensed: Sensation) -> None:
+        self._running = False
+        at = self._clock.now()
+        if heard is None or not heard.whole or heard.grade < Grade.E1:
+            self._put(SelfTestReport(command_id=command_id, at=at, result="failed", reason=self._why_cut()))
+            return
+        result = sensed.sensed if self._listens else "not_listened"
+        simulated = heard.simulated or (sensed != UNSENSED and sensed.simulated)
+        self._put(SelfTestReport(command_id=command_id, at=at, result=result, simulated=simulated))
+
+    def _why_cut(self) -> Reason:
+        if self._keeper.holds:
+            return Reason.HELD
+        return Reason.PREEMPTED if self._has_output() else Reason.OUTPUT_LOST
+
+    def _put(self, report: SelfTestReport) -> None:
+        log.info("self-test: %s %s", report.result, report.reason or "")
+        self.last = report
+        self._store.put_meta(_META, msgspec.json.encode(report))
+        self.on_change()

@@ -1,0 +1,172 @@
+"""Streets that are made up: horns, echoes, noise, a microphone with a clock of its own. Seeded, at 8 kHz.
+
+No substitute for a pole in a village: this tells what our judgement of sound does, not what a place does to sound.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from audio import tune
+from audio._seconds import LOW_RATE, narrowed
+from tests.sounds import RATE, Samples, int16, level, speech
+
+Floats = npt.NDArray[np.float64]
+Random = np.random.Generator
+
+ECHO_ROOM = 3 * LOW_RATE // 2
+"""Samples by which a capture is longer than what was sent: 1.5 s."""
+_UP = RATE // LOW_RATE
+_NOTES = (392.00, 523.25, 587.33, 698.46, 880.00)
+
+
+@dataclass(frozen=True)
+class Street:
+    """The way from a node's output to its microphone. Horns add up there."""
+
+    horns: tuple[Floats, ...]
+    """Impulse response of each, with its gain and delay."""
+    latency: int
+    """Samples of it that are the machine's, not the air's."""
+    drift_ppm: float
+    clip: float
+    """Where the microphone is at its end, against the RMS of what it takes."""
+
+    def hear(self, sent: Floats, noise: Floats, *, snr_db: float = 0.0, dead: int | None = None) -> Floats:
+        """Give what the microphone takes; the noise is levelled against all horns, dead or not."""
+        ways = [_convolved(sent, horn, len(noise)) for horn in self.horns]
+        loudness = rms(np.sum(ways, axis=0)) or 0.01
+        heard = np.sum([way for number, way in enumerate(ways) if number != dead], axis=0)
+        heard = heard + noise * (loudness * level(-snr_db) / rms(noise))
+        taken = np.interp(np.arange(len(heard)) * (1 + self.drift_ppm * 1e-6), np.arange(len(heard)), heard)
+        most = self.clip * rms(taken)
+        return np.clip(taken, -most, most)
+
+    def another_day(self, random: Random) -> Street:
+        """The same street some degrees warmer or colder, the amplifier no better than it is."""
+        pace = 1 + random.uniform(-0.017, 0.017)  # 10 K: the speed of sound changes by 1.7 %
+        horns = tuple(_stretched(horn, self.latency, pace) * level(random.uniform(-0.3, 0.3)) for horn in self.horns)
+        return replace(self, horns=horns, drift_ppm=self.drift_ppm + random.uniform(-5, 5))
+
+
+def street(random: Random, *, horns: int = 2) -> Street:
+    """A pole with horns and a microphone near it, somewhere."""
+    latency, gain_db, metres = random.uniform(0.005, 0.4), random.uniform(-35, -3), random.uniform(2, 10)
+    ways = tuple(
+        _horn(random, delay_s=latency + (metres + random.uniform(0, 4)) / 343, gain_db=gain_db + random.uniform(-2, 2))
+        for _ in range(horns)
+    )
+    clip = float(random.choice([9.0, 9.0, 1.5]))
+    return Street(ways, round(latency * LOW_RATE), random.uniform(-200, 200), clip)
+
+
+def noise(random: Random, samples: int) -> Floats:
+    """One of a street's noises: rain, engines, hum, somebody's talk, a market, another tune."""
+    time = np.arange(samples) / LOW_RATE
+    kind = random.integers(6)
+    if kind == 0:
+        return random.standard_normal(samples)
+    if kind == 1:
+        return _coloured(random, samples, 1.5)
+    if kind == 2:
+        hum = sum(np.sin(2 * np.pi * 50 * n * time + random.uniform(0, 6)) / n for n in range(1, 40))
+        return np.asarray(hum + _coloured(random, samples, 1.0))
+    if kind == 3:
+        return talk(random, samples / LOW_RATE, speaker=1)
+    if kind == 4:
+        return np.sum([talk(random, samples / LOW_RATE, speaker=1) for _ in range(4)], axis=0)
+    tones = melody(random, samples / LOW_RATE)
+    return tones / rms(tones) + 0.1 * _coloured(random, samples, 1.0)
+
+
+def talk(random: Random, seconds: float, *, speaker: int = 0) -> Floats:
+    """Some words of one of two speakers, at 8 kHz."""
+    whole, length = _spoken(speaker), round(seconds * LOW_RATE)
+    at = int(random.integers(len(whole) - length))
+    return whole[at : at + length]
+
+
+def melody(random: Random, seconds: float) -> Floats:
+    """A tune of five tones, at 8 kHz; another one of the same tones every time."""
+    length, beat = round(seconds * LOW_RATE), random.uniform(0.2, 0.5)
+    found = np.zeros(length + 2 * LOW_RATE)
+    for at in np.arange(0, seconds, beat):
+        pluck = _pluck(float(random.choice(_NOTES)))
+        found[round(at * LOW_RATE) :][: len(pluck)] += pluck
+    return found[:length]
+
+
+def widened(signal: Floats) -> Samples:
+    """The signal at 48 kHz, 16 bits, as a card gives it; peaks as they are, or just below full scale."""
+    peak = max(1.0, float(np.abs(signal).max(initial=0)) / 0.99)
+    spectrum = np.fft.rfft(signal / peak)
+    return int16(np.fft.irfft(np.pad(spectrum, (0, (_UP - 1) * len(spectrum))), len(signal) * _UP) * _UP)
+
+
+def rms(signal: Floats) -> float:
+    return float(np.sqrt(np.mean(np.square(signal))))
+
+
+@functools.cache
+def _spoken(speaker: int) -> Floats:
+    return narrowed(speech(60, seed=70 + speaker))
+
+
+@functools.cache
+def _pluck(hertz: float) -> Floats:
+    return narrowed(tune.render([tune.Note(0.0, hertz)], 1.5))
+
+
+def _coloured(random: Random, samples: int, slope: float) -> Floats:
+    """Noise whose power falls with frequency, RMS 1."""
+    spectrum = np.fft.rfft(random.standard_normal(samples))
+    found = np.fft.irfft(spectrum / np.maximum(np.arange(len(spectrum)), 20) ** (slope / 2), samples)
+    return np.asarray(found / rms(found))
+
+
+def _horn(random: Random, *, delay_s: float, gain_db: float) -> Floats:
+    """The response of one horn: its own colour, a direct way, some echoes, a tail that dies away."""
+    rt60, at = random.uniform(0.15, 1.2), round(delay_s * LOW_RATE)
+    length = round(rt60 * LOW_RATE)
+    tail = random.standard_normal(length) * np.exp(-6.9 * np.arange(length) / length)
+    tail[: LOW_RATE // 200] = 0
+    response = np.zeros(at + length)
+    response[at:] = tail / np.sqrt(np.sum(tail**2)) * level(-random.uniform(-6, 12))
+    response[at] += 1
+    for _ in range(random.integers(1, 6)):
+        response[at + random.integers(16, 640)] += random.uniform(-0.6, 0.6)
+    response = _through_a_horn(random, response)
+    return np.asarray(response / np.sqrt(np.sum(response**2)) * level(gain_db))
+
+
+def _through_a_horn(random: Random, response: Floats) -> Floats:
+    """Nothing below 250–500 Hz, and bumps of its own above."""
+    size = _transform(len(response) + 400)
+    hertz = np.maximum(np.fft.rfftfreq(size, 1 / LOW_RATE), 1.0)
+    shape = 1 / np.sqrt(1 + (random.uniform(250, 500) / hertz) ** 6)
+    octave = np.log2(np.maximum(hertz, 20) / 1000)
+    for _ in range(4):
+        shape *= level(random.uniform(-6, 6)) ** np.exp(-(((octave - random.uniform(-1.5, 2)) / 0.3) ** 2))
+    return np.fft.irfft(np.fft.rfft(response, size) * shape, size)[: len(response)]
+
+
+def _stretched(response: Floats, begins: int, pace: float) -> Floats:
+    """The response with all its ways through the air longer by ``pace``."""
+    fine, size = 8, _transform(len(response) + 8)
+    dense = np.fft.irfft(np.fft.rfft(response, size), size * fine) * fine
+    places = begins + (np.arange(len(response)) - begins) * pace
+    return np.interp(np.clip(places, 0, len(response) - 1) * fine, np.arange(len(dense)), dense)
+
+
+def _convolved(sent: Floats, response: Floats, length: int) -> Floats:
+    size = _transform(len(sent) + len(response))
+    wet = np.fft.irfft(np.fft.rfft(sent, size) * np.fft.rfft(response, size), size)
+    return np.pad(wet, (0, max(0, length - size)))[:length]
+
+
+def _transform(least: int) -> int:
+    return 1 << (least - 1).bit_length()
