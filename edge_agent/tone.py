@@ -62,7 +62,7 @@ class ToneTest:
         if reason is not None or settings is None:
             self._put(SelfTestReport(command_id=command_id, at=at, result="refused", reason=reason))
             return
-        voice = Voice(language="und", sha256="0" * 64, bytes=0, length_ms=LENGTH_MS)
+        voice = Voice(language="und", sha256="0" * 64, bytes=1, length_ms=LENGTH_MS)
         gain_mb = gain_at(settings, voice, at, emergency=False)
         sound = Sound(broadcast_id=SELF_TEST, item=0, voice=voice, begins_at=at, ends_at=at + _LENGTH, gain_mb=gain_mb)
         self._running = True

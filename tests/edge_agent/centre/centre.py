@@ -179,9 +179,10 @@ class Centre:
         await self.send(hold)
         return hold
 
-    async def command(self, node_id: str, action: CommandAction, command_id: str = "command-1") -> None:
+    async def command(self, node_id: str, action: CommandAction, command_id: str = "command-1", **fields: Any) -> None:
         scope = topics.node(node_id)
-        await self.send(Command(**self._orders.claims(Command, scope), command_id=command_id, action=action))
+        claims = self._orders.claims(Command, scope)
+        await self.send(Command(**claims, command_id=command_id, action=action, **fields))
 
     # What came back.
 

@@ -1,0 +1,113 @@
+"""A whole agent that listens to itself: through a virtual microphone, and through PulseAudio's monitor as one.
+
+A monitor proves that the code hears, not that a horn sounds: evidence of it is to be called simulated.
+"""
+
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from edge_agent.protocol.documents import CommandAction
+from edge_agent.protocol.reports import Health, Online
+from edge_agent.protocol.states import Grade, Outcome
+from edge_agent.protocol.topics import Word
+from tests.edge_agent.centre import Centre, agent_process, broadcast, make_opus, running_centre, soon
+from tests.pulse import Pulse, running_pulse
+
+pytestmark = pytest.mark.broker
+NODE = "node-1"
+
+
+@pytest.fixture
+async def centre(tmp_path: Path) -> AsyncIterator[Centre]:
+    async with running_centre(tmp_path / "centre") as made:
+        made.adopt(tmp_path / "node", NODE)
+        await made.settle(NODE)
+        yield made
+
+
+@contextlib.contextmanager
+def agent(root: Path, *options: str, **env: str) -> Iterator[None]:
+    command = [sys.executable, "-m", "edge_agent", "run", "--state", str(root / "node"), *options]
+    with agent_process(command, root / "agent.log", **env):
+        yield
+
+
+async def ready(centre: Centre) -> Online:
+    await centre.until(lambda: (one := centre.health(NODE)) and one.held.get(f"nodes/{NODE}"), what="a node at work")
+    return msgspec.json.decode(centre.said(NODE, Word.PRESENCE)[0], type=Online)
+
+
+def health(centre: Centre) -> Health:
+    found = centre.health(NODE)
+    assert found is not None
+    return found
+
+
+def wants(centre: Centre) -> bool:
+    reference = health(centre).reference
+    return reference is not None and reference.wanted
+
+
+async def ordered(centre: Centre, action: CommandAction, obeyed: Callable[[], Any], **fields: Any) -> Any:
+    """Say a command until it is obeyed: it is not retained, and subscribed to last. Twice is once."""
+    while not (found := obeyed()):
+        await centre.command(NODE, action, action.value.replace("_", "-"), **fields)
+        said = len(centre.said(NODE, Word.HEALTH))
+        await centre.until(lambda: len(centre.said(NODE, Word.HEALTH)) > said)  # noqa: B023 - awaited at once
+    return found
+
+
+def faults(centre: Centre) -> set[str]:
+    return {one.code for one in health(centre).faults}
+
+
+async def test_a_node_with_a_microphone_hears_its_play_its_tone_and_its_horns(centre: Centre, tmp_path: Path) -> None:
+    voice = centre.add_media(make_opus(1, 4000))
+    with agent(tmp_path, "--output=virtual", "--input=virtual"):
+        hello = await ready(centre)
+        assert (hello.abilities.best_grade, hello.abilities.input_simulated) == (Grade.E3, True)
+        tested = await ordered(centre, CommandAction.SELF_TEST, lambda: health(centre).self_test)
+        assert (tested.command_id, tested.result, tested.simulated) == ("self-test", "heard", True)
+
+        await ordered(centre, CommandAction.REFERENCE, lambda: wants(centre), sha256=voice.sha256)
+        await centre.plan(broadcast("b-1", soon(1.5), voice))
+        event = await centre.until_outcome(NODE, "b-1", within_s=30)
+        assert (event.outcome, event.grade, event.simulated) == (Outcome.PLAYED, Grade.E3, True)
+        taken = await centre.until(lambda: (one := health(centre).reference) and one.taken_at and one)
+        assert (taken.sha256, taken.change) == (voice.sha256, None)
+
+        await centre.plan(broadcast("b-2", soon(1.5), voice))
+        assert (await centre.until_outcome(NODE, "b-2", within_s=30)).grade is Grade.E3
+        judged = await centre.until(lambda: (one := health(centre).reference) and one.change and one)
+        assert judged.change == "same"
+        assert faults(centre) == set()
+
+
+@pytest.mark.sound
+async def test_what_a_monitor_does_not_hear_stays_grade_e1_and_is_a_fault(centre: Centre, tmp_path: Path) -> None:
+    voice = centre.add_media(make_opus(2, 3000))
+    options = ("--output=card", "--input=card", "--input-kind=loopback", "--input-simulated")
+
+    def listening_to(pulse: Pulse, source: str) -> contextlib.AbstractContextManager[None]:
+        return agent(tmp_path, *options, **pulse.to("sink0"), PULSE_SOURCE=source)
+
+    with running_pulse(tmp_path / "pulse", sinks=2) as pulse:
+        with listening_to(pulse, "sink1.monitor"):  # another sink's: nothing is heard there
+            await ready(centre)
+            await centre.plan(broadcast("b-1", soon(2), voice))
+            event = await centre.until_outcome(NODE, "b-1", within_s=30)
+            assert (event.outcome, event.grade, event.simulated) == (Outcome.PLAYED, Grade.E1, False)
+            await centre.until(lambda: "not_heard" in faults(centre))
+        heard_before = len(centre.heard)
+        with listening_to(pulse, "sink0.monitor"):
+            await centre.until(lambda: len(centre.heard) > heard_before)
+            await centre.plan(broadcast("b-2", soon(2.5), voice))
+            event = await centre.until_outcome(NODE, "b-2", within_s=30)
+            assert (event.outcome, event.grade, event.simulated) == (Outcome.PLAYED, Grade.E2, True)
+            await centre.until(lambda: not faults(centre))
