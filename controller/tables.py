@@ -18,6 +18,7 @@ from .policies.models import Policy
 from .programmes.models import Programme, ProgrammeItem
 from .receipts.models import Receipt, ReceiptStore
 from .recordings.models import Recording
+from .renewals.models import NodeCertificate, Renewal
 from .schedules.models import Calendar, Schedule, ScheduleException
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Hold",
     "Listening",
     "Node",
+    "NodeCertificate",
     "Person",
     "PlanBody",
     "PlanVersion",
@@ -55,6 +57,7 @@ __all__ = [
     "ReceiptStore",
     "Recording",
     "RecoveryCode",
+    "Renewal",
     "Schedule",
     "ScheduleException",
     "Session",

@@ -21,6 +21,8 @@ class Node(Base):
     """``NodeKind``."""
     public_key: Mapped[str] = mapped_column(String(43))
     """Ed25519, base64url (``TrustedKey.x``): checks its receipts."""
+    previous_public_key: Mapped[str | None] = mapped_column(String(43))
+    """The key before it. Trusted too, until something comes that the new one has signed."""
     certificate_serial: Mapped[str] = mapped_column(String(64))
     certificate_expires_at: Mapped[datetime | None] = mapped_column(Instant)
     """None for a node without an agent: it has no key and no certificate either."""
@@ -28,6 +30,8 @@ class Node(Base):
     trim_mb: Mapped[int] = mapped_column(default=0)
     enrolled_at: Mapped[datetime] = mapped_column(Instant)
     removed_at: Mapped[datetime | None] = mapped_column(Instant)
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+    """It was removed because it is in strange hands: its certificates are void."""
     abilities: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """From its last hello."""
     presence: Mapped[str | None] = mapped_column(String(16))

@@ -1,0 +1,65 @@
+"""The node alone on its pole: certificates that are renewed and revoked."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+
+from controller.db import Instant
+
+revision: str = "0004"
+down_revision: str | None = "0003"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+
+def upgrade() -> None:
+    _create_certificates()
+
+
+def _create_certificates() -> None:
+    op.create_table(
+        "node_certificates",
+        sa.Column("serial", sa.String(length=64), nullable=False),
+        sa.Column("node_id", sa.String(length=64), nullable=False),
+        sa.Column("public_key", sa.String(length=43), nullable=False),
+        sa.Column("pem", sa.Text(), nullable=False),
+        sa.Column("issued_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("revoked_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["node_id"], ["nodes.id"], name=op.f("fk_node_certificates_node_id_nodes")),
+        sa.PrimaryKeyConstraint("serial", name=op.f("pk_node_certificates")),
+    )
+    with op.batch_alter_table("node_certificates", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_node_certificates_expires_at"), ["expires_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_node_certificates_node_id"), ["node_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_node_certificates_public_key"), ["public_key"], unique=False)
+
+    op.create_table(
+        "renewals",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("node_id", sa.String(length=64), nullable=False),
+        sa.Column("csr_pem", sa.Text(), nullable=False),
+        sa.Column("new_key", sa.String(length=43), nullable=False),
+        sa.Column("origin", sa.String(length=64), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("asked_at", Instant(), nullable=False),
+        sa.Column("decided_at", Instant(), nullable=True),
+        sa.Column("decided_by", sa.String(length=64), nullable=True),
+        sa.Column("confirmed", sa.Boolean(), nullable=True),
+        sa.ForeignKeyConstraint(["decided_by"], ["people.id"], name=op.f("fk_renewals_decided_by_people")),
+        sa.ForeignKeyConstraint(["node_id"], ["nodes.id"], name=op.f("fk_renewals_node_id_nodes")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_renewals")),
+    )
+    with op.batch_alter_table("renewals", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_renewals_node_id"), ["node_id"], unique=False)
+
+    with op.batch_alter_table("nodes", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("previous_public_key", sa.String(length=43), nullable=True))
+        batch_op.add_column(sa.Column("revoked_at", Instant(), nullable=True))
+
+    op.execute(
+        "INSERT INTO node_certificates (serial, node_id, public_key, pem, issued_at, expires_at) "
+        "SELECT certificate_serial, id, public_key, '', enrolled_at, certificate_expires_at FROM nodes "
+        "WHERE kind = 'agent' AND certificate_expires_at IS NOT NULL"
+    )
