@@ -16,7 +16,8 @@ FAULTS := tests/edge_agent/test_process.py tests/edge_agent/test_store.py tests/
 .DEFAULT_GOAL := help
 # The set-up steps share .venv and dpkg's lock; pytest and apt would only be in each other's way.
 .NOTPARALLEL:
-.PHONY: help setup demo test listen lint format bench faults screenshots lock debian-demo debian-test venv-demo venv-dev
+.PHONY: help setup demo test listen lint format bench faults box package screenshots lock debian-demo debian-test debian-box \
+	venv-demo venv-dev
 
 help: ## list what can be typed
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' Makefile | expand -t 14
@@ -28,9 +29,9 @@ demo: debian-demo venv-demo ## a small commune: broker, controller and three nod
 
 # Four processes, as half of the time is waiting, file by file in the order of tests/conftest.py; then, with
 # nobody beside them, the two communes that are judged by their sound. With ARGS a part of them, as it is told.
-test: setup ## all tests
+test: setup ## all tests but the box
 ifeq ($(strip $(ARGS)),)
-	@$(BIN)/pytest -m 'not listening' -n 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest --ignore=tests/box -m 'not listening' -n 4 --dist loadfile --no-loadscope-reorder
 	@$(BIN)/pytest -m listening -n 2 --dist loadfile
 else
 	@$(BIN)/pytest $(ARGS)
@@ -54,6 +55,13 @@ bench: setup ## measure, and write docs/benchmarks.md
 faults: setup ## of the tests, those that kill a part, cut it off or spoil its files
 	@$(BIN)/pytest $(FAULTS) $(ARGS)
 
+box: setup debian-box ## a whole node without a device, built, booted and broken (as root, some minutes)
+	@$(BIN)/pytest tests/box $(ARGS)
+
+package: venv-dev ## the agent as a Debian package, for this processor and for the Pi, into dist/
+	@deploy/debian/build amd64
+	@deploy/debian/build arm64
+
 screenshots: setup ## take the pages' pictures anew
 	@$(BIN)/python -m tests.screenshots
 
@@ -65,6 +73,9 @@ debian-demo:
 
 debian-test:
 	@$(SETUP)/debian $(SETUP)/debian-demo.txt $(SETUP)/debian-test.txt
+
+debian-box: debian-test
+	@$(SETUP)/debian $(SETUP)/debian-box.txt
 
 venv-demo:
 	@$(SETUP)/venv controller

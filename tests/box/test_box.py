@@ -1,0 +1,210 @@
+"""The real device without a device: recipe, package, units and agent as they would be on a pole.
+
+The tests share one node and run in this order: a card is written, started for the first time, tried, and cut from its
+supply. Some minutes; `make box`. What only a real device can show is in docs/hardware-checklist.md.
+"""
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from audio import tune
+from controller.demo.commune import Commune
+from tests.box.machine import HOST, Card, Machine, cable, cgroup, last_words, missing, prepare
+from tests.e2e.waiting import until
+
+pytestmark = [
+    pytest.mark.skipif(bool(missing()), reason=missing()),
+    pytest.mark.timeout(900),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+CODE = "ABCD-2345"
+WATCHDOG_S, ABORT_S, START_S = 30, 5, 15
+"""Of loa-agent.service; and a node's start on a busy machine."""
+
+WITHOUT_THE_UNIT = {
+    *("write its program", "write the data partition", "read the boot file", "read the passwords", "listen"),
+    *("raw network", "netlink", "see other processes", "become root", "mount", "a namespace of its own"),
+}
+"""What the probe can do as the node's root, so that we know it tries in earnest."""
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return prepare(tmp_path_factory.mktemp("box"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def node(tree: Path) -> AsyncIterator[Machine]:
+    card, name = Card(tree.parent), f"loabox{os.getpid()}"
+    card.write(tree)
+    with card.mounted(), cable(name) as network, cgroup(name) as members:
+        machine = Machine(card, network, members)
+        try:
+            yield machine
+        finally:
+            await machine.cut_power()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def centre(tree: Path, node: Machine) -> AsyncIterator[Commune]:
+    folder = tree.parent / "commune"
+    folder.mkdir()
+    env = {"LOA_NODE_HOST": HOST, "LOA_PUBLIC_NAME": HOST}
+    async with Commune(folder, (), env=env) as commune:
+        yield commune
+
+
+async def status(centre: Commune) -> str:
+    (row,) = await centre.call("GET", "/nodes")
+    return str(row["status"])
+
+
+async def until_online(centre: Commune) -> None:
+    async def online() -> bool:
+        return await status(centre) == "online"
+
+    await until(online, 60, "a node that is online")
+
+
+async def test_the_image_holds_nothing_that_belongs_to_one_node_or_to_the_centre(tree: Path) -> None:
+    """A card that is read out tells of its own node at most, a new one of nobody."""
+    packages = tree / "usr/lib/loa-agent/lib/python3.11/site-packages"
+    assert (packages / "edge_agent").is_dir()
+    assert [name for name in ("controller", "web", "fastapi", "sqlalchemy") if (packages / name).exists()] == []
+    ours = [tree / "etc", tree / "var", tree / "opt", packages / "edge_agent", packages / "audio", tree.parent / "boot"]
+    files = [path for top in ours for path in top.rglob("*") if path.is_file() and not path.is_symlink()]
+    secret = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{20}")
+    assert [path for path in files if secret.search(path.read_bytes())] == []
+    assert (tree / "etc/machine-id").read_bytes() == b""
+    shadow = [line.split(":") for line in (tree / "etc/shadow").read_text().splitlines()]
+    assert [name for name, password, *_ in shadow if password[:1] not in {"*", "!"}] == []
+
+
+async def test_the_boot_partition_says_read_only_watchdog_and_clock(tree: Path) -> None:
+    boot = tree.parent / "boot"
+    (line,) = (boot / "cmdline.txt").read_text().splitlines()
+    assert {"root=PARTUUID=4a2f1b3c-02", "ro", "panic=10", "fsck.repair=yes"} <= set(line.split())
+    assert not re.search(r"\b(init=|quiet|splash|rw\b)", line)
+    config = (boot / "config.txt").read_text()
+    assert config.startswith("dtparam=audio=on\ncamera_auto_detect=1\n")
+    assert {"dtparam=watchdog=on", "dtoverlay=i2c-rtc,ds3231"} <= set(config.splitlines())
+
+
+async def test_a_card_without_a_centre_waits_and_fails_nothing(node: Machine) -> None:
+    await node.switch_on()
+    assert node.state() == "running", node.ask("systemctl", "--failed", "--no-legend", "--plain")
+    given = node.unit("loa-agent.service", "ActiveState", "ConditionResult", "NRestarts")
+    assert given == {"ActiveState": "inactive", "ConditionResult": "no", "NRestarts": "0"}
+    assert node.unit("loa-agent-enrol.service", "ConditionResult") == {"ConditionResult": "no"}
+    await node.cut_power()
+
+
+async def test_the_boot_file_is_all_that_a_card_needs_to_become_a_node(node: Machine, centre: Commune) -> None:
+    port = centre.env["LOA_MEDIA_PORT"]
+    text = f'server = "https://{HOST}:{port}"\nca_sha256 = "{centre.ca_sha256()}"\nclaim = "{CODE}"\n'
+    (node.card.boot / "loa.toml").write_text(text)
+    (node.card.boot / "loa.toml").chmod(0o600)  # as the boot partition is mounted
+    await node.switch_on()
+
+    async def waiting() -> bool:
+        return bool(await centre.call("GET", "/enrolments"))
+
+    await until(waiting, 60, "a node that asks for adoption")
+    body = {"claim_code": CODE, "area_id": centre.areas["commune"], "name": "Cột loa đầu làng"}
+    await centre.call("POST", "/enrolments/adopt", json=body)
+    await until(node.agent, 60, "an agent that is ready")
+    await until_online(centre)
+    assert f"Claim code: {CODE}" in node.journal("--unit=loa-agent-enrol")
+    assert "Claim code: " in last_words(node.log)
+    assert node.state() == "running"
+
+
+async def test_the_node_plays_what_the_commune_says(node: Machine, centre: Commune, tmp_path: Path) -> None:
+    (tmp_path / "tune.wav").write_bytes(tune.signature())
+    recording = await centre.upload(tmp_path / "tune.wav", "Nhạc hiệu")
+    broadcast = await centre.broadcast("Thử loa", recording)
+    (play,) = await centre.until_over(broadcast["id"], timeout_s=60)
+    assert (play["outcome"], play["grade"], play["simulated"]) == ("played", 1, True)
+
+
+async def test_the_root_takes_no_write_and_what_lasts_lies_on_the_data_partition(node: Machine) -> None:
+    mounts = {row[1]: row[3].split(",") for row in map(str.split, node.ask("cat", "/proc/mounts").splitlines())}
+    assert "ro" in mounts["/"]
+    for path in ("/data", "/var/lib/loa-agent", "/var/log/journal", "/opt/loa", "/var/lib/chrony", "/var/lib/systemd"):
+        assert {"rw", "nosuid", "nodev"} <= set(mounts[path]), path
+    assert "noexec" in mounts["/var/lib/loa-agent"]
+    for path in ("/etc/x", "/usr/x", "/var/lib/x", "/root/x"):
+        assert "Read-only" in node.ask("sh", "-c", f"touch {path} 2>&1", check=False), path
+    assert (node.card.data / "loa-agent" / "node.key").stat().st_mode & 0o777 == 0o600
+    assert list((node.card.data / "journal").glob("*/system.journal"))
+
+
+async def test_nothing_on_the_node_listens(node: Machine) -> None:
+    assert node.ask("ss", "-H", "--listening", "--tcp", "--udp", "--numeric", "--processes") == ""
+
+
+async def test_the_agents_rights_end_at_its_own_state(node: Machine, centre: Commune, tree: Path) -> None:
+    """A probe with the agent's unit, word for word but its command, does what the agent must and nothing else."""
+    unit = (tree / "usr/lib/systemd/system/loa-agent.service").read_text()
+    unit = re.sub(r"ExecStart=.*", "ExecStart=/usr/bin/python3 -I /run/probe/probe.py", unit)
+    unit = re.sub(r"(?m)^(Type|Restart|RestartSec|WatchdogSec|NotifyAccess)=.*\n", "", unit)
+    unit = unit.replace("[Service]", "[Service]\nType=oneshot")
+    unit = unit.replace("probe.py", f"probe.py {HOST} {centre.env['LOA_BROKER_PORT']}")
+    text = Path(__file__).with_name("probe.py").read_text()
+    node.ask("mkdir", "-p", "/run/probe", "/run/systemd/system")
+    for path, content in (("/run/probe/probe.py", text), ("/run/systemd/system/probe.service", unit)):
+        node.ask("sh", "-c", 'printf %s "$1" >"$2"', "sh", content, path)
+    node.ask("systemctl", "daemon-reload")
+    node.ask("systemctl", "start", "probe.service")
+    (said,) = [line for line in node.journal("--unit=probe").splitlines() if line.startswith("[")]
+    unbound = json.loads(node.ask("unshare", "--mount", "python3", "/run/probe/probe.py", HOST, "9"))
+    assert set(unbound) >= WITHOUT_THE_UNIT
+    assert json.loads(said) == ["write its state", "reach the centre", "ask for the clock"]
+
+
+async def test_an_agent_that_hangs_is_started_again(node: Machine, centre: Commune) -> None:
+    before = node.agent()
+    node.signal("STOP")
+    begun_s = time.monotonic()
+    await until(lambda: node.agent() not in {0, before}, WATCHDOG_S + ABORT_S + START_S, "another agent")
+    assert time.monotonic() - begun_s > WATCHDOG_S / 2  # by its watchdog, and by nothing else
+    assert "Watchdog timeout" in node.journal("--unit=loa-agent")
+    await until_online(centre)
+
+
+async def test_an_agent_that_is_killed_comes_back_however_often(node: Machine, centre: Commune) -> None:
+    for _ in range(6):  # systemd's own limit, which the unit lifts, is five in ten seconds
+        before = await until(node.agent, START_S, "a ready agent")
+        node.signal("KILL")
+        await until(lambda: node.agent() not in {0, before}, START_S, "another agent")  # noqa: B023 - used at once
+    await until_online(centre)
+
+
+async def test_after_a_power_cut_the_same_node_is_back_by_itself(node: Machine, centre: Commune) -> None:
+    before = node.ask("cat", "/etc/machine-id")
+    assert (node.card.root / "etc/machine-id").read_text() == before  # on the card, since its first start
+    cut_at = datetime.now(UTC)
+    await node.cut_power()
+    await node.switch_on()
+    await until(node.agent, 60, "an agent that is ready")
+    assert node.ask("cat", "/etc/machine-id") == before
+    assert node.unit("loa-agent-enrol.service", "ConditionResult") == {"ConditionResult": "no"}
+
+    async def heard_again() -> bool:
+        (row,) = await centre.call("GET", "/nodes")
+        return row["status"] == "online" and datetime.fromisoformat(row["last_heard_at"]) > cut_at
+
+    await until(heard_again, 60, "the same node, online")
+    assert node.state() == "running"
+    assert int(node.ask("sh", "-c", "journalctl --list-boots | wc -l")) >= 2
+    assert shutil.disk_usage(node.card.data).used < 64 * 2**20
