@@ -10,6 +10,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from edge_agent import failpoints
 from edge_agent.errors import ConfigError, NotEnrolledError
 from edge_agent.protocol.enrolment import Adoption
 
@@ -132,8 +133,11 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
             file.write(data)
             file.flush()
             os.fchmod(file.fileno(), mode)
+            failpoints.reach("file.before_sync")
             os.fsync(file.fileno())
+        failpoints.reach("file.before_rename")
         Path(name).replace(path)
+        failpoints.reach("file.after_rename")
     except OSError:
         Path(name).unlink(missing_ok=True)
         raise

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from edge_agent import failpoints
 from edge_agent.checked import CheckedPath, hash_file, hash_pieces
 from edge_agent.config import sync_directory, write_atomically
 from edge_agent.errors import CorruptError, NoSpaceError
@@ -98,7 +99,9 @@ class Shelf:
             raise CorruptError(f"{part.name}: hash differs from its name")
         with part.open("rb") as file:
             os.fsync(file.fileno())
+        failpoints.reach("shelf.before_rename")
         part.replace(self.path(sha256))
+        failpoints.reach("shelf.after_rename")
         sync_directory(self._directory)
         self._vouch_as_written(sha256, pieces)
 

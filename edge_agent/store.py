@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
+from edge_agent import failpoints
 from edge_agent.errors import StoreError
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,9 @@ class Store:
         try:
             yield
             if self._depth == 1:
+                failpoints.reach("store.before_commit")
                 self._connection.execute("COMMIT")
+                failpoints.reach("store.after_commit")
         except BaseException as error:
             if self._depth == 1:
                 self._undo()
