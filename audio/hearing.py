@@ -14,7 +14,7 @@ from enum import StrEnum
 import numpy as np
 
 from audio._levels import decibels
-from audio._seconds import LOW_RATE, Floats, Seconds, Spectra, narrowed, power
+from audio._seconds import HOP, LOW_RATE, Floats, Seconds, Spectra, narrowed, power
 from audio.correlate import Samples
 
 SPREAD = LOW_RATE * 16 // 1000
@@ -26,10 +26,13 @@ SILENT_DBFS = -65.0
 """Sent below this, nothing can be expected to be heard."""
 DEAD_DBFS = -90.0
 """Captured below this, nothing is connected: any microphone rustles more."""
-CLEAR, ORDERED = 4.0, 2.2
+CLEAR, ORDERED = 4.0, 2.4
 """Clarity, and clarity against another order, from which it is heard. See docs/benchmarks.md for what they miss."""
-UNCLEAR, UNORDERED = 2.5, 1.6
-"""If one is below this, it is not heard: between them nothing is said."""
+UNCLEAR = 2.5
+"""Clarity below which it is not: between them nothing is said."""
+FEW, VARIED = 6, 6.0
+"""Of fewer seconds than this a tune cannot be told from another one of the same notes: what is as clear against itself
+backwards is not judged."""
 _SOFT = 0.1
 """Bins in which the sent sound has less than this part of its mean power count less."""
 _TINY = 1e-12
@@ -54,7 +57,7 @@ class Hearing:
     order: float = 0.0
     """The same against that of the seconds in another order: 1 is chance."""
     score: float = 0.0
-    """Likeness at that delay, whitened: 1 for a clean line."""
+    """Likeness at that delay, whitened: above 0.6 for a clean line, 0.1 for chance."""
     delay_ms: float = 0.0
     """From the first sample of the capture to that of what was sent; means nothing when it was not heard."""
     captured_dbfs: float = -float("inf")
@@ -71,7 +74,7 @@ def listen(sent: Samples, captured: Samples) -> Hearing:
     if len(y) - len(x) < 2 * (AROUND + SPREAD) or decibels(power(x)) < SILENT_DBFS:
         return Hearing(Verdict.UNSURE, captured_dbfs=level)
     seconds = Seconds.of(x, y)
-    if len(seconds) < LEAST_SECONDS:
+    if len(seconds) < LEAST_SECONDS or (len(seconds) < FEW and not _is_varied(x, len(y))):
         return Hearing(Verdict.UNSURE, captured_dbfs=level)
     if level < DEAD_DBFS:
         return Hearing(Verdict.NOT_HEARD if is_telling(x, len(y)) else Verdict.UNSURE, captured_dbfs=level)
@@ -84,25 +87,45 @@ def listen(sent: Samples, captured: Samples) -> Hearing:
 
 def is_telling(sent: Floats, room: int) -> bool:
     """Whether the sound, at 8 kHz, would be found in itself: a steady tone fits everywhere."""
-    before = (room - len(sent)) // 2
-    clarity, order, _, _ = _agreement(Seconds.of(sent, np.pad(sent, (before, room - len(sent) - before))))
+    clarity, order, _, _ = _agreement(_with_itself(sent, room))
     return _verdict(clarity, order) is Verdict.HEARD
+
+
+def _is_varied(sent: Floats, room: int) -> bool:
+    """Whether it is unlike itself backwards, as talk is and a few plucked notes are not."""
+    seconds = _with_itself(sent, room)
+    return _clearest(seconds, np.conj(_weighted(seconds.sent)), _whitened(seconds.captured))[0] < VARIED
+
+
+def _with_itself(sent: Floats, room: int) -> Seconds:
+    before = (room - len(sent)) // 2
+    return Seconds.of(sent, np.pad(sent, (before, room - len(sent) - before)))
 
 
 def _verdict(clarity: float, order: float) -> Verdict:
     if clarity >= CLEAR and order >= ORDERED:
         return Verdict.HEARD
-    return Verdict.NOT_HEARD if clarity < UNCLEAR or order < UNORDERED else Verdict.UNSURE
+    return Verdict.NOT_HEARD if clarity < UNCLEAR else Verdict.UNSURE
 
 
 def _agreement(seconds: Seconds) -> tuple[float, float, float, int]:
     """Clarity, clarity against another order, likeness, and the delay in samples at 8 kHz."""
-    sent, captured = _weighted(seconds.sent), seconds.captured / (np.abs(seconds.captured) + _TINY)
+    sent, captured = _weighted(seconds.sent), _whitened(seconds.captured)
     clarity, score, at = _clearest(seconds, sent, captured)
-    count = len(seconds)
-    turns = {max(1, count // 3), max(1, 2 * count // 3)}
-    chance = max(_clearest(seconds, np.roll(sent, turn, axis=0), captured)[0] for turn in turns)
+    chance = max(_clearest(seconds, other, captured)[0] for other in _otherwise(sent, seconds.lags))
     return clarity, clarity / chance, score, at
+
+
+def _otherwise(sent: Spectra, lags: int) -> list[Spectra]:
+    """The same seconds in another order, so far apart that none finds itself at another delay; or each backwards."""
+    count, far = len(sent), -(-lags // HOP)
+    if count < max(FEW, 2 * far):
+        return [np.conj(sent)]
+    return [np.roll(sent, turn, axis=0) for turn in {max(far, count // 3), min(count - far, 2 * count // 3)}]
+
+
+def _whitened(captured: Spectra) -> Spectra:
+    return np.asarray(captured / (np.abs(captured) + _TINY))
 
 
 def _weighted(sent: Spectra) -> Spectra:

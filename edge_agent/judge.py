@@ -43,6 +43,11 @@ class ProcessJudge:
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
 
+    @property
+    def pid(self) -> int | None:
+        """The process that runs now; None while none does."""
+        return None if self._process is None else self._process.pid
+
     async def piece(self, sent: bytes, captured: bytes) -> PieceHeard | None:
         """Judge a piece."""
         return await self._ask(Piece(len(sent), len(captured)), sent + captured, PieceHeard)

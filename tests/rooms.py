@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from audio import tune
 from audio._seconds import LOW_RATE, narrowed
+from audio.hearing import Hearing, Verdict, listen
+from audio.reference import Change, Transfer, compare, measure
 from tests.sounds import RATE, Samples, int16, level, speech
 
 Floats = npt.NDArray[np.float64]
@@ -170,3 +172,41 @@ def _convolved(sent: Floats, response: Floats, length: int) -> Floats:
 
 def _transform(least: int) -> int:
     return 1 << (least - 1).bit_length()
+
+
+# Trials, by seed: for a few in the tests and for a thousand in the benchmarks.
+
+
+def hearing_of(seed: int, sounding: str, *, snr_db: float = 0.0, seconds: float = 5.0) -> Hearing:
+    """Judge a piece in a made-up street: ``sent`` sounded there, or ``other`` did, or ``nothing``."""
+    random = np.random.default_rng(seed)
+    make = melody if seed % 3 == 0 else talk
+    sent = make(random, seconds)
+    others = talk(random, seconds, speaker=1) if seed % 2 else melody(random, seconds)
+    place = street(random)
+    there = {"sent": sent, "other": others, "nothing": np.zeros(len(sent))}[sounding]
+    captured = place.hear(there, noise(random, len(sent) + ECHO_ROOM), snr_db=snr_db)
+    return listen(widened(0.3 * sent / rms(sent)), widened(captured))
+
+
+def change_of(seed: int, *, dead: int | None, pieces: int = 4, snr_db: float = 5.0) -> Change:
+    """Judge a session of another day against the reference: the tune, and talk of 5 s each time."""
+    random = np.random.default_rng(seed)
+    place = street(random)
+    reference = _session(random, place, None, pieces, 12.0)
+    now = _session(random, place.another_day(random), dead, pieces, snr_db)
+    return Change.SILENT if now is None or reference is None else compare(reference, now).change
+
+
+def _session(random: Random, place: Street, dead: int | None, pieces: int, snr_db: float) -> Transfer | None:
+    found: Transfer | None = None
+    sounds = [narrowed(np.frombuffer(tune.signature()[44:], "<i2")), *(talk(random, 5.0) for _ in range(pieces - 1))]
+    for sound in sounds:
+        sent = 0.1 * sound / rms(sound)
+        captured = place.hear(sent, noise(random, len(sent) + ECHO_ROOM), snr_db=snr_db, dead=dead)
+        x, y = widened(sent), widened(captured)
+        heard = listen(x, y)
+        if heard.verdict is Verdict.HEARD:
+            way = measure(x, y, heard.delay_ms)
+            found = way if found is None else found + way
+    return found

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from tests.bench import (
+    ears,
     fanout,
     looks,
     machine,
@@ -46,6 +47,7 @@ BENCHES: dict[str, Bench] = {
     "day": looks.day,
     "whatif": looks.what_if,
     "replan": replan.run,
+    "ears": ears.run,
 }
 
 
