@@ -1,9 +1,10 @@
-"""A node without a device: a Debian root made a node by the recipe, on file systems of its own, booted with nspawn.
+"""A node without a device: an image with a Debian in it, made a node's by the recipe, booted with nspawn.
 
-Root and data partition are ext4 in files behind loop devices, with the options that the node's fstab says; the boot
-partition is a folder. The node is joined to this machine by one cable (veth). Needs root.
+Its partitions are mounted as the node's fstab says; the one for the firmware is ext4, for want of FAT in every kernel.
+The node is joined to this machine by one cable (veth). Needs root.
 """
 
+import json
 import os
 import re
 import shutil
@@ -26,10 +27,12 @@ PACKAGES = "systemd,systemd-sysv,dbus,udev,python3,libportaudio2,chrony,iproute2
 HOST, NODE, PREFIX = "198.51.100.1", "198.51.100.2", 30
 """Addresses for documentation (RFC 5737): nobody else has them."""
 BOOT_S = 120
+DATA_MB = 128
+DATA_OPTIONS = "noatime,nosuid,nodev,data=ordered,commit=30,errors=remount-ro"
 STOCK_FSTAB = """\
 proc            /proc           proc    defaults          0       0
 PARTUUID=4a2f1b3c-01  /boot/firmware  vfat    defaults          0       2
-PARTUUID=4a2f1b3c-02  /               ext4    defaults,noatime  0       1
+/dev/root             /               ext4    defaults,noatime  0       1
 """
 STOCK_CMDLINE = (
     "console=serial0,115200 console=tty1 root=PARTUUID=4a2f1b3c-02 rootfstype=ext4 fsck.repair=yes rootwait quiet"
@@ -46,52 +49,65 @@ def run(*command: str | Path) -> str:
     return done.stdout
 
 
-def prepare(folder: Path) -> Path:
-    """Build the package, make a stock system and a node of it; gives the folder of its root."""
-    package = Path(run(ROOT / "deploy" / "debian" / "build").strip())
+def prepare(folder: Path) -> "Card":
+    """Build the package, make the image of a stock system, and a node's of it."""
+    package = run(ROOT / "deploy" / "debian" / "build").strip()
+    card = Card(folder, folder / "node.img")
+    _stock(card)
+    options = ("--rtc", "ds3231", "--sound", "virtual")
+    run("env", f"LOA_DATA_MB={DATA_MB}", ROOT / "deploy" / "image" / "card", *options, card.image, package)
+    return card
+
+
+def _stock(card: "Card") -> None:
+    """Make an image as one comes from the makers of a system: a boot partition and a root, here Debian's."""
     if not BASE.exists():
         half = BASE.with_suffix(".half.tar")
         run("mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", "--dpkgopt=force-unsafe-io", RELEASE, half)
         half.rename(BASE)
-    root, boot = folder / "root.d", folder / "boot"
+    root, boot = card.folder / "stock", card.folder / "stock-boot"
     root.mkdir()
     boot.mkdir()
     run("tar", "--extract", "--preserve-permissions", "--directory", root, "--file", BASE)
+    (root / "boot" / "firmware").mkdir(exist_ok=True)
     (root / "etc" / "fstab").write_text(STOCK_FSTAB)
     (boot / "cmdline.txt").write_text(STOCK_CMDLINE)
     (boot / "config.txt").write_text(STOCK_CONFIG)
-    run(ROOT / "deploy" / "image" / "node", "--rtc", "ds3231", "--sound", "virtual", root, boot, package)
-    return root
+    used = run("du", "--summarize", "--block-size=M", root).split("M", maxsplit=1)[0]
+    sizes = {boot: 64, root: int(used) * 5 // 4 + 192}
+    run("truncate", f"--size={sum(sizes.values()) + 2}M", card.image)
+    lines = "".join(f",{size}M\n" for size in sizes.values())
+    subprocess.run(["sfdisk", "--quiet", card.image], input=f"label: dos\n{lines}", text=True, check=True)
+    for tree, (start, _) in zip(sizes, card.partitions(), strict=True):
+        run("mke2fs", "-q", "-t", "ext4", "-d", tree, "-E", f"offset={start}", card.image, f"{sizes[tree]}M")
+        shutil.rmtree(tree)
 
 
 class Card:
     """The node's card: its three partitions, mounted as the node mounts them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.boot = folder, folder / "boot"
-        self.root, self.data = folder / "root", folder / "data"
+    def __init__(self, folder: Path, image: Path) -> None:
+        self.folder, self.image = folder, image
+        self.boot, self.root, self.data = folder / "boot", folder / "root", folder / "data"
 
-    def write(self, tree: Path) -> None:
-        """Write the image: the root from a folder, the data partition empty."""
-        fstab = tree / "etc" / "fstab"
-        # nspawn has no udev to look for a partition.
-        fstab.write_text(fstab.read_text().replace("PARTUUID=4a2f1b3c-02", "/dev/root"))
-        size_mb = int(run("du", "--summarize", "--block-size=M", tree).split("M")[0]) * 5 // 4 + 64
-        run("mke2fs", "-q", "-t", "ext4", "-d", tree, self.folder / "root.ext4", f"{size_mb}M")
-        run("mke2fs", "-q", "-t", "ext4", "-L", "loa-data", "-m", "1", self.folder / "data.ext4", "128M")
+    def partitions(self) -> list[tuple[int, int]]:
+        """Give place and size of each, in bytes."""
+        table = json.loads(run("sfdisk", "--json", self.image))["partitiontable"]["partitions"]
+        return [(row["start"] * 512, row["size"] * 512) for row in table]
 
     @contextmanager
     def mounted(self) -> Iterator[None]:
-        """Mount both partitions for the length of the block."""
-        options = {"root": "ro,noatime", "data": "rw,noatime,nosuid,nodev,data=ordered,errors=remount-ro"}
+        """Mount them for the length of the block; the boot partition so that a person could write to it."""
+        ways = {self.boot: "rw", self.root: "ro,noatime", self.data: f"rw,{DATA_OPTIONS}"}
         with ExitStack() as stack:
-            for name, given in options.items():
-                (self.folder / name).mkdir(exist_ok=True)
+            for (place, options), (start, size) in zip(ways.items(), self.partitions(), strict=True):
+                place.mkdir(exist_ok=True)
                 # Not by `mount -o loop,ro`: a card takes writes, it is mounted read-only.
-                device = run("losetup", "--find", "--show", self.folder / f"{name}.ext4").strip()
+                where = (f"--offset={start}", f"--sizelimit={size}")
+                device = run("losetup", "--find", "--show", *where, self.image).strip()
                 stack.callback(run, "losetup", "--detach", device)
-                run("mount", "-t", "ext4", "-o", given, device, self.folder / name)
-                stack.callback(run, "umount", self.folder / name)
+                run("mount", "-t", "ext4", "-o", options, device, place)
+                stack.callback(run, "umount", place)
             yield
 
 
@@ -213,7 +229,7 @@ def missing() -> str:
     """Say what this machine lacks for a box; empty when nothing."""
     if os.geteuid() != 0:
         return "it takes root"
-    lacking = [name for name in ("systemd-nspawn", "mmdebstrap", "mke2fs", "ip", "nsenter") if not shutil.which(name)]
+    lacking = [name for name in ("systemd-nspawn", "mmdebstrap", "sfdisk", "ip", "nsenter") if not shutil.which(name)]
     return f"not installed: {', '.join(lacking)}" if lacking else ""
 
 

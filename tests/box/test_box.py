@@ -38,16 +38,18 @@ WITHOUT_THE_UNIT = {
 """What the probe can do as the node's root, so that we know it tries in earnest."""
 
 
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepare(tmp_path_factory.mktemp("box"))
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def card(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Card]:
+    made = prepare(tmp_path_factory.mktemp("box"))
+    with made.mounted():
+        yield made
+    made.image.unlink()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def node(tree: Path) -> AsyncIterator[Machine]:
-    card, name = Card(tree.parent), f"loabox{os.getpid()}"
-    card.write(tree)
-    with card.mounted(), cable(name) as network, cgroup(name) as members:
+async def node(card: Card) -> AsyncIterator[Machine]:
+    name = f"loabox{os.getpid()}"
+    with cable(name) as network, cgroup(name) as members:
         machine = Machine(card, network, members)
         try:
             yield machine
@@ -56,8 +58,8 @@ async def node(tree: Path) -> AsyncIterator[Machine]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tree: Path, node: Machine) -> AsyncIterator[Commune]:
-    folder = tree.parent / "commune"
+async def centre(node: Machine) -> AsyncIterator[Commune]:
+    folder = node.card.folder / "commune"
     folder.mkdir()
     env = {"LOA_NODE_HOST": HOST, "LOA_PUBLIC_NAME": HOST}
     async with Commune(folder, (), env=env) as commune:
@@ -76,12 +78,13 @@ async def until_online(centre: Commune) -> None:
     await until(online, 60, "a node that is online")
 
 
-async def test_the_image_holds_nothing_that_belongs_to_one_node_or_to_the_centre(tree: Path) -> None:
+async def test_the_image_holds_nothing_that_belongs_to_one_node_or_to_the_centre(card: Card) -> None:
     """A card that is read out tells of its own node at most, a new one of nobody."""
+    tree = card.root
     packages = tree / "usr/lib/loa-agent/lib/python3.11/site-packages"
     assert (packages / "edge_agent").is_dir()
     assert [name for name in ("controller", "web", "fastapi", "sqlalchemy") if (packages / name).exists()] == []
-    ours = [tree / "etc", tree / "var", tree / "opt", packages / "edge_agent", packages / "audio", tree.parent / "boot"]
+    ours = [tree / "etc", tree / "var", tree / "opt", packages / "edge_agent", packages / "audio", card.boot]
     files = [path for top in ours for path in top.rglob("*") if path.is_file() and not path.is_symlink()]
     secret = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{20}")
     assert [path for path in files if secret.search(path.read_bytes())] == []
@@ -90,12 +93,11 @@ async def test_the_image_holds_nothing_that_belongs_to_one_node_or_to_the_centre
     assert [name for name, password, *_ in shadow if password[:1] not in {"*", "!"}] == []
 
 
-async def test_the_boot_partition_says_read_only_watchdog_and_clock(tree: Path) -> None:
-    boot = tree.parent / "boot"
-    (line,) = (boot / "cmdline.txt").read_text().splitlines()
+async def test_the_boot_partition_says_read_only_watchdog_and_clock(card: Card) -> None:
+    (line,) = (card.boot / "cmdline.txt").read_text().splitlines()
     assert {"root=PARTUUID=4a2f1b3c-02", "ro", "panic=10", "fsck.repair=yes"} <= set(line.split())
     assert not re.search(r"\b(init=|quiet|splash|rw\b)", line)
-    config = (boot / "config.txt").read_text()
+    config = (card.boot / "config.txt").read_text()
     assert config.startswith("dtparam=audio=on\ncamera_auto_detect=1\n")
     assert {"dtparam=watchdog=on", "dtoverlay=i2c-rtc,ds3231"} <= set(config.splitlines())
 
@@ -153,9 +155,9 @@ async def test_nothing_on_the_node_listens(node: Machine) -> None:
     assert node.ask("ss", "-H", "--listening", "--tcp", "--udp", "--numeric", "--processes") == ""
 
 
-async def test_the_agents_rights_end_at_its_own_state(node: Machine, centre: Commune, tree: Path) -> None:
+async def test_the_agents_rights_end_at_its_own_state(node: Machine, centre: Commune) -> None:
     """A probe with the agent's unit, word for word but its command, does what the agent must and nothing else."""
-    unit = (tree / "usr/lib/systemd/system/loa-agent.service").read_text()
+    unit = (node.card.root / "usr/lib/systemd/system/loa-agent.service").read_text()
     unit = re.sub(r"ExecStart=.*", "ExecStart=/usr/bin/python3 -I /run/probe/probe.py", unit)
     unit = re.sub(r"(?m)^(Type|Restart|RestartSec|WatchdogSec|NotifyAccess)=.*\n", "", unit)
     unit = unit.replace("[Service]", "[Service]\nType=oneshot")
