@@ -3,9 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
-from edge_agent.evidence import Consumed, Heard, Verdict, conclude, weigh
+from edge_agent.evidence import Consumed, Heard, Sensation, Verdict, conclude, weigh
+from edge_agent.heard import Sensed
 from edge_agent.protocol.content import Voice
 from edge_agent.protocol.states import Grade, Outcome, Reason
 from edge_agent.protocol.timeline import Sound
@@ -108,3 +110,40 @@ def test_an_item_that_sounded_twice_counts_once() -> None:
     twice = (heard(0, whole=False, played_ms=300), heard(0))
     verdict = conclude(Outcome.PLAYED, None, twice, {0: 1000}, missing=Reason.POWER)
     assert (verdict.outcome, verdict.played_ms) == (Outcome.PLAYED, 1000)
+
+
+def sensed(item: int, verdict: Sensed, *, grade: Grade = Grade.E3, simulated: bool = False, **changes: Any) -> Heard:
+    return heard(item, sensation=Sensation(sensed=verdict, grade=grade, simulated=simulated), **changes)
+
+
+@pytest.mark.parametrize(("found", "grade"), [
+    ((sensed(0, "heard"), sensed(1, "heard")), Grade.E3),
+    ((sensed(0, "heard", grade=Grade.E2), sensed(1, "heard", grade=Grade.E2)), Grade.E2),
+    ((sensed(0, "heard"), sensed(1, "unsure")), Grade.E3),
+    ((sensed(0, "heard"), sensed(1, "unsure", played_ms=1001)), Grade.E1),
+    ((sensed(0, "heard"), sensed(1, "not_heard")), Grade.E1),
+    ((sensed(0, "unsure"), sensed(1, "unsure")), Grade.E1),
+    ((sensed(0, "not_heard"), sensed(1, "not_heard")), Grade.E1),
+    ((sensed(0, "heard"), sensed(1, "heard", grade=Grade.E2)), Grade.E2),
+])  # fmt: skip
+def test_a_grade_is_raised_by_what_was_heard_of_most_and_silent_for_none(
+    found: tuple[Heard, ...], grade: Grade
+) -> None:
+    verdict = conclude(Outcome.PLAYED, None, found, {0: 1000, 1: 1000}, missing=Reason.POWER)
+    assert (verdict.outcome, verdict.grade) == (Outcome.PLAYED, grade)
+
+
+def test_a_sensor_raises_nothing_that_did_not_leave_the_output_or_was_to_be_silent() -> None:
+    poor = msgspec.structs.replace(sensed(0, "heard"), whole=False, grade=Grade.E0)
+    assert conclude(Outcome.PLAYED, None, (poor,), {0: 1000}, missing=Reason.OUTPUT_LOST).grade is Grade.E0
+    drill = conclude(Outcome.PLAYED, None, (sensed(0, "heard"),), {0: 1000}, missing=Reason.POWER, silent=True)
+    assert drill.grade is Grade.E0
+
+
+def test_what_rests_on_a_simulated_sensor_says_so_and_only_that() -> None:
+    def told(verdict: Sensed) -> Verdict:
+        found = (sensed(0, verdict, simulated=True),)
+        return conclude(Outcome.PLAYED, None, found, {0: 1000}, missing=Reason.POWER)
+
+    assert (told("heard").grade, told("heard").simulated) == (Grade.E3, True)
+    assert (told("unsure").grade, told("unsure").simulated) == (Grade.E1, False)
