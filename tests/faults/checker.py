@@ -82,7 +82,7 @@ def inv_03_routine_begins_at_most_once(history: History) -> Iterator[str]:
 def inv_04_what_is_due_sounds_once_and_whole(history: History) -> Iterator[str]:
     """On a node that was up, knew the time, had the audio, and was left alone."""
     for order in history.orders:
-        if order.withdrawn_at is not None or not order.routine:
+        if order.withdrawn_at is not None or not order.routine or not order.approvals:
             continue
         for name in history.meant(order):
             if _is_fit(history, order, name):
