@@ -29,12 +29,15 @@ from .http.routes import ReadyCheck, events_router, health_router
 from .http.stream import OpenStreams
 from .http_errors import ErrorBody
 from .media.routes import router as media
+from .nodes.act_routes import router as node_acts
 from .nodes.routes import router as nodes
 from .people.routes import router as people
 from .plays.routes import router as plays
 from .policies.routes import router as policies
 from .programmes.routes import router as programmes
 from .recordings.routes import router as recordings
+from .renewals.routes import for_nodes as renewals_of_nodes
+from .renewals.routes import router as renewals
 from .schedules.routes import calendars, days
 from .schedules.routes import router as schedules
 from .services import Services
@@ -57,6 +60,7 @@ def create_app(
         people,
         areas,
         nodes,
+        node_acts,
         recordings,
         bulletins,
         programmes,
@@ -73,6 +77,8 @@ def create_app(
         emergencies,
         enrolments,
         enrolments_of_nodes,
+        renewals,
+        renewals_of_nodes,
         alarms,
         audit,
     ):
@@ -88,6 +94,7 @@ def create_node_app(services: Services) -> FastAPI:
     """Make the application for nodes: bodies by hash and enrolment, nothing else."""
     app = _bare(services, None)
     app.include_router(enrolments_of_nodes, prefix=PREFIX)
+    app.include_router(renewals_of_nodes, prefix=PREFIX)
     app.include_router(media)
     app.include_router(health_router)
     return app

@@ -20,6 +20,7 @@ COMMANDS = {
     "policy": ("controller.commands.policy", "what a place may say when, and who must agree"),
     "schedules": ("controller.commands.schedules", "what is planned; iCalendar files in and out"),
     "emergencies": ("controller.commands.emergencies", "what had to be heard at once"),
+    "nodes": ("controller.commands.nodes", "give up a node that was stolen"),
 }
 """Module and help of each command. Modules are imported when they are needed: ``--help`` starts no framework."""
 

@@ -30,6 +30,8 @@ class Topic(StrEnum):
     """One that lies ready for an emergency."""
     ENROLMENT = "enrolment"
     ALARM = "alarm"
+    REVOCATION = "revocation"
+    """A node is in strange hands. Inside only."""
     DOCUMENTS = "documents"
     """Signed documents became dirty. Inside only."""
     MISSED = "missed"

@@ -31,6 +31,7 @@ from .errors import LoaError
 from .events import EventBus
 from .holds.lasting import REMIND, REMIND_S
 from .http_server import HttpServer, bind, free_port
+from .life import Life
 from .migrations.upgrade import upgrade
 from .retention import Forgetting
 from .scheduler import ROLL_SCHEDULES, Scheduler
@@ -38,12 +39,14 @@ from .schedules.rolling import ROLL_S
 from .services import Services, build_services
 from .wire.bridge import Bridge
 from .wire.broker import Broker
+from .wire.commander import Commander
 from .wire.dispatcher import Dispatcher
 from .wire.ingest import Ingest
 from .wire.keys import load_keys
 from .wire.laggards import Laggards
 from .wire.pki import Authority
 from .wire.presence import PresenceWatch
+from .wire.revoker import Revoker
 from .wire.signer import Signer
 from .wire.timekeeper import Timekeeper
 
@@ -88,6 +91,7 @@ class Centre:
     ingest: Ingest
     presence: PresenceWatch
     timekeeper: Timekeeper
+    revoker: Revoker
 
     @property
     def url(self) -> str:
@@ -177,8 +181,10 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
     broker, bridge = Broker(config, authority), Bridge(config, authority)
     signer = Signer(config, keys, clock, services.live)
     dispatcher = Dispatcher(database, bus, clock, signer, bridge)
+    services.node_acts.send = Commander(signer, bridge).send
     laggards = Laggards(database, bus, dispatcher)
     presence = PresenceWatch(database, bus, clock, services.live, on_health=laggards.note_health)
+    revoker = Revoker(database, bus, clock, broker=broker, bridge=bridge, authority=authority)
     ingest, timekeeper = Ingest(database, clock, signer, bridge), Timekeeper(clock, signer, bridge)
     bridge.attach(
         {
@@ -189,7 +195,7 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
         },
         dispatcher.publish_again,
     )
-    centre = Centre(config, services, authority, broker, bridge, dispatcher, ingest, presence, timekeeper)
+    centre = Centre(config, services, authority, broker, bridge, dispatcher, ingest, presence, timekeeper, revoker)
     app = create_app(services, ready_checks=centre.checks(), ready_notes=centre.notes())
     add_pages(app, services)
     for_pages = HttpServer("http", app, ports.pages, before_stop=app.state.streams.close)
@@ -215,8 +221,9 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
             NOTE: (services.audit.note_head, NOTE_S),
         },
     )
-    members: list[Member] = [broker, bridge, dispatcher, laggards, presence, ingest]
-    return centre, [*members, services.recordings, services.firing, scheduler, for_pages, for_nodes]
+    # It reads whom the broker is not to let in before the broker lets anybody in.
+    members: list[Member] = [revoker, broker, bridge, dispatcher, laggards, presence, ingest]
+    return centre, [*members, services.recordings, services.firing, scheduler, for_pages, for_nodes, Life(database)]
 
 
 @asynccontextmanager

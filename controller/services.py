@@ -29,7 +29,9 @@ from .events import EventBus
 from .holds.lasting import LastingHolds
 from .holds.service import Holds
 from .media.service import Media
+from .nodes.acts import NodeActs
 from .nodes.live import LiveNodes
+from .nodes.revoking import Revocations
 from .nodes.service import Nodes
 from .people.accounts import Accounts
 from .people.factors import Factors
@@ -44,6 +46,7 @@ from .policies.service import Policies
 from .programmes.service import Programmes
 from .recordings.service import Recordings
 from .recordings.uploads import UploadLimits, UploadRoom
+from .renewals.service import Renewals
 from .schedules.calendars import AreaCalendars
 from .schedules.day import Days
 from .schedules.exchange import Exchange
@@ -67,6 +70,7 @@ class Services:
     moves: Moves
     policies: Policies
     nodes: Nodes
+    node_acts: NodeActs
     recordings: Recordings
     bulletins: Bulletins
     programmes: Programmes
@@ -89,6 +93,8 @@ class Services:
     emergencies: Emergencies
     firing: Firing
     enrolments: Enrolments
+    renewals: Renewals
+    revocations: Revocations
     alarms: Alarms
     audit: Audit
     documents: Documents
@@ -146,6 +152,7 @@ def build_services(
         moves=Moves(database, clock, documents, live),
         policies=Policies(database, clock, documents, trusted_keys=authority.trusted_keys),
         nodes=nodes,
+        node_acts=NodeActs(database, clock, live),
         recordings=recordings,
         bulletins=Bulletins(database, clock),
         programmes=programmes,
@@ -185,6 +192,8 @@ def build_services(
         ),
         firing=Firing(database, bus, clock, sending, alarms),
         enrolments=Enrolments(database, clock, documents, nodes=nodes, authority=authority, config=config),
+        renewals=Renewals(database, clock, live, authority),
+        revocations=Revocations(database, clock, alarms),
         alarms=alarms,
         audit=Audit(database, head_file=config.keys / HEAD_FILE),
         documents=documents,

@@ -10,6 +10,7 @@ from controller.http.description import NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices, origin_of
 from controller.nodes.schemas import NodeOut
 from edge_agent.protocol.enrolment import EnrolmentRequest, EnrolmentStatus, EnrolmentTicket
+from edge_agent.protocol.renewal import RenewalStatus
 
 from .schemas import AdoptIn, WaitingOut
 
@@ -28,7 +29,7 @@ def _reference(kind: type) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{kind.__name__}"}
 
 
-WIRE_TYPES = (EnrolmentRequest, EnrolmentTicket, EnrolmentStatus)
+WIRE_TYPES = (EnrolmentRequest, EnrolmentTicket, EnrolmentStatus, RenewalStatus)
 """Types that the API's description takes from the wire protocol."""
 
 

@@ -5,9 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -29,6 +26,8 @@ from controller.people.rights import Act
 from controller.plans.service import Documents
 from controller.plays import service as plays
 from controller.ratelimit import RateLimit, network_of
+from controller.renewals.keys import requested_key
+from controller.renewals.service import keep_certificate, refuse_stolen
 from edge_agent.protocol.enrolment import Adoption, EnrolmentRequest, EnrolmentStatus, EnrolmentTicket, claim_hash
 from edge_agent.protocol.topics import Word
 
@@ -69,14 +68,14 @@ class Enrolments:
         """Let a node wait for a person. The same request again gives the same ticket.
 
         Raises:
-            InvalidError: the certificate request is not one, or its key is not Ed25519.
+            InvalidError: the certificate request is not one, its key is not Ed25519, or was revoked.
             ConflictError: another node waits with this code; the node makes a new one.
             TooManyAttemptsError: too many from this address, or in all.
         """
         self._asking.take(network_of(origin))
-        _check_csr(request.csr_pem)
-        now = self._clock()
+        key, now = requested_key(request.csr_pem), self._clock()
         async with self._database.transaction() as tx:
+            await refuse_stolen(tx.session, key)
             await tx.session.execute(
                 delete(Enrolment).where(Enrolment.expires_at <= now, Enrolment.adopted_at.is_(None))
             )
@@ -178,6 +177,7 @@ class Enrolments:
         )
         tx.session.add(node)
         await tx.session.flush()
+        keep_certificate(tx.session, node, issued.pem, node.enrolled_at)
         return node
 
     def _adoption(self, node: Node, certificate_pem: str) -> Adoption:
@@ -220,16 +220,6 @@ async def _check_room(session: AsyncSession, origin: str) -> None:
         raise TooManyAttemptsError("too many nodes wait at this address; adopt some first", retry_after_s=600)
     if waiting.total() >= MAX_WAITING:
         raise TooManyAttemptsError("too many nodes wait for adoption; adopt some first", retry_after_s=600)
-
-
-def _check_csr(pem: str) -> None:
-    try:
-        request = x509.load_pem_x509_csr(pem.encode())
-        key, signed = request.public_key(), request.is_signature_valid
-    except (ValueError, UnsupportedAlgorithm, InvalidSignature):
-        raise InvalidError("csr_pem: not a certificate request in PEM", field="csr_pem", problem="malformed") from None
-    if not isinstance(key, Ed25519PublicKey) or not signed:
-        raise InvalidError("csr_pem: needs an Ed25519 key that signed it", field="csr_pem", problem="key")
 
 
 def _out(row: Enrolment) -> WaitingOut:

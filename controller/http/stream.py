@@ -24,7 +24,7 @@ MOST_WAITING = 1000
 STREAMS_PER_PERSON = 20
 """Open pages of one person."""
 
-INSIDE = frozenset({Topic.DOCUMENTS})
+INSIDE = frozenset({Topic.DOCUMENTS, Topic.REVOCATION})
 """Topics that pages do not hear of."""
 
 

@@ -6,7 +6,7 @@ from controller.errors import ForbiddenError, NotFoundError
 from controller.http.description import NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
 
-from .schemas import NodeChange, NodeIn, NodeOut
+from .schemas import NodeChange, NodeIn, NodeOut, RevokedOut, RevokeIn
 
 router = APIRouter(prefix="/nodes", tags=["nodes"])
 
@@ -39,3 +39,11 @@ async def change(node_id: str, wanted: NodeChange, actor: Acting, services: AnyS
         volume_mb=wanted.volume_mb,
         trim_mb=wanted.trim_mb,
     )
+
+
+@router.post(
+    "/{node_id}/revoke", summary="Give up a stolen node, for good", responses=may_raise(ForbiddenError, NotFoundError)
+)
+async def revoke(node_id: str, wanted: RevokeIn, actor: Acting, services: AnyServices) -> RevokedOut:
+    """Void its certificates, cut it off, end its plays. One that enrols again is a new node."""
+    return await services.revocations.revoke(actor, node_id, wanted.reason)

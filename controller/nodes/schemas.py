@@ -33,6 +33,53 @@ class FaultOut(BaseModel):
     detail: str
 
 
+class SelfTestOut(BaseModel):
+    """What became of a node's short tone."""
+
+    model_config = ConfigDict(frozen=True)
+
+    command_id: str
+    at: AwareDatetime
+    result: Literal["heard", "not_heard", "unsure", "not_listened", "refused", "failed"]
+    reason: str | None = None
+    """Why it was refused, or failed."""
+    simulated: bool = False
+
+
+class ReferenceOut(BaseModel):
+    """How a node's horns sounded when a person said that all is well, and how they sound now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    wanted: bool = False
+    """It will be taken anew from the session in which the tune sounds next."""
+    sha256: str | None = None
+    taken_at: AwareDatetime | None = None
+    change: Literal["same", "weaker", "different", "silent"] | None = None
+    """What the last session with the tune told."""
+    judged_at: AwareDatetime | None = None
+    level_db: float | None = None
+    """Now less then."""
+
+
+class AskedOut(BaseModel):
+    """A node was asked; its answer names this id."""
+
+    model_config = ConfigDict(frozen=True)
+
+    command_id: str
+    asked_at: AwareDatetime
+
+
+class ReferenceIn(BaseModel):
+    """From which session the acoustic reference is to be taken."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    recording_id: str | None = None
+    """The signature tune; left out: the next session, and what it begins with."""
+
+
 class NodeOut(BaseModel):
     """One agent with its amplifier and horns."""
 
@@ -63,6 +110,14 @@ class NodeOut(BaseModel):
     """Best grade of evidence it can give; None before its first hello."""
     simulated_output: bool
     """Its output is virtual: nothing sounds."""
+    simulated_input: bool = False
+    """What listens to it is no real sensor: what it proves beyond E1 is marked so."""
+    commands: tuple[str, ...] = ()
+    """One-off acts that it offers."""
+    self_test: SelfTestOut | None = None
+    """The last one, as it says."""
+    reference: ReferenceOut | None = None
+    """Its acoustic reference; None when nothing there can hear."""
     software: str | None
     disk_free_bytes: int | None
     temperature_c: float | None
@@ -102,3 +157,25 @@ class NodeIn(BaseModel):
     """Nodes with an agent ask for themselves (enrolments)."""
     area_id: str
     name: str
+
+
+class RevokeIn(BaseModel):
+    """Why a node is given up."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Field(max_length=200)]
+
+
+class RevokedOut(BaseModel):
+    """A node that is nobody's any more."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    name: str
+    revoked_at: AwareDatetime
+    certificates: tuple[str, ...]
+    """Serial numbers of what is void."""
+    plays_ended: int
+    """Of which nobody will hear any more."""

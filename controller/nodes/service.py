@@ -30,7 +30,7 @@ from edge_agent.protocol.topics import Word
 from .live import Heard, LiveNodes
 from .models import Node
 from .rules import NodeKind, NodeStatus, StatusSince, status_of
-from .schemas import FaultOut, NodeOut, NowPlayingOut
+from .schemas import FaultOut, NodeOut, NowPlayingOut, ReferenceOut, SelfTestOut
 
 Versions = dict[str, dict[str, tuple[int, int]]]
 
@@ -221,6 +221,10 @@ def _out(
         ),
         best_grade=abilities.get("best_grade"),
         simulated_output=abilities.get("output") == "virtual",
+        simulated_input=bool(abilities.get("input_simulated")),
+        commands=tuple(abilities.get("commands", ())),
+        self_test=SelfTestOut(**said) if (said := health.get("self_test")) else None,
+        reference=ReferenceOut(**told) if (told := health.get("reference")) is not None else None,
         software=abilities.get("software"),
         disk_free_bytes=health.get("disk_free_bytes"),
         temperature_c=health.get("temperature_c"),

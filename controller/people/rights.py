@@ -41,6 +41,9 @@ class Act(StrEnum):
     POLICIES_CHANGE = "policies.change"
     NODES_CHANGE = "nodes.change"
     NODES_ADOPT = "enrolments.adopt"
+    NODES_REVOKE = "nodes.revoke"
+    NODES_CONFIRM = "nodes.confirm"
+    """Say that a node whose certificate has ended is still the one on the pole."""
     NODES_TEST = "nodes.test"
     RECORDINGS_UPLOAD = "recordings.upload"
     RECORDINGS_WITHDRAW = "recordings.withdraw"
@@ -97,7 +100,16 @@ ALLOWED: Mapping[Role, frozenset[Act]] = {
     Role.APPROVER: _LEADS,
     Role.HELPER: frozenset({Act.PLAYS_ATTEST, Act.HOLDS_ORDER}),
     Role.OBSERVER: frozenset(),
-    Role.TECHNICIAN: frozenset({Act.NODES_CHANGE, Act.NODES_ADOPT, Act.NODES_TEST, Act.HOLDS_ORDER}),
+    Role.TECHNICIAN: frozenset(
+        {
+            Act.NODES_CHANGE,
+            Act.NODES_ADOPT,
+            Act.NODES_REVOKE,
+            Act.NODES_CONFIRM,
+            Act.NODES_TEST,
+            Act.HOLDS_ORDER,
+        }
+    ),
     Role.ADMINISTRATOR: frozenset(Act),
 }
 """Role → acts. Everybody who works there may order silence (promise P7); reading is for every role."""

@@ -89,6 +89,16 @@ async def leave(tx: Transaction, node_id: str, scopes: Collection[str], *, now: 
         tx.tell(Event(Topic.PLAY, play.broadcast_id, node_id))
 
 
+async def lose(tx: Transaction, node_id: str, *, now: datetime) -> int:
+    """End all that a node in strange hands has not ended; gives how many. What it still sounds, nobody hears of."""
+    query = select(Play).where(Play.node_id == node_id, Play.outcome.is_(None))
+    open_plays = (await tx.session.scalars(query)).all()
+    for play in open_plays:
+        play.outcome, play.updated_at = Outcome.CANCEL_UNCONFIRMED, now
+        tx.tell(Event(Topic.PLAY, play.broadcast_id, node_id))
+    return len(open_plays)
+
+
 async def apply(tx: Transaction, node_id: str, event: PlayEvent, now: datetime) -> bool:
     """Take in one play event; see ``apply_many``. Say whether it changed anything."""
     return bool(await apply_many(tx, [(node_id, event)], now))

@@ -8,6 +8,7 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Set as AbstractSet
 
 from controller.config import Config
 from controller.errors import LoaError
@@ -36,11 +37,12 @@ class Bridge:
     def __init__(self, config: Config, authority: Authority) -> None:
         host = config.node_host
         # The certificate covers loopback; "everywhere" is no address to connect to.
-        self._host = "127.0.0.1" if host in {"0.0.0.0", "::"} else host
-        self._port, self._authority = config.broker_port, authority
+        self.host = "127.0.0.1" if host in {"0.0.0.0", "::"} else host
+        self.port, self._authority = config.broker_port, authority
         self._handlers: Mapping[Word, Handler] = {}
         self._on_connect: Callable[[], Coroutine[None, None, None]] | None = None
         self._connection: Connection | None = None
+        self._unheard: AbstractSet[str] = frozenset()
         self.dropped: Counter[str] = Counter()
         """Messages without effect, by reason."""
         self.ready = asyncio.Event()
@@ -48,6 +50,10 @@ class Bridge:
     def attach(self, handlers: Mapping[Word, Handler], on_connect: Callable[[], Coroutine[None, None, None]]) -> None:
         """Say who takes which word, and what is done after every connect. Before ``run``."""
         self._handlers, self._on_connect = handlers, on_connect
+
+    def do_not_hear(self, node_ids: AbstractSet[str]) -> None:
+        """Drop whatever comes in the name of these nodes."""
+        self._unheard = node_ids
 
     @property
     def connected(self) -> bool:
@@ -60,7 +66,7 @@ class Bridge:
         while True:
             connection = Connection(CENTRE, self._authority.centre_context(), self._take)
             try:
-                await connection.open(self._host, self._port)
+                await connection.open(self.host, self.port)
                 attempt = 0
                 await self._serve(connection)
             except LoaError as error:
@@ -120,5 +126,7 @@ class Bridge:
         handler = self._handlers.get(found.word)
         if handler is None or not found.scope.startswith("nodes/"):
             self.dropped["not_expected"] += 1
+        elif (node_id := found.scope.removeprefix("nodes/")) in self._unheard:
+            self.dropped["revoked"] += 1
         elif payload:
-            handler(found.scope.removeprefix("nodes/"), payload, retained)
+            handler(node_id, payload, retained)

@@ -9,9 +9,10 @@ import logging
 import os
 import pwd
 import shutil
+import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from controller.config import Config
 from controller.errors import LoaError
 
 from .broker_config import Listener, access_rules, configuration
-from .pki import Authority
+from .pki import Authority, Revoked
 
 BINARY = "mosquitto"
 SAFE_PATH = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin:/sbin:/bin"
@@ -50,6 +51,10 @@ class Broker:
         self._host, self._port, self._authority = config.node_host, config.broker_port, authority
         self._state = config.state
         self._process: asyncio.subprocess.Process | None = None
+        self._account: pwd.struct_passwd | None = None
+        self._revoked: tuple[Revoked, ...] = ()
+        self._reads: Path | None = None
+        """Its folder, while it runs and listens."""
         self.ready = asyncio.Event()
 
     @property
@@ -62,6 +67,18 @@ class Broker:
         if self.pid is not None and self._process is not None:
             self._process.terminate()
 
+    def revoke(self, revoked: Iterable[Revoked]) -> None:
+        """Let these certificates and their nodes in no more, whoever else is connected staying so.
+
+        Sessions that stand are not ended by it: see ``revoker.py``.
+        """
+        self._revoked = tuple(revoked)
+        if self._reads is None or self.pid is None or self._process is None:
+            return  # it finds them when it starts
+        for name, content in self._lists().items():
+            _replace(self._reads / name, content, self._account)
+        self._process.send_signal(signal.SIGHUP)
+
     async def run(self) -> None:
         """Start mosquitto and start it again whenever it ends.
 
@@ -71,7 +88,7 @@ class Broker:
         binary = shutil.which(BINARY, path=SAFE_PATH)
         if binary is None:
             raise BrokerError("mosquitto is not installed; install Debian's package mosquitto")
-        account = _account()
+        account = self._account = _account()
         attempt = 0
         while True:
             began = time.monotonic()
@@ -93,6 +110,7 @@ class Broker:
         """Run the process for the length of the block; give what waits for its end."""
         _check_free(self._host, self._port)
         said: list[str] = []
+        revoked = self._revoked
         with self._folder(account) as folder:
             process = await asyncio.create_subprocess_exec(
                 *(*_as_user(account), binary, "-c", str(folder / "mosquitto.conf")),
@@ -105,16 +123,15 @@ class Broker:
             reader = asyncio.create_task(_tell_log(process, said), name="broker-log")
             try:
                 await self._listening(process, said)
-            except BaseException:
+                self._reads = folder
+                if self._revoked is not revoked:  # while it was starting
+                    self.revoke(self._revoked)
+                self.ready.set()
+                yield asyncio.ensure_future(process.wait())
+            finally:
+                self._reads = None
                 await _end(process)
                 await reader
-                raise
-        try:
-            self.ready.set()
-            yield asyncio.ensure_future(process.wait())
-        finally:
-            await _end(process)
-            await reader
 
     async def _listening(self, process: asyncio.subprocess.Process, said: list[str]) -> None:
         host = "127.0.0.1" if self._host in {"0.0.0.0", "::"} else self._host
@@ -139,15 +156,19 @@ class Broker:
 
     @contextmanager
     def _folder(self, account: pwd.struct_passwd | None) -> Iterator[Path]:
-        """Write what mosquitto reads when it starts; once it listens, no copy of the server's key is left."""
+        """Write what mosquitto reads when it starts, and again whenever it is told of revoked certificates.
+
+        On that signal it reads all of it anew, so all of it stays as long as the process; what it cannot read then, it
+        goes on without.
+        """
         folder = _prepare_folder(self._state, account)
         listener = Listener(self._host, self._port, folder)
         contents = {
             "mosquitto.conf": configuration(listener).encode(),
-            "acl": access_rules().encode(),
             "ca.crt": self._authority.ca_pem.encode(),
             "server.crt": self._authority.server_chain.read_bytes(),
             "server.key": self._authority.server_key.read_bytes(),
+            **self._lists(),
         }
         try:
             for name, content in contents.items():
@@ -155,6 +176,20 @@ class Broker:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _lists(self) -> dict[str, bytes]:
+        return {
+            "acl": access_rules(each.node_id for each in self._revoked).encode(),
+            "revoked.crl": self._authority.revocation_list(self._revoked),
+        }
+
+
+def _replace(path: Path, content: bytes, account: pwd.struct_passwd | None) -> None:
+    """Put a new file in the place of the old one, so that a reader finds one or the other whole."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    _write(new, content, account)
+    new.replace(path)
 
 
 def _write(path: Path, content: bytes, account: pwd.struct_passwd | None) -> None:

@@ -1,5 +1,6 @@
 """What mosquitto is told: one TLS listener, certificates as names, and who may write where. Pure text, no I/O."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ class Listener:
     host: str
     port: int
     folder: Path
-    """Holds ``acl``, ``ca.crt``, ``server.crt`` and ``server.key``."""
+    """Holds ``acl``, ``ca.crt``, ``revoked.crl``, ``server.crt`` and ``server.key``."""
 
 
 def configuration(listener: Listener) -> str:
@@ -35,6 +36,7 @@ def configuration(listener: Listener) -> str:
         "per_listener_settings false",
         f"listener {listener.port} {listener.host}",
         f"cafile {folder / 'ca.crt'}",
+        f"crlfile {folder / 'revoked.crl'}",
         f"certfile {folder / 'server.crt'}",
         f"keyfile {folder / 'server.key'}",
         "tls_version tlsv1.3",
@@ -61,9 +63,14 @@ def configuration(listener: Listener) -> str:
     return "\n".join(lines) + "\n"
 
 
-def access_rules() -> str:
-    """Write the access rules. An empty file would allow everything to everybody, so they are never optional."""
+def access_rules(revoked: Iterable[str] = ()) -> str:
+    """Write the access rules. An empty file would allow everything to everybody, so they are never optional.
+
+    ``revoked`` nodes reach nothing, also in a session that stood before: a denial goes before every other rule.
+    """
     lines = [f"user {CENTRE}", f"topic readwrite {topics.ROOT}/#", ""]
+    for node_id in sorted(set(revoked)):
+        lines += [f"user {node_id}", "topic deny #", ""]
     for word in Word:
         access = "write" if word in NODE_WRITES else "read"
         lines.append(f"pattern {access} {topics.ROOT}/nodes/%u/{word}")

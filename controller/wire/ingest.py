@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from controller.clock import Clock
-from controller.db import Database
+from controller.db import Database, Transaction
 from controller.errors import BusyError, LoaError
 from controller.nodes.models import Node
 from controller.receipts import service as receipts
@@ -23,7 +23,7 @@ from edge_agent.protocol import topics
 from edge_agent.protocol.documents import ReceiptsAck
 from edge_agent.protocol.errors import ProtocolError
 from edge_agent.protocol.reports import Receipts
-from edge_agent.protocol.signing import TrustStore, open_receipts
+from edge_agent.protocol.signing import TrustStore, key_id_of, open_receipts, signer_of
 
 from .bridge import Bridge
 from .signer import Signer
@@ -44,8 +44,8 @@ _log = logging.getLogger(__name__)
 
 
 @lru_cache(maxsize=4096)
-def _trust_in(public_key: str) -> TrustStore:
-    return TrustStore.of_node(public_key)
+def _trust_in(*public_keys: str) -> TrustStore:
+    return TrustStore.of_node(*public_keys)
 
 
 class _Came(NamedTuple):
@@ -61,6 +61,8 @@ class Ingest:
     def __init__(self, database: Database, clock: Clock, signer: Signer, bridge: Bridge) -> None:
         self._database, self._clock, self._signer, self._bridge = database, clock, signer, bridge
         self._queue: asyncio.Queue[_Came] = asyncio.Queue(MAX_WAITING)
+        self._renewed: set[str] = set()
+        """Nodes of this batch that use their new key: the one before is trusted no more."""
         self._asked_at: dict[tuple[str, str], datetime] = {}
         self.dropped: Counter[str] = Counter()
         """Messages without effect, by reason."""
@@ -103,7 +105,8 @@ class Ingest:
 
     async def _open(self, came: list[_Came]) -> list[Receipts]:
         """Give what is genuine."""
-        trusted = await self._trusted({each.node_id for each in came})
+        self._renewed.clear()
+        trusted, newest = await self._trusted({each.node_id for each in came})
         found = []
         for node_id, payload in came:
             await asyncio.sleep(0)  # one signature between two looks at what is urgent
@@ -115,18 +118,28 @@ class Ingest:
             except ProtocolError as error:
                 self.dropped[error.code] += 1
                 _log.warning("receipts of node %s: %s", node_id, error)
+                continue
+            if signer_of(payload) == newest.get(node_id):
+                self._renewed.add(node_id)
         return found
 
-    async def _trusted(self, node_ids: set[str]) -> dict[str, TrustStore]:
-        """Read the keys of nodes that are there; asked anew each time, for a node may go or get another key."""
-        query = select(Node.id, Node.public_key).where(Node.id.in_(node_ids), Node.removed_at.is_(None))
+    async def _trusted(self, node_ids: set[str]) -> tuple[dict[str, TrustStore], dict[str, str]]:
+        """Read the keys of nodes that are there; asked anew each time, for a node may go or get another key.
+
+        Gives besides, of nodes that are about to change theirs, the name of the new one.
+        """
+        columns = Node.id, Node.public_key, Node.previous_public_key
+        query = select(*columns).where(Node.id.in_(node_ids), Node.removed_at.is_(None))
         async with self._database.reading() as session:
-            return {row.id: _trust_in(row.public_key) for row in await session.execute(query)}
+            rows = (await session.execute(query)).all()
+        trusted = {node_id: _trust_in(*dict.fromkeys(key for key in keys if key)) for node_id, *keys in rows}
+        return trusted, {row.id: key_id_of(row.public_key) for row in rows if row.previous_public_key}
 
     async def _store(self, batch: list[Receipts]) -> None:
         try:
             async with self._database.transaction() as tx:
                 stored = await receipts.store(tx, batch, self._clock())
+                await self._let_go(tx)
         except BusyError as error:
             _log.warning("%s; nodes send their receipts again", error.message)
             self.dropped["busy"] += len(batch)
@@ -135,6 +148,11 @@ class Ingest:
             for each in stored:
                 group.create_task(self._acknowledge(each))
                 await asyncio.sleep(0)
+
+    async def _let_go(self, tx: Transaction) -> None:
+        """Trust the former keys of nodes no more that use their new ones."""
+        for node_id in self._renewed:
+            await tx.session.execute(update(Node).where(Node.id == node_id).values(previous_public_key=None))
 
     async def _acknowledge(self, stored: Stored) -> None:
         scope = topics.node(stored.node_id)

@@ -6,9 +6,12 @@ Ed25519 throughout. Nothing here is trusted by browsers; the pages stand behind 
 import hashlib
 import ipaddress
 import ssl
+import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -22,7 +25,7 @@ from controller.files import write_whole
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.signing import public_x
 
-from .keys import KeyFileError, Keys, ed25519_key, read_or_make
+from .keys import KeyFileError, Keys, ed25519_key, private_pem, read_or_make
 
 CENTRE = "centre"
 """Common name, MQTT user and client id of the controller; no node may have it."""
@@ -33,6 +36,20 @@ RENEW_AFTER = LEAF_LIFE * 2 / 3
 """A leaf is made anew when a third of its life is left."""
 BACKDATED = timedelta(days=1)
 """Certificates begin this long ago: a node's clock may be a little behind."""
+
+
+LIST_LIFE = timedelta(days=365)
+"""Of a list of revoked certificates. A broker whose list has ended lets nobody in: it is made anew long before."""
+LIST_RENEWED_AFTER = timedelta(days=1)
+
+
+class Revoked(NamedTuple):
+    """A certificate that is void before its end."""
+
+    node_id: str
+    serial: str
+    """Hexadecimal."""
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -118,6 +135,41 @@ class Authority:
             expires_at=certificate.not_valid_after_utc,
             public_key_x=public_x(key),
         )
+
+    def context_in_the_name_of(self, node_id: str) -> ssl.SSLContext:
+        """Make the TLS context with which the centre takes a node's session at the broker away from it.
+
+        The certificate and its key are made for this and kept by nobody.
+        """
+        key = Ed25519PrivateKey.generate()
+        pem = self._sign(node_id, key.public_key(), ExtendedKeyUsageOID.CLIENT_AUTH, None).public_bytes(Encoding.PEM)
+        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=self.ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        with tempfile.NamedTemporaryFile(prefix="loa-") as file:  # the ssl module reads from files only; mode 0600
+            file.write(private_pem(key) + pem)
+            file.flush()
+            context.load_cert_chain(file.name)
+        return context
+
+    def revocation_list(self, revoked: Iterable[Revoked]) -> bytes:
+        """Sign the list of void certificates, in PEM."""
+        now = self._clock()
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self._ca.subject)
+        builder = builder.last_update(now - BACKDATED).next_update(now + LIST_LIFE)
+        builder = builder.add_extension(x509.CRLNumber(int(now.timestamp())), critical=False)
+        builder = builder.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
+        )
+        for each in revoked:
+            entry = x509.RevokedCertificateBuilder().serial_number(int(each.serial, 16)).revocation_date(each.at)
+            builder = builder.add_revoked_certificate(entry.build())
+        return builder.sign(self._key, None).public_bytes(Encoding.PEM)
+
+    def ends(self) -> dict[str, datetime]:
+        """Say when the centre's own certificates end, by name."""
+        leaves = {"server": self.server_chain, CENTRE: self._folder / f"{CENTRE}.crt"}
+        found = {name: _load(path, path.read_bytes()).not_valid_after_utc for name, path in leaves.items()}
+        return {"authority": self._ca.not_valid_after_utc} | found
 
     def _make_ca(self) -> bytes:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Loa {self._key_name()}")])

@@ -23,6 +23,7 @@ from .errors import (
     WrongAudienceError,
 )
 from .fields import decode, utc
+from .renewal import RenewalRequest
 from .reports import Receipts
 from .states import KeyUse
 
@@ -58,6 +59,15 @@ def key_id(public: Ed25519PublicKey) -> str:
     return hashlib.sha256(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
 
 
+def key_id_of(x: str) -> str:
+    """Name a key that is written as in ``TrustedKey.x``.
+
+    Raises:
+        MalformedError: not an Ed25519 public key.
+    """
+    return key_id(_public(x))
+
+
 def public_x(public: Ed25519PublicKey) -> str:
     """Write a public key as in ``TrustedKey.x``."""
     return base64.urlsafe_b64encode(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).rstrip(b"=").decode()
@@ -76,7 +86,7 @@ class SigningKey:
         """Describe the public half for those who are to trust it."""
         return TrustedKey(kid=self.kid, use=use, x=public_x(self.public))
 
-    def sign(self, document: Signed | Receipts) -> bytes:
+    def sign(self, document: Signed | Receipts | RenewalRequest) -> bytes:
         """Sign a document; gives the compact token as it goes on the wire.
 
         Raises:
@@ -101,9 +111,9 @@ class TrustStore:
         self._jwks = {(key.kid, key.use): _import(key) for key in self.keys}
 
     @classmethod
-    def of_node(cls, x: str) -> Self:
-        """Trust one node's key for its receipts."""
-        return cls([TrustedKey(kid=key_id(_public(x)), use=KeyUse.NODE, x=x)])
+    def of_node(cls, *keys: str) -> Self:
+        """Trust one node's keys, as in ``TrustedKey.x``, for what it signs itself."""
+        return cls(TrustedKey(kid=key_id(_public(x)), use=KeyUse.NODE, x=x) for x in keys)
 
     def payload(self, token: bytes, *, typ: str, use: KeyUse) -> bytes:
         """Check a token and give what it signs.
@@ -156,6 +166,27 @@ def open_receipts(token: bytes, *, node_id: str, trust: TrustStore) -> Receipts:
     return receipts
 
 
+def open_renewal(token: bytes, *, node_id: str, trust: TrustStore) -> RenewalRequest:
+    """Check a wish for the next certificate against the key of the node that it names.
+
+    Raises:
+        ProtocolError: one of its children, by what is wrong first.
+    """
+    request = decode(trust.payload(token, typ=_typ(RenewalRequest), use=KeyUse.NODE), RenewalRequest)
+    if request.iss != node_id:
+        raise WrongAudienceError(f"renewal of {request.iss}, signed by {node_id}")
+    return request
+
+
+def signer_of(token: bytes) -> str:
+    """Name the key that a token says it is signed with, before anything is believed.
+
+    Raises:
+        MalformedError: not a compact token.
+    """
+    return _read_header(token).kid
+
+
 def check_window(document: Signed, now: datetime) -> None:
     """Apply ``nbf`` and ``exp``. Not for holds, and only by a clock that is trusted.
 
@@ -175,7 +206,7 @@ def _check_signer_stays(settings: Settings, kid: str) -> None:
         raise UnknownKeyError(f"Settings.trusted_keys: the policy key {kid} that signs them is not among them")
 
 
-def _typ(kind: type[Signed | Receipts]) -> str:
+def _typ(kind: type[Signed | Receipts | RenewalRequest]) -> str:
     return f"loa-{kind.word.replace('/', '-')}"
 
 

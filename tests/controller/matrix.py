@@ -166,6 +166,10 @@ ROUTES: dict[str, Route] = {
     "POST /api/v1/areas/{area_id}/moves": Route(Kind.ACT, {"nodes": ["{node_id}"], "seen_sha256": "0"}),
     "GET /api/v1/nodes/{node_id}": Route(Kind.READ),
     "PATCH /api/v1/nodes/{node_id}": Route(Kind.ACT, {"name": "Tên mới"}),
+    "POST /api/v1/nodes/{node_id}/revoke": Route(Kind.ACT, {"reason": "mất trộm"}, path={"node_id": "lost_id"}),
+    "POST /api/v1/nodes/{node_id}/renewal": Route(Kind.OPEN, content=b"no token"),
+    "GET /api/v1/renewals": Route(Kind.LIST, shows="renewal_id", answers={"observer": Answer.LEFT_OUT}),
+    "POST /api/v1/renewals/{renewal_id}/answer": Route(Kind.ACT, {"confirmed": True}),
     # a code that no node shows: who may adopt there is told so, others are not
     "POST /api/v1/enrolments/adopt": Route(
         Kind.AIM,
@@ -239,6 +243,8 @@ ROUTES: dict[str, Route] = {
     "DELETE /api/v1/schedules/{schedule_id}/dates/{recurrence_local}": Route(
         Kind.ACT, path={"recurrence_local": "date"}, answers={"own": Answer.HIDDEN, "parent": Answer.HIDDEN}
     ),
+    "POST /api/v1/nodes/{node_id}/self-test": Route(Kind.ACT),
+    "POST /api/v1/nodes/{node_id}/reference": Route(Kind.ACT, {}),
     "GET /api/v1/nodes/{node_id}/day": Route(Kind.READ),
     "GET /api/v1/nodes/{node_id}/broadcasts/{broadcast_id}/why": Route(Kind.READ),
     "POST /api/v1/calendars": Route(

@@ -24,6 +24,7 @@ from controller.people.models import ApiToken, Device, Session
 from controller.people.rights import Role
 from controller.policies.models import Policy
 from controller.programmes.models import Programme, ProgrammeItem
+from controller.renewals.models import Renewal
 from controller.schedules.models import Calendar, Schedule
 from tests.controller import factories
 from tests.controller.factories import PASSWORD, SYSTEM, Centre
@@ -58,6 +59,7 @@ async def _commune(centre: Centre, province: AreaOut, name: str, things: Things)
     commune = await centre.area(name, province, kind="commune")
     hamlet = await centre.area(f"Thôn của {name}", commune)
     node, held = await centre.node(hamlet, f"Cụm của {name}"), await centre.node(hamlet, f"Cụm lặng của {name}")
+    lost = await centre.node(hamlet, f"Cụm mất của {name}")
     recording = await centre.recording(f"Tiếng của {name}", area_id=commune.id)
     spare = await centre.recording(f"Tiếng khác của {name}", area_id=commune.id)
     asked = BroadcastIn(
@@ -73,6 +75,7 @@ async def _commune(centre: Centre, province: AreaOut, name: str, things: Things)
         "area_id": commune.id,
         "hamlet_id": hamlet.id,
         "node_id": node.id,
+        "lost_id": lost.id,
         "recording_id": recording,
         "spare_id": spare,
         "broadcast_id": sent.id,
@@ -97,6 +100,7 @@ def _rows(centre: Centre, commune: AreaOut, name: str, things: Things) -> list[B
         "request",
         "approval",
         "alarm",
+        "renewal",
         "message",
         "emergency",
     ):
@@ -181,6 +185,15 @@ def _rows(centre: Centre, commune: AreaOut, name: str, things: Things) -> list[B
             subject=f"areas/{commune.id}",
             detail={"of": name},
             raised_at=now,
+        ),
+        Renewal(
+            id=things["renewal_id"],
+            node_id=things["node_id"],
+            csr_pem="",
+            new_key="A" * 43,
+            origin="192.0.2.1",
+            created_at=now,
+            asked_at=now,
         ),
         ReadyMessage(
             id=things["message_id"],

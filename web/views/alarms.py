@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from controller.alarms.schemas import AlarmOut
 from web.formats import Formats
@@ -9,6 +10,8 @@ from web.words import Mark
 
 _PAGES = {"broadcasts", "nodes", "people", "emergencies", "approvals", "schedules"}
 """Resources that have a page of their own."""
+_GONE = {"nodes.revoked"}
+"""What these alarms are about is no more."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,10 @@ def line(alarm: AlarmOut, places: Mapping[str, str], form: Formats, *, cancelled
     key = alarm.kind.replace(".", "_")
     words = {
         name: alarm.detail.get(name, "")
-        for name in ("name", "login", "origin", "reason", "title", "place", "by", "date")
+        for name in ("name", "login", "origin", "reason", "title", "place", "by", "date", "days")
     }
+    ends_at = alarm.detail.get("ends_at")
+    words["when"] = form.written(datetime.fromisoformat(ends_at).date()) if ends_at else ""
     words["why"] = text.word("date_problem", alarm.detail.get("problem", ""))
     word = text.word("alarm", key, **words)
     if alarm.detail.get("drill"):
@@ -47,5 +52,10 @@ def line(alarm: AlarmOut, places: Mapping[str, str], form: Formats, *, cancelled
         said = f"{said} {text('alarms.acknowledged', by=by, when=when)}"
     resource = alarm.subject.partition("/")[0]
     return Line(
-        alarm.id, mark, said, f"/{alarm.subject}" if resource in _PAGES else "", waits, waits and alarm.may_acknowledge
+        alarm.id,
+        mark,
+        said,
+        f"/{alarm.subject}" if resource in _PAGES and alarm.kind not in _GONE else "",
+        waits,
+        waits and alarm.may_acknowledge,
     )
