@@ -87,9 +87,10 @@ def test_the_kernel_lets_nothing_on_a_node_listen(unit: Path) -> None:
     assert not {"listen", "accept", "accept4"} & system_calls(unit)
 
 
-def test_the_supervisor_listens_to_what_the_agent_says_about_its_life() -> None:
-    given = settings(AGENT)
-    assert (given["Type"], given["WatchdogSec"]) == ("notify", "30")
+@pytest.mark.parametrize(("name", "seconds"), [("loa-agent.service", "30"), ("loa.service", "60")])
+def test_the_supervisor_listens_to_what_a_program_says_about_its_life(name: str, seconds: str) -> None:
+    given = settings(AGENT.with_name(name))
+    assert (given["Type"], given["NotifyAccess"], given["WatchdogSec"]) == ("notify", "main", seconds)
 
 
 def test_the_agent_may_ask_the_kernel_about_its_clock() -> None:
