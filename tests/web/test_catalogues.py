@@ -39,6 +39,8 @@ FAMILIES = {
     "weekday": [str(day) for day in range(1, 8)],
     "kind": KINDS,
     "clock": ClockState,
+    "self_test": ["heard", "not_heard", "unsure", "not_listened", "refused", "failed"],
+    "reference": ["none", "wanted", "taken", "same", "weaker", "different", "silent"],
     "fault": [*Fault, "other"],
     "fault_short": [*Fault, "other"],
     "leaving": ["other", "shutdown", "restart", "update"],

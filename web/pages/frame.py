@@ -33,6 +33,7 @@ DONE = {
     "returned": "done.returned",
     "withdrawn": "done.withdrawn",
     "seen": "done.seen",
+    "asked": "done.asked",
 }
 """What an act that leads back to a page may say there."""
 MOST_EMERGENCIES = 10

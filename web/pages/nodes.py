@@ -1,6 +1,6 @@
 """Cụm loa: all nodes by place, one node in words, adopting a node, adding a place."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -17,6 +17,8 @@ from web.views.nodes import Node, one_node
 from web.views.places import choices, link_said, tree
 
 KINDS = ("hamlet", "commune", "district", "province")
+OFFERED = ("self_test", "reference")
+"""Commands of a node that its page offers."""
 ADOPT_FIELDS, AREA_FIELDS = frozenset({"code", "area_id", "name"}), frozenset({"name", "parent_id"})
 
 
@@ -92,6 +94,30 @@ async def _one(visit: Visit, node_id: str) -> Node:
     return one_node(node, await visit.services.days.of(visit.actor, node_id), visit.form)
 
 
+async def _node_page(visit: Visit, node_id: str, problem: str = "") -> HTMLResponse:
+    found = await visit.services.nodes.get(visit.actor, node_id)
+    return await whole_page(
+        visit,
+        "node.html",
+        status=422 if problem else 200,
+        place=visit.name_of(found.area_id),
+        node=await _one(visit, node_id),
+        offers=[each for each in OFFERED if each in found.commands and visit.may(Act.NODES_TEST, found.area_id)],
+        problem=problem,
+    )
+
+
+async def _asked(visit: Visit, node_id: str, asking: Awaitable[object]) -> Response:
+    """Ask a node; what it answers comes with its health."""
+    try:
+        await asking
+    except NotFoundError:
+        raise
+    except LoaError as error:
+        return await _node_page(visit, node_id, problems_of(error, visit.form, frozenset())["form"])
+    return RedirectResponse(f"/nodes/{node_id}?done=asked", 303)
+
+
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages, their live parts and the two forms."""
 
@@ -107,8 +133,17 @@ def add(router: APIRouter, site: Site) -> None:
     @router.get("/nodes/{node_id}")
     async def node(request: Request, node_id: str) -> HTMLResponse:
         visit = await site.visit(request)
-        place = visit.name_of((await visit.services.nodes.get(visit.actor, node_id)).area_id)
-        return await whole_page(visit, "node.html", place=place, node=await _one(visit, node_id))
+        return await _node_page(visit, node_id)
+
+    @router.post("/nodes/{node_id}/self-test")
+    async def self_test(request: Request, node_id: str) -> Response:
+        visit = await site.visit(request)
+        return await _asked(visit, node_id, visit.services.node_acts.self_test(visit.actor, node_id))
+
+    @router.post("/nodes/{node_id}/reference")
+    async def reference(request: Request, node_id: str) -> Response:
+        visit = await site.visit(request)
+        return await _asked(visit, node_id, visit.services.node_acts.reference(visit.actor, node_id, None))
 
     @router.get("/nodes/{node_id}/live")
     async def node_live(request: Request, node_id: str) -> HTMLResponse:

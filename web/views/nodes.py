@@ -8,7 +8,19 @@ from web.formats import Formats
 from web.views.places import is_heard
 from web.words import Mark, faults, node_mark
 
-_ORDER = ("heard_at", "plan", "clock", "evidence", "volume", "disk", "temperature", "software", "since_enrolled")
+_ORDER = (
+    "heard_at",
+    "plan",
+    "clock",
+    "evidence",
+    "self_test",
+    "reference",
+    "volume",
+    "disk",
+    "temperature",
+    "software",
+    "since_enrolled",
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,9 @@ def _facts(node: NodeOut, form: Formats) -> list[tuple[str, str]]:
     grade = text(f"grade.e{node.best_grade}") if node.best_grade is not None else ""
     found = {
         "heard_at": form.when(node.last_heard_at) if node.last_heard_at else "",
-        "evidence": f"{grade} ({text('grade.simulated')})" if grade and node.simulated_output else grade,
+        "evidence": _marked(grade, form, simulated=node.simulated_output or node.simulated_input),
+        "self_test": _self_test(node, form),
+        "reference": _reference(node, form),
         "volume": text("node.volume_full") if node.volume_mb == 0 else f"{node.volume_mb / 100:+.1f} dB",
         "disk": form.size(node.disk_free_bytes) if node.disk_free_bytes is not None else "",
         "temperature": f"{node.temperature_c:.0f} °C" if node.temperature_c is not None else "",
@@ -86,3 +100,30 @@ def _facts(node: NodeOut, form: Formats) -> list[tuple[str, str]]:
         found["plan"] = text("node.plan_current") if node.held_up_to_date else text("node.plan_old")
         found["clock"] = text(f"clock.{node.clock_state}") if node.clock_state else ""
     return [(name, found[name]) for name in _ORDER if found.get(name)]
+
+
+def _marked(words: str, form: Formats, *, simulated: bool) -> str:
+    return f"{words} ({form.text('grade.simulated')})" if words and simulated else words
+
+
+def _self_test(node: NodeOut, form: Formats) -> str:
+    """Say what became of the last short tone; nothing when there was none."""
+    if node.self_test is None:
+        return ""
+    reason = form.text.word("reason", node.self_test.reason or "other")
+    said = form.text(f"self_test.{node.self_test.result}", when=form.when(node.self_test.at), reason=reason)
+    return _marked(said, form, simulated=node.self_test.simulated)
+
+
+def _reference(node: NodeOut, form: Formats) -> str:
+    """Say how the horns sound against their reference; nothing where none can hear them."""
+    told, text = node.reference, form.text
+    if told is None:
+        return ""
+    if told.wanted or told.taken_at is None:
+        return text("reference.wanted") if told.wanted else text("reference.none")
+    if told.change is None or told.judged_at is None:
+        return text("reference.taken", when=form.when(told.taken_at))
+    level = f"{abs(told.level_db or 0.0):.0f}"
+    said = text(f"reference.{told.change}", when=form.when(told.judged_at), level=level)
+    return _marked(said, form, simulated=node.simulated_input)
