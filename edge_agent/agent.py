@@ -20,6 +20,7 @@ from edge_agent.faults import Fault, FaultBook
 from edge_agent.fetcher import Fetcher
 from edge_agent.health import HealthReporter
 from edge_agent.hearing import Ear
+from edge_agent.identity import settle
 from edge_agent.inbox import Inbox
 from edge_agent.inputs.base import Input
 from edge_agent.inputs.card import CardInput
@@ -40,6 +41,7 @@ from edge_agent.protocol.states import ClockState
 from edge_agent.protocol.topics import Word
 from edge_agent.reference import Reference
 from edge_agent.renderer import End
+from edge_agent.renewal import Renewer
 from edge_agent.reporter import Reporter
 from edge_agent.reset import Reset
 from edge_agent.shelf import Shelf
@@ -71,6 +73,7 @@ class Agent:
     def __init__(self, options: Options, *, instruments: Instruments | None = None) -> None:
         self._options, state = options, options.state
         self._adoption = load_adoption(state)
+        settle(state)
         key = SigningKey(load_key(state))
         self._store = store = Store.open(state.database)
         self.faults = FaultBook(self._now)
@@ -150,6 +153,16 @@ class Agent:
             now=self._now,
             send=lambda token: self.link.publish_bytes(Word.RECEIPTS, token, qos=1),
         )
+        self.renewer = Renewer(
+            state,
+            self._adoption,
+            now=self._now,
+            knows_date=lambda: clock.state is not ClockState.UNTRUSTED,
+            monotonic_s=lambda: clock.monotonic_ns() / 1e9,
+            linked=lambda: self.link.connected,
+            is_near=lambda within: self.stage.is_busy or bool(self.player.near(within)),
+            tls=lambda: self._tls(as_node=False),
+        )
         self.health = HealthReporter(
             link=self.link,
             clock=clock,
@@ -193,6 +206,7 @@ class Agent:
             self.fetcher,
             self.checks,
             self.health,
+            self.renewer,
             self.link,
         )
 
@@ -251,6 +265,8 @@ class Agent:
         self.stage.on_reported = lambda play: self.reference.session_over(play.broadcast_id)
         self.tone.on_change = self.reference.on_change = self.health.nudge
         self.faults.on_change = self.health.nudge
+        self.renewer.on_renewed = self.reporter.use_key
+        self.renewer.on_quiet = self.link.connect_anew
         self._follow_settings()
 
     def _orders_changed(self) -> None:

@@ -43,6 +43,16 @@ class StateDir:
         return self.root / "node.crt"
 
     @property
+    def next_key(self) -> Path:
+        """The key that is to follow, while its certificate is asked for."""
+        return self.root / "node.next.key"
+
+    @property
+    def next_certificate(self) -> Path:
+        """Its certificate, for the moment in which both take their places."""
+        return self.root / "node.next.crt"
+
+    @property
     def authority(self) -> Path:
         """The private authority of broker and media server."""
         return self.root / "ca.crt"
@@ -117,11 +127,22 @@ def load_key(state: StateDir) -> Ed25519PrivateKey:
         ConfigError: missing, unreadable, or not an Ed25519 key.
     """
     try:
-        key = load_pem_private_key(state.key.read_bytes(), password=None)
-    except (OSError, ValueError) as error:
+        return read_key(state.key)
+    except (OSError, ValueError, TypeError) as error:
         raise ConfigError(f"{state.key} cannot be read ({error}): enrol this node again") from None
+
+
+def read_key(path: Path) -> Ed25519PrivateKey:
+    """Read a private key.
+
+    Raises:
+        OSError: there is none, or it cannot be read.
+        ValueError: it is not a private key.
+        TypeError: it is not an Ed25519 key.
+    """
+    key = load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
-        raise ConfigError(f"{state.key} is not an Ed25519 key: enrol this node again")
+        raise TypeError("not an Ed25519 key")
     return key
 
 

@@ -5,7 +5,6 @@ The centre is believed by the fingerprint of its authority, or by the system's t
 
 import asyncio
 import hashlib
-import http.client
 import re
 import shlex
 import socket
@@ -17,14 +16,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from edge_agent.abilities import abilities
+from edge_agent.asking import TIMEOUT_S, Asker, why
 from edge_agent.config import Options, StateDir, load_key, write_atomically
 from edge_agent.errors import ConfigError, EnrolmentError
+from edge_agent.identity import check_certificate, key_pem, request_pem
 from edge_agent.protocol.enrolment import (
     Adoption,
     EnrolmentRequest,
@@ -35,12 +34,7 @@ from edge_agent.protocol.enrolment import (
 )
 from edge_agent.store import Store
 
-TIMEOUT_S = 20.0
-MAX_ANSWER_BYTES = 128 * 1024
 PATH = "/api/v1/enrolments"
-
-_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
-"""OpenSSL's names for an answer that is no TLS: by version, for another protocol than HTTP too."""
 
 _T = EnrolmentTicket | EnrolmentStatus
 
@@ -68,8 +62,8 @@ async def enroll(
     key = _own_key(state)
     tls, pinned = await asyncio.to_thread(_trust, server, wanted)
     code = code or new_claim_code()
-    request = EnrolmentRequest(csr_pem=_request_pem(key), claim_sha256=claim_hash(code), abilities=abilities(options))
-    ask = _Asker(server, tls)
+    request = EnrolmentRequest(csr_pem=request_pem(key), claim_sha256=claim_hash(code), abilities=abilities(options))
+    ask = Asker(_netloc(server), tls)
     ticket = msgspec.json.decode(await ask(PATH, msgspec.json.encode(request), 201), type=EnrolmentTicket)
     show(f"Claim code: {code}")
     show("Type it into the page of this commune to adopt this node; waiting…")
@@ -80,32 +74,7 @@ async def enroll(
     return adoption
 
 
-class _Asker:
-    """One HTTPS request at a time, in a worker thread."""
-
-    def __init__(self, server: str, tls: ssl.SSLContext) -> None:
-        self._netloc, self._tls = _netloc(server), tls
-
-    async def __call__(self, path: str, body: bytes | None, expected: int) -> bytes:
-        return await asyncio.to_thread(self._ask, path, body, expected)
-
-    def _ask(self, path: str, body: bytes | None, expected: int) -> bytes:
-        connection = http.client.HTTPSConnection(self._netloc, timeout=TIMEOUT_S, context=self._tls)
-        try:
-            headers = {"Content-Type": "application/json"} if body is not None else {}
-            connection.request("POST" if body is not None else "GET", path, body=body, headers=headers)
-            answer = connection.getresponse()
-            data = answer.read(MAX_ANSWER_BYTES)
-        except (OSError, http.client.HTTPException) as error:
-            raise EnrolmentError(f"{self._netloc}: {_said(error)}") from None
-        finally:
-            connection.close()
-        if answer.status != expected:
-            raise EnrolmentError(f"{self._netloc}{path}: answered {answer.status} {answer.reason}")
-        return data
-
-
-async def _wait(ask: _Asker, ticket: EnrolmentTicket, timeout_s: float) -> Adoption:
+async def _wait(ask: Asker, ticket: EnrolmentTicket, timeout_s: float) -> Adoption:
     end_s = time.monotonic() + timeout_s
     while time.monotonic() < end_s:
         status = await _status(ask, ticket)
@@ -117,7 +86,7 @@ async def _wait(ask: _Asker, ticket: EnrolmentTicket, timeout_s: float) -> Adopt
     raise EnrolmentError(f"nobody adopted this node within {timeout_s:.0f} s: run `loa-agent enroll` again")
 
 
-async def _status(ask: _Asker, ticket: EnrolmentTicket) -> EnrolmentStatus | None:
+async def _status(ask: Asker, ticket: EnrolmentTicket) -> EnrolmentStatus | None:
     """Look once; None when the centre is out of reach for now."""
     try:
         data = await ask(f"{PATH}/{ticket.enrolment_id}", None, 200)
@@ -131,15 +100,8 @@ def _own_key(state: StateDir) -> Ed25519PrivateKey:
     if state.key.exists():
         return load_key(state)
     key = Ed25519PrivateKey.generate()
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    write_atomically(state.key, pem, mode=0o600)
+    write_atomically(state.key, key_pem(key), mode=0o600)
     return key
-
-
-def _request_pem(key: Ed25519PrivateKey) -> str:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "new-node")])
-    request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, None)
-    return request.public_bytes(Encoding.PEM).decode()
 
 
 def _netloc(server: str) -> str:
@@ -167,16 +129,6 @@ def _start(options: Options) -> str:
     return shlex.join(words)
 
 
-def _said(error: Exception) -> str:
-    """Say what a failed connection means for whoever typed the address."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        why = f"certificate verify failed ({error.verify_message})"
-        return f"{why}: give --ca-sha256 with the centre's fingerprint, and the address that its certificate names"
-    if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
-        return "does not speak TLS: this is not the nodes' port of the centre"
-    return str(error) or type(error).__name__
-
-
 def _trust(server: str, wanted: str | None) -> tuple[ssl.SSLContext, x509.Certificate | None]:
     """Make the context to believe the centre by; with a fingerprint, its authority is looked up in its chain."""
     if wanted is None:
@@ -202,7 +154,7 @@ def _chain(netloc: str) -> list[bytes]:
         ):
             return _shown(wrapped)
     except (OSError, ValueError) as error:
-        raise EnrolmentError(f"{netloc}: {_said(error)}") from None
+        raise EnrolmentError(f"{netloc}: {why(error)}") from None
 
 
 def _shown(wrapped: ssl.SSLSocket) -> list[bytes]:
@@ -220,15 +172,7 @@ def _check(adoption: Adoption, key: Ed25519PrivateKey, pinned: x509.Certificate 
         EnrolmentError: the certificate is not for our key, not of its authority, or of another name; or the authority
             is another than the pinned one.
     """
-    try:
-        own = x509.load_pem_x509_certificate(adoption.certificate_pem.encode())
-        authority = x509.load_pem_x509_certificate(adoption.ca_pem.encode())
-        own.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature) as error:
-        raise EnrolmentError(f"the centre sent a certificate that does not hold ({error}): enrol again") from None
-    names = [attribute.value for attribute in own.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    if own.public_key() != key.public_key() or names != [adoption.node_id]:
-        raise EnrolmentError("the centre sent a certificate for another node: enrol again")
+    authority = check_certificate(adoption.certificate_pem, adoption.ca_pem.encode(), key, adoption.node_id)
     if pinned is not None and pinned != authority:
         raise EnrolmentError("the centre sent another authority than the one of the fingerprint: do not use this node")
 

@@ -95,6 +95,8 @@ class Link:
         self._unheard = False
         """A subscription was refused."""
         self._rescope = asyncio.Event()
+        self._ends = False
+        """It was asked to connect anew."""
         self._failed = asyncio.Event()
         """Something could not be published: reason enough to see whether the connection is still there."""
 
@@ -106,6 +108,11 @@ class Link:
     def scopes_changed(self) -> None:
         """Listen to the areas of now."""
         self._rescope.set()
+
+    def connect_anew(self) -> None:
+        """End this connection well, and come back with the certificate of now."""
+        self._ends = True
+        self._failed.set()
 
     async def publish(self, report: Report) -> bool:
         """Say something under the node's own name; False when there is no link."""
@@ -153,7 +160,7 @@ class Link:
 
     async def _connect_and_serve(self) -> None:
         async with self._new_client() as client:
-            self._client = client
+            self._client, self._ends = client, False
             works = {"listen": self._listen, "introduce": self._introduce, "watch": self._watch}
             tasks = [asyncio.create_task(work(client), name=f"link-{name}") for name, work in works.items()]
             try:
@@ -189,17 +196,17 @@ class Link:
                 self._take(str(message.topic), bytes(payload))
 
     async def _watch(self, client: _Client) -> None:
-        """End the link when its connection is gone and nobody was told.
+        """End the link when its connection is gone and nobody was told, or when it is to be another.
 
         Raises:
-            MqttError: it is gone.
+            MqttError: it is over.
         """
-        while not client.is_lost:
+        while not client.is_lost and not self._ends:
             self._failed.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(KEEPALIVE_S):
                     await self._failed.wait()
-        raise aiomqtt.MqttError("the connection is gone")
+        raise aiomqtt.MqttError("connecting anew" if self._ends else "the connection is gone")
 
     async def _introduce(self, client: aiomqtt.Client) -> None:
         """Listen to what comes first, say hello, ask the time, listen to the rest; then follow the settings."""

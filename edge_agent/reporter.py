@@ -55,6 +55,10 @@ class Reporter:
         """There may be something to send."""
         self._nudge.set()
 
+    def use_key(self, key: SigningKey) -> None:
+        """Sign with this key from now on, also what is sent again."""
+        self._key = key
+
     def connected(self) -> None:
         """Send all again that is not acknowledged."""
         self._sent_seq, self._wait_s = self.acked_seq, RESEND_S[0]

@@ -62,7 +62,7 @@ class Renewals:
             key = requested_key(request.csr_pem)
             known = await _known(tx.session, node_id, key)
             if known is not None:
-                return self._renewed(known.pem)
+                return RenewalStatus(state="renewed", certificate_pem=known.pem)
             return await self._next(tx, node, request, key=key, signer=signer, origin=origin)
 
     async def waiting(self, actor: Actor) -> list[RenewalOut]:
@@ -142,10 +142,7 @@ class Renewals:
         await audit.write(tx, nobody, RENEWED, f"nodes/{node.id}", detail, at=now, area_id=node.area_id)
         await tx.session.flush()
         tx.tell(Event(Topic.NODE, node.id))
-        return self._renewed(issued.pem)
-
-    def _renewed(self, pem: str) -> RenewalStatus:
-        return RenewalStatus(state="renewed", certificate_pem=pem, ca_pem=self._authority.ca_pem)
+        return RenewalStatus(state="renewed", certificate_pem=issued.pem)
 
     def _out(self, wish: Renewal, node: Node) -> RenewalOut:
         return RenewalOut(

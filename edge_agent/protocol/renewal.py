@@ -32,5 +32,3 @@ class RenewalStatus(Wire, frozen=True, kw_only=True):
     enrol anew."""
     certificate_pem: Pem | None = None
     """With ``renewed``: common name = node id, for the new key."""
-    ca_pem: Pem | None = None
-    """With ``renewed``."""
