@@ -259,6 +259,31 @@ async def test_one_press_without_scripts_stops_everything(site: Commune) -> None
     assert [hold.scope for hold in await site.centre.services.holds.active(site.centre.actor)] == [site.root.scope]
 
 
+async def test_a_node_that_can_is_asked_for_a_tone_and_what_it_heard_is_said(site: Commune) -> None:
+    sent: list[str] = []
+
+    async def send(scope: str, fields: dict[str, object]) -> None:
+        sent.append(f"{scope} {fields['action']}")
+
+    site.centre.services.node_acts.send = send
+    node = next(iter(site.nodes.values()))
+    async with visitor(site) as client:
+        assert "self-test" not in (await client.get(f"/nodes/{node.id}")).text
+        site.centre.services.live.note(node.id, abilities={"commands": ["self_test"], "best_grade": 3})
+        site.centre.hears(node.id)
+        page = await client.get(f"/nodes/{node.id}")
+        assert f'action="/nodes/{node.id}/self-test"' in page.text
+        assert f'action="/nodes/{node.id}/reference"' not in page.text
+        assert (await client.post(f"/nodes/{node.id}/self-test")).status_code == 303
+        assert sent == [f"nodes/{node.id} self_test"]
+        told = {"command_id": "c", "at": site.centre.clock(), "result": "refused", "reason": "quiet_hours"}
+        site.centre.hears(node.id, self_test=told, reference={"wanted": True})
+        assert "Cụm không phát" in (await client.get(f"/nodes/{node.id}/live")).text
+        site.centre.clock.step(minutes=5)
+        refused = await client.post(f"/nodes/{node.id}/self-test")
+        assert (refused.status_code, "mất kết nối nên không nhận" in refused.text) == (422, True)
+
+
 async def test_a_stop_nowhere_says_so(site: Commune) -> None:
     async with visitor(site) as client:
         answer = await client.post("/holds", data={"scope": "areas/gone"})

@@ -26,7 +26,7 @@ from controller.wire.keys import load_keys, private_pem
 from controller.wire.mqtt import Connection, RefusedError
 from controller.wire.pki import Authority
 from edge_agent.protocol import content
-from edge_agent.protocol.documents import Hold, Plan, ReceiptsAck, Settings, TimeAnswer, Urgent
+from edge_agent.protocol.documents import Command, CommandAction, Hold, Plan, ReceiptsAck, Settings, TimeAnswer, Urgent
 from edge_agent.protocol.reports import Leaving, TimeAsk
 from edge_agent.protocol.signing import ALGORITHM, SigningKey
 from edge_agent.protocol.states import Outcome, PlayState, Reason
@@ -341,6 +341,22 @@ async def test_who_asks_for_the_time_gets_it_for_this_question(tmp_path: Path) -
             answer = await node.document(TimeAnswer, node.scope)
             assert answer.nonce == "0123456789abcdef" * 2
             assert asked_at <= answer.time_at <= datetime.now(UTC)
+
+
+async def test_a_command_reaches_a_node_that_is_there_and_is_not_kept(tmp_path: Path) -> None:
+    async with live_centre(tmp_path) as live:
+        node = await live.node(await live.area())
+        async with node.connected():
+            await node.hello()
+            await until(lambda: _is(node, NodeStatus.ONLINE))
+            live.centre.services.live.note(node.node_id, abilities={"commands": ["self_test"]})
+            asked = await live.centre.services.node_acts.self_test(live.rows.actor, node.node_id)
+            command = await node.document(Command, node.scope)
+            assert (command.command_id, command.action) == (asked.command_id, CommandAction.SELF_TEST)
+        node.inbox.clear()
+        async with node.connected():
+            await node.document(Settings, node.scope)
+            assert not any(came.retained and came.topic.endswith("/command") for came in node.inbox)
 
 
 async def test_nonsense_from_a_node_is_counted_and_stops_nothing(tmp_path: Path) -> None:
