@@ -39,16 +39,14 @@ class Script:
     happened: list[str] = field(default_factory=list)
     """Every fault, as ``kind at minute``."""
 
-    @property
-    def kinds(self) -> set[str]:
-        """The kinds of fault in it."""
-        return {one.split(" at ")[0] for one in self.happened}
-
     def moment(self) -> datetime:
-        """Give an instant: near a play more often than not, for there it hurts."""
-        if self.rng.random() < 0.7:
-            start_at = self.rng.choice(self.world.history.orders).start_at
-            return start_at + timedelta(seconds=self.rng.uniform(-70, 3))
+        """Give an instant: in a play, or shortly before one, more often than not, for there it hurts."""
+        order = self.rng.choice(self.world.history.orders)
+        chance = self.rng.random()
+        if chance < 0.4:
+            return order.start_at + order.length * self.rng.uniform(0.02, 0.98)
+        if chance < 0.7:
+            return order.start_at - timedelta(seconds=self.rng.choice((0.2, 0.5, 5, 40, 65)))
         return self.begin_at + timedelta(hours=self.rng.uniform(0.1, HOURS))
 
 
@@ -58,14 +56,24 @@ Kind = Callable[[Script, datetime], None]
 async def run_seed(folder: Path, seed: int) -> tuple[History, Script]:
     """Play a seed's history to its end."""
     rng = random.Random(seed)
+    kinds = _kinds(rng)
     base = NOON + timedelta(hours=rng.randrange(-6, 8))  # some reach into the night
     async with world(folder, base=base, seed=seed, quiet_hours=(QUIET,)) as one:
         script = Script(one, rng, base)
         one.truth.quiet += _nights(base)
         _order(script)
-        _spoil(script)
+        _spoil(script, kinds)
         await one.run(base + timedelta(hours=HOURS, minutes=10))
         return await one.end(), script
+
+
+def kinds_of(seed: int) -> frozenset[str]:
+    """Give the kinds of fault in a seed's history."""
+    return frozenset(_kinds(random.Random(seed)))
+
+
+def _kinds(rng: random.Random) -> list[str]:
+    return rng.sample(sorted(KINDS), KINDS_AT_LEAST + rng.randrange(3))
 
 
 def _nights(base: datetime) -> list[Span]:
@@ -105,9 +113,7 @@ def _edit(one: World, name: str) -> None:
     one.order(f"{name}-new", max(old.start_at, one.now() + timedelta(seconds=30)), run=old.run_id)
 
 
-def _spoil(script: Script) -> None:
-    rng = script.rng
-    kinds = rng.sample(sorted(KINDS), KINDS_AT_LEAST + rng.randrange(3))
+def _spoil(script: Script, kinds: list[str]) -> None:
     for number in range(FAULTS):
         name, at = kinds[number % len(kinds)], script.moment()
         script.happened.append(f"{name} at {(at - script.begin_at) / timedelta(minutes=1):.1f}")

@@ -14,8 +14,10 @@ def heard(pcm: bytes) -> list[tuple[str | None, int, int, bool]]:
     names: dict[str | None, str | None] = {one.voice.sha256: one.name for one in pool()}
     found = sounded("node-1", [Stretch(T0, bytearray(pcm))], pool())
     ms = timedelta(milliseconds=1)
-    return [(names.get(one.recording), *(round((at - T0) / ms) for at in (one.begun_at, one.ended_at)), one.whole)
-            for one in found]  # fmt: skip
+    return [
+        (names.get(one.recording), round((one.begun_at - T0) / ms), round((one.ended_at - T0) / ms), one.whole)
+        for one in found
+    ]
 
 
 def silence(ms: int) -> bytes:

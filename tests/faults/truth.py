@@ -54,13 +54,13 @@ class Stretch:
 
 @cache
 def pool(count: int = 64) -> tuple[Recording, ...]:
-    """Make recordings of 200 to 700 ms, each unlike all others; one program makes all."""
+    """Make recordings of 200 to 900 ms, each unlike all others; one program makes all."""
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"r{number:02}.opus" for number in range(count)]
         sources: list[str] = []
         outputs: list[str] = []
         for number, file in enumerate(files):
-            length_s = 0.2 + 0.1 * (number % 6)
+            length_s = 0.2 + 0.1 * (number % 8)
             noise = f"anoisesrc=color=pink:seed={number + 1}:amplitude=0.5:sample_rate=48000:duration={length_s}"
             sources += ["-f", "lavfi", "-i", noise]
             outputs += ["-map", str(number), "-ac", "1", "-c:a", "libopus", "-b:a", "32k", "-f", "ogg"]

@@ -106,7 +106,7 @@ class Switch:
     """Something that is true for a while, again and again."""
 
     def __init__(self, spans: list[Span]) -> None:
-        self._spans, self._since_at = spans, None
+        self._spans = spans
         self._since_at: datetime | None = None
 
     def turn(self, at: datetime, *, on: bool) -> None:
