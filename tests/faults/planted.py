@@ -11,15 +11,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge_agent import cuts, keeper, stage
+from edge_agent import cuts
 from edge_agent.clock import Clock
+from edge_agent.evidence import conclude
 from edge_agent.faults import FaultBook
 from edge_agent.keeper import Keeper
 from edge_agent.ledger import Ledger
 from edge_agent.player import Player
 from edge_agent.protocol import guards, timeline
 from edge_agent.protocol.content import Broadcast
-from edge_agent.protocol.listings import Listing
+from edge_agent.protocol.listings import Listing, merge
 from edge_agent.protocol.signing import TrustStore
 from edge_agent.protocol.standing import Standing
 from edge_agent.protocol.states import ClockState, Grade, Level, Outcome
@@ -46,9 +47,9 @@ def _begins_twice_after_a_crash(patch: Patch) -> None:
 
 
 def _plays_past_the_latest_start(patch: Patch) -> None:
-    whole, later = keeper.merge, timedelta(hours=1)
+    whole, later = merge, timedelta(hours=1)
 
-    def merge(*given: Any) -> dict[str, Listing]:
+    def merged(*given: Any) -> dict[str, Listing]:
         found = whole(*given)
         return {name: msgspec.structs.replace(one, broadcast=put_off(one.broadcast)) for name, one in found.items()}
 
@@ -57,19 +58,17 @@ def _plays_past_the_latest_start(patch: Patch) -> None:
         until = {"latest_start_at": one.latest_start_at + later, "latest_end_at": one.latest_end_at + later}
         return msgspec.structs.replace(one, approvals=approvals, **until)
 
-    patch.setattr(keeper, "merge", merge)
+    patch.setattr("edge_agent.keeper.merge", merged)
 
 
 def _tells_played_without_frames(patch: Patch) -> None:
-    whole = stage.conclude
-
-    def conclude(*given: Any, **more: Any) -> Any:
-        found = whole(*given, **more)
+    def concluded(*given: Any, **more: Any) -> Any:
+        found = conclude(*given, **more)
         if found.outcome is Outcome.INTERRUPTED:
             return msgspec.structs.replace(found, outcome=Outcome.PLAYED, reason=None, grade=Grade.E1)
         return found
 
-    patch.setattr(stage, "conclude", conclude)
+    patch.setattr("edge_agent.stage.conclude", concluded)
 
 
 def _takes_any_signature(patch: Patch) -> None:
