@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Select, case, func, select
 
+from controller import failpoints
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
 from controller.clock import Clock
@@ -169,10 +170,14 @@ class Dispatcher:
                 async with self._order:
                     async with self._database.transaction() as tx:
                         found, told = await self._sign_some(tx)
+                        _reach("dispatch.before_commit", told)
+                    _reach("dispatch.after_commit", told)
                     self.versions.update({(each.scope, each.word): each.version for each in told})
                     publishing = [asyncio.ensure_future(self._publish(each)) for each in told]
                     await asyncio.sleep(0)
+                    _reach("dispatch.half_published", told)
                 await asyncio.gather(*publishing)
+                _reach("dispatch.after_publish", told)
                 if not found:
                     return
         except BusyError as error:
@@ -216,6 +221,12 @@ class Dispatcher:
             _log.debug("%s of %s waits for the broker", told.word, told.scope)
         except RefusedError as error:
             _log.error("%s of %s: %s", told.word, told.scope, error.message)
+
+
+def _reach(name: str, told: Sequence[Told]) -> None:
+    """Come to a failpoint, when there is anything to say to somebody."""
+    if told:
+        failpoints.reach(name)
 
 
 def _told(row: Document) -> Told:

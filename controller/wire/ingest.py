@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy import select, update
 
+from controller import failpoints
 from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import BusyError, LoaError
@@ -140,6 +141,8 @@ class Ingest:
             async with self._database.transaction() as tx:
                 stored = await receipts.store(tx, batch, self._clock())
                 await self._let_go(tx)
+                failpoints.reach("ingest.before_commit")
+            failpoints.reach("ingest.after_commit")
         except BusyError as error:
             _log.warning("%s; nodes send their receipts again", error.message)
             self.dropped["busy"] += len(batch)
