@@ -93,6 +93,7 @@ class HealthReporter:
             acked_seq=self._reporter.acked_seq,
             self_test=self._self_test(),
             reference=self._reference(),
+            keys=tuple(key.kid for key in self._keeper.trust.keys),
         )
 
 

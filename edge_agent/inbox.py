@@ -10,7 +10,7 @@ from edge_agent.faults import Fault, FaultBook
 from edge_agent.keeper import Keeper
 from edge_agent.protocol import topics
 from edge_agent.protocol.documents import BY_WORD, Command, Hold, ReceiptsAck, Settings, Signed, TimeAnswer
-from edge_agent.protocol.errors import ProtocolError, StaleError, WrongAudienceError
+from edge_agent.protocol.errors import ProtocolError, StaleError, UnknownKeyError, WrongAudienceError
 from edge_agent.protocol.signing import check_window, open_document
 from edge_agent.protocol.states import ClockState
 from edge_agent.protocol.topics import Topic, Word
@@ -26,6 +26,10 @@ MAX_PENDING = 66
 """Documents that wait for the time: the plans and urgents of a node and of twice 16 areas."""
 MAX_PENDING_COMMANDS = 16
 """Commands that wait for the time; each tells a person's click, and is worth nothing after two minutes."""
+
+
+MAX_STRANGE_BYTES = 2 * 1024 * 1024
+"""Of documents by keys that are not known: settings that name them may come after those."""
 
 
 class _Waiting(NamedTuple):
@@ -56,6 +60,8 @@ class Inbox:
         """Newest token taken from each topic: a retained message comes again with every connect."""
         self._pending: dict[tuple[Topic, str], _Waiting] = {}
         """By topic, the newest of each; commands by their id too, for none stands for another."""
+        self._strange: dict[str, bytes] = {}
+        """Topic → the last document that a key signed which is not known, or not yet."""
         self.on_time: Callable[[], None] = lambda: None
         """Called when the centre has told the time."""
         self.dropped: Counter[str] = Counter()
@@ -67,8 +73,24 @@ class Inbox:
             return
         try:
             self._take(topics.parse(topic), token)
+        except UnknownKeyError as error:
+            self._drop(topic, error)
+            self._set_aside(topic, token)
         except ProtocolError as error:
             self._drop(topic, error)
+
+    def _set_aside(self, topic: str, token: bytes) -> None:
+        """Keep it in case that its key becomes known; it counts for nothing until then."""
+        self._strange.pop(topic, None)
+        size = sum(map(len, self._strange.values())) + len(token)
+        if len(self._strange) < MAX_PENDING and size <= MAX_STRANGE_BYTES:
+            self._strange[topic] = token
+
+    def _look_again(self) -> None:
+        """The keys have changed: look at what came too early."""
+        strange, self._strange = self._strange, {}
+        for topic, token in strange.items():
+            self.take(topic, token)
 
     def retry_pending(self) -> None:
         """Look again at what waited for a time to judge it by."""
@@ -124,7 +146,10 @@ class Inbox:
             if self._keeper.is_new_command(document.command_id, self._clock.now()):
                 self._on_command(document)
         else:
+            before = self._keeper.trust.keys
             self._keeper.accept(topic.scope, document, token)
+            if self._keeper.trust.keys != before:
+                self._look_again()
 
     def _drop(self, topic: str, error: ProtocolError) -> None:
         self.dropped[error.code] += 1

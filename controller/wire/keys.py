@@ -3,9 +3,10 @@
 import base64
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -17,12 +18,15 @@ from cryptography.hazmat.primitives.serialization import (
 from controller.errors import LoaError
 from controller.files import write_whole
 from controller.people.sealing import KEY_BYTES
+from controller.signing.ring import LIFE, Ring, RingKey, Step
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.signing import SigningKey
 from edge_agent.protocol.states import KeyUse
 
 SEAL_FILE = "secrets.key"
 """In the folder of keys: opens what rows keep sealed."""
+RING_FILE = "ring.json"
+EPOCH_FILE = "epoch"
 
 
 class KeyFileError(LoaError):
@@ -31,19 +35,67 @@ class KeyFileError(LoaError):
     code = "key_file"
 
 
-@dataclass(frozen=True)
 class Keys:
-    """What the centre signs with."""
+    """What the centre signs with: the ring, and the private halves. Read again by ``refresh``."""
 
-    dispatch: SigningKey
-    policy: SigningKey
-    epoch: int
-    """Rises with every restore; nothing of an older one has effect on a node."""
+    def __init__(self, folder: Path) -> None:
+        """Read the keys and the epoch, making what is not there yet.
+
+        Raises:
+            KeyFileError: a file is there and is not what it should be.
+        """
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder = folder
+        self.epoch = _read_epoch(folder / EPOCH_FILE)
+        """Rises with every restore; nothing of an older one has effect on a node."""
+        self.ring = read_ring(folder)
+        self._held = self._read_halves()
+
+    @property
+    def dispatch(self) -> SigningKey:
+        """Signs what is to sound, and answers."""
+        return self._held[self.ring.signing(KeyUse.DISPATCH).kid]
+
+    @property
+    def policy(self) -> SigningKey:
+        """Signs settings, but for nodes that do not hold it yet."""
+        return self._held[self.ring.signing(KeyUse.POLICY).kid]
 
     @property
     def trusted(self) -> tuple[TrustedKey, ...]:
         """Public halves, for nodes."""
-        return (self.dispatch.trusted_as(KeyUse.DISPATCH), self.policy.trusted_as(KeyUse.POLICY))
+        return self.ring.trusted
+
+    def named(self, kid: str) -> SigningKey:
+        """Give a key of the ring by its name."""
+        return self._held[kid]
+
+    def refresh(self) -> bool:
+        """Read the ring again, which a command beside us may have changed; say whether it was.
+
+        Raises:
+            KeyFileError: a file is not what it should be.
+        """
+        found = read_ring(self._folder)
+        if found == self.ring:
+            return False
+        self.ring = found
+        self._held = self._read_halves()
+        return True
+
+    def change(self, ring: Ring) -> None:
+        """Let another ring be valid, on the disk first; private halves that are in it no more are destroyed."""
+        write_ring(self._folder, ring)
+        self.refresh()
+
+    def _read_halves(self) -> dict[str, SigningKey]:
+        halves = {key.kid: SigningKey(_there(self._folder / key.file)) for key in self.ring.keys}
+        wrong = [key.file for key in self.ring.keys if halves[key.kid].kid != key.kid]
+        if wrong:
+            raise KeyFileError(
+                f"{self._folder / wrong[0]}: not the key that {RING_FILE} names; put the right file back"
+            )
+        return halves
 
 
 def load_keys(folder: Path) -> Keys:
@@ -52,12 +104,56 @@ def load_keys(folder: Path) -> Keys:
     Raises:
         KeyFileError: a file is there and is not what it should be.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Keys(
-        dispatch=SigningKey(ed25519_key(folder / "dispatch.key")),
-        policy=SigningKey(ed25519_key(folder / "policy.key")),
-        epoch=_read_epoch(folder / "epoch"),
-    )
+    return Keys(folder)
+
+
+def read_ring(folder: Path) -> Ring:
+    """Read which keys there are; the first time they are made, or taken over from a centre that had no ring.
+
+    Raises:
+        KeyFileError: the file is there and is no ring.
+    """
+    path = folder / RING_FILE
+    text = read_or_make(path, lambda: _encoded(_first_ring(folder)))
+    try:
+        ring = msgspec.json.decode(text, type=Ring)
+        ring.signing(KeyUse.DISPATCH), ring.signing(KeyUse.POLICY)
+    except (msgspec.DecodeError, StopIteration):
+        raise KeyFileError(f"{path}: names no keys; put the right file back") from None
+    return ring
+
+
+def write_ring(folder: Path, ring: Ring) -> None:
+    """Write which keys there are, then destroy the private halves that are of use no more."""
+    before = read_ring(folder)
+    write_whole(folder / RING_FILE, _encoded(ring))
+    for key in {key.file for key in before.keys} - {key.file for key in ring.keys}:
+        (folder / key).unlink(missing_ok=True)
+
+
+def new_key(folder: Path, use: KeyUse, now: datetime) -> RingKey:
+    """Make a key, its private half in a file of its own. It is of no effect before it stands in the ring."""
+    private = Ed25519PrivateKey.generate()
+    name = f"{use}-{SigningKey(private).kid}.key"
+    write_whole(folder / name, private_pem(private), replace=False)
+    return _described(folder, name, use, now)
+
+
+def _first_ring(folder: Path) -> Ring:
+    """Describe the keys of a centre that never changed them: their age counts from now."""
+    now = datetime.now(UTC)
+    uses = (KeyUse.DISPATCH, KeyUse.POLICY)
+    return Ring(keys=tuple(_described(folder, f"{use}.key", use, now) for use in uses))
+
+
+def _described(folder: Path, name: str, use: KeyUse, now: datetime) -> RingKey:
+    trusted = SigningKey(ed25519_key(folder / name)).trusted_as(use)
+    times = {"made_at": now, "since_at": now, "ends_at": now + LIFE}
+    return RingKey(use=use, kid=trusted.kid, x=trusted.x, file=name, step=Step.SIGNING, **times)
+
+
+def _encoded(ring: Ring) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(ring)) + b"\n"
 
 
 def ed25519_key(path: Path) -> Ed25519PrivateKey:
@@ -66,7 +162,16 @@ def ed25519_key(path: Path) -> Ed25519PrivateKey:
     Raises:
         KeyFileError: not an Ed25519 key in PEM.
     """
-    pem = read_or_make(path, lambda: private_pem(Ed25519PrivateKey.generate()))
+    read_or_make(path, lambda: private_pem(Ed25519PrivateKey.generate()))
+    return _there(path)
+
+
+def _there(path: Path) -> Ed25519PrivateKey:
+    """Read a private key that must be there."""
+    try:
+        pem = path.read_bytes()
+    except OSError as error:
+        raise KeyFileError(f"{path}: cannot be read ({error.strerror}); put the right file back") from None
     try:
         key = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError) as error:

@@ -10,6 +10,7 @@ from .fields import (
     Count,
     Id,
     Instant,
+    KeyId,
     Language,
     Millibel,
     Millis,
@@ -140,10 +141,6 @@ class NightCap(Wire, frozen=True, kw_only=True):
 
     window: QuietHours
     cap_mb: Millibel
-
-
-KeyId = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
-"""Name of a key: the first 16 hexadecimal digits of the SHA-256 of its raw public bytes."""
 
 
 class TrustedKey(Wire, frozen=True, kw_only=True):

@@ -36,6 +36,9 @@ Instant = Annotated[datetime, Meta(tz=True)]
 NumericDate = Annotated[int, Meta(ge=0, le=253_402_300_799)]
 """Seconds since 1970 (RFC 7519), at most the year 9999."""
 
+KeyId = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
+"""Name of a key: the first 16 hexadecimal digits of the SHA-256 of its raw public bytes."""
+
 Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{1,8})*\Z", max_length=35)]
 """BCP 47 tag: ``vi``, ``hmn``, ``tyz``."""
 

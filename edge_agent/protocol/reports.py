@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, field
 
-from .fields import Code, Count, Id, Instant, Language, NumericDate, Positive, Scope, Sha256, Text, Wire
+from .fields import Code, Count, Id, Instant, KeyId, Language, NumericDate, Positive, Scope, Sha256, Text, Wire
 from .states import CENTRE_OUTCOMES, ClockState, Drill, Grade, Outcome, PlayState, Reason
 from .topics import Word
 
@@ -169,6 +169,8 @@ class Health(Report, frozen=True, kw_only=True):
     self_test: SelfTestReport | None = None
     reference: ReferenceReport | None = None
     """Absent when nothing here can hear."""
+    keys: Annotated[tuple[KeyId, ...], Meta(max_length=16)] = ()
+    """Names of the centre's keys that the node trusts: a rotation waits for it."""
 
 
 class PlayEvent(Wire, frozen=True, kw_only=True):

@@ -136,6 +136,8 @@ class KeyUse(StrEnum):
     DISPATCH = "dispatch"
     POLICY = "policy"
     NODE = "node"
+    UPDATE = "update"
+    """Signs bundles of software. Kept away from the centre, which knows its public half alone."""
 
 
 _RANK_OF_LEVEL = {level: rank for rank, level in enumerate(Level)}

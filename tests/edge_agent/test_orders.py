@@ -11,7 +11,7 @@ from edge_agent.errors import CorruptError
 from edge_agent.inbox import MAX_PENDING_COMMANDS
 from edge_agent.protocol.content import Voice
 from edge_agent.protocol.documents import Command, CommandAction, Membership, Plan, ReceiptsAck, Settings
-from edge_agent.protocol.states import ClockState, Outcome, PlayState
+from edge_agent.protocol.states import ClockState, KeyUse, Outcome, PlayState
 from edge_agent.protocol.topics import Topic, Word
 from tests.edge_agent.centre import SCOPE, Keys, broadcast
 from tests.edge_agent.fakes import NODE, NOON, Desk
@@ -373,6 +373,27 @@ async def test_keys_are_rotated_by_settings_and_stay_so_after_a_restart(desk: De
     again.inbox.take(str(Topic(SCOPE, Word.PLAN)), old.dispatch.sign(again.orders.plan()))
     assert again.inbox.dropped == {"unknown_key": 1}
     again.close()
+
+
+async def test_a_stop_by_a_key_that_is_not_known_yet_silences_when_settings_name_it(desk: Desk) -> None:
+    """A node that slept through a rotation hears the retained stop before the retained settings."""
+    old, new = desk.keys, Keys()
+    hold = desk.orders.hold("hold-1")
+    desk.inbox.take(str(Topic(SCOPE, Word.HOLD)), new.dispatch.sign(hold))
+    assert desk.keeper.holds == frozenset()
+    assert desk.inbox.dropped == {"unknown_key": 1}
+    desk.settle(trusted_keys=(*old.trusted, new.dispatch.trusted_as(KeyUse.DISPATCH)))
+    assert desk.keeper.holds == {"hold-1"}
+
+
+async def test_what_strangers_send_stays_without_effect_and_bounded(desk: Desk) -> None:
+    thief = Keys()
+    for number in range(200):
+        desk.inbox.take(str(Topic(SCOPE, Word.HOLD)), thief.dispatch.sign(desk.orders.hold(f"hold-{number}")))
+    desk.settle(volume_mb=-100)
+    assert desk.keeper.holds == frozenset()
+    assert desk.inbox.dropped["unknown_key"] == 200
+    assert len(desk.inbox._strange) == 1
 
 
 async def test_what_a_key_signed_that_is_trusted_no_more_stands_after_a_restart(desk: Desk) -> None:

@@ -154,6 +154,7 @@ SAMPLES: tuple[Wire, ...] = (
         reference=ReferenceReport(
             wanted=True, sha256=sha("tune"), taken_at=T0, change="weaker", judged_at=_LATER, level_db=-6.5
         ),
+        keys=(TRUSTED[0].kid,),
     ),
     Receipts(
         iss="n1",

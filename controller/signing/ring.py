@@ -1,0 +1,153 @@
+"""The centre's signing keys as a list: which signs, which is coming, which is leaving, and until when. Pure.
+
+Private halves are files of their own and not known here.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+from msgspec.structs import replace
+
+from controller.errors import LoaError
+from edge_agent.protocol.documents import TrustedKey
+from edge_agent.protocol.states import KeyUse
+
+LIFE = timedelta(days=730)
+"""Of a key; it goes on signing after its end, and people are told long before."""
+PATIENCE = timedelta(days=14)
+"""So long a rotation waits for nodes that do not say that they hold the new key."""
+WARN_DAYS = (90, 30, 7)
+"""Before the end of a key people are told so early, each time anew."""
+MAX_REVOKED = 64
+"""As many as fit into settings."""
+
+
+class RotationError(LoaError):
+    """The keys cannot be changed in this way now."""
+
+    code = "rotation"
+
+
+class Step(StrEnum):
+    """How far a key is."""
+
+    COMING = "coming"
+    """Nodes are told to trust it; nothing is signed with it."""
+    SIGNING = "signing"
+    LEAVING = "leaving"
+    """Still trusted. Of policy: still signs for those who do not hold the new one."""
+
+
+class RingKey(msgspec.Struct, frozen=True, kw_only=True):
+    """One key."""
+
+    use: KeyUse
+    kid: str
+    x: str
+    """Public half, as in ``TrustedKey.x``."""
+    file: str
+    """Name of the file of the private half."""
+    step: Step
+    made_at: datetime
+    ends_at: datetime
+    since_at: datetime
+    """When it came to this step."""
+
+    @property
+    def trusted(self) -> TrustedKey:
+        """The public half, for nodes."""
+        return TrustedKey(kid=self.kid, use=self.use, x=self.x)
+
+
+class Ring(msgspec.Struct, frozen=True, kw_only=True):
+    """All keys of the centre that nodes are to trust, and those that they never are again."""
+
+    keys: tuple[RingKey, ...]
+    revoked: tuple[str, ...] = ()
+    """Names of keys that others may have."""
+
+    def of(self, use: KeyUse, step: Step) -> RingKey | None:
+        """Give the key of a use at a step."""
+        return next((key for key in self.keys if key.use is use and key.step is step), None)
+
+    def signing(self, use: KeyUse) -> RingKey:
+        """Give the key that signs; there is always one."""
+        return next(key for key in self.keys if key.use is use and key.step is Step.SIGNING)
+
+    @property
+    def trusted(self) -> tuple[TrustedKey, ...]:
+        """Public halves, for nodes."""
+        return tuple(key.trusted for key in self.keys)
+
+    def for_holder(self, use: KeyUse, held: Collection[str]) -> RingKey:
+        """Give the key to sign with for a node that says that it holds ``held``.
+
+        A policy key that is leaving signs for whoever does not hold its successor: only what they can check can bring
+        it to them.
+        """
+        signing, leaving = self.signing(use), self.of(use, Step.LEAVING)
+        if use is not KeyUse.POLICY or leaving is None or signing.kid in held:
+            return signing
+        return leaving
+
+
+def begin(ring: Ring, new: RingKey, *, stolen: bool = False) -> Ring:
+    """Start to replace the key of a use.
+
+    ``stolen``: others may have the old one; it is trusted no more at once, and what it signed is void.
+
+    Raises:
+        RotationError: one is under way, or it is the policy key that was stolen.
+    """
+    use, old = new.use, ring.signing(new.use)
+    if stolen and use is KeyUse.POLICY:
+        raise RotationError(
+            "who has the policy key says itself which keys nodes trust: no message mends that; adopt the nodes anew"
+        )
+    if not stolen and len([key for key in ring.keys if key.use is use]) > 1:
+        raise RotationError(f"a new {use} key is on its way already; see: loa keys list")
+    if stolen:
+        gone = [key for key in ring.keys if key.use is use]
+        kept = tuple(key for key in ring.keys if key.use is not use)
+        revoked = (*ring.revoked, *(key.kid for key in gone))[-MAX_REVOKED:]
+        return Ring(keys=(*kept, replace(new, step=Step.SIGNING)), revoked=revoked)
+    if use is KeyUse.DISPATCH:
+        return replace(ring, keys=(*ring.keys, replace(new, step=Step.COMING)))
+    left = replace(old, step=Step.LEAVING, since_at=new.since_at)
+    others = (left if key is old else key for key in ring.keys)
+    return replace(ring, keys=(*others, replace(new, step=Step.SIGNING)))
+
+
+def switch(ring: Ring, use: KeyUse, now: datetime) -> Ring:
+    """Let the key that is coming sign, and the other one leave."""
+    turns = {Step.COMING: Step.SIGNING, Step.SIGNING: Step.LEAVING}
+    return replace(
+        ring,
+        keys=tuple(
+            replace(key, step=turns[key.step], since_at=now) if key.use is use and key.step in turns else key
+            for key in ring.keys
+        ),
+    )
+
+
+def drop(ring: Ring, kid: str) -> Ring:
+    """Trust a key no more that is leaving. What it signed stays in force until something newer comes."""
+    return replace(ring, keys=tuple(key for key in ring.keys if key.kid != kid or key.step is not Step.LEAVING))
+
+
+def may_turn(since_at: datetime, lagging: Collection[str], now: datetime) -> bool:
+    """Say whether a rotation goes on: everybody holds the new key, or was waited for long enough."""
+    return not lagging or now - since_at >= PATIENCE
+
+
+def warning(ends_at: datetime, now: datetime) -> int | None:
+    """Say which of ``WARN_DAYS`` has come, the nearest; None: there is time."""
+    left = ends_at - now
+    return min((days for days in WARN_DAYS if left <= timedelta(days=days)), default=None)
+
+
+def ends(keys: Iterable[RingKey]) -> dict[str, datetime]:
+    """Say when the keys end that sign, by use: those that leave end by leaving."""
+    return {f"{key.use}_key": key.ends_at for key in keys if key.step is not Step.LEAVING}
