@@ -39,6 +39,7 @@ STOCK_CMDLINE = (
     " init=/usr/lib/raspberrypi-sys-mods/firstboot splash plymouth.ignore-serial-consoles\n"
 )
 STOCK_CONFIG = "dtparam=audio=on\ncamera_auto_detect=1\ndtoverlay=vc4-kms-v3d\n\n[all]\n"
+FIRST_PROCESS = "/usr/lib/systemd/systemd"
 _CGROUPS = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified")
 
 
@@ -176,7 +177,7 @@ class Machine:
         self._program.check()
         with suppress(psutil.NoSuchProcess):
             for child in psutil.Process(self._program.process.pid).children():
-                if child.cmdline()[:1] and "systemd" in child.cmdline()[0]:
+                if child.cmdline()[:1] == [FIRST_PROCESS]:  # and not the one of nspawn's that starts it
                     return child.pid
         return 0
 
@@ -218,10 +219,17 @@ class Machine:
         """Take the supply away: every process dies at once."""
         if self._program is None:
             return
-        with suppress(ProcessLookupError):
-            os.kill(self._leader, signal.SIGKILL)
+
+        def dead() -> bool:
+            files = [file for members in self._members for file in members.parent.rglob(members.name)]
+            left = {int(pid) for file in files for pid in file.read_text().split()}
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return not left
+
+        await until(dead, 20, "no process left")
         await self._program.stop(signal.SIGKILL)
-        await until(lambda: not psutil.pid_exists(self._leader), 20, "no process left")
         self._program = None
 
 
