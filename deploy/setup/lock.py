@@ -17,7 +17,7 @@ EXTRAS = {
     "dev": ("controller", "edge", "dev"),
     "controller": ("controller", "edge"),
     "edge": ("edge",),
-    "node": ("edge",),
+    "node": ("edge", "ears"),
 }
 NOTHING_IS_BUILT = {"node"}
 """What a node carries: its package comes with the wheel already made."""

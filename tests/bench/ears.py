@@ -15,7 +15,7 @@ from edge_agent.judge import ProcessJudge
 from tests.bench.figures import Result, median_of
 from tests.rooms import ECHO_ROOM, change_of, hearing_of, noise, rms, street, talk, widened
 
-STREETS, POLES = 1000, 100
+STREETS, POLES = 1000, 60
 FIRST = 10_000
 """Seeds begin here: none of them was looked at when the thresholds were chosen."""
 
