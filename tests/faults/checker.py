@@ -245,7 +245,17 @@ def _is_fit(history: History, order: Order, name: str) -> bool:
         and knew_at <= begin_at
         and not any(span.touches(begin_at, end_at) for span in disturbed)
         and not any(sound.ended_at > begin_at and sound.begun_at < end_at for sound in others)
+        and not any(_may_have_begun(other) for other in _other_versions(history, order))
     )
+
+
+def _other_versions(history: History, order: Order) -> list[Order]:
+    return [other for other in history.orders if order.run and other.run == order.run and other is not order]
+
+
+def _may_have_begun(order: Order) -> bool:
+    """Whether it stood still when a node decides to begin it, which may be known to nobody but the node's store."""
+    return order.withdrawn_at is None or order.withdrawn_at > order.start_at - MARGIN
 
 
 def _said(sound: Sounded) -> str:
