@@ -1,4 +1,8 @@
-"""Looks whether this node could play: key, store, disk, output. Changes nothing but the output's files."""
+"""Looks whether this node could play: key, store, disk, output; with an input, whether it is heard.
+
+Changes nothing but the output's files. Only with an input something sounds: the same glide as by command, and by
+the same hours, since whoever types this may stand anywhere.
+"""
 
 import ssl
 import threading
@@ -10,11 +14,9 @@ from cryptography import x509
 from edge_agent import tls
 from edge_agent.config import Options, load_adoption, load_key
 from edge_agent.errors import AgentError, OutputError
-from edge_agent.outputs.base import Output
-from edge_agent.outputs.card import CardOutput
-from edge_agent.outputs.virtual import VirtualOutput
 from edge_agent.shelf import Shelf
 from edge_agent.store import Store
+from edge_agent.tone_by_hand import hear_tone, new_output
 
 LISTEN_S = 3.0
 """An output that asks for no second of sound within this does not work."""
@@ -41,13 +43,16 @@ def self_test(options: Options) -> list[Line]:
         ("disk", _disk),
         ("output", _output),
     )
-    return [_try(what, check, options) for what, check in checks]
+    found = [_try(what, check, options) for what, check in checks]
+    if options.input != "none":
+        found.append(_try("hearing", hear_tone, options))
+    return found
 
 
 def _try(what: str, check: Callable[[Options], str], options: Options) -> Line:
     try:
         return Line(what, ok=True, words=check(options))
-    except (AgentError, OSError, ssl.SSLError, ValueError) as error:
+    except (AgentError, OSError, ssl.SSLError, ValueError, ImportError) as error:
         return Line(what, ok=False, words=str(error))
 
 
@@ -75,11 +80,6 @@ def _disk(options: Options) -> str:
 
 
 def _output(options: Options) -> str:
-    output: Output
-    if options.output == "card":
-        output = CardOutput(options.device)
-    else:
-        output = VirtualOutput(options.state.wav, options.state.instants)
     second, frames = threading.Event(), 0
 
     def render(buffer: memoryview, _: int) -> None:
@@ -89,6 +89,7 @@ def _output(options: Options) -> str:
         if frames >= 48_000:
             second.set()
 
+    output = new_output(options)
     output.open(render, lambda _: None, lambda _: None)
     try:
         if not second.wait(LISTEN_S):

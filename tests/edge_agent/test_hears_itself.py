@@ -3,7 +3,9 @@
 A monitor proves that the code hears, not that a horn sounds: evidence of it is to be called simulated.
 """
 
+import asyncio
 import contextlib
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge_agent.protocol.documents import CommandAction
+from edge_agent.protocol.documents import CommandAction, QuietHours
 from edge_agent.protocol.reports import Health, Online
 from edge_agent.protocol.states import Grade, Outcome
 from edge_agent.protocol.topics import Word
@@ -111,3 +113,23 @@ async def test_what_a_monitor_does_not_hear_stays_grade_e1_and_is_a_fault(centre
             event = await centre.until_outcome(NODE, "b-2", within_s=30)
             assert (event.outcome, event.grade, event.simulated) == (Outcome.PLAYED, Grade.E2, True)
             await centre.until(lambda: not faults(centre))
+
+
+async def test_who_stands_at_the_pole_can_test_by_hand_but_not_in_quiet_hours(centre: Centre, tmp_path: Path) -> None:
+    def by_hand(*options: str) -> list[str]:
+        command = [sys.executable, "-m", "edge_agent", "self-test", "--state", str(tmp_path / "node"), *options]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return [line.split(":")[0] for line in done.stdout.splitlines() if line.split()[1] == "hearing:"]
+
+    options = ("--output=virtual", "--input=virtual")
+    assert await asyncio.to_thread(by_hand, *options) == ["FAILED hearing"]  # no settings have come yet
+    with agent(tmp_path, *options):
+        await ready(centre)
+    assert await asyncio.to_thread(by_hand, *options) == ["ok     hearing"]
+    quiet = (QuietHours(start="00:00", until="12:00"), QuietHours(start="12:00", until="00:00"))
+    with agent(tmp_path, *options):
+        settings = await centre.settle(NODE, quiet_hours=quiet)
+        await centre.until_held(NODE, settings)
+        refused = await ordered(centre, CommandAction.SELF_TEST, lambda: health(centre).self_test)
+        assert (refused.result, refused.reason) == ("refused", "quiet_hours")
+    assert await asyncio.to_thread(by_hand, *options) == ["FAILED hearing"]

@@ -1,0 +1,142 @@
+"""The self-test by hand: plays the glide without an agent, and listens. For who stands at the pole.
+
+The hours and the volume are those of the node's settings, as for everything that sounds.
+"""
+
+import asyncio
+import threading
+from datetime import UTC, datetime, timedelta
+
+from audio.glide import LENGTH_MS, glide
+from edge_agent.clock import NS
+from edge_agent.config import Options, load_adoption
+from edge_agent.errors import ConfigError, InputLostError, OutputError
+from edge_agent.evidence import RATE
+from edge_agent.heard import PieceHeard
+from edge_agent.hearing import AFTER_NS, BEFORE_NS, KEEP_S
+from edge_agent.inputs.base import Input
+from edge_agent.inputs.card import CardInput
+from edge_agent.inputs.virtual import Air, VirtualInput, air
+from edge_agent.judge import ProcessJudge
+from edge_agent.keeper import Keeper
+from edge_agent.outputs.base import Output
+from edge_agent.outputs.card import CardOutput
+from edge_agent.outputs.virtual import VirtualOutput
+from edge_agent.protocol.quiet import touches, within
+from edge_agent.shelf import Shelf
+from edge_agent.store import Store
+from edge_agent.tape import Tape
+
+WAIT_S = 6.0
+"""An output that has not taken the tone by then does not work."""
+
+
+def new_output(options: Options, heard_by: Air | None = None) -> Output:
+    """Make the output that was configured; a virtual one is heard by what listens to the air."""
+    if options.output == "card":
+        return CardOutput(options.device)
+    wav, instants = options.state.wav, options.state.instants
+    return VirtualOutput(wav, instants) if heard_by is None else VirtualOutput(wav, instants, on_consumed=heard_by.put)
+
+
+def _allowed_gain(options: Options) -> int:
+    adoption, store = load_adoption(options.state), Store.open(options.state.database)
+    try:
+        now = datetime.now(UTC)
+        keeper = Keeper(
+            adoption.node_id,
+            store,
+            Shelf(options.state.media),
+            first_keys=adoption.trusted_keys,
+            begun=lambda: (),
+            now=lambda: now,
+        )
+        settings = keeper.settings
+        if settings is None:
+            raise ConfigError("no settings have come yet: let the agent connect first")
+        ends_at = now + timedelta(milliseconds=LENGTH_MS)
+        if keeper.holds or touches(settings, now, ends_at) or not within(settings, now, ends_at):
+            raise ConfigError("nothing may sound here now: quiet hours, outside of the windows, or held")
+        return min(settings.volume_mb + settings.trim_mb, settings.cap_mb)
+    finally:
+        store.close()
+
+
+def hear_tone(options: Options) -> str:
+    """Play the glide and listen to it; gives words for who typed it.
+
+    Raises:
+        OutputError, InputLostError: one of them does not work, or the tone was not heard.
+        ConfigError: nothing may sound now.
+    """
+    gain_mb = _allowed_gain(options)
+    heard_by = air()
+    sent, captured = Tape(KEEP_S), Tape(KEEP_S)
+    listener, output = _new_input(options, heard_by), new_output(options, heard_by)
+    player = _Glide(sent, gain_mb / 100)
+    output.open(player.render, lambda _: None, lambda _: None)
+    try:
+        listener.open(captured.put, lambda _: None)
+        try:
+            player.begin()
+            ended = player.over.wait(LENGTH_MS / 1000 + WAIT_S)
+            threading.Event().wait((BEFORE_NS + 2 * AFTER_NS) / NS)  # the echo, and what buffers hold
+        finally:
+            listener.close()
+    finally:
+        output.close()
+    if not ended:
+        raise OutputError(f"{options.output}: it took no tone to its end")
+    return _verdict(options, player.first_ns, sent, captured)
+
+
+def _new_input(options: Options, hears: Air) -> Input:
+    if options.input == "card":
+        return CardInput(options.input_device, simulated=options.input_simulated)
+    return VirtualInput(hears if options.output == "virtual" else None)
+
+
+def _verdict(options: Options, first_ns: int, sent: Tape, captured: Tape) -> str:
+    frames = LENGTH_MS * RATE // 1000
+    extra = (BEFORE_NS + AFTER_NS) * RATE // NS
+    pieces = sent.between(first_ns, frames), captured.between(first_ns - BEFORE_NS, frames + extra)
+    judge = ProcessJudge()
+
+    async def ask() -> PieceHeard | None:
+        try:
+            return await judge.piece(*pieces)
+        finally:
+            await judge.rest()
+
+    found = asyncio.run(ask())
+    if found is None:
+        raise InputLostError("what judges does not answer: is numpy installed (extra `ears`)?")
+    if found.verdict != "heard":
+        raise InputLostError(f"the tone was not heard ({found.verdict}, {found.captured_dbfs:.0f} dBFS came in)")
+    return f"{options.input_kind} hears the tone, {found.delay_ms - BEFORE_NS / 1e6:.0f} ms after it was due"
+
+
+class _Glide:
+    """Renders silence, and the glide when it is told."""
+
+    def __init__(self, sent: Tape, gain_db: float) -> None:
+        self._sent, self._gain_db = sent, gain_db
+        self._left: list[bytes] | None = None
+        self.first_ns = 0
+        self.over = threading.Event()
+
+    def begin(self) -> None:
+        """From the next block on."""
+        self._left = [b"".join(glide(self._gain_db))]
+
+    def render(self, buffer: memoryview, at_ns: int) -> None:
+        """Fill a block; comes from the output's thread."""
+        buffer[:] = bytes(len(buffer))
+        if self._left is None or self.over.is_set():
+            return
+        self.first_ns = self.first_ns or at_ns
+        part, self._left = self._left[0][: len(buffer)], [self._left[0][len(buffer) :]]
+        buffer[: len(part)] = part
+        self._sent.put(bytes(buffer), at_ns)
+        if not self._left[0]:
+            self.over.set()
