@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from audio._tools import network_is_cut
+from edge_agent.protocol.reports import Health
 from edge_agent.protocol.topics import Word
 from web.app import add_pages
 
@@ -33,12 +34,14 @@ from .holds.lasting import REMIND, REMIND_S
 from .http_server import HttpServer, bind, free_port
 from .life import Life
 from .migrations.upgrade import upgrade
+from .renewals.ends import WATCH, WATCH_S, Ends
 from .retention import Forgetting
 from .scheduler import ROLL_SCHEDULES, Scheduler
 from .schedules.rolling import ROLL_S
 from .services import Services, build_services
 from .wire.bridge import Bridge
 from .wire.broker import Broker
+from .wire.clones import Clones
 from .wire.commander import Commander
 from .wire.dispatcher import Dispatcher
 from .wire.ingest import Ingest
@@ -183,7 +186,13 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
     dispatcher = Dispatcher(database, bus, clock, signer, bridge)
     services.node_acts.send = Commander(signer, bridge).send
     laggards = Laggards(database, bus, dispatcher)
-    presence = PresenceWatch(database, bus, clock, services.live, on_health=laggards.note_health)
+    clones = Clones(database, services.alarms)
+
+    def note_health(node_id: str, health: Health) -> None:
+        laggards.note_health(node_id, health)
+        clones.note_health(node_id, health)
+
+    presence = PresenceWatch(database, bus, clock, services.live, on_health=note_health, on_hello=clones.note_hello)
     revoker = Revoker(database, bus, clock, broker=broker, bridge=bridge, authority=authority)
     ingest, timekeeper = Ingest(database, clock, signer, bridge), Timekeeper(clock, signer, bridge)
     bridge.attach(
@@ -219,10 +228,11 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
             EXPIRE: (services.approvals.expire, EXPIRE_S),
             REMIND: (services.lasting_holds.remind, REMIND_S),
             NOTE: (services.audit.note_head, NOTE_S),
+            WATCH: (Ends(database, clock, services.alarms, authority.ends).look, WATCH_S),
         },
     )
     # It reads whom the broker is not to let in before the broker lets anybody in.
-    members: list[Member] = [revoker, broker, bridge, dispatcher, laggards, presence, ingest]
+    members: list[Member] = [revoker, broker, bridge, dispatcher, laggards, clones, presence, ingest]
     return centre, [*members, services.recordings, services.firing, scheduler, for_pages, for_nodes, Life(database)]
 
 

@@ -51,10 +51,11 @@ class PresenceWatch:
         live: LiveNodes,
         *,
         on_health: Callable[[str, Health], None] = lambda _node_id, _health: None,
+        on_hello: Callable[[str, Online], None] = lambda _node_id, _hello: None,
         steady: Steady = steady_clock,
     ) -> None:
         self._database, self._bus, self._clock, self._live = database, bus, clock, live
-        self._on_health, self._steady = on_health, steady
+        self._on_health, self._on_hello, self._steady = on_health, on_hello, steady
         self._looked = clock(), steady()
         self._unwritten: dict[str, dict[str, Any]] = {}
         self._rows: dict[str, Heard] = {}
@@ -86,6 +87,8 @@ class PresenceWatch:
             fields["last_heard_at"] = now
         self._note(node_id, fields, tell=True)
         self._urgent.set()
+        if isinstance(said, Online) and not retained:
+            self._on_hello(node_id, said)
 
     def note_health(self, node_id: str, payload: bytes, retained: bool) -> None:  # noqa: ARG002, FBT001  a Handler
         """Take in a health report."""

@@ -14,7 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from controller.errors import InvalidError
 from controller.wire.keys import KeyFileError, load_keys
-from controller.wire.pki import LEAF_LIFE, Authority
+from controller.wire.pki import LEAF_LIFE, Authority, Revoked
 from edge_agent.protocol.signing import public_x
 from tests.controller.factories import SteppedClock, csr
 
@@ -158,3 +158,24 @@ def test_a_new_name_makes_a_new_server_certificate_under_the_same_authority(tmp_
     second = authority(tmp_path, names=("other.example",))
     assert server_certificate(second).serial_number != serial
     assert second.ca_sha256 == first.ca_sha256
+
+
+def test_the_centre_knows_when_its_own_certificates_end(tmp_path: Path) -> None:
+    clock = SteppedClock()
+    found = authority(tmp_path, clock).ends()
+    assert found.keys() == {"authority", "server", "centre"}
+    assert clock() + LEAF_LIFE - timedelta(days=1) < found["server"] < found["authority"]
+
+
+def test_the_list_of_void_certificates_is_signed_and_names_them(tmp_path: Path) -> None:
+    clock = SteppedClock()
+    made = authority(tmp_path, clock)
+    issued = made.issue_node_certificate(csr(Ed25519PrivateKey.generate()), "node-7")
+    found = x509.load_pem_x509_crl(made.revocation_list([Revoked("node-7", issued.serial, clock())]))
+    signer = x509.load_pem_x509_certificate(made.ca_pem.encode()).public_key()
+    assert isinstance(signer, Ed25519PublicKey)
+    assert found.is_signature_valid(signer)
+    assert [f"{each.serial_number:x}" for each in found] == [issued.serial]
+    assert found.last_update_utc < clock()
+    assert found.next_update_utc is not None
+    assert found.next_update_utc > clock() + timedelta(days=300)
