@@ -271,7 +271,8 @@ class Rig(Commune):
 
     def _told(self, node: DemoNode) -> list[Told]:
         """Give a node's receipts, then what the centre has made of them where that is something else."""
-        told, ends = [], {}
+        told: list[Told] = []
+        ends: dict[str, str | None] = {}
         for broadcast_id, text in self.query(
             "SELECT broadcast_id, event FROM receipts WHERE node_id = ? ORDER BY store_id, seq", node.node_id
         ):

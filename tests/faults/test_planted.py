@@ -12,6 +12,7 @@ HISTORIES = 12
 """Played at most until a bug shows; most show in the first."""
 
 
+@pytest.mark.fault("planted", "F34")
 @pytest.mark.parametrize("bug", BUGS)
 @pytest.mark.timeout(120)
 async def test_a_planted_bug_is_seen(bug: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

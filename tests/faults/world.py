@@ -445,6 +445,7 @@ class World:
 
     async def end(self) -> History:
         """Heal everything, wait five minutes, and give the facts."""
+        failpoints.arm(None)
         for name in self.active:
             self.release(name)
         self.start()

@@ -1,0 +1,82 @@
+"""Writes ``docs/faults.md`` from what ran: every fault, its promise, the tests that try it, and how they ended.
+
+A test says what it tries by ``@pytest.mark.fault("F12")``, wherever it stands; figures it measured come by
+``record_property("figure", ...)``.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.table import FAULTS
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
+_HEAD = """\
+# Faults
+
+What may go wrong, what we promise then, and whether it held. Written by `make faults` from the tests that ran; what is
+written by hand stands in `tests/faults/table.py`. Evidence here is simulated: outputs are virtual, and what sounded is
+read from their own records, sample by sample. "No test" means what it says.
+
+| | fault | promise | tests | result |
+|---|---|---|---|---|
+"""
+
+
+class Table:
+    """What ran, by fault."""
+
+    def __init__(self) -> None:
+        self._ended: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        self._figures: dict[str, list[str]] = defaultdict(list)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take note of a test that is over."""
+        if report.when != "call" and report.outcome == "passed":
+            return
+        given = [(name, str(value)) for name, value in report.user_properties]
+        for fault in [value for name, value in given if name == "fault"]:
+            test = report.nodeid.partition("[")[0].rpartition("/")[2].replace(".py::", ": ")
+            self._ended[fault][test].append(report.outcome)
+            self._figures[fault] += [value for name, value in given if name == "figure"]
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the document."""
+        if self._ended:
+            DOCUMENT.write_text(_HEAD + "".join(self._rows()), encoding="utf-8")
+
+    def _rows(self) -> Iterator[str]:
+        for name, (fault, promise) in FAULTS.items():
+            tests = self._ended.get(name, {})
+            words = "<br>".join(f"`{test}`{_times(ends)}" for test, ends in sorted(tests.items()))
+            ended = {end for ends in tests.values() for end in ends}
+            result = "no test" if not tests else "held" if ended == {"passed"} else ", ".join(sorted(ended))
+            figures = "; ".join(dict.fromkeys(self._figures[name]))
+            yield f"| {name} | {fault} | {promise} | {words} | {result}{f' ({figures})' if figures else ''} |\n"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Say whether the document is to be written."""
+    parser.addoption("--faults-table", action="store_true", help="write docs/faults.md from what ran")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin to take note; of several processes only the first."""
+    if config.getoption("--faults-table", default=False) and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Table(), "faults-table")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each report tell which faults its test is about."""
+    for item in items:
+        for marker in item.iter_markers("fault"):
+            for name in marker.args:
+                if name not in FAULTS:
+                    raise pytest.UsageError(f"{item.nodeid}: no fault {name} in tests/faults/table.py")
+                item.user_properties.append(("fault", name))
+
+
+def _times(ends: list[str]) -> str:
+    return f" ×{len(ends)}" if len(ends) > 1 else ""
