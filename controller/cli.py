@@ -21,6 +21,7 @@ COMMANDS = {
     "schedules": ("controller.commands.schedules", "what is planned; iCalendar files in and out"),
     "emergencies": ("controller.commands.emergencies", "what had to be heard at once"),
     "nodes": ("controller.commands.nodes", "give up a node that was stolen"),
+    "keys": ("controller.commands.keys", "which keys nodes believe; replace one"),
 }
 """Module and help of each command. Modules are imported when they are needed: ``--help`` starts no framework."""
 

@@ -50,6 +50,7 @@ from .wire.laggards import Laggards
 from .wire.pki import Authority
 from .wire.presence import PresenceWatch
 from .wire.revoker import Revoker
+from .wire.rotation import LOOK_S, Rotation
 from .wire.signer import Signer
 from .wire.timekeeper import Timekeeper
 
@@ -228,6 +229,7 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
             EXPIRE: (services.approvals.expire, EXPIRE_S),
             REMIND: (services.lasting_holds.remind, REMIND_S),
             NOTE: (services.audit.note_head, NOTE_S),
+            "keys": (Rotation(database, clock, keys, services.live, services.alarms).look, LOOK_S),
             WATCH: (Ends(database, clock, services.alarms, authority.ends).look, WATCH_S),
         },
     )

@@ -142,6 +142,7 @@ def build_settings(
     areas: Sequence[Membership],
     local: EffectivePolicy,
     trusted_keys: tuple[TrustedKey, ...],
+    revoked_keys: tuple[str, ...] = (),
 ) -> Settings:
     """Write a node's last guard. ``areas`` run from its own up to the root; ``local`` is what holds there."""
     hold_for = CLOCK_HOLD_WITH_BATTERY if node.clock_battery else CLOCK_HOLD
@@ -159,6 +160,7 @@ def build_settings(
         languages=local.languages,
         clock_hold_ms=int(hold_for / timedelta(milliseconds=1)),
         trusted_keys=trusted_keys,
+        revoked_keys=revoked_keys,
         pinned=node.pinned,
     )
 

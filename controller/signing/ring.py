@@ -67,6 +67,8 @@ class Ring(msgspec.Struct, frozen=True, kw_only=True):
     keys: tuple[RingKey, ...]
     revoked: tuple[str, ...] = ()
     """Names of keys that others may have."""
+    changed_at: datetime | None = None
+    """None: it is as it was made."""
 
     def of(self, use: KeyUse, step: Step) -> RingKey | None:
         """Give the key of a use at a step."""
@@ -112,12 +114,12 @@ def begin(ring: Ring, new: RingKey, *, stolen: bool = False) -> Ring:
         gone = [key for key in ring.keys if key.use is use]
         kept = tuple(key for key in ring.keys if key.use is not use)
         revoked = (*ring.revoked, *(key.kid for key in gone))[-MAX_REVOKED:]
-        return Ring(keys=(*kept, replace(new, step=Step.SIGNING)), revoked=revoked)
+        return Ring(keys=(*kept, replace(new, step=Step.SIGNING)), revoked=revoked, changed_at=new.since_at)
     if use is KeyUse.DISPATCH:
-        return replace(ring, keys=(*ring.keys, replace(new, step=Step.COMING)))
+        return replace(ring, keys=(*ring.keys, replace(new, step=Step.COMING)), changed_at=new.since_at)
     left = replace(old, step=Step.LEAVING, since_at=new.since_at)
     others = (left if key is old else key for key in ring.keys)
-    return replace(ring, keys=(*others, replace(new, step=Step.SIGNING)))
+    return replace(ring, keys=(*others, replace(new, step=Step.SIGNING)), changed_at=new.since_at)
 
 
 def switch(ring: Ring, use: KeyUse, now: datetime) -> Ring:
@@ -129,12 +131,14 @@ def switch(ring: Ring, use: KeyUse, now: datetime) -> Ring:
             replace(key, step=turns[key.step], since_at=now) if key.use is use and key.step in turns else key
             for key in ring.keys
         ),
+        changed_at=now,
     )
 
 
-def drop(ring: Ring, kid: str) -> Ring:
-    """Trust a key no more that is leaving. What it signed stays in force until something newer comes."""
-    return replace(ring, keys=tuple(key for key in ring.keys if key.kid != kid or key.step is not Step.LEAVING))
+def drop(ring: Ring, use: KeyUse, now: datetime) -> Ring:
+    """Trust the key no more that is leaving. What it signed stays in force until something newer comes."""
+    kept = tuple(key for key in ring.keys if key.use is not use or key.step is not Step.LEAVING)
+    return replace(ring, keys=kept, changed_at=now)
 
 
 def may_turn(since_at: datetime, lagging: Collection[str], now: datetime) -> bool:

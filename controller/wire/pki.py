@@ -74,12 +74,17 @@ class Authority:
             KeyFileError: a file in the folder is damaged.
         """
         self._folder, self._clock, self._names = folder, clock, tuple(dict.fromkeys(names))
-        self.trusted_keys: tuple[TrustedKey, ...] = keys.trusted
+        self._keys = keys
         self._key = ed25519_key(folder / "ca.key")
         self._ca = _load(folder / "ca.crt", read_or_make(folder / "ca.crt", self._make_ca))
         if self._ca.public_key() != self._key.public_key():
             raise KeyFileError(f"{folder / 'ca.crt'}: does not belong to ca.key; put the right pair back")
         self.renew()
+
+    @property
+    def trusted_keys(self) -> tuple[TrustedKey, ...]:
+        """Public halves of the keys of now, for nodes."""
+        return self._keys.trusted
 
     @property
     def ca_file(self) -> Path:

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -35,7 +35,7 @@ from controller.plans.build import (
 from controller.plans.models import Document, PlanBody, PlanVersion
 from edge_agent.protocol.content import Body, Voice
 from edge_agent.protocol.documents import Membership, Settings, Signed
-from edge_agent.protocol.signing import SigningKey
+from edge_agent.protocol.signing import SigningKey, signer_of
 from edge_agent.protocol.states import KeyUse
 from edge_agent.protocol.topics import Word
 
@@ -49,6 +49,8 @@ PLAN_RENEWED_AFTER = timedelta(hours=6)
 class _Built:
     document: Signed
     body: Body | None = None
+    held: Collection[str] = ()
+    """Of settings: the keys that the node says that it trusts."""
 
 
 class Signer:
@@ -78,13 +80,17 @@ class Signer:
         if built is None:
             return False
         due = row.word == Word.PLAN and row.signed_at is not None and now - row.signed_at >= PLAN_RENEWED_AFTER
+        key = self._key(built)
+        if _is_last_word(row, built, key):
+            return False
         if (
             row.token is not None
             and not due
+            and signer_of(row.token) == key.kid
             and says_the_same(built.document, own_document(row.token, type(built.document)))
         ):
             return False
-        await self._store(tx, row, built, now)
+        await self._store(tx, row, built, key, now)
         return True
 
     @property
@@ -97,11 +103,11 @@ class Signer:
         before = self._clock() - RELEASE_KEPT
         self._let_go |= await repository.find_let_go(session, self._live, before, self._let_go)
 
-    async def _store(self, tx: Transaction, row: Document, built: _Built, now: datetime) -> None:
+    async def _store(self, tx: Transaction, row: Document, built: _Built, key: SigningKey, now: datetime) -> None:
         document, body = built.document, built.body
         if body is not None and await tx.session.get(PlanBody, body.sha256) is None:
             tx.session.add(PlanBody(sha256=body.sha256, packed=body.packed, created_at=now))
-        row.token = self._key(document).sign(document)
+        row.token = key.sign(document)
         row.epoch, row.version, row.signed_at = document.epoch, document.version, now
         row.body_sha256 = body.sha256 if body is not None else None
         tx.session.add(
@@ -116,8 +122,9 @@ class Signer:
             )
         )
 
-    def _key(self, document: Signed) -> SigningKey:
-        return self._keys.policy if document.key_use is KeyUse.POLICY else self._keys.dispatch
+    def _key(self, built: _Built) -> SigningKey:
+        """Choose the key that whoever it is for can check."""
+        return self._keys.named(self._keys.ring.for_holder(built.document.key_use, built.held).kid)
 
     async def _build(self, session: AsyncSession, stamp: Stamp, row: Document, tree: Tree) -> _Built | None:
         match Word(row.word):
@@ -169,7 +176,9 @@ class Signer:
         )
         areas = await _memberships(session, chain, {area.area_id: area for area in before})
         local = tree.effective(node.area_id)
-        return _Built(build_settings(stamp, facts, areas, local, self._keys.trusted))
+        ring, health = self._keys.ring, self._live.over(node).health or {}
+        settings = build_settings(stamp, facts, areas, local, ring.trusted, ring.revoked)
+        return _Built(settings, held=health.get("keys", ()) or _held_of_old(health, row))
 
     # One-off messages: not stored, each with a version above the last.
 
@@ -179,7 +188,22 @@ class Signer:
         # Milliseconds since 1970 rise through restarts too, and need no row.
         self._last_answer = max(self._last_answer + 1, int(now.timestamp() * 1000))
         document = kind(**Stamp(scope, self._keys.epoch, self._last_answer, now).claims(now + life), **fields)
-        return self._key(document).sign(document)
+        return self._key(_Built(document)).sign(document)
+
+
+def _is_last_word(row: Document, built: _Built, key: SigningKey) -> bool:
+    """Tell whether settings stay as they are: a key signed them that is gone, and whoever slept can check no other."""
+    if row.token is None or built.document.key_use is not KeyUse.POLICY:
+        return False
+    return key.kid not in built.held and signer_of(row.token) != key.kid
+
+
+def _held_of_old(health: Mapping[str, Any], row: Document) -> Collection[str]:
+    """Give the keys of a node that is too old to name them, by the settings that it obeys."""
+    obeyed = health.get("held", {}).get(row.scope, {}).get(Word.SETTINGS)
+    if obeyed is None or row.token is None or (obeyed["epoch"], obeyed["version"]) != (row.epoch, row.version):
+        return ()
+    return [key.kid for key in own_document(row.token, Settings).trusted_keys]
 
 
 _SignedT = TypeVar("_SignedT", bound=Signed)

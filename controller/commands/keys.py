@@ -1,0 +1,62 @@
+"""``loa keys``: which keys nodes believe, and how they are replaced. A centre that runs goes on by itself."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from controller.clock import system_clock
+from controller.files import write_whole
+from controller.signing.ring import RotationError, begin
+from controller.wire.keys import KeyFileError, new_key, private_pem, read_ring, write_ring
+from edge_agent.protocol.signing import SigningKey
+from edge_agent.protocol.states import KeyUse
+
+from .settings import add_state, read_config
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    add_state(acts.add_parser("list", help="which keys there are, how far they are, and when they end"))
+    rotate = acts.add_parser("rotate", help="replace a key without a gap")
+    rotate.add_argument("use", choices=[KeyUse.DISPATCH.value, KeyUse.POLICY.value])
+    rotate.add_argument("--stolen", action="store_true", help="others may have it: believed no more, at once")
+    add_state(rotate)
+    update = acts.add_parser("make-update-key", help="make the key that signs software; keep it away from the centre")
+    update.add_argument("file", type=Path, help="where its private half goes; the public one beside it, .pub")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do it.
+
+    Raises:
+        LoaError: the keys cannot be read, or not be replaced now.
+    """
+    if options.act == "make-update-key":
+        return _make_update_key(options.file)
+    folder = read_config(options).keys
+    if not (folder / "dispatch.key").exists() and not (folder / "ring.json").exists():
+        raise KeyFileError(f"{folder}: no keys there; give --state")
+    if options.act == "rotate":
+        use, now = KeyUse(options.use), system_clock()
+        ring = read_ring(folder)
+        begin(ring, ring.signing(use), stolen=options.stolen)  # before a key is made
+        write_ring(folder, begin(ring, new_key(folder, use, now), stolen=options.stolen))
+    for key in read_ring(folder).keys:
+        sys.stdout.write(f"{key.use}\t{key.kid}\t{key.step}\tsince {key.since_at:%F}\tends {key.ends_at:%F}\n")
+    return 0
+
+
+def _make_update_key(path: Path) -> int:
+    public = path.with_suffix(path.suffix + ".pub")
+    if path.exists() or public.exists():
+        raise RotationError(f"{path}: is there already; a key is never overwritten")
+    private = Ed25519PrivateKey.generate()
+    trusted = SigningKey(private).trusted_as(KeyUse.UPDATE)
+    write_whole(path, private_pem(private), replace=False)
+    write_whole(public, msgspec.json.encode(trusted) + b"\n", mode=0o644, replace=False)
+    sys.stdout.write(f"{trusted.kid}\t{public}\n")
+    return 0

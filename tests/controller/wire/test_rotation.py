@@ -1,0 +1,237 @@
+"""Keys change without a gap: whoever was away, however long, comes back to what it can check."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import select
+
+from controller.alarms.models import Alarm
+from controller.cli import main
+from controller.signing.ring import RotationError, Step, begin
+from controller.wire.keys import KeyFileError, load_keys, new_key
+from controller.wire.rotation import ENDS, LAGGARDS, Rotation
+from edge_agent.protocol.documents import BY_WORD, Settings, TrustedKey
+from edge_agent.protocol.errors import UnknownKeyError
+from edge_agent.protocol.signing import TrustStore, open_document, signer_of
+from edge_agent.protocol.states import KeyUse
+from edge_agent.protocol.topics import Word
+from tests.controller.wire.test_dispatcher import Desk, desk
+
+
+@dataclass
+class Sleeper:
+    """A node as far as keys go: what it trusts, and what the broker has for it when it is awake."""
+
+    made: Desk
+    node_id: str
+    trusts: tuple[TrustedKey, ...]
+
+    @property
+    def scope(self) -> str:
+        return f"nodes/{self.node_id}"
+
+    def wake(self) -> Settings:
+        """Take the retained settings, as a node does: checked by what it trusts."""
+        settings = open_document(
+            self.retained("settings"), Settings, audience=self.scope, trust=TrustStore(self.trusts)
+        )
+        self.trusts = settings.trusted_keys
+        self.made.signer._live.note(self.node_id, health={"keys": [key.kid for key in self.trusts]})
+        return settings
+
+    def takes(self, scope: str, word: str) -> None:
+        open_document(self.retained(word, scope), BY_WORD[Word(word)], audience=scope, trust=TrustStore(self.trusts))
+
+    def retained(self, word: str, scope: str | None = None) -> bytes:
+        wanted = (scope or self.scope, word)
+        return next(token for s, w, token in reversed(self.made.broker.published) if (s, w) == wanted)
+
+
+@dataclass
+class Keyring:
+    """A centre with two nodes, and the rotation that looks after it."""
+
+    made: Desk
+    rotation: Rotation
+    nodes: tuple[Sleeper, Sleeper]
+    area: str
+
+    async def look(self) -> None:
+        """One minute: look, dispatch."""
+        self.made.centre.clock.step(minutes=1)
+        await self.rotation.look()
+        await self.made.settle()
+
+    def rotate(self, use: KeyUse, **how: Any) -> None:
+        keys = self.made.keys
+        keys.change(begin(keys.ring, new_key(keys._folder, use, self.made.centre.clock()), **how))
+
+    def steps(self, use: KeyUse) -> list[Step]:
+        return [key.step for key in self.made.keys.ring.keys if key.use is use]
+
+    async def alarms(self, kind: str) -> list[dict[str, Any]]:
+        async with self.made.centre.database.reading() as session:
+            return list(await session.scalars(select(Alarm.detail).where(Alarm.kind == kind).order_by(Alarm.raised_at)))
+
+
+async def keyring(made: Desk) -> Keyring:
+    area = await made.centre.area()
+    nodes = [await made.centre.node(area, name) for name in ("Cụm 1", "Cụm 2")]
+    await made.settle()
+    centre = made.centre
+    rotation = Rotation(centre.database, centre.clock, made.keys, centre.services.live, centre.services.alarms)
+    sleepers = [Sleeper(made, node.id, made.keys.trusted) for node in nodes]
+    ring = Keyring(made, rotation, (sleepers[0], sleepers[1]), f"areas/{area.id}")
+    for node in ring.nodes:
+        node.wake()
+    return ring
+
+
+@pytest.mark.parametrize("use", [KeyUse.DISPATCH, KeyUse.POLICY])
+async def test_a_key_is_replaced_when_all_hold_the_new_one(tmp_path: Path, use: KeyUse) -> None:
+    async with desk(tmp_path) as made:
+        ring = await keyring(made)
+        old = made.keys.ring.signing(use)
+        ring.rotate(use)
+        for _ in range(4):
+            await ring.look()
+            for node in ring.nodes:
+                node.wake()
+                for word in ("hold", "urgent", "plan"):
+                    node.takes(ring.area, word)
+                    node.takes(node.scope, word)
+        assert ring.steps(use) == [Step.SIGNING]
+        assert old.kid not in {key.kid for key in made.keys.trusted}
+        assert not (tmp_path / "keys" / old.file).exists(), "a private half that is of no use is destroyed"
+        assert old.kid not in {key.kid for node in ring.nodes for key in node.trusts}
+        assert old.kid not in {signer_of(token) for token in _retained(made)}
+
+
+@pytest.mark.parametrize("use", [KeyUse.DISPATCH, KeyUse.POLICY])
+async def test_a_node_that_slept_through_a_rotation_comes_back(tmp_path: Path, use: KeyUse) -> None:
+    async with desk(tmp_path) as made:
+        ring = await keyring(made)
+        awake, asleep = ring.nodes
+        ring.rotate(use)
+        for _ in range(3):
+            await ring.look()
+            awake.wake()
+        assert len(ring.steps(use)) == 2, "the rotation waits for whoever sleeps"
+        made.centre.clock.step(days=14)
+        for _ in range(4):
+            await ring.look()
+            awake.wake()
+        assert ring.steps(use) == [Step.SIGNING]
+        [told] = await ring.alarms(LAGGARDS)
+        assert told["lagging"] == [asleep.node_id]
+        made.centre.clock.step(days=400)
+        await ring.look()
+        asleep.wake()
+        await ring.look()
+        settings = asleep.wake()
+        assert settings.trusted_keys == made.keys.trusted
+        for word in ("hold", "urgent", "plan"):
+            asleep.takes(ring.area, word)
+
+
+async def test_settings_of_a_node_are_signed_by_what_it_holds(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        ring = await keyring(made)
+        awake, asleep = ring.nodes
+        old = made.keys.policy.kid
+        ring.rotate(KeyUse.POLICY)
+        await ring.look()
+        assert {signer_of(node.retained("settings")) for node in ring.nodes} == {old}
+        awake.wake()
+        await ring.look()
+        assert signer_of(awake.retained("settings")) == made.keys.policy.kid
+        assert signer_of(asleep.retained("settings")) == old
+
+
+async def test_a_stolen_dispatch_key_is_believed_no_more_at_once(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        ring = await keyring(made)
+        stolen = made.keys.dispatch
+        ring.rotate(KeyUse.DISPATCH, stolen=True)
+        await ring.look()
+        for node in ring.nodes:
+            assert node.wake().revoked_keys == (stolen.kid,)
+            node.takes(ring.area, "plan")
+        forged = stolen.sign(made.last(ring.area, "hold"))
+        with pytest.raises(UnknownKeyError):
+            open_document(forged, BY_WORD[Word.HOLD], audience=ring.area, trust=TrustStore(ring.nodes[0].trusts))
+
+
+async def test_a_stolen_policy_key_is_not_mended_by_a_message(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        ring = await keyring(made)
+        with pytest.raises(RotationError, match="adopt"):
+            ring.rotate(KeyUse.POLICY, stolen=True)
+
+
+async def test_one_rotation_waits_for_the_other(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        ring = await keyring(made)
+        ring.rotate(KeyUse.DISPATCH)
+        with pytest.raises(RotationError, match="already"):
+            ring.rotate(KeyUse.DISPATCH)
+
+
+async def test_people_are_told_90_30_and_7_days_before_a_key_ends(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        ring = await keyring(made)
+        end = made.keys.ring.signing(KeyUse.DISPATCH).ends_at
+        for left in (91, 90, 89, 30, 29, 7, 1):
+            made.centre.clock.step(days=(end - made.centre.clock()).days - left)
+            await ring.look()
+        said = [told["days"] for told in await ring.alarms(ENDS) if told["name"] == "dispatch_key"]
+        assert said == [90, 30, 7]
+
+
+async def test_a_centre_that_was_down_goes_on_with_the_rotation(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        ring = await keyring(made)
+        ring.rotate(KeyUse.DISPATCH)
+        again = Rotation(
+            made.centre.database, made.centre.clock, made.keys, made.centre.services.live, made.centre.services.alarms
+        )
+        ring.rotation = again
+        await ring.look()
+        assert {key.kid for key in ring.nodes[0].wake().trusted_keys} == {key.kid for key in made.keys.trusted}
+
+
+def test_a_ring_whose_key_is_gone_stops_the_start_and_makes_none(tmp_path: Path) -> None:
+    load_keys(tmp_path)
+    (tmp_path / "policy.key").unlink()
+    with pytest.raises(KeyFileError, match=r"policy\.key"):
+        load_keys(tmp_path)
+    assert not (tmp_path / "policy.key").exists()
+
+
+def test_keys_are_rotated_by_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "list", "--state", str(tmp_path)]) == 1, "nothing is made by a slip"
+    keys = load_keys(tmp_path / "keys")
+    assert main(["keys", "rotate", "dispatch", "--state", str(tmp_path)]) == 0
+    assert keys.refresh()
+    assert [key.step for key in keys.ring.keys if key.use is KeyUse.DISPATCH] == [Step.SIGNING, Step.COMING]
+    assert main(["keys", "rotate", "dispatch", "--state", str(tmp_path)]) == 1
+    assert "already" in capsys.readouterr().err
+    assert len(list((tmp_path / "keys").glob("dispatch*.key"))) == 2, "no key is left over"
+
+
+def test_the_update_key_is_kept_elsewhere(tmp_path: Path) -> None:
+    path = tmp_path / "update.key"
+    assert main(["keys", "make-update-key", str(path)]) == 0
+    public = msgspec.json.decode((tmp_path / "update.key.pub").read_bytes(), type=TrustedKey)
+    assert public.use is KeyUse.UPDATE
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert main(["keys", "make-update-key", str(path)]) == 1
+
+
+def _retained(made: Desk) -> Iterable[bytes]:
+    newest = {(scope, word): token for scope, word, token in made.broker.published}
+    return newest.values()
