@@ -245,7 +245,7 @@ def _is_fit(history: History, order: Order, name: str) -> bool:
         and knew_at <= begin_at
         and not any(span.touches(begin_at, end_at) for span in disturbed)
         and not any(sound.ended_at > begin_at and sound.begun_at < end_at for sound in others)
-        and not any(_may_have_begun(other) for other in _other_versions(history, order))
+        and not any(_may_have_begun(history, other, name) for other in _other_versions(history, order))
     )
 
 
@@ -253,9 +253,10 @@ def _other_versions(history: History, order: Order) -> list[Order]:
     return [other for other in history.orders if order.run and other.run == order.run and other is not order]
 
 
-def _may_have_begun(order: Order) -> bool:
-    """Whether it stood still when a node decides to begin it, which may be known to nobody but the node's store."""
-    return order.withdrawn_at is None or order.withdrawn_at > order.start_at - MARGIN
+def _may_have_begun(history: History, order: Order, name: str) -> bool:
+    """Whether it sounded, or stood when a node decides to begin it, which nobody but the node's store may know."""
+    stood = order.withdrawn_at is None or order.withdrawn_at > order.start_at - MARGIN
+    return stood or any(history.heard(name, recording) for recording in order.recordings)
 
 
 def _said(sound: Sounded) -> str:

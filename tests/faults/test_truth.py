@@ -41,6 +41,11 @@ def test_a_cut_with_its_fade_is_a_part_and_nothing_unknown() -> None:
     assert 290 <= end <= 320
 
 
+def test_what_fades_from_its_first_sample_on_is_named() -> None:
+    samples = pool()[5].samples[: RATE // 4] * np.linspace(0.9, 0, RATE // 4)
+    assert [(name, whole) for name, _, _, whole in heard(samples.astype(np.int16).tobytes())] == [("r05", False)]
+
+
 def test_one_that_is_cut_by_another_is_told_apart() -> None:
     first, second = pool()[5], pool()[0]
     assert heard(pcm(first)[: RATE // 10 * 2] + pcm(second)) == [("r00", 100, 300, True), ("r05", 0, 100, False)][::-1]

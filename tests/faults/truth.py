@@ -23,6 +23,8 @@ WINDOW = 480
 """10 ms: a piece of sound counts as a recording's when nine tenths of its samples are equal."""
 FADE = RATE * 310 // 1000
 """Longest fade of a cut, and some samples: what of it is quieter than the recording is still the recording."""
+FADED_ALIKE = 0.6
+"""Correlation with the recording of what fades; with any other it is below 0.1."""
 SPECK = RATE * 20 // 1000
 """Samples that are no recording's and too few to be one's head in a fade."""
 
@@ -124,7 +126,22 @@ def _in_stretch(node: str, stretch: Stretch, recordings: list[Recording]) -> Ite
         yield Sounded(node, one.voice.sha256, _at(stretch, begin), _at(stretch, begin + end), whole)
     unknown = np.flatnonzero(~known)
     if len(unknown) > SPECK:
-        yield Sounded(node, None, _at(stretch, int(unknown[0])), _at(stretch, int(unknown[-1])), whole=False)
+        first, last = int(unknown[0]), int(unknown[-1])
+        name = _faded(samples[first : last + 1], recordings)
+        yield Sounded(node, name, _at(stretch, first), _at(stretch, last), whole=False)
+
+
+def _faded(samples: Samples, recordings: list[Recording]) -> str | None:
+    """Name what was turned down from its first sample on, and is short for it."""
+    if len(samples) > FADE:
+        return None
+    for one in recordings:
+        begin = int(np.flatnonzero(one.samples)[0])
+        there, here = one.samples[begin : begin + len(samples)].astype(float), samples.astype(float)
+        here = here[: len(there)]
+        if np.dot(there, here) > FADED_ALIKE * np.linalg.norm(there) * np.linalg.norm(here):
+            return one.voice.sha256
+    return None
 
 
 def _heads(pcm: bytes, recordings: list[Recording]) -> Iterator[tuple[int, Recording]]:
