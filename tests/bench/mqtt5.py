@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-CONNACK, PUBLISH, PUBACK, SUBACK = 2, 3, 4, 9
+CONNACK, PUBLISH, PUBACK, SUBACK, DISCONNECT = 2, 3, 4, 9, 14
 _SEVEN = 0x7F
 
 
@@ -18,14 +18,29 @@ class Publish(NamedTuple):
     retained: bool
 
 
-def connect(client_id: str, keepalive_s: int) -> bytes:
+class Will(NamedTuple):
+    """What the broker is to say when the connection breaks, with QoS 1."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+
+
+def connect(client_id: str, keepalive_s: int, *, will: Will | None = None, user: str | None = None) -> bytes:
     """Ask for a clean session."""
-    return _packet(0x10, _text("MQTT") + struct.pack(">BBHB", 5, 0x02, keepalive_s, 0) + _text(client_id))
+    flags, more = 0x02, b""
+    if will is not None:
+        flags |= 0x04 | 0x08 | 0x20 * will.retain
+        more += b"\x00" + _text(will.topic) + struct.pack(">H", len(will.payload)) + will.payload
+    if user is not None:
+        flags |= 0x80
+        more += _text(user)
+    return _packet(0x10, _text("MQTT") + struct.pack(">BBHB", 5, flags, keepalive_s, 0) + _text(client_id) + more)
 
 
-def subscribe(packet_id: int, topics: Sequence[str]) -> bytes:
-    """Ask for topics with QoS 1."""
-    wanted = b"".join(_text(topic) + b"\x01" for topic in topics)
+def subscribe(packet_id: int, topics: Sequence[str], qos: int = 1) -> bytes:
+    """Ask for topics."""
+    wanted = b"".join(_text(topic) + bytes([qos]) for topic in topics)
     return _packet(0x82, struct.pack(">HB", packet_id, 0) + wanted)
 
 
@@ -88,7 +103,7 @@ def _packet(first: int, body: bytes) -> bytes:
 
 
 def _text(text: str) -> bytes:
-    raw = text.encode()
+    raw = text.encode(errors="surrogateescape")  # who attacks may send what is no UTF-8
     return struct.pack(">H", len(raw)) + raw
 
 
