@@ -12,7 +12,9 @@ import msgspec
 
 from edge_agent import systemd, tls
 from edge_agent.abilities import abilities
-from edge_agent.checks import Checks
+from edge_agent.checks.all import all_checks
+from edge_agent.checks.round import Rounds
+from edge_agent.checks.runner import Checks
 from edge_agent.clock import Clock, Instruments, SystemInstruments, Trust
 from edge_agent.config import Options, load_adoption, load_key
 from edge_agent.ending import end
@@ -177,7 +179,17 @@ class Agent:
             reference=lambda: self.reference.report if self.ear.present else None,
             disk=state.root,
         )
+        checks = all_checks(
+            state=state,
+            clock=clock,
+            keeper=keeper,
+            shelf=self.shelf,
+            fetcher=self.fetcher,
+            link=self.link,
+            is_over=self._is_over,
+        )
         self.checks = Checks(
+            rounds=Rounds(checks, self.faults),
             clock=clock,
             faults=self.faults,
             inbox=self.inbox,

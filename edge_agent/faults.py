@@ -32,12 +32,24 @@ class Fault(StrEnum):
     PINNED_MISSING = "pinned_missing"
     """A recording that is to lie here always, for an emergency, does not."""
     DISK_LOW = "disk_low"
+    STORAGE_FAILING = "storage_failing"
+    """The memory card refuses writes, hangs, or the kernel has counted errors on it."""
     STORE_RESET = "store_reset"
     """The store was damaged and has been started anew."""
     NO_SETTINGS = "no_settings"
     """Without the last guard's rules nothing sounds."""
     LEASE_ENDED = "lease_ended"
     """Cut off for so long that the plan may no longer be played."""
+    LEASE_ENDING = "lease_ending"
+    """Cut off for so long that the plan may be played for less than a day."""
+    CACHE_INCOMPLETE = "cache_incomplete"
+    """What is due within a day is not here."""
+    CERTIFICATE_ENDING = "certificate_ending"
+    """The node's certificate comes near its end, and no new one has come."""
+    UNDER_VOLTAGE = "under_voltage"
+    TOO_HOT = "too_hot"
+    LINK_POOR = "link_poor"
+    """The link breaks again and again, or takes seconds to answer."""
     INPUT_LOST = "input_lost"
     """There should be a microphone or a line that listens, and is not."""
     NOT_HEARD = "not_heard"
@@ -76,6 +88,10 @@ class FaultBook:
             self.put(fault, detail)
         else:
             self.clear(fault)
+
+    def stands(self, fault: Fault) -> bool:
+        """Say whether it stands now."""
+        return fault in self._standing
 
     def standing(self) -> tuple[FaultReport, ...]:
         """Give the faults of now, oldest first."""

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
+from edge_agent.checks.disk_space import shortage
 from edge_agent.download import Throttle, get
 from edge_agent.errors import CorruptError, FetchError, GoneError, NoSpaceError
 from edge_agent.faults import Fault, FaultBook
@@ -24,7 +25,7 @@ from edge_agent.protocol.content import MAX_BODY_BYTES, PlanBody, Voice
 from edge_agent.protocol.documents import Plan
 from edge_agent.protocol.listings import Listing
 from edge_agent.protocol.states import Level
-from edge_agent.shelf import RESERVE_BYTES, Shelf
+from edge_agent.shelf import Shelf
 from edge_agent.threads import in_thread
 
 log = logging.getLogger(__name__)
@@ -132,9 +133,10 @@ class Fetcher:
     def review_faults(self) -> None:
         """End the faults that no download stands for any more; to be called now and then."""
         standing = {one.fault for one in self._tries.values()}
-        if self._shelf.free_bytes() < RESERVE_BYTES:
+        short = shortage(self._shelf.free_bytes(), self._shelf.free_inodes())
+        if short is not None:
             standing.add(Fault.DISK_LOW)
-            self._faults.put(Fault.DISK_LOW, f"less than {RESERVE_BYTES // 2**20} MiB are free")
+            self._faults.put(Fault.DISK_LOW, short)
         for fault in (Fault.FETCH_FAILED, Fault.MEDIA_MISSING, Fault.MEDIA_CORRUPT, Fault.DISK_LOW):
             if fault not in standing:
                 self._faults.clear(fault)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from edge_agent.checks.temperature import degrees
 from edge_agent.clock import Clock
 from edge_agent.faults import FaultBook
 from edge_agent.inbox import Inbox
@@ -23,7 +24,6 @@ INTERVAL_S = 30.0
 """Until settings say otherwise."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 """16 KiB on a Raspberry Pi 5."""
-_TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")
 
 
 class HealthReporter:
@@ -86,7 +86,7 @@ class HealthReporter:
             dropped=dict(self._inbox.dropped.most_common(64)),
             disk_free_bytes=shutil.disk_usage(self._disk).free,
             memory_bytes=resident_bytes(),
-            temperature_c=_temperature(),
+            temperature_c=degrees(),
             link_rtt_ms=None if self._clock.rtt_ms is None else round(self._clock.rtt_ms, 3),
             store_id=self._store.store_id,
             last_seq=self._ledger.last_seq,
@@ -100,11 +100,3 @@ class HealthReporter:
 def resident_bytes() -> int:
     """Resident size of this process."""
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
-
-
-def _temperature() -> float | None:
-    """Degrees Celsius of the processor; None where the kernel does not tell."""
-    try:
-        return int(_TEMPERATURE.read_text(encoding="ascii")) / 1000
-    except (OSError, ValueError):
-        return None

@@ -119,9 +119,10 @@ class Keeper:
             found.setdefault(scope, {})[Word.PLAN] = Held(epoch=plan.epoch, version=plan.version, complete=False)
         return found
 
-    def leases(self) -> list[datetime]:
-        """Give until when each plan may be played."""
-        return [plan.lease_until for plan in self._documents.values() if isinstance(plan, Plan)]
+    def leases(self) -> list[tuple[datetime, datetime]]:
+        """Give of each plan when it was signed, and until when it may be played."""
+        plans = [document for document in self._documents.values() if isinstance(document, Plan)]
+        return [(datetime.fromtimestamp(plan.iat, UTC), plan.lease_until) for plan in plans]
 
     def bodies_wanted(self) -> list[Plan]:
         """Give the plans whose body is still to be fetched."""

@@ -90,6 +90,8 @@ class Link:
         self.ready = asyncio.Event()
         self.on_connected: Callable[[], None] = lambda: None
         """Called when all subscriptions stand."""
+        self.connections = 0
+        """Made since the start."""
         self._client: aiomqtt.Client | None = None
         self._subscribed: set[Topic] = set()
         self._unheard = False
@@ -161,6 +163,7 @@ class Link:
     async def _connect_and_serve(self) -> None:
         async with self._new_client() as client:
             self._client, self._ends = client, False
+            self.connections += 1
             works = {"listen": self._listen, "introduce": self._introduce, "watch": self._watch}
             tasks = [asyncio.create_task(work(client), name=f"link-{name}") for name, work in works.items()]
             try:

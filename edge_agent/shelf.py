@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 from edge_agent import failpoints
 from edge_agent.checked import CheckedPath, hash_file, hash_pieces
+from edge_agent.checks.disk_space import LEAST_BYTES
 from edge_agent.config import sync_directory, write_atomically
 from edge_agent.errors import CorruptError, NoSpaceError
 
 log = logging.getLogger(__name__)
 
-RESERVE_BYTES = 64 * 1024 * 1024
+RESERVE_BYTES = LEAST_BYTES
 """Free space that downloads leave for the store and the system."""
 
 IN_MEMORY_BYTES = 4 * 1024 * 1024
@@ -136,6 +137,11 @@ class Shelf:
     def free_bytes(self) -> int:
         """Room on the disk."""
         return shutil.disk_usage(self._directory).free
+
+    def free_inodes(self) -> int | None:
+        """How many more files fit; None where the file system does not count them."""
+        found = os.statvfs(self._directory)
+        return found.f_favail if found.f_files else None
 
     def make_room(self, size: int, needed: Iterable[str]) -> None:
         """Throw out what is not ``needed``, oldest first, until ``size`` bytes fit beside the reserve.

@@ -1,10 +1,14 @@
-"""Looks every second at what does not tell by itself: clock, disk, leases, settings, and whether the player lives."""
+"""Looks every second at what does not tell by itself: the clock, what was fetched, and whether the player lives.
+
+Everything else that is looked at is a check with a file and a period of its own (``round``).
+"""
 
 import asyncio
 import logging
 from collections.abc import Callable
 
 from edge_agent import systemd
+from edge_agent.checks.round import Rounds
 from edge_agent.clock import Clock
 from edge_agent.faults import Fault, FaultBook
 from edge_agent.inbox import Inbox
@@ -18,8 +22,9 @@ from edge_agent.protocol.states import ClockState
 log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
-ASK_S = {True: 5.0, False: 1800.0}
-"""Seconds between two questions for the time: while nobody has answered, and to keep trust fresh."""
+UNTRUSTED_S, POOR_S, FRESH_S = 5.0, 60.0, 1800.0
+"""Seconds between two questions for the time: while nobody has answered, to see whether a slow link still is, and to
+keep trust fresh."""
 TIDY_EVERY = 600
 """Checks between two clean-ups: ten minutes."""
 
@@ -32,6 +37,7 @@ class Checks:
     def __init__(
         self,
         *,
+        rounds: Rounds,
         clock: Clock,
         faults: FaultBook,
         inbox: Inbox,
@@ -43,6 +49,7 @@ class Checks:
         review: Callable[[], None],
         output_calls: Callable[[], int],
     ) -> None:
+        self._rounds = rounds
         self._clock, self._faults, self._inbox, self._keeper = clock, faults, inbox, keeper
         self._ledger, self._link, self._player, self._output = ledger, link, player, output
         self._review, self._output_calls = review, output_calls
@@ -53,11 +60,16 @@ class Checks:
     async def run(self) -> None:
         """Check for ever."""
         self.ready.set()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._rounds.run(), name="rounds")
+            group.create_task(self._every_second(), name="every-second")
+
+    async def _every_second(self) -> None:
         count = 0
         while True:
             self._clock.check()
             self._inbox.check()
-            self._look()
+            self._review()
             await self._ask_time()
             self._feed_watchdog()
             count += 1
@@ -71,19 +83,16 @@ class Checks:
         """The link has asked by itself, on connect."""
         self._asked_s = asyncio.get_running_loop().time()
 
-    def _look(self) -> None:
-        settings = self._keeper.settings
-        self._faults.turn(Fault.NO_SETTINGS, settings is None, "no settings have come yet: nothing will sound")
-        self._review()
-        ended = any(lease_until <= self._clock.surely() for lease_until in self._keeper.leases())
-        self._faults.turn(Fault.LEASE_ENDED, ended, "cut off for too long: the plan may not be played any more")
-
     async def _ask_time(self) -> None:
-        waiting = self._clock.state is ClockState.UNTRUSTED
         now_s = asyncio.get_running_loop().time()
-        if self._link.connected and now_s - self._asked_s >= ASK_S[waiting]:
+        if self._link.connected and now_s - self._asked_s >= self._ask_every_s():
             self._asked_s = now_s
             await self._link.ask_time()
+
+    def _ask_every_s(self) -> float:
+        if self._clock.state is ClockState.UNTRUSTED:
+            return UNTRUSTED_S
+        return POOR_S if self._faults.stands(Fault.LINK_POOR) else FRESH_S
 
     def _feed_watchdog(self) -> None:
         """Tell the supervisor that we live, if the player and the output have moved since the last time."""

@@ -1,0 +1,53 @@
+"""Whether the link is worth its name: it breaks again and again, or takes seconds to answer.
+
+A node that is cut off says nothing: that is for the centre to see. This is for one that comes back each time.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from edge_agent.faults import Fault
+
+SLOW_MS = 2000.0
+"""Round trip: a fifth of it is what the slowest mobile link of 200 kbit/s takes."""
+MOST = 6
+"""Connections within ``WITHIN_S``, the first of a start not counted."""
+WITHIN_S = 3600.0
+
+
+class LinkQuality:
+    """Looks every ten seconds."""
+
+    fault = Fault.LINK_POOR
+    period_s = 10.0
+    clears_within_s = 0.0
+    slow = False
+
+    def __init__(
+        self,
+        monotonic_s: Callable[[], float],
+        *,
+        connections: Callable[[], int],
+        rtt_ms: Callable[[], float | None],
+    ) -> None:
+        """``connections`` counts those made since the start; ``rtt_ms`` is the last round trip."""
+        self._monotonic_s, self._connections, self._rtt_ms = monotonic_s, connections, rtt_ms
+        self._counted: int = 0
+        self._breaks: deque[float] = deque()
+
+    @property
+    def reconnects(self) -> int:
+        """Connections of the last hour, without the first."""
+        return len(self._breaks)
+
+    def look(self) -> str | None:
+        """Count, and compare the last round trip."""
+        now_s, made = self._monotonic_s(), self._connections()
+        self._breaks.extend([now_s] * (made - max(1, self._counted)))
+        self._counted = max(made, self._counted)
+        while self._breaks and now_s - self._breaks[0] >= WITHIN_S:
+            self._breaks.popleft()
+        if len(self._breaks) >= MOST:
+            return f"the link broke {len(self._breaks)} times within an hour"
+        rtt_ms = self._rtt_ms()
+        return f"an answer takes {rtt_ms / 1000:.1f} s" if rtt_ms is not None and rtt_ms >= SLOW_MS else None

@@ -1,0 +1,47 @@
+"""Looks again and again, each check by its own period, and raises and clears their faults."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from edge_agent.checks.base import Check
+from edge_agent.faults import FaultBook
+from edge_agent.threads import in_thread
+
+log = logging.getLogger(__name__)
+
+HANGS_S = 20.0
+"""A look that takes longer is its own answer: what should have been read or written does not come back."""
+
+
+class Rounds:
+    """All checks. Runs until cancelled; one that hangs holds up no other."""
+
+    def __init__(self, checks: Iterable[Check], faults: FaultBook) -> None:
+        self.checks, self._faults = tuple(checks), faults
+
+    async def run(self) -> None:
+        """Look for ever."""
+        async with asyncio.TaskGroup() as group:
+            for check in self.checks:
+                group.create_task(self._repeat(check), name=f"check-{check.fault}")
+
+    async def look(self, check: Check) -> None:
+        """Look once at one of them."""
+        words = await _patiently(check) if check.slow else check.look()
+        self._faults.turn(check.fault, words is not None, words or "")
+
+    async def _repeat(self, check: Check) -> None:
+        while True:
+            await self.look(check)
+            await asyncio.sleep(check.period_s)
+
+
+async def _patiently(check: Check) -> str | None:
+    """Wait for a look, not for ever; its thread is left behind."""
+    try:
+        async with asyncio.timeout(HANGS_S):
+            return await in_thread(check.look)
+    except TimeoutError:
+        log.exception("the check of %s hangs", check.fault)
+        return f"no answer within {HANGS_S:.0f} s"

@@ -1,0 +1,62 @@
+"""Whether the memory card still stores: the kernel's count of ext4 errors, and a few bytes that must reach the disk.
+
+A card that goes is mostly seen here first: the kernel mounts it read-only, or a write does not come back. What a card
+has lost of older files is found by their hash (``voucher``), not here.
+"""
+
+import errno
+import os
+import secrets
+from pathlib import Path
+
+from edge_agent.faults import Fault
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+"""A full disk is another fault (``disk_space``)."""
+
+
+class Storage:
+    """Looks every half minute."""
+
+    fault = Fault.STORAGE_FAILING
+    period_s = 30.0
+    clears_within_s = 0.0
+    slow = True
+
+    def __init__(self, directory: Path, *, sys: Path = Path("/sys")) -> None:
+        self._directory, self._sys = directory, sys
+
+    def look(self) -> str | None:
+        """Read the kernel's count, then write, sync, and read again."""
+        return self._counted() or self._write()
+
+    def _counted(self) -> str | None:
+        """``errors_count`` of the file system (Documentation/ABI/testing/sysfs-fs-ext4); None where it is another."""
+        try:
+            device = self._directory.stat().st_dev
+            place = (self._sys / "dev" / "block" / f"{os.major(device)}:{os.minor(device)}").resolve()
+            errors = int((self._sys / "fs" / "ext4" / place.name / "errors_count").read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return None
+        return f"the kernel has counted {errors} errors on {place.name}: replace the memory card" if errors else None
+
+    def _write(self) -> str | None:
+        path, data = self._directory / "canary", secrets.token_bytes(512)
+        try:
+            _store(path, data)
+            found = path.read_bytes()
+        except OSError as error:
+            if error.errno in _FULL:
+                return None
+            return f"the disk takes no more: {error.strerror}"
+        return None if found == data else "the disk gives back other bytes than it was given"
+
+
+def _store(path: Path, data: bytes) -> None:
+    """Write in place: one block, always the same, and what the card makes of it."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.pwrite(handle, data, 0)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
