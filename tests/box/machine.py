@@ -1,17 +1,15 @@
-"""A node without a device: an image with a Debian in it, made a node's by the recipe, booted with nspawn.
+"""A machine without a machine: a Debian in a folder, booted with nspawn in groups and on a cable of its own.
 
-Its partitions are mounted as the node's fstab says; the one for the firmware is ext4, for want of FAT in every kernel.
-The node is joined to this machine by one cable (veth). Needs root.
+Needs root. Keeps out: what makes it a node (``card.py``) or a centre (``test_centre.py``).
 """
 
-import json
 import os
 import re
 import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -21,24 +19,11 @@ from tests.e2e.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 DIST = ROOT / "dist"
-BASE = DIST / "box-base.tar"
 RELEASE = "bookworm"
-PACKAGES = "systemd,systemd-sysv,dbus,udev,python3,libportaudio2,chrony,iproute2"
+SYSTEM = "systemd,systemd-sysv,dbus,udev,python3,iproute2"
 HOST, NODE, PREFIX = "198.51.100.1", "198.51.100.2", 30
 """Addresses for documentation (RFC 5737): nobody else has them."""
 BOOT_S = 120
-DATA_MB = 128
-DATA_OPTIONS = "noatime,nosuid,nodev,data=ordered,commit=30,errors=remount-ro"
-STOCK_FSTAB = """\
-proc            /proc           proc    defaults          0       0
-PARTUUID=4a2f1b3c-01  /boot/firmware  vfat    defaults          0       2
-/dev/root             /               ext4    defaults,noatime  0       1
-"""
-STOCK_CMDLINE = (
-    "console=serial0,115200 console=tty1 root=PARTUUID=4a2f1b3c-02 rootfstype=ext4 fsck.repair=yes rootwait quiet"
-    " init=/usr/lib/raspberrypi-sys-mods/firstboot splash plymouth.ignore-serial-consoles\n"
-)
-STOCK_CONFIG = "dtparam=audio=on\ncamera_auto_detect=1\ndtoverlay=vc4-kms-v3d\n\n[all]\n"
 FIRST_PROCESS = "/usr/lib/systemd/systemd"
 _CGROUPS = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified")
 
@@ -50,66 +35,16 @@ def run(*command: str | Path) -> str:
     return done.stdout
 
 
-def prepare(folder: Path) -> "Card":
-    """Build the package, make the image of a stock system, and a node's of it."""
-    package = run(ROOT / "deploy" / "debian" / "build").strip()
-    card = Card(folder, folder / "node.img")
-    _stock(card)
-    options = ("--rtc", "ds3231", "--sound", "virtual")
-    run("env", f"LOA_DATA_MB={DATA_MB}", ROOT / "deploy" / "image" / "card", *options, card.image, package)
-    return card
-
-
-def _stock(card: "Card") -> None:
-    """Make an image as one comes from the makers of a system: a boot partition and a root, here Debian's."""
-    if not BASE.exists():
-        half = BASE.with_suffix(".half.tar")
-        run("mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", "--dpkgopt=force-unsafe-io", RELEASE, half)
-        half.rename(BASE)
-    root, boot = card.folder / "stock", card.folder / "stock-boot"
-    root.mkdir()
-    boot.mkdir()
-    run("tar", "--extract", "--preserve-permissions", "--directory", root, "--file", BASE)
-    (root / "boot" / "firmware").mkdir(exist_ok=True)
-    (root / "etc" / "fstab").write_text(STOCK_FSTAB)
-    (boot / "cmdline.txt").write_text(STOCK_CMDLINE)
-    (boot / "config.txt").write_text(STOCK_CONFIG)
-    used = run("du", "--summarize", "--block-size=M", root).split("M", maxsplit=1)[0]
-    sizes = {boot: 64, root: int(used) * 5 // 4 + 192}
-    run("truncate", f"--size={sum(sizes.values()) + 2}M", card.image)
-    lines = "".join(f",{size}M\n" for size in sizes.values())
-    subprocess.run(["sfdisk", "--quiet", card.image], input=f"label: dos\n{lines}", text=True, check=True)
-    for tree, (start, _) in zip(sizes, card.partitions(), strict=True):
-        run("mke2fs", "-q", "-t", "ext4", "-d", tree, "-E", f"offset={start}", card.image, f"{sizes[tree]}M")
-        shutil.rmtree(tree)
-
-
-class Card:
-    """The node's card: its three partitions, mounted as the node mounts them."""
-
-    def __init__(self, folder: Path, image: Path) -> None:
-        self.folder, self.image = folder, image
-        self.boot, self.root, self.data = folder / "boot", folder / "root", folder / "data"
-
-    def partitions(self) -> list[tuple[int, int]]:
-        """Give place and size of each, in bytes."""
-        table = json.loads(run("sfdisk", "--json", self.image))["partitiontable"]["partitions"]
-        return [(row["start"] * 512, row["size"] * 512) for row in table]
-
-    @contextmanager
-    def mounted(self) -> Iterator[None]:
-        """Mount them for the length of the block; the boot partition so that a person could write to it."""
-        ways = {self.boot: "rw", self.root: "ro,noatime", self.data: f"rw,{DATA_OPTIONS}"}
-        with ExitStack() as stack:
-            for (place, options), (start, size) in zip(ways.items(), self.partitions(), strict=True):
-                place.mkdir(exist_ok=True)
-                # Not by `mount -o loop,ro`: a card takes writes, it is mounted read-only.
-                where = (f"--offset={start}", f"--sizelimit={size}")
-                device = run("losetup", "--find", "--show", *where, self.image).strip()
-                stack.callback(run, "losetup", "--detach", device)
-                run("mount", "-t", "ext4", "-o", options, device, place)
-                stack.callback(run, "umount", place)
-            yield
+def debian(name: str, packages: str, into: Path) -> None:
+    """Unpack a small Debian; made once, with these packages, and kept."""
+    kept = DIST / f"box-{name}.tar"
+    if not kept.exists():
+        DIST.mkdir(exist_ok=True)
+        half = kept.with_suffix(".half.tar")
+        run("mmdebstrap", "--variant=minbase", f"--include={packages}", "--dpkgopt=force-unsafe-io", RELEASE, half)
+        half.rename(kept)
+    into.mkdir()
+    run("tar", "--extract", "--preserve-permissions", "--directory", into, "--file", kept)
 
 
 @contextmanager
@@ -146,11 +81,13 @@ def cgroup(name: str) -> Iterator[list[Path]]:
 
 
 class Machine:
-    """The node, switched on and off."""
+    """A Debian, switched on and off. What it says on its console goes to ``log``."""
 
-    def __init__(self, card: Card, network: Path, members: Sequence[Path]) -> None:
-        self.card, self._network, self._members = card, network, members
-        self.log = card.folder / "console.log"
+    def __init__(
+        self, root: Path, network: Path, members: Sequence[Path], *, log: Path, binds: Sequence[str] = ()
+    ) -> None:
+        self.root, self.log, self._binds = root, log, binds
+        self._network, self._members = network, members
         self._program: Program | None = None
         self._leader = 0
 
@@ -162,8 +99,7 @@ class Machine:
             # A node may ask for the state of its kernel's clock; nobody in there may set the clock of this machine.
             *("--system-call-filter=adjtimex clock_adjtime", "--drop-capability=CAP_SYS_TIME"),
             *("--resolv-conf=off", "--timezone=off", "--link-journal=no", "--machine=loa-box"),
-            *("-D", str(self.card.root), f"--network-namespace-path={self._network}"),
-            *(f"--bind={self.card.data}:/data", f"--bind-ro={self.card.boot}:/boot/firmware"),
+            *("-D", str(self.root), f"--network-namespace-path={self._network}", *self._binds),
         ]
         argv = ["sh", "-c", f'{join}exec "$@"', "sh", *command]
         self._program = await Program.start(
@@ -186,7 +122,7 @@ class Machine:
         return self.ask("systemctl", "is-system-running", check=False).strip()
 
     def ask(self, *command: str, check: bool = True) -> str:
-        """Run a command on the node, as its root."""
+        """Run a command on it, as its root."""
         done = subprocess.run(
             ["nsenter", f"--target={self._leader}", "--all", "--", *command],
             capture_output=True,
@@ -202,17 +138,17 @@ class Machine:
         said = self.ask("systemctl", "show", name, "--property", ",".join(wanted))
         return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
 
-    def agent(self) -> int:
-        """Give the agent's process as the node counts; 0 when it is not ready."""
-        given = self.unit("loa-agent.service", "MainPID", "ActiveState")
+    def serving(self, name: str) -> int:
+        """Give the process of a unit as the machine counts; 0 when it is not ready."""
+        given = self.unit(name, "MainPID", "ActiveState")
         return int(given["MainPID"]) if given["ActiveState"] == "active" else 0
 
-    def signal(self, name: str) -> None:
-        """Send the agent's process a signal."""
-        self.ask("systemctl", "kill", f"--signal={name}", "--kill-who=main", "loa-agent.service")
+    def signal(self, name: str, unit: str) -> None:
+        """Send the process of a unit a signal."""
+        self.ask("systemctl", "kill", f"--signal={name}", "--kill-who=main", unit)
 
     def journal(self, *words: str) -> str:
-        """Give what the node's log says."""
+        """Give what its log says."""
         return self.ask("journalctl", "--no-pager", "--output=cat", *words)
 
     async def cut_power(self) -> None:

@@ -18,7 +18,8 @@ import pytest_asyncio
 
 from audio import tune
 from controller.demo.commune import Commune
-from tests.box.machine import HOST, Card, Machine, cable, cgroup, last_words, missing, prepare
+from tests.box.card import Card, prepare
+from tests.box.machine import HOST, Machine, cable, cgroup, last_words, missing
 from tests.e2e.waiting import until
 
 pytestmark = [
@@ -27,6 +28,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
+AGENT = "loa-agent.service"
 CODE = "ABCD-2345"
 WATCHDOG_S, ABORT_S, START_S = 30, 5, 15
 """Of loa-agent.service; and a node's start on a busy machine."""
@@ -50,7 +52,7 @@ async def card(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Card]:
 async def node(card: Card) -> AsyncIterator[Machine]:
     name = f"loabox{os.getpid()}"
     with cable(name) as network, cgroup(name) as members:
-        machine = Machine(card, network, members)
+        machine = Machine(card.root, network, members, log=card.folder / "console.log", binds=card.binds())
         try:
             yield machine
         finally:
@@ -58,8 +60,8 @@ async def node(card: Card) -> AsyncIterator[Machine]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(node: Machine) -> AsyncIterator[Commune]:
-    folder = node.card.folder / "commune"
+async def centre(card: Card) -> AsyncIterator[Commune]:
+    folder = card.folder / "commune"
     folder.mkdir()
     env = {"LOA_NODE_HOST": HOST, "LOA_PUBLIC_NAME": HOST}
     async with Commune(folder, (), env=env) as commune:
@@ -108,14 +110,18 @@ async def test_a_card_without_a_centre_waits_and_fails_nothing(node: Machine) ->
     given = node.unit("loa-agent.service", "ActiveState", "ConditionResult", "NRestarts")
     assert given == {"ActiveState": "inactive", "ConditionResult": "no", "NRestarts": "0"}
     assert node.unit("loa-agent-enrol.service", "ConditionResult") == {"ConditionResult": "no"}
+    # What judges sound runs as a program of its own, out of the same package.
+    node.ask("/usr/lib/loa-agent/bin/python3", "-c", "import edge_agent.ears")
     await node.cut_power()
 
 
-async def test_the_boot_file_is_all_that_a_card_needs_to_become_a_node(node: Machine, centre: Commune) -> None:
+async def test_the_boot_file_is_all_that_a_card_needs_to_become_a_node(
+    node: Machine, card: Card, centre: Commune
+) -> None:
     port = centre.env["LOA_MEDIA_PORT"]
     text = f'server = "https://{HOST}:{port}"\nca_sha256 = "{centre.ca_sha256()}"\nclaim = "{CODE}"\n'
-    (node.card.boot / "loa.toml").write_text(text)
-    (node.card.boot / "loa.toml").chmod(0o600)  # as the boot partition is mounted
+    (card.boot / "loa.toml").write_text(text)
+    (card.boot / "loa.toml").chmod(0o600)  # as the boot partition is mounted
     await node.switch_on()
 
     async def waiting() -> bool:
@@ -124,7 +130,7 @@ async def test_the_boot_file_is_all_that_a_card_needs_to_become_a_node(node: Mac
     await until(waiting, 60, "a node that asks for adoption")
     body = {"claim_code": CODE, "area_id": centre.areas["commune"], "name": "Cột loa đầu làng"}
     await centre.call("POST", "/enrolments/adopt", json=body)
-    await until(node.agent, 60, "an agent that is ready")
+    await until(lambda: node.serving(AGENT), 60, "an agent that is ready")
     await until_online(centre)
     assert f"Claim code: {CODE}" in node.journal("--unit=loa-agent-enrol")
     assert "Claim code: " in last_words(node.log)
@@ -139,7 +145,7 @@ async def test_the_node_plays_what_the_commune_says(node: Machine, centre: Commu
     assert (play["outcome"], play["grade"], play["simulated"]) == ("played", 1, True)
 
 
-async def test_the_root_takes_no_write_and_what_lasts_lies_on_the_data_partition(node: Machine) -> None:
+async def test_the_root_takes_no_write_and_what_lasts_lies_on_the_data_partition(node: Machine, card: Card) -> None:
     mounts = {row[1]: row[3].split(",") for row in map(str.split, node.ask("cat", "/proc/mounts").splitlines())}
     assert "ro" in mounts["/"]
     for path in ("/data", "/var/lib/loa-agent", "/var/log/journal", "/opt/loa", "/var/lib/chrony", "/var/lib/systemd"):
@@ -147,8 +153,8 @@ async def test_the_root_takes_no_write_and_what_lasts_lies_on_the_data_partition
     assert "noexec" in mounts["/var/lib/loa-agent"]
     for path in ("/etc/x", "/usr/x", "/var/lib/x", "/home/x"):
         assert "Read-only" in node.ask("sh", "-c", f"touch {path} 2>&1", check=False), path
-    assert (node.card.data / "loa-agent" / "node.key").stat().st_mode & 0o777 == 0o600
-    assert list((node.card.data / "journal").glob("*/system.journal"))
+    assert (card.data / "loa-agent" / "node.key").stat().st_mode & 0o777 == 0o600
+    assert list((card.data / "journal").glob("*/system.journal"))
 
 
 async def test_nothing_on_the_node_listens(node: Machine) -> None:
@@ -157,7 +163,7 @@ async def test_nothing_on_the_node_listens(node: Machine) -> None:
 
 async def test_the_agents_rights_end_at_its_own_state(node: Machine, centre: Commune) -> None:
     """A probe with the agent's unit, word for word but its command, does what the agent must and nothing else."""
-    unit = (node.card.root / "usr/lib/systemd/system/loa-agent.service").read_text()
+    unit = (node.root / "usr/lib/systemd/system/loa-agent.service").read_text()
     unit = re.sub(r"ExecStart=.*", "ExecStart=/usr/bin/python3 -I /run/probe/probe.py", unit)
     unit = re.sub(r"(?m)^(Type|Restart|RestartSec|WatchdogSec|NotifyAccess)=.*\n", "", unit)
     unit = unit.replace("[Service]", "[Service]\nType=oneshot")
@@ -175,10 +181,10 @@ async def test_the_agents_rights_end_at_its_own_state(node: Machine, centre: Com
 
 
 async def test_an_agent_that_hangs_is_started_again(node: Machine, centre: Commune) -> None:
-    before = node.agent()
-    node.signal("STOP")
+    before = node.serving(AGENT)
+    node.signal("STOP", AGENT)
     begun_s = time.monotonic()
-    await until(lambda: node.agent() not in {0, before}, WATCHDOG_S + ABORT_S + START_S, "another agent")
+    await until(lambda: node.serving(AGENT) not in {0, before}, WATCHDOG_S + ABORT_S + START_S, "another agent")
     assert time.monotonic() - begun_s > WATCHDOG_S / 2  # by its watchdog, and by nothing else
     assert "Watchdog timeout" in node.journal("--unit=loa-agent")
     await until_online(centre)
@@ -186,19 +192,19 @@ async def test_an_agent_that_hangs_is_started_again(node: Machine, centre: Commu
 
 async def test_an_agent_that_is_killed_comes_back(node: Machine, centre: Commune) -> None:
     for _ in range(2):
-        before = await until(node.agent, START_S, "a ready agent")
-        node.signal("KILL")
-        await until(lambda: node.agent() not in {0, before}, START_S, "another agent")  # noqa: B023 - used at once
+        before = await until(lambda: node.serving(AGENT), START_S, "a ready agent")
+        node.signal("KILL", AGENT)
+        await until(lambda: node.serving(AGENT) not in {0, before}, START_S, "another agent")  # noqa: B023 - used at once
     await until_online(centre)
 
 
-async def test_after_a_power_cut_the_same_node_is_back_by_itself(node: Machine, centre: Commune) -> None:
+async def test_after_a_power_cut_the_same_node_is_back_by_itself(node: Machine, card: Card, centre: Commune) -> None:
     before = node.ask("cat", "/etc/machine-id")
-    assert (node.card.root / "etc/machine-id").read_text() == before  # on the card, since its first start
+    assert (node.root / "etc/machine-id").read_text() == before  # on the card, since its first start
     cut_at = datetime.now(UTC)
     await node.cut_power()
     await node.switch_on()
-    await until(node.agent, 60, "an agent that is ready")
+    await until(lambda: node.serving(AGENT), 60, "an agent that is ready")
     assert node.ask("cat", "/etc/machine-id") == before
     assert node.unit("loa-agent-enrol.service", "ConditionResult") == {"ConditionResult": "no"}
 
@@ -209,4 +215,4 @@ async def test_after_a_power_cut_the_same_node_is_back_by_itself(node: Machine, 
     await until(heard_again, 60, "the same node, online")
     assert node.state() == "running"
     assert int(node.ask("sh", "-c", "journalctl --list-boots | wc -l")) >= 2
-    assert shutil.disk_usage(node.card.data).used < 64 * 2**20
+    assert shutil.disk_usage(card.data).used < 64 * 2**20
