@@ -21,12 +21,14 @@ _BLOCK = 960
 
 def glide(gain_db: float = 0.0) -> Iterator[bytes]:
     """Signed 16-bit mono at 48 kHz, in blocks of 20 ms; never above full scale."""
-    total, pace = LENGTH_MS * RATE // 1000, math.log(HIGH_HZ / LOW_HZ) / (LENGTH_MS / 1000)
+    total = LENGTH_MS * RATE // 1000
     amplitude = min(1.0, PEAK * 10 ** (gain_db / 20)) * 32_767
+    turn, step, pace = 0.0, 2 * math.pi * LOW_HZ / RATE, (HIGH_HZ / LOW_HZ) ** (1 / total)
     for begin in range(0, total, _BLOCK):
         block = array("h")
         for at in range(begin, min(begin + _BLOCK, total)):
             edge = min(1.0, (at + 1) / _FADE, (total - at) / _FADE)
-            turn = 2 * math.pi * LOW_HZ * (math.exp(pace * at / RATE) - 1) / pace
             block.append(round(amplitude * edge * math.sin(turn)))
+            turn += step
+            step *= pace
         yield block.tobytes()

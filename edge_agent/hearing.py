@@ -39,7 +39,7 @@ KEEP_S = 12.0
 LOOK_S = 0.25
 LINGER_NS = 4 * NS
 """The input stays open so long after the last sound: items follow one another."""
-PATIENCE_NS = 8 * NS
+PATIENCE_NS = 12 * NS
 """So long after its end an item waits for a verdict: its play is not reported before."""
 MOSTLY = 0.75
 """Of the pieces that tell, so many must be heard: one in noise may be missed, a dead half may not."""
@@ -141,6 +141,7 @@ class Ear:
             while True:
                 await self._wait()
                 await self._open()
+                await self._judge.wake()
                 while self._listening or self._monotonic_ns() < self._quiet_since_ns + LINGER_NS:
                     self._look()
                     await asyncio.sleep(LOOK_S)

@@ -31,6 +31,9 @@ class Judge(Protocol):
     async def compare(self, reference: tuple[Way, ...], now: tuple[Way, ...]) -> Compared | None:
         """Compare two sessions."""
 
+    async def wake(self) -> None:
+        """Something will be to judge soon."""
+
     async def rest(self) -> None:
         """Nothing is to be judged for a while."""
 
@@ -55,6 +58,11 @@ class ProcessJudge:
     async def compare(self, reference: tuple[Way, ...], now: tuple[Way, ...]) -> Compared | None:
         """Compare two sessions."""
         return await self._ask(Compare(reference, now), b"", Compared)
+
+    async def wake(self) -> None:
+        """Start the process: a small machine takes a second or two to load what it needs."""
+        with contextlib.suppress(OSError):
+            await self._running()
 
     async def rest(self) -> None:
         """End the process."""

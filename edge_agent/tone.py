@@ -3,6 +3,7 @@
 It is not a broadcast: no approval covers it, so it is always the same sound, short, by day, and never beside another.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from edge_agent.protocol.states import ClockState, Grade, Reason
 from edge_agent.protocol.timeline import Sound
 from edge_agent.stage import SELF_TEST, Stage
 from edge_agent.store import Store
+from edge_agent.threads import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,8 @@ CLEARANCE = timedelta(seconds=15)
 """Nothing may be due so soon."""
 _META = "self_test"
 _LENGTH = timedelta(milliseconds=LENGTH_MS)
+_VOICE = Voice(language="und", sha256="0" * 64, bytes=1, length_ms=LENGTH_MS)
+"""In place of a recording: it has no file."""
 
 
 class ToneTest:
@@ -53,22 +57,35 @@ class ToneTest:
         saved = store.meta(_META)
         self.last = None if saved is None else msgspec.json.decode(saved, type=SelfTestReport)
         self._running = False
+        self._work: asyncio.Task[None] | None = None
         self.on_change: Callable[[], None] = lambda: None
 
     def begin(self, command_id: str) -> None:
         """Play it, or say why not."""
+        gain_mb = self._allowed(command_id)
+        if gain_mb is not None:
+            self._running = True
+            self._work = asyncio.create_task(self._play(command_id, gain_mb), name="self-test")
+
+    async def _play(self, command_id: str, gain_mb: int) -> None:
+        """Make the sound first: that takes a small machine half a second, in which the output must not wait."""
+        blocks = await in_thread(lambda: list(glide(gain_mb / 100)))
+        self._running = False
+        if self._allowed(command_id) != gain_mb:
+            return  # refused, or by now it may only be quieter: the answer or the next try tells
+        self._running = True
+        at = self._clock.now() + LEAD
+        sound = Sound(broadcast_id=SELF_TEST, item=0, voice=_VOICE, begins_at=at, ends_at=at + _LENGTH, gain_mb=gain_mb)
+        self._stage.arm_own(sound, lambda: iter(blocks), lambda heard, sensed: self._done(command_id, heard, sensed))
+
+    def _allowed(self, command_id: str) -> int | None:
+        """Give the gain at which it may sound now; None when it may not, which then is said."""
         settings, at = self._keeper.settings, self._clock.now() + LEAD
         reason = self._why_not(settings, at)
         if reason is not None or settings is None:
             self._put(SelfTestReport(command_id=command_id, at=at, result="refused", reason=reason))
-            return
-        voice = Voice(language="und", sha256="0" * 64, bytes=1, length_ms=LENGTH_MS)
-        gain_mb = gain_at(settings, voice, at, emergency=False)
-        sound = Sound(broadcast_id=SELF_TEST, item=0, voice=voice, begins_at=at, ends_at=at + _LENGTH, gain_mb=gain_mb)
-        self._running = True
-        self._stage.arm_own(
-            sound, lambda: glide(gain_mb / 100), lambda heard, sensed: self._done(command_id, heard, sensed)
-        )
+            return None
+        return gain_at(settings, _VOICE, at, emergency=False)
 
     def _why_not(self, settings: Settings | None, at: datetime) -> Reason | None:
         if settings is None:

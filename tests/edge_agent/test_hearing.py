@@ -57,7 +57,7 @@ class HandJudge:
         self.asked: list[tuple[bytes, bytes]] = []
         self.answers = asyncio.Event()
         self.answers.set()
-        self.rests = 0
+        self.rests = self.wakes = 0
 
     async def piece(self, sent: bytes, captured: bytes) -> PieceHeard | None:
         self.asked.append((sent, captured))
@@ -66,6 +66,9 @@ class HandJudge:
 
     async def compare(self, reference: tuple[Way, ...], now: tuple[Way, ...]) -> Compared | None:
         raise AssertionError(f"nobody asked for it: {reference} {now}")
+
+    async def wake(self) -> None:
+        self.wakes += 1
 
     async def rest(self) -> None:
         self.rests += 1
@@ -139,6 +142,7 @@ async def test_a_short_item_is_judged_once_with_room_for_its_delay(booth: Booth)
     await booth.pass_s(1.5)
     assert booth.told == [Sensation(sensed="heard", grade=Grade.E3, simulated=True)]
     ((sent, captured),) = booth.judge.asked
+    assert booth.judge.wakes == 1
     assert len(sent) == 3 * 96_000
     assert len(captured) == len(sent) + (BEFORE_NS + AFTER_NS) * 96_000 // NS
     assert loudness(sent) > 1000

@@ -21,7 +21,7 @@ from edge_agent.protocol.topics import Word
 from tests.edge_agent.centre import Centre, agent_process, broadcast, make_opus, running_centre, soon
 from tests.pulse import Pulse, running_pulse
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.listening]
 NODE = "node-1"
 
 
