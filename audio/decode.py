@@ -130,6 +130,22 @@ class Decoder:
             yield bytes(frame.planes[0])[: frame.samples * BYTES_PER_SAMPLE]
 
 
+def pcm_of(wav: bytes) -> bytes:
+    """Give a short WAV of our own making in the canonical format: signed 16-bit little-endian mono at 48 kHz.
+
+    Raises:
+        CorruptAudioError: it is no WAV.
+    """
+    try:
+        with av.open(io.BytesIO(wav), format="wav") as container:
+            resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+            frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
+            frames += resampler.resample(None)
+    except (av.FFmpegError, IndexError) as error:
+        raise CorruptAudioError(f"not a WAV: {error}") from None
+    return b"".join(bytes(frame.planes[0])[: frame.samples * BYTES_PER_SAMPLE] for frame in frames)
+
+
 def fade_out(block: bytes, *, start: float = 1.0, end: float = 0.0) -> bytes:
     """The block with its level falling linearly from ``start`` to ``end``: what makes a cut without a click.
 

@@ -27,6 +27,8 @@ class Config(BaseSettings):
     broker_port: Port = 8883
     public_name: str = "localhost"
     """Name or address by which nodes reach this machine; written into certificates and adoptions."""
+    pages_url: str | None = None
+    """Where people find the pages, as https://loa.example.vn: new nodes show it as a QR code, with their claim code."""
     lead_ms: Annotated[int, Ge(0), Le(60_000)] = 1_500
     """"Now" means a common start this far ahead, so that neighbours start together."""
     plan_days: Annotated[int, Ge(1), Le(31)] = 7

@@ -74,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         "--ca-sha256", metavar="HEX", help="SHA-256 of the centre's authority certificate (DER); else system trust"
     )
     enroll.add_argument("--timeout", type=float, default=86_400.0, metavar="S", help="give up after (default: a day)")
+    enroll.add_argument("--qr", action="store_true", help="draw the code here, and as claim.svg and claim.png in DIR")
+    enroll.add_argument("--speak", action="store_true", help="say the code aloud through the output (espeak-ng)")
     enroll.set_defaults(command=_enroll)
     test = commands.add_parser("self-test", parents=[common, sound], help="check key, store, disk and output")
     test.set_defaults(command=_self_test)
@@ -120,19 +122,32 @@ def _run(arguments: argparse.Namespace, state: StateDir) -> int:
 
 
 def _enroll(arguments: argparse.Namespace, state: StateDir) -> int:
+    from edge_agent import claim  # noqa: PLC0415 - as above
     from edge_agent.enroll import enroll  # noqa: PLC0415 - as above
 
     where = read_boot_file(arguments.boot_file) if arguments.boot_file else BootFile(arguments.server)
+    options = _options(arguments, state)
+
+    async def tell(code: str, adopt_url: str | None) -> None:
+        if arguments.qr:
+            said = claim.link(adopt_url, code)
+            claim.keep_pictures(state, said)
+            print(claim.picture(said), flush=True)  # noqa: T201 - a person scans it here
+        if arguments.speak:
+            await claim.say(options, claim.spelled(code))
+
     asyncio.run(
         enroll(
-            _options(arguments, state),
+            options,
             server=where.server,
             ca_sha256=arguments.ca_sha256 or where.ca_sha256,
             code=where.claim,
             timeout_s=arguments.timeout,
+            on_code=tell,
             show=lambda line: print(line, flush=True),  # noqa: T201 - a person reads the claim code here
         )
     )
+    claim.forget_pictures(state)
     return 0
 
 

@@ -73,6 +73,16 @@ class StateDir:
         return self.root / "media"
 
     @property
+    def claim_svg(self) -> Path:
+        """The claim code as a QR code, until the node is adopted."""
+        return self.root / "claim.svg"
+
+    @property
+    def claim_png(self) -> Path:
+        """The same."""
+        return self.root / "claim.png"
+
+    @property
     def wav(self) -> Path:
         """Ground truth of a virtual output: every frame that it consumed."""
         return self.root / "output.wav"

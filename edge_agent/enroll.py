@@ -11,7 +11,7 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 import msgspec
@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from edge_agent.abilities import abilities
 from edge_agent.asking import TIMEOUT_S, Asker, why
 from edge_agent.config import Options, StateDir, load_key, write_atomically
+from edge_agent.ending import end
 from edge_agent.errors import ConfigError, EnrolmentError
 from edge_agent.identity import check_certificate, key_pem, request_pem
 from edge_agent.protocol.enrolment import (
@@ -39,6 +40,10 @@ PATH = "/api/v1/enrolments"
 _T = EnrolmentTicket | EnrolmentStatus
 
 
+async def _nothing_more(_code: str, _adopt_url: str | None) -> None:
+    """Show it in words alone."""
+
+
 async def enroll(
     options: Options,
     *,
@@ -47,10 +52,12 @@ async def enroll(
     timeout_s: float,
     show: Callable[[str], None],
     code: str | None = None,
+    on_code: Callable[[str, str | None], Awaitable[None]] = _nothing_more,
 ) -> Adoption:
     """Be adopted by the centre at ``server``; ``show`` gets the lines for the person at the node.
 
-    ``code``: a claim code that was agreed beforehand; without, a new one is made.
+    ``code``: a claim code that was agreed beforehand; without, a new one is made. ``on_code`` gets it once the centre
+    knows of it, with the address of the page where it is typed, if the centre names one.
 
     Raises:
         EnrolmentError: refused, expired, not believed, or nobody came in time.
@@ -67,7 +74,11 @@ async def enroll(
     ticket = msgspec.json.decode(await ask(PATH, msgspec.json.encode(request), 201), type=EnrolmentTicket)
     show(f"Claim code: {code}")
     show("Type it into the page of this commune to adopt this node; waiting…")
-    adoption = await _wait(ask, ticket, timeout_s)
+    telling = asyncio.ensure_future(on_code(code, ticket.adopt_url))
+    try:
+        adoption = await _wait(ask, ticket, timeout_s)
+    finally:
+        await end([telling])
     _check(adoption, key, pinned)
     _keep(state, adoption)
     show(f"Adopted as {adoption.node_id} ({adoption.name}). Start it with: {_start(options)}")

@@ -82,12 +82,12 @@ class Enrolments:
             query = select(Enrolment).where(Enrolment.claim_sha256 == request.claim_sha256)
             known = await tx.session.scalar(query)
             if known is not None and known.csr_pem == request.csr_pem:
-                return EnrolmentTicket(enrolment_id=known.id)
+                return self._ticket(known.id)
             if known is not None:
                 raise ConflictError("this claim code is taken; make a new one", problem="claim_code")
             await _check_room(tx.session, origin)
             enrolment_id = await self._add(tx, request, origin, now)
-        return EnrolmentTicket(enrolment_id=enrolment_id)
+        return self._ticket(enrolment_id)
 
     async def status(self, enrolment_id: str) -> EnrolmentStatus:
         """Say how an enrolment stands.
@@ -143,6 +143,10 @@ class Enrolments:
             tx.tell(Event(Topic.NODE, node.id))
             tx.tell(Event(Topic.ENROLMENT, row.id))
         return await self._nodes.get(actor, node.id)
+
+    def _ticket(self, enrolment_id: str) -> EnrolmentTicket:
+        pages = self._config.pages_url
+        return EnrolmentTicket(enrolment_id=enrolment_id, adopt_url=f"{pages.rstrip('/')}/nodes" if pages else None)
 
     async def _add(self, tx: Transaction, request: EnrolmentRequest, origin: str, now: datetime) -> str:
         row = Enrolment(

@@ -32,6 +32,8 @@ class EnrolmentTicket(Wire, frozen=True, kw_only=True):
     enrolment_id: Id
     """Not guessable; whoever knows it may read the answer, which holds nothing secret."""
     poll_ms: Annotated[int, Meta(ge=100, le=600_000)] = 2_000
+    adopt_url: Annotated[str, Meta(max_length=300)] | None = None
+    """Page on which a person types the code; a node may show it with ``#code=`` and the code. Absent: not known."""
 
 
 class Adoption(Wire, frozen=True, kw_only=True):

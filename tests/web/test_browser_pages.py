@@ -382,3 +382,17 @@ async def choose(page: Page, title: str) -> None:
 async def test_the_commune_has_a_place_with_two_nodes() -> None:
     """Several tests above count on it."""
     assert sorted(NODES.values()).count("Thôn Trại") == 2
+
+
+async def test_who_scanned_a_nodes_code_finds_it_in_the_form_and_nowhere_else(site: Commune, browser: Browser) -> None:
+    asked: list[str] = []
+    async with page_of(browser, site.url) as page:
+        page.on("request", lambda request: asked.append(request.url))
+        await page.goto("/nodes#code=ABCD-2345")
+        await expect(page.locator("#code")).to_have_value("ABCD-2345")
+        await expect(page.locator("#code")).to_be_visible()
+        assert page.url.endswith("/nodes")
+        await page.goto("/today")
+        await page.goto("/nodes#code=<img src=x onerror=alert(1)>")
+        await expect(page.locator("#code")).to_have_value("")
+    assert not any("ABCD" in url.split("#", 1)[0] for url in asked)
