@@ -4,6 +4,7 @@ A test says what it tries by ``@pytest.mark.fault("F12")``, wherever it stands; 
 ``record_property("figure", ...)``.
 """
 
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +56,14 @@ class Table:
             result = "no test" if not tests else "held" if ended == {"passed"} else ", ".join(sorted(ended))
             figures = "; ".join(dict.fromkeys(self._figures[name]))
             yield f"| {name} | {fault} | {promise} | {words} | {result}{f' ({figures})' if figures else ''} |\n"
+
+
+@pytest.fixture
+def ram() -> Iterator[Path]:
+    """Give a folder in memory where there is one: thousands of commits need no real disk to be tried."""
+    shared = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None, prefix="loa-faults-") as folder:
+        yield Path(folder)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -29,12 +29,12 @@ def _pieces() -> list[list[int]]:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seeds", _pieces(), ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}")
 async def test_c42_no_random_history_breaks_an_invariant(
-    seeds: list[int], tmp_path: Path, record_property: Callable[[str, object], None]
+    seeds: list[int], ram: Path, record_property: Callable[[str, object], None]
 ) -> None:
     broken = []
     record_property("figure", f"{SEEDS} histories")
     for seed in seeds:
-        history, script = await run_seed(tmp_path / str(seed), seed)
+        history, script = await run_seed(ram / str(seed), seed)
         found = [str(one) for one in violations(history)]
         if found:
             broken.append(seed)

@@ -16,8 +16,8 @@ from tests.faults.world import SELF, World, world
 
 
 @pytest.fixture
-async def one(tmp_path: Path) -> AsyncIterator[World]:
-    async with world(tmp_path / "node") as made:
+async def one(ram: Path) -> AsyncIterator[World]:
+    async with world(ram / "node") as made:
         yield made
 
 

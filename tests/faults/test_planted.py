@@ -15,12 +15,12 @@ HISTORIES = 12
 @pytest.mark.fault("planted", "F34")
 @pytest.mark.parametrize("bug", BUGS)
 @pytest.mark.timeout(120)
-async def test_a_planted_bug_is_seen(bug: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_planted_bug_is_seen(bug: str, ram: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     planted = BUGS[bug]
     planted.plant(monkeypatch)
     seen: set[int] = set()
     for seed in (planted.seed, *range(100, 100 + HISTORIES)):
-        history, _ = await run_seed(tmp_path / str(seed), seed)
+        history, _ = await run_seed(ram / str(seed), seed)
         seen |= {one.invariant for one in violations(history)}
         if planted.invariant in seen:
             return

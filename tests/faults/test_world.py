@@ -8,8 +8,8 @@ from tests.faults.checker import violations
 from tests.faults.world import world
 
 
-async def test_a_quiet_day_breaks_nothing_and_everything_sounds(tmp_path: Path) -> None:
-    async with world(tmp_path / "node") as one:
+async def test_a_quiet_day_breaks_nothing_and_everything_sounds(ram: Path) -> None:
+    async with world(ram / "node") as one:
         base = one.now()
         for number in range(5):
             one.order(f"b-{number}", base + timedelta(minutes=10 * (number + 1)), items=2)

@@ -478,8 +478,7 @@ class World:
         if self._stale or self.now() - self._looked_at >= timedelta(seconds=1):
             self._stale, self._looked_at = False, self.now()
             self._exchange()
-            for sha256 in agent.voucher._due():
-                await agent.voucher._vouch(sha256)
+            await agent.voucher.look()
         agent.player.catch_up()
         self._sense()
         if self.now() - self._tidied_at > TIDY_EVERY:

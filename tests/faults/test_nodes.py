@@ -1,0 +1,160 @@
+"""Files, power and disks on one node in a stepped world: each fault by its name, each ending before the checker."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from edge_agent import failpoints
+from edge_agent.protocol.states import Level, Outcome
+from tests.edge_agent.fakes import NOON
+from tests.faults.checker import violations
+from tests.faults.history import History
+from tests.faults.world import CrashedError, World, world
+
+EVERY = int(os.environ.get("LOA_FAULTS_BOUNDARIES", "16"))
+"""``make faults`` dies at every write boundary, `make test` at some."""
+WAYS = ("bit", "short", "empty", "other")
+
+
+@pytest.fixture
+async def one(ram: Path) -> AsyncIterator[World]:
+    async with world(ram / "node") as made:
+        yield made
+
+
+def minutes(count: float) -> datetime:
+    return NOON + timedelta(minutes=count)
+
+
+async def ended(one: World) -> History:
+    """Give the facts, which keep to the rules."""
+    history = await one.end()
+    assert violations(history) == []
+    return history
+
+
+def outcomes(history: History) -> dict[str, Outcome]:
+    return {told.broadcast_id: told.outcome for told in history.told if told.outcome}
+
+
+def times_heard(history: History, name: str) -> list[bool]:
+    """Say how often a broadcast of one recording sounded, and whether whole."""
+    order = next(order for order in history.orders if order.broadcast_id == name)
+    return [sound.whole for sound in history.heard("node-1", order.recordings[0])]
+
+
+@pytest.mark.fault("F12")
+@pytest.mark.parametrize("how", WAYS)
+async def test_f12_a_file_that_changed_is_found_a_minute_before_and_fetched_again(one: World, how: str) -> None:
+    made = one.order("b-1", minutes(20))
+    one.at(minutes(10), partial(one.spoil, made.items[0].voices[0].sha256, how))
+    await one.run(minutes(25))
+    history = await ended(one)
+    assert outcomes(history) == {"b-1": Outcome.PLAYED}
+
+
+@pytest.mark.fault("F12", "F33")
+@pytest.mark.parametrize("how", WAYS)
+async def test_f12_a_file_that_changed_and_cannot_be_fetched_does_not_sound(one: World, how: str) -> None:
+    made = one.order("b-1", minutes(20))
+    one.order("b-2", minutes(22))
+    await one.run(minutes(5))
+    one.sees_files = False
+    one.spoil(made.items[0].voices[0].sha256, how)
+    one.trouble(minutes(5), minutes(21))
+    await one.run(minutes(25))
+    history = await ended(one)
+    assert outcomes(history) == {"b-1": Outcome.MISSED, "b-2": Outcome.PLAYED}
+
+
+@pytest.mark.fault("F12")
+@pytest.mark.parametrize("before_s", [5, 0.3])
+@pytest.mark.parametrize("how", WAYS)
+async def test_f12_a_file_that_changes_after_it_was_checked_gives_no_wrong_sound(
+    one: World, how: str, before_s: float
+) -> None:
+    made = one.order("b-1", minutes(20))
+    at = minutes(20) - timedelta(seconds=before_s)
+    one.at(at, partial(one.spoil, made.items[0].voices[0].sha256, how))
+    one.trouble(at, minutes(21))
+    await one.run(minutes(25))
+    history = await ended(one)
+    assert times_heard(history, "b-1") in ([], [True])
+
+
+@pytest.mark.fault("F25")
+@pytest.mark.parametrize("level", [Level.NORMAL, Level.EMERGENCY])
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.95])
+async def test_f25_power_that_goes_while_it_sounds(one: World, part: float, level: Level) -> None:
+    """The clock has a battery, so that a repeat would be possible: routine has none, an emergency one."""
+    for _ in range(7):
+        one.recording()  # the eighth is the longest
+    made = one.order("b-1", minutes(5), level=level, late_s=120)
+    await one.run(minutes(1))
+    at = minutes(5) + timedelta(milliseconds=made.length_ms * part)
+    one.at(at, one.power_cut)
+    one.at(at + timedelta(seconds=10), one.start)
+    await one.run(minutes(15))
+    history = await ended(one)
+    again = [True] if level is Level.EMERGENCY else []
+    assert times_heard(history, "b-1") == [False, *again]
+    assert outcomes(history) == {"b-1": Outcome.PLAYED if again else Outcome.INTERRUPTED}
+
+
+@pytest.mark.fault("F25")
+async def test_f25_a_second_power_cut_ends_an_emergency_that_was_repeated(one: World) -> None:
+    one.order("b-1", minutes(5), level=Level.EMERGENCY, late_s=120)
+    await one.run(minutes(5) + timedelta(milliseconds=100))
+    for _ in range(3):
+        one.crash()
+        one.start()
+        await one.run_for(1)
+        assert len(one.speaker.stretches) <= 2
+        one.crash()
+        one.start()
+    await one.run(minutes(15))
+    history = await one.end()
+    assert len(times_heard(history, "b-1")) == 2
+
+
+def boundaries() -> Iterator[int]:
+    """Give at which write, counted from the start, the node is to die."""
+    return iter(range(1, 150, EVERY if EVERY > 0 else 1))
+
+
+@pytest.mark.fault("F24")
+@pytest.mark.timeout(400)
+async def test_f24_a_node_that_dies_at_any_write_starts_again_and_begins_nothing_twice(ram: Path) -> None:
+    """Before and after each commit, sync and rename of a short life; every other time the whole machine goes."""
+    died = 0
+    for number in boundaries():
+        async with world(ram / str(number), seed=number) as one:
+            _short_life(one)
+            left = [number]
+            failpoints.arm(partial(_die, left, whole_machine=number % 2 == 0, one=one))
+            await one.run(minutes(9))
+            died += left[0] <= 0
+            await ended(one)
+    assert died, "nothing died: the points are not reached"
+
+
+def _short_life(one: World) -> None:
+    one.order("b-1", minutes(1), items=2)
+    one.order("b-2", minutes(4))
+    one.order("b-3", minutes(7))
+    one.at(minutes(2), lambda: one.order("b-flood", one.now(), level=Level.EMERGENCY, late_s=60))
+    one.at(minutes(3), partial(one.hold, "hold-1"))
+    one.at(minutes(3.5), partial(one.release, "hold-1"))
+    one.at(minutes(5), partial(one.cancel, "b-3"))
+
+
+def _die(left: list[int], name: str, *, whole_machine: bool, one: World) -> None:
+    left[0] -= 1
+    if left[0] == 0:
+        if whole_machine:
+            one.after(0.5, one.power_cut)
+        raise CrashedError(name)
