@@ -56,7 +56,7 @@ class Hall:
 
     async def _primed(self) -> None:
         """Let the decoders come along: time passes faster here than they work."""
-        for feed in [cue.feed for cue in self.desk.stage._cues]:
+        for feed in [cue.feed for cue in (*self.desk.stage._cues, *self.desk.stage._own)]:
             await until(lambda feed=feed: feed.ended or feed._closed or feed._held >= 4 * 960)  # type: ignore[misc]
 
     def starts(self, seed: int, length_ms: int = 500) -> list[float]:
