@@ -22,6 +22,7 @@ from .emergencies.routes import router as emergencies
 from .enrolments.routes import WIRE_TYPES
 from .enrolments.routes import for_nodes as enrolments_of_nodes
 from .enrolments.routes import router as enrolments
+from .faults.routes import router as faults
 from .holds.routes import router as holds
 from .http.description import complete
 from .http.middleware import SameOrigin, SecurityHeaders, SmallBodies
@@ -79,6 +80,7 @@ def create_app(
         enrolments_of_nodes,
         renewals,
         renewals_of_nodes,
+        faults,
         alarms,
         audit,
     ):

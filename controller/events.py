@@ -30,6 +30,8 @@ class Topic(StrEnum):
     """One that lies ready for an emergency."""
     ENROLMENT = "enrolment"
     ALARM = "alarm"
+    FAULT = "fault"
+    """Of a node: it began, ended, or somebody looks after it."""
     REVOCATION = "revocation"
     """A node is in strange hands. Inside only."""
     DOCUMENTS = "documents"

@@ -6,6 +6,7 @@
 | enrolments | until their code is worth nothing; adopted ones stay, one a node, because a node may ask again |
 | receipts | ``evidence_days``; the plays keep what they came to |
 | receipt_stores | for good: what was acknowledged must not count anew. One a life of a node's store |
+| faults | ``evidence_days`` after they ended |
 | plan_versions, plan_bodies | see ``plans.pruning`` |
 | documents | the current one of each topic: as many as there are places and nodes |
 | broadcasts with items, targets, approvals, plays; recordings; holds | for good: the record of what was aired, grows \
@@ -28,6 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from .clock import Clock
 from .db import Database
 from .enrolments.models import Enrolment
+from .faults import service as faults
 from .nodes.live import LiveNodes
 from .people.models import Session
 from .plans.pruning import prune
@@ -55,6 +57,7 @@ class Forgetting:
         """Delete what nobody needs any more, in transactions so short that nobody notices."""
         now = self._clock()
         async with self._database.transaction() as tx:
+            await faults.forget(tx.session, now, self._evidence)
             await tx.session.execute(delete(Session).where(Session.expires_at <= now))
             await tx.session.execute(
                 delete(Enrolment).where(Enrolment.expires_at <= now, Enrolment.adopted_at.is_(None))

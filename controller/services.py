@@ -26,6 +26,7 @@ from .emergencies.service import Emergencies
 from .enrolments.authority import Authority
 from .enrolments.service import Enrolments
 from .events import EventBus
+from .faults.service import Faults
 from .holds.lasting import LastingHolds
 from .holds.service import Holds
 from .media.service import Media
@@ -95,6 +96,7 @@ class Services:
     enrolments: Enrolments
     renewals: Renewals
     revocations: Revocations
+    faults: Faults
     alarms: Alarms
     audit: Audit
     documents: Documents
@@ -194,6 +196,7 @@ def build_services(
         enrolments=Enrolments(database, clock, documents, nodes=nodes, authority=authority, config=config),
         renewals=Renewals(database, clock, live, authority),
         revocations=Revocations(database, clock, alarms),
+        faults=Faults(database, clock),
         alarms=alarms,
         audit=Audit(database, head_file=config.keys / HEAD_FILE),
         documents=documents,

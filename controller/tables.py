@@ -9,6 +9,7 @@ from .bulletins.models import Bulletin, BulletinVersion, BulletinVoice
 from .db import Base
 from .emergencies.models import Emergency, ReadyMessage
 from .enrolments.models import Enrolment
+from .faults.models import Fault
 from .holds.models import Hold
 from .nodes.models import Node
 from .people.models import ApiToken, Device, Grant, Person, RecoveryCode, Session
@@ -40,6 +41,7 @@ __all__ = [
     "Document",
     "Emergency",
     "Enrolment",
+    "Fault",
     "Grant",
     "Hold",
     "Listening",

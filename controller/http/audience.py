@@ -22,6 +22,7 @@ from controller.bulletins.models import Bulletin
 from controller.db import in_pieces
 from controller.emergencies.models import Emergency, ReadyMessage
 from controller.events import Event, Topic
+from controller.faults.models import Fault
 from controller.holds.models import Hold
 from controller.holds.reach import reaching
 from controller.nodes.models import Node
@@ -52,8 +53,8 @@ OWNED: Mapping[str, tuple[_Owned, ...]] = {
     "message": (_Owned(ReadyMessage.id, ReadyMessage.area_id),),
     "policy": (_Owned(Area.id, Area.id),),
 }
-"""Topic → where its key is looked up. Five topics have rules of their own, below, and requests one besides."""
-RULED = frozenset({Topic.PLAY, Topic.BROADCAST, Topic.HOLD, Topic.ENROLMENT, Topic.ALARM})
+"""Topic → where its key is looked up. Six topics have rules of their own, below, and requests one besides."""
+RULED = frozenset({Topic.PLAY, Topic.BROADCAST, Topic.HOLD, Topic.ENROLMENT, Topic.ALARM, Topic.FAULT})
 TO_ALL = frozenset({Topic.MISSED})
 TO_THE_ENTITLED = frozenset({Topic.ENROLMENT, Topic.ALARM})
 """Topics of which to have all in sight is not enough."""
@@ -92,6 +93,9 @@ async def _in_sight(
             found = set(keys if await rights.places_for(session, actor, Act.NODES_ADOPT) else ())
         case Topic.ALARM:  # in sight is not enough: it may say who tried whose password
             found = await _where(session, Alarm.id, await told_to(session, actor), keys)
+        case Topic.FAULT:
+            nodes = select(Node.id).where(seen.where(Node.area_id))
+            found = await _where(session, Fault.id, Fault.node_id.in_(nodes), keys)
         case _:
             found = await _owned(session, seen, OWNED.get(topic, ()), keys, above=topic in ABOVE)
     return found

@@ -11,6 +11,7 @@ from controller.clock import Clock
 from controller.db import Database
 from controller.errors import InvalidError, NotFoundError
 from controller.events import Event, Topic
+from controller.faults.repository import clear_all
 from controller.names import clean_name
 from controller.people import rights
 from controller.people.actor import Actor
@@ -50,6 +51,7 @@ class Revocations:
             row.previous_public_key = None
             serials = await _void(tx.session, node_id, now)
             await tx.session.execute(delete(Document).where(Document.scope == f"nodes/{node_id}"))
+            await clear_all(tx.session, node_id, now)
             ended = await plays.lose(tx, node_id, now=now)
             detail = {"name": row.name, "reason": reason, "certificates": serials, "plays": ended}
             subject = f"nodes/{node_id}"

@@ -65,6 +65,8 @@ class Act(StrEnum):
     HOLDS_ORDER = "holds.order"
     HOLDS_RELEASE = "holds.release"
     ALARMS_ACKNOWLEDGE = "alarms.acknowledge"
+    FAULTS_ACKNOWLEDGE = "faults.acknowledge"
+    """Say that one looks after what is wrong with a node."""
     AUDIT_READ = "audit.read"
 
 
@@ -84,6 +86,7 @@ _SPEAKS = frozenset(
         Act.EMERGENCIES_DRILL,
         Act.HOLDS_ORDER,
         Act.HOLDS_RELEASE,
+        Act.FAULTS_ACKNOWLEDGE,
     }
 )
 _LEADS = _SPEAKS | {
@@ -107,6 +110,7 @@ ALLOWED: Mapping[Role, frozenset[Act]] = {
             Act.NODES_REVOKE,
             Act.NODES_CONFIRM,
             Act.NODES_TEST,
+            Act.FAULTS_ACKNOWLEDGE,
             Act.HOLDS_ORDER,
         }
     ),

@@ -29,7 +29,7 @@ WRITE_EVERY_S = 3.0
 STEP = timedelta(seconds=1)
 """What a clock is off by more than this since the last look, it was set by."""
 WATCH_EVERY_S = 1.0
-"""Adds at most this to the 45 s after which a silent node is offline (promise P6)."""
+"""Adds at most this to the 43 s after which a silent node is offline (promise P6)."""
 
 _log = logging.getLogger(__name__)
 _presence: msgspec.json.Decoder[Presence] = msgspec.json.Decoder(Presence)
@@ -52,10 +52,12 @@ class PresenceWatch:
         *,
         on_health: Callable[[str, Health], None] = lambda _node_id, _health: None,
         on_hello: Callable[[str, Online], None] = lambda _node_id, _hello: None,
+        on_status: Callable[[str, NodeStatus], None] = lambda _node_id, _status: None,
         steady: Steady = steady_clock,
     ) -> None:
         self._database, self._bus, self._clock, self._live = database, bus, clock, live
         self._on_health, self._on_hello, self._steady = on_health, on_hello, steady
+        self._on_status = on_status
         self._looked = clock(), steady()
         self._unwritten: dict[str, dict[str, Any]] = {}
         self._rows: dict[str, Heard] = {}
@@ -122,10 +124,14 @@ class PresenceWatch:
         changed = []
         for node_id, heard in self._rows.items():
             status = status_of(heard.presence, heard.presence_at, heard.last_heard_at, now).status
-            if self._status.get(node_id, status) is not status:
+            before = self._status.get(node_id)
+            if before is status:
+                continue
+            self._status[node_id] = status
+            self._on_status(node_id, status)
+            if before is not None:
                 changed.append(node_id)
                 self._bus.publish(Event(Topic.NODE, node_id))
-            self._status[node_id] = status
         return changed
 
     async def write(self) -> None:

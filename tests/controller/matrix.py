@@ -315,6 +315,9 @@ ROUTES: dict[str, Route] = {
     "POST /api/v1/emergencies/{emergency_id}/false-alarm": Route(Kind.ACT, {}),
     # the rest
     "GET /api/v1/audit": Route(Kind.LIST, shows="hold_id", answers={"observer": Answer.FORBIDDEN}),
+    "GET /api/v1/faults": Route(Kind.LIST, shows="fault_id"),
+    "GET /api/v1/faults/{fault_id}": Route(Kind.READ),
+    "POST /api/v1/faults/{fault_id}/acknowledgement": Route(Kind.ACT, {"note": "Đang xử lý"}),
     "GET /api/v1/alarms": Route(Kind.LIST, shows="alarm_id", answers={"observer": Answer.FORBIDDEN}),
     "POST /api/v1/alarms/{alarm_id}/acknowledgement": Route(Kind.ACT),
     "GET /healthz": Route(Kind.OPEN),

@@ -19,6 +19,7 @@ from controller.broadcasts.schemas import BroadcastIn
 from controller.bulletins.models import Bulletin, BulletinVersion, BulletinVoice
 from controller.db import Base
 from controller.emergencies.models import Emergency, ReadyMessage
+from controller.faults.models import Fault
 from controller.ids import new_id
 from controller.people.models import ApiToken, Device, Session
 from controller.people.rights import Role
@@ -101,6 +102,7 @@ def _rows(centre: Centre, commune: AreaOut, name: str, things: Things) -> list[B
         "approval",
         "alarm",
         "renewal",
+        "fault",
         "message",
         "emergency",
     ):
@@ -194,6 +196,14 @@ def _rows(centre: Centre, commune: AreaOut, name: str, things: Things) -> list[B
             origin="192.0.2.1",
             created_at=now,
             asked_at=now,
+        ),
+        Fault(
+            id=things["fault_id"],
+            node_id=things["node_id"],
+            code="disk_low",
+            detail=name,
+            since_at=now,
+            began_at=now,
         ),
         ReadyMessage(
             id=things["message_id"],

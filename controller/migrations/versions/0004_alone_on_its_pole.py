@@ -1,4 +1,4 @@
-"""The node alone on its pole: certificates that are renewed and revoked."""
+"""The node alone on its pole: certificates that are renewed and revoked, faults."""
 
 from collections.abc import Sequence
 
@@ -15,6 +15,7 @@ depends_on: str | Sequence[str] | None = None
 
 def upgrade() -> None:
     _create_certificates()
+    _create_faults()
 
 
 def _create_certificates() -> None:
@@ -63,3 +64,27 @@ def _create_certificates() -> None:
         "SELECT certificate_serial, id, public_key, '', enrolled_at, certificate_expires_at FROM nodes "
         "WHERE kind = 'agent' AND certificate_expires_at IS NOT NULL"
     )
+
+
+def _create_faults() -> None:
+    op.create_table(
+        "faults",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("node_id", sa.String(length=64), nullable=False),
+        sa.Column("code", sa.String(length=40), nullable=False),
+        sa.Column("detail", sa.String(length=500), nullable=False),
+        sa.Column("since_at", Instant(), nullable=False),
+        sa.Column("began_at", Instant(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("cleared_at", Instant(), nullable=True),
+        sa.Column("acknowledged_at", Instant(), nullable=True),
+        sa.Column("acknowledged_by", sa.String(length=64), nullable=True),
+        sa.Column("note", sa.String(length=500), nullable=False),
+        sa.ForeignKeyConstraint(["acknowledged_by"], ["people.id"], name=op.f("fk_faults_acknowledged_by_people")),
+        sa.ForeignKeyConstraint(["node_id"], ["nodes.id"], name=op.f("fk_faults_node_id_nodes")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_faults")),
+    )
+    with op.batch_alter_table("faults", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_faults_cleared_at"), ["cleared_at"], unique=False)
+        batch_op.create_index("ix_faults_node_id_code", ["node_id", "code"], unique=False)
+        batch_op.create_index(batch_op.f("ix_faults_since_at"), ["since_at"], unique=False)

@@ -81,7 +81,7 @@ async def row(centre: factories.Centre, node_id: str) -> Node:
     return found
 
 
-async def test_silence_is_told_once_within_46_seconds(tmp_path: Path) -> None:
+async def test_silence_is_told_once_within_44_seconds(tmp_path: Path) -> None:
     async with watched(tmp_path) as (centre, watch, node_id):
         watch.note_presence(node_id, HELLO, False)
         watch.note_health(node_id, HEALTH, False)
@@ -92,7 +92,7 @@ async def test_silence_is_told_once_within_46_seconds(tmp_path: Path) -> None:
             centre.clock.step(seconds=1)
             if watch.sweep():
                 changes.append((second, await status(centre, node_id)))
-        assert changes == [(36, NodeStatus.LATE), (46, NodeStatus.OFFLINE)]
+        assert changes == [(36, NodeStatus.LATE), (44, NodeStatus.OFFLINE)]
 
 
 @pytest.mark.parametrize("set_s", [-3600, -20, 20, 3600])
@@ -113,7 +113,7 @@ async def test_a_clock_that_is_set_neither_hides_silence_nor_makes_it(
         centre.clock.step(seconds=set_s)
         watch.sweep()
         assert await status(centre, node_id) is (NodeStatus.LATE if silent_s > 35 else NodeStatus.ONLINE)
-        centre.clock.step(seconds=45 - silent_s)
+        centre.clock.step(seconds=43 - silent_s)
         watch.sweep()
         assert await status(centre, node_id) is NodeStatus.LATE
         centre.clock.step(seconds=1)
