@@ -30,6 +30,7 @@ from .config import Config
 from .db import Database
 from .errors import LoaError
 from .events import EventBus
+from .faults.keeping import FaultKeeper
 from .holds.lasting import REMIND, REMIND_S
 from .http_server import HttpServer, bind, free_port
 from .life import Life
@@ -187,13 +188,22 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
     dispatcher = Dispatcher(database, bus, clock, signer, bridge)
     services.node_acts.send = Commander(signer, bridge).send
     laggards = Laggards(database, bus, dispatcher)
-    clones = Clones(database, services.alarms)
+    clones, faults = Clones(database, services.alarms), FaultKeeper(database, clock)
 
     def note_health(node_id: str, health: Health) -> None:
         laggards.note_health(node_id, health)
         clones.note_health(node_id, health)
+        faults.note_health(node_id, health)
 
-    presence = PresenceWatch(database, bus, clock, services.live, on_health=note_health, on_hello=clones.note_hello)
+    presence = PresenceWatch(
+        database,
+        bus,
+        clock,
+        services.live,
+        on_health=note_health,
+        on_hello=clones.note_hello,
+        on_status=faults.note_status,
+    )
     revoker = Revoker(database, bus, clock, broker=broker, bridge=bridge, authority=authority)
     ingest, timekeeper = Ingest(database, clock, signer, bridge), Timekeeper(clock, signer, bridge)
     bridge.attach(
@@ -234,7 +244,7 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
         },
     )
     # It reads whom the broker is not to let in before the broker lets anybody in.
-    members: list[Member] = [revoker, broker, bridge, dispatcher, laggards, clones, presence, ingest]
+    members: list[Member] = [revoker, broker, bridge, dispatcher, laggards, clones, faults, presence, ingest]
     return centre, [*members, services.recordings, services.firing, scheduler, for_pages, for_nodes, Life(database)]
 
 
