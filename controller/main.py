@@ -184,7 +184,7 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
     )
     services = build_services(config, database, bus, clock, authority)
     broker, bridge = Broker(config, authority), Bridge(config, authority)
-    signer = Signer(config, keys, clock, services.live)
+    signer = Signer(config, keys, clock, services.live, alarms=services.alarms)
     dispatcher = Dispatcher(database, bus, clock, signer, bridge)
     services.node_acts.send = Commander(signer, bridge).send
     laggards = Laggards(database, bus, dispatcher)

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import logging
 from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.alarms.service import Alarms
 from controller.areas.rules import Tree
+from controller.broadcasts.models import Broadcast
 from controller.clock import Clock
 from controller.config import Config
 from controller.db import Transaction
@@ -33,6 +36,8 @@ from controller.plans.build import (
     says_the_same,
 )
 from controller.plans.models import Document, PlanBody, PlanVersion
+from controller.signing.desk import Desk, OwnDesk
+from controller.signing.rules import Refusal, RefusedError
 from edge_agent.protocol.content import Body, Voice
 from edge_agent.protocol.documents import Membership, Settings, Signed
 from edge_agent.protocol.signing import SigningKey, signer_of
@@ -41,8 +46,13 @@ from edge_agent.protocol.topics import Word
 
 from .keys import Keys
 
+REFUSED = "broadcasts.not_signed"
+"""Kind of the alarm."""
+
 PLAN_RENEWED_AFTER = timedelta(hours=6)
 """DESIGN section 4: re-signing renews the lease."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,7 +66,18 @@ class _Built:
 class Signer:
     """Turns rows into signed documents."""
 
-    def __init__(self, config: Config, keys: Keys, clock: Clock, live: LiveNodes) -> None:
+    def __init__(
+        self,
+        config: Config,
+        keys: Keys,
+        clock: Clock,
+        live: LiveNodes,
+        *,
+        desk: Desk | None = None,
+        alarms: Alarms | None = None,
+    ) -> None:
+        """``desk``: where it is signed, in this process if not said; ``alarms``: where people are told of refusals."""
+        self._desk, self._alarms = desk or OwnDesk(keys), alarms
         self._keys, self._clock, self._live = keys, clock, live
         self._last_answer = 0
         self._let_go: set[str] = set()
@@ -73,9 +94,20 @@ class Signer:
 
         ``tree`` is needed for settings and plans, whose lease is the area's to say.
         """
+        refused: dict[str, Refusal] = {}
+        while True:
+            try:
+                return await self._sign(tx, row, tree, frozenset(refused))
+            except RefusedError as error:
+                if not error.refused.keys() - refused.keys():
+                    raise
+                refused |= error.refused
+                await self._tell_refused(tx, row.scope, error.refused)
+
+    async def _sign(self, tx: Transaction, row: Document, tree: Tree, without: frozenset[str]) -> bool:
         now = self._clock()
         stamp = Stamp(row.scope, self._keys.epoch, (row.version or 0) + 1, now)
-        built = await self._build(tx.session, stamp, row, tree)
+        built = await self._build(tx.session, stamp, row, tree, without)
         row.dirty_since = None
         if built is None:
             return False
@@ -105,9 +137,12 @@ class Signer:
 
     async def _store(self, tx: Transaction, row: Document, built: _Built, key: SigningKey, now: datetime) -> None:
         document, body = built.document, built.body
+        packed = body.packed if body is not None else None
+        facts = await self._desk.facts(tx.session, document, packed, now)
+        token = self._desk.sign(document, key.kid, body=packed, facts=facts)
         if body is not None and await tx.session.get(PlanBody, body.sha256) is None:
             tx.session.add(PlanBody(sha256=body.sha256, packed=body.packed, created_at=now))
-        row.token = key.sign(document)
+        row.token = token
         row.epoch, row.version, row.signed_at = document.epoch, document.version, now
         row.body_sha256 = body.sha256 if body is not None else None
         tx.session.add(
@@ -126,31 +161,46 @@ class Signer:
         """Choose the key that whoever it is for can check."""
         return self._keys.named(self._keys.ring.for_holder(built.document.key_use, built.held).kid)
 
-    async def _build(self, session: AsyncSession, stamp: Stamp, row: Document, tree: Tree) -> _Built | None:
+    async def _tell_refused(self, tx: Transaction, scope: str, refused: Mapping[str, Refusal]) -> None:
+        """Raise an alarm for each broadcast that is left out: somebody counts on it."""
+        for broadcast_id, why in refused.items():
+            _log.error("broadcast %s is left out of what %s is told: %s", broadcast_id, scope, why)
+            if self._alarms is None:
+                continue
+            broadcast = await tx.session.get(Broadcast, broadcast_id)
+            area_id, title = (broadcast.area_id, broadcast.title) if broadcast is not None else (None, broadcast_id)
+            subject, detail = f"broadcasts/{broadcast_id}", {"title": title, "problem": why}
+            await self._alarms.raise_(tx, REFUSED, area_id, subject, detail, unless_open=True)
+
+    async def _build(
+        self, session: AsyncSession, stamp: Stamp, row: Document, tree: Tree, without: frozenset[str]
+    ) -> _Built | None:
         match Word(row.word):
             case Word.HOLD:
                 return _Built(
                     build_hold(stamp, await repository.holds_of(session, row.scope, self._let_go, self._live))
                 )
             case Word.URGENT:
-                return await self._urgent(session, stamp)
+                return await self._urgent(session, stamp, without)
             case Word.PLAN:
-                return await self._plan(session, stamp, tree)
+                return await self._plan(session, stamp, tree, without)
             case _:
                 return await self._settings(session, stamp, row, tree)
 
-    async def _urgent(self, session: AsyncSession, stamp: Stamp) -> _Built:
-        broadcasts = await repository.broadcasts_of(session, stamp.scope, urgent=True, now=stamp.now)
+    async def _urgent(self, session: AsyncSession, stamp: Stamp, without: frozenset[str]) -> _Built:
+        found = await repository.broadcasts_of(session, stamp.scope, urgent=True, now=stamp.now)
+        broadcasts = [each for each in found if each.broadcast_id not in without]
         stops = await repository.stops_of(session, stamp.scope, stamp.now)
         inline = await asyncio.to_thread(_read_media, self._media, inline_wanted(broadcasts)) if broadcasts else {}
         return _Built(build_urgent(stamp, broadcasts, stops, inline))
 
-    async def _plan(self, session: AsyncSession, stamp: Stamp, tree: Tree) -> _Built:
+    async def _plan(self, session: AsyncSession, stamp: Stamp, tree: Tree, without: frozenset[str]) -> _Built:
         lease = await self._lease_of(session, stamp.scope, tree)
         covers_until = stamp.now + self._covers
-        broadcasts = await repository.broadcasts_of(
+        found = await repository.broadcasts_of(
             session, stamp.scope, urgent=False, now=stamp.now, start_before=covers_until
         )
+        broadcasts = [each for each in found if each.broadcast_id not in without]
         plan, body = build_plan(stamp, broadcasts, covers_until=covers_until, lease_until=stamp.now + lease)
         return _Built(plan, body)
 
@@ -188,7 +238,7 @@ class Signer:
         # Milliseconds since 1970 rise through restarts too, and need no row.
         self._last_answer = max(self._last_answer + 1, int(now.timestamp() * 1000))
         document = kind(**Stamp(scope, self._keys.epoch, self._last_answer, now).claims(now + life), **fields)
-        return self._key(_Built(document)).sign(document)
+        return self._desk.sign(document, self._key(_Built(document)).kid, body=None, facts={})
 
 
 def _is_last_word(row: Document, built: _Built, key: SigningKey) -> bool:

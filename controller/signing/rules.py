@@ -1,0 +1,95 @@
+"""Whether what a document would let sound is covered by the yeses of people. Pure; no clock, no database.
+
+Deliberately apart from the room that makes plans and from the one that takes yeses: what slips through there is to be
+caught here. It reads what the node would obey, not what the rows say that this is.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from edge_agent.protocol.content import Broadcast, content_hash
+from edge_agent.protocol.states import Level
+
+PEOPLE_FOR_EMERGENCY = 2
+
+
+class Refusal(StrEnum):
+    """Why a broadcast is not signed."""
+
+    NO_YES = "no_yes"
+    """Nobody said yes to this content, at this place, over this window."""
+    ONE_PERSON = "one_person"
+    """An emergency takes two people, or one who broke the glass."""
+    OWN_WORK = "own_work"
+    """The policy asks for somebody other than the author."""
+    OUT_OF_BOUNDS = "out_of_bounds"
+    """What needs no second person is bounded, and this is beyond."""
+
+
+class YesFact(NamedTuple):
+    """One person's yes."""
+
+    person_id: str
+    content_sha256: str
+    scopes: frozenset[str]
+    not_before_at: datetime
+    not_after_at: datetime
+    bounded: bool = False
+    """The author's, where the policy lets authors do without a second person within bounds."""
+
+
+class Facts(NamedTuple):
+    """What is known of one broadcast besides itself."""
+
+    yeses: tuple[YesFact, ...] = ()
+    authors: frozenset[str] = frozenset()
+    """Whoever wrote it, or asked for it."""
+    asks_another: bool = False
+    """The policy of a place that would hear it asks for somebody else."""
+    glass_broken_by: str | None = None
+    """Of an emergency: who decided alone, gave a reason, and waited out the cancel window."""
+    follows: bool = False
+    """It says that an emergency is over or was none: ready messages only, one person is enough."""
+
+
+NOTHING = Facts()
+
+
+class RefusedError(ValueError):
+    """Some broadcasts of a document have no yes that covers them; the rest could be signed without them."""
+
+    def __init__(self, scope: str, refused: Mapping[str, Refusal]) -> None:
+        super().__init__(f"{scope}: {', '.join(f'{key} ({why})' for key, why in refused.items())}")
+        self.refused = dict(refused)
+
+
+def review(scope: str, broadcasts: Iterable[Broadcast], facts: Mapping[str, Facts]) -> dict[str, Refusal]:
+    """Give the broadcasts that may not be signed for a scope, and why."""
+    found = {each.broadcast_id: judge(scope, each, facts.get(each.broadcast_id, NOTHING)) for each in broadcasts}
+    return {key: why for key, why in found.items() if why is not None}
+
+
+def judge(scope: str, broadcast: Broadcast, facts: Facts) -> Refusal | None:
+    """Say why a broadcast may not be signed for a scope; None: it may."""
+    covering = [each for each in facts.yeses if covers(scope, broadcast, each)]
+    people = {each.person_id for each in covering}
+    if not people:
+        return Refusal.NO_YES
+    if broadcast.level is Level.EMERGENCY and broadcast.drill is None and not facts.follows:
+        enough = len(people) >= PEOPLE_FOR_EMERGENCY or facts.glass_broken_by in people
+        return None if enough else Refusal.ONE_PERSON
+    others = people - facts.authors
+    bounded = any(each.bounded for each in covering)
+    return Refusal.OWN_WORK if facts.asks_another and not others and not bounded else None
+
+
+def covers(scope: str, broadcast: Broadcast, yes: YesFact) -> bool:
+    """Say whether a yes is to this very content, to this place, and to the whole window."""
+    return (
+        yes.content_sha256 == content_hash(broadcast.items, broadcast.drill)
+        and scope in yes.scopes
+        and yes.not_before_at <= broadcast.start_at
+        and broadcast.latest_end_at <= yes.not_after_at
+    )
