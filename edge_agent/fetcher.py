@@ -10,9 +10,9 @@ import logging
 import random
 import ssl
 import threading
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Container, Coroutine, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import Any
 
@@ -38,6 +38,8 @@ SPREAD_S = 60.0
 """Longest random delay of a fetch: a commune's nodes must not all ask at once."""
 SPREAD_SHARE = 10
 """Of the time that is left before the start, at most a tenth is spent waiting."""
+SAFE = timedelta(hours=24)
+"""What is due so soon stays, whatever else would need the room."""
 _SOME_DAY = datetime.max.replace(tzinfo=UTC)
 """When that is needed which is only kept."""
 
@@ -144,8 +146,7 @@ class Fetcher:
 
     def _review_pinned(self) -> None:
         """Tell of what an emergency may have to do without, once it has had the time that its download may wait."""
-        settings = self._keeper.settings
-        pinned = {voice.sha256 for voice in settings.pinned} if settings else set()
+        pinned = self._pinned()
         missing = [sha256 for sha256 in sorted(pinned) if not self._shelf.has(sha256)]
         if not self._missed_s.keys() >= set(missing):
             self._wake()  # one that was here may have gone: nothing else asks for it
@@ -153,6 +154,10 @@ class Fetcher:
         late = [sha256[:12] for sha256, since_s in self._missed_s.items() if _loop_s() >= since_s + SPREAD_S]
         detail = f"{len(late)} of {len(pinned)} recordings kept for emergencies are not here: {', '.join(late[:10])}"
         self._faults.turn(Fault.PINNED_MISSING, bool(late), detail)
+
+    def _pinned(self) -> set[str]:
+        settings = self._keeper.settings
+        return {voice.sha256 for voice in settings.pinned} if settings else set()
 
     def failed(self, sha256: str) -> Fault | None:
         """Say why a recording is not here, if its download has failed."""
@@ -253,10 +258,12 @@ class Fetcher:
             return self.bytes_per_s() if self._lane_of(name) is Lane.BULK else None
 
         throttle = Throttle(self._stop, lambda: self._stands_still(self._lane_of(name)), ceiling)
-        needed = {one.voice.sha256 for one in self._all_wanted()}
+        wants = self._all_wanted()
+        needed = {one.voice.sha256 for one in wants}
+        spare = spare_for(want, wants, self._now(), pinned=self._pinned())
         self._under_way = {**self._under_way, name: want.lane}
         try:
-            await in_thread(self._download, voice, throttle, needed)
+            await in_thread(self._download, voice, throttle, needed, spare)
         finally:
             self._under_way = {key: lane for key, lane in self._under_way.items() if key != name}
             self._wake()  # it may have come to belong to another lane meanwhile, which has left it to this one
@@ -279,10 +286,10 @@ class Fetcher:
         listings = [one for key, one in self._keeper.listings.items() if not self.is_over(key)]
         return wanted(listings, settings.languages, settings.pinned) if settings else []
 
-    def _download(self, voice: Voice, throttle: Throttle, needed: set[str]) -> None:
+    def _download(self, voice: Voice, throttle: Throttle, needed: set[str], spare: list[str]) -> None:
         """Continue or begin one recording. Runs in a worker thread."""
         part = self._shelf.part(voice.sha256)
-        self._shelf.make_room(voice.bytes, needed)
+        self._shelf.make_room(voice.bytes, needed, spare=spare)
         with part.open("ab") as file:
             offset = file.tell()
             if offset > voice.bytes:
@@ -327,6 +334,18 @@ def wanted(listings: Iterable[Listing], languages: tuple[str, ...], pinned: tupl
     kept = {voice.sha256: Want(voice, _SOME_DAY, urgent=False, level=Level.NORMAL) for voice in pinned}
     order = {**first, **{name: later.get(name, want) for name, want in kept.items()}, **later}
     return [first.get(name, want) for name, want in order.items()]
+
+
+def spare_for(want: Want, wants: Iterable[Want], now: datetime, *, pinned: Container[str]) -> list[str]:
+    """List what may go again when the disk is full, so that one recording fits; what is due last goes first.
+
+    Never what is ``pinned`` or due within a day, and never what is due before the one that is to fit.
+    """
+    floor_at = now + SAFE if want.voice.sha256 in pinned else max(now + SAFE, want.start_at)
+    later = [
+        one for one in wants if one.lane is Lane.BULK and one.start_at > floor_at and one.voice.sha256 not in pinned
+    ]
+    return [one.voice.sha256 for one in sorted(later, key=lambda one: one.start_at, reverse=True)]
 
 
 def _need(listing: Listing) -> tuple[bool, bool, int, datetime]:

@@ -143,8 +143,10 @@ class Shelf:
         found = os.statvfs(self._directory)
         return found.f_favail if found.f_files else None
 
-    def make_room(self, size: int, needed: Iterable[str]) -> None:
-        """Throw out what is not ``needed``, oldest first, until ``size`` bytes fit beside the reserve.
+    def make_room(self, size: int, needed: Iterable[str], *, spare: Iterable[str] = ()) -> None:
+        """Throw out until ``size`` bytes fit beside the reserve.
+
+        First what is not ``needed``, oldest first; then of what is needed the ``spare``, in their order.
 
         Raises:
             NoSpaceError: they do not fit even then.
@@ -152,11 +154,13 @@ class Shelf:
         missing = size + self._reserve_bytes - self.free_bytes()
         keep = set(needed)
         idle = [path for path in self._directory.iterdir() if path.stem not in keep]
-        for path in sorted(idle, key=lambda one: one.stat().st_mtime):
+        idle.sort(key=lambda one: one.stat().st_mtime)
+        for path in (*idle, *(self.path(sha256) for sha256 in spare)):
             if missing <= 0:
                 return
-            missing -= path.stat().st_size
-            path.unlink()
+            if path.exists():
+                missing -= path.stat().st_size
+                path.unlink()
         if missing > 0:
             raise NoSpaceError(f"{self._directory}: {missing} bytes short for a recording of {size}; free some space")
 

@@ -50,9 +50,11 @@ class Cache:
         monotonic_s: Callable[[], float],
         failed: Callable[[str], Fault | None],
         is_over: Callable[[str], bool],
+        fetch: Callable[[], None] = lambda: None,
     ) -> None:
+        """``fetch`` is called when something is missing that was not before: a file may have gone by itself."""
         self._keeper, self._shelf, self._now, self._monotonic_s = keeper, shelf, now, monotonic_s
-        self._failed, self._is_over = failed, is_over
+        self._failed, self._is_over, self._fetch = failed, is_over, fetch
         self._since_s: dict[str, float] = {}
         """Recordings that are missing, and since when."""
 
@@ -60,6 +62,8 @@ class Cache:
         """Compare the lists with the shelf."""
         lacks, now_s, now = self._lacks(), self._monotonic_s(), self._now()
         missing = dict.fromkeys(sha256 for lack in lacks for sha256 in lack.missing)
+        if not self._since_s.keys() >= missing.keys():
+            self._fetch()
         self._since_s = {sha256: self._since_s.get(sha256, now_s) for sha256 in missing}
         soon = [lack for lack in lacks if lack.start_at <= now + SOON]
         if soon:

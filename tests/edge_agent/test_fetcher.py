@@ -195,7 +195,7 @@ async def test_what_the_disk_refuses_is_a_fault_and_others_are_fetched(yard: Yar
 async def test_a_disk_that_takes_nothing_more_is_named(
     yard: Yard, monkeypatch: pytest.MonkeyPatch, code: int, fault: Fault
 ) -> None:
-    def refuse(_size: int, _needed: object) -> None:
+    def refuse(_size: int, _needed: object, **_kept: Any) -> None:
         raise OSError(code, os.strerror(code))
 
     voice = yard.serve(os.urandom(100))
@@ -439,6 +439,61 @@ def test_what_nobody_needs_makes_room_oldest_first(tmp_path: Path, monkeypatch: 
     with pytest.raises(NoSpaceError, match="bytes short"):
         shelf.make_room(10_000, needed={"a" * 64})
     assert shelf.has("a" * 64)
+
+
+def test_of_what_is_needed_the_spare_go_in_their_order_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = Shelf(tmp_path, reserve_bytes=1000)
+    monkeypatch.setattr(shelf, "free_bytes", lambda: 1000)
+    names = [letter * 64 for letter in "abcd"]
+    for name in names:
+        shelf.path(name).write_bytes(bytes(100))
+    shelf.make_room(150, names[:3], spare=[names[2], names[1]])
+    assert [shelf.has(name) for name in names] == [True, True, False, False]
+    with pytest.raises(NoSpaceError):
+        shelf.make_room(150, names[:3], spare=[names[1]])
+    assert shelf.has(names[0])
+
+
+@pytest.mark.parametrize(
+    ("wanted_h", "spare_h"),
+    [(1, [50, 30]), (30, [50]), (50, []), (None, [50, 30])],
+)
+def test_what_is_due_within_a_day_or_kept_always_or_due_before_is_never_spare(
+    wanted_h: int | None, spare_h: list[int]
+) -> None:
+    """The hours are those of the starts; None is a recording that is always kept."""
+    voices = {
+        hours: Voice(language="vi", sha256=f"{hours:064x}", bytes=1, length_ms=1) for hours in (1, 23, 30, 50, 99)
+    }
+    wants = [
+        fetcher_module.Want(voice, NOON + timedelta(hours=hours), urgent=False, level=Level.NORMAL)
+        for hours, voice in voices.items()
+    ]
+    kept = voices[99].sha256
+    want = next(one for one in wants if one.voice == voices[99 if wanted_h is None else wanted_h])
+    spare = fetcher_module.spare_for(want, wants, NOON, pinned={kept})
+    assert spare == [voices[hours].sha256 for hours in spare_h]
+
+
+async def test_a_full_disk_holds_what_is_due_first(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetcher_module, "SPREAD_S", 0.01)
+    far, near, nearest = (yard.serve(os.urandom(SIZE)) for _ in range(3))
+    yard.shrink_disk(2.5 * SIZE, monkeypatch)
+    monkeypatch.setattr(yard.desk.shelf, "_reserve_bytes", 0)
+    yard.desk.plan(yard.due("b-far", far, seconds=60 * 3600), yard.due("b-near", near, seconds=20 * 3600))
+    await until(lambda: yard.has(far) and yard.has(near))
+    plans = [
+        yard.due("b-far", far, seconds=60 * 3600),
+        yard.due("b-near", near, seconds=20 * 3600),
+        yard.due("b-nearest", nearest, seconds=3600),
+    ]
+    yard.desk.plan(*plans)
+    yard.fetcher.nudge()
+    await until(lambda: yard.has(nearest) and not yard.has(far))
+    await until(lambda: "disk_low" in yard.faults())
+    assert yard.has(near)
 
 
 def test_a_link_in_the_media_directory_is_no_recording(tmp_path: Path) -> None:
