@@ -13,6 +13,7 @@ import msgspec
 from edge_agent import systemd, tls
 from edge_agent.abilities import abilities
 from edge_agent.checks.all import all_checks
+from edge_agent.checks.muted import Muted
 from edge_agent.checks.round import Rounds
 from edge_agent.checks.runner import Checks
 from edge_agent.clock import Clock, Instruments, SystemInstruments, Trust
@@ -31,6 +32,7 @@ from edge_agent.judge import ProcessJudge
 from edge_agent.keeper import Keeper
 from edge_agent.ledger import Ledger
 from edge_agent.link import Link
+from edge_agent.outputs import mixer
 from edge_agent.outputs.base import Output
 from edge_agent.outputs.card import CardOutput
 from edge_agent.outputs.virtual import VirtualOutput
@@ -179,7 +181,11 @@ class Agent:
             reference=lambda: self.reference.report if self.ear.present else None,
             disk=state.root,
         )
+        muted = Muted(self._silenced_by)
+        self.stage.is_muted = lambda: muted.is_muted
         checks = all_checks(
+            renderer=self.stage.renderer,
+            muted=muted,
             state=state,
             clock=clock,
             keeper=keeper,
@@ -358,6 +364,9 @@ class Agent:
             utc_minus_monotonic_ns=self.clock.utc_minus_monotonic_ns,
             on_consumed=_untapped if self._air is None else self._air.put,
         )
+
+    def _silenced_by(self) -> str | None:
+        return mixer.silenced_by(mixer.mixer_of(self._options.device)) if self._options.output == "card" else None
 
     def _new_input(self) -> Input:
         options = self._options

@@ -76,12 +76,13 @@ def slack_ms(played_ms: float) -> float:
     return min(MAX_SLACK_MS, BUFFER_MS + SLACK_PART * played_ms, played_ms / 2)
 
 
-def weigh(sound: Sound, consumed: Consumed, *, simulated: bool) -> Heard:
-    """Judge one item that has come to its end, or has been cut."""
+def weigh(sound: Sound, consumed: Consumed, *, simulated: bool, muted: bool = False) -> Heard:
+    """Judge one item that has come to its end, or has been cut; ``muted`` says that the card let nothing through."""
     asked = sound.voice.length_ms * RATE // 1000
     played_ms = consumed.frames * 1000 // RATE
     steady = (
-        sound.gain_mb > MUTE_MB
+        not muted
+        and sound.gain_mb > MUTE_MB
         and consumed.frames > 0
         and consumed.missing <= MAX_FRAME_ERROR * max(consumed.frames, 1)
         and min(consumed.stamps_ms, consumed.pace_ms) >= MIN_ELAPSED * played_ms - slack_ms(played_ms)

@@ -17,7 +17,11 @@ class Fault(StrEnum):
     """What can be wrong with a node."""
 
     OUTPUT_LOST = "output_lost"
-    """No sound card, or it hangs."""
+    """No sound card, or it hangs, or it takes sound faster than it can be heard."""
+    OUTPUT_MUTED = "output_muted"
+    """The card's mixer lets nothing through."""
+    OUTPUT_UNDERRUNS = "output_underruns"
+    """The card runs dry again and again."""
     CLOCK_UNTRUSTED = "clock_untrusted"
     """Nothing scheduled will sound."""
     CLOCK_OFFSET = "clock_offset"

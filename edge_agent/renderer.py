@@ -130,6 +130,8 @@ class Renderer:
         self._lock = threading.Lock()
         self.calls = 0
         """Rises while the output lives; the watchdog looks at it."""
+        self.frames = self.lost = 0
+        """Frames that outputs have asked for since the start, and of those that the device did not play."""
 
     def arm(self, cue: Cue) -> None:
         """Queue a sound behind those that are armed."""
@@ -162,6 +164,7 @@ class Renderer:
         """Fill ``buffer`` (s16 mono); its first frame leaves the output at ``first_frame_ns``, monotonic."""
         buffer[:] = bytes(len(buffer))
         self.calls += 1
+        self.frames += len(buffer) // FRAME_BYTES
         if not self._cues:
             return
         block = _Block(buffer, first_frame_ns, self._utc_minus(), self._monotonic_ns())
@@ -178,6 +181,7 @@ class Renderer:
     def count_underrun(self, frames: int) -> None:
         """Note that the device ran dry by its own account, and played silence instead of ``frames`` of ours."""
         with self._lock:
+            self.lost += frames
             if self._cues and self._cues[0].first_ns is not None:
                 self._cues[0].underruns += 1
                 self._cues[0].lost += frames

@@ -114,6 +114,8 @@ class Stage:
         """Called with the hash of a file that was thrown away."""
         self.on_change: Callable[[], None] = lambda: None
         """What sounds has changed."""
+        self.is_muted: Callable[[], bool] = lambda: False
+        """Says whether the card lets nothing through."""
         self.renderer = Renderer(
             utc_minus_monotonic_ns=clock.utc_minus_monotonic_ns,
             monotonic_ns=clock.monotonic_ns,
@@ -268,7 +270,7 @@ class Stage:
         heard = None
         if cue.first_ns is not None:
             consumed = cue.consumed(until_ns)
-            heard = weigh(sound, consumed, simulated=self._simulated)
+            heard = weigh(sound, consumed, simulated=self._simulated, muted=self.is_muted())
             if not heard.whole:
                 log.warning("item %d of %s is not proven whole: %s", sound.item, sound.broadcast_id, consumed)
         self._ear.over(cue)

@@ -10,16 +10,19 @@ from edge_agent.checks.cache import Cache
 from edge_agent.checks.certificate import Certificate
 from edge_agent.checks.lease import LeaseEnded, LeaseEnding
 from edge_agent.checks.link_quality import LinkQuality
+from edge_agent.checks.muted import Muted
 from edge_agent.checks.settings import NoSettings
 from edge_agent.checks.storage import Storage
 from edge_agent.checks.supply import Supply
 from edge_agent.checks.temperature import Temperature
+from edge_agent.checks.underruns import Underruns
 from edge_agent.clock import Clock
 from edge_agent.config import StateDir
 from edge_agent.fetcher import Fetcher
 from edge_agent.keeper import Keeper
 from edge_agent.link import Link
 from edge_agent.protocol.states import ClockState
+from edge_agent.renderer import Renderer
 from edge_agent.shelf import Shelf
 
 SYS = Path("/sys")
@@ -33,6 +36,8 @@ def all_checks(
     shelf: Shelf,
     fetcher: Fetcher,
     link: Link,
+    renderer: Renderer,
+    muted: Muted,
     is_over: Callable[[str], bool],
     sys: Path = SYS,
 ) -> tuple[Check, ...]:
@@ -44,7 +49,17 @@ def all_checks(
         NoSettings(lambda: keeper.settings is not None),
         LeaseEnded(keeper.leases, now=clock.surely),
         LeaseEnding(keeper.leases, now=clock.surely),
-        Cache(keeper, shelf, now=clock.surely, monotonic_s=time.monotonic, failed=fetcher.failed, is_over=is_over),
+        Cache(
+            keeper,
+            shelf,
+            now=clock.surely,
+            monotonic_s=time.monotonic,
+            failed=fetcher.failed,
+            is_over=is_over,
+            fetch=fetcher.nudge,
+        ),
+        muted,
+        Underruns(time.monotonic, frames=lambda: renderer.frames, lost=lambda: renderer.lost),
         Storage(state.root, sys=sys),
         Supply(time.monotonic, sys=sys),
         Temperature(sys=sys),

@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Callable
 
 from edge_agent.errors import OutputError
 from edge_agent.faults import Fault, FaultBook
 from edge_agent.outputs.base import Maker, Output
+from edge_agent.outputs.pace import Pace
 from edge_agent.renderer import Renderer
 from edge_agent.threads import in_thread
 
@@ -15,6 +18,8 @@ log = logging.getLogger(__name__)
 CHECK_S = 0.5
 HANGS_AFTER = 4
 """Checks in a row without a call from the card: 2 s, well inside the 5 s in which a play counts as interrupted."""
+PROBATION_S = 2.0
+"""An output that comes after one that was too fast has to show its pace before anything sounds by it."""
 RETRY_S = (1.0, 10.0)
 """First and longest wait before the card is tried again."""
 CLOSE_S = 3.0
@@ -30,6 +35,8 @@ class OutputWatch:
         self._maker, self._renderer, self._faults = maker, renderer, faults
         self.ready = asyncio.Event()
         self.available = False
+        self._doubted = False
+        """The last output was no real one."""
         self.on_change: Callable[[], None] = lambda: None
         """Called when ``available`` has changed."""
 
@@ -66,25 +73,34 @@ class OutputWatch:
 
     async def _attend(self, output: Output, lost: asyncio.Future[str]) -> None:
         """Watch an open output until it is lost."""
-        self._turn(available=True)
-        self._faults.clear(Fault.OUTPUT_LOST)
-        self.ready.set()
+        pace = Pace(time.monotonic_ns(), self._renderer.frames)
         try:
-            why = await self._until_lost(lost)
-            self._faults.put(Fault.OUTPUT_LOST, why)
+            why = await self._until_lost(lost, pace, within_s=PROBATION_S) if self._doubted else None
+            if why is None:
+                self._turn(available=True)
+                self._faults.clear(Fault.OUTPUT_LOST)
+                self.ready.set()
+                why = await self._until_lost(lost, pace)
+            self._faults.put(Fault.OUTPUT_LOST, why or "")
             log.error("output lost: %s", why)
         finally:
             self._turn(available=False)
             await self._close(output)
 
-    async def _until_lost(self, lost: asyncio.Future[str]) -> str:
-        calls, still = -1, 0
+    async def _until_lost(self, lost: asyncio.Future[str], pace: Pace, *, within_s: float = math.inf) -> str | None:
+        """Say why the output is lost, once it is; None when it is not within that time."""
+        calls, still, checks = -1, 0, 0
         while still < HANGS_AFTER:
+            if checks * CHECK_S >= within_s:
+                return None
             await asyncio.wait([lost], timeout=CHECK_S)
             if lost.done():
                 return lost.result()
+            self._doubted = pace.is_too_fast(time.monotonic_ns(), self._renderer.frames)
+            if self._doubted:
+                return "the output swallows sound faster than it can be heard: it is no sound card"
             still = still + 1 if self._renderer.calls == calls else 0
-            calls = self._renderer.calls
+            calls, checks = self._renderer.calls, checks + 1
         return "the output hangs: it asked for no sound in 2 s"
 
     async def _close(self, output: Output) -> None:

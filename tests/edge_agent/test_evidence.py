@@ -63,6 +63,11 @@ def test_a_short_sound_is_given_less_slack(length_ms: int, seen_ms: float, grade
     assert weigh(sound(), figures, simulated=False).grade is grade
 
 
+def test_what_goes_into_a_muted_card_proves_nothing() -> None:
+    assert weigh(sound(), consumed(), simulated=False).grade is Grade.E1
+    assert weigh(sound(), consumed(), simulated=False, muted=True).grade is Grade.E0
+
+
 def test_a_muted_node_has_not_played() -> None:
     assert weigh(sound(gain_mb=-6000), consumed(), simulated=False).grade is Grade.E0
 

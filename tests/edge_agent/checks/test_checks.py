@@ -18,18 +18,20 @@ from edge_agent.checks.certificate import Certificate
 from edge_agent.checks.disk_space import LEAST_BYTES, LEAST_INODES, shortage
 from edge_agent.checks.lease import LeaseEnded, LeaseEnding
 from edge_agent.checks.link_quality import MOST, SLOW_MS, WITHIN_S, LinkQuality
+from edge_agent.checks.muted import Muted
 from edge_agent.checks.round import Rounds
 from edge_agent.checks.settings import NoSettings
 from edge_agent.checks.storage import Storage
 from edge_agent.checks.supply import DIP_S, Supply
 from edge_agent.checks.temperature import Temperature
+from edge_agent.checks.underruns import Underruns
 from edge_agent.errors import ConfigError
 from edge_agent.faults import Fault, FaultBook
 from tests.edge_agent.centre import broadcast, make_opus, voice_of
 from tests.edge_agent.fakes import NOON, Desk
 
 KINDS: tuple[type[Check], ...] = (
-    NoSettings, LeaseEnded, LeaseEnding, Cache, Storage, Supply, Temperature, LinkQuality, Certificate
+    NoSettings, LeaseEnded, LeaseEnding, Cache, Storage, Supply, Temperature, LinkQuality, Certificate, Muted, Underruns
 )  # fmt: skip
 
 
