@@ -4,6 +4,7 @@ A test says what it tries by ``@pytest.mark.fault("F12")``, wherever it stands; 
 ``record_property("figure", ...)``.
 """
 
+import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -77,8 +78,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Table(), "faults-table")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let each report tell which faults its test is about."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let each report tell which faults its test is about, and leave what takes long to `make faults`."""
+    if not os.environ.get("LOA_FAULTS_LONG"):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("long")])
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
     for item in items:
         for marker in item.iter_markers("fault"):
             for name in marker.args:

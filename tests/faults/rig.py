@@ -9,8 +9,8 @@ import json
 import signal
 import sqlite3
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -116,10 +116,24 @@ class Rig(Commune):
         async with asyncio.timeout(BACK_S):
             await self.centre.process.wait()
 
-    async def bring_centre_back(self) -> None:
-        """Start the centre, without any failpoint."""
+    async def bring_centre_back(self, *, failpoint: str | None = None) -> None:
+        """Start the centre, to die at a failpoint or not."""
         self.env.pop("LOA_FAILPOINT", None)
+        if failpoint is not None:
+            self.env["LOA_FAILPOINT"] = failpoint
         await self.start_centre()
+        self.env.pop("LOA_FAILPOINT", None)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the database for writing, as a careless person with a shell does."""
+        connection = sqlite3.connect(self.centre_state / "loa.db", isolation_level=None, timeout=10)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            connection.execute("ROLLBACK")
+        finally:
+            connection.close()
 
     def broker(self) -> psutil.Process | None:
         """Give the broker's process, while there is one."""
@@ -231,6 +245,18 @@ class Rig(Commune):
             return all(row["outcome"] not in {None, "unknown"} for row in rows)
 
         await until(over, within_s, "every play is over")
+
+    async def until(self, at: datetime, *, plus_s: float = 0) -> None:
+        """Wait for an instant."""
+        await asyncio.sleep(max(0.0, (at - datetime.now(UTC)).total_seconds() + plus_s))
+
+    @contextmanager
+    def excused(self, node: DemoNode) -> Iterator[None]:
+        """For the length of the block, and while it recovers, a node is not held to its plays."""
+        begun_at = datetime.now(UTC)
+        yield
+        self.truths[node.node_id].troubled.append(Span(begun_at, datetime.now(UTC) + timedelta(seconds=5)))
+        self.truths[node.node_id].crashes.append(datetime.now(UTC))
 
     # What happened.
 

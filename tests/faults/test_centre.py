@@ -1,14 +1,18 @@
 """Faults of the centre and its broker, with real processes: killed in the middle of what they do."""
 
+import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from controller.demo.processes import ProgramFailedError
+from controller.wire.broker_config import access_rules
 from tests.faults.checker import violations
 from tests.faults.history import History
-from tests.faults.rig import running_rig
+from tests.faults.rig import Rig, running_rig
 
 pytestmark = pytest.mark.broker
 
@@ -41,3 +45,72 @@ async def test_f01_a_broker_killed_during_dispatch_loses_and_doubles_nothing(
         history = rig.history()
     assert begins(history) == [[1, 1, 1]] * orders
     assert violations(history) == []
+
+
+POINTS = ("before_commit", "after_commit", "half_published", "after_publish")
+
+
+@pytest.mark.long
+@pytest.mark.fault("F2")
+@pytest.mark.timeout(600)
+async def test_f02_a_centre_killed_at_any_point_of_its_dispatch_sends_what_it_acknowledged(tmp_path: Path) -> None:
+    async with running_rig(tmp_path, nodes=2) as rig:
+        await rig.record(len(POINTS) + 1)
+        for point in POINTS:
+            await rig.kill_centre()
+            await rig.bring_centre_back(failpoint=f"dispatch.{point}")
+            await _order_and_die(rig)
+        await rig.kill_centre()
+        await rig.bring_centre_back(failpoint="ingest.after_commit")
+        await _order_and_die(rig)
+        await rig.until_all_over(within_s=180)
+        history = rig.history()
+    assert begins(history) == [[1, 1]] * (len(POINTS) + 1)
+    assert violations(history) == []
+
+
+async def _order_and_die(rig: Rig) -> None:
+    """Order something, which the centre does not survive; said yes or not, it stands or is sent again."""
+    known = {order.broadcast_id for order in rig.orders}
+    sound = rig.sounds[len(rig.orders)]
+    with suppress(ProgramFailedError):
+        await rig.send(30, sound=sound)
+    await rig.until_centre_died()
+    await rig.bring_centre_back()
+    if len(rig.orders) == len(known):
+        found = [row for row in await rig.call("GET", "/broadcasts") if row["title"] == sound["title"]]
+        if found:
+            rig.note(found[0], sound)
+        else:
+            await rig.send(30, sound=sound)
+
+
+@pytest.mark.long
+@pytest.mark.fault("F3")
+@pytest.mark.timeout(300)
+async def test_f03_a_database_that_is_locked_for_long_drops_no_play(tmp_path: Path) -> None:
+    """Locked by another process from before a start until after it, while receipts come in."""
+    async with running_rig(tmp_path, nodes=2) as rig:
+        await rig.record(2)
+        rows = [await rig.send(12), await rig.send(50)]
+        await rig.until_cached(*rows)
+        with rig.locked():
+            await asyncio.sleep(20)
+        await rig.until_all_over(within_s=120)
+        history = rig.history()
+    assert begins(history) == [[1, 1]] * 2
+    assert violations(history) == []
+
+
+@pytest.mark.long
+@pytest.mark.fault("C40")
+async def test_c40_a_broker_without_its_access_rules_opens_nothing(tmp_path: Path) -> None:
+    """An empty file means "all to all" to mosquitto: the centre writes it anew with each start, and never empty."""
+    async with running_rig(tmp_path, nodes=1) as rig:
+        assert access_rules().strip()
+        broker = rig.broker()
+        assert broker is not None
+        folder = Path(next(word for word in broker.cmdline() if word.endswith("mosquitto.conf"))).parent
+        assert not folder.exists(), "somebody could empty it, and have the broker read it again"
+        await rig.kill_broker()
+        await rig.until_online(60)
