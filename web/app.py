@@ -16,6 +16,7 @@ from web.pages import (
     broadcasts,
     bulletins,
     emergencies,
+    faults,
     frame,
     holds,
     messages,
@@ -23,6 +24,7 @@ from web.pages import (
     people,
     policies,
     programmes,
+    renewals,
     say,
     schedules,
     today,
@@ -35,7 +37,7 @@ A_DAY = "public, max-age=86400"
 
 PAGES = (
     *(frame, people, today, say, schedules, bulletins, programmes),
-    *(broadcasts, approvals, holds, nodes, emergencies, messages, alarms, accounts, policies),
+    *(broadcasts, approvals, holds, nodes, renewals, emergencies, messages, alarms, faults, accounts, policies),
 )
 """Each adds its own addresses."""
 

@@ -34,6 +34,8 @@ DONE = {
     "withdrawn": "done.withdrawn",
     "seen": "done.seen",
     "asked": "done.asked",
+    "revoked": "done.revoked",
+    "renewal": "done.renewal",
 }
 """What an act that leads back to a page may say there."""
 MOST_EMERGENCIES = 10

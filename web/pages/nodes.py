@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.errors import LoaError, NotFoundError
+from controller.nodes.rules import NodeKind
 from controller.nodes.schemas import NodeOut
 from controller.people.rights import Act, may
 from web.forms import Form, read_form
@@ -15,8 +16,11 @@ from web.problems import Problems, problems_of
 from web.site import Site, Visit
 from web.views.nodes import Node, one_node
 from web.views.places import choices, link_said, tree
+from web.views.renewals import wishes
 
 KINDS = ("hamlet", "commune", "district", "province")
+MOST_FAULTS = 20
+"""Of a node's history."""
 OFFERED = ("self_test", "reference")
 """Commands of a node that its page offers."""
 ADOPT_FIELDS, AREA_FIELDS = frozenset({"code", "area_id", "name"}), frozenset({"name", "parent_id"})
@@ -54,6 +58,7 @@ async def _page(
         may_add_roots=_may_add_roots(visit),
         no_places=not visit.areas,
         kinds=KINDS,
+        wishes=wishes(await visit.services.renewals.waiting(visit.actor), visit.areas, visit.form),
         waiting=len(await visit.services.enrolments.waiting(visit.actor)),
         **_list_context(visit, nodes),
     )
@@ -91,10 +96,13 @@ async def _add_area(visit: Visit, typed: Form) -> Response:
 
 async def _one(visit: Visit, node_id: str) -> Node:
     node = await visit.services.nodes.get(visit.actor, node_id)
-    return one_node(node, await visit.services.days.of(visit.actor, node_id), visit.form)
+    book = await visit.services.faults.list(visit.actor, node_id=node_id, limit=MOST_FAULTS)
+    may = visit.may(Act.FAULTS_ACKNOWLEDGE, node.area_id)
+    return one_node(node, await visit.services.days.of(visit.actor, node_id), visit.form, book, may_acknowledge=may)
 
 
-async def _node_page(visit: Visit, node_id: str, problem: str = "") -> HTMLResponse:
+async def node_page(visit: Visit, node_id: str, problem: str = "") -> HTMLResponse:
+    """Show one node; ``problem`` says what was asked of it in vain."""
     found = await visit.services.nodes.get(visit.actor, node_id)
     return await whole_page(
         visit,
@@ -104,6 +112,7 @@ async def _node_page(visit: Visit, node_id: str, problem: str = "") -> HTMLRespo
         node=await _one(visit, node_id),
         offers=[each for each in OFFERED if each in found.commands and visit.may(Act.NODES_TEST, found.area_id)],
         problem=problem,
+        may_revoke=found.kind is NodeKind.AGENT and visit.may(Act.NODES_REVOKE, found.area_id),
     )
 
 
@@ -114,7 +123,7 @@ async def _asked(visit: Visit, node_id: str, asking: Awaitable[object]) -> Respo
     except NotFoundError:
         raise
     except LoaError as error:
-        return await _node_page(visit, node_id, problems_of(error, visit.form, frozenset())["form"])
+        return await node_page(visit, node_id, problems_of(error, visit.form, frozenset())["form"])
     return RedirectResponse(f"/nodes/{node_id}?done=asked", 303)
 
 
@@ -133,7 +142,7 @@ def add(router: APIRouter, site: Site) -> None:
     @router.get("/nodes/{node_id}")
     async def node(request: Request, node_id: str) -> HTMLResponse:
         visit = await site.visit(request)
-        return await _node_page(visit, node_id)
+        return await node_page(visit, node_id)
 
     @router.post("/nodes/{node_id}/self-test")
     async def self_test(request: Request, node_id: str) -> Response:

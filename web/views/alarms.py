@@ -10,7 +10,7 @@ from web.words import Mark
 
 _PAGES = {"broadcasts", "nodes", "people", "emergencies", "approvals", "schedules"}
 """Resources that have a page of their own."""
-_GONE = {"nodes.revoked"}
+_GONE = {"nodes_revoked"}
 """What these alarms are about is no more."""
 
 
@@ -55,7 +55,7 @@ def line(alarm: AlarmOut, places: Mapping[str, str], form: Formats, *, cancelled
         alarm.id,
         mark,
         said,
-        f"/{alarm.subject}" if resource in _PAGES and alarm.kind not in _GONE else "",
+        f"/{alarm.subject}" if resource in _PAGES and key not in _GONE else "",
         waits,
         waits and alarm.may_acknowledge,
     )
