@@ -1,6 +1,7 @@
 # What people type; `make` alone lists it. Every target installs what it needs, once, into .venv (see deploy/setup/).
 # Settings: CHECK=1 ends the demo with a verdict, AUDIO=FILE gives it a recording, ARGS='-k name' goes to pytest,
-# UPGRADE=1 lets `make lock` take newer versions, PYTHON=python3.12 chooses what makes .venv.
+# UPGRADE=1 lets `make lock` take newer versions, PYTHON=python3.12 chooses what makes .venv; SEEDS, KILLS, BOUNDARIES:
+# below, at FAULTS.
 
 SHELL := /bin/sh
 PYTHON ?= python3
@@ -9,9 +10,18 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 SETUP := deploy/setup
-# They stand beside what they try; sound that is judged at the sinks after a fault belongs to `make listen`.
-FAULTS := tests/edge_agent/test_process.py tests/edge_agent/test_store.py tests/edge_agent/test_fetcher.py \
-	tests/controller/wire/test_processes.py tests/controller/wire/test_two_ends.py tests/e2e/test_agent_contract.py
+# tests/faults, and what stands beside what it tries (tests/faults/table.py names it); sound that is judged at the sinks
+# after a fault belongs to `make listen`.
+FAULTS := tests/faults tests/edge_agent/test_process.py tests/edge_agent/test_store.py tests/edge_agent/test_fetcher.py \
+	tests/edge_agent/test_evidence.py tests/edge_agent/test_hearing.py tests/edge_agent/test_renderer.py \
+	tests/edge_agent/test_renewal.py tests/edge_agent/checks tests/edge_agent/outputs/test_gaps.py \
+	tests/controller/wire/test_processes.py tests/controller/wire/test_two_ends.py tests/controller/wire/test_clones.py \
+	tests/controller/wire/test_revocation.py tests/controller/wire/test_rotation.py \
+	tests/controller/test_emergencies.py tests/e2e/test_agent_contract.py
+# Random histories, kills of the broker, and every how manieth write of a node is its last.
+SEEDS := 1000
+KILLS := 100
+BOUNDARIES := 1
 
 .DEFAULT_GOAL := help
 # The set-up steps share .venv and dpkg's lock; pytest and apt would only be in each other's way.
@@ -52,8 +62,9 @@ format: venv-dev ## lay out the code and mend what ruff can mend
 bench: setup ## measure, and write docs/benchmarks.md
 	@$(BIN)/python -m tests.bench
 
-faults: setup ## of the tests, those that kill a part, cut it off or spoil its files
-	@$(BIN)/pytest $(FAULTS) $(ARGS)
+faults: setup ## kill every part, cut it off, spoil its files; writes docs/faults.md (an hour)
+	@LOA_FAULTS_LONG=1 LOA_FAULTS_SEEDS=$(SEEDS) LOA_FAULTS_KILLS=$(KILLS) LOA_FAULTS_BOUNDARIES=$(BOUNDARIES) \
+		$(BIN)/pytest --faults-table -n 2 --dist loadscope $(FAULTS) $(ARGS)
 
 box: setup debian-box ## a whole node without a device, built, booted and broken (as root, some minutes)
 	@$(BIN)/pytest tests/box $(ARGS)

@@ -7,12 +7,12 @@ A test says what it tries by ``@pytest.mark.fault("F12")``, wherever it stands; 
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.faults.table import FAULTS
+from tests.faults.table import ELSEWHERE, FAULTS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
 _HEAD = """\
@@ -32,6 +32,7 @@ class Table:
 
     def __init__(self) -> None:
         self._ended: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        self._whole = True
         self._figures: dict[str, list[str]] = defaultdict(list)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -44,9 +45,13 @@ class Table:
             self._ended[fault][test].append(report.outcome)
             self._figures[fault] += [value for name, value in given if name == "figure"]
 
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """A table of a part would say "no test" of the rest."""
+        self._whole = self._whole and not items
+
     def pytest_sessionfinish(self) -> None:
         """Write the document."""
-        if self._ended:
+        if self._ended and self._whole:
             DOCUMENT.write_text(_HEAD + "".join(self._rows()), encoding="utf-8")
 
     def _rows(self) -> Iterator[str]:
@@ -81,13 +86,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let each report tell which faults its test is about, and leave what takes long to `make faults`."""
     if not os.environ.get("LOA_FAULTS_LONG"):
-        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("long")])
+        if long := [item for item in items if item.get_closest_marker("long")]:
+            config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if not item.get_closest_marker("long")]
     for item in items:
         for marker in item.iter_markers("fault"):
             for name in marker.args:
                 if name not in FAULTS:
                     raise pytest.UsageError(f"{item.nodeid}: no fault {name} in tests/faults/table.py")
+                item.user_properties.append(("fault", name))
+        for name, tests in ELSEWHERE.items():
+            if item.nodeid.startswith(tests):
                 item.user_properties.append(("fault", name))
 
 

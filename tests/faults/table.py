@@ -61,3 +61,37 @@ FAULTS: dict[str, tuple[str, str]] = {
     "histories": ("everything at random", "no invariant breaks"),
     "planted": ("bugs put into the product", "each is seen by the invariant it breaks"),
 }
+
+ELSEWHERE: dict[str, tuple[str, ...]] = {
+    "F2": ("tests/controller/wire/test_processes.py::test_a_stop_that_was_acknowledged_survives_a_kill_before",),
+    "F5": (
+        "tests/edge_agent/test_store.py::test_a_full_disk_frees_the_reserve",
+        "tests/edge_agent/test_fetcher.py::test_what_is_kept_always_is_fetched_and_survives_a_full_disk",
+    ),
+    "F13": ("tests/edge_agent/outputs/test_gaps.py",),
+    "F14": (
+        "tests/edge_agent/test_renderer.py::test_what_a_dry_device_swallowed",
+        "tests/edge_agent/test_evidence.py::test_less_than_that_is_not_whole",
+    ),
+    "F15": ("tests/edge_agent/test_evidence.py::test_a_muted_node_has_not_played",),
+    "F16": ("tests/edge_agent/test_hearing.py::test_what_is_not_heard_is_a_fault",),
+    "F17": ("tests/edge_agent/test_fetcher.py::test_a_download_that_breaks_off_is_continued",),
+    "F18": (
+        "tests/edge_agent/checks/test_checks.py::test_a_certificate_that_was_not_renewed",
+        "tests/controller/wire/test_rotation.py::test_people_are_told_90_30_and_7_days",
+    ),
+    "F19": ("tests/edge_agent/test_renewal.py::test_who_waits_for_a_person",),
+    "F24": ("tests/edge_agent/test_store.py::test_a_kill_at_any_moment_leaves_whole_transactions",),
+    "F26": ("tests/edge_agent/checks/test_checks.py::test_a_disk_that_takes_nothing_more",),
+    "F28": ("tests/edge_agent/test_process.py::test_the_supervisor_hears_ready",),
+    "F31": ("tests/controller/wire/test_processes.py::test_one_centre_serves_a_folder",),
+    "F33": ("tests/edge_agent/test_fetcher.py::test_what_is_gone_or_not_there_yet",),
+    "F35": ("tests/controller/test_emergencies.py::test_a_broken_glass_waits_half_a_minute",),
+    "C37": ("tests/controller/wire/test_revocation.py::test_a_stolen_node_loses_its_session",),
+    "C38": (
+        "tests/controller/wire/test_rotation.py::test_a_key_is_replaced_when_all_hold",
+        "tests/controller/wire/test_rotation.py::test_a_node_that_slept_through_a_rotation",
+    ),
+    "C41": ("tests/controller/wire/test_clones.py::test_a_copied_card_raises_an_alarm",),
+}
+"""Tests that stand beside what they try, by the beginning of their names; `make faults` runs their files too."""
