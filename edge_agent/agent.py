@@ -5,13 +5,16 @@ import logging
 import signal
 import ssl
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
 
 from edge_agent import systemd, tls
 from edge_agent.abilities import abilities
+from edge_agent.amplifier.deadman import DeadMan
+from edge_agent.amplifier.drivers import new_pin
+from edge_agent.amplifier.switch import DEAD_S, Amplifier
 from edge_agent.checks.all import all_checks
 from edge_agent.checks.muted import Muted
 from edge_agent.checks.round import Rounds
@@ -129,6 +132,7 @@ class Agent:
             stage=self.stage,
             output=self.output,
         )
+        self.amplifier = self._new_amplifier() if options.amplifier != "none" else None
         self.tone = ToneTest(
             clock,
             store,
@@ -215,7 +219,9 @@ class Agent:
     @property
     def services(self) -> tuple[Service, ...]:
         """All that runs, in the order in which it is started: sound first, link last."""
+        powered = () if self.amplifier is None else (self.amplifier,)
         return (
+            *powered,
             self.output,
             self.ear,
             self.player,
@@ -363,6 +369,21 @@ class Agent:
             state.instants,
             utc_minus_monotonic_ns=self.clock.utc_minus_monotonic_ns,
             on_consumed=_untapped if self._air is None else self._air.put,
+        )
+
+    def _new_amplifier(self) -> Amplifier:
+        def starts(within: timedelta) -> list[datetime]:
+            if self.keeper.holds:
+                return []
+            return [listing.broadcast.start_at for listing in self.player.near(within)]
+
+        return Amplifier(
+            DeadMan(new_pin(self._options.amplifier), hold_s=DEAD_S),
+            self.faults,
+            now=self.clock.now,
+            sounds=lambda: self.stage.is_busy,
+            starts=starts,
+            lead=timedelta(milliseconds=self._options.amplifier_lead_ms),
         )
 
     def _silenced_by(self) -> str | None:

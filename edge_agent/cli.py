@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edge_agent.boot_file import BootFile, read_boot_file
@@ -65,6 +66,15 @@ def _parser() -> argparse.ArgumentParser:
     sound.add_argument("--input-simulated", action="store_true", help="it is no real one: mark what it proves")
 
     run = commands.add_parser("run", parents=[common, sound], help="play what the centre orders, until stopped")
+    run.add_argument(
+        "--amplifier",
+        default="none",
+        metavar="PIN",
+        help="pin that powers the amplifier: gpio:gpiochip0:17, gpio:gpiochip0:17:low, file:PATH (default: none)",
+    )
+    run.add_argument(
+        "--amplifier-lead-ms", type=int, default=500, metavar="MS", help="how long before a start (default: 500)"
+    )
     run.set_defaults(command=_run)
     enroll = commands.add_parser("enroll", parents=[common, sound], help="make a key, show a claim code, be adopted")
     centre = enroll.add_mutually_exclusive_group(required=True)
@@ -109,7 +119,12 @@ def _run(arguments: argparse.Namespace, state: StateDir) -> int:
     last_resort = LastResort()
 
     async def work() -> None:
-        agent = Agent(_options(arguments, state))
+        options = replace(
+            _options(arguments, state),
+            amplifier=arguments.amplifier,
+            amplifier_lead_ms=arguments.amplifier_lead_ms,
+        )
+        agent = Agent(options)
         agent.on_end = last_resort.arm
         await agent.run()
 

@@ -108,6 +108,10 @@ class Options:
     """What the input is: a loopback or line sensor proves grade E2, a microphone E3."""
     input_simulated: bool = False
     """It is a monitor of the output, or the like: what it proves is marked so."""
+    amplifier: str = "none"
+    """The pin that powers it: ``none``, or as ``amplifier.base.new_pin`` takes it."""
+    amplifier_lead_ms: int = 500
+    """How long before a start."""
 
 
 def default_state() -> Path:

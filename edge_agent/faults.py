@@ -54,6 +54,8 @@ class Fault(StrEnum):
     TOO_HOT = "too_hot"
     LINK_POOR = "link_poor"
     """The link breaks again and again, or takes seconds to answer."""
+    AMPLIFIER_FAILING = "amplifier_failing"
+    """The pin that powers it cannot be switched."""
     INPUT_LOST = "input_lost"
     """There should be a microphone or a line that listens, and is not."""
     NOT_HEARD = "not_heard"

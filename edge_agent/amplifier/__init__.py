@@ -1,0 +1,1 @@
+"""The pin that powers the amplifier around what sounds. It decides nothing about sound, and delays none."""
