@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_agent import checks, clock
-from edge_agent.protocol import content, documents, enrolment, reports, topics
+from edge_agent.protocol import content, documents, enrolment, renewal, reports, topics
 from edge_agent.protocol.content import Broadcast, PlanBody, content_hash
 from edge_agent.protocol.documents import DOCUMENTS, Hold, Settings, Urgent
 from edge_agent.protocol.enrolment import (
@@ -23,6 +23,7 @@ from edge_agent.protocol.enrolment import (
 )
 from edge_agent.protocol.errors import ProtocolError
 from edge_agent.protocol.fields import Wire
+from edge_agent.protocol.renewal import RenewalRequest, RenewalStatus
 from edge_agent.protocol.reports import Health, Presence, Receipts, TimeAsk
 from edge_agent.protocol.signing import SigningKey, TrustStore, open_document
 from edge_agent.protocol.states import Drill, KeyUse, Level, Outcome, PlayState, Reason
@@ -43,6 +44,8 @@ MESSAGES = {
         EnrolmentRequest,
         EnrolmentTicket,
         EnrolmentStatus,
+        RenewalRequest,
+        RenewalStatus,
     )
 }
 """What travels by itself, and what is too large to be understood inside another."""
@@ -52,7 +55,7 @@ def wire_types() -> set[type[Wire]]:
     """Give every class that stands on the wire."""
     found = {
         value
-        for module in (content, documents, enrolment, reports)
+        for module in (content, documents, enrolment, renewal, reports)
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Wire)
     }
