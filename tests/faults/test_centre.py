@@ -18,7 +18,7 @@ pytestmark = pytest.mark.broker
 
 KILLS = int(os.environ.get("LOA_FAULTS_KILLS", "3"))
 """``make faults`` kills a hundred times."""
-PER_ORDER = 5
+PER_ORDER = 10
 
 
 def begins(history: History) -> list[list[int]]:
