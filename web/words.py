@@ -130,7 +130,11 @@ def standing_faults(node: NodeOut) -> list[tuple[str, datetime | None]]:
 
 def faults(node: NodeOut, form: Formats) -> list[Mark]:
     """Show what is wrong with a node, and what to do about it."""
-    return [Mark("triangle", "care", _fault(code, since_at, form)) for code, since_at in standing_faults(node)]
+    found = []
+    for code, since_at in standing_faults(node):
+        icon, tone = ("part", "unsure") if code in node.looked_after else ("triangle", "care")
+        found.append(Mark(icon, tone, _fault(code, since_at, form)))
+    return found
 
 
 def _fault(code: str, since_at: datetime | None, form: Formats) -> str:

@@ -106,6 +106,8 @@ class NodeOut(BaseModel):
     clock_offset_ms: float | None
     """Node minus centre at the last answer."""
     faults: tuple[FaultOut, ...]
+    looked_after: tuple[str, ...] = ()
+    """Codes of what is wrong and was acknowledged (resource ``faults``), ``offline`` among them."""
     best_grade: int | None
     """Best grade of evidence it can give; None before its first hello."""
     simulated_output: bool

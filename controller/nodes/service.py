@@ -17,6 +17,7 @@ from controller.clock import Clock
 from controller.db import Database
 from controller.errors import InvalidError, NotFoundError
 from controller.events import Event, Topic
+from controller.faults.repository import Standing, acknowledged
 from controller.ids import new_id
 from controller.names import clean_name, in_reading_order
 from controller.people import rights
@@ -145,14 +146,15 @@ class Nodes:
             rows += part
         tree, versions = await read_tree(session), await _versions(session)
         heard = {row.id: self.live.over(row) for row in rows}
-        titles = await _titles(session, heard.values())
+        titles, looked_after = await _titles(session, heard.values()), await acknowledged(session)
         order = {place.id: index for index, place in enumerate(tree.walk())}
         now = self._clock()
         found: list[NodeOut] = []
         for count, row in enumerate(rows):
             if count % AT_ONCE == 0:
                 await asyncio.sleep(0)  # a STOP does not wait until a province has been read
-            found.append(_out(row, heard[row.id], tree=tree, versions=versions, titles=titles, now=now))
+            node = _out(row, heard[row.id], tree=tree, versions=versions, titles=titles, now=now)
+            found.append(_with_care(node, looked_after))
         return sorted(found, key=lambda node: (order[node.area_id], in_reading_order(node.name), node.id))
 
 
@@ -233,6 +235,11 @@ def _out(
         enrolled_at=row.enrolled_at,
         certificate_expires_at=row.certificate_expires_at,
     )
+
+
+def _with_care(node: NodeOut, looked_after: Standing) -> NodeOut:
+    codes = looked_after.get(node.id)
+    return node.model_copy(update={"looked_after": tuple(sorted(codes))}) if codes else node
 
 
 def _now_playing(said: Mapping[str, Any] | None, titles: Mapping[str, str], now: datetime) -> NowPlayingOut | None:

@@ -15,6 +15,7 @@ from controller.broadcasts.rules import Phase
 from controller.bulletins.models import BulletinState
 from controller.emergencies.models import EmergencyState, MessageKind
 from controller.emergencies.rules import Standing
+from controller.faults.rules import OFFLINE
 from controller.nodes.rules import NodeStatus
 from controller.people.rights import Role
 from controller.plays.verdicts import ORDER
@@ -41,8 +42,8 @@ FAMILIES = {
     "clock": ClockState,
     "self_test": ["heard", "not_heard", "unsure", "not_listened", "refused", "failed"],
     "reference": ["none", "wanted", "taken", "same", "weaker", "different", "silent"],
-    "fault": [*Fault, "other"],
-    "fault_short": [*Fault, "other"],
+    "fault": [*Fault, OFFLINE, "other"],
+    "fault_short": [*Fault, OFFLINE, "other"],
     "leaving": ["other", "shutdown", "restart", "update"],
     "state": PlayState,
     "grade": [*(f"e{grade}" for grade in Grade), "simulated"],

@@ -76,3 +76,11 @@ def test_many_kinds_of_faults_leave_room_for_the_page() -> None:
 def test_what_a_node_said_before_it_was_lost_is_not_told_as_standing(status: NodeStatus) -> None:
     fault = FaultOut(code="output_lost", since_at=NOW, detail="")
     assert not any("âm thanh" in word for word in said([node(status, faults=(fault,))]))
+
+
+def test_what_somebody_looks_after_is_told_last_and_calmly() -> None:
+    cared = lost("Chợ", 3).model_copy(update={"looked_after": ("offline",)})
+    sick = ill("Đồng", output_lost=3, disk_low=5).model_copy(update={"looked_after": ("output_lost",)})
+    first, last = problems([cared, sick])
+    assert (first.mark.tone, first.mark.word) == ("care", "Đồng có thẻ nhớ sắp đầy từ 16:58")
+    assert (last.mark.tone, last.mark.word) == ("unsure", "Đã có người lo sự cố ở 2 cụm: Chợ, Đồng")

@@ -1,10 +1,13 @@
 """One node, in words first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from controller.faults.schemas import FaultEntryOut
 from controller.nodes.schemas import NodeOut
 from controller.schedules.schemas import DayOut
 from web.formats import Formats
+from web.views.faults import Entry, entry
 from web.views.places import is_heard
 from web.words import Mark, faults, node_mark
 
@@ -37,9 +40,13 @@ class Node:
     faults: tuple[Mark, ...]
     facts: tuple[tuple[str, str], ...]
     """Name and value."""
+    history: tuple[Entry, ...]
+    """The latest faults, those that are over too."""
 
 
-def one_node(node: NodeOut, day: DayOut, form: Formats) -> Node:
+def one_node(
+    node: NodeOut, day: DayOut, form: Formats, book: Sequence[FaultEntryOut] = (), *, may_acknowledge: bool = False
+) -> Node:
     """Say how a node is, and what of its day nobody can be sure of."""
     return Node(
         id=node.id,
@@ -53,6 +60,7 @@ def one_node(node: NodeOut, day: DayOut, form: Formats) -> Node:
         ),
         faults=tuple(faults(node, form)),
         facts=tuple((form.text(f"node.{key}"), value) for key, value in _facts(node, form)),
+        history=tuple(entry(each, form, may_acknowledge=may_acknowledge) for each in book),
     )
 
 

@@ -7,6 +7,7 @@ from operator import itemgetter
 
 from controller.broadcasts.schemas import BroadcastOut
 from controller.emergencies.schemas import EmergencyOut
+from controller.faults.rules import OFFLINE
 from controller.holds.schemas import HoldOut
 from controller.nodes.schemas import NodeOut
 from web.formats import Formats
@@ -108,6 +109,7 @@ def strip(
         *_offline(nodes, form),
         *_faults(nodes, form),
         *_failed(runs, form),
+        *_looked_after(nodes, form),
     )
     return Strip(
         held=held,
@@ -234,7 +236,11 @@ def _returned(runs: Sequence[BroadcastOut], form: Formats) -> tuple[Problem, ...
 
 def _offline(nodes: Sequence[NodeOut], form: Formats) -> tuple[Problem, ...]:
     """Name who is not heard from, the longest silence first."""
-    lost = [(node.status_since or form.now, node) for node in nodes if node.status == "offline"]
+    lost = [
+        (node.status_since or form.now, node)
+        for node in nodes
+        if node.status == "offline" and OFFLINE not in node.looked_after
+    ]
     if not lost:
         return ()
     lost.sort(key=itemgetter(0))
@@ -246,7 +252,8 @@ def _faults(nodes: Sequence[NodeOut], form: Formats) -> tuple[Problem, ...]:
     bad: dict[str, list[tuple[datetime | None, NodeOut]]] = {}
     for node in nodes:
         for code, since_at in standing_faults(node) if is_heard(node) else ():
-            bad.setdefault(code, []).append((since_at, node))
+            if code not in node.looked_after:
+                bad.setdefault(code, []).append((since_at, node))
     most_first = sorted(bad.items(), key=lambda found: (-len(found[1]), found[0]))
     told = []
     for code, those in most_first[:MOST_FAULTS]:
@@ -258,6 +265,15 @@ def _faults(nodes: Sequence[NodeOut], form: Formats) -> tuple[Problem, ...]:
     if rest := len(most_first) - len(told):
         told.append(Problem(Mark("triangle", "care", form.text("strip.more_faults", count=rest)), "/nodes"))
     return tuple(told)
+
+
+def _looked_after(nodes: Sequence[NodeOut], form: Formats) -> tuple[Problem, ...]:
+    """Say once, calmly and last, of which nodes somebody looks after what is wrong."""
+    those = [node for node in nodes if node.looked_after]
+    if not those:
+        return ()
+    word = form.text("strip.looked_after", count=len(those), names=form.names([node.name for node in those]))
+    return (Problem(Mark("part", "unsure", word), f"/nodes/{those[0].id}" if len(those) == 1 else "/nodes"),)
 
 
 def _problem(key: str, nodes: Sequence[NodeOut], form: Formats, **said: str) -> Problem:

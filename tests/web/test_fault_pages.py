@@ -1,0 +1,41 @@
+"""A node's page shows its faults; whoever may says there that they look after one, and it is calm from then on."""
+
+import re
+from pathlib import Path
+
+import msgspec
+
+from controller.faults.keeping import FaultKeeper
+from controller.people.rights import Role
+from edge_agent.protocol.reports import FaultReport
+from tests.controller.wire.test_dispatcher import health
+from tests.web.harness import commune, visitor
+
+WORDS = "<script>window.pwned=1</script>"
+
+
+async def test_a_fault_is_acknowledged_on_the_page_of_its_node(tmp_path: Path) -> None:
+    async with commune(tmp_path) as site:
+        here, node = site.centre, site.nodes["Cổng chợ Trại"]
+        keeper = FaultKeeper(here.database, here.clock)
+        fault = FaultReport(code="disk_low", since_at=here.clock(), detail=WORDS)
+        here.hears(node.id, faults=[msgspec.to_builtins(fault)])
+        keeper.note_health(node.id, msgspec.structs.replace(health({}), faults=(fault,)))
+        await keeper.look()
+        observer = await here.somebody("xem", Role.OBSERVER)
+        async with visitor(site, who=observer) as client:
+            assert "/acknowledgement" not in (await client.get(f"/nodes/{node.id}")).text
+        async with visitor(site) as client:
+            page = (await client.get(f"/nodes/{node.id}")).text
+            assert "Sự cố đã ghi" in page
+            assert WORDS not in page
+            [act] = re.findall(r'action="(/faults/\w+/acknowledgement)"', page)
+            assert "Cổng chợ Trại có thẻ nhớ sắp đầy" in page
+            answer = await client.post(act, data={"note": WORDS})
+            assert (answer.status_code, answer.headers["location"]) == (303, f"/nodes/{node.id}?done=acknowledged")
+            page = (await client.get(f"/nodes/{node.id}")).text
+            assert "Nguyễn Thị Lan tiếp nhận" in page
+            assert WORDS not in page
+            assert act not in page
+            assert "Cổng chợ Trại: đã có người lo sự cố" in page
+            assert (await client.post(act)).status_code == 303
