@@ -1,0 +1,1 @@
+"""The one way in which the centre opens an address that somebody typed."""
