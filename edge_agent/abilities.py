@@ -16,6 +16,9 @@ GRADES: dict[InputKind, Grade] = {"loopback": Grade.E2, "line": Grade.E2, "micro
 PLAUSIBLE_S = 1_735_689_600
 """2025-01-01: a clock that shows less has lost its battery, or never was set."""
 
+APART_S = 5.0
+"""It counts whole seconds, and was read into the wall clock some seconds of drift ago."""
+
 
 def abilities(options: Options) -> Abilities:
     """Describe this node."""
@@ -32,7 +35,17 @@ def abilities(options: Options) -> Abilities:
 
 def keeps_time(rtc: Path) -> bool:
     """Whether this clock goes on without power, as far as what it shows can tell."""
+    return (_shown_s(rtc) or 0) >= PLAUSIBLE_S
+
+
+def battery_agrees(rtc: Path, wall_s: float) -> bool:
+    """Whether the clock with the battery shows what the wall clock does, so that this was set by it at the start."""
+    shown_s = _shown_s(rtc)
+    return shown_s is not None and shown_s >= PLAUSIBLE_S and abs(shown_s - wall_s) <= APART_S
+
+
+def _shown_s(rtc: Path) -> int | None:
     try:
-        return int((rtc / "since_epoch").read_text(encoding="ascii")) >= PLAUSIBLE_S
+        return int((rtc / "since_epoch").read_text(encoding="ascii"))
     except (OSError, ValueError):
-        return False
+        return None

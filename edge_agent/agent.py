@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import ssl
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -11,15 +12,17 @@ from typing import Protocol
 import msgspec
 
 from edge_agent import systemd, tls
-from edge_agent.abilities import abilities
+from edge_agent.abilities import RTC, abilities, battery_agrees
 from edge_agent.amplifier.deadman import DeadMan
 from edge_agent.amplifier.drivers import new_pin
 from edge_agent.amplifier.switch import DEAD_S, Amplifier
 from edge_agent.checks.all import all_checks
+from edge_agent.checks.link_quality import LinkQuality
 from edge_agent.checks.muted import Muted
 from edge_agent.checks.round import Rounds
 from edge_agent.checks.runner import Checks
-from edge_agent.clock import Clock, Instruments, SystemInstruments, Trust
+from edge_agent.checks.supply import Supply
+from edge_agent.clock import NS, Clock, Instruments, SystemInstruments, Trust
 from edge_agent.config import Options, load_adoption, load_key
 from edge_agent.ending import end
 from edge_agent.faults import Fault, FaultBook
@@ -84,12 +87,13 @@ class Agent:
         key = SigningKey(load_key(state))
         self._store = store = Store.open(state.database)
         self.faults = FaultBook(self._now)
-        saved = store.meta("clock")
+        saved, reads = store.meta("clock"), instruments or SystemInstruments()
         self.clock = clock = Clock(
-            instruments or SystemInstruments(),
+            reads,
             self.faults,
             saved=None if saved is None or store.was_reset else msgspec.json.decode(saved, type=Trust),
             save=lambda trust: store.put_meta("clock", msgspec.json.encode(trust)),
+            battery=lambda: battery_agrees(RTC, reads.wall_ns() / NS),
         )
         self._note_reset()
         store.keep_reserve()
@@ -171,6 +175,8 @@ class Agent:
             is_near=lambda within: self.stage.is_busy or bool(self.player.near(within)),
             tls=lambda: self._tls(as_node=False),
         )
+        supply = Supply(time.monotonic)
+        quality = LinkQuality(time.monotonic, connections=lambda: self.link.connections, rtt_ms=lambda: clock.rtt_ms)
         self.health = HealthReporter(
             link=self.link,
             clock=clock,
@@ -183,19 +189,20 @@ class Agent:
             now_playing=lambda: self.stage.now_playing,
             self_test=lambda: self.tone.last,
             reference=lambda: self.reference.report if self.ear.present else None,
+            supply_low=lambda: supply.low,
+            reconnects=lambda: quality.reconnects,
             disk=state.root,
         )
         muted = Muted(self._silenced_by)
         self.stage.is_muted = lambda: muted.is_muted
         checks = all_checks(
             renderer=self.stage.renderer,
-            muted=muted,
+            told=(muted, supply, quality),
             state=state,
             clock=clock,
             keeper=keeper,
             shelf=self.shelf,
             fetcher=self.fetcher,
-            link=self.link,
             is_over=self._is_over,
         )
         self.checks = Checks(

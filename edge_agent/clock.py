@@ -134,9 +134,15 @@ class Clock:
         *,
         saved: Trust | None = None,
         save: Callable[[Trust], None] = lambda _: None,
+        battery: Callable[[], bool] = lambda: False,
     ) -> None:
+        """``battery`` says whether a clock with a battery shows the same as the wall clock."""
         self._instruments, self._faults, self._save = instruments, faults, save
-        self._trust = saved if saved is not None and saved.boot_id == instruments.boot_id else None
+        self._trust, self._floor_ns = saved, 0
+        """The wall clock cannot be earlier than the floor: it was right then, before the machine was switched off."""
+        if saved is not None and saved.boot_id != instruments.boot_id:
+            self._floor_ns = saved.boottime_ns + saved.wall_minus_boot_ns
+            self._trust = self._carried_over() if battery() and not self._is_behind() else None
         self._fresh = False  # a source of an earlier process makes the clock held, not trusted
         self._saved_ns: int | None = None
         self._answer: _Answer | None = None
@@ -240,6 +246,7 @@ class Clock:
         if (
             self._kernel
             and not self._disagrees()
+            and not self._is_behind()
             and (self._saved_ns is None or self._age_ns(self._saved_ns) > SAVE_EVERY_NS)
         ):
             self._believe()
@@ -255,18 +262,28 @@ class Clock:
         at_answer_ns = utc_ns(answer.time_at) - answer.boottime_ns
         return abs(self._baseline_ns() - at_answer_ns) > answer.slack_ns
 
+    def _is_behind(self) -> bool:
+        return self._instruments.wall_ns() < self._floor_ns - MAX_STEP_NS
+
+    def _carried_over(self) -> Trust:
+        """Go on from the last good moment before the restart, as old as a clock with a battery says that it is."""
+        instruments = self._instruments
+        age_ns = max(0, instruments.wall_ns() - self._floor_ns)
+        return Trust(instruments.boot_id, instruments.boottime_ns() - age_ns, self._baseline_ns())
+
     def _has_stepped(self) -> bool:
         return self._trust is not None and abs(self._baseline_ns() - self._trust.wall_minus_boot_ns) > MAX_STEP_NS
 
     def _believe(self) -> None:
         boot_ns = self._instruments.boottime_ns()
         self._trust = Trust(self._instruments.boot_id, boot_ns, self._baseline_ns())
-        self._fresh, self._saved_ns = True, boot_ns
+        self._fresh, self._saved_ns, self._floor_ns = True, boot_ns, 0
         self._save(self._trust)
 
     def _settle(self) -> None:
         old, self._state = self._state, self._judge()
-        self._faults.turn(Fault.CLOCK_UNTRUSTED, self._state is ClockState.UNTRUSTED, "no scheduled plays")
+        why = "the clock shows less than before the restart: " if self._is_behind() else ""
+        self._faults.turn(Fault.CLOCK_UNTRUSTED, self._state is ClockState.UNTRUSTED, f"{why}no scheduled plays")
         if old is not self._state:
             if self._state is ClockState.UNTRUSTED:
                 self._good_since_ns = None
@@ -275,7 +292,7 @@ class Clock:
             self.on_change()
 
     def _judge(self) -> ClockState:
-        if self._disagrees():
+        if self._disagrees() or self._is_behind():
             return ClockState.UNTRUSTED
         if self._kernel:
             return ClockState.TRUSTED

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from edge_agent.checks.disk_space import free_files
 from edge_agent.checks.temperature import degrees
 from edge_agent.clock import Clock
 from edge_agent.faults import FaultBook
@@ -45,11 +46,14 @@ class HealthReporter:
         now_playing: Callable[[], NowPlaying | None],
         self_test: Callable[[], SelfTestReport | None],
         reference: Callable[[], ReferenceReport | None],
+        supply_low: Callable[[], bool | None],
+        reconnects: Callable[[], int],
         disk: Path,
     ) -> None:
         self._link, self._clock, self._keeper, self._ledger, self._store = link, clock, keeper, ledger, store
         self._inbox, self._reporter, self._faults = inbox, reporter, faults
         self._now_playing, self._self_test, self._reference, self._disk = now_playing, self_test, reference, disk
+        self._supply_low, self._reconnects = supply_low, reconnects
         self._started_s = time.monotonic()
         self._nudge = asyncio.Event()
         self.ready = asyncio.Event()
@@ -86,7 +90,10 @@ class HealthReporter:
             dropped=dict(self._inbox.dropped.most_common(64)),
             disk_free_bytes=shutil.disk_usage(self._disk).free,
             memory_bytes=resident_bytes(),
+            disk_free_files=free_files(self._disk),
             temperature_c=degrees(),
+            supply_low=self._supply_low(),
+            link_reconnects=self._reconnects(),
             link_rtt_ms=None if self._clock.rtt_ms is None else round(self._clock.rtt_ms, 3),
             store_id=self._store.store_id,
             last_seq=self._ledger.last_seq,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from edge_agent import failpoints
 from edge_agent.checked import CheckedPath, hash_file, hash_pieces
-from edge_agent.checks.disk_space import LEAST_BYTES
+from edge_agent.checks.disk_space import LEAST_BYTES, free_files
 from edge_agent.config import sync_directory, write_atomically
 from edge_agent.errors import CorruptError, NoSpaceError
 
@@ -140,8 +140,7 @@ class Shelf:
 
     def free_inodes(self) -> int | None:
         """How many more files fit; None where the file system does not count them."""
-        found = os.statvfs(self._directory)
-        return found.f_favail if found.f_files else None
+        return free_files(self._directory)
 
     def make_room(self, size: int, needed: Iterable[str], *, spare: Iterable[str] = ()) -> None:
         """Throw out until ``size`` bytes fit beside the reserve.

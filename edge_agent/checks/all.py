@@ -9,18 +9,14 @@ from edge_agent.checks.base import Check
 from edge_agent.checks.cache import Cache
 from edge_agent.checks.certificate import Certificate
 from edge_agent.checks.lease import LeaseEnded, LeaseEnding
-from edge_agent.checks.link_quality import LinkQuality
-from edge_agent.checks.muted import Muted
 from edge_agent.checks.settings import NoSettings
 from edge_agent.checks.storage import Storage
-from edge_agent.checks.supply import Supply
 from edge_agent.checks.temperature import Temperature
 from edge_agent.checks.underruns import Underruns
 from edge_agent.clock import Clock
 from edge_agent.config import StateDir
 from edge_agent.fetcher import Fetcher
 from edge_agent.keeper import Keeper
-from edge_agent.link import Link
 from edge_agent.protocol.states import ClockState
 from edge_agent.renderer import Renderer
 from edge_agent.shelf import Shelf
@@ -35,13 +31,12 @@ def all_checks(
     keeper: Keeper,
     shelf: Shelf,
     fetcher: Fetcher,
-    link: Link,
     renderer: Renderer,
-    muted: Muted,
+    told: tuple[Check, ...],
     is_over: Callable[[str], bool],
     sys: Path = SYS,
 ) -> tuple[Check, ...]:
-    """Make every check of this node.
+    """Make every check of this node; ``told`` are those that somebody else reads too.
 
     Not among them is what tells by itself: the output (``outputs.watch``), the clock, the inbox, downloads, the ears.
     """
@@ -58,12 +53,10 @@ def all_checks(
             is_over=is_over,
             fetch=fetcher.nudge,
         ),
-        muted,
+        *told,
         Underruns(time.monotonic, frames=lambda: renderer.frames, lost=lambda: renderer.lost),
         Storage(state.root, sys=sys),
-        Supply(time.monotonic, sys=sys),
         Temperature(sys=sys),
-        LinkQuality(time.monotonic, connections=lambda: link.connections, rtt_ms=lambda: clock.rtt_ms),
         Certificate(
             lambda: identity.own_certificate(state),
             now=clock.now,

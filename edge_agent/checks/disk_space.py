@@ -3,6 +3,9 @@
 Looked at every second.
 """
 
+import os
+from pathlib import Path
+
 LEAST_BYTES = 64 * 1024 * 1024
 """What downloads leave free for the store and the system."""
 LEAST_INODES = 1000
@@ -16,3 +19,9 @@ def shortage(free_bytes: int, free_inodes: int | None) -> str | None:
     if free_inodes is not None and free_inodes < LEAST_INODES:
         return f"only {free_inodes} more files fit, whatever their size"
     return None
+
+
+def free_files(directory: Path) -> int | None:
+    """How many more files fit; None where the file system does not count them."""
+    found = os.statvfs(directory)
+    return found.f_favail if found.f_files else None

@@ -10,7 +10,7 @@ from edge_agent.threads import in_thread
 
 log = logging.getLogger(__name__)
 
-HANGS_S = 20.0
+HANGS_S = 15.0
 """A look that takes longer is its own answer: what should have been read or written does not come back."""
 
 

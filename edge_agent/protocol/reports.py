@@ -156,11 +156,16 @@ class Health(Report, frozen=True, kw_only=True):
     dropped: Annotated[dict[Code, Count], Meta(max_length=64)] = field(default_factory=dict)
     """Messages without effect since the agent started, by error code."""
     disk_free_bytes: Count | None = None
+    disk_free_files: Count | None = None
+    """How many more files fit; absent where the file system does not count them."""
     memory_bytes: Count | None = None
     """Resident size of the agent."""
     temperature_c: Annotated[float, Meta(ge=-60, le=150)] | None = None
     supply_low: bool | None = None
+    """The supply's voltage is too low, or was within the last minute; absent where the machine does not tell."""
     link_rtt_ms: Annotated[float, Meta(ge=0, le=1e7)] | None = None
+    link_reconnects: Count | None = None
+    """Within the last hour."""
     store_id: Id
     last_seq: Count
     """Highest receipt event written; 0 when none."""

@@ -126,6 +126,47 @@ def test_trust_survives_a_restart_of_the_agent_but_not_of_the_machine(bench: Ben
     assert bench.start().state is ClockState.UNTRUSTED
 
 
+def switched_off(bench: Bench, *, hours: float, shows_hours: float, battery: bool) -> Clock:
+    """Take the power for some hours from a node whose clock was right, and give the clock that it has then."""
+    bench.answer(bench.clock)
+    bench.instruments.pass_(hours=hours)
+    bench.instruments.step(hours=shows_hours - hours)
+    bench.instruments.reboot()
+    bench.clock = Clock(bench.instruments, bench.faults, saved=bench.saved[-1], battery=lambda: battery)
+    bench.clock.check()
+    return bench.clock
+
+
+@pytest.mark.parametrize(("hours", "state"), [(1, ClockState.HELD), (71, ClockState.HELD), (73, ClockState.UNTRUSTED)])
+def test_with_a_battery_trust_survives_the_power_for_as_long_as_it_would_have_without(
+    bench: Bench, hours: float, state: ClockState
+) -> None:
+    assert switched_off(bench, hours=hours, shows_hours=hours, battery=True).state is state
+    assert switched_off(bench, hours=hours, shows_hours=hours, battery=False).state is ClockState.UNTRUSTED
+
+
+def test_a_clock_that_shows_less_than_before_the_restart_is_refused_whoever_vouches_for_it(bench: Bench) -> None:
+    """A network's time server may be wrong, or an attacker's; a clock with a battery may have been set back."""
+    clock = switched_off(bench, hours=1, shows_hours=-2, battery=True)
+    assert clock.state is ClockState.UNTRUSTED
+    bench.instruments.synchronised = True
+    clock.check()
+    assert clock.state is ClockState.UNTRUSTED
+    detail = next(one.detail for one in bench.faults.standing() if one.code == "clock_untrusted")
+    assert "before the restart" in detail
+    bench.answer(clock)
+    assert clock.state is ClockState.TRUSTED
+    assert "clock_untrusted" not in bench.codes()
+
+
+def test_a_clock_that_shows_less_is_believed_again_when_it_shows_more(bench: Bench) -> None:
+    clock = switched_off(bench, hours=1, shows_hours=-2, battery=False)
+    bench.instruments.synchronised = True
+    bench.instruments.step(hours=4)
+    clock.check()
+    assert clock.state is ClockState.TRUSTED
+
+
 @pytest.mark.parametrize("hours", [1, -1, 24, -24])
 def test_a_step_of_the_wall_clock_ends_trust_until_asked_again(bench: Bench, hours: int) -> None:
     bench.answer(bench.clock)
