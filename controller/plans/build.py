@@ -142,6 +142,7 @@ def build_settings(
     areas: Sequence[Membership],
     local: EffectivePolicy,
     trusted_keys: tuple[TrustedKey, ...],
+    *,
     revoked_keys: tuple[str, ...] = (),
 ) -> Settings:
     """Write a node's last guard. ``areas`` run from its own up to the root; ``local`` is what holds there."""

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from controller.errors import LoaError
 from controller.files import write_whole
 from controller.people.sealing import KEY_BYTES
-from controller.signing.ring import LIFE, Ring, RingKey, Step
+from controller.signing.ring import LIFE, Ring, RingKey, Step, drop, switch
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.signing import SigningKey
 from edge_agent.protocol.states import KeyUse
@@ -87,6 +87,14 @@ class Keys:
         """Let another ring be valid, on the disk first; private halves that are in it no more are destroyed."""
         write_ring(self._folder, ring)
         self.refresh()
+
+    def turn(self, use: KeyUse, now: datetime) -> None:
+        """Let the rotation of a use go on by one step."""
+        ring = self.ring
+        if ring.of(use, Step.COMING) is not None:
+            self.change(switch(ring, use, now))
+        elif ring.of(use, Step.LEAVING) is not None:
+            self.change(drop(ring, use, now))
 
     def _read_halves(self) -> dict[str, SigningKey]:
         halves = {key.kid: SigningKey(_there(self._folder / key.file)) for key in self.ring.keys}
@@ -217,6 +225,11 @@ def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
         raise KeyFileError(f"{path}: cannot be read ({error.strerror})") from None
     write_whole(path, make(), replace=False)
     return path.read_bytes()
+
+
+def write_epoch(folder: Path, epoch: int) -> None:
+    """Begin another life of the centre; it takes effect with the next start."""
+    write_whole(folder / EPOCH_FILE, f"{epoch}\n".encode())
 
 
 def _read_epoch(path: Path) -> int:

@@ -22,10 +22,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from controller.clock import Clock
 from controller.errors import InvalidError
 from controller.files import write_whole
+from controller.signing.holder import KeyHolder
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.signing import public_x
 
-from .keys import KeyFileError, Keys, ed25519_key, private_pem, read_or_make
+from .keys import KeyFileError, ed25519_key, private_pem, read_or_make
 
 CENTRE = "centre"
 """Common name, MQTT user and client id of the controller; no node may have it."""
@@ -67,7 +68,7 @@ class IssuedCertificate:
 class Authority:
     """Issues certificates, and keeps the centre's own fresh."""
 
-    def __init__(self, folder: Path, keys: Keys, clock: Clock, *, names: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, keys: KeyHolder, clock: Clock, *, names: tuple[str, ...]) -> None:
         """Read the authority or make it; ``names`` are those by which nodes reach this machine.
 
         Raises:

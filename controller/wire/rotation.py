@@ -19,11 +19,10 @@ from controller.nodes.rules import NodeKind
 from controller.people.actor import Actor
 from controller.plans.models import Document
 from controller.plans.service import mark
-from controller.signing.ring import RingKey, Step, drop, ends, may_turn, switch, warning
+from controller.signing.holder import KeyHolder
+from controller.signing.ring import RingKey, Step, ends, may_turn, warning
 from edge_agent.protocol.states import KeyUse
 from edge_agent.protocol.topics import Word
-
-from .keys import Keys
 
 LOOK_S = 60
 ENDS, LAGGARDS = "keys.ends", "keys.laggards"
@@ -38,7 +37,7 @@ AT_ONCE = 500
 class Rotation:
     """Looks after the ring. Its regular work is ``look``."""
 
-    def __init__(self, database: Database, clock: Clock, keys: Keys, live: LiveNodes, alarms: Alarms) -> None:
+    def __init__(self, database: Database, clock: Clock, keys: KeyHolder, live: LiveNodes, alarms: Alarms) -> None:
         self._database, self._clock, self._keys = database, clock, keys
         self._live, self._alarms = live, alarms
         self._marked_for: datetime | None = None
@@ -76,10 +75,10 @@ class Rotation:
         if awaited is not None and not may_turn(awaited.since_at, lagging, now):
             return
         if coming is not None:
-            self._keys.change(switch(ring, use, now))
+            self._keys.turn(use, now)
             await self._note(coming, lagging)
         elif leaving is not None and (use is KeyUse.POLICY or await self._all_signed_since(leaving.since_at)):
-            self._keys.change(drop(ring, use, now))
+            self._keys.turn(use, now)
             await self._note(leaving, lagging)
 
     async def _all_signed_since(self, since_at: datetime) -> bool:

@@ -37,10 +37,11 @@ from controller.plans.build import (
 )
 from controller.plans.models import Document, PlanBody, PlanVersion
 from controller.signing.desk import Desk, OwnDesk
+from controller.signing.holder import KeyHolder, Named
 from controller.signing.rules import Refusal, RefusedError
 from edge_agent.protocol.content import Body, Voice
 from edge_agent.protocol.documents import Membership, Settings, Signed
-from edge_agent.protocol.signing import SigningKey, signer_of
+from edge_agent.protocol.signing import signer_of
 from edge_agent.protocol.states import KeyUse
 from edge_agent.protocol.topics import Word
 
@@ -69,7 +70,7 @@ class Signer:
     def __init__(
         self,
         config: Config,
-        keys: Keys,
+        keys: KeyHolder,
         clock: Clock,
         live: LiveNodes,
         *,
@@ -77,7 +78,7 @@ class Signer:
         alarms: Alarms | None = None,
     ) -> None:
         """``desk``: where it is signed, in this process if not said; ``alarms``: where people are told of refusals."""
-        self._desk, self._alarms = desk or OwnDesk(keys), alarms
+        self._desk, self._alarms = desk or _own_desk(keys), alarms
         self._keys, self._clock, self._live = keys, clock, live
         self._last_answer = 0
         self._let_go: set[str] = set()
@@ -135,7 +136,7 @@ class Signer:
         before = self._clock() - RELEASE_KEPT
         self._let_go |= await repository.find_let_go(session, self._live, before, self._let_go)
 
-    async def _store(self, tx: Transaction, row: Document, built: _Built, key: SigningKey, now: datetime) -> None:
+    async def _store(self, tx: Transaction, row: Document, built: _Built, key: Named, now: datetime) -> None:
         document, body = built.document, built.body
         packed = body.packed if body is not None else None
         facts = await self._desk.facts(tx.session, document, packed, now)
@@ -157,7 +158,7 @@ class Signer:
             )
         )
 
-    def _key(self, built: _Built) -> SigningKey:
+    def _key(self, built: _Built) -> Named:
         """Choose the key that whoever it is for can check."""
         return self._keys.named(self._keys.ring.for_holder(built.document.key_use, built.held).kid)
 
@@ -227,7 +228,7 @@ class Signer:
         areas = await _memberships(session, chain, {area.area_id: area for area in before})
         local = tree.effective(node.area_id)
         ring, health = self._keys.ring, self._live.over(node).health or {}
-        settings = build_settings(stamp, facts, areas, local, ring.trusted, ring.revoked)
+        settings = build_settings(stamp, facts, areas, local, ring.trusted, revoked_keys=ring.revoked)
         return _Built(settings, held=health.get("keys", ()) or _held_of_old(health, row))
 
     # One-off messages: not stored, each with a version above the last.
@@ -241,7 +242,13 @@ class Signer:
         return self._desk.sign(document, self._key(_Built(document)).kid, body=None, facts={})
 
 
-def _is_last_word(row: Document, built: _Built, key: SigningKey) -> bool:
+def _own_desk(keys: KeyHolder) -> OwnDesk:
+    if not isinstance(keys, Keys):
+        raise TypeError("private halves are elsewhere: say at which desk it is signed")
+    return OwnDesk(keys)
+
+
+def _is_last_word(row: Document, built: _Built, key: Named) -> bool:
     """Tell whether settings stay as they are: a key signed them that is gone, and whoever slept can check no other."""
     if row.token is None or built.document.key_use is not KeyUse.POLICY:
         return False

@@ -1,0 +1,121 @@
+"""The signer that stands apart: its own keys, its own file of yeses, and no belief in what it is told of people.
+
+Whoever speaks to it may be the centre's pages in strange hands. So what it signs follows from the document itself and
+from codes that it checked: never from a row. Holds, stops, answers and commands need no code; STOP must never wait.
+"""
+
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import msgspec
+
+from controller.clock import Clock
+from controller.wire.keys import Keys
+from edge_agent.protocol.content import Broadcast, content_hash
+from edge_agent.protocol.documents import BY_WORD, Settings, Signed
+from edge_agent.protocol.topics import Word
+
+from .desk import listed_in
+from .frames import Answer, Approve, Done, Failed, Refused, Request, RingIs, Sign, Token, Turn
+from .ledger import CodeError, Given, Ledger
+from .ring import RingKey, Step
+from .rules import Facts, Refusal, YesFact, review
+
+GLASS_WAITS = timedelta(seconds=30)
+"""The cancel window (DESIGN section 7), kept here too."""
+LONGEST_YES = timedelta(days=92)
+"""No code is good for longer: a yes to a schedule is to a quarter (decision 0014)."""
+
+
+class Handler(Protocol):
+    """Answers requests; the process around it carries bytes."""
+
+    def handle(self, request: Request) -> Answer:
+        """Never raises for what a request holds."""
+        ...
+
+
+class Strongroom:
+    """Signs, apart."""
+
+    def __init__(self, keys: Keys, ledger: Ledger, clock: Clock) -> None:
+        self._keys, self._ledger, self._clock = keys, ledger, clock
+
+    def handle(self, request: Request) -> Answer:
+        """Answer one request."""
+        try:
+            if isinstance(request, Sign):
+                return self._sign(request)
+            if isinstance(request, Approve):
+                return self._approve(request)
+            if isinstance(request, Turn):
+                self._keys.turn(request.use, self._clock())
+            self._keys.refresh()
+            return RingIs(ring=self._keys.ring, epoch=self._keys.epoch)
+        except CodeError as error:
+            return Failed(code=error.code, message=error.message)
+        except ValueError as error:  # msgspec's own errors among them
+            return Failed(code="malformed", message=str(error)[:300])
+
+    def _sign(self, request: Sign) -> Answer:
+        document = msgspec.json.decode(request.document, type=BY_WORD[Word(request.word)])
+        key = self._key(document, request.kid)
+        listed = listed_in(document, request.body)
+        now = self._clock()
+        facts = {each.broadcast_id: self._facts(each, now) for each in listed}
+        refused = review(document.aud, listed, facts)
+        if refused:
+            return Refused(refused={name: why.value for name, why in refused.items()})
+        return Token(token=self._keys.named(key.kid).sign(document))
+
+    def _key(self, document: Signed, kid: str) -> RingKey:
+        """Give the key that is asked for, if it is for this, and the document is of this life.
+
+        Raises:
+            ValueError: it is not.
+        """
+        self._keys.refresh()
+        key = next((each for each in self._keys.ring.keys if each.kid == kid), None)
+        if key is None or key.use is not document.key_use or key.step is Step.COMING:
+            raise ValueError(f"key {kid[:20]!r} does not sign {document.word}")
+        if document.epoch != self._keys.epoch:
+            raise ValueError(f"epoch {document.epoch}: the signer is in {self._keys.epoch}")
+        ring = self._keys.ring
+        if isinstance(document, Settings) and (document.trusted_keys, document.revoked_keys) != (
+            ring.trusted,
+            ring.revoked,
+        ):
+            raise ValueError("settings name other keys than the ring")
+        return key
+
+    def _facts(self, broadcast: Broadcast, now: datetime) -> Facts:
+        given = self._ledger.yeses_to([content_hash(broadcast.items, broadcast.drill)])
+        alone = {each.person_id for each in given if each.glass and each.given_at + GLASS_WAITS <= now}
+        yeses = [each for each in given if not each.glass or each.person_id in alone]
+        # Of several who decided alone any will do: the rule asks that the one named is among those who said yes.
+        return Facts(tuple(map(_fact, yeses)), glass_broken_by=min(alone, default=None))
+
+    def _approve(self, request: Approve) -> Answer:
+        now = self._clock()
+        if request.not_after_at - now > LONGEST_YES or not request.scopes:
+            raise CodeError(f"a yes is to places, and to {LONGEST_YES.days} days at most")
+        yes = Given(
+            request.person_id,
+            request.content_sha256,
+            frozenset(request.scopes),
+            request.not_before_at,
+            request.not_after_at,
+            request.glass,
+            now,
+        )
+        self._ledger.take(yes, request.code)
+        return Done()
+
+
+def _fact(yes: Given) -> YesFact:
+    return YesFact(yes.person_id, yes.content_sha256, yes.scopes, yes.not_before_at, yes.not_after_at)
+
+
+def refusals(answer: Refused) -> dict[str, Refusal]:
+    """Read why something was refused."""
+    return {name: Refusal(why) for name, why in answer.refused.items()}

@@ -1,0 +1,94 @@
+"""What passes between the centre and a signer that stands apart: a length, then JSON. Pure."""
+
+import struct
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from edge_agent.protocol.content import MAX_BODY_BYTES
+from edge_agent.protocol.states import KeyUse
+
+from .ring import Ring
+
+MAX_FRAME_BYTES = 2 * MAX_BODY_BYTES
+"""A plan's body in base64, and the manifest."""
+LENGTH = struct.Struct(">I")
+
+Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Name = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class Sign(msgspec.Struct, frozen=True, tag="sign"):
+    """Sign a document."""
+
+    word: str
+    document: bytes
+    kid: str
+    body: bytes | None = None
+
+
+class Approve(msgspec.Struct, frozen=True, tag="approve"):
+    """A person's yes, with a code of their approval secret."""
+
+    person_id: Name
+    code: Annotated[str, Meta(max_length=32)]
+    content_sha256: Hash
+    scopes: Annotated[tuple[Annotated[str, Meta(max_length=80)], ...], Meta(max_length=4096)]
+    not_before_at: Annotated[datetime, Meta(tz=True)]
+    not_after_at: Annotated[datetime, Meta(tz=True)]
+    glass: bool = False
+
+
+class Turn(msgspec.Struct, frozen=True, tag="turn"):
+    """Go on with the rotation of a use: nodes hold what is coming, or need what is leaving no more."""
+
+    use: KeyUse
+
+
+class WantRing(msgspec.Struct, frozen=True, tag="ring"):
+    """Say which keys there are."""
+
+
+class Token(msgspec.Struct, frozen=True, tag="token"):
+    """It is signed."""
+
+    token: bytes
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """Broadcasts that no yes covers, and why."""
+
+    refused: dict[str, str]
+
+
+class RingIs(msgspec.Struct, frozen=True, tag="ring_is"):
+    """The keys, without private halves."""
+
+    ring: Ring
+    epoch: int
+
+
+class Done(msgspec.Struct, frozen=True, tag="done"):
+    """The yes is kept."""
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """Not signed, or not believed."""
+
+    code: str
+    message: str
+
+
+Request = Sign | Approve | Turn | WantRing
+Answer = Token | Refused | RingIs | Done | Failed
+
+requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
+answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
+
+
+def framed(message: Request | Answer) -> bytes:
+    """Give a message as it goes through the socket."""
+    raw = msgspec.json.encode(message)
+    return LENGTH.pack(len(raw)) + raw
