@@ -111,6 +111,7 @@ class Centre:
         """Say how to find out what is worth a look though the centre works."""
         return {
             "documents_built": lambda: not self.dispatcher.unbuilt,
+            "work_done": lambda: not self.services.failures.names,
             "recordings_processed": lambda: not self.services.recordings.stuck,
             "tools_installed": lambda: self.services.recordings.missing_package is None,
             "tools_without_network": network_is_cut,
@@ -208,6 +209,7 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
         renew_plans=dispatcher.renew,
         renew_certificates=renew_certificates,
         forget=Forgetting(database, clock, services.live, config.evidence_days).forget,
+        failures=services.failures,
         more={
             ROLL_SCHEDULES: (services.schedules.roll_due, ROLL_S),
             EXPIRE: (services.approvals.expire, EXPIRE_S),

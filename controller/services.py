@@ -26,6 +26,7 @@ from .emergencies.service import Emergencies
 from .enrolments.authority import Authority
 from .enrolments.service import Enrolments
 from .events import EventBus
+from .failures import Failures
 from .holds.lasting import LastingHolds
 from .holds.service import Holds
 from .media.service import Media
@@ -92,6 +93,8 @@ class Services:
     alarms: Alarms
     audit: Audit
     documents: Documents
+    failures: Failures
+    """Work that failed when it was last tried, for readiness."""
     media: Media
     live: LiveNodes
     """Where the ingest notes what nodes say."""
@@ -117,7 +120,8 @@ def build_services(
     alarms, passwords = Alarms(database, clock), passwords or Passwords()
     seal = Seal(secret_key(config.keys / SEAL_FILE))
     nodes = Nodes(database, clock, documents, live)
-    rolling = Rolling(database, clock, documents, alarms, plan_days=config.plan_days)
+    failures = Failures()
+    rolling = Rolling(database, clock, documents, alarms, plan_days=config.plan_days, failures=failures)
     schedules, programmes = Schedules(database, clock, rolling, live), Programmes(database, clock)
     single_dates, calendars = SingleDates(database, clock, schedules, live), AreaCalendars(database, clock)
     limits = upload_limits or UploadLimits(config.max_upload_bytes, config.disk_reserve_bytes)
@@ -166,7 +170,7 @@ def build_services(
         whys=Whys(database, clock, live, trusted_keys=authority.trusted_keys),
         broadcasts=broadcasts,
         replays=Replays(database, clock, broadcasts, lead_ms=config.lead_ms),
-        approvals=Approvals(database, clock, documents, lead_ms=config.lead_ms),
+        approvals=Approvals(database, clock, documents, lead_ms=config.lead_ms, failures=failures),
         papers=Papers(database, clock, config.scans, disk_reserve_bytes=config.disk_reserve_bytes),
         hearings=Hearings(database, clock),
         by_authors=ByAuthors(database, clock),
@@ -183,11 +187,12 @@ def build_services(
             live=live,
             trusted_keys=authority.trusted_keys,
         ),
-        firing=Firing(database, bus, clock, sending, alarms),
+        firing=Firing(database, bus, clock, sending, alarms, failures=failures),
         enrolments=Enrolments(database, clock, documents, nodes=nodes, authority=authority, config=config),
         alarms=alarms,
         audit=Audit(database, head_file=config.keys / HEAD_FILE),
         documents=documents,
+        failures=failures,
         media=Media(database, clock, config.media),
         live=live,
         database=database,

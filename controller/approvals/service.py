@@ -12,6 +12,7 @@ from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import ConflictError, ForbiddenError, LoaError
 from controller.events import Event, Topic
+from controller.failures import Failures
 from controller.names import clean_name
 from controller.people import rights
 from controller.people.actor import Actor
@@ -35,8 +36,10 @@ WITHDRAW = "approvals.withdraw"
 class Approvals:
     """All requests."""
 
-    def __init__(self, database: Database, clock: Clock, documents: Documents, *, lead_ms: int) -> None:
-        self._database, self._clock, self._documents = database, clock, documents
+    def __init__(
+        self, database: Database, clock: Clock, documents: Documents, *, lead_ms: int, failures: Failures
+    ) -> None:
+        self._database, self._clock, self._documents, self._failures = database, clock, documents, failures
         self._lead = timedelta(milliseconds=lead_ms)
 
     async def list(
@@ -129,12 +132,14 @@ class Approvals:
         """End what nobody approved in time; gives how many. The scheduler's work."""
         async with self._database.reading() as session:
             due = await expiry.too_late(session, self._now())
-        for broadcast_id in due:
-            async with self._database.transaction() as tx:
-                now = self._now()
-                if broadcast_id in await expiry.too_late(tx.session, now):
-                    await expiry.end(tx, broadcast_id, now=now)
-        return len(due)
+        failed = await self._failures.each(expiry.EXPIRE, due, self._expire_one)
+        return len(due) - len(failed)
+
+    async def _expire_one(self, broadcast_id: str) -> None:
+        async with self._database.transaction() as tx:
+            now = self._now()
+            if broadcast_id in await expiry.too_late(tx.session, now):
+                await expiry.end(tx, broadcast_id, now=now)
 
     def _now(self) -> datetime:
         now = self._clock()
