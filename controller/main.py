@@ -1,7 +1,7 @@
 """The composition root: builds everything once, hands it down, and keeps it running in one task group.
 
 When a member dies, all end and the process with them; the supervisor starts it again. Silence must never look like
-health.
+health. What fails at one row kills no member: see ``failures``.
 """
 
 import asyncio
