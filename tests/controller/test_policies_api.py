@@ -177,6 +177,7 @@ async def test_an_hour_at_which_nothing_sounded_for_thirty_days_takes_a_second_y
         at = here.clock().replace(day=day, hour=10)  # 17:00 in Hanoi
         await here.services.broadcasts.create(here.actor, asked(place, start_at=at))
     here.clock.step(days=7)
+    await village.sounded(here)
     create = here.services.broadcasts.create
     await create(here.actor, asked(place, start_at=on("17:40", 17)))
     with pytest.raises(UnusualHourError) as refused:
