@@ -180,7 +180,7 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
     dispatcher = Dispatcher(database, bus, clock, signer, bridge)
     laggards = Laggards(database, bus, dispatcher)
     presence = PresenceWatch(database, bus, clock, services.live, on_health=laggards.note_health)
-    ingest, timekeeper = Ingest(database, clock, signer, bridge), Timekeeper(clock, signer, bridge)
+    ingest, timekeeper = Ingest(database, clock, signer, bridge, services.failures), Timekeeper(clock, signer, bridge)
     bridge.attach(
         {
             Word.PRESENCE: presence.note_presence,
