@@ -31,7 +31,7 @@ def line(alarm: AlarmOut, places: Mapping[str, str], form: Formats, *, cancelled
     key = alarm.kind.replace(".", "_")
     words = {
         name: alarm.detail.get(name, "")
-        for name in ("name", "login", "origin", "reason", "title", "place", "by", "date")
+        for name in ("name", "login", "origin", "reason", "title", "place", "by", "date", "count", "nodes")
     }
     words["why"] = text.word("date_problem", alarm.detail.get("problem", ""))
     word = text.word("alarm", key, **words)
