@@ -126,7 +126,7 @@ class ScheduleOut(BaseModel):
 
 
 class ExceptionIn(BaseModel):
-    """What one date is instead. ``kept``: at its time, whatever a calendar says of the day."""
+    """What one date is instead. ``kept``: at its time, in spite of the calendars that silence the day by now."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -139,7 +139,7 @@ class ExceptionIn(BaseModel):
     confirm_unusual: bool = False
     """With ``moved``: though nothing sounds there at such an hour."""
     confirm_conflicts: bool = False
-    """With ``moved``: though others are planned for the same nodes at that time."""
+    """Though others are planned for the same nodes at its time."""
 
 
 class DateOut(BaseModel):

@@ -27,7 +27,7 @@ from controller.policies.checks import NOTHING, Besides
 from controller.programmes.owing import owed_by
 
 from .asked import asked_of
-from .conflicts import conflict_error, conflict_outs, conflicts_of, spans_of
+from .conflicts import conflict_error, conflict_outs, conflicts_of_series, spans_of
 from .dates import date_outs
 from .drafts import Draft, make_draft
 from .looking import Looking
@@ -164,7 +164,7 @@ class Schedules:
             length_ms, refused = await _length(planner, row)
             spans = await spans_of(looking, row, changes, planner)
             asked = await ask_policies(session, draft.where, spans, schedule_id=row.id, now=now)
-            found = await conflicts_of(looking, spans, planner.node_ids, besides=Besides(schedule_id=row.id))
+            found = await conflicts_of_series(looking, row, spans, planner.node_ids)
             conflicts = conflict_outs(found, await rights.sight(session, actor))
             stands = old is not None and _heard(old) == _heard(row)
             need = await need_of(session, actor, row, draft.targets.tree, changes, now=now, standing=stands)
@@ -260,10 +260,10 @@ class Schedules:
         asked = await ask_policies(session, draft.where, spans, schedule_id=row.id, now=now)
         if error := asked.refusal(confirmed=draft.wanted.confirm_unusual):
             raise error
-        if not draft.wanted.confirm_conflicts:
-            besides = Besides(schedule_id=row.id)
-            if found := await conflicts_of(looking, spans, planner.node_ids, besides=besides):
-                raise conflict_error(found, await rights.sight(session, actor))
+        if draft.wanted.confirm_conflicts:
+            return
+        if found := await conflicts_of_series(looking, row, spans, planner.node_ids):
+            raise conflict_error(found, await rights.sight(session, actor))
 
     async def to_change(self, session: AsyncSession, actor: Actor, schedule_id: str) -> Schedule:
         """Give a schedule to whoever may change it.

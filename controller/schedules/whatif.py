@@ -117,7 +117,7 @@ class ScheduleWhatIfs:
             NotFoundError, ForbiddenError: as ending it.
         """
         async with self._database.reading() as session:
-            row = await self._calendars.to_change(session, actor, calendar_id)
+            row = await self._calendars.to_change(session, actor, calendar_id, ends=True)
             return await self._under(session, actor, {row.area_id}, Edit(calendars={row.id: None}))
 
     async def of_programme(self, actor: Actor, programme_id: str, wanted: ProgrammeChange) -> WhatIfOut:
@@ -184,6 +184,7 @@ async def _kept(session: AsyncSession, old: Schedule | None, row: Schedule) -> S
             kind=each.kind,
             moved_to_local=each.moved_to_local,
             programme_id=each.programme_id,
+            in_spite_of=each.in_spite_of,
         )
         for key, each in names.items()
     ]

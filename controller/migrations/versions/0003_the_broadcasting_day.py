@@ -377,6 +377,7 @@ def _create_schedules_emergencies() -> None:
         sa.Column("moved_to_local", sa.String(length=19), nullable=True),
         sa.Column("programme_id", sa.String(length=64), nullable=True),
         sa.Column("reason", sa.String(length=200), nullable=True),
+        sa.Column("in_spite_of", sa.JSON(), nullable=False),
         sa.Column("made_by", sa.String(length=64), nullable=False),
         sa.Column("made_at", Instant(), nullable=False),
         sa.ForeignKeyConstraint(["made_by"], ["people.id"], name=op.f("fk_schedule_exceptions_made_by_people")),
