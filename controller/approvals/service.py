@@ -19,18 +19,19 @@ from controller.people.actor import Actor
 from controller.people.rights import Act
 from controller.plans.service import Documents
 
-from . import expiry, listening
+from . import expiry, hours, listening
 from .admitting import Admission
 from .changes import changes_of
 from .errors import NotListenedError, OwnWorkError
 from .models import ApprovalRequest, RequestState
 from .repository import aimed_at, asks_second_person, authors_of, concerns, found, require_still
-from .schemas import ApprovalOut, ApprovalRow, ReturnIn
+from .schemas import ApprovalOut, ApprovalRow, ApproveIn, ReturnIn
 from .views import files_out, rows_out
 from .yeses import Yes
 
 MAX_REASON = 500
 WITHDRAW = "approvals.withdraw"
+AS_ASKED = ApproveIn()
 
 
 class Approvals:
@@ -64,7 +65,7 @@ class Approvals:
         async with self._database.reading() as session:
             return await self._out(session, actor, await found(session, actor, request_id))
 
-    async def approve(self, actor: Actor, request_id: str) -> ApprovalOut:
+    async def approve(self, actor: Actor, request_id: str, wanted: ApproveIn = AS_ASKED) -> ApprovalOut:
         """Say yes: nodes are told at once.
 
         Raises:
@@ -72,11 +73,13 @@ class Approvals:
             ForbiddenError: the person may not, or not in all these places.
             OwnWorkError: the policy asks for somebody else than the author.
             NotListenedError: they have not heard all that is new to them.
+            PolicyBreachError: it was to be said "now", which by now is against a policy.
+            UnusualHourError: it was, and the hour that it has become is to be confirmed.
             ConflictError: it is decided or withdrawn already, or its time is over.
         """
         async with self._database.transaction() as tx:
             now, row = self._now(), await self._to_decide(tx.session, actor, request_id)
-            if refused := await self._refusal(tx.session, actor, row):
+            if refused := await self._refusal(tx.session, actor, row, confirmed=wanted.confirm_unusual):
                 raise refused
             yes = Yes(actor.person_id or "", request_id=row.id)
             admission = Admission(tx, self._documents, lead=self._lead, now=now)
@@ -150,13 +153,16 @@ class Approvals:
         await _require(session, actor, row)
         return row
 
-    async def _refusal(self, session: AsyncSession, actor: Actor, row: ApprovalRequest) -> LoaError | None:
+    async def _refusal(
+        self, session: AsyncSession, actor: Actor, row: ApprovalRequest, *, confirmed: bool = False
+    ) -> LoaError | None:
         """Give the error with which somebody's yes would be refused, who has the right."""
         if actor.person_id in await authors_of(session, row) and await asks_second_person(session, row):
             return OwnWorkError("the policy asks another person to approve this")
+        late = await hours.judge(session, row, self._lead, now=self._now())
         left = await listening.unheard(session, actor.person_id or "", row.recordings)
-        if not left:
-            return None
+        if late.against is not None or not left:
+            return late.against or (None if confirmed else late.unusual)
         files = [each for each in await files_out(session, actor, row) if each.sha256 in left]
         names = [{"sha256": each.sha256, "recording_id": each.recording_id, "title": each.title} for each in files]
         return NotListenedError("listen to what is new to you first", problem="not_listened", files=names)

@@ -151,6 +151,20 @@ def refusal(found: Sequence[BreachOut]) -> PolicyBreachError | None:
     )
 
 
+def quiet_refusal(found: Sequence[BreachOut], *, field: str) -> PolicyBreachError | None:
+    """Give the error for quiet hours that no node would sound in, where no forecast says so; ``field``: of the hour."""
+    quiet = next((each for each in found if each.rule == "quiet_hours" and each.everywhere), None)
+    if quiet is None:
+        return None
+    return PolicyBreachError(
+        f"quiet hours {quiet.limit}: no node would play this; choose another time",
+        field=field,
+        rules=["quiet_hours"],
+        place=quiet.area_names[0],
+        breaches=[quiet.model_dump(mode="json")],
+    )
+
+
 async def unusual_hour(session: AsyncSession, places: Places, run: Airing, *, now: datetime) -> UnusualOut | None:
     """Say whether nothing sounded at such an hour in any of these places in the last 30 days, or it is night there."""
     zones = sorted({places.tree.effective(area_id).zone for area_id in set(places.area_ids)})
