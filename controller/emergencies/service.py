@@ -134,7 +134,7 @@ class Emergencies:
             return (await outs(tx.session, [row]))[0]
 
     async def confirm(self, actor: Actor, emergency_id: str) -> EmergencyOut:
-        """Say yes to what somebody else proposed: it is said at once.
+        """Say yes to what somebody else proposed: it is said at once, also within the window of a broken glass.
 
         Raises:
             NotFoundError: there is no such emergency for this person.
@@ -145,7 +145,7 @@ class Emergencies:
         """
         now, person_id = self._now(), _somebody(actor)
         async with self._database.transaction() as tx:
-            row = await self._waiting(tx, actor, emergency_id, Act.EMERGENCIES_CONFIRM, now)
+            row = await self._undecided(tx, actor, emergency_id, Act.EMERGENCIES_CONFIRM, now)
             if row.proposed_by == person_id:
                 raise SamePersonError("another person has to confirm it; if there is none, break the glass")
             row.confirmed_by, row.confirmed_at = person_id, now
@@ -165,7 +165,9 @@ class Emergencies:
         now, person_id = self._now(), _somebody(actor)
         reason = clean_name(wanted.reason, field="reason", most=MAX_REASON)
         async with self._database.transaction() as tx:
-            row = await self._waiting(tx, actor, emergency_id, Act.EMERGENCIES_BREAK_GLASS, now)
+            row = await self._undecided(tx, actor, emergency_id, Act.EMERGENCIES_BREAK_GLASS, now)
+            if row.state != EmergencyState.PROPOSED:
+                raise _not_open(row)
             await self._check_holds(tx, actor, row.release_holds)
             row.break_glass_by, row.break_glass_reason = person_id, reason
             row.fires_at, row.state = now + CANCEL_WINDOW, EmergencyState.COUNTING_DOWN
@@ -275,11 +277,12 @@ class Emergencies:
             raise _no_emergency(emergency_id)
         return row
 
-    async def _waiting(self, tx: Transaction, actor: Actor, emergency_id: str, act: Act, now: datetime) -> Emergency:
-        """Give one that waits for a decision, to somebody who may decide it."""
+    async def _undecided(self, tx: Transaction, actor: Actor, emergency_id: str, act: Act, now: datetime) -> Emergency:
+        """Give one that was not sent yet and still may be, to somebody who may decide it."""
         row = await self._found(tx, actor, emergency_id)
         await _require(tx.session, actor, act, row)
-        if row.state != EmergencyState.PROPOSED or now - row.proposed_at > PROPOSAL_LASTS:
+        stale = row.state == EmergencyState.PROPOSED and now - row.proposed_at > PROPOSAL_LASTS
+        if row.state not in UNDECIDED or stale:
             raise _not_open(row)
         return row
 
