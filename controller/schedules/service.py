@@ -1,7 +1,7 @@
 """Schedules: written and ended by people, rolled out at once. Their single dates are changed in ``single_dates``."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from controller.areas.targets import areas_of
 from controller.audit import service as audit
 from controller.broadcasts.models import Broadcast
 from controller.broadcasts.schemas import AskedOut
+from controller.bulletins.rules import differences
 from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import ConflictError, InvalidError, LoaError, NotFoundError
@@ -131,7 +132,7 @@ class Schedules:
             if row is None or not seen.sees(row.area_id):
                 raise _no_schedule(schedule_id)
             looking = Looking(session, await read_tree(session), (from_at, until_at))
-            return await date_outs(looking, [row], check=NOTHING, watch=self._watch(seen))
+            return await date_outs(looking, [row], now=self._clock(), check=NOTHING, watch=self._watch(seen))
 
     async def all_dates(self, actor: Actor, from_at: datetime, until_at: datetime) -> Sequence[DateOut]:
         """Give the dates in sight that start in ``[from_at, until_at)``, cancelled and suspended ones among them."""
@@ -140,7 +141,7 @@ class Schedules:
             rows = await session.scalars(select(Schedule).where(Schedule.ended_at.is_(None)).order_by(Schedule.id))
             looking = Looking(session, await read_tree(session), (from_at, until_at))
             shown = [row for row in rows if seen.sees(row.area_id)]
-            return await date_outs(looking, shown, watch=self._watch(seen))
+            return await date_outs(looking, shown, now=self._clock(), watch=self._watch(seen))
 
     async def preview(self, actor: Actor, wanted: ScheduleIn, schedule_id: str | None = None) -> SchedulePreview:
         """Say what saving would do; ``schedule_id``: the one that is being changed.
@@ -159,7 +160,8 @@ class Schedules:
             row = Schedule(id=schedule_id or "draft", changed_by=actor.person_id or "", ended_at=None)
             draft.write(row)
             looking = Looking.ahead(session, draft.targets.tree, row, now, LOOK_AHEAD)
-            dates = await date_outs(looking, [row], changes={row.id: changes}, check=Besides(schedule_id=row.id))
+            besides = Besides(schedule_id=row.id)
+            dates = await date_outs(looking, [row], changes={row.id: changes}, now=now, check=besides)
             planner = await Planner.of(session, row, draft.targets.tree)
             length_ms, refused = await _length(planner, row)
             spans = await spans_of(looking, row, changes, planner)
@@ -209,6 +211,7 @@ class Schedules:
             id=new_id(), version=0, created_by=actor.person_id, changed_by=actor.person_id, created_at=now
         )
         before = series_of(row) if known is not None else None
+        was = _written(row) if known is not None else {}
         heard = _heard(row)
         draft.write(row)
         row.version, row.changed_at, row.changed_by = row.version + 1, now, actor.person_id or row.changed_by
@@ -222,8 +225,7 @@ class Schedules:
             await forget(tx, row, broadcasts=True, now=now)
             await agree(tx, actor, row, draft.targets.tree, now=now)
         await self.roll(tx, row)
-        detail = {"title": row.title, "rule": row.rule, "starts_at_local": row.starts_at_local}
-        await self.note(tx, actor, row, detail)
+        await self.note(tx, actor, row, _told(was, _written(row), exceptions if changes is not None else ()))
         return row
 
     async def draft(self, session: AsyncSession, actor: Actor, wanted: ScheduleIn) -> Draft:
@@ -339,6 +341,22 @@ def _out(row: Schedule, next_at: datetime | None, asked: AskedOut | None) -> Sch
         next_at=next_at.replace(tzinfo=UTC) if next_at is not None and next_at.tzinfo is None else next_at,
         approval=asked,
     )
+
+
+def _written(row: Schedule) -> dict[str, Any]:
+    """Give what people write of a schedule, as JSON has it."""
+    said = {name: getattr(row, name) for name in ("title", "area_id", *OF_WHAT_IS_HEARD, "position")}
+    return said | {"last_date": row.last_date.isoformat() if row.last_date else None}
+
+
+def _told(was: Mapping[str, Any], now: Mapping[str, Any], dates: Iterable[ScheduleException]) -> dict[str, Any]:
+    """Say for the audit what a schedule is, or what an edit changed, and which dates a file brought with it."""
+    named = {each.recurrence_local: each.moved_to_local or each.kind for each in dates}
+    brought = {"dates": named} if named else {}
+    if not was:
+        return {**now, **brought}
+    changed = {each.field: {"before": each.before, "after": each.after} for each in differences(was, now)}
+    return {"title": now["title"], "changed": changed, **brought}
 
 
 def _heard(row: Schedule) -> list[Any]:
