@@ -31,6 +31,10 @@ class Verdict(StrEnum):
     CANCELLED = "cancelled"
     SUSPENDED = "suspended"
     """By a calendar."""
+    TAKEN_OVER = "taken_over"
+    """One of that day that the rule gave before an edit had begun: nothing is heard twice."""
+    ENDED = "ended"
+    """The schedule was ended before."""
 
 
 class Change(NamedTuple):

@@ -42,18 +42,17 @@ from edge_agent.protocol.topics import Word
 
 from .expand import Occurrence, expand
 from .models import Schedule, ScheduleException
+from .over import BEHIND, taken_over
 from .planning import Planned, Planner, is_aired
 from .policed import Where, refused_dates
 from .repository import Calendars, exceptions_of, series_of
-from .runs import Runs, successors
+from .runs import Runs
 from .walltime import wall_time
 from .yes import Yeses, firsts
 
 ROLL_S = 6 * 3600
 """Dates are planned a day further ahead than plans reach: hours do not matter."""
 AHEAD = timedelta(days=1)
-BEHIND = timedelta(days=1)
-"""What began so lately may still sound, and stands on the day of what is to come."""
 STALE = timedelta(hours=18)
 """A schedule that was rolled less far than this short of its horizon is rolled again."""
 ACT = "schedules.roll"
@@ -247,8 +246,7 @@ def _settled(
         or (each.row.cancelled_at is not None and said_at.get(key, each.row.cancelled_at) <= each.row.cancelled_at)
     }
     orphans = [datetime.fromisoformat(key) for key in settled - names if known[key].begun]
-    taken_over = successors(orphans, [each.recurrence for each in dates if each.recurrence.isoformat() not in known])
-    return frozenset(settled | {each.isoformat() for each in taken_over})
+    return frozenset(settled | {each.isoformat() for each in taken_over(orphans, dates, known)})
 
 
 class _Work:

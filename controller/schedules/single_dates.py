@@ -158,11 +158,12 @@ class SingleDates:
         async with self._database.reading() as session:
             watch = Watch(self._live, await rights.sight(session, actor), self._clock())
             changes = (await exceptions_of(session, [row.id])).get(row.id, [])
-            said = next((each for each in changes if each.recurrence_local == recurrence.isoformat()), None)
-            local = datetime.fromisoformat(said.moved_to_local) if said and said.moved_to_local else recurrence
+            change = next((each for each in changes if each.recurrence_local == recurrence.isoformat()), None)
+            local = datetime.fromisoformat(change.moved_to_local) if change and change.moved_to_local else recurrence
             start_at = instant(local, row.zone)
             looking = Looking(session, await read_tree(session), (start_at, start_at + timedelta(seconds=1)))
-            found = await date_outs(looking, [row], changes={row.id: changes}, check=NOTHING, watch=watch)
+            said = {row.id: changes}
+            found = await date_outs(looking, [row], changes=said, now=self._clock(), check=NOTHING, watch=watch)
         return next(each for each in found if each.recurrence_local == recurrence)
 
 

@@ -31,6 +31,7 @@ from .edits import Edit, entries, swap_of
 from .expand import begun_by, renamed
 from .looking import Looking
 from .models import Schedule, ScheduleException
+from .over import known_lately, without_over
 from .planning import Edited, Planner, is_aired
 from .repository import exceptions_of, series_of
 from .runs import successors
@@ -163,7 +164,9 @@ async def _swap(session: AsyncSession, draft: Draft, old: Schedule | None, looki
     changes = await _kept(session, old, row)
     since = looking.span[0] if old is None else max(looking.span[0], old.created_at)
     row.starts_at_local = begun_by(row.rule, first, wall_time(since, row.zone)).isoformat()
-    dates = await Looking(session, draft.targets.tree, (since, looking.span[1])).dates(row, changes)
+    given = await Looking(session, draft.targets.tree, (since, looking.span[1])).dates(row, changes)
+    lately = await known_lately(session, [row.id], now=now)
+    dates = without_over(row, changes, given, lately.get(row.id, {}), now=now)
     aired = [each for each in dates if is_aired(each) and (each.start_at <= now or each.recurrence >= first)]
     planned = await entries(await Planner.of(session, row, draft.targets.tree), row, aired)
     come = {each.wire.broadcast_id: each for each in planned.values()}

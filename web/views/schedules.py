@@ -241,7 +241,8 @@ def _to_do(asked: AskedOut | None, form: Formats) -> tuple[str, str]:
 
 def date_line(each: DateOut, form: Formats, asked: AskedOut | None = None) -> DateLine:
     """Show one date, and what can be done about it."""
-    act = "" if each.start_at <= form.now else {"cancelled": "restore", "aired": "cancel"}.get(each.verdict, "keep")
+    acts = {"cancelled": "restore", "aired": "cancel", "suspended": "keep"}
+    act = "" if each.start_at <= form.now else acts.get(each.verdict, "")
     name = each.recurrence_local.isoformat()
     mark = _date_mark(each, form, asked)
     if doubt := doubt_said(each.unconfirmed, form):
@@ -256,15 +257,13 @@ def moved_said(each: DateOut, form: Formats) -> str:
 
 def _date_mark(each: DateOut, form: Formats, asked: AskedOut | None = None) -> Mark:
     text = form.text
-    if each.verdict == "cancelled":
-        return Mark("cut", "unsure", text("schedules.date_cancelled"))
-    if each.verdict == "suspended":
-        return Mark("cut", "unsure", text("schedules.date_suspended", because=each.because or ""))
+    if each.verdict != "aired":
+        return Mark("cut", "unsure", text(f"schedules.date_{each.verdict}", because=each.because or ""))
     if each.problem:
         return Mark("triangle", "care", text.word("date_problem", each.problem))
     if each.changed == "moved":
         return Mark("empty", "unsure", text("schedules.date_moved"))
-    if asked is not None and each.verdict == "aired" and (each.awaits_approval or each.broadcast_id is None):
+    if asked is not None and (each.awaits_approval or each.broadcast_id is None):
         return _waits(asked.model_copy(update={"returned_reason": None}), None, form)
     planned = each.broadcast_id is not None
     return Mark("ready" if planned else "empty", "unsure", text(f"schedules.date_{'planned' if planned else 'later'}"))
