@@ -24,6 +24,7 @@ from web.app import add_pages
 from .api import create_app, create_node_app
 from .approvals.expiry import EXPIRE, EXPIRE_S
 from .audit.heads import NOTE, NOTE_S
+from .broadcasts.late_words import LATE_WORDS, LATE_WORDS_S
 from .clock import Clock, system_clock
 from .config import Config
 from .db import Database
@@ -213,6 +214,7 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
         more={
             ROLL_SCHEDULES: (services.schedules.roll_due, ROLL_S),
             EXPIRE: (services.approvals.expire, EXPIRE_S),
+            LATE_WORDS: (services.late_words.take_out, LATE_WORDS_S),
             REMIND: (services.lasting_holds.remind, REMIND_S),
             NOTE: (services.audit.note_head, NOTE_S),
         },

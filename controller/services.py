@@ -13,6 +13,7 @@ from .areas.moves import Moves
 from .areas.service import Areas
 from .audit.heads import HEAD_FILE
 from .audit.service import Audit
+from .broadcasts.late_words import LateWords
 from .broadcasts.replays import Replays
 from .broadcasts.service import Broadcasts
 from .bulletins.service import Bulletins
@@ -79,6 +80,7 @@ class Services:
     exchange: Exchange
     broadcasts: Broadcasts
     replays: Replays
+    late_words: LateWords
     approvals: Approvals
     papers: Papers
     hearings: Hearings
@@ -170,6 +172,7 @@ def build_services(
         whys=Whys(database, clock, live, trusted_keys=authority.trusted_keys),
         broadcasts=broadcasts,
         replays=Replays(database, clock, broadcasts, lead_ms=config.lead_ms),
+        late_words=LateWords(database, clock, documents),
         approvals=Approvals(database, clock, documents, lead_ms=config.lead_ms, failures=failures),
         papers=Papers(database, clock, config.scans, disk_reserve_bytes=config.disk_reserve_bytes),
         hearings=Hearings(database, clock),

@@ -19,6 +19,7 @@ from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
 from controller.plays import service as plays
+from controller.plays.models import Play
 from controller.plays.rules import UNKNOWN_AFTER
 from controller.plays.schemas import PlayOut
 from controller.recordings.models import Recording
@@ -145,9 +146,9 @@ async def _missed(session: AsyncSession, row: Broadcast, seen: Sight, now: datet
     return missed
 
 
-def was_missed(play: PlayOut) -> bool:
+def was_missed(play: PlayOut | Play) -> bool:
     """Say whether it was not heard there: not at all, cut before its half, or nobody knows."""
-    if play.outcome is Outcome.INTERRUPTED:
+    if play.outcome == Outcome.INTERRUPTED:
         return 2 * (play.played_ms or 0) < (play.requested_ms or 1)
     return play.outcome is None or play.outcome in NOT_HEARD
 

@@ -21,6 +21,7 @@ from edge_agent.protocol.states import Outcome, Reason
 from tests.controller import approving
 from tests.controller.factories import Centre
 from tests.controller.schedules import village
+from tests.controller.test_services_areas import dirty
 from tests.controller.words import approved
 
 TEN = datetime(2026, 3, 9, 3, 0, tzinfo=UTC)
@@ -271,3 +272,31 @@ async def test_what_was_missed_long_ago_is_said_anew_and_not_replayed(lite: Cent
         lite.clock.step(seconds=2)
         answer = await post(client, made)
     assert (answer.status_code, answer.json()["error"]["fields"]["problem"]) == (409, "too_old")
+
+
+async def test_a_node_that_heard_it_after_all_is_taken_out_of_the_replay_to_come(here: Centre) -> None:
+    _, made, nodes = await over(here)
+    first, later = nodes["không rõ"], nodes["tắt"]
+    again = await here.services.replays.create(
+        here.actor, made.id, ReplayIn(confirm_unusual=True, start_at=here.clock() + 2 * HOUR)
+    )
+    heard = {"outcome": Outcome.PLAYED, "played_ms": 60_000, "requested_ms": 60_000}
+
+    async def word_of(node: NodeOut, **said: Any) -> dict[str, str | None]:
+        async with here.database.transaction() as tx:
+            which = (Play.broadcast_id == made.id) & (Play.node_id == node.id)
+            await tx.session.execute(update(Play).where(which).values(**said))
+        await approving.told(here)
+        await here.services.late_words.take_out()
+        return {each.node_name: each.outcome for each in await here.services.broadcasts.plays(here.actor, again.id)}
+
+    assert set((await word_of(first, outcome=Outcome.MISSED)).values()) == {None}
+    assert (await word_of(first, **heard))["không rõ"] is Outcome.CANCEL_UNCONFIRMED
+    left = {f"nodes/{nodes[name].id}" for name in MISSED - {"không rõ"}}
+    assert await scopes_of(here, again.id) == left
+    assert {scope for scope, _ in await dirty(here)} == {f"nodes/{first.id}"}
+    await word_of(later, **heard)
+    for name in MISSED - {"không rõ", "tắt"}:
+        assert (await here.services.broadcasts.get(here.actor, again.id)).cancelled_at is None
+        await word_of(nodes[name], **heard)
+    assert (await here.services.broadcasts.get(here.actor, again.id)).cancelled_at == here.clock()
