@@ -173,6 +173,18 @@ class DateOut(BaseModel):
     """What stood for this date before was taken back where nobody can confirm it."""
 
 
+class UnheededOut(BaseModel):
+    """A calendar of a place that hears a schedule and is not followed by it: the schedule belongs to an area above."""
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str
+    area_id: str
+    area_name: str
+    dates: tuple[date, ...]
+    """Days that it silences, on which the schedule sounds there all the same."""
+
+
 class SchedulePreview(BaseModel):
     """What saving would do; nothing is saved."""
 
@@ -197,6 +209,8 @@ class SchedulePreview(BaseModel):
     """Whose yes it takes when the person who asks saves it; None where nothing of it can be aired as it is."""
     owed: tuple[BulletinRef, ...] = ()
     """Priority bulletins that areas above offer now and that its programme lacks: nothing is put in by itself."""
+    unheeded: tuple[UnheededOut, ...] = ()
+    """Days of silence of single places that hear it."""
 
 
 class CalendarIn(BaseModel):

@@ -31,6 +31,7 @@ from .asked import asked_of
 from .conflicts import conflict_error, conflict_outs, conflicts_of_series, spans_of
 from .dates import date_outs
 from .drafts import Draft, make_draft
+from .expand import Verdict
 from .looking import Looking
 from .models import Schedule, ScheduleException
 from .planning import Planner, is_aired
@@ -44,6 +45,7 @@ from .schemas import (
     ScheduleOut,
     SchedulePreview,
 )
+from .silence import unheeded
 from .yes import OF_WHAT_IS_HEARD, agree, forget, need_of
 
 LOOK_AHEAD = timedelta(days=30)
@@ -171,6 +173,8 @@ class Schedules:
             stands = old is not None and _heard(old) == _heard(row)
             need = await need_of(session, actor, row, draft.targets.tree, changes, now=now, standing=stands)
             owed = await owed_by(session, row.programme_id, now=now)
+            days, places = {each.local.date() for each in dates if each.verdict == Verdict.AIRED}, draft.where.places
+            silent = await unheeded(session, draft.targets.tree, row, places.area_ids, days)
         refused = refused or asked.refusal(confirmed=True)
         wrong = next(((each.problem, each.problem_message) for each in dates if each.problem), (None, None))
         code, message = (refused.code, refused.message) if refused else wrong
@@ -187,6 +191,7 @@ class Schedules:
             refusal_message=message,
             approval=need,
             owed=tuple(owed),
+            unheeded=tuple(silent),
         )
 
     async def roll_due(self) -> Counter[Fate]:

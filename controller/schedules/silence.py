@@ -1,5 +1,8 @@
 """Days that calendars silence: which do, and who may let something sound on one all the same."""
 
+from collections import defaultdict
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from datetime import date
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +17,7 @@ from edge_agent.protocol.states import Level
 
 from .models import Calendar, OnCalendarDay, Schedule
 from .repository import Calendars
+from .schemas import UnheededOut
 
 ROUTINE = (Level.NORMAL, Level.PRIORITY)
 
@@ -28,6 +32,34 @@ async def silencing(session: AsyncSession, tree: Tree, row: Schedule, day: date)
     """Give the calendars that silence a schedule on a day, those of the nearest area first."""
     rules = (await Calendars.read(session, tree, area_id=row.area_id)).of(row.area_id, day, day).get(day, ())
     return [await session.get_one(Calendar, each.calendar_id) for each in rules if each.programme_id is None]
+
+
+async def unheeded(
+    session: AsyncSession, tree: Tree, row: Schedule, places: Iterable[str], days: AbstractSet[date]
+) -> list[UnheededOut]:
+    """Give the calendars of ``places`` below a schedule's area that silence days on which it sounds there."""
+    if not days:
+        return []
+    calendars, first, last = await Calendars.read(session, tree), min(days), max(days)
+    followed = {each.id for each in tree.chain(row.area_id)}
+    found: dict[str, set[date]] = defaultdict(set)
+    for area_id in sorted(set(places)):
+        said = calendars.of(area_id, first, last)
+        for day in days & said.keys():
+            for rule in said[day]:
+                if rule.programme_id is None:
+                    found[rule.calendar_id].add(day)
+    rows = [await session.get_one(Calendar, calendar_id) for calendar_id in sorted(found)]
+    return [
+        UnheededOut(
+            title=each.title,
+            area_id=each.area_id,
+            area_name=tree.places[each.area_id].name,
+            dates=tuple(sorted(found[each.id])),
+        )
+        for each in rows
+        if each.area_id not in followed
+    ]
 
 
 async def in_spite_of(session: AsyncSession, actor: Actor, tree: Tree, row: Schedule, day: date) -> list[str]:

@@ -9,7 +9,7 @@ from controller.broadcasts.schemas import AskedOut, ConflictOut
 from controller.bulletins.schemas import BulletinOut
 from controller.policies.errors import PolicyBreachError
 from controller.programmes.schemas import BulletinRef
-from controller.schedules.schemas import DateOut, ScheduleOut, SchedulePreview
+from controller.schedules.schemas import DateOut, ScheduleOut, SchedulePreview, UnheededOut
 from web.formats import Formats
 from web.forms import MOST_VERSION, Form, Unclear, day_of, hour_of, number_of
 from web.problems import Problems
@@ -269,6 +269,11 @@ def _date_mark(each: DateOut, form: Formats, asked: AskedOut | None = None) -> M
     return Mark("ready" if planned else "empty", "unsure", text(f"schedules.date_{'planned' if planned else 'later'}"))
 
 
+def _unheeded(each: UnheededOut, form: Formats) -> Told:
+    days = ", ".join(map(form.written, each.dates))
+    return _care(form.text("schedules.unheeded", title=each.title, place=each.area_name, days=days))
+
+
 def preview(found: SchedulePreview, form: Formats) -> Preview:
     """Say in one sentence what saving would do, and below it what stands against it."""
     text, aired = form.text, [each for each in found.dates if each.verdict == "aired"]
@@ -289,6 +294,7 @@ def preview(found: SchedulePreview, form: Formats) -> Preview:
             *(_conflict(each, form) for each in found.conflicts),
             *(Told(each) for each in owed(found.owed, form)),
             *_suspended(found.dates, form),
+            *(_unheeded(each, form) for each in found.unheeded),
         ),
         unusual=unusual_said(None if is_vain else found.unusual, form),
         conflicts=bool(found.conflicts) and not is_vain,

@@ -186,3 +186,16 @@ async def test_a_date_is_restored_onto_others_only_when_that_is_meant(lite: Cent
         assert await on_the_12th(lite) == ["12 17:05"]
         assert (await client.delete(path, params={"confirm_conflicts": True})).status_code == 200
     assert await on_the_12th(lite) == ["12 17:00", "12 17:05"]
+
+
+async def test_a_schedule_of_several_communes_names_the_silence_that_it_does_not_follow(lite: Centre) -> None:
+    province = await lite.area("Tỉnh", kind="province")
+    west, east = [await lite.area(name, province, kind="commune") for name in ("Xã Tây", "Xã Đông")]
+    for each in (west, east):
+        await lite.node(each, f"Cụm {each.name}")
+    made = await programme(lite, province)
+    await declare(lite, lite.actor, west, "2026-03-12", "2026-03-09")
+    both = wish(west, made, EVENING, targets=(west.scope, east.scope))
+    [found] = (await lite.services.schedules.preview(lite.actor, both)).unheeded
+    assert (found.title, found.area_name, found.dates) == ("Quốc tang", "Xã Tây", (TWELFTH.date(),))
+    assert (await lite.services.schedules.preview(lite.actor, wish(west, made, EVENING))).unheeded == ()
