@@ -462,6 +462,7 @@ def _change_broadcasts() -> None:
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.add_column(sa.Column("area_id", sa.String(length=64), nullable=True))
         batch_op.create_index(batch_op.f("ix_audit_area_id"), ["area_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_audit_subject"), ["subject"], unique=False)
         batch_op.create_foreign_key(batch_op.f("fk_audit_area_id_areas"), "areas", ["area_id"], ["id"])
 
     with op.batch_alter_table("broadcast_items", schema=None) as batch_op:
