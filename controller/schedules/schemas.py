@@ -55,7 +55,7 @@ class ScheduleIn(BaseModel):
     """RRULE of RFC 5545 without its name, daily or rarer; None: once."""
     last_date: Day | None = None
     zone: Annotated[str, Field(max_length=64)] | None = None
-    """None: that of the area above all targets."""
+    """None: that of the area above all targets when the schedule is made, or comes there; kept by every later edit."""
     level: Literal["normal", "priority"] = "normal"
     start_mode: StartMode = StartMode.SOFT
     late_ms: LateMs = 300_000

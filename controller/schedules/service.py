@@ -154,10 +154,10 @@ class Schedules:
             NotFoundError: there is no such schedule.
         """
         async with self._database.reading() as session:
-            draft = await self.draft(session, actor, wanted)
-            now, changes, old = self._clock(), [], None
+            old = await self.to_change(session, actor, schedule_id) if schedule_id is not None else None
+            draft = await self.draft(session, actor, wanted, old)
+            now, changes = self._clock(), []
             if schedule_id is not None:
-                old = await self.to_change(session, actor, schedule_id)
                 changes = (await exceptions_of(session, [schedule_id])).get(schedule_id, [])
             row = Schedule(id=schedule_id or "draft", changed_by=actor.person_id or "", ended_at=None)
             draft.write(row)
@@ -211,7 +211,7 @@ class Schedules:
 
         ``changes`` are columns of the exceptions that it is to have; None: those it has, by the day.
         """
-        draft, now = await self.draft(tx.session, actor, wanted), self._clock()
+        draft, now = await self.draft(tx.session, actor, wanted, known), self._clock()
         row = known or Schedule(
             id=new_id(), version=0, created_by=actor.person_id, changed_by=actor.person_id, created_at=now
         )
@@ -233,15 +233,17 @@ class Schedules:
         await self.note(tx, actor, row, _told(was, _written(row), exceptions if changes is not None else ()))
         return row
 
-    async def draft(self, session: AsyncSession, actor: Actor, wanted: ScheduleIn) -> Draft:
-        """Check what was asked, in a session of the caller's.
+    async def draft(
+        self, session: AsyncSession, actor: Actor, wanted: ScheduleIn, known: Schedule | None = None
+    ) -> Draft:
+        """Check what was asked, in a session of the caller's. ``known``: the one that is edited.
 
         Raises:
             InvalidError: a field is wrong.
             ForbiddenError: the person may not, or not in all these places.
         """
         await rights.require(session, actor, Act.SCHEDULES_WRITE)
-        draft = await make_draft(session, wanted, await rights.sight(session, actor), self._clock())
+        draft = await make_draft(session, wanted, await rights.sight(session, actor), self._clock(), known)
         await rights.require(session, actor, Act.SCHEDULES_WRITE, draft.targets.area_ids)
         return draft
 

@@ -69,8 +69,8 @@ class ScheduleWhatIfs:
             ConflictError: it is ended.
         """
         async with self._database.reading() as session:
-            draft = await self._schedules.draft(session, actor, wanted)
             old = await self._schedules.to_change(session, actor, schedule_id) if schedule_id is not None else None
+            draft = await self._schedules.draft(session, actor, wanted, old)
             tree, scopes = draft.targets.tree, {*draft.targets.scopes, *(old.scopes if old is not None else ())}
             nodes = await nodes_in(session, tree, sorted(scopes), reports=False)
             looking = WhatIf(session, Places.of_nodes(tree, nodes), self._clock(), self._trusted_keys)
