@@ -1,7 +1,7 @@
 """The composition root: builds everything once, hands it down, and keeps it running in one task group.
 
 When a member dies, all end and the process with them; the supervisor starts it again. Silence must never look like
-health.
+health. What fails at one row kills no member: see ``failures``.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from web.app import add_pages
 from .api import create_app, create_node_app
 from .approvals.expiry import EXPIRE, EXPIRE_S
 from .audit.heads import NOTE, NOTE_S
+from .broadcasts.late_words import LATE_WORDS, LATE_WORDS_S
 from .clock import Clock, system_clock
 from .config import Config
 from .db import Database
@@ -120,6 +121,7 @@ class Centre:
         """Say how to find out what is worth a look though the centre works."""
         return {
             "documents_built": lambda: not self.dispatcher.unbuilt,
+            "work_done": lambda: not self.services.failures.names,
             "recordings_processed": lambda: not self.services.recordings.stuck,
             "tools_installed": lambda: self.services.recordings.missing_package is None,
             "tools_without_network": network_is_cut,
@@ -205,7 +207,7 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
         on_status=faults.note_status,
     )
     revoker = Revoker(database, bus, clock, broker=broker, bridge=bridge, authority=authority)
-    ingest, timekeeper = Ingest(database, clock, signer, bridge), Timekeeper(clock, signer, bridge)
+    ingest, timekeeper = Ingest(database, clock, signer, bridge, services.failures), Timekeeper(clock, signer, bridge)
     bridge.attach(
         {
             Word.PRESENCE: presence.note_presence,
@@ -234,9 +236,11 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
         renew_plans=dispatcher.renew,
         renew_certificates=renew_certificates,
         forget=Forgetting(database, clock, services.live, config.evidence_days).forget,
+        failures=services.failures,
         more={
             ROLL_SCHEDULES: (services.schedules.roll_due, ROLL_S),
             EXPIRE: (services.approvals.expire, EXPIRE_S),
+            LATE_WORDS: (services.late_words.take_out, LATE_WORDS_S),
             REMIND: (services.lasting_holds.remind, REMIND_S),
             NOTE: (services.audit.note_head, NOTE_S),
             "keys": (Rotation(database, clock, keys, services.live, services.alarms).look, LOOK_S),

@@ -1,6 +1,7 @@
 """Wakes the centre. APScheduler holds no truth: its jobs are derived from rows, a job of a row has the row's id.
 
-A job does nothing but name itself; the work is done here, so that it ends with us and its errors are ours.
+A job does nothing but name itself; the work is done here, so that it ends with us. One that fails is told
+(``failures``) and tried again when it is due next: it must not end the process, which says STOP.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from controller.clock import Clock
 from controller.db import Database
 from controller.errors import BusyError
 from controller.events import Event, EventBus, Topic
+from controller.failures import Failures
 from controller.plans.service import mark
 from controller.plays import service as plays
 from controller.plays.rules import UNKNOWN_AFTER
@@ -54,6 +56,7 @@ class Scheduler:
         renew_certificates: Work,
         forget: Work,
         more: Mapping[str, tuple[Work, int]] | None = None,
+        failures: Failures | None = None,
     ) -> None:
         self._database, self._bus, self._clock = database, bus, clock
         self._regular: dict[str, tuple[Work, int]] = {
@@ -65,6 +68,7 @@ class Scheduler:
         }
         self._jobs = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
         self._due: asyncio.Queue[str] = asyncio.Queue()
+        self._failures = failures or Failures()
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
@@ -110,11 +114,10 @@ class Scheduler:
         self._due.put_nowait(name)
 
     async def _do(self, name: str) -> None:
+        regular = name in self._regular
+        work = self._regular[name][0]() if regular else self.close_broadcast(name)
         try:
-            if name in self._regular:
-                await self._regular[name][0]()
-            else:
-                await self.close_broadcast(name)
+            await self._failures.attempt(name if regular else f"broadcasts/{name}", work)
         except BusyError as error:
             _log.warning("%s: %s; it is done the next time", name, error.message)
 

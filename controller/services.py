@@ -13,6 +13,7 @@ from .areas.moves import Moves
 from .areas.service import Areas
 from .audit.heads import HEAD_FILE
 from .audit.service import Audit
+from .broadcasts.late_words import LateWords
 from .broadcasts.replays import Replays
 from .broadcasts.service import Broadcasts
 from .bulletins.service import Bulletins
@@ -26,6 +27,7 @@ from .emergencies.service import Emergencies
 from .enrolments.authority import Authority
 from .enrolments.service import Enrolments
 from .events import EventBus
+from .failures import Failures
 from .faults.service import Faults
 from .holds.lasting import LastingHolds
 from .holds.service import Holds
@@ -83,6 +85,7 @@ class Services:
     exchange: Exchange
     broadcasts: Broadcasts
     replays: Replays
+    late_words: LateWords
     approvals: Approvals
     papers: Papers
     hearings: Hearings
@@ -100,6 +103,8 @@ class Services:
     alarms: Alarms
     audit: Audit
     documents: Documents
+    failures: Failures
+    """Work that failed when it was last tried, for readiness."""
     media: Media
     live: LiveNodes
     """Where the ingest notes what nodes say."""
@@ -125,7 +130,8 @@ def build_services(
     alarms, passwords = Alarms(database, clock), passwords or Passwords()
     seal = Seal(secret_key(config.keys / SEAL_FILE))
     nodes = Nodes(database, clock, documents, live)
-    rolling = Rolling(database, clock, documents, alarms, plan_days=config.plan_days)
+    failures = Failures()
+    rolling = Rolling(database, clock, documents, alarms, plan_days=config.plan_days, failures=failures)
     schedules, programmes = Schedules(database, clock, rolling, live), Programmes(database, clock)
     single_dates, calendars = SingleDates(database, clock, schedules, live), AreaCalendars(database, clock)
     limits = upload_limits or UploadLimits(config.max_upload_bytes, config.disk_reserve_bytes)
@@ -175,7 +181,8 @@ def build_services(
         whys=Whys(database, clock, live, trusted_keys=authority.trusted_keys),
         broadcasts=broadcasts,
         replays=Replays(database, clock, broadcasts, lead_ms=config.lead_ms),
-        approvals=Approvals(database, clock, documents, lead_ms=config.lead_ms),
+        late_words=LateWords(database, clock, documents),
+        approvals=Approvals(database, clock, documents, lead_ms=config.lead_ms, failures=failures),
         papers=Papers(database, clock, config.scans, disk_reserve_bytes=config.disk_reserve_bytes),
         hearings=Hearings(database, clock),
         by_authors=ByAuthors(database, clock),
@@ -192,7 +199,7 @@ def build_services(
             live=live,
             trusted_keys=authority.trusted_keys,
         ),
-        firing=Firing(database, bus, clock, sending, alarms),
+        firing=Firing(database, bus, clock, sending, alarms, failures=failures),
         enrolments=Enrolments(database, clock, documents, nodes=nodes, authority=authority, config=config),
         renewals=Renewals(database, clock, live, authority),
         revocations=Revocations(database, clock, alarms),
@@ -200,6 +207,7 @@ def build_services(
         alarms=alarms,
         audit=Audit(database, head_file=config.keys / HEAD_FILE),
         documents=documents,
+        failures=failures,
         media=Media(database, clock, config.media),
         live=live,
         database=database,

@@ -76,6 +76,7 @@ def problem_text(error: LoaError, form: Formats) -> str:
         "area": fields.get("area", ""),
         "code": code,
         "title": fields.get("title", ""),
+        "calendars": ", ".join(fields.get("calendars", ())),
         "field": fields.get("field", ""),
         "part": text.word("rule_part", fields["part"]) if "part" in fields else "",
     }

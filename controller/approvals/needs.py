@@ -73,5 +73,5 @@ def _may_alone(place: Place, said: Said, *, author_may_give: bool) -> bool:
     asking = [each for each in known if place.policy.takes_second_person(known[each], said.level) not in enough]
     return not asking or (
         not said.recurs
-        and all(place.policy.may_approve_alone(each, said.length_ms, place.used_today) for each in asking)
+        and all(place.policy.may_approve_alone(each, said.level, said.length_ms, place.used_today) for each in asking)
     )

@@ -16,6 +16,7 @@ from controller.programmes.models import Programme
 from controller.schedules.models import Calendar, Schedule, ScheduleException
 from edge_agent.protocol.states import Level
 
+from . import hands
 from .models import Approval, ApprovalRequest, RequestState
 from .needs import asks_another
 from .shown import PROGRAMME
@@ -94,17 +95,18 @@ async def aimed_at(session: AsyncSession, row: ApprovalRequest) -> frozenset[str
 
 
 async def authors_of(session: AsyncSession, row: ApprovalRequest) -> frozenset[str]:
-    """Name those whose work it is: who asked, and of a schedule who wrote it, moved a date, or made what it airs."""
+    """Name those whose work it is: who asked, of whom a part stands in it, and of a schedule who moved a date."""
     kind, _, key = row.subject.partition("/")
     schedule = await session.get(Schedule, key) if kind == "schedules" else None
     if schedule is None:
-        return frozenset([row.asked_by])
+        return await hands.of_broadcast(session, row) | {row.asked_by}
     programme_id = row.shown[PROGRAMME]
     aired = select(Programme.changed_by, Programme.created_by).where(Programme.id == programme_id)
-    hands = {last or first for last, first in await session.execute(aired)}
+    people = {last or first for last, first in await session.execute(aired)}
     replacing = select(Calendar.created_by).where(Calendar.programme_id == programme_id, Calendar.ended_at.is_(None))
-    hands |= set(await session.scalars(replacing))
-    return frozenset([row.asked_by, schedule.changed_by, *hands, *await _movers(session, row, key)])
+    people |= set(await session.scalars(replacing))
+    people |= await hands.of_schedule(session, row)
+    return frozenset([row.asked_by, schedule.changed_by, *people, *await _movers(session, row, key)])
 
 
 async def _movers(session: AsyncSession, row: ApprovalRequest, schedule_id: str) -> Collection[str]:

@@ -16,16 +16,26 @@ from controller.errors import (
 from controller.http.body import FILE, declared, streamed
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
+from controller.policies.errors import PolicyBreachError, UnusualHourError
 from controller.recordings.uploads import TooSlowError
 
 from .errors import NotListenedError, OwnWorkError
 from .models import RequestState
-from .schemas import AloneOut, ApprovalOut, ApprovalRow, ListeningIn, ListeningOut, PaperIn, ReturnIn
+from .schemas import AloneOut, ApprovalOut, ApprovalRow, ApproveIn, ListeningIn, ListeningOut, PaperIn, ReturnIn
 
 router = APIRouter(prefix="/approvals", tags=["approvals"])
 recordings = APIRouter(prefix="/recordings", tags=["approvals"])
 
-APPROVES = may_raise(ForbiddenError, NotFoundError, ConflictError, OwnWorkError, NotListenedError)
+APPROVES = may_raise(
+    ForbiddenError,
+    NotFoundError,
+    ConflictError,
+    OwnWorkError,
+    NotListenedError,
+    PolicyBreachError,
+    UnusualHourError,
+)
+_YES = ApproveIn()
 SCAN_ERRORS = may_raise(
     ForbiddenError,
     NotFoundError,
@@ -78,9 +88,9 @@ async def get(request_id: str, actor: Acting, services: AnyServices) -> Approval
 
 
 @router.post("/{request_id}/approve", summary="Say yes", responses=APPROVES)
-async def approve(request_id: str, actor: Acting, services: AnyServices) -> ApprovalOut:
+async def approve(request_id: str, actor: Acting, services: AnyServices, wanted: ApproveIn = _YES) -> ApprovalOut:
     """Let it be heard, having listened to what is new: exactly this content, there, in this time."""
-    return await services.approvals.approve(actor, request_id)
+    return await services.approvals.approve(actor, request_id, wanted)
 
 
 @router.post("/{request_id}/return", summary="Say no, and why", responses=ENDS_ONCE)

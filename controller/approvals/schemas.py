@@ -14,6 +14,15 @@ MOST_SPANS = 200
 Milliseconds = Annotated[int, Ge(0), Le(24 * 3_600_000), NO_BOOL]
 
 
+class ApproveIn(BaseModel):
+    """A yes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    confirm_unusual: Annotated[bool, Field(strict=True)] = False
+    """It was to be said "now", and its hour has become an unusual one: that is meant."""
+
+
 class ReturnIn(BaseModel):
     """Why something is not approved, for whoever asked."""
 

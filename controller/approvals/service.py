@@ -12,31 +12,35 @@ from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import ConflictError, ForbiddenError, LoaError
 from controller.events import Event, Topic
+from controller.failures import Failures
 from controller.names import clean_name
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act
 from controller.plans.service import Documents
 
-from . import expiry, listening
+from . import expiry, hours, listening
 from .admitting import Admission
 from .changes import changes_of
 from .errors import NotListenedError, OwnWorkError
 from .models import ApprovalRequest, RequestState
 from .repository import aimed_at, asks_second_person, authors_of, concerns, found, require_still
-from .schemas import ApprovalOut, ApprovalRow, ReturnIn
+from .schemas import ApprovalOut, ApprovalRow, ApproveIn, ReturnIn
 from .views import files_out, rows_out
 from .yeses import Yes
 
 MAX_REASON = 500
 WITHDRAW = "approvals.withdraw"
+AS_ASKED = ApproveIn()
 
 
 class Approvals:
     """All requests."""
 
-    def __init__(self, database: Database, clock: Clock, documents: Documents, *, lead_ms: int) -> None:
-        self._database, self._clock, self._documents = database, clock, documents
+    def __init__(
+        self, database: Database, clock: Clock, documents: Documents, *, lead_ms: int, failures: Failures
+    ) -> None:
+        self._database, self._clock, self._documents, self._failures = database, clock, documents, failures
         self._lead = timedelta(milliseconds=lead_ms)
 
     async def list(
@@ -61,7 +65,7 @@ class Approvals:
         async with self._database.reading() as session:
             return await self._out(session, actor, await found(session, actor, request_id))
 
-    async def approve(self, actor: Actor, request_id: str) -> ApprovalOut:
+    async def approve(self, actor: Actor, request_id: str, wanted: ApproveIn = AS_ASKED) -> ApprovalOut:
         """Say yes: nodes are told at once.
 
         Raises:
@@ -69,11 +73,13 @@ class Approvals:
             ForbiddenError: the person may not, or not in all these places.
             OwnWorkError: the policy asks for somebody else than the author.
             NotListenedError: they have not heard all that is new to them.
+            PolicyBreachError: it was to be said "now", which by now is against a policy.
+            UnusualHourError: it was, and the hour that it has become is to be confirmed.
             ConflictError: it is decided or withdrawn already, or its time is over.
         """
         async with self._database.transaction() as tx:
             now, row = self._now(), await self._to_decide(tx.session, actor, request_id)
-            if refused := await self._refusal(tx.session, actor, row):
+            if refused := await self._refusal(tx.session, actor, row, confirmed=wanted.confirm_unusual):
                 raise refused
             yes = Yes(actor.person_id or "", request_id=row.id)
             admission = Admission(tx, self._documents, lead=self._lead, now=now)
@@ -129,12 +135,14 @@ class Approvals:
         """End what nobody approved in time; gives how many. The scheduler's work."""
         async with self._database.reading() as session:
             due = await expiry.too_late(session, self._now())
-        for broadcast_id in due:
-            async with self._database.transaction() as tx:
-                now = self._now()
-                if broadcast_id in await expiry.too_late(tx.session, now):
-                    await expiry.end(tx, broadcast_id, now=now)
-        return len(due)
+        failed = await self._failures.each(expiry.EXPIRE, due, self._expire_one)
+        return len(due) - len(failed)
+
+    async def _expire_one(self, broadcast_id: str) -> None:
+        async with self._database.transaction() as tx:
+            now = self._now()
+            if broadcast_id in await expiry.too_late(tx.session, now):
+                await expiry.end(tx, broadcast_id, now=now)
 
     def _now(self) -> datetime:
         now = self._clock()
@@ -145,13 +153,16 @@ class Approvals:
         await _require(session, actor, row)
         return row
 
-    async def _refusal(self, session: AsyncSession, actor: Actor, row: ApprovalRequest) -> LoaError | None:
+    async def _refusal(
+        self, session: AsyncSession, actor: Actor, row: ApprovalRequest, *, confirmed: bool = False
+    ) -> LoaError | None:
         """Give the error with which somebody's yes would be refused, who has the right."""
         if actor.person_id in await authors_of(session, row) and await asks_second_person(session, row):
             return OwnWorkError("the policy asks another person to approve this")
+        late = await hours.judge(session, row, self._lead, now=self._now())
         left = await listening.unheard(session, actor.person_id or "", row.recordings)
-        if not left:
-            return None
+        if late.against is not None or not left:
+            return late.against or (None if confirmed else late.unusual)
         files = [each for each in await files_out(session, actor, row) if each.sha256 in left]
         names = [{"sha256": each.sha256, "recording_id": each.recording_id, "title": each.title} for each in files]
         return NotListenedError("listen to what is new to you first", problem="not_listened", files=names)

@@ -19,7 +19,7 @@ async def tree(actor: Acting, services: AnyServices) -> list[AreaOut]:
     return await services.areas.tree(actor)
 
 
-@router.post("", status_code=201, summary="Add an area", responses=may_raise(ForbiddenError))
+@router.post("", status_code=201, summary="Add an area", responses=may_raise(ForbiddenError, PolicyLockedError))
 async def create(wanted: AreaIn, actor: Acting, services: AnyServices) -> AreaOut:
     """Add a place to the tree."""
     given = {field: getattr(wanted, field) for field in AreaIn.model_fields}

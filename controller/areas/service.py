@@ -18,6 +18,7 @@ from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
 from controller.plans.service import Documents
 from controller.policies.locks import check_locks
+from controller.policies.rules import OF_THE_AREA
 from edge_agent.protocol.topics import AREA_WORDS, Word
 
 from .models import Area
@@ -73,6 +74,7 @@ class Areas:
 
         Raises:
             InvalidError: a field is wrong, the name is taken, or the parent is not there or too deep.
+            PolicyLockedError: an area above keeps one of these rules for itself.
         """
         row = Area(
             id=new_id(),
@@ -90,6 +92,7 @@ class Areas:
             _check_parent(tree, parent_id, seen)
             await rights.require(tx.session, actor, Act.AREAS_CREATE, [parent_id])
             tree.check_name(row.id, parent_id, row.name)
+            check_locks(tree, parent_id, [field for field in OF_THE_AREA if getattr(row, field) is not None])
             tx.session.add(row)
             await tx.session.flush()
             for word in sorted(AREA_WORDS):
@@ -131,7 +134,7 @@ class Areas:
             await rights.require(tx.session, actor, Act.AREAS_CHANGE, [area_id])
             changed = [field for field, value in wanted.items() if value not in (None, getattr(row, field))]
             tree = await read_tree(tx.session)
-            check_locks(tree, area_id, changed)
+            check_locks(tree, row.parent_id, changed)
             if "name" in changed:
                 tree.check_name(area_id, row.parent_id, wanted["name"])
             for field, value in wanted.items():

@@ -20,7 +20,7 @@ class AuditEntry(Base):
     """None when the system or a node acted."""
     action: Mapped[str] = mapped_column(String(64))
     """``broadcasts.create``, ``holds.release``…"""
-    subject: Mapped[str] = mapped_column(String(120))
+    subject: Mapped[str] = mapped_column(String(120), index=True)
     """What it was done to: ``broadcasts/{id}``."""
     area_id: Mapped[str | None] = mapped_column(ForeignKey("areas.id"), index=True)
     """Where; None when it belongs to no place."""

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.targets import areas_of, resolve
 from controller.bulletins.models import BulletinState
-from controller.bulletins.repository import worded
+from controller.bulletins.repository import is_offered, worded
 from controller.clock import Clock
 from controller.db import Database
 from controller.errors import ConflictError, InvalidError, NotFoundError
@@ -19,6 +19,7 @@ from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
 from controller.plays import service as plays
+from controller.plays.models import Play
 from controller.plays.rules import UNKNOWN_AFTER
 from controller.plays.schemas import PlayOut
 from controller.recordings.models import Recording
@@ -35,6 +36,8 @@ from .service import Broadcasts
 
 NOT_HEARD = frozenset({Outcome.MISSED, Outcome.EXPIRED, Outcome.UNKNOWN})
 """What a guard refused is not among them: it would be refused again, or had better not be heard."""
+OLDEST = timedelta(days=7)
+"""After its latest end. Nobody asks for what is older: "today" and "tomorrow" in it have come to mean another day."""
 
 
 class AlreadyReplayedError(ConflictError):
@@ -60,8 +63,8 @@ class Replays:
             NotFoundError: there is no such broadcast.
             ForbiddenError: the person may not send there.
             AlreadyReplayedError: it was made up for, and that was not cancelled.
-            ConflictError: it is not over, was cancelled, is an emergency, a drill or a replay itself, or nobody missed
-                it.
+            ConflictError: it is not over, was cancelled, is an emergency, a drill or a replay itself, nobody missed
+                it, or it was long ago.
             InvalidError: what was said may not be said any more.
         """
         async with self._database.reading() as session:
@@ -76,8 +79,8 @@ class Replays:
             NotFoundError: there is no such broadcast.
             ForbiddenError: the person may not send there.
             AlreadyReplayedError: it was made up for, and that was not cancelled.
-            ConflictError: it is not over, was cancelled, is an emergency, a drill or a replay itself, or nobody missed
-                it; there is no room (``PlanFullError``, ``UrgentFullError``), the hour is unusual
+            ConflictError: it is not over, was cancelled, is an emergency, a drill or a replay itself, nobody missed it,
+                or it was long ago; there is no room (``PlanFullError``, ``UrgentFullError``), the hour is unusual
                 (``UnusualHourError``) or others are planned at that time (``ScheduleConflictError``), and that was not
                 confirmed.
             InvalidError: what was said may not be said any more, it is against a policy (``PolicyBreachError``), or no
@@ -98,7 +101,7 @@ class Replays:
         await rights.require(session, actor, Act.BROADCASTS_CREATE, await target_areas(session, broadcast_id))
         await _check(session, row, now)
         missed = await _missed(session, row, seen, now)
-        content = Content(await _slots(session, row))
+        content = Content(await _slots(session, row, seen, wanted.start_at or now))
         draft = Draft(
             title=row.title,
             level=Level(row.level),
@@ -118,6 +121,8 @@ async def _check(session: AsyncSession, row: Broadcast, now: datetime) -> None:
         raise ConflictError("an emergency or drill is proposed anew, not replayed", problem="emergency")
     if row.replays_id is not None:
         raise ConflictError("this is a replay itself: what was missed is made up for once", problem="is_replay")
+    if now > row.latest_end_at + OLDEST:
+        raise ConflictError("that was long ago: say it anew, as a broadcast of its own", problem="too_old")
     if row.cancelled_at is not None or row.superseded_at is not None or row.awaits_approval:
         raise ConflictError("this broadcast was cancelled or never sent: nobody missed it", problem="cancelled")
     query = (
@@ -141,18 +146,19 @@ async def _missed(session: AsyncSession, row: Broadcast, seen: Sight, now: datet
     return missed
 
 
-def was_missed(play: PlayOut) -> bool:
+def was_missed(play: PlayOut | Play) -> bool:
     """Say whether it was not heard there: not at all, cut before its half, or nobody knows."""
-    if play.outcome is Outcome.INTERRUPTED:
+    if play.outcome == Outcome.INTERRUPTED:
         return 2 * (play.played_ms or 0) < (play.requested_ms or 1)
     return play.outcome is None or play.outcome in NOT_HEARD
 
 
-async def _slots(session: AsyncSession, row: Broadcast) -> tuple[Slot, ...]:
-    """Give what was to be heard, if it may still be said.
+async def _slots(session: AsyncSession, row: Broadcast, seen: Sight, at: datetime) -> tuple[Slot, ...]:
+    """Give what was to be heard, if it may still be said; ``at``: when it is to be heard.
 
     Raises:
-        InvalidError: a recording was withdrawn, or a bulletin is not approved any more, or says something else by now.
+        InvalidError: a recording was withdrawn, or a bulletin is not approved any more, says something else by now, or
+            is not on offer then by the area above.
     """
     query = select(BroadcastItem).where(BroadcastItem.broadcast_id == row.id)
     items = (await session.scalars(query.order_by(BroadcastItem.position, BroadcastItem.voice))).all()
@@ -161,6 +167,8 @@ async def _slots(session: AsyncSession, row: Broadcast) -> tuple[Slot, ...]:
     for each in bulletins.values():
         if each.bulletin.state != BulletinState.APPROVED:
             raise _not_usable(each.words.title, "not_approved")
+        if not seen.sees(each.bulletin.area_id) and not is_offered(each.bulletin, at):
+            raise _not_usable(each.words.title, "not_offered")
     for item in items:
         if item.bulletin_id and item.bulletin_version != bulletins[item.bulletin_id].bulletin.version:
             raise _not_usable(bulletins[item.bulletin_id].words.title, "changed")

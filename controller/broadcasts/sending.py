@@ -102,5 +102,10 @@ def patient(window: Window, length_ms: int) -> Window:
 def at_once(row: Broadcast, lead: timedelta, *, now: datetime) -> None:
     """Have what was to be said "now" begin now that it is approved, everywhere at the same time."""
     if row.urgent:
-        row.start_at = max(row.start_at, now + lead)
+        row.start_at = begins_at(row, lead, now=now)
         row.latest_start_at = min(row.latest_start_at, row.start_at + LATEST_START_AFTER_NOW)
+
+
+def begins_at(row: Broadcast, lead: timedelta, *, now: datetime) -> datetime:
+    """Say when it begins if it is approved now."""
+    return max(row.start_at, now + lead) if row.urgent else row.start_at

@@ -12,6 +12,7 @@ from controller.broadcasts.drafts import Draft
 from controller.broadcasts.rules import Slot
 from controller.errors import InvalidError
 from controller.names import clean_name
+from controller.nodes.models import Node
 from controller.people.rights import Sight
 from controller.programmes.layout import Part, Spoken
 from controller.programmes.repository import languages_of
@@ -20,6 +21,7 @@ from edge_agent.protocol.content import Item, Voice
 from edge_agent.protocol.states import Drill, Level
 
 from . import attention
+from .hearers import may_have_heard
 from .models import UNDECIDED, Emergency, MessageKind, ReadyMessage
 from .pinning import messages_of, sounding
 from .rules import compose, led_by, length_of, thawed, window_of
@@ -67,19 +69,33 @@ async def make_wish(session: AsyncSession, wanted: EmergencyIn, seen: Sight) -> 
 
 
 async def make_follow_up(
-    session: AsyncSession, followed: Emergency, kind: MessageKind, wanted: FollowIn, seen: Sight
-) -> Wish:
-    """Say where an emergency was heard that it is over, or that it was none: with a ready message only.
+    session: AsyncSession, followed: Emergency, kind: MessageKind, wanted: FollowIn, *, seen: Sight, may: Sight
+) -> tuple[Wish, list[Node]]:
+    """Say to all who may have heard an emergency that it is over, or that it was none: with a ready message only.
+
+    A node that was moved since hears it by itself, if it stands within ``may``: where the person may say it. Gives the
+    others of those, too. Words and voices are those of the place at which the emergency was aimed.
 
     Raises:
         InvalidError: there is no such ready message for that place, or no node is left.
     """
-    targets = await still_there(session, followed.scopes)
-    message = await _ready(session, wanted.message_id, seen, targets, kind)
+    aimed = await _aimed(session, followed.scopes)
+    moved = await _moved(session, followed, aimed)
+    within = [node for node in moved if may.sees(node.area_id) and aimed.tree.meeting({*aimed.area_ids, node.area_id})]
+    targets = await resolve(session, [*aimed.scopes, *(f"nodes/{node.id}" for node in within)])
+    area_id = _common_area(targets)
+    message = await _ready(session, wanted.message_id, seen, aimed, kind)
     parts = await _parts(session, message, (), seen)
     drill = Drill(followed.drill) if followed.drill else None
-    slots = await _composed(session, parts, targets, drill, wanted)
-    return Wish(kind, message.title, _common_area(targets), message.id, slots, targets, drill)
+    slots = await _composed(session, parts, targets, drill, wanted, worded_for=aimed)
+    wish = Wish(kind, message.title, area_id, message.id, slots, targets, drill)
+    return wish, [node for node in moved if node not in within]
+
+
+async def _moved(session: AsyncSession, followed: Emergency, aimed: Targets) -> list[Node]:
+    """Give the nodes that may have heard it and stand outside of where it was aimed by now."""
+    there = {node.id for node in aimed.nodes}
+    return [node for node in await may_have_heard(session, followed) if node.id not in there]
 
 
 async def draft_of(session: AsyncSession, row: Emergency, start_at: datetime) -> Draft:
@@ -117,10 +133,14 @@ async def still_there(session: AsyncSession, scopes: Sequence[str]) -> Targets:
     Raises:
         InvalidError: no node is left.
     """
-    known = await areas_of(session, scopes)
-    targets = await resolve(session, [scope for scope in scopes if scope in known])
+    targets = await _aimed(session, scopes)
     _common_area(targets)
     return targets
+
+
+async def _aimed(session: AsyncSession, scopes: Sequence[str]) -> Targets:
+    known = await areas_of(session, scopes)
+    return await resolve(session, [scope for scope in scopes if scope in known])
 
 
 def _draft(title: str, slots: tuple[Slot, ...], targets: Targets, drill: Drill | None, start_at: datetime) -> Draft:
@@ -131,6 +151,10 @@ def _draft(title: str, slots: tuple[Slot, ...], targets: Targets, drill: Drill |
 def _common_area(targets: Targets) -> str:
     if not targets.nodes:
         raise InvalidError("targets: there is no node at or under them", field="targets", problem="no_nodes")
+    return _above(targets)
+
+
+def _above(targets: Targets) -> str:
     if targets.area_id is None:
         raise InvalidError("targets: no area lies above all of them", field="targets", problem="apart")
     return targets.area_id
@@ -157,8 +181,7 @@ async def _ready(
         if row.kind != kind:
             raise InvalidError(f"message_id: it is no message for {kind}", field="message_id", problem="kind")
         return row
-    chain = [place.id for place in targets.tree.chain(_common_area(targets))]
-    found = await messages_of(session, chain, kind)
+    found = await messages_of(session, [place.id for place in targets.tree.chain(_above(targets))], kind)
     if not found:
         raise InvalidError(
             f"no ready message for {kind} lies in this area or above; write one", field="message_id", problem="none"
@@ -168,10 +191,19 @@ async def _ready(
 
 
 async def _composed(
-    session: AsyncSession, parts: Sequence[Part], targets: Targets, drill: Drill | None, wanted: EmergencyIn | FollowIn
+    session: AsyncSession,
+    parts: Sequence[Part],
+    targets: Targets,
+    drill: Drill | None,
+    wanted: EmergencyIn | FollowIn,
+    *,
+    worded_for: Targets | None = None,
 ) -> tuple[Slot, ...]:
-    """Lay out what is heard; a drill that sounds says what it is, before, between and after."""
-    notice = await _drill_notice(session, targets) if drill is Drill.MARKED else None
+    """Lay out what is heard; a drill that sounds says what it is, before, between and after.
+
+    ``worded_for``: whose words say that it is a drill, unless those of ``targets``.
+    """
+    notice = await _drill_notice(session, worded_for or targets) if drill is Drill.MARKED else None
     languages = languages_of(targets.tree, {node.area_id for node in targets.nodes})
     return compose(parts, languages, repeats=wanted.repeats, every_ms=wanted.repeat_every_ms, framed_by=notice)
 
@@ -182,9 +214,8 @@ async def _drill_notice(session: AsyncSession, targets: Targets) -> Part:
     Raises:
         InvalidError: there are none: nobody could tell the drill from the real thing.
     """
-    found = await messages_of(
-        session, [place.id for place in targets.tree.chain(_common_area(targets))], MessageKind.DRILL
-    )
+    chain = [place.id for place in targets.tree.chain(_above(targets))]
+    found = await messages_of(session, chain, MessageKind.DRILL)
     can_sound = await sounding(session, found)
     row = next((each for each in found if each.id in can_sound), None)
     if row is None:

@@ -22,6 +22,7 @@ from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import BusyError, LoaError
 from controller.events import Event, EventBus, Topic
+from controller.failures import Failures
 from controller.people.actor import Actor
 
 from .models import Emergency, EmergencyState
@@ -33,10 +34,12 @@ HOLDS_STAND = "emergencies.holds_stand"
 """Alarm: it was sent, but whoever broke the glass may not release the holds any more that were to go with it."""
 TOO_LATE = "too_late"
 NOT_CONFIRMED = "not_confirmed"
+FAILED = "internal"
+"""The centre failed at it, by a mistake of ours."""
 LOOK_S = 30.0
 """Rows are looked at this often even if nobody said so: the clock may have been set."""
 AGAIN_S = 1.0
-"""After the database was busy."""
+"""After the database was busy, or something failed."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,9 +49,18 @@ class Firing:
 
     name = "emergencies"
 
-    def __init__(self, database: Database, bus: EventBus, clock: Clock, sending: Sending, alarms: Alarms) -> None:
+    def __init__(
+        self,
+        database: Database,
+        bus: EventBus,
+        clock: Clock,
+        sending: Sending,
+        alarms: Alarms,
+        *,
+        failures: Failures,
+    ) -> None:
         self._database, self._bus, self._clock = database, bus, clock
-        self._sending, self._alarms = sending, alarms
+        self._sending, self._alarms, self._failures = sending, alarms, failures
         self._nudged = asyncio.Event()
         self.ready = asyncio.Event()
 
@@ -63,19 +75,22 @@ class Firing:
                     self.ready.set()
                     await self._wait(wait_s)
 
-    async def do_due(self) -> None:
-        """Send what is due, give up what is too late, and end what is over."""
+    async def do_due(self) -> bool:
+        """Send what is due, give up what is too late, and end what is over. False: some of it is still to be done."""
         now = as_on_the_wire(self._clock())
         async with self._database.reading() as session:
             firing = await _ids(session, Emergency.state == EmergencyState.COUNTING_DOWN, Emergency.fires_at <= now)
             stale = await _ids(session, _stale(now))
             over = await _ids(session, _over(now))
-        for emergency_id in firing:
-            await self._fire(emergency_id, now)
-        for emergency_id in stale:
-            await self._give_up(emergency_id, EmergencyState.PROPOSED, NOT_CONFIRMED, now)
-        for emergency_id in over:
-            await self._end(emergency_id, now)
+        counting, proposed = EmergencyState.COUNTING_DOWN, EmergencyState.PROPOSED
+        each = self._failures.each
+        unsent = await each("emergencies.fire", firing, lambda key: self._fire(key, now))
+        failed = [
+            *await each("emergencies.fail", unsent, lambda key: self._give_up(key, counting, FAILED, now)),
+            *await each("emergencies.expire", stale, lambda key: self._give_up(key, proposed, NOT_CONFIRMED, now)),
+            *await each("emergencies.end", over, lambda key: self._end(key, now)),
+        ]
+        return not failed
 
     async def next_at(self) -> datetime | None:
         """Say when something is due next; None: nothing is under way."""
@@ -138,10 +153,12 @@ class Firing:
     async def _work(self) -> float:
         """Do what is due; gives how long nothing will be."""
         try:
-            await self.do_due()
+            all_done = await self.do_due()
             next_at = await self.next_at()
         except BusyError as error:
             _log.warning("%s; emergencies are looked at again at once", error.message)
+            return AGAIN_S
+        if not all_done:
             return AGAIN_S
         if next_at is None:
             return LOOK_S

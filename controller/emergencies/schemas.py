@@ -236,3 +236,8 @@ class EmergencyFollowUp(EmergencyOut):
     """Those that stand in its way now."""
     standings: dict[Standing, int]
     nodes: tuple[NodeFollowUp, ...]
+    not_followed: tuple[NodeRef, ...] = ()
+    """Of an alert that was ended, and of its end: nodes that may have heard the alert and were not sent the end.
+
+    They were moved to where whoever ended it may not speak; those who look after that place were told.
+    """

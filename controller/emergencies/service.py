@@ -37,6 +37,7 @@ from edge_agent.protocol.documents import TrustedKey
 
 from .drafting import Wish, make_follow_up, make_wish
 from .errors import AlreadyProposedError, NotOpenError, SamePersonError
+from .hearers import not_followed
 from .models import UNDECIDED, Emergency, EmergencyState, MessageKind
 from .pinning import missing_messages
 from .repository import in_sight
@@ -53,6 +54,9 @@ from .schemas import (
 from .sending import Sending
 from .signalling import ensure_signal
 from .views import count_standings, decided_at, follow_up, holds_over, outs
+
+NOT_FOLLOWED = "emergencies.not_followed"
+"""Alarm: nodes that heard an emergency stand where whoever ended it may not speak; they did not hear its end."""
 
 
 class Emergencies:
@@ -130,7 +134,7 @@ class Emergencies:
             return (await outs(tx.session, [row]))[0]
 
     async def confirm(self, actor: Actor, emergency_id: str) -> EmergencyOut:
-        """Say yes to what somebody else proposed: it is said at once.
+        """Say yes to what somebody else proposed: it is said at once, also within the window of a broken glass.
 
         Raises:
             NotFoundError: there is no such emergency for this person.
@@ -141,7 +145,7 @@ class Emergencies:
         """
         now, person_id = self._now(), _somebody(actor)
         async with self._database.transaction() as tx:
-            row = await self._waiting(tx, actor, emergency_id, Act.EMERGENCIES_CONFIRM, now)
+            row = await self._undecided(tx, actor, emergency_id, Act.EMERGENCIES_CONFIRM, now)
             if row.proposed_by == person_id:
                 raise SamePersonError("another person has to confirm it; if there is none, break the glass")
             row.confirmed_by, row.confirmed_at = person_id, now
@@ -161,7 +165,9 @@ class Emergencies:
         now, person_id = self._now(), _somebody(actor)
         reason = clean_name(wanted.reason, field="reason", most=MAX_REASON)
         async with self._database.transaction() as tx:
-            row = await self._waiting(tx, actor, emergency_id, Act.EMERGENCIES_BREAK_GLASS, now)
+            row = await self._undecided(tx, actor, emergency_id, Act.EMERGENCIES_BREAK_GLASS, now)
+            if row.state != EmergencyState.PROPOSED:
+                raise _not_open(row)
             await self._check_holds(tx, actor, row.release_holds)
             row.break_glass_by, row.break_glass_reason = person_id, reason
             row.fires_at, row.state = now + CANCEL_WINDOW, EmergencyState.COUNTING_DOWN
@@ -195,7 +201,9 @@ class Emergencies:
     async def follow(self, actor: Actor, emergency_id: str, kind: MessageKind, wanted: FollowIn) -> EmergencyOut:
         """Say at once that it is over, or that it was none: silences it where it sounds. One person, one call.
 
-        Only ready messages, which those who answer for them wrote: so nobody alone says anything else this way.
+        Who heard it hears this, too: also nodes that were moved since, as far as the person may speak there. Where they
+        may not, an alarm tells those who may. Only ready messages, which those who answer for them wrote: so nobody
+        alone says anything else this way.
 
         Raises:
             NotFoundError: there is no such emergency for this person.
@@ -210,10 +218,13 @@ class Emergencies:
             act = Act.EMERGENCIES_DRILL if followed.drill else Act.EMERGENCIES_PROPOSE
             await _require(tx.session, actor, act, followed)
             await _check_followable(tx.session, followed, kind, now)
-            wish = await make_follow_up(tx.session, followed, kind, wanted, await rights.sight(tx.session, actor))
+            seen, may = await rights.sight(tx.session, actor), await rights.reach(tx.session, actor, act)
+            wish, beyond = await make_follow_up(tx.session, followed, kind, wanted, seen=seen, may=may)
             row = await _add(tx, wish, person_id, now, follows_id=followed.id)
             await self._sending.send(tx, actor, row, [Yes(person_id)], now=now)
-            await self._note(tx, actor, act, row, {"follows": followed.id})
+            await self._tell_beyond(tx, followed, kind, beyond)
+            detail: dict[str, object] = {"follows": followed.id, "not_followed": [node.id for node in beyond]}
+            await self._note(tx, actor, act, row, detail)
         return await self._one(actor, row.id)
 
     async def get(self, actor: Actor, emergency_id: str) -> EmergencyFollowUp:
@@ -232,10 +243,15 @@ class Emergencies:
             said = await plays.of_broadcast(session, row.broadcast_id, seen) if row.broadcast_id else []
             nodes = await _nodes(session, row, seen)
             holds, _ = await holds_over(session, self._live, actor, nodes)
+            left = await _left(session, row, seen)
         statuses = {node.id: self._live.status(node, now) for node in nodes}
         stands = follow_up(said, statuses, decided_at(row))
         return EmergencyFollowUp(
-            **found.model_dump(), holds=tuple(holds), standings=count_standings(stands), nodes=stands
+            **found.model_dump(),
+            holds=tuple(holds),
+            standings=count_standings(stands),
+            nodes=stands,
+            not_followed=_refs(left),
         )
 
     async def list(self, actor: Actor, *, state: EmergencyState | None = None, limit: int = 50) -> list[EmergencyOut]:
@@ -261,11 +277,12 @@ class Emergencies:
             raise _no_emergency(emergency_id)
         return row
 
-    async def _waiting(self, tx: Transaction, actor: Actor, emergency_id: str, act: Act, now: datetime) -> Emergency:
-        """Give one that waits for a decision, to somebody who may decide it."""
+    async def _undecided(self, tx: Transaction, actor: Actor, emergency_id: str, act: Act, now: datetime) -> Emergency:
+        """Give one that was not sent yet and still may be, to somebody who may decide it."""
         row = await self._found(tx, actor, emergency_id)
         await _require(tx.session, actor, act, row)
-        if row.state != EmergencyState.PROPOSED or now - row.proposed_at > PROPOSAL_LASTS:
+        stale = row.state == EmergencyState.PROPOSED and now - row.proposed_at > PROPOSAL_LASTS
+        if row.state not in UNDECIDED or stale:
             raise _not_open(row)
         return row
 
@@ -278,6 +295,15 @@ class Emergencies:
                 raise InvalidError(
                     "release_holds: there is no such hold", field="release_holds", problem="unknown"
                 ) from None
+
+    async def _tell_beyond(
+        self, tx: Transaction, followed: Emergency, kind: MessageKind, nodes: Sequence[Node]
+    ) -> None:
+        """Have those who look after nodes that heard it, and do not hear its end from here, say it there."""
+        for area_id in sorted({node.area_id for node in nodes}):
+            names = ", ".join(node.name for node in nodes if node.area_id == area_id)
+            detail = {"title": followed.title, "kind": kind, "nodes": names, "drill": followed.drill}
+            await self._alarms.raise_(tx, NOT_FOLLOWED, area_id, f"emergencies/{followed.id}", detail)
 
     async def _note(self, tx: Transaction, actor: Actor, act: str, row: Emergency, detail: dict[str, object]) -> None:
         await tx.session.flush()
@@ -361,6 +387,13 @@ async def _require(session: AsyncSession, actor: Actor, act: Act, row: Emergency
 async def _nodes(session: AsyncSession, row: Emergency, seen: Sight) -> list[Node]:
     nodes = await nodes_in(session, await read_tree(session), row.scopes, reports=False)
     return [node for node in nodes if seen.sees(node.area_id)]
+
+
+async def _left(session: AsyncSession, row: Emergency, seen: Sight) -> list[Node]:
+    """Give the nodes that did not hear the end; who sees but a part of where it was aimed sees none elsewhere."""
+    places = await areas_of(session, row.scopes, removed=True)
+    whole = all(map(seen.sees, places.values()))
+    return [node for node in await not_followed(session, row) if whole or seen.sees(node.area_id)]
 
 
 def _person(actor: Actor) -> str:

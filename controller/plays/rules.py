@@ -38,7 +38,7 @@ def advance(play: PlayFacts, event: PlayEvent) -> PlayFacts:
     """Take in what a node says. What comes late, doubled or out of order changes nothing that is further."""
     if event.state is not None:
         return _step(play, event, event.state)
-    return play if event.outcome is None else _end(play, event, event.outcome)
+    return play if event.outcome is None else _end(play, event, _proven(event, event.outcome))
 
 
 def _bounded(count: int | None) -> int | None:
@@ -94,8 +94,14 @@ def _end(play: PlayFacts, event: PlayEvent, said: Outcome) -> PlayFacts:
     )
 
 
+def _proven(event: PlayEvent, said: Outcome) -> Outcome:
+    """Turn a "played" that its own numbers contradict into what they say: it was cut (promise P4)."""
+    told = bool(event.requested_ms) and event.played_ms is not None
+    return Outcome.INTERRUPTED if said is Outcome.PLAYED and told and not _is_whole(event) else said
+
+
 def _borne_out(event: PlayEvent, said: Outcome) -> int | None:
-    """Believe a grade as far as the numbers go: "played" of what was not rendered whole is not verified."""
+    """Believe a grade as far as the numbers go: "played" of which no numbers tell is not verified."""
     if event.grade is None or said is not Outcome.PLAYED or _is_whole(event):
         return event.grade
     return min(event.grade, Grade.E0)

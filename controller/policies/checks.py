@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, case, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.approvals.models import ApprovalRequest, RequestState
 from controller.areas.rules import Tree
 from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.db import in_pieces
 from controller.nodes.models import Node
+from controller.nodes.rules import NodeKind
+from controller.plays.models import Play
 from edge_agent.protocol.states import Level
 
 from .errors import PolicyBreachError
@@ -59,10 +62,18 @@ NOTHING = Besides()
 
 
 async def breaches(
-    session: AsyncSession, places: Places, planned: Sequence[Airing], *, besides: Besides = NOTHING
+    session: AsyncSession,
+    places: Places,
+    planned: Sequence[Airing],
+    *,
+    besides: Besides = NOTHING,
+    kept: Sequence[Airing] = (),
 ) -> list[BreachOut]:
-    """Give every rule that ``planned`` would break at these places, by start; emergencies are not asked."""
-    return _judge(await _ears(session, places, planned, besides), places, planned)
+    """Give every rule that ``planned`` would break at these places, by start; emergencies are not asked.
+
+    ``kept``: what is heard there too and stands nowhere yet.
+    """
+    return _judge(await _ears(session, places, planned, besides), places, planned, kept)
 
 
 async def unguarded(
@@ -140,6 +151,20 @@ def refusal(found: Sequence[BreachOut]) -> PolicyBreachError | None:
     )
 
 
+def quiet_refusal(found: Sequence[BreachOut], *, field: str) -> PolicyBreachError | None:
+    """Give the error for quiet hours that no node would sound in, where no forecast says so; ``field``: of the hour."""
+    quiet = next((each for each in found if each.rule == "quiet_hours" and each.everywhere), None)
+    if quiet is None:
+        return None
+    return PolicyBreachError(
+        f"quiet hours {quiet.limit}: no node would play this; choose another time",
+        field=field,
+        rules=["quiet_hours"],
+        place=quiet.area_names[0],
+        breaches=[quiet.model_dump(mode="json")],
+    )
+
+
 async def unusual_hour(session: AsyncSession, places: Places, run: Airing, *, now: datetime) -> UnusualOut | None:
     """Say whether nothing sounded at such an hour in any of these places in the last 30 days, or it is night there."""
     zones = sorted({places.tree.effective(area_id).zone for area_id in set(places.area_ids)})
@@ -176,7 +201,7 @@ async def _heard(
     until_at = max(run.ends_at for run in planned) + A_DAY
     found: dict[str, set[Named]] = defaultdict(set)
     for some in in_pieces(sorted(places.scopes())):
-        query = _routine(some).where(Broadcast.start_at >= from_at, Broadcast.start_at < until_at)
+        query = _routine(some).where(Broadcast.start_at >= from_at, Broadcast.start_at < until_at, may_be_heard())
         for scope, key, start_at, length_ms, schedule_id in await session.execute(query):
             replaced = besides.schedule_id is not None and schedule_id == besides.schedule_id
             if not replaced and key not in besides.broadcast_ids:
@@ -187,7 +212,7 @@ async def _heard(
 async def _history(session: AsyncSession, places: Places, now: datetime) -> list[datetime]:
     found: set[datetime] = set()
     for some in in_pieces(sorted(places.scopes())):
-        query = _routine(some).where(Broadcast.start_at >= now - HABIT_SPAN, Broadcast.start_at <= now)
+        query = _routine(some).where(Broadcast.start_at >= now - HABIT_SPAN, Broadcast.start_at <= now, was_heard())
         found.update(row.start_at for row in await session.execute(query))
     return sorted(found)
 
@@ -200,6 +225,26 @@ def _routine(scopes: Collection[str]) -> Select[str, str, datetime, int, str | N
         .where(BroadcastTarget.scope.in_(scopes), Broadcast.level != Level.EMERGENCY, Broadcast.drill.is_(None))
         .where(Broadcast.cancelled_at.is_(None), Broadcast.superseded_at.is_(None))
     )
+
+
+def may_be_heard() -> ColumnElement[bool]:
+    """Give the condition under which a broadcast counts: approved, or somebody may still say yes to it in time."""
+    subject = case(
+        (Broadcast.schedule_id.is_not(None), literal("schedules/").concat(Broadcast.schedule_id)),
+        else_=literal("broadcasts/").concat(Broadcast.id),
+    )
+    asked = select(ApprovalRequest.id).where(
+        ApprovalRequest.subject == subject, ApprovalRequest.state == RequestState.OPEN
+    )
+    still_open = select(Play.node_id).where(Play.broadcast_id == Broadcast.id, Play.outcome.is_(None))
+    return or_(Broadcast.awaits_approval.is_(False), still_open.exists() & asked.exists())
+
+
+def was_heard() -> ColumnElement[bool]:
+    """Give the condition under which a broadcast makes a habit: a node began it, or stands where none ever says so."""
+    tells = or_(Play.started_at.is_not(None), Node.kind != NodeKind.AGENT)
+    began = select(Play.node_id).join(Node, Node.id == Play.node_id).where(Play.broadcast_id == Broadcast.id, tells)
+    return Broadcast.awaits_approval.is_(False) & began.exists()
 
 
 def _out(breach: Breach, where: Counter[str], places: Places) -> BreachOut:

@@ -7,13 +7,12 @@ from controller.areas.rules import Tree
 from .errors import PolicyLockedError
 
 
-def check_locks(tree: Tree, area_id: str, changed: Iterable[str]) -> None:
-    """Refuse a change of what an area above keeps for itself. Names that are no rules pass.
+def check_locks(tree: Tree, parent_id: str | None, changed: Iterable[str]) -> None:
+    """Refuse that an area below a parent says what one above keeps for itself. Names that are no rules pass.
 
     Raises:
         PolicyLockedError: it does.
     """
-    parent_id = tree.places[area_id].parent_id
     locks = tree.effective(parent_id).locks if parent_id else {}
     for rule in changed:
         if rule in locks:

@@ -88,12 +88,13 @@ class EffectivePolicy:
         rules = (each for each in self.second_person if each.level in {"*", level})
         return any(category is None or each.category in {"*", category} for each in rules)
 
-    def may_approve_alone(self, category: str | None, length_ms: int, used_today: int) -> bool:
+    def may_approve_alone(self, category: str | None, level: Level, length_ms: int, used_today: int) -> bool:
         """Say whether an author may approve this alone, who did so ``used_today`` times since local midnight."""
         alone = self.self_approval
         return (
             alone is not None
             and category in alone.categories
+            and level in {Level.NORMAL, Level(alone.level)}
             and length_ms <= alone.minutes * 60_000
             and used_today < alone.a_day
         )

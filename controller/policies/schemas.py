@@ -60,6 +60,8 @@ class SelfApproval(BaseModel):
     """Of one broadcast, at most."""
     a_day: Annotated[int, Field(ge=0, le=100), NO_BOOL]
     """Uses by one person on one local day, at most."""
+    level: Literal["normal", "priority"] = "normal"
+    """Up to here; ``priority`` interrupts what sounds."""
 
 
 class SecondPerson(BaseModel):

@@ -89,7 +89,7 @@ class Policies:
             if version != wanted.version:
                 raise ConflictError("the policy was changed meanwhile; look again", problem="version", version=version)
             before = PolicyRules.stored(row.rules) if row is not None else NO_RULES
-            check_locks(tree, area_id, _changed(before, wanted.rules))
+            check_locks(tree, tree.places[area_id].parent_id, _changed(before, wanted.rules))
             said = wanted.rules.model_dump(mode="json", exclude_none=True)
             fields = {"version": version + 1, "rules": said, "locked": sorted(set(wanted.locked))}
             if row is None:
@@ -117,7 +117,7 @@ class Policies:
             tree = await self._seen(session, actor, area_id, whole=True)
             row = await session.get(Policy, area_id)
             before = PolicyRules.stored(row.rules) if row is not None else NO_RULES
-            check_locks(tree, area_id, _changed(before, wanted.rules))
+            check_locks(tree, tree.places[area_id].parent_id, _changed(before, wanted.rules))
             nodes = await nodes_in(session, tree, [f"areas/{area_id}"], reports=False)
             after = tree.with_policy(area_id, wanted.rules.model_dump(mode="json", exclude_none=True), wanted.locked)
             looking = WhatIf(session, Places.of_nodes(tree, nodes), self._clock(), self._trusted_keys)

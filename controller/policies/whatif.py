@@ -24,7 +24,7 @@ from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.states import Level, Outcome
 from edge_agent.protocol.timeline import View
 
-from .checks import Named, Places, hearers
+from .checks import Named, Places, hearers, was_heard
 from .limits import Airing, check, unusual
 from .rules import EffectivePolicy
 from .schemas import ChangeOut, EndOut, Rule, UnusualOut, WhatIfOut
@@ -76,6 +76,8 @@ class WhatIf:
         self.entries: dict[str, Entry] = {}
         """What was and is to be heard, by id."""
         self._heard: dict[str, set[Named]] = defaultdict(set)
+        self._habit: set[str] = set()
+        """Those of them that were heard, by id."""
         self._ends: dict[tuple[Guards, Runs], dict[str, EndOut]] = {}
         self._parts: dict[Runs, list[list[content.Broadcast]]] = {}
         self._alike: dict[tuple[Guards, Shape], list[EndOut]] = {}
@@ -129,13 +131,15 @@ class WhatIf:
         found: list[tuple[str, Entry]] = []
         for some in in_pieces(scopes):
             query = (
-                select(Broadcast, BroadcastTarget.scope)
+                select(Broadcast, BroadcastTarget.scope, was_heard())
                 .join(BroadcastTarget, BroadcastTarget.broadcast_id == Broadcast.id)
                 .where(BroadcastTarget.scope.in_(some), Broadcast.level != Level.EMERGENCY, Broadcast.drill.is_(None))
                 .where(Broadcast.superseded_at.is_(None), Broadcast.cancelled_at.is_(None))
                 .where(Broadcast.start_at >= self.span[0], Broadcast.start_at < self.span[1])
             )
-            pairs = (await self._session.execute(query)).all()
+            rows = (await self._session.execute(query)).all()
+            pairs = [(row, scope) for row, scope, _ in rows]
+            self._habit |= {row.id for row, _, was in rows if was}
             forms = await wire_forms(self._session, [row for row, _ in pairs])
             found += [
                 (scope, Entry(approved(forms[row.id], [scope]), row.title, row.schedule_id, True, row.awaits_approval))
@@ -168,7 +172,7 @@ class WhatIf:
     def _unusual(self, runs: Runs, zone: str, run: Airing) -> UnusualOut | None:
         key = (runs, zone, Airing(run.start_at.astimezone(ZoneInfo(zone)).replace(2000, 1, 1), run.length))
         if key not in self._hours:
-            history = sorted(each.start_at for _, each in runs if each.start_at <= self._now)
+            history = sorted(each.start_at for name, each in runs if name in self._habit and each.start_at <= self._now)
             found = unusual(history, run, zone)
             self._hours[key] = None if found is None else UnusualOut(reason=found.reason, hour=found.hour)
         return self._hours[key]

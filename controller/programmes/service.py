@@ -35,6 +35,9 @@ from .schemas import (
 )
 from .views import out
 
+OF_AN_ITEM = ("kind", "recording_id", "bulletin_id", "category", "gain_mb")
+"""What the audit says of an item: by it approvals know whose work it is."""
+
 
 class Programmes:
     """All programmes and templates."""
@@ -262,6 +265,8 @@ class Programmes:
         found = await out(tx.session, row, now=now)
         await programme_changed(tx, row.id)
         said = {"title": row.title, "version": row.version, "content_sha256": found.content_sha256, **detail}
+        heard = [each for each in found.items if each.kind != ItemKind.PAUSE]
+        said["items"] = [each.model_dump(mode="json", include=set(OF_AN_ITEM)) for each in heard]
         await audit.write(tx, actor, Act.PROGRAMMES_WRITE, f"programmes/{row.id}", said, at=now, area_id=row.area_id)
         return found
 

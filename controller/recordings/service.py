@@ -46,6 +46,8 @@ PACKAGES = {"ffprobe": "ffmpeg"}
 """Debian's package of a program, where it is called otherwise."""
 MACHINE_AT_FAULT = (OSError, BusyError, OperationalError, ToolMissingError)
 """Nothing that a recording could help: it waits. The rest of the centre, STOP above all, goes on."""
+UNFORESEEN = (ArithmeticError, LookupError, TypeError, ValueError)
+"""A mistake of ours that one file brings out: that file is refused, and not the life of the centre."""
 
 _log = logging.getLogger(__name__)
 
@@ -301,7 +303,7 @@ class Recordings:
             }
         except ToolMissingError:
             raise  # the machine is at fault, not the recording
-        except (AudioError, FileNotFoundError) as error:
+        except (AudioError, FileNotFoundError, *UNFORESEEN) as error:
             if isinstance(error, FileNotFoundError) and source.exists():
                 raise  # the original is there: something else is missing
             _log.exception("recording %s could not be processed", recording_id)

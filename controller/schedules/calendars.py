@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Literal
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,6 +23,7 @@ from .days import dates_between, read_days
 from .drafts import check_programme
 from .models import Calendar, OnCalendarDay, Schedule
 from .schemas import CalendarChange, CalendarIn, CalendarOut
+from .silence import require_lifting
 from .walltime import wall_time
 
 SHOWN = timedelta(days=400)
@@ -61,7 +63,7 @@ class AreaCalendars:
         """
         async with self._database.transaction() as tx:
             seen = await rights.sight(tx.session, actor)
-            row = await self.to_change(tx.session, actor, calendar_id)
+            row = await self.to_change(tx.session, actor, calendar_id, ends=wanted)
             before = row.area_id
             if row.version != wanted.version:
                 raise ConflictError("somebody changed this calendar meanwhile; look again", problem="version")
@@ -79,7 +81,7 @@ class AreaCalendars:
             ForbiddenError: the person may not.
         """
         async with self._database.transaction() as tx:
-            row = await self.to_change(tx.session, actor, calendar_id)
+            row = await self.to_change(tx.session, actor, calendar_id, ends=True)
             row.ended_at = self._clock()
             await tx.session.flush()
             await self._changed(tx, actor, row, [row.area_id])
@@ -103,20 +105,25 @@ class AreaCalendars:
             ForbiddenError: the person may not, or not there.
         """
         seen = await rights.sight(session, actor)
-        known = None if calendar_id is None else await self.to_change(session, actor, calendar_id)
+        known = None if calendar_id is None else await self.to_change(session, actor, calendar_id, ends=wanted)
         row = Calendar(id=known.id if known else new_id(), created_at=known.created_at if known else self._clock())
         await _write(session, actor, row, wanted, seen)
         return row, {row.area_id, *([known.area_id] if known else [])}
 
-    async def to_change(self, session: AsyncSession, actor: Actor, calendar_id: str) -> Calendar:
-        """Give a calendar to whoever may change it.
+    async def to_change(
+        self, session: AsyncSession, actor: Actor, calendar_id: str, *, ends: CalendarIn | Literal[True]
+    ) -> Calendar:
+        """Give a calendar to whoever may change it. ``ends``: what it is to be; True: nothing any more.
 
         Raises:
             NotFoundError: there is none in sight.
-            ForbiddenError: the person may not.
+            ForbiddenError: the person may not; or days of silence would end, and who may approve is to say so.
         """
         row = await _in_sight(session, await rights.sight(session, actor), calendar_id)
-        await rights.require(session, actor, Act.CALENDARS_WRITE, [row.area_id])
+        if ends is True or _lifts(row, ends):
+            await require_lifting(session, actor, await read_tree(session), row)
+        else:
+            await rights.require(session, actor, Act.CALENDARS_WRITE, [row.area_id])
         return row
 
     async def _changed(self, tx: Transaction, actor: Actor, row: Calendar, areas: Sequence[str]) -> None:
@@ -144,6 +151,13 @@ class AreaCalendars:
             created_at=row.created_at,
             next_dates=_next(self._clock(), zone, row),
         )
+
+
+def _lifts(row: Calendar, wanted: CalendarIn) -> bool:
+    """Say whether a day that a calendar names is no more what it was there."""
+    kept = [each.model_dump(mode="json") for each in wanted.days]
+    same = (row.area_id, row.effect) == (wanted.area_id, wanted.effect)
+    return not same or any(each not in kept for each in row.days)
 
 
 def _next(now: datetime, zone: str, row: Calendar) -> tuple[date, ...]:

@@ -20,7 +20,7 @@ from edge_agent.protocol.states import Level
 
 from .expand import Occurrence
 from .looking import Looking
-from .meetings import Conflict, Other, Span, meetings
+from .meetings import Conflict, Other, Span, meetings, within
 from .models import Overrun, Schedule, ScheduleException
 from .planning import Planner, is_aired
 from .repository import exceptions_of
@@ -83,25 +83,42 @@ def span_of(row: Schedule, date: Occurrence, length: timedelta) -> Span:
     return Span(start_at, min(end_at, start_at + length), rank)
 
 
-async def span_from(row: Schedule, start_at: datetime, planner: Planner, programme_id: str | None = None) -> Span:
-    """Give the time that one date takes from an instant on; ``programme_id``: where it airs another than the others."""
-    return Span(start_at, start_at + await _length(planner, programme_id or row.programme_id), rank_of(row))
-
-
 async def conflicts_of(
-    looking: Looking, ours: Sequence[Span], nodes: frozenset[str], *, besides: Besides
+    looking: Looking, ours: Sequence[Span], nodes: frozenset[str], *, besides: Besides, own: Other | None = None
 ) -> list[Conflict]:
-    """Find what these times meet at these nodes. ``besides``: what they take the place of."""
+    """Find what these times meet at these nodes. ``besides``: what they take the place of; ``own``: but for these."""
     if not nodes or not ours:
         return []
     others = await _schedules(looking, besides.schedule_id, nodes)
-    return meetings(ours, nodes, [*others, *await _broadcasts(looking, besides.broadcast_ids, nodes)])
+    others += await _broadcasts(looking, besides.broadcast_ids, nodes)
+    return meetings(ours, nodes, [*others, own] if own is not None else others)
+
+
+async def conflicts_of_series(
+    looking: Looking, row: Schedule, ours: Sequence[Span], nodes: frozenset[str]
+) -> list[Conflict]:
+    """Find what the dates of a schedule meet: each other, and what else these nodes hear."""
+    others = await conflicts_of(looking, ours, nodes, besides=Besides(schedule_id=row.id))
+    return [*within(other_of(row, nodes, ours)), *others]
+
+
+def other_of(row: Schedule, nodes: frozenset[str], spans: Iterable[Span]) -> Other:
+    """Give dates of a schedule as something that others meet; what cannot be aired is in nobody's way."""
+    sounding = tuple(sorted(each for each in spans if each.end_at > each.start_at))
+    return Other(row.title, row.area_id, row.id, None, nodes, sounding)
 
 
 async def spans_of(
     looking: Looking, row: Schedule, changes: Sequence[ScheduleException], planner: Planner
 ) -> tuple[Span, ...]:
     """Give the time of every date that airs, by start."""
+    return tuple(sorted(span for _, span in await dated_spans(looking, row, changes, planner)))
+
+
+async def dated_spans(
+    looking: Looking, row: Schedule, changes: Sequence[ScheduleException], planner: Planner
+) -> list[tuple[Occurrence, Span]]:
+    """Give every date that airs with the time that it takes."""
     found = []
     lengths: dict[str, timedelta] = {}
     for date in await looking.dates(row, changes):
@@ -109,8 +126,8 @@ async def spans_of(
             continue
         if date.programme_id not in lengths:
             lengths[date.programme_id] = await _length(planner, date.programme_id)
-        found.append(span_of(row, date, lengths[date.programme_id]))
-    return tuple(sorted(found))
+        found.append((date, span_of(row, date, lengths[date.programme_id])))
+    return found
 
 
 async def _length(planner: Planner, programme_id: str) -> timedelta:

@@ -1,6 +1,7 @@
 """The dates of schedules as people see them: aired, cancelled, moved or suspended, and what is wrong with them."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -15,6 +16,7 @@ from controller.policies.checks import Besides
 from .expand import Occurrence
 from .looking import Looking
 from .models import DateChange, Schedule, ScheduleException
+from .over import known_lately, without_over
 from .planning import Planner, is_aired
 from .policed import Where, refused_dates
 from .repository import exceptions_of
@@ -35,6 +37,7 @@ async def date_outs(
     rows: Sequence[Schedule],
     *,
     changes: Changes | None = None,
+    now: datetime,
     check: Besides | None = None,
     watch: Watch | None = None,
 ) -> list[DateOut]:
@@ -46,10 +49,12 @@ async def date_outs(
     ids = [row.id for row in rows]
     changes = changes if changes is not None else await exceptions_of(looking.session, ids)
     planned = await _planned(looking.session, ids)
+    lately = await known_lately(looking.session, ids, now=now)
     found: list[DateOut] = []
     for row in rows:
         said = {each.recurrence_local: each for each in changes.get(row.id, ())}
-        dates = await looking.dates(row, changes.get(row.id, ()))
+        given = await looking.dates(row, changes.get(row.id, ()))
+        dates = without_over(row, changes.get(row.id, ()), given, lately.get(row.id, {}), now=now)
         standing = {name: each for (schedule_id, name), each in planned.items() if schedule_id == row.id}
         errors = {} if check is None else await _errors(looking, row, dates, standing, check)
         for date in dates:

@@ -49,8 +49,10 @@ class Draft:
         row.overrun, row.filler_recording_id = wanted.overrun, wanted.filler_recording_id
 
 
-async def make_draft(session: AsyncSession, wanted: ScheduleIn, seen: Sight, now: datetime) -> Draft:
-    """Check what was asked against the rows.
+async def make_draft(
+    session: AsyncSession, wanted: ScheduleIn, seen: Sight, now: datetime, known: Schedule | None = None
+) -> Draft:
+    """Check what was asked against the rows. ``known``: the one that is edited; in its place it keeps its zone.
 
     Raises:
         InvalidError: a field is wrong.
@@ -62,7 +64,8 @@ async def make_draft(session: AsyncSession, wanted: ScheduleIn, seen: Sight, now
         raise InvalidError(f"targets: at most {MAX_SCOPES}", field="targets", problem="too_long", most=MAX_SCOPES)
     if targets.area_id is None:
         raise InvalidError("targets: no area lies above all of them", field="targets", problem="apart")
-    zone = known_zone(wanted.zone) or targets.tree.effective(targets.area_id).zone
+    of_before = known.zone if known is not None and known.area_id == targets.area_id else None
+    zone = known_zone(wanted.zone) or of_before or targets.tree.effective(targets.area_id).zone
     check_rule(wanted.rule, wanted.starts_at_local)
     _check_times(wanted, zone, now)
     await check_programme(session, wanted.programme_id, seen)

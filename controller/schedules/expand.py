@@ -4,7 +4,7 @@ Recurrence is RFC 5545's, in wall-clock time, by ``dateutil``. Exceptions are ke
 gives (RECURRENCE-ID), so they survive an edit of anything but the rule's own times.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -31,6 +31,10 @@ class Verdict(StrEnum):
     CANCELLED = "cancelled"
     SUSPENDED = "suspended"
     """By a calendar."""
+    TAKEN_OVER = "taken_over"
+    """One of that day that the rule gave before an edit had begun: nothing is heard twice."""
+    ENDED = "ended"
+    """The schedule was ended before."""
 
 
 class Change(NamedTuple):
@@ -40,6 +44,8 @@ class Change(NamedTuple):
     moved_to: datetime | None = None
     """Naive wall time."""
     programme_id: str | None = None
+    in_spite_of: frozenset[str] = frozenset()
+    """Calendars that silence the day, by id, against which it is kept."""
 
 
 class DayRule(NamedTuple):
@@ -48,6 +54,20 @@ class DayRule(NamedTuple):
     title: str
     programme_id: str | None = None
     """What airs instead; None: nothing airs."""
+    calendar_id: str = ""
+
+    def holds(self, change: Change | None) -> bool:
+        """Say whether it counts for a date that a person changed.
+
+        What they want on this date goes before what airs instead; silence they must have known, and named.
+        """
+        if change is None:
+            return True
+        return self.programme_id is None and self.calendar_id not in change.in_spite_of
+
+
+Days = Mapping[date, Sequence[DayRule]]
+"""What calendars say of days, the one that goes first first."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +99,7 @@ class Occurrence(NamedTuple):
     """Title of the calendar that suspended or replaced it."""
 
 
-def expand(
-    series: Series, from_at: datetime, until_at: datetime, days: Mapping[date, DayRule] | None = None
-) -> Iterator[Occurrence]:
+def expand(series: Series, from_at: datetime, until_at: datetime, days: Days | None = None) -> Iterator[Occurrence]:
     """Give the dates that start in ``[from_at, until_at)``, in the order of their starts.
 
     Cancelled and suspended ones are among them, so that a calendar of the page can show them.
@@ -180,14 +198,13 @@ def _in_time(series: Series, local: datetime) -> bool:
     return series.last_date is None or local.date() <= series.last_date
 
 
-def _occurrence(series: Series, recurrence: datetime, days: Mapping[date, DayRule]) -> Occurrence:
+def _occurrence(series: Series, recurrence: datetime, days: Days) -> Occurrence:
     change = series.changes.get(recurrence)
     local = change.moved_to if change is not None and change.moved_to is not None else recurrence
     programme_id, verdict, because = series.programme_id, Verdict.AIRED, ""
     if change is not None and change.kind is DateChange.CANCELLED:
         verdict = Verdict.CANCELLED
-    elif change is None and (day := days.get(local.date())) is not None:
-        # What a person changed by hand for this date, they want on this date, holiday or not.
+    elif (day := next((each for each in days.get(local.date(), ()) if each.holds(change)), None)) is not None:
         because, programme_id = day.title, day.programme_id or programme_id
         verdict = Verdict.AIRED if day.programme_id else Verdict.SUSPENDED
     if change is not None and change.programme_id is not None:

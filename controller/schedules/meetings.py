@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 
@@ -56,6 +57,12 @@ def meetings(ours: Sequence[Span], nodes: frozenset[str], others: Iterable[Other
         if pairs:
             found.append(Conflict(*pairs[0], other, shared, len(pairs)))
     return sorted(found, key=lambda each: (each.ours.start_at, each.theirs.start_at, each.other.title))
+
+
+def within(own: Other) -> list[Conflict]:
+    """Find where dates of one series meet each other; its times are sorted by start. Pure."""
+    pairs = [(later, earlier) for earlier, later in pairwise(own.spans) if later.start_at < earlier.end_at]
+    return [Conflict(*pairs[0], own, len(own.nodes), len(pairs))] if pairs and own.nodes else []
 
 
 def _overlapping(ours: Sequence[Span], theirs: Sequence[Span]) -> Iterable[tuple[Span, Span]]:

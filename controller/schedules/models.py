@@ -27,7 +27,7 @@ class DateChange(StrEnum):
     CANCELLED = "cancelled"
     MOVED = "moved"
     KEPT = "kept"
-    """At its time whatever a calendar says of the day, maybe with another programme."""
+    """At its time in spite of the calendars that were known as it was said, maybe with another programme."""
 
 
 class OnCalendarDay(StrEnum):
@@ -96,6 +96,8 @@ class ScheduleException(Base):
     programme_id: Mapped[str | None] = mapped_column(ForeignKey("programmes.id"))
     """Another programme for this date."""
     reason: Mapped[str | None] = mapped_column(String(200))
+    in_spite_of: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """With ``kept``: calendars that silence the day, against which it is kept; none that came, or named it, later."""
     made_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     made_at: Mapped[datetime] = mapped_column(Instant)
 

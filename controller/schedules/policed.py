@@ -70,16 +70,25 @@ async def refused_dates(
 
 
 async def ask_policies(
-    session: AsyncSession, where: Where, spans: Sequence[Span], *, schedule_id: str, now: datetime
+    session: AsyncSession,
+    where: Where,
+    spans: Sequence[Span],
+    *,
+    schedule_id: str,
+    own: Sequence[Span] = (),
+    now: datetime,
 ) -> Asked:
-    """Say what dates would break. The schedule as it was is not counted."""
-    places = where.places
-    runs = [Airing(each.start_at, each.end_at - each.start_at) for each in spans if each.end_at > each.start_at]
+    """Say what dates would break. The schedule as it was is not counted; ``own``: its other dates, which are."""
+    places, runs, kept = where.places, _runs(spans), _runs(own)
     if not runs:
         return Asked((), None)
-    found = await breaches(session, places, runs, besides=Besides(schedule_id=schedule_id))
+    found = await breaches(session, places, runs, besides=Besides(schedule_id=schedule_id), kept=kept)
     hours = {each.start_at.astimezone(ZoneInfo(where.zone)).time(): each for each in reversed(runs)}
     for run in sorted(hours.values()):
         if (unusual := await unusual_hour(session, places, run, now=now)) is not None:
             return Asked(found, unusual)
     return Asked(found, None)
+
+
+def _runs(spans: Sequence[Span]) -> list[Airing]:
+    return [Airing(each.start_at, each.end_at - each.start_at) for each in spans if each.end_at > each.start_at]

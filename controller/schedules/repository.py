@@ -13,10 +13,8 @@ from controller.areas.rules import Tree
 from controller.db import in_pieces
 
 from .days import dates_between, read_days
-from .expand import Change, DayRule, Series, renamed
+from .expand import Change, DayRule, Days, Series, renamed
 from .models import Calendar, DateChange, OnCalendarDay, Schedule, ScheduleException
-
-Days = Mapping[date, DayRule]
 
 
 def series_of(row: Schedule, exceptions: Iterable[ScheduleException] = ()) -> Series:
@@ -33,7 +31,7 @@ def series_of(row: Schedule, exceptions: Iterable[ScheduleException] = ()) -> Se
 
 def _change(row: ScheduleException) -> Change:
     moved_to = None if row.moved_to_local is None else datetime.fromisoformat(row.moved_to_local)
-    return Change(DateChange(row.kind), moved_to, row.programme_id)
+    return Change(DateChange(row.kind), moved_to, row.programme_id, frozenset(row.in_spite_of or ()))
 
 
 async def exceptions_of(session: AsyncSession, ids: Sequence[str]) -> dict[str, list[ScheduleException]]:
@@ -59,6 +57,7 @@ async def change_dates(
     if wanted is None and before is not None:
         moved = renamed([datetime.fromisoformat(each.recurrence_local) for each in there], before, series_of(row))
     kept = [_columns(each) for each in there if datetime.fromisoformat(each.recurrence_local) in moved]
+    kept_against = {datetime.fromisoformat(each.recurrence_local): each.in_spite_of for each in there}
     gone = there if wanted is not None else [each for each in there if _columns(each) in kept]
     for each in gone:
         await session.delete(each)
@@ -68,6 +67,7 @@ async def change_dates(
         said = {
             "made_by": row.changed_by,
             "made_at": now,
+            "in_spite_of": kept_against.get(key, []) if columns["kind"] == DateChange.KEPT else [],
             **columns,
             "recurrence_local": moved.get(key, key).isoformat(),
         }
@@ -118,10 +118,11 @@ class Calendars:
             rules = [(row, _rule(row)) for row in rows]
             loud = [pair for pair in rules if pair[1].programme_id is not None]
             silent = [pair for pair in rules if pair[1].programme_id is None]
-            found: dict[date, DayRule] = {}  # the last one written wins
-            for row, rule in [*reversed(loud), *reversed(silent)]:
-                found |= dict.fromkeys(self._days(row, first, last), rule)
-            self._found[asked] = found
+            found: dict[date, list[DayRule]] = defaultdict(list)
+            for row, rule in [*silent, *loud]:
+                for day in self._days(row, first, last):
+                    found[day].append(rule)
+            self._found[asked] = dict(found)
         return self._found[asked]
 
     def _days(self, row: Calendar, first: date, last: date) -> frozenset[date]:
@@ -132,4 +133,4 @@ class Calendars:
 
 
 def _rule(row: Calendar) -> DayRule:
-    return DayRule(row.title, row.programme_id if row.effect == OnCalendarDay.REPLACE else None)
+    return DayRule(row.title, row.programme_id if row.effect == OnCalendarDay.REPLACE else None, row.id)

@@ -29,6 +29,7 @@ from controller.clock import Clock
 from controller.db import Database, Transaction, in_pieces
 from controller.errors import InvalidError
 from controller.events import Event, Topic
+from controller.failures import Failures
 from controller.ids import new_broadcast_id
 from controller.people.actor import Actor
 from controller.plans.service import Documents
@@ -41,23 +42,24 @@ from edge_agent.protocol.topics import Word
 
 from .expand import Occurrence, expand
 from .models import Schedule, ScheduleException
+from .over import BEHIND, taken_over
 from .planning import Planned, Planner, is_aired
 from .policed import Where, refused_dates
 from .repository import Calendars, exceptions_of, series_of
-from .runs import Runs, successors
+from .runs import Runs
 from .walltime import wall_time
 from .yes import Yeses, firsts
 
 ROLL_S = 6 * 3600
 """Dates are planned a day further ahead than plans reach: hours do not matter."""
 AHEAD = timedelta(days=1)
-BEHIND = timedelta(days=1)
-"""What began so lately may still sound, and stands on the day of what is to come."""
 STALE = timedelta(hours=18)
 """A schedule that was rolled less far than this short of its horizon is rolled again."""
 ACT = "schedules.roll"
 NOT_AIRABLE = "schedules.not_airable"
 """Kind of the alarm about a date that comes soon and cannot be aired as it is."""
+NOT_ROLLED = "schedules.not_rolled"
+"""Kind of the alarm about a schedule whose dates the centre fails to plan."""
 SOON = timedelta(hours=48)
 """Each schedule is rolled daily: this far ahead somebody is told at least a day before."""
 SYSTEM = Actor(None, "schedules")
@@ -94,13 +96,21 @@ class Rolling:
     """Rolls schedules out."""
 
     def __init__(
-        self, database: Database, clock: Clock, documents: Documents, alarms: Alarms, *, plan_days: int
+        self,
+        database: Database,
+        clock: Clock,
+        documents: Documents,
+        alarms: Alarms,
+        *,
+        plan_days: int,
+        failures: Failures,
     ) -> None:
         self._database, self._clock, self._documents, self._alarms = database, clock, documents, alarms
+        self._failures = failures
         self._reach = timedelta(days=plan_days) + AHEAD
 
     async def roll_due(self) -> Counter[Fate]:
-        """Roll every schedule that changed, or whose next day has come."""
+        """Roll every schedule that changed, or whose next day has come. One that fails keeps no other from it."""
         now, done = self._clock(), Counter[Fate]()
         near = Schedule.rolled_until < now + self._reach - STALE
         query = (
@@ -110,12 +120,23 @@ class Rolling:
         )
         async with self._database.reading() as session:
             due = (await session.scalars(query)).all()
-        for schedule_id in due:
+
+        async def roll_one(schedule_id: str) -> None:
             async with self._database.transaction() as tx:
                 row = await tx.session.get(Schedule, schedule_id, with_for_update=True)
-                if row is not None and row.ended_at is None:
-                    done += await self.roll(tx, row)
+                fates = await self.roll(tx, row) if row is not None and row.ended_at is None else {}
+            done.update(fates)
+
+        for schedule_id in await self._failures.each("schedules", due, roll_one):
+            await self._tell_not_rolled(schedule_id)
         return done
+
+    async def _tell_not_rolled(self, schedule_id: str) -> None:
+        """Tell those who look after the area: what is planned already sounds, nothing more is planned."""
+        async with self._database.transaction() as tx:
+            row = await tx.session.get_one(Schedule, schedule_id)
+            subject, detail = f"schedules/{row.id}", {"title": row.title}
+            await self._alarms.raise_(tx, NOT_ROLLED, row.area_id, subject, detail, unless_open=True)
 
     async def roll(self, tx: Transaction, row: Schedule, tree: Tree | None = None) -> Counter[Fate]:
         """Bring the broadcasts of one schedule in step with it; an ended one has none to come."""
@@ -225,8 +246,7 @@ def _settled(
         or (each.row.cancelled_at is not None and said_at.get(key, each.row.cancelled_at) <= each.row.cancelled_at)
     }
     orphans = [datetime.fromisoformat(key) for key in settled - names if known[key].begun]
-    taken_over = successors(orphans, [each.recurrence for each in dates if each.recurrence.isoformat() not in known])
-    return frozenset(settled | {each.isoformat() for each in taken_over})
+    return frozenset(settled | {each.isoformat() for each in taken_over(orphans, dates, known)})
 
 
 class _Work:

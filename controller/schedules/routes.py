@@ -32,6 +32,7 @@ from .schemas import (
     SchedulePreview,
     WallTime,
 )
+from .silence import DaySuspendedError
 from .timing import OverrunError
 
 router = APIRouter(prefix="/schedules", tags=["schedules"])
@@ -56,6 +57,10 @@ MOVE_ERRORS = may_raise(
     PolicyBreachError,
     UnusualHourError,
     ScheduleConflictError,
+    DaySuspendedError,
+)
+RESTORE_ERRORS = may_raise(
+    ForbiddenError, NotFoundError, ConflictError, InvalidError, PolicyBreachError, ScheduleConflictError
 )
 
 
@@ -199,11 +204,19 @@ async def what_if_date(
 
 
 @router.delete(
-    "/{schedule_id}/dates/{recurrence_local}", summary="Let a date be as the rule says", responses=DATE_ERRORS
+    "/{schedule_id}/dates/{recurrence_local}", summary="Let a date be as the rule says", responses=RESTORE_ERRORS
 )
-async def restore_date(schedule_id: str, recurrence_local: WallTime, actor: Acting, services: AnyServices) -> DateOut:
-    """Forget what was said of one date."""
-    return await services.single_dates.restore(actor, schedule_id, recurrence_local)
+async def restore_date(
+    schedule_id: str,
+    recurrence_local: WallTime,
+    actor: Acting,
+    services: AnyServices,
+    confirm_conflicts: bool = False,  # noqa: FBT001, FBT002  a query parameter
+) -> DateOut:
+    """Forget what was said of one date. ``confirm_conflicts``: though others are planned for the same nodes then."""
+    return await services.single_dates.restore(
+        actor, schedule_id, recurrence_local, confirm_conflicts=confirm_conflicts
+    )
 
 
 @calendars.get("", summary="Calendars")

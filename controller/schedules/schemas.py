@@ -55,7 +55,7 @@ class ScheduleIn(BaseModel):
     """RRULE of RFC 5545 without its name, daily or rarer; None: once."""
     last_date: Day | None = None
     zone: Annotated[str, Field(max_length=64)] | None = None
-    """None: that of the area above all targets."""
+    """None: that of the area above all targets when the schedule is made, or comes there; kept by every later edit."""
     level: Literal["normal", "priority"] = "normal"
     start_mode: StartMode = StartMode.SOFT
     late_ms: LateMs = 300_000
@@ -126,7 +126,7 @@ class ScheduleOut(BaseModel):
 
 
 class ExceptionIn(BaseModel):
-    """What one date is instead. ``kept``: at its time, whatever a calendar says of the day."""
+    """What one date is instead. ``kept``: at its time, in spite of the calendars that silence the day by now."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -139,7 +139,7 @@ class ExceptionIn(BaseModel):
     confirm_unusual: bool = False
     """With ``moved``: though nothing sounds there at such an hour."""
     confirm_conflicts: bool = False
-    """With ``moved``: though others are planned for the same nodes at that time."""
+    """Though others are planned for the same nodes at its time."""
 
 
 class DateOut(BaseModel):
@@ -173,6 +173,18 @@ class DateOut(BaseModel):
     """What stood for this date before was taken back where nobody can confirm it."""
 
 
+class UnheededOut(BaseModel):
+    """A calendar of a place that hears a schedule and is not followed by it: the schedule belongs to an area above."""
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str
+    area_id: str
+    area_name: str
+    dates: tuple[date, ...]
+    """Days that it silences, on which the schedule sounds there all the same."""
+
+
 class SchedulePreview(BaseModel):
     """What saving would do; nothing is saved."""
 
@@ -197,6 +209,8 @@ class SchedulePreview(BaseModel):
     """Whose yes it takes when the person who asks saves it; None where nothing of it can be aired as it is."""
     owed: tuple[BulletinRef, ...] = ()
     """Priority bulletins that areas above offer now and that its programme lacks: nothing is put in by itself."""
+    unheeded: tuple[UnheededOut, ...] = ()
+    """Days of silence of single places that hear it."""
 
 
 class CalendarIn(BaseModel):

@@ -1,7 +1,7 @@
 """Schedules: written and ended by people, rolled out at once. Their single dates are changed in ``single_dates``."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from controller.areas.targets import areas_of
 from controller.audit import service as audit
 from controller.broadcasts.models import Broadcast
 from controller.broadcasts.schemas import AskedOut
+from controller.bulletins.rules import differences
 from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import ConflictError, InvalidError, LoaError, NotFoundError
@@ -27,9 +28,10 @@ from controller.policies.checks import NOTHING, Besides
 from controller.programmes.owing import owed_by
 
 from .asked import asked_of
-from .conflicts import conflict_error, conflict_outs, conflicts_of, spans_of
+from .conflicts import conflict_error, conflict_outs, conflicts_of_series, spans_of
 from .dates import date_outs
 from .drafts import Draft, make_draft
+from .expand import Verdict
 from .looking import Looking
 from .models import Schedule, ScheduleException
 from .planning import Planner, is_aired
@@ -43,6 +45,7 @@ from .schemas import (
     ScheduleOut,
     SchedulePreview,
 )
+from .silence import unheeded
 from .yes import OF_WHAT_IS_HEARD, agree, forget, need_of
 
 LOOK_AHEAD = timedelta(days=30)
@@ -131,7 +134,7 @@ class Schedules:
             if row is None or not seen.sees(row.area_id):
                 raise _no_schedule(schedule_id)
             looking = Looking(session, await read_tree(session), (from_at, until_at))
-            return await date_outs(looking, [row], check=NOTHING, watch=self._watch(seen))
+            return await date_outs(looking, [row], now=self._clock(), check=NOTHING, watch=self._watch(seen))
 
     async def all_dates(self, actor: Actor, from_at: datetime, until_at: datetime) -> Sequence[DateOut]:
         """Give the dates in sight that start in ``[from_at, until_at)``, cancelled and suspended ones among them."""
@@ -140,7 +143,7 @@ class Schedules:
             rows = await session.scalars(select(Schedule).where(Schedule.ended_at.is_(None)).order_by(Schedule.id))
             looking = Looking(session, await read_tree(session), (from_at, until_at))
             shown = [row for row in rows if seen.sees(row.area_id)]
-            return await date_outs(looking, shown, watch=self._watch(seen))
+            return await date_outs(looking, shown, now=self._clock(), watch=self._watch(seen))
 
     async def preview(self, actor: Actor, wanted: ScheduleIn, schedule_id: str | None = None) -> SchedulePreview:
         """Say what saving would do; ``schedule_id``: the one that is being changed.
@@ -151,24 +154,27 @@ class Schedules:
             NotFoundError: there is no such schedule.
         """
         async with self._database.reading() as session:
-            draft = await self.draft(session, actor, wanted)
-            now, changes, old = self._clock(), [], None
+            old = await self.to_change(session, actor, schedule_id) if schedule_id is not None else None
+            draft = await self.draft(session, actor, wanted, old)
+            now, changes = self._clock(), []
             if schedule_id is not None:
-                old = await self.to_change(session, actor, schedule_id)
                 changes = (await exceptions_of(session, [schedule_id])).get(schedule_id, [])
             row = Schedule(id=schedule_id or "draft", changed_by=actor.person_id or "", ended_at=None)
             draft.write(row)
             looking = Looking.ahead(session, draft.targets.tree, row, now, LOOK_AHEAD)
-            dates = await date_outs(looking, [row], changes={row.id: changes}, check=Besides(schedule_id=row.id))
+            besides = Besides(schedule_id=row.id)
+            dates = await date_outs(looking, [row], changes={row.id: changes}, now=now, check=besides)
             planner = await Planner.of(session, row, draft.targets.tree)
             length_ms, refused = await _length(planner, row)
             spans = await spans_of(looking, row, changes, planner)
             asked = await ask_policies(session, draft.where, spans, schedule_id=row.id, now=now)
-            found = await conflicts_of(looking, spans, planner.node_ids, besides=Besides(schedule_id=row.id))
+            found = await conflicts_of_series(looking, row, spans, planner.node_ids)
             conflicts = conflict_outs(found, await rights.sight(session, actor))
             stands = old is not None and _heard(old) == _heard(row)
             need = await need_of(session, actor, row, draft.targets.tree, changes, now=now, standing=stands)
             owed = await owed_by(session, row.programme_id, now=now)
+            days, places = {each.local.date() for each in dates if each.verdict == Verdict.AIRED}, draft.where.places
+            silent = await unheeded(session, draft.targets.tree, row, places.area_ids, days)
         refused = refused or asked.refusal(confirmed=True)
         wrong = next(((each.problem, each.problem_message) for each in dates if each.problem), (None, None))
         code, message = (refused.code, refused.message) if refused else wrong
@@ -185,6 +191,7 @@ class Schedules:
             refusal_message=message,
             approval=need,
             owed=tuple(owed),
+            unheeded=tuple(silent),
         )
 
     async def roll_due(self) -> Counter[Fate]:
@@ -204,11 +211,12 @@ class Schedules:
 
         ``changes`` are columns of the exceptions that it is to have; None: those it has, by the day.
         """
-        draft, now = await self.draft(tx.session, actor, wanted), self._clock()
+        draft, now = await self.draft(tx.session, actor, wanted, known), self._clock()
         row = known or Schedule(
             id=new_id(), version=0, created_by=actor.person_id, changed_by=actor.person_id, created_at=now
         )
         before = series_of(row) if known is not None else None
+        was = _written(row) if known is not None else {}
         heard = _heard(row)
         draft.write(row)
         row.version, row.changed_at, row.changed_by = row.version + 1, now, actor.person_id or row.changed_by
@@ -222,19 +230,20 @@ class Schedules:
             await forget(tx, row, broadcasts=True, now=now)
             await agree(tx, actor, row, draft.targets.tree, now=now)
         await self.roll(tx, row)
-        detail = {"title": row.title, "rule": row.rule, "starts_at_local": row.starts_at_local}
-        await self.note(tx, actor, row, detail)
+        await self.note(tx, actor, row, _told(was, _written(row), exceptions if changes is not None else ()))
         return row
 
-    async def draft(self, session: AsyncSession, actor: Actor, wanted: ScheduleIn) -> Draft:
-        """Check what was asked, in a session of the caller's.
+    async def draft(
+        self, session: AsyncSession, actor: Actor, wanted: ScheduleIn, known: Schedule | None = None
+    ) -> Draft:
+        """Check what was asked, in a session of the caller's. ``known``: the one that is edited.
 
         Raises:
             InvalidError: a field is wrong.
             ForbiddenError: the person may not, or not in all these places.
         """
         await rights.require(session, actor, Act.SCHEDULES_WRITE)
-        draft = await make_draft(session, wanted, await rights.sight(session, actor), self._clock())
+        draft = await make_draft(session, wanted, await rights.sight(session, actor), self._clock(), known)
         await rights.require(session, actor, Act.SCHEDULES_WRITE, draft.targets.area_ids)
         return draft
 
@@ -260,10 +269,10 @@ class Schedules:
         asked = await ask_policies(session, draft.where, spans, schedule_id=row.id, now=now)
         if error := asked.refusal(confirmed=draft.wanted.confirm_unusual):
             raise error
-        if not draft.wanted.confirm_conflicts:
-            besides = Besides(schedule_id=row.id)
-            if found := await conflicts_of(looking, spans, planner.node_ids, besides=besides):
-                raise conflict_error(found, await rights.sight(session, actor))
+        if draft.wanted.confirm_conflicts:
+            return
+        if found := await conflicts_of_series(looking, row, spans, planner.node_ids):
+            raise conflict_error(found, await rights.sight(session, actor))
 
     async def to_change(self, session: AsyncSession, actor: Actor, schedule_id: str) -> Schedule:
         """Give a schedule to whoever may change it.
@@ -339,6 +348,22 @@ def _out(row: Schedule, next_at: datetime | None, asked: AskedOut | None) -> Sch
         next_at=next_at.replace(tzinfo=UTC) if next_at is not None and next_at.tzinfo is None else next_at,
         approval=asked,
     )
+
+
+def _written(row: Schedule) -> dict[str, Any]:
+    """Give what people write of a schedule, as JSON has it."""
+    said = {name: getattr(row, name) for name in ("title", "area_id", *OF_WHAT_IS_HEARD, "position")}
+    return said | {"last_date": row.last_date.isoformat() if row.last_date else None}
+
+
+def _told(was: Mapping[str, Any], now: Mapping[str, Any], dates: Iterable[ScheduleException]) -> dict[str, Any]:
+    """Say for the audit what a schedule is, or what an edit changed, and which dates a file brought with it."""
+    named = {each.recurrence_local: each.moved_to_local or each.kind for each in dates}
+    brought = {"dates": named} if named else {}
+    if not was:
+        return {**now, **brought}
+    changed = {each.field: {"before": each.before, "after": each.after} for each in differences(was, now)}
+    return {"title": now["title"], "changed": changed, **brought}
 
 
 def _heard(row: Schedule) -> list[Any]:

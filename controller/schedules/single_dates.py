@@ -14,19 +14,18 @@ from controller.nodes.live import LiveNodes
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.plays.unconfirmed import Watch
-from controller.policies.checks import NOTHING, Besides
+from controller.policies.checks import NOTHING
 
-from .conflicts import conflict_error, conflicts_of, span_from
 from .dates import date_outs
 from .drafts import check_programme
 from .expand import has_date
 from .looking import Looking
 from .models import DateChange, Schedule, ScheduleException
-from .planning import Planner
-from .policed import Where, ask_policies
+from .one_date import refuse_date
 from .repository import exceptions_of, series_of
 from .schemas import DateOut, ExceptionIn
 from .service import Schedules
+from .silence import in_spite_of
 from .walltime import instant
 from .yes import agree_anew
 
@@ -44,42 +43,49 @@ class SingleDates:
             NotFoundError: there is no such schedule, or it has no such date.
             ConflictError: it is ended, or that date has begun.
             InvalidError: a field is wrong.
-            PolicyBreachError: an area's policy does not allow the time to which it is moved.
+            DaySuspendedError: a calendar silences the day to which it is moved.
+            PolicyBreachError: an area's policy does not allow it at that time.
             UnusualHourError: nothing sounds there at such an hour, and that was not confirmed.
-            ScheduleConflictError: others are planned at the time to which it is moved, and that was not confirmed.
-            ForbiddenError: the person may not.
+            ScheduleConflictError: others are planned at its time, and that was not confirmed.
+            ForbiddenError: the person may not; or keeps it against a calendar of an area above, which they may not end.
         """
         async with self._database.transaction() as tx:
-            row = await self._date_to_change(tx.session, actor, schedule_id, recurrence)
-            await self._check(tx.session, actor, row, wanted)
-            await self._refuse_move(tx.session, actor, row, wanted)
-            change = await tx.session.get(ScheduleException, (row.id, recurrence.isoformat()))
-            otherwise = _is_other(wanted) or (change is not None and _is_other(change))
-            change = change or ScheduleException()
-            self._write(change, actor, row, recurrence, wanted)
-            tx.session.add(change)
+            row, changes = await self.drafted(tx.session, actor, schedule_id, recurrence, wanted)
+            await refuse_date(tx.session, actor, row, changes, wanted, recurrence=recurrence, now=self._clock())
+            was = await tx.session.get(ScheduleException, (row.id, recurrence.isoformat()))
+            otherwise = any(_is_other(each) for each in (was, changes[-1]) if each is not None)
+            await tx.session.merge(changes[-1])
             row.version += 1
             await tx.session.flush()
             if otherwise:
                 await agree_anew(tx, actor, row, now=self._clock())
             await self._schedules.roll(tx, row)
             detail = {"date": recurrence.isoformat(), **wanted.model_dump(mode="json")}
+            if changes[-1].in_spite_of:
+                detail["in_spite_of"] = changes[-1].in_spite_of
             await self._schedules.note(tx, actor, row, detail)
         return await self._date(actor, row, recurrence)
 
-    async def restore(self, actor: Actor, schedule_id: str, recurrence: datetime) -> DateOut:
+    async def restore(
+        self, actor: Actor, schedule_id: str, recurrence: datetime, *, confirm_conflicts: bool = False
+    ) -> DateOut:
         """Let a date be as the rule says again.
 
         Raises:
             NotFoundError: there is no such schedule or date, or the date is as the rule says.
             ConflictError: it is ended, or that date has begun.
+            PolicyBreachError: an area's policy does not allow it any more.
+            ScheduleConflictError: others are planned at its time, and that was not confirmed.
             ForbiddenError: the person may not.
         """
+        as_the_rule = ExceptionIn(confirm_conflicts=confirm_conflicts)
         async with self._database.transaction() as tx:
-            row = await self._date_to_change(tx.session, actor, schedule_id, recurrence)
+            row, changes = await self.drafted(tx.session, actor, schedule_id, recurrence, None)
             change = await tx.session.get(ScheduleException, (row.id, recurrence.isoformat()))
             if change is None:
                 raise _no_date(recurrence)
+            now = self._clock()
+            await refuse_date(tx.session, actor, row, changes, as_the_rule, recurrence=recurrence, now=now)
             await tx.session.delete(change)
             row.version += 1
             await tx.session.flush()
@@ -104,6 +110,10 @@ class SingleDates:
             await self._check(session, actor, row, wanted)
             change = ScheduleException()
             self._write(change, actor, row, recurrence, wanted)
+            change.in_spite_of = []
+            if wanted.kind is DateChange.KEPT:
+                tree = await read_tree(session)
+                change.in_spite_of = await in_spite_of(session, actor, tree, row, recurrence.date())
             kept.append(change)
         return row, kept
 
@@ -143,40 +153,23 @@ class SingleDates:
         if wanted.programme_id is not None:
             await check_programme(session, wanted.programme_id, await rights.sight(session, actor))
 
-    async def _refuse_move(self, session: AsyncSession, actor: Actor, row: Schedule, wanted: ExceptionIn) -> None:
-        """Refuse to move a date to a time that a policy does not allow, or, unconfirmed, onto what others planned."""
-        if wanted.moved_to_local is None:
-            return
-        tree = await read_tree(session)
-        planner = await Planner.of(session, row, tree)
-        start_at = instant(wanted.moved_to_local, row.zone)
-        span = await span_from(row, start_at, planner, wanted.programme_id)
-        where = Where(tree, planner.nodes, row.area_id, row.zone)
-        asked = await ask_policies(session, where, [span], schedule_id=row.id, now=self._clock())
-        if error := asked.refusal(confirmed=wanted.confirm_unusual):
-            raise error
-        if not wanted.confirm_conflicts:
-            looking = Looking.around(session, tree, start_at, span.end_at)
-            besides = Besides(schedule_id=row.id)
-            if found := await conflicts_of(looking, [span], planner.node_ids, besides=besides):
-                raise conflict_error(found, await rights.sight(session, actor))
-
     async def _date(self, actor: Actor, row: Schedule, recurrence: datetime) -> DateOut:
         """Give the date with this name, wherever it was moved to."""
         async with self._database.reading() as session:
             watch = Watch(self._live, await rights.sight(session, actor), self._clock())
             changes = (await exceptions_of(session, [row.id])).get(row.id, [])
-            said = next((each for each in changes if each.recurrence_local == recurrence.isoformat()), None)
-            local = datetime.fromisoformat(said.moved_to_local) if said and said.moved_to_local else recurrence
+            change = next((each for each in changes if each.recurrence_local == recurrence.isoformat()), None)
+            local = datetime.fromisoformat(change.moved_to_local) if change and change.moved_to_local else recurrence
             start_at = instant(local, row.zone)
             looking = Looking(session, await read_tree(session), (start_at, start_at + timedelta(seconds=1)))
-            found = await date_outs(looking, [row], changes={row.id: changes}, check=NOTHING, watch=watch)
+            said = {row.id: changes}
+            found = await date_outs(looking, [row], changes=said, now=self._clock(), check=NOTHING, watch=watch)
         return next(each for each in found if each.recurrence_local == recurrence)
 
 
-def _is_other(said: ExceptionIn | ScheduleException) -> bool:
-    """Say whether an exception has a date heard at another time, or with another content."""
-    return said.kind == DateChange.MOVED or said.programme_id is not None
+def _is_other(said: ScheduleException) -> bool:
+    """Say whether an exception has a date heard at another time, with another content, or on a day of silence."""
+    return said.kind == DateChange.MOVED or said.programme_id is not None or bool(said.in_spite_of)
 
 
 def _no_date(recurrence: datetime) -> NotFoundError:

@@ -31,6 +31,7 @@ from .edits import Edit, entries, swap_of
 from .expand import begun_by, renamed
 from .looking import Looking
 from .models import Schedule, ScheduleException
+from .over import known_lately, without_over
 from .planning import Edited, Planner, is_aired
 from .repository import exceptions_of, series_of
 from .runs import successors
@@ -68,8 +69,8 @@ class ScheduleWhatIfs:
             ConflictError: it is ended.
         """
         async with self._database.reading() as session:
-            draft = await self._schedules.draft(session, actor, wanted)
             old = await self._schedules.to_change(session, actor, schedule_id) if schedule_id is not None else None
+            draft = await self._schedules.draft(session, actor, wanted, old)
             tree, scopes = draft.targets.tree, {*draft.targets.scopes, *(old.scopes if old is not None else ())}
             nodes = await nodes_in(session, tree, sorted(scopes), reports=False)
             looking = WhatIf(session, Places.of_nodes(tree, nodes), self._clock(), self._trusted_keys)
@@ -117,7 +118,7 @@ class ScheduleWhatIfs:
             NotFoundError, ForbiddenError: as ending it.
         """
         async with self._database.reading() as session:
-            row = await self._calendars.to_change(session, actor, calendar_id)
+            row = await self._calendars.to_change(session, actor, calendar_id, ends=True)
             return await self._under(session, actor, {row.area_id}, Edit(calendars={row.id: None}))
 
     async def of_programme(self, actor: Actor, programme_id: str, wanted: ProgrammeChange) -> WhatIfOut:
@@ -163,7 +164,9 @@ async def _swap(session: AsyncSession, draft: Draft, old: Schedule | None, looki
     changes = await _kept(session, old, row)
     since = looking.span[0] if old is None else max(looking.span[0], old.created_at)
     row.starts_at_local = begun_by(row.rule, first, wall_time(since, row.zone)).isoformat()
-    dates = await Looking(session, draft.targets.tree, (since, looking.span[1])).dates(row, changes)
+    given = await Looking(session, draft.targets.tree, (since, looking.span[1])).dates(row, changes)
+    lately = await known_lately(session, [row.id], now=now)
+    dates = without_over(row, changes, given, lately.get(row.id, {}), now=now)
     aired = [each for each in dates if is_aired(each) and (each.start_at <= now or each.recurrence >= first)]
     planned = await entries(await Planner.of(session, row, draft.targets.tree), row, aired)
     come = {each.wire.broadcast_id: each for each in planned.values()}
@@ -184,6 +187,7 @@ async def _kept(session: AsyncSession, old: Schedule | None, row: Schedule) -> S
             kind=each.kind,
             moved_to_local=each.moved_to_local,
             programme_id=each.programme_id,
+            in_spite_of=each.in_spite_of,
         )
         for key, each in names.items()
     ]

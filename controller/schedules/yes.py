@@ -75,7 +75,7 @@ class Yeses:
         self._dropped: set[str] = set()
         self._lacking: dict[str, Matter] = {}
         self._otherwise: dict[str, str] = {}
-        """Date → when it is instead, of those that are moved."""
+        """Date → when it is, of those that are moved, or kept on a day of silence."""
 
     @classmethod
     async def of(
@@ -86,7 +86,11 @@ class Yeses:
         subjects = [subject_of(row), *(f"broadcasts/{each}" for each in known)]
         found._standing = await Standing.of(session, subjects)
         changes = (await exceptions_of(session, [row.id])).get(row.id, [])
-        found._otherwise = {each.recurrence_local: each.moved_to_local for each in changes if each.moved_to_local}
+        found._otherwise = {
+            each.recurrence_local: each.moved_to_local or each.recurrence_local
+            for each in changes
+            if each.moved_to_local or each.in_spite_of
+        }
         return found
 
     def to(self, planned: Planned) -> tuple[Yes, ...]:

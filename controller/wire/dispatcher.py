@@ -193,7 +193,7 @@ class Dispatcher:
         for row in rows:
             try:
                 new = await self._signer.sign(tx, row, tree)
-            except ValueError:
+            except (LookupError, TypeError, ValueError):
                 _log.exception("%s of %s cannot be built; nodes keep the version before", row.word, row.scope)
                 row.dirty_since, new = now + TRY_AGAIN_AFTER, False
                 self.unbuilt[row.scope, row.word] = now

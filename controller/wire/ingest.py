@@ -17,6 +17,7 @@ from controller import failpoints
 from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import BusyError, LoaError
+from controller.failures import Failures
 from controller.nodes.models import Node
 from controller.receipts import service as receipts
 from controller.receipts.service import Stored
@@ -40,6 +41,8 @@ MAX_MESSAGE_BYTES = 256 * 1024
 ACK_READABLE = timedelta(hours=1)
 ASK_AGAIN_AFTER = timedelta(seconds=30)
 """A store that has a gap is asked for it this often at most: what it was asked for is on its way."""
+JOB = "receipts"
+"""Under this name they fail."""
 
 _log = logging.getLogger(__name__)
 
@@ -59,8 +62,11 @@ class Ingest:
 
     name = "ingest"
 
-    def __init__(self, database: Database, clock: Clock, signer: Signer, bridge: Bridge) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, signer: Signer, bridge: Bridge, failures: Failures | None = None
+    ) -> None:
         self._database, self._clock, self._signer, self._bridge = database, clock, signer, bridge
+        self._failures = failures or Failures()
         self._queue: asyncio.Queue[_Came] = asyncio.Queue(MAX_WAITING)
         self._renewed: set[str] = set()
         """Nodes of this batch that use their new key: the one before is trusted no more."""
@@ -83,15 +89,23 @@ class Ingest:
         """Take batch after batch."""
         self.ready.set()
         while True:
-            came = await self._collect()
-            try:
-                batch = await self._open(came)
-            except BusyError as error:
-                _log.warning("%s; nodes send their receipts again", error.message)
-                self.dropped["busy"] += len(came)
-                continue
-            if batch:
-                await self._store(batch)
+            await self._take_all(await self._collect())
+
+    async def _take_all(self, came: list[_Came]) -> None:
+        """Take what came at once; if that fails, node by node, so that one keeps no other from being heard."""
+        whole = await self._failures.attempt(JOB, self._take(came))
+        nodes = [] if whole else sorted({each.node_id for each in came})
+        await self._failures.each(JOB, nodes, lambda key: self._take([each for each in came if each.node_id == key]))
+
+    async def _take(self, came: list[_Came]) -> None:
+        try:
+            batch = await self._open(came)
+        except BusyError as error:
+            _log.warning("%s; nodes send their receipts again", error.message)
+            self.dropped["busy"] += len(came)
+            return
+        if batch:
+            await self._store(batch)
 
     async def _collect(self) -> list[_Came]:
         """Wait for a message, then gather what comes within a moment."""

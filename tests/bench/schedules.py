@@ -1,13 +1,14 @@
 """Dates of schedules: a province's year expanded."""
 
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+from controller.areas.rules import Place, Tree
+from controller.schedules import days, rrules
 from controller.schedules import expand as expanding
-from controller.schedules import rrules
-from controller.schedules.days import dates_between, read_days
-from controller.schedules.expand import Change, DayRule, Series, expand
-from controller.schedules.models import DateChange
+from controller.schedules.expand import Change, Series, expand
+from controller.schedules.models import Calendar, DateChange, OnCalendarDay
+from controller.schedules.repository import Calendars
 from tests.bench.figures import Result, spread
 
 COMMUNES = 100
@@ -23,7 +24,8 @@ async def run(*, quick: bool) -> Result:
         "schedules",
         "A year of schedules expanded",
         f"{COMMUNES} communes with {len(SESSIONS)} daily sessions each, every one at its own minute with a moved and a"
-        " cancelled date, under Tết, national holidays and a day of each commune; caches empty before each run",
+        " cancelled date, under a calendar of the province (Tết) and two of each commune (Tết and national holidays, a"
+        " day of its own); caches empty before each run",
     )
     seconds = [_year() for _ in range(2 if quick else 10)]
     result.add(
@@ -41,16 +43,49 @@ def _year() -> float:
     expanding._dates.cache_clear()
     expanding._days.cache_clear()
     rrules._parsed.cache_clear()
-    series = [_series(commune, hour) for commune in range(COMMUNES) for hour in SESSIONS]
-    begun = time.perf_counter()
-    shared = read_days([{"kind": "national"}, {"kind": "lunar", "month": 1, "day": 1, "before": 1, "days": 3}])
+    days._holidays.cache_clear()
+    days._solar.cache_clear()
+    series = [(f"{commune}", _series(commune, hour)) for commune in range(COMMUNES) for hour in SESSIONS]
+    tree, rows = _places(), _calendars()
     first, last = (each.date() for each in YEAR)
-    common = dict.fromkeys(dates_between(shared, first, last), DayRule("Nghỉ lễ"))
-    dates = sum(len(list(expand(each, *YEAR, {**common, **_own(number)}))) for number, each in enumerate(series))
+    begun = time.perf_counter()
+    calendars = Calendars(tree, rows)
+    dates = sum(len(list(expand(each, *YEAR, calendars.of(area_id, first, last)))) for area_id, each in series)
     taken = time.perf_counter() - begun
     if dates != len(series) * 365:
         raise AssertionError(f"{dates} dates instead of {len(series) * 365}")
     return taken
+
+
+def _places() -> Tree:
+    communes = [_place(f"{number}", "province") for number in range(COMMUNES)]
+    return Tree([_place("province", None), *communes])
+
+
+def _place(area_id: str, parent_id: str | None) -> Place:
+    return Place(area_id, parent_id, "commune", area_id, zone=None, quiet_hours=None, languages=None)
+
+
+def _calendars() -> list[Calendar]:
+    tet = {"kind": "lunar", "month": 1, "day": 1, "before": 1, "days": 3}
+    found = [_calendar("province", tet)]
+    for number in range(COMMUNES):
+        found.append(_calendar(f"{number}", tet, {"kind": "national"}))
+        fair = {"kind": "yearly", "month": 1 + number % 12, "day": 15}
+        found.append(_calendar(f"{number}", fair, programme_id="festival"))
+    return found
+
+
+def _calendar(area_id: str, *said: dict[str, object], programme_id: str | None = None) -> Calendar:
+    return Calendar(
+        id=f"{area_id}-{programme_id}",
+        area_id=area_id,
+        title="Nghỉ lễ",
+        days=[*said],
+        effect=OnCalendarDay.REPLACE if programme_id else OnCalendarDay.SUSPEND,
+        programme_id=programme_id,
+        created_at=YEAR[0],
+    )
 
 
 def _series(commune: int, hour: int) -> Series:
@@ -61,7 +96,3 @@ def _series(commune: int, hour: int) -> Series:
         cancelled: Change(DateChange.CANCELLED),
     }
     return Series("programme", "Asia/Ho_Chi_Minh", start, "FREQ=DAILY", None, changes)
-
-
-def _own(number: int) -> dict[date, DayRule]:
-    return {date(2027, 1 + number % 12, 15): DayRule("Hội làng", "festival")}

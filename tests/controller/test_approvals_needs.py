@@ -111,7 +111,7 @@ def test_neither_silence_nor_a_claim_gets_round_a_category_rule(
         assert need[claimed] is need[vouched]
     elif asking:
         in_bounds = all(
-            place.policy.may_approve_alone(claim, wanted.length_ms, place.used_today)
+            place.policy.may_approve_alone(claim, wanted.level, wanted.length_ms, place.used_today)
             for place in found
             if place.policy.takes_second_person(None, wanted.level) is not False
         )

@@ -411,7 +411,7 @@ async def test_who_did_not_write_it_hears_it_before_approving_and_again_when_it_
 
         async def hear(recording_id: str | None, *spans: tuple[int, int]) -> None:
             path = f"/api/v1/recordings/{recording_id}/listening"
-            for told in ([], spans):
+            for told in ((), spans):
                 assert (await client.post(path, json={"spans": told})).status_code == 200
                 here.clock.step(seconds=20)
 

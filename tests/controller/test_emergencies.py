@@ -169,6 +169,28 @@ async def test_within_the_window_it_can_be_cancelled_for_good(lite: Centre) -> N
         await lite.services.emergencies.cancel(place["operator"], made.id)
 
 
+async def test_a_second_person_found_within_the_window_sends_it_at_once_and_once(here: Centre) -> None:
+    place = await village(here)
+    made = await here.services.emergencies.propose(place["leader"], wish(place))
+    await here.services.emergencies.break_glass(place["leader"], made.id, ALONE)
+    here.clock.step(seconds=5)
+    with pytest.raises(SamePersonError):
+        await here.services.emergencies.confirm(place["leader"], made.id)
+    second = acting(await here.somebody("second", Role.APPROVER, place["area"]))
+    sent = await here.services.emergencies.confirm(second, made.id)
+    assert (sent.state, sent.sent_at, sent.confirmed_by and sent.confirmed_by.person_id) == (
+        EmergencyState.SENT,
+        here.clock(),
+        second.person_id,
+    )
+    assert sent.break_glass_reason == ALONE.reason
+    here.clock.step(seconds=26)
+    await here.services.firing.do_due()
+    assert len(await here.services.broadcasts.today(here.actor)) == 1
+    with pytest.raises(NotOpenError):
+        await here.services.emergencies.confirm(second, made.id)
+
+
 @pytest.mark.parametrize("reason", ["", "   ", "a\u202eb"])
 async def test_a_glass_is_not_broken_without_a_reason(lite: Centre, reason: str) -> None:
     place = await village(lite)

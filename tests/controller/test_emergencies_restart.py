@@ -13,6 +13,7 @@ from sqlalchemy import update
 from controller.emergencies.firing import HOLDS_STAND
 from controller.emergencies.models import EmergencyState
 from controller.emergencies.rules import CANCEL_WINDOW, LATEST_FIRING
+from controller.emergencies.sending import Sending
 from controller.events import Event, Topic
 from controller.people.models import Grant
 from controller.people.rights import Role
@@ -93,6 +94,32 @@ async def test_what_cannot_be_sent_is_told_and_does_not_stop_the_waker(tmp_path:
             found = await here.services.emergencies.get(here.actor, emergency_id)
             assert (found.state, found.problem) == (EmergencyState.CANCELLED, "invalid")
         assert await alarms(here) == ["emergencies.break_glass"] * 2 + ["emergencies.not_sent"] * 2
+
+
+async def test_an_emergency_at_which_the_centre_fails_is_told_and_the_next_one_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with factories.centre(tmp_path) as here:
+        place, key = await counting(here)
+        other = await propose(here, place, targets=[place["west"].scope], again=True)
+        await here.services.emergencies.break_glass(place["operator"], other.id, ALONE)
+        send = Sending.send
+
+        async def fail_at_the_first(sending: Sending, *said: Any, **given: Any) -> Any:
+            if said[2].id == key:
+                raise ZeroDivisionError
+            return await send(sending, *said, **given)
+
+        monkeypatch.setattr(Sending, "send", fail_at_the_first)
+        here.clock.step(seconds=30)
+        await here.services.firing.do_due()
+        found = [await here.services.emergencies.get(here.actor, each) for each in (key, other.id)]
+        assert [(each.state, each.problem) for each in found] == [
+            (EmergencyState.CANCELLED, "internal"),
+            (EmergencyState.SENT, None),
+        ]
+        assert (await alarms(here)).count("emergencies.not_sent") == 1
+        assert here.services.failures.names == {f"emergencies.fire/{key}"}
 
 
 async def test_rights_lost_while_it_counts_down_keep_a_hold_and_not_the_emergency(tmp_path: Path) -> None:

@@ -116,6 +116,16 @@ async def test_a_lock_holds_below_and_says_whose_it_is(lite: Centre) -> None:
         assert (await said(client, hamlet))["quiet_hours"]["value"] == []
 
 
+async def test_a_new_area_says_nothing_that_is_locked_above(lite: Centre) -> None:
+    area = await lite.area("Xã Khóa", kind="commune")
+    async with lite.client() as client:
+        wanted = {"version": 0, "rules": {}, "locked": ["quiet_hours"]}
+        assert (await client.put(f"/api/v1/areas/{area.id}/policy", json=wanted)).status_code == 200
+        body = {"name": "Thôn Ồn", "parent_id": area.id, "quiet_hours": []}
+        assert error(await client.post("/api/v1/areas", json=body)) == (422, "policy_locked")
+        assert (await client.post("/api/v1/areas", json={"name": "Thôn Ồn", "parent_id": area.id})).status_code == 201
+
+
 async def test_a_broadcast_against_the_policy_is_refused_by_the_rules_name(here: Centre) -> None:
     place = await commune(here)
     async with here.client() as client:
@@ -177,6 +187,7 @@ async def test_an_hour_at_which_nothing_sounded_for_thirty_days_takes_a_second_y
         at = here.clock().replace(day=day, hour=10)  # 17:00 in Hanoi
         await here.services.broadcasts.create(here.actor, asked(place, start_at=at))
     here.clock.step(days=7)
+    await village.sounded(here)
     create = here.services.broadcasts.create
     await create(here.actor, asked(place, start_at=on("17:40", 17)))
     with pytest.raises(UnusualHourError) as refused:

@@ -222,12 +222,15 @@ def test_the_second_person_is_asked_by_category_and_level() -> None:
 
 def test_one_approves_alone_what_is_small_and_rare() -> None:
     policy = EffectivePolicy(self_approval=SelfApproval(categories=("Mất nước",), minutes=2, a_day=1))
-    assert policy.may_approve_alone("Mất nước", 120_000, 0)
-    assert not policy.may_approve_alone("Mất nước", 120_001, 0)
-    assert not policy.may_approve_alone("Mất nước", 60_000, 1)
-    assert not policy.may_approve_alone("Khác", 60_000, 0)
-    assert not policy.may_approve_alone(None, 60_000, 0)
-    assert not EffectivePolicy().may_approve_alone("Mất nước", 60_000, 0)
+    assert policy.may_approve_alone("Mất nước", Level.NORMAL, 120_000, 0)
+    assert not policy.may_approve_alone("Mất nước", Level.NORMAL, 120_001, 0)
+    assert not policy.may_approve_alone("Mất nước", Level.NORMAL, 60_000, 1)
+    assert not policy.may_approve_alone("Khác", Level.NORMAL, 60_000, 0)
+    assert not policy.may_approve_alone(None, Level.NORMAL, 60_000, 0)
+    assert not policy.may_approve_alone("Mất nước", Level.PRIORITY, 60_000, 0)  # it would interrupt what sounds
+    urgent = EffectivePolicy(self_approval=SelfApproval(categories=("Mất nước",), minutes=2, a_day=1, level="priority"))
+    assert urgent.may_approve_alone("Mất nước", Level.PRIORITY, 60_000, 0)
+    assert not EffectivePolicy().may_approve_alone("Mất nước", Level.NORMAL, 60_000, 0)
 
 
 @settings(max_examples=150, deadline=None)

@@ -4,19 +4,24 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import pytest
 from sqlalchemy import select, update
 
 from controller.areas.schemas import AreaOut
 from controller.broadcasts.models import Broadcast, BroadcastItem, BroadcastTarget
+from controller.broadcasts.replays import OLDEST
 from controller.broadcasts.schemas import BroadcastIn, BroadcastOut, ReplayIn
-from controller.bulletins.schemas import BulletinChange, VersionSeen
+from controller.bulletins.schemas import BulletinChange, OfferIn, VersionSeen
+from controller.errors import InvalidError
 from controller.nodes.rules import NodeKind
 from controller.nodes.schemas import NodeOut
 from controller.plays.models import Play
 from controller.policies.schemas import PolicyIn, PolicyRules, SecondPerson, Window
 from edge_agent.protocol.states import Outcome, Reason
+from tests.controller import approving
 from tests.controller.factories import Centre
 from tests.controller.schedules import village
+from tests.controller.test_services_areas import dirty
 from tests.controller.words import approved
 
 TEN = datetime(2026, 3, 9, 3, 0, tzinfo=UTC)
@@ -238,3 +243,60 @@ async def test_a_commune_does_not_replay_what_the_province_sent(lite: Centre) ->
     clerk = await lite.somebody("canbo", "operator", commune)
     async with lite.client(who=clerk) as client:
         assert (await post(client, made)).status_code == 403
+
+
+async def test_what_an_area_above_offered_is_replayed_by_those_below_only_while_it_is_on_offer(lite: Centre) -> None:
+    place = await approving.commune(lite, "Xã", await lite.area("Tỉnh", kind="province"))
+    assert place.area.parent_id is not None
+    said = await approved(lite, await lite.services.areas.get(lite.actor, place.area.parent_id), "Bão số 5")
+    until = TEN + 2 * HOUR
+    await lite.services.bulletins.offer(lite.actor, said.id, OfferIn(version=1, until_at=until))
+    wanted = BroadcastIn(
+        title="Bão", bulletins=(said.id,), targets=(place.area.scope,), start_at=TEN, confirm_unusual=True
+    )
+    made = await lite.services.broadcasts.create(place.leader, wanted)
+    lite.clock.now = TEN + HOUR
+    later = ReplayIn(start_at=until, confirm_unusual=True)
+    with pytest.raises(InvalidError) as refused:
+        await lite.services.replays.create(place.leader, made.id, later)
+    assert (refused.value.fields["problem"], refused.value.fields["title"]) == ("not_offered", "Bão số 5")
+    await lite.services.replays.preview(lite.actor, made.id, later)  # whose bulletin it is may say it
+    assert await lite.services.replays.preview(place.leader, made.id, ReplayIn(start_at=until - HOUR / 2))
+
+
+async def test_what_was_missed_long_ago_is_said_anew_and_not_replayed(lite: Centre) -> None:
+    _, made, _ = await over(lite)
+    lite.clock.now = made.latest_end_at + OLDEST - timedelta(seconds=1)
+    async with lite.client() as client:
+        assert (await post(client, made, "/preview")).status_code == 200
+        lite.clock.step(seconds=2)
+        answer = await post(client, made)
+    assert (answer.status_code, answer.json()["error"]["fields"]["problem"]) == (409, "too_old")
+
+
+async def test_a_node_that_heard_it_after_all_is_taken_out_of_the_replay_to_come(here: Centre) -> None:
+    _, made, nodes = await over(here)
+    first, later = nodes["không rõ"], nodes["tắt"]
+    again = await here.services.replays.create(
+        here.actor, made.id, ReplayIn(confirm_unusual=True, start_at=here.clock() + 2 * HOUR)
+    )
+    heard = {"outcome": Outcome.PLAYED, "played_ms": 60_000, "requested_ms": 60_000}
+
+    async def word_of(node: NodeOut, **said: Any) -> dict[str, str | None]:
+        async with here.database.transaction() as tx:
+            which = (Play.broadcast_id == made.id) & (Play.node_id == node.id)
+            await tx.session.execute(update(Play).where(which).values(**said))
+        await approving.told(here)
+        await here.services.late_words.take_out()
+        return {each.node_name: each.outcome for each in await here.services.broadcasts.plays(here.actor, again.id)}
+
+    assert set((await word_of(first, outcome=Outcome.MISSED)).values()) == {None}
+    assert (await word_of(first, **heard))["không rõ"] is Outcome.CANCEL_UNCONFIRMED
+    left = {f"nodes/{nodes[name].id}" for name in MISSED - {"không rõ"}}
+    assert await scopes_of(here, again.id) == left
+    assert {scope for scope, _ in await dirty(here)} == {f"nodes/{first.id}"}
+    await word_of(later, **heard)
+    for name in MISSED - {"không rõ", "tắt"}:
+        assert (await here.services.broadcasts.get(here.actor, again.id)).cancelled_at is None
+        await word_of(nodes[name], **heard)
+    assert (await here.services.broadcasts.get(here.actor, again.id)).cancelled_at == here.clock()

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from controller.errors import InvalidError
 from controller.schedules.days import dates_between, read_days
-from controller.schedules.expand import Change, DayRule, Occurrence, Series, Verdict, check_rule, expand
+from controller.schedules.expand import Change, DayRule, Days, Occurrence, Series, Verdict, check_rule, expand
 from controller.schedules.models import DateChange
 
 HANOI = "Asia/Ho_Chi_Minh"
 BERLIN = "Europe/Berlin"
+MOURNING = DayRule("Quốc tang", calendar_id="mourning")
+FEAST = DayRule("Ngày hội", "feast", "feast")
 
 
 def series(
@@ -30,7 +32,7 @@ def _midnight(first: str) -> datetime:
     return datetime.fromisoformat(first[:10])
 
 
-def between(found: Series, from_day: str, until_day: str, days: dict[date, DayRule] | None = None) -> list[Occurrence]:
+def between(found: Series, from_day: str, until_day: str, days: Days | None = None) -> list[Occurrence]:
     from_at = datetime.fromisoformat(from_day).replace(tzinfo=UTC)
     return list(expand(found, from_at, datetime.fromisoformat(until_day).replace(tzinfo=UTC), days))
 
@@ -133,7 +135,7 @@ def test_an_exception_of_a_date_that_the_rule_no_longer_gives_airs_nothing() -> 
 
 
 def test_a_mourning_day_suspends_and_names_its_calendar() -> None:
-    days = {date(2026, 11, 24): DayRule("Quốc tang")}
+    days = {date(2026, 11, 24): [MOURNING]}
     found = between(series("2026-11-23T05:00:00"), "2026-11-22", "2026-11-25", days)
 
     assert [(each.verdict, each.because) for each in found] == [
@@ -144,18 +146,49 @@ def test_a_mourning_day_suspends_and_names_its_calendar() -> None:
 
 
 def test_a_calendar_may_air_another_programme_instead() -> None:
-    days = {date(2026, 11, 24): DayRule("Ngày hội", "feast")}
+    days = {date(2026, 11, 24): [FEAST]}
     found = between(series("2026-11-23T05:00:00"), "2026-11-22", "2026-11-25", days)
 
     assert [each.programme_id for each in found] == ["morning", "feast", "morning"]
 
 
-def test_what_a_person_moved_onto_a_holiday_is_aired_there() -> None:
-    days = {date(2026, 11, 24): DayRule("Quốc tang")}
-    moved = Change(DateChange.MOVED, datetime(2026, 11, 24, 6))
-    found = between(series("2026-11-23T05:00:00", None, on_2026_11_23=moved), "2026-11-22", "2026-11-25", days)
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        (Change(DateChange.MOVED, datetime(2026, 11, 24, 6)), Verdict.SUSPENDED),
+        (Change(DateChange.MOVED, datetime(2026, 11, 25, 6)), Verdict.AIRED),
+        (Change(DateChange.KEPT, None, "other"), Verdict.SUSPENDED),
+        (Change(DateChange.KEPT), Verdict.SUSPENDED),
+        (Change(DateChange.KEPT, in_spite_of=frozenset({"flood"})), Verdict.SUSPENDED),
+        (Change(DateChange.KEPT, None, "other", frozenset({"mourning"})), Verdict.AIRED),
+        (Change(DateChange.CANCELLED), Verdict.CANCELLED),
+    ],
+)
+def test_mourning_silences_what_was_changed_by_hand_unless_it_is_kept_against_that_very_calendar(
+    change: Change, verdict: Verdict
+) -> None:
+    days = {date(2026, 11, 24): [MOURNING, FEAST]}
+    found = between(series("2026-11-24T05:00:00", None, on_2026_11_24=change), "2026-11-22", "2026-11-27", days)
 
-    assert [each.verdict for each in found] == [Verdict.AIRED]
+    assert [(each.verdict, each.because) for each in found] == [
+        (verdict, "Quốc tang" if verdict is Verdict.SUSPENDED else "")
+    ]
+
+
+def test_two_calendars_silence_a_day_until_both_are_passed_over() -> None:
+    days = {date(2026, 11, 24): [MOURNING, DayRule("Bão", calendar_id="flood")]}
+    kept = Change(DateChange.KEPT, in_spite_of=frozenset({"mourning"}))
+    [found] = between(series("2026-11-24T05:00:00", None, on_2026_11_24=kept), "2026-11-22", "2026-11-27", days)
+
+    assert (found.verdict, found.because) == (Verdict.SUSPENDED, "Bão")
+
+
+def test_what_a_person_changed_goes_before_what_a_calendar_airs_instead() -> None:
+    days = {date(2026, 11, 24): [FEAST]}
+    moved = Change(DateChange.MOVED, datetime(2026, 11, 24, 6))
+    [found] = between(series("2026-11-23T05:00:00", None, on_2026_11_23=moved), "2026-11-22", "2026-11-25", days)
+
+    assert (found.verdict, found.programme_id, found.because) == (Verdict.AIRED, "morning", "")
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,22 @@ async def test_a_lost_original_is_a_rejected_recording_not_a_stopped_centre(lite
     assert after.state == "ready"
 
 
+async def test_a_file_that_brings_out_a_mistake_of_ours_is_refused_and_the_next_one_is_processed(lite: Centre) -> None:
+    first = True
+
+    async def process(*given: Any) -> Prepared:
+        nonlocal first
+        if first:
+            first = False
+            raise KeyError("streams")
+        return await prepare(*given)
+
+    taken = [await upload(lite, sounds.encoded(sounds.speech(length), "mp3")) for length in (1, 2)]
+    async with processing(lite, lite.recordings(process=process)):
+        found = [await settled(lite, each.id) for each in taken]
+    assert [(each.state, each.reason) for each in found] == [("rejected", "failed"), ("ready", None)]
+
+
 FULL = OSError(errno.ENOSPC, "No space left on device")
 SHUT = PermissionError(errno.EACCES, "Permission denied")
 

@@ -82,10 +82,16 @@ async def province(here: Centre) -> Province:
     return Province(area, east, west, await person(here, Role.OPERATOR, area))
 
 
-async def send(here: Centre, actor: Actor, *scopes: str, recording: str | None = None) -> BroadcastOut:
+async def send(
+    here: Centre, actor: Actor, *scopes: str, recording: str | None = None, meant: bool = False
+) -> BroadcastOut:
     recording = recording or await here.recording(area_id=(await own(here, actor)))
     wanted = BroadcastIn(
-        title="Bản tin", recordings=(recording,), targets=scopes, start_at=here.clock() + timedelta(hours=1)
+        title="Bản tin",
+        recordings=(recording,),
+        targets=scopes,
+        start_at=here.clock() + timedelta(hours=1),
+        confirm_conflicts=meant,
     )
     return await here.services.broadcasts.create(actor, wanted)
 
@@ -149,7 +155,7 @@ async def test_who_works_in_two_communes_follows_what_waits_for_both_and_neither
 async def test_a_broadcast_belongs_to_the_lowest_area_above_its_targets(here: Centre) -> None:
     all_of = await province(here)
     one = await send(here, all_of.east.operator, all_of.east.node.scope)
-    both = await send(here, all_of.operator, all_of.east.area.scope, all_of.west.node.scope)
+    both = await send(here, all_of.operator, all_of.east.area.scope, all_of.west.node.scope, meant=True)
     async with here.database.reading() as session:
         areas = dict((await session.execute(select(Broadcast.id, Broadcast.area_id))).all())
         noted = dict((await session.execute(select(AuditEntry.subject, AuditEntry.area_id))).all())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, FilePayload, expect
 
 from controller.broadcasts.schemas import BroadcastIn
 from controller.emergencies.schemas import BreakGlassIn, EmergencyIn, MessageIn
@@ -86,7 +86,7 @@ async def test_the_scan_of_a_paper_is_put_beside_a_request(site: Commune, browse
     assert run.approval is not None
     async with page_of(browser, site.url) as page:
         await page.goto(f"/approvals/{run.approval.id}")
-        scanned = {"name": "a.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 45/TB-UBND"}
+        scanned = FilePayload(name="a.pdf", mimeType="application/pdf", buffer=b"%PDF-1.7 45/TB-UBND")
         await page.locator("#scan").set_input_files(scanned)
         await expect(page.get_by_role("link", name="Mở bản chụp văn bản")).to_be_visible()
 

@@ -366,7 +366,7 @@ async def test_while_something_long_sounds_saying_now_warns_that_nobody_would_he
         await page.get_by_role("checkbox", name="Thôn Trại").check()
         preview = page.locator("#preview")
         await expect(preview).to_contain_text("Gửi như vậy thì không cụm nào phát")
-        await expect(preview).to_contain_text("Cùng lúc có: Bản tin chiều")
+        await expect(preview).to_contain_text("Trùng giờ với “Bản tin chiều”")
         await page.get_by_label("Vào giờ khác").check()
         await page.fill("#hour", "18:00")
         await expect(preview).to_contain_text("lúc 18:00, tới 2 cụm của 1 nơi: Thôn Trại")

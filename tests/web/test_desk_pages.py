@@ -94,6 +94,22 @@ async def test_one_date_is_left_out_and_comes_back(site: Commune) -> None:
         assert "Không tìm thấy" in nowhere.text
 
 
+async def test_a_date_that_would_come_back_onto_another_is_asked_about_once_more(site: Commune) -> None:
+    made = await programme(site)
+    async with visitor(site) as client:
+        saved = await client.post("/schedules/new", data=planned(made, site, confirm_unusual="yes"))
+        path = saved.headers["location"].partition("?")[0]
+        date = f"{path}/dates/2031-11-26T17:30:00"
+        await client.post(date, data={"act": "cancel"})
+        once = {"weekday": ["WE"], "first_day": "26/11/2031", "last_day": "26/11/2031"}
+        other = planned(made, site, title="Họp dân", confirm_unusual="yes", **once)
+        assert (await client.post("/schedules/new", data=other)).status_code == 303
+        asked = await client.post(date, data={"act": "restore"})
+        assert (asked.status_code, asked.text.count('name="confirm_conflicts"')) == (422, 1)
+        done = await client.post(date, data={"act": "restore", "confirm_conflicts": "yes"})
+        assert done.status_code == 303
+
+
 async def test_one_date_is_moved_and_an_hour_at_night_is_asked_about_once_more(site: Commune) -> None:
     await site.centre.services.areas.change(site.centre.actor, site.root.id, quiet_hours=[])
     typed = planned(await programme(site), site, confirm_unusual="yes")

@@ -85,7 +85,11 @@ async def test_a_broken_glass_takes_a_reason_and_can_be_cancelled(site: Commune)
         assert "Không gọi được ai" in page
         assert "phát khẩn cấp một mình" in (await client.get("/alarms")).text
         site.centre.clock.step(seconds=12)
-        assert 'data-countdown="18"' in (await client.get(f"{path}/live")).text
+        page = (await client.get(f"{path}/live")).text
+        assert 'data-countdown="18"' in page
+        assert "XÁC NHẬN, PHÁT NGAY" not in page
+        async with visitor(site, who=await site.centre.somebody("nam", "approver", site.root)) as second:
+            assert "XÁC NHẬN, PHÁT NGAY" in (await second.get(path)).text, "somebody was found after all"
         await client.post(path, data={"act": "cancel"})
         assert "Đã hủy, không phát" in (await client.get(path)).text
         assert "Đã hủy, không phát" in (await client.get("/alarms")).text

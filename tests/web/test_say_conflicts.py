@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,8 +63,8 @@ async def test_the_list_of_schedules_names_what_is_owed_to_areas_above(site: Com
         await here.bulletins.offer(who, made.id, OfferIn(version=made.version))
         tune = ItemIn.model_validate({"kind": "recording", "recording_id": await site.centre.recording()})
         programme = await here.programmes.create(who, ProgrammeIn(area_id=hamlet.id, title="Sáng", items=[tune]))
-        wanted = {"title": "Sáng", "programme_id": programme.id, "targets": [hamlet.scope], "rule": "FREQ=DAILY"}
-        wanted |= {"starts_at_local": "2031-11-25T06:00:00", "confirm_unusual": True}
+        wanted: dict[str, Any] = {"title": "Sáng", "programme_id": programme.id, "rule": "FREQ=DAILY"}
+        wanted |= {"targets": [hamlet.scope], "starts_at_local": "2031-11-25T06:00:00", "confirm_unusual": True}
         await here.schedules.create(who, ScheduleIn.checked(**wanted))
         page = (await client.get("/schedules")).text
     assert "“Bão số 3”: chưa có trong chương trình nào của Thôn Trại" in page

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from controller.alarms.schemas import AlarmOut
 from controller.approvals.models import RequestState
 from controller.broadcasts.rules import Phase
 from controller.broadcasts.schemas import AskedOut, BroadcastOut
@@ -18,6 +19,7 @@ from controller.schedules.schemas import DateOut
 from edge_agent.protocol.states import Level, Outcome, PlayState, Reason
 from web.formats import Formats
 from web.i18n import load
+from web.views.alarms import line
 from web.views.runs import groups, one_run, today_line
 from web.views.schedules import date_line
 from web.words import node_mark, play_mark, play_why, run_mark, why_in_words
@@ -247,3 +249,22 @@ def test_what_nobody_can_confirm_is_said_of_broadcasts_plays_and_dates() -> None
     )
     mark = date_line(date, FORM).mark
     assert (mark.tone, mark.word) == ("care", f"Bỏ lần này. {words}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail", "words"),
+    [
+        (
+            "emergencies.not_followed",
+            {"title": "Lũ", "nodes": "Cụm A, Cụm B"},
+            "Cụm A, Cụm B đã nghe lệnh khẩn cấp “Lũ”",
+        ),
+        ("emergencies.holds_stand", {"title": "Lũ", "count": 2}, "“Lũ”, nhưng 2 lệnh DỪNG"),
+    ],
+)
+def test_an_alarm_of_an_emergency_names_what_is_to_be_looked_after(
+    kind: str, detail: dict[str, Any], words: str
+) -> None:
+    nobody: dict[str, Any] = dict.fromkeys(("area_id", "acknowledged_at", "acknowledged_by", "acknowledged_by_name"))
+    given = {"id": "a", "kind": kind, "subject": "emergencies/e", "raised_at": NOW, "may_acknowledge": True}
+    assert words in line(AlarmOut(**nobody, **given, detail=detail), {}, FORM).mark.word

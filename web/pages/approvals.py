@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from controller.approvals.schemas import ApprovalOut, ReturnIn
+from controller.approvals.schemas import ApprovalOut, ApproveIn, ReturnIn
 from controller.errors import ConflictError, NotFoundError
 from controller.people.rights import Act
 from web.forms import Form, read_form
@@ -78,7 +78,8 @@ async def _done(visit: Visit, request_id: str, typed: Form) -> str:
     approvals, actor = visit.services.approvals, visit.actor
     match typed.one("act"):
         case "approve":
-            await approvals.approve(actor, request_id)
+            wanted = ApproveIn(confirm_unusual=typed.one("confirm_unusual") == "yes")
+            await approvals.approve(actor, request_id, wanted)
             return "approved"
         case "return":
             await approvals.return_(actor, request_id, ReturnIn(reason=typed.one("reason")[:MOST_REASON]))

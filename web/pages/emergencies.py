@@ -87,13 +87,13 @@ async def _offers(visit: Visit, known: EmergencyFollowUp) -> dict[str, Any]:
     begins = Act.EMERGENCIES_DRILL if known.drill else Act.EMERGENCIES_PROPOSE
     may_begin = visit.may(begins, known.area_id)
     own = known.proposed_by.person_id == visit.person.id
-    waits = known.state == "proposed"
+    waits, undecided = known.state == "proposed", known.state in {"proposed", "counting_down"}
     ready = {str(each.kind) for each in await _messages(visit, area_id=known.area_id) if each.sounds}
     follows = known.state == "sent" and known.follows_id is None and may_begin
     return {
-        "may_confirm": waits and not own and visit.may(Act.EMERGENCIES_CONFIRM, known.area_id),
+        "may_confirm": undecided and not own and visit.may(Act.EMERGENCIES_CONFIRM, known.area_id),
         "may_break": waits and visit.may(Act.EMERGENCIES_BREAK_GLASS, known.area_id),
-        "may_cancel": known.state in {"proposed", "counting_down"} and may_begin,
+        "may_cancel": undecided and may_begin,
         "follow_ups": [kind for kind in views.SAYS if follows and kind in ready],
         "nothing_ready": follows and not ready & set(views.SAYS),
         "is_own": own,

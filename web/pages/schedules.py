@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.errors import ConflictError, InvalidError, LoaError, NotFoundError
 from controller.people.rights import Act
+from controller.schedules.conflicts import ScheduleConflictError
 from controller.schedules.schemas import ExceptionIn, ScheduleChange, ScheduleIn, ScheduleOut
 from web.forms import Unclear, read_form
 from web.pages.frame import back, nodes_and_runs, whole_page
@@ -50,9 +51,18 @@ async def _list(visit: Visit) -> HTMLResponse:
 
 
 async def _one(
-    visit: Visit, schedule_id: str, problem: str = "", *, moving: moves.Moving | None = None, move: str = ""
+    visit: Visit,
+    schedule_id: str,
+    problem: str = "",
+    *,
+    moving: moves.Moving | None = None,
+    move: str = "",
+    meeting: str = "",
 ) -> HTMLResponse:
-    """Show one; ``move`` names the date that is to be moved, ``moving`` is what was typed for it."""
+    """Show one; ``move`` names the date that is to be moved, ``moving`` is what was typed for it.
+
+    ``meeting`` names the date that meets others if it is to be heard, which has to be confirmed.
+    """
     services, now = visit.services, visit.form.now
     known = await services.schedules.get(visit.actor, schedule_id)
     dates = await services.schedules.dates(visit.actor, schedule_id, now, now + views.LOOK_AHEAD)
@@ -71,6 +81,7 @@ async def _one(
         owed=views.owed(known.owed or (), visit.form),
         dates=[views.date_line(each, visit.form, known.approval) for each in dates],
         moving=moving,
+        meeting=meeting,
         moving_when=visit.form.long(asked.start_at) if asked else "",
         may_write=known.ended_at is None and visit.may(Act.SCHEDULES_WRITE, known.area_id),
         problem=problem,
@@ -146,13 +157,13 @@ async def _save(visit: Visit, draft: views.Draft, known: ScheduleOut | None) -> 
     return await _form(visit, draft, known, problems) if problems else back(f"/schedules/{saved.id}", "saved")
 
 
-async def _change(visit: Visit, schedule_id: str, recurrence: datetime, act: str) -> None:
-    """Take one date out, or let it be as it was."""
+async def _change(visit: Visit, schedule_id: str, recurrence: datetime, act: str, *, confirmed: bool) -> None:
+    """Take one date out, or let it be as it was; ``confirmed``: though it meets others."""
     dates, kind = visit.services.single_dates, {"cancel": "cancelled", "keep": "kept"}.get(act)
     if kind is None:
-        await dates.restore(visit.actor, schedule_id, recurrence)
+        await dates.restore(visit.actor, schedule_id, recurrence, confirm_conflicts=confirmed)
     else:
-        change = ExceptionIn.model_validate({"kind": kind})
+        change = ExceptionIn.model_validate({"kind": kind, "confirm_conflicts": confirmed})
         await dates.except_(visit.actor, schedule_id, recurrence, change)
 
 
@@ -242,7 +253,9 @@ def _add_reading(router: APIRouter, site: Site) -> None:
         try:
             if typed.one("act") == "move":
                 return await _move(visit, schedule_id, recurrence, moves.read(typed, recurrence))
-            await _change(visit, schedule_id, recurrence, typed.one("act"))
+            confirmed = typed.one("confirm_conflicts") == "yes"
+            await _change(visit, schedule_id, recurrence, typed.one("act"), confirmed=confirmed)
         except (InvalidError, ConflictError, NotFoundError) as error:
-            return await _one(visit, schedule_id, problem_text(error, visit.form))
+            meeting = recurrence.isoformat() if isinstance(error, ScheduleConflictError) else ""
+            return await _one(visit, schedule_id, problem_text(error, visit.form), meeting=meeting)
         return back(f"/schedules/{schedule_id}", "date")

@@ -34,7 +34,7 @@ def line(alarm: AlarmOut, places: Mapping[str, str], form: Formats, *, cancelled
     key = alarm.kind.replace(".", "_")
     words = {
         name: alarm.detail.get(name, "")
-        for name in ("name", "login", "origin", "reason", "title", "place", "by", "date", "days")
+        for name in ("name", "login", "origin", "reason", "title", "place", "by", "date", "days", "count", "nodes")
     }
     ends_at = alarm.detail.get("ends_at")
     words["when"] = form.written(datetime.fromisoformat(ends_at).date()) if ends_at else ""

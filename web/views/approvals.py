@@ -55,6 +55,8 @@ class Request:
     refusal: str
     """Why this person's yes would not be taken; empty when it would."""
     may_listen_first: bool
+    is_unusual: bool
+    """The yes takes a tick: the hour has become an unusual one."""
     number: str
     scan: str
 
@@ -90,7 +92,7 @@ def _mark(row: ApprovalRow, form: Formats) -> Mark:
 def one(row: ApprovalOut, waves: Mapping[str, Sequence[int]], form: Formats) -> Request:
     """Show a request; ``waves``: peaks of its files, as far as known, by recording."""
     text = form.text
-    refused = f"wrong.{row.refusal}"
+    refused = next((key for key in (f"approvals.{row.refusal}", f"wrong.{row.refusal}") if text.has(key)), None)
     return Request(
         id=row.id,
         title=row.title,
@@ -99,8 +101,9 @@ def one(row: ApprovalOut, waves: Mapping[str, Sequence[int]], form: Formats) -> 
         changes=changes(row, form),
         href=f"/{row.subject}",
         files=tuple(_file(each, waves.get(each.recording_id or "", ()), form) for each in row.files),
-        refusal=text(refused if text.has(refused) else "wrong.forbidden") if row.refusal else "",
-        may_listen_first=row.refusal in {None, "not_listened"},
+        refusal=text(refused or "wrong.forbidden") if row.refusal else "",
+        may_listen_first=row.refusal in {None, "not_listened", "unusual_hour"},
+        is_unusual=row.refusal == "unusual_hour",
         number=row.document_number or "",
         scan=f"/api/v1/approvals/{row.id}/scan" if row.scan_type else "",
     )

@@ -72,7 +72,12 @@ def _start(value: str | None, form: Formats) -> str:
 
 
 def _dates(value: Mapping[str, str], form: Formats) -> str:
-    return "; ".join(f"{_local(day, form)} → {_local(moved, form)}" for day, moved in sorted(value.items()))
+    return "; ".join(
+        form.text("changes.in_spite", at=_local(day, form))
+        if moved == day
+        else f"{_local(day, form)} → {_local(moved, form)}"
+        for day, moved in sorted(value.items())
+    )
 
 
 def _plain(value: Any, form: Formats) -> str:

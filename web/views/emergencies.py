@@ -298,6 +298,8 @@ def _lines(each: EmergencyFollowUp, form: Formats) -> list[str]:
     if each.ended_at:
         key = "emergency.ended_by" if each.ended_by else "emergency.ended"
         said.append(text(key, when=form.when(each.ended_at), by=each.ended_by.name if each.ended_by else ""))
+    if each.not_followed:
+        said.append(text("emergency.not_followed", names=form.names([node.name for node in each.not_followed])))
     return said
 
 

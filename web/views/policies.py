@@ -172,6 +172,9 @@ def wanted(draft: Draft, known: PolicyOut, form: Formats) -> dict[str, Any]:
             "categories": draft.alone_categories,
             "minutes": _number(draft.alone_minutes, "alone_minutes", form),
             "a_day": _number(draft.alone_a_day, "alone_a_day", form),
+            "level": known.rules.self_approval.level
+            if known.rules.self_approval
+            else "normal",  # no field of this form
         }
     rules["categories"] = known.rules.categories  # no field of this form
     return {"version": draft.version, "rules": rules, "locked": draft.locked}

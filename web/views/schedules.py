@@ -9,7 +9,7 @@ from controller.broadcasts.schemas import AskedOut, ConflictOut
 from controller.bulletins.schemas import BulletinOut
 from controller.policies.errors import PolicyBreachError
 from controller.programmes.schemas import BulletinRef
-from controller.schedules.schemas import DateOut, ScheduleOut, SchedulePreview
+from controller.schedules.schemas import DateOut, ScheduleOut, SchedulePreview, UnheededOut
 from web.formats import Formats
 from web.forms import MOST_VERSION, Form, Unclear, day_of, hour_of, number_of
 from web.problems import Problems
@@ -241,7 +241,8 @@ def _to_do(asked: AskedOut | None, form: Formats) -> tuple[str, str]:
 
 def date_line(each: DateOut, form: Formats, asked: AskedOut | None = None) -> DateLine:
     """Show one date, and what can be done about it."""
-    act = "" if each.start_at <= form.now else {"cancelled": "restore", "aired": "cancel"}.get(each.verdict, "keep")
+    acts = {"cancelled": "restore", "aired": "cancel", "suspended": "keep"}
+    act = "" if each.start_at <= form.now else acts.get(each.verdict, "")
     name = each.recurrence_local.isoformat()
     mark = _date_mark(each, form, asked)
     if doubt := doubt_said(each.unconfirmed, form):
@@ -256,18 +257,21 @@ def moved_said(each: DateOut, form: Formats) -> str:
 
 def _date_mark(each: DateOut, form: Formats, asked: AskedOut | None = None) -> Mark:
     text = form.text
-    if each.verdict == "cancelled":
-        return Mark("cut", "unsure", text("schedules.date_cancelled"))
-    if each.verdict == "suspended":
-        return Mark("cut", "unsure", text("schedules.date_suspended", because=each.because or ""))
+    if each.verdict != "aired":
+        return Mark("cut", "unsure", text(f"schedules.date_{each.verdict}", because=each.because or ""))
     if each.problem:
         return Mark("triangle", "care", text.word("date_problem", each.problem))
     if each.changed == "moved":
         return Mark("empty", "unsure", text("schedules.date_moved"))
-    if asked is not None and each.verdict == "aired" and (each.awaits_approval or each.broadcast_id is None):
+    if asked is not None and (each.awaits_approval or each.broadcast_id is None):
         return _waits(asked.model_copy(update={"returned_reason": None}), None, form)
     planned = each.broadcast_id is not None
     return Mark("ready" if planned else "empty", "unsure", text(f"schedules.date_{'planned' if planned else 'later'}"))
+
+
+def _unheeded(each: UnheededOut, form: Formats) -> Told:
+    days = ", ".join(map(form.written, each.dates))
+    return _care(form.text("schedules.unheeded", title=each.title, place=each.area_name, days=days))
 
 
 def preview(found: SchedulePreview, form: Formats) -> Preview:
@@ -290,6 +294,7 @@ def preview(found: SchedulePreview, form: Formats) -> Preview:
             *(_conflict(each, form) for each in found.conflicts),
             *(Told(each) for each in owed(found.owed, form)),
             *_suspended(found.dates, form),
+            *(_unheeded(each, form) for each in found.unheeded),
         ),
         unusual=unusual_said(None if is_vain else found.unusual, form),
         conflicts=bool(found.conflicts) and not is_vain,

@@ -377,6 +377,7 @@ def _create_schedules_emergencies() -> None:
         sa.Column("moved_to_local", sa.String(length=19), nullable=True),
         sa.Column("programme_id", sa.String(length=64), nullable=True),
         sa.Column("reason", sa.String(length=200), nullable=True),
+        sa.Column("in_spite_of", sa.JSON(), nullable=False),
         sa.Column("made_by", sa.String(length=64), nullable=False),
         sa.Column("made_at", Instant(), nullable=False),
         sa.ForeignKeyConstraint(["made_by"], ["people.id"], name=op.f("fk_schedule_exceptions_made_by_people")),
@@ -461,6 +462,7 @@ def _change_broadcasts() -> None:
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.add_column(sa.Column("area_id", sa.String(length=64), nullable=True))
         batch_op.create_index(batch_op.f("ix_audit_area_id"), ["area_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_audit_subject"), ["subject"], unique=False)
         batch_op.create_foreign_key(batch_op.f("fk_audit_area_id_areas"), "areas", ["area_id"], ["id"])
 
     with op.batch_alter_table("broadcast_items", schema=None) as batch_op:

@@ -51,7 +51,7 @@ async def test_a_day_beyond_the_known_years_is_refused_by_name(
     lite: Centre, path: str, said: dict[str, Any], field: str
 ) -> None:
     area = await lite.area()
-    wanted = {"title": "Sáng", "rule": "FREQ=DAILY", "starts_at_local": "2026-03-10T05:00:00"}
+    wanted: dict[str, Any] = {"title": "Sáng", "rule": "FREQ=DAILY", "starts_at_local": "2026-03-10T05:00:00"}
     if path == "calendars":
         wanted = {"title": "Tết", "area_id": area.id, "effect": "suspend"}
     else:

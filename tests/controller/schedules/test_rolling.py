@@ -316,3 +316,14 @@ async def test_a_programme_that_cannot_be_aired_leaves_the_plan_and_says_why(lit
     assert (alarm.kind, alarm.area_id, alarm.subject) == ("schedules.not_airable", area.id, f"schedules/{made.id}")
     assert (alarm.detail["title"], alarm.detail["date"]) == (made.title, "11/03 05:00")
     assert [row.start_at < now for row in await broadcasts(lite, made.id)] == [True]
+
+
+async def test_an_edit_keeps_the_zone_though_the_areas_has_changed(lite: Centre) -> None:
+    area = await lite.area()
+    made = await scheduled(lite, area)
+    before = [row.start_at for row in await broadcasts(lite, made.id)]
+    await lite.services.areas.change(lite.actor, area.id, zone="Asia/Tokyo")
+    edited = await change(lite, made, title="Another name", zone=None)
+    assert edited.zone == made.zone
+    assert [row.start_at for row in await broadcasts(lite, made.id)] == before
+    assert (await change(lite, edited, zone="Asia/Tokyo")).zone == "Asia/Tokyo"

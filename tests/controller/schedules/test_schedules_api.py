@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Any
 
 import httpx
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from controller.areas.schemas import AreaOut
+from controller.audit.models import AuditEntry
 from controller.broadcasts.schemas import BroadcastIn
 from controller.nodes.models import Node
 from tests.controller.factories import Centre
@@ -300,3 +301,28 @@ async def test_a_node_that_is_adopted_hears_what_is_planned_already(lite: Centre
         await tx.session.execute(update(Node).values(removed_at=lite.clock()))
     async with lite.client() as client:
         await post(client, body(area, await programme(lite, area)))
+
+
+async def test_the_audit_says_what_an_edit_changed_old_and_new(lite: Centre) -> None:
+    area = await lite.area()
+    node = await lite.node(area)
+    first, second = await programme(lite, area), await programme(lite, area, 3)
+    async with lite.client() as client:
+        made = await post(client, body(area, first))
+        wanted = body(area, second, level="priority", targets=[f"nodes/{node.id}"], start_mode="hard")
+        edited = await client.put(f"{SCHEDULES}/{made['id']}", json={**wanted, "version": made["version"]})
+        assert edited.status_code == 200, edited.text
+    async with lite.database.reading() as session:
+        of_it = AuditEntry.subject == f"schedules/{made['id']}", AuditEntry.action == "schedules.write"
+        query = select(AuditEntry).where(*of_it).order_by(AuditEntry.seq)
+        created, changed = (await session.scalars(query)).all()
+    assert (created.detail["programme_id"], created.detail["scopes"]) == (first, [f"areas/{area.id}"])
+    assert changed.detail == {
+        "title": made["title"],
+        "changed": {
+            "programme_id": {"before": first, "after": second},
+            "scopes": {"before": [f"areas/{area.id}"], "after": [f"nodes/{node.id}"]},
+            "level": {"before": "normal", "after": "priority"},
+            "start_mode": {"before": "soft", "after": "hard"},
+        },
+    }

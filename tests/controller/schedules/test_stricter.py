@@ -6,7 +6,10 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from controller.areas.schemas import AreaOut
+from controller.policies.errors import PolicyBreachError
 from controller.policies.schemas import PolicyIn, PolicyRules
 from controller.schedules.models import DateChange
 from controller.schedules.schemas import ExceptionIn
@@ -74,10 +77,12 @@ async def test_an_edit_plans_anew_under_the_policy_of_now(lite: Centre) -> None:
     area = await lite.area()
     made = await scheduled(lite, area)
     await rule(lite, area, minutes_a_session=5)
-    await lite.services.single_dates.except_(
-        lite.actor, made.id, datetime(2026, 3, 11, 5), ExceptionIn(kind=DateChange.CANCELLED)
-    )
-    await lite.services.single_dates.restore(lite.actor, made.id, datetime(2026, 3, 11, 5))
+    dates, on = lite.services.single_dates, datetime(2026, 3, 11, 5)
+    await dates.except_(lite.actor, made.id, on, ExceptionIn(kind=DateChange.CANCELLED))
+    for act in (
+        dates.restore(lite.actor, made.id, on),
+        dates.except_(lite.actor, made.id, on, ExceptionIn(confirm_conflicts=True)),
+    ):
+        with pytest.raises(PolicyBreachError, match="minutes_a_session"):
+            await act
     assert locals_of(await broadcasts(lite, made.id))[:2] == ["10 05:00", "12 05:00"]
-    [alarm] = await lite.services.alarms.list(lite.actor)
-    assert (alarm.kind, alarm.detail["rules"]) == (NOT_AIRABLE, ["minutes_a_session"])

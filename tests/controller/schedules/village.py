@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from controller.areas.schemas import AreaOut
 from controller.broadcasts.models import Broadcast
 from controller.plans.models import Document
+from controller.plays.models import Play
 from controller.programmes.models import ItemKind
 from controller.programmes.schemas import ItemIn, ProgrammeIn
 from controller.schedules.schemas import ScheduleIn, ScheduleOut
@@ -54,8 +55,17 @@ async def trung_loc(here: Centre, **area: Any) -> tuple[AreaOut, ScheduleOut]:
     made = await scheduled(here, commune, 10, title="Tiếp sóng", confirm_unusual=True)
     for _ in range(5):
         here.clock.step(days=6)
+        await sounded(here)
         await here.services.schedules.roll_due()
     return commune, made
+
+
+async def sounded(here: Centre) -> None:
+    """Let nodes have begun everything that was approved and whose time has come."""
+    come = Broadcast.start_at <= here.clock(), Broadcast.awaits_approval.is_(False)
+    async with here.database.transaction() as tx:
+        begun = Play.broadcast_id.in_(select(Broadcast.id).where(*come))
+        await tx.session.execute(update(Play).where(begun, Play.started_at.is_(None)).values(started_at=here.clock()))
 
 
 async def broadcasts(here: Centre, schedule_id: str | None = None) -> list[Broadcast]:

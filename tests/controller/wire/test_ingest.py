@@ -1,13 +1,20 @@
 """Receipts over a real broker: whose key counts, and when."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select, update
 
+from controller.db import Transaction
 from controller.nodes.models import Node
+from controller.receipts import service as receipts
 from controller.receipts.models import Receipt
+from controller.receipts.service import Stored
 from edge_agent.protocol.documents import ReceiptsAck
+from edge_agent.protocol.reports import Receipts
 from edge_agent.protocol.signing import public_x
 from tests.controller.wire.live import FakeNode, Live, event, live_centre
 
@@ -33,6 +40,30 @@ async def test_the_key_of_a_node_counts_as_its_row_says_now(tmp_path: Path) -> N
             await acknowledged(other, 1)
             assert live.centre.ingest.dropped == {"unknown_key": 1, "unknown_node": 1}
             assert await stored(live, node) == [1, 3]
+
+
+async def test_receipts_at_which_the_centre_fails_keep_no_other_node_from_being_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = receipts.store
+
+    async def fail_at_one(tx: Transaction, batch: Sequence[Receipts], now: datetime) -> list[Stored]:
+        if any(said.iss == poison.node_id for said in batch):
+            raise ZeroDivisionError
+        return await store(tx, batch, now)
+
+    async with live_centre(tmp_path) as live:
+        area = await live.area()
+        poison, other = await live.node(area), await live.node(area, "Cụm 2")
+        monkeypatch.setattr(receipts, "store", fail_at_one)
+        async with poison.connected(), other.connected():
+            await poison.report(event(1))
+            await other.report(event(1))
+            await acknowledged(other, 1)
+            assert await stored(live, poison) == []
+            monkeypatch.undo()
+            await poison.report(event(1))
+            await acknowledged(poison, 1)
 
 
 async def acknowledged(node: FakeNode, through: int) -> None:
