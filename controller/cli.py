@@ -20,6 +20,7 @@ COMMANDS = {
     "policy": ("controller.commands.policy", "what a place may say when, and who must agree"),
     "schedules": ("controller.commands.schedules", "what is planned; iCalendar files in and out"),
     "emergencies": ("controller.commands.emergencies", "what had to be heard at once"),
+    "fleet": ("controller.commands.fleet", "all nodes: heard from or not, version, faults, end of the certificate"),
     "nodes": ("controller.commands.nodes", "give up a node that was stolen"),
     "keys": ("controller.commands.keys", "which keys nodes believe; replace one"),
 }
