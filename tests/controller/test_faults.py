@@ -279,7 +279,7 @@ async def test_a_fault_is_acknowledged_once_while_it_stands_by_who_may(here: Cen
     with pytest.raises(ConflictError):
         await faults.acknowledge(technician, low.id)
     [entry] = [each for each in await here.services.audit.list(here.actor) if each.action == Act.FAULTS_ACKNOWLEDGE]
-    assert (entry.subject, entry.area_id) == (f"faults/{lost.id}", area)
+    assert (entry.subject, entry.detail["note"]) == (f"faults/{lost.id}", "thợ đang tới")
 
 
 async def test_the_list_is_of_a_place_a_node_or_what_stands(here: Centre) -> None:
