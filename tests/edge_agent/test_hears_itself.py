@@ -116,7 +116,7 @@ async def test_a_node_with_a_microphone_hears_its_play_its_tone_and_its_horns(ce
         await heard(centre, "b-2", voice, (Outcome.PLAYED, Grade.E3, True))
         judged = await centre.until(lambda: (one := health(centre).reference) and one.change and one)
         assert judged.change == "same"
-        assert faults(centre) == set()
+        assert faults(centre).isdisjoint({"not_heard", "horn_changed", "input_lost"})
 
 
 @pytest.mark.sound
@@ -136,7 +136,7 @@ async def test_what_a_monitor_does_not_hear_stays_grade_e1_and_is_a_fault(centre
         with listening_to(pulse, "sink0.monitor"):
             await centre.until(lambda: len(centre.heard) > heard_before)
             await heard(centre, "b-2", voice, (Outcome.PLAYED, Grade.E2, True))
-            await centre.until(lambda: not faults(centre))
+            await centre.until(lambda: "not_heard" not in faults(centre))
 
 
 async def test_who_stands_at_the_pole_can_test_by_hand_but_not_in_quiet_hours(centre: Centre, tmp_path: Path) -> None:
