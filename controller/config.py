@@ -41,8 +41,8 @@ class Config(BaseSettings):
     """Receipts are kept this long as nodes sent them; what became of each play is kept for good."""
     session_hours: Annotated[int, Gt(0)] = 12
     signer: Path | None = None
-    """Socket of ``loa signer``; None: the centre signs itself. Apart, nothing sounds without a code, for which the pages
-    do not ask yet (decision 0021)."""
+    """Socket of ``loa signer``; None: the centre signs itself. Apart, nothing sounds without a code, and the pages do
+    not ask for one yet (decision 0021)."""
 
     @property
     def database(self) -> str:
