@@ -28,7 +28,7 @@ def acts_of(app: FastAPI) -> Iterator[tuple[str, str]]:
     """Name every act of the pages: their routes stand in no description."""
     for route in (route for part in app.routes for route in getattr(part, "original_router", app).routes):
         if isinstance(route, APIRoute) and not route.include_in_schema:
-            for method in sorted(route.methods - SAFE_METHODS):
+            for method in sorted((route.methods or set()) - SAFE_METHODS):
                 yield method, re.sub(r"{[^}]*}", "x", route.path)
 
 
