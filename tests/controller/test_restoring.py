@@ -68,7 +68,7 @@ async def test_after_a_restore_nobody_is_signed_in_and_nothing_urgent_comes_back
         area = await made.centre.area(quiet_hours=[])
         await made.centre.node(area)
         recording = await made.centre.recording()
-        wanted = BroadcastIn(title="Nước tràn", recordings=[recording], targets=[f"areas/{area.id}"])
+        wanted = BroadcastIn(title="Nước tràn", recordings=(recording,), targets=(f"areas/{area.id}",))
         said = (await made.centre.services.broadcasts.create(made.centre.actor, wanted)).id
         async with made.centre.database.transaction() as tx:
             later = update(Broadcast).values(latest_end_at=made.centre.clock() + timedelta(days=10_000))

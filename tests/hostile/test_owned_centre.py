@@ -72,7 +72,7 @@ async def test_an_owned_centre_makes_no_node_speak_and_still_stops_them(tmp_path
             )
             for token in (thief.sign(urgent), msgspec.json.encode(urgent)):
                 await live.centre.bridge.publish_document(scope, Word.URGENT, token)
-                await node.until(f"loa/v1/{scope}/urgent", lambda payload, sent=token: payload == sent)
+                await node.until(f"loa/v1/{scope}/urgent", token.__eq__)
             assert evil is not None
             [hold] = await live.rows.services.holds.order(live.rows.actor, [scope])
             await node.document(Hold, scope, lambda found: any(each.hold_id == hold.id for each in found.active))
@@ -95,7 +95,7 @@ def try_one(listener: fakes.Desk, topic: str, payload: bytes, scope: str) -> Non
 async def forge_rows(live: Live, scope: str) -> None:
     """Send in the name of the administrator, who may approve alone, and lift it to an emergency by hand."""
     recording = await live.rows.recording()
-    wanted = BroadcastIn(title="Giả", recordings=[recording], targets=[scope], confirm_unusual=True)
+    wanted = BroadcastIn(title="Giả", recordings=(recording,), targets=(scope,), confirm_unusual=True)
     made = await live.rows.services.broadcasts.create(live.rows.actor, wanted)
     async with live.rows.database.transaction() as tx:
         later = datetime.now(UTC) + timedelta(hours=1)
