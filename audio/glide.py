@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterator
 
 RATE = 48_000
-LENGTH_MS = 2_400
+LENGTH_MS = 4_500
 LOW_HZ, HIGH_HZ = 400.0, 3_200.0
 """Three octaves, within what any horn gives."""
 PEAK = 10 ** (-18 / 20)

@@ -30,7 +30,7 @@ CLEAR, ORDERED = 4.0, 2.4
 """Clarity, and clarity against another order, from which it is heard. See docs/benchmarks.md for what they miss."""
 UNCLEAR = 2.5
 """Clarity below which it is not: between them nothing is said."""
-FEW, VARIED = 6, 4.0
+FEW, VARIED = 7, 4.0
 """Of fewer seconds than this a tune cannot be told from another one of the same notes: what is as clear against itself
 backwards is not judged."""
 _SOFT = 0.1

@@ -40,6 +40,9 @@ class Config(BaseSettings):
     evidence_days: Annotated[int, Ge(31)] = 731
     """Receipts are kept this long as nodes sent them; what became of each play is kept for good."""
     session_hours: Annotated[int, Gt(0)] = 12
+    signer: Path | None = None
+    """Socket of ``loa signer``; None: the centre signs itself. Apart, nothing sounds without a code, and the pages do
+    not ask for one yet (decision 0028)."""
 
     @property
     def database(self) -> str:

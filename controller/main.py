@@ -6,15 +6,12 @@ health. What fails at one row kills no member: see ``failures``.
 
 import asyncio
 import contextlib
-import fcntl
 import logging
-import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from audio._tools import network_is_cut
@@ -29,18 +26,21 @@ from .broadcasts.late_words import LATE_WORDS, LATE_WORDS_S
 from .clock import Clock, system_clock
 from .config import Config
 from .db import Database
-from .errors import LoaError
 from .events import EventBus
 from .faults.keeping import FaultKeeper
 from .holds.lasting import REMIND, REMIND_S
 from .http_server import HttpServer, bind, free_port
 from .life import Life
+from .life_lock import Lease, StartError, alone
 from .migrations.upgrade import upgrade
 from .renewals.ends import WATCH, WATCH_S, Ends
 from .retention import Forgetting
 from .scheduler import ROLL_SCHEDULES, Scheduler
 from .schedules.rolling import ROLL_S
 from .services import Services, build_services
+from .signing.desk import Desk, OwnDesk
+from .signing.holder import KeyHolder
+from .signing.remote import RemoteDesk, RemoteKeys, Wire
 from .wire.bridge import Bridge
 from .wire.broker import Broker
 from .wire.clones import Clones
@@ -60,12 +60,6 @@ START_S = 60.0
 """Migrations and the first publishing are over by then even for a province."""
 
 _log = logging.getLogger(__name__)
-
-
-class StartError(LoaError):
-    """The centre cannot start."""
-
-    code = "start"
 
 
 class Member(Protocol):
@@ -155,16 +149,18 @@ async def running(config: Config, clock: Clock = system_clock) -> AsyncIterator[
         LoaError: it cannot start.
     """
     _make_folders(config)
-    with _alone(config.state), _ports(config) as ports:
+    with alone(config.state), _ports(config) as ports, _signing(config) as signing:
         bus = EventBus()
         database = Database(config.database, bus)
+        lease = Lease(database)
         try:
-            await upgrade(database)
-            for file in config.state.glob("loa.db*"):
-                file.chmod(0o600)  # SQLite makes them as the umask has it
-            centre, members = _build(ports, database, bus, clock)
-            async with _all_running(members):
-                yield centre
+            async with lease.held():
+                await upgrade(database)
+                for file in config.state.glob("loa.db*"):
+                    file.chmod(0o600)  # SQLite makes them as the umask has it
+                centre, members = _build(ports, database, bus, clock, signing)
+                async with _all_running([lease, *members]):
+                    yield centre
         finally:
             await database.close()
 
@@ -177,16 +173,18 @@ def _make_folders(config: Config) -> None:
         folder.chmod(0o700)
 
 
-def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> tuple[Centre, list[Member]]:
+def _build(
+    ports: "_Ports", database: Database, bus: EventBus, clock: Clock, signing: tuple[KeyHolder, Desk]
+) -> tuple[Centre, list[Member]]:
     config = ports.config
-    keys = load_keys(config.keys)
+    keys, desk = signing
     names = (config.public_name, config.node_host, "localhost", "127.0.0.1")
     authority = Authority(
         config.keys, keys, clock, names=tuple(name for name in names if name not in {"0.0.0.0", "::"})
     )
     services = build_services(config, database, bus, clock, authority)
     broker, bridge = Broker(config, authority), Bridge(config, authority)
-    signer = Signer(config, keys, clock, services.live, alarms=services.alarms)
+    signer = Signer(config, keys, clock, services.live, desk=desk, alarms=services.alarms)
     dispatcher = Dispatcher(database, bus, clock, signer, bridge)
     services.node_acts.send = Commander(signer, bridge).send
     laggards = Laggards(database, bus, dispatcher)
@@ -252,6 +250,20 @@ def _build(ports: "_Ports", database: Database, bus: EventBus, clock: Clock) -> 
     return centre, [*members, services.recordings, services.firing, scheduler, for_pages, for_nodes, Life(database)]
 
 
+@contextlib.contextmanager
+def _signing(config: Config) -> Iterator[tuple[KeyHolder, Desk]]:
+    """Give the keys and where it is signed: here, or apart."""
+    if config.signer is None:
+        keys = load_keys(config.keys)
+        yield keys, OwnDesk(keys)
+        return
+    wire = Wire(config.signer)
+    try:
+        yield RemoteKeys(wire), RemoteDesk(wire)
+    finally:
+        wire.close()
+
+
 @asynccontextmanager
 async def _all_running(members: list[Member]) -> AsyncIterator[None]:
     """Run the members for the length of the block; they start one after the other and end in reverse order."""
@@ -289,21 +301,6 @@ async def _become_ready(member: Member) -> None:
 async def _run(member: Member) -> None:
     await member.run()
     raise StartError(f"{member.name} ended by itself")
-
-
-@contextlib.contextmanager
-def _alone(state: Path) -> Iterator[None]:
-    """Keep a second centre out of the same state folder."""
-    descriptor = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise StartError(f"another `loa serve` uses {state}; stop it or give another --state") from None
-    try:
-        yield
-    finally:
-        os.close(descriptor)
 
 
 @dataclass(frozen=True)

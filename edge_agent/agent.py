@@ -16,6 +16,8 @@ from edge_agent.abilities import RTC, abilities, battery_agrees
 from edge_agent.amplifier.deadman import DeadMan
 from edge_agent.amplifier.drivers import new_pin
 from edge_agent.amplifier.switch import DEAD_S, Amplifier
+from edge_agent.button.drivers import new_button
+from edge_agent.button.watch import ButtonWatch
 from edge_agent.checks.all import all_checks
 from edge_agent.checks.link_quality import LinkQuality
 from edge_agent.checks.muted import Muted
@@ -137,6 +139,7 @@ class Agent:
             output=self.output,
         )
         self.amplifier = self._new_amplifier() if options.amplifier != "none" else None
+        self.button = self._new_button() if options.button != "none" else None
         self.tone = ToneTest(
             clock,
             store,
@@ -226,9 +229,9 @@ class Agent:
     @property
     def services(self) -> tuple[Service, ...]:
         """All that runs, in the order in which it is started: sound first, link last."""
-        powered = () if self.amplifier is None else (self.amplifier,)
+        fitted: list[Service] = [one for one in (self.amplifier, self.button) if one is not None]
         return (
-            *powered,
+            *fitted,
             self.output,
             self.ear,
             self.player,
@@ -391,6 +394,11 @@ class Agent:
             sounds=lambda: self.stage.is_busy,
             starts=starts,
             lead=timedelta(milliseconds=self._options.amplifier_lead_ms),
+        )
+
+    def _new_button(self) -> ButtonWatch:
+        return ButtonWatch(
+            new_button(self._options.button), self.faults, monotonic_s=time.monotonic, press=self.player.stop_here
         )
 
     def _silenced_by(self) -> str | None:

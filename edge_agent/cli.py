@@ -75,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--amplifier-lead-ms", type=int, default=500, metavar="MS", help="how long before a start (default: 500)"
     )
+    run.add_argument(
+        "--button", default="none", metavar="LINE", help="button that ends what sounds, as --amplifier (default: none)"
+    )
     run.set_defaults(command=_run)
     enroll = commands.add_parser("enroll", parents=[common, sound], help="make a key, show a claim code, be adopted")
     centre = enroll.add_mutually_exclusive_group(required=True)
@@ -123,6 +126,7 @@ def _run(arguments: argparse.Namespace, state: StateDir) -> int:
             _options(arguments, state),
             amplifier=arguments.amplifier,
             amplifier_lead_ms=arguments.amplifier_lead_ms,
+            button=arguments.button,
         )
         agent = Agent(options)
         agent.on_end = last_resort.arm

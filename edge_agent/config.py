@@ -109,9 +109,11 @@ class Options:
     input_simulated: bool = False
     """It is a monitor of the output, or the like: what it proves is marked so."""
     amplifier: str = "none"
-    """The pin that powers it: ``none``, or as ``amplifier.base.new_pin`` takes it."""
+    """The pin that powers it: ``none``, or as ``amplifier.drivers.new_pin`` takes it."""
     amplifier_lead_ms: int = 500
     """How long before a start."""
+    button: str = "none"
+    """What ends all sound at the node: ``none``, or as ``button.drivers.new_button`` takes it."""
 
 
 def default_state() -> Path:

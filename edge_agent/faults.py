@@ -56,6 +56,8 @@ class Fault(StrEnum):
     """The link breaks again and again, or takes seconds to answer."""
     AMPLIFIER_FAILING = "amplifier_failing"
     """The pin that powers it cannot be switched."""
+    LOCAL_STOP = "local_stop"
+    """Somebody has pressed the button at the node, not long ago."""
     INPUT_LOST = "input_lost"
     """There should be a microphone or a line that listens, and is not."""
     NOT_HEARD = "not_heard"

@@ -180,6 +180,15 @@ class Keeper:
             self._forget_bodies()
         self._renew()
 
+    def stop_here(self, broadcast_ids: Iterable[str]) -> None:
+        """Stop broadcasts for good by this node's own word; stored, so that a restart does not begin them again."""
+        names = frozenset(broadcast_ids)
+        with self._store.writing():
+            for name in names:
+                values = (name, int(self._now().timestamp()))
+                self._store.run("INSERT OR IGNORE INTO stops VALUES (?, ?)", *values)
+        self.stops |= names
+
     def is_new_command(self, command_id: str, now: datetime) -> bool:
         """Remember a command; False when it was seen before."""
         seen = "INSERT OR IGNORE INTO commands VALUES (?, ?)"

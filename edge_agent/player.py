@@ -74,6 +74,8 @@ class Player:
         self._shelf, self._stage, self._output = shelf, stage, output
         self._register = Register(clock, store, ledger, keeper, shelf, report=stage.report)
         self.ready = asyncio.Event()
+        self._stopped_here: frozenset[str] = frozenset()
+        """Broadcasts that the button has ended since the start."""
         self.failed: Callable[[str], Fault | None] = lambda _: None
         """Why a recording is not here; the fetcher's."""
         self.rounds = 0
@@ -102,6 +104,22 @@ class Player:
         """End all sound at once, before anything is written down: a hold has come."""
         self._stage.renderer.cut()
         self.changed()
+
+    def stop_here(self) -> int:
+        """End all that is under way, for good, since somebody here wants it so; gives how many broadcasts that are.
+
+        What is ordered later sounds: an emergency too is a new one.
+        """
+        self._stage.renderer.cut()
+        names = [
+            key
+            for key, play in self._ledger.plays.items()
+            if play.progress.began_at is not None and play.progress.outcome is None
+        ]
+        self._stopped_here |= set(names)
+        self._keeper.stop_here(names)
+        self.changed()
+        return len(names)
 
     async def run(self) -> None:
         """Take up what a restart has cut, then play for ever."""
@@ -255,6 +273,8 @@ class Player:
         """Say more exactly why there was "no file", or what cut it when the power did not."""
         if conclusion.reason is Reason.POWER:
             return conclusion._replace(reason=self._stage.why_lost(conclusion.broadcast_id) or Reason.POWER)
+        if conclusion.reason is Reason.STOPPED and conclusion.broadcast_id in self._stopped_here:
+            return conclusion._replace(reason=Reason.LOCAL_STOP)
         if conclusion.reason is not Reason.NO_FILE:
             return conclusion
         if not self._output.available:

@@ -23,7 +23,7 @@ LOCKS = {
 }
 TOP_LEVEL = {
     *("audio", "edge_agent", "controller", "web", "deploy", "tests", "docs", "requirements", ".ci"),
-    *("pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile"),
+    *("pyproject.toml", "README.md", "SECURITY.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile"),
     *(".gitignore", ".gitattributes", ".pre-commit-config.yaml", ".editorconfig"),
 }
 TRACES = {

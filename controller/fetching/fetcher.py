@@ -8,7 +8,7 @@ them in a file: decoders never see an address.
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -99,7 +99,9 @@ class Fetcher:
             for _ in range(self._limits.redirects + 1):
                 hop = self._checked(url)
                 async with aclosing(self._ask(hop, deadline)) as answer:
-                    head = await anext(answer)
+                    head = await anext(answer, None)
+                    if not isinstance(head, h11.Response):
+                        raise h11.RemoteProtocolError("it closes without an answer")
                     if head.status_code not in REDIRECTS:
                         async for chunk in self._content(head, answer):
                             yield chunk
@@ -135,7 +137,7 @@ class Fetcher:
             raise UrlRefusedError("host", "names no machine")
         return _Hop(url, parts, parts.hostname, PORTS[parts.scheme] if port is None else port)
 
-    async def _ask(self, hop: _Hop, deadline: _Deadline) -> "AsyncIterator[h11.Response | h11.Data]":
+    async def _ask(self, hop: _Hop, deadline: _Deadline) -> AsyncGenerator[h11.Response | h11.Data, None]:
         """Give the head of the answer, then its content."""
         reader, writer = await self._reach(hop, deadline)
         try:
@@ -166,7 +168,7 @@ class Fetcher:
             return await self._connect(addresses[0], hop.port, name)
 
     async def _content(
-        self, head: h11.Response, answer: "AsyncIterator[h11.Response | h11.Data]"
+        self, head: h11.Response, answer: AsyncIterator[h11.Response | h11.Data]
     ) -> AsyncIterator[bytes]:
         if head.status_code != OK:
             raise UrlRefusedError("status", f"the other side answers {head.status_code}")

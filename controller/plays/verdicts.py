@@ -39,6 +39,7 @@ RULE_OF: Mapping[Reason, Name] = {
     Reason.POWER: DeviceRule.DEVICE,
     Reason.OUTPUT_LOST: DeviceRule.DEVICE,
     Reason.SHUTDOWN: DeviceRule.DEVICE,
+    Reason.LOCAL_STOP: DeviceRule.DEVICE,
 }
 """The rule behind each reason with which a play ends, as the timeline gives it; a node alone knows its device."""
 BY_THE_CENTRE = frozenset({Reason.STOPPED, Reason.WITHDRAWN})

@@ -7,18 +7,19 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
 from sqlalchemy import select, update
 
 from controller import failpoints
-from controller.clock import Clock
+from controller.clock import Clock, steady_clock
 from controller.db import Database, Transaction
-from controller.errors import BusyError, LoaError
+from controller.errors import BusyError, LoaError, TooManyAttemptsError
 from controller.failures import Failures
 from controller.nodes.models import Node
+from controller.ratelimit import RateLimit
 from controller.receipts import service as receipts
 from controller.receipts.service import Stored
 from edge_agent.protocol import topics
@@ -38,6 +39,10 @@ MAX_WAITING = 2_000
 """Messages; at 200 events each, a province's evening."""
 MAX_MESSAGE_BYTES = 256 * 1024
 """200 events with every field are below 100 KiB."""
+MESSAGES_AT_ONCE = 300
+"""Of one node: more than 30 days of receipts, sent again in full, are."""
+MESSAGE_EVERY = timedelta(seconds=1)
+"""Afterwards. A node that says more, whatever has got into it, waits for itself and not the others for it."""
 ACK_READABLE = timedelta(hours=1)
 ASK_AGAIN_AFTER = timedelta(seconds=30)
 """A store that has a gap is asked for it this often at most: what it was asked for is on its way."""
@@ -45,6 +50,11 @@ JOB = "receipts"
 """Under this name they fail."""
 
 _log = logging.getLogger(__name__)
+
+
+def _unset() -> datetime:
+    """Give an instant that goes on whatever the machine's clock is set to."""
+    return datetime.fromtimestamp(steady_clock(), UTC)
 
 
 @lru_cache(maxsize=4096)
@@ -68,6 +78,7 @@ class Ingest:
         self._database, self._clock, self._signer, self._bridge = database, clock, signer, bridge
         self._failures = failures or Failures()
         self._queue: asyncio.Queue[_Came] = asyncio.Queue(MAX_WAITING)
+        self._turns = RateLimit(burst=MESSAGES_AT_ONCE, every=MESSAGE_EVERY, clock=_unset)
         self._renewed: set[str] = set()
         """Nodes of this batch that use their new key: the one before is trusted no more."""
         self._asked_at: dict[tuple[str, str], datetime] = {}
@@ -81,7 +92,10 @@ class Ingest:
             self.dropped["malformed"] += 1
             return
         try:
+            self._turns.take(node_id)
             self._queue.put_nowait(_Came(node_id, payload))
+        except TooManyAttemptsError:
+            self.dropped["too_many"] += 1
         except asyncio.QueueFull:
             self.dropped["busy"] += 1
 

@@ -75,6 +75,7 @@ class Authority:
             KeyFileError: a file in the folder is damaged.
         """
         self._folder, self._clock, self._names = folder, clock, tuple(dict.fromkeys(names))
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._keys = keys
         self._key = ed25519_key(folder / "ca.key")
         self._ca = _load(folder / "ca.crt", read_or_make(folder / "ca.crt", self._make_ca))

@@ -104,6 +104,8 @@ class Reason(StrEnum):
     """The node or its agent went down while this was sounding."""
     OUTPUT_LOST = "output_lost"
     SHUTDOWN = "shutdown"
+    LOCAL_STOP = "local_stop"
+    """Somebody has pressed the button at the node."""
 
 
 REFUSALS = frozenset(

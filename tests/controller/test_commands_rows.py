@@ -1,6 +1,7 @@
 """Commands beside a running centre: they show and change the rows by the same services, in somebody's name."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from controller.cli import main
 from controller.emergencies.models import Emergency
 from controller.ids import new_id
 from controller.migrations.upgrade import settings
+from controller.nodes.models import Node
 from controller.people.rights import Act, Role
 from controller.policies.schemas import CategoryName, PolicyIn, PolicyRules, Window
 from controller.programmes.schemas import ProgrammeOut
@@ -62,6 +64,22 @@ async def morning(here: Centre) -> tuple[str, ProgrammeOut]:
     )
     await here.services.schedules.create(here.actor, wanted)
     return hamlet.name, made
+
+
+async def test_every_node_stands_in_one_line_and_writes_nothing_to_the_terminal(lite: Centre, types: Types) -> None:
+    node = await lite.node(await lite.area("Thôn Đông"), "Cổng chợ")
+    async with lite.database.transaction() as tx:
+        row = await tx.session.get(Node, node.id)
+        assert row is not None
+        row.abilities = {"software": "0.4\x1b[2J"}
+        row.health = {"faults": [{"code": "disk_low", "since_at": lite.clock().isoformat()}]}
+    status, out, _ = await run(types, "fleet")
+    [line] = out.splitlines()
+    until = f"{node.certificate_expires_at:%Y-%m-%d}"
+    assert status == 0
+    assert line.split("\t") == [node.id, "Cổng chợ", "Thôn Đông", "never_seen", "0.4?[2J", "disk_low", until]
+    _, out, _ = await run(types, "fleet", "--json")
+    assert json.loads(out)[0]["faults"] == ["disk_low"]
 
 
 async def test_the_rules_of_a_place_are_shown_with_who_says_them(lite: Centre, types: Types) -> None:

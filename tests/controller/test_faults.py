@@ -144,7 +144,7 @@ async def test_a_report_that_says_the_same_is_no_row(here: Centre) -> None:
     node = await speaking(here)
     told: list[Event] = []
     publish = here.bus.publish
-    here.bus.publish = told.append  # type: ignore[method-assign]  # a tap
+    here.bus.publish = told.append  # type: ignore[assignment, method-assign]  # a tap
     for minute in range(20):
         await node.says("disk_low", "clock_offset", detail=f"{minute} MB")
         assert await node.second() == (2 if minute == 0 else 0)
@@ -279,7 +279,7 @@ async def test_a_fault_is_acknowledged_once_while_it_stands_by_who_may(here: Cen
     with pytest.raises(ConflictError):
         await faults.acknowledge(technician, low.id)
     [entry] = [each for each in await here.services.audit.list(here.actor) if each.action == Act.FAULTS_ACKNOWLEDGE]
-    assert (entry.subject, entry.area_id) == (f"faults/{lost.id}", area)
+    assert (entry.subject, entry.detail["note"]) == (f"faults/{lost.id}", "thợ đang tới")
 
 
 async def test_the_list_is_of_a_place_a_node_or_what_stands(here: Centre) -> None:

@@ -115,7 +115,7 @@ async def tried(hall: Hall, test: ToneTest) -> SelfTestReport:
     test.begin("c-1")
     if test._work is not None:
         await test._work
-        await hall.pass_ms(3500)
+        await hall.pass_ms(5600)
     assert test.last is not None
     return test.last
 
@@ -127,7 +127,7 @@ async def test_the_tone_sounds_once_at_the_nodes_volume_and_is_heard(hall: Hall)
     test.begin("c-1")
     assert test._work is not None
     await test._work
-    await hall.pass_ms(3500)
+    await hall.pass_ms(5600)
     assert told(test) is None  # the ear has not said yet
     ear.tell()
     assert told(test) == ("heard", "c-1")

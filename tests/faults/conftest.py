@@ -20,7 +20,7 @@ _HEAD = """\
 
 What may go wrong, what we promise then, and whether it held. Written by `make faults` from the tests that ran; what is
 written by hand stands in `tests/faults/table.py`. Evidence here is simulated: outputs are virtual, and what sounded is
-read from their own records, sample by sample. "No test" means what it says.
+read from their own records, sample by sample. "No test" and "not run" mean what they say.
 
 | | fault | promise | tests | result |
 |---|---|---|---|---|
@@ -33,6 +33,7 @@ class Table:
     def __init__(self) -> None:
         self._ended: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         self._whole = True
+        self._collected: dict[str, set[str]] = defaultdict(set)
         self._figures: dict[str, list[str]] = defaultdict(list)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -41,9 +42,15 @@ class Table:
             return
         given = [(name, str(value)) for name, value in report.user_properties]
         for fault in [value for name, value in given if name == "fault"]:
-            test = report.nodeid.partition("[")[0].rpartition("/")[2].replace(".py::", ": ")
+            test = _name(report.nodeid)
             self._ended[fault][test].append(report.outcome)
             self._figures[fault] += [value for name, value in given if name == "figure"]
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Know what there is, though it may not run."""
+        for item in session.items:
+            for _, fault in [one for one in item.user_properties if one[0] == "fault"]:
+                self._collected[str(fault)].add(_name(item.nodeid))
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """A table of a part would say "no test" of the rest."""
@@ -51,15 +58,14 @@ class Table:
 
     def pytest_sessionfinish(self) -> None:
         """Write the document."""
-        if self._ended and self._whole:
+        if (self._ended or self._collected) and self._whole:
             DOCUMENT.write_text(_HEAD + "".join(self._rows()), encoding="utf-8")
 
     def _rows(self) -> Iterator[str]:
         for name, (fault, promise) in FAULTS.items():
-            tests = self._ended.get(name, {})
+            tests = {test: self._ended[name][test] for test in self._collected[name] | set(self._ended[name])}
             words = "<br>".join(f"`{test}`{_times(ends)}" for test, ends in sorted(tests.items()))
-            ended = {end for ends in tests.values() for end in ends}
-            result = "no test" if not tests else "held" if ended == {"passed"} else ", ".join(sorted(ended))
+            result = _result(tests)
             figures = "; ".join(dict.fromkeys(self._figures[name]))
             yield f"| {name} | {fault} | {promise} | {words} | {result}{f' ({figures})' if figures else ''} |\n"
 
@@ -98,6 +104,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for name, tests in ELSEWHERE.items():
             if item.nodeid.startswith(tests):
                 item.user_properties.append(("fault", name))
+
+
+def _name(nodeid: str) -> str:
+    return nodeid.partition("[")[0].rpartition("/")[2].replace(".py::", ": ")
+
+
+def _result(tests: dict[str, list[str]]) -> str:
+    ended = {end for ends in tests.values() for end in ends}
+    if not tests:
+        return "no test"
+    if not ended:
+        return "not run"
+    if ended != {"passed"}:
+        return ", ".join(sorted(ended))
+    return "held" if all(tests.values()) else "held, as far as it ran"
 
 
 def _times(ends: list[str]) -> str:

@@ -129,11 +129,15 @@ class Rig(Commune):
 
     async def bring_centre_back(self, *, failpoint: str | None = None) -> None:
         """Start the centre, to die at a failpoint or not."""
-        self.env.pop("LOA_FAILPOINT", None)
         if failpoint is not None:
             self.env["LOA_FAILPOINT"] = failpoint
-        await self.start_centre()
-        self.env.pop("LOA_FAILPOINT", None)
+        try:
+            await self.start_centre()
+        except ProgramFailedError:
+            if failpoint is None or self.centre is None or self.centre.process.returncode != -signal.SIGKILL:
+                raise  # otherwise it has come to the point before anybody asked for anything
+        finally:
+            self.env.pop("LOA_FAILPOINT", None)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

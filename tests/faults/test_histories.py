@@ -9,7 +9,7 @@ import pytest
 from tests.faults.checker import violations
 from tests.faults.histories import KINDS_AT_LEAST, PLAYS, kinds_of, run_seed
 
-SEEDS = int(os.environ.get("LOA_FAULTS_SEEDS", "12"))
+SEEDS = int(os.environ.get("LOA_FAULTS_SEEDS", "20"))
 """``make faults SEEDS=1000`` plays more."""
 PIECE = 25
 """Seeds in one test."""

@@ -107,6 +107,7 @@ class Square:
     broker: Broker
     authority: Authority
     port: int
+    _contexts: dict[str, ssl.SSLContext] = field(default_factory=dict)
     centre: Peer = field(init=False)
     """Hears all that the centre could hear."""
     neighbour: Peer = field(init=False)
@@ -117,7 +118,8 @@ class Square:
         self, name: str, *, client_id: str | None = None, will: mqtt5.Will | None = None, user: str | None = None
     ) -> AsyncIterator[Peer]:
         """Connect with a certificate in this name."""
-        context = self.authority.context_in_the_name_of(name)
+        context = self._contexts.get(name) or self.authority.context_in_the_name_of(name)
+        self._contexts[name] = context
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=context)
         peer = Peer(reader, writer)
         reading = asyncio.create_task(peer.read())

@@ -223,6 +223,7 @@ async def test_who_says_nothing_is_not_waited_for(begun: bytes, limits: dict[str
         (says(b"part", status="206 Partial Content"), "status"),
         (says(b"", "Content-Length: 10") + b"short", "broken"),
         (says(b"x", *(f"X-{number}: {'y' * 1000}" for number in range(100))), "broken"),
+        (b"", "broken"),
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "broken"),
         (says(b"", "Content-Length: -5"), "broken"),
     ],

@@ -35,8 +35,8 @@ async def planned(made: Desk) -> tuple[str, str, str]:
                 made.centre.actor,
                 BroadcastIn(
                     title="Thông báo",
-                    recordings=[recording],
-                    targets=[f"areas/{area.id}"],
+                    recordings=(recording,),
+                    targets=(f"areas/{area.id}",),
                     start_at=at + timedelta(hours=hours),
                     confirm_unusual=True,
                 ),

@@ -1,6 +1,7 @@
 """What is signed: a yes to this content, at this place, over this window, by enough people."""
 
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,10 +18,10 @@ DUE = broadcast("b-1", NOON, VOICE)
 ALARM = broadcast("b-2", NOON, VOICE, level=Level.EMERGENCY)
 
 
-def yes(to: Broadcast = DUE, by: str = "lan", **other: object) -> YesFact:
+def yes(to: Broadcast = DUE, by: str = "lan", **other: Any) -> YesFact:
     """A yes that covers it, but for what is said."""
     content = content_hash(to.items, to.drill)
-    return YesFact(by, content, frozenset({SCOPE}), to.start_at, to.latest_end_at)._replace(**other)  # type: ignore[arg-type]  # fields by name
+    return YesFact(by, content, frozenset({SCOPE}), to.start_at, to.latest_end_at)._replace(**other)
 
 
 def test_what_a_yes_covers_is_signed() -> None:
@@ -37,7 +38,7 @@ def test_what_a_yes_covers_is_signed() -> None:
     ],
     ids=["content", "place", "begins later", "ends sooner"],
 )
-def test_a_yes_to_something_else_is_none(other: dict[str, object]) -> None:
+def test_a_yes_to_something_else_is_none(other: dict[str, Any]) -> None:
     assert judge(SCOPE, DUE, Facts((yes(**other),))) is Refusal.NO_YES
 
 

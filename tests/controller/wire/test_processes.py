@@ -125,7 +125,10 @@ async def test_one_centre_serves_a_folder_and_its_polite_end_leaves_nothing_behi
         assert len(listening) == 1
         assert 1883 not in listening
         [conf] = [Path(word) for word in broker.cmdline() if word.endswith("mosquitto.conf")]
-        assert not conf.parent.exists(), "a copy of the server's key lies about"
+        # It is read again on SIGHUP, so it stays, for the broker's own user alone.
+        (folder, *files) = (conf.parent, *conf.parent.iterdir())
+        assert {path.stat().st_uid for path in (folder, *files)} == {broker.uids().effective}
+        assert (folder.stat().st_mode & 0o777, {path.stat().st_mode & 0o777 for path in files}) == (0o700, {0o600})
         async with httpx.AsyncClient(trust_env=False) as client:
             ready = await client.get(f"{served.url}/readyz")
             assert ready.json()["parts"] == {"database": True, "broker": True, "bridge": True, "dispatcher": True}
@@ -135,6 +138,7 @@ async def test_one_centre_serves_a_folder_and_its_polite_end_leaves_nothing_behi
         served.process.send_signal(signal.SIGTERM)
         assert await served.end() == 0
         assert not broker.is_running()
+        assert not folder.exists(), "a copy of the server's key lies about"
 
 
 @pytest.mark.parametrize("setting", ["port", "media_port", "broker_port"])

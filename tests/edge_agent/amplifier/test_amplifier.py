@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.amplifier.deadman import DeadMan
-from edge_agent.amplifier.drivers import FilePin, line_request, new_pin
+from edge_agent.amplifier.drivers import FilePin, new_pin
 from edge_agent.amplifier.switch import ALONE, DEAD_S, HOLD_OFF, LEAD, Amplifier
 from edge_agent.errors import ConfigError
 from edge_agent.faults import Fault
@@ -133,13 +133,3 @@ async def test_its_own_thread_sees_to_that(path: Path) -> None:
 def test_a_pin_that_is_not_there_is_a_clear_error(name: str) -> None:
     with pytest.raises(ConfigError, match="amplifier"):
         new_pin(name)
-
-
-def test_a_line_is_asked_for_in_the_kernels_layout() -> None:
-    """As ``struct gpio_v2_line_request`` of linux/gpio.h lies in memory on every machine: 592 bytes."""
-    asked = line_request(17, active_low=True)
-    assert len(asked) == 592
-    assert asked[:4] == (17).to_bytes(4, "little")
-    assert asked[256:269] == b"loa-amplifier"
-    assert asked[288:296] == (0b1010).to_bytes(8, "little")
-    assert asked[560:564] == (1).to_bytes(4, "little")

@@ -54,19 +54,29 @@ async def test_an_output_that_swallows_sound_is_lost_until_a_real_one_has_shown_
     renderer = Renderer(
         utc_minus_monotonic_ns=lambda: 0, monotonic_ns=lambda: 0, on_started=lambda _: None, on_ended=lambda _: None
     )
-    book, opened = FaultBook(lambda: NOON), list[bool]()
+    book, made, available = FaultBook(lambda: NOON), list[Output](), list[Output]()
     outputs: Iterator[Callable[[], Output]] = chain(
         [Swallower, Swallower], repeat(lambda: VirtualOutput(tmp_path / "out.wav", tmp_path / "out.jsonl"))
     )
-    watch = OutputWatch(lambda: next(outputs)(), renderer, book)  # noqa: PLW0108 - each time the next
-    watch.on_change = lambda: opened.append(watch.available)
+
+    def make() -> Output:
+        made.append(next(outputs)())
+        return made[-1]
+
+    def note() -> None:
+        if watch.available:
+            available.append(made[-1])
+
+    watch = OutputWatch(make, renderer, book)
+    watch.on_change = note
     async with running(watch):
         await until(lambda: book.stands(Fault.OUTPUT_LOST))
         assert "faster" in book.standing()[0].detail
         assert not watch.available
         await until(lambda: watch.available, within_s=20)
         assert not book.stands(Fault.OUTPUT_LOST)
-    assert opened.count(True) == 2  # the first, before anything was known of it, and the real one; never the second
+    # Sound was let through to the first, before anything was known of it, and to the real one; never to the second.
+    assert available == [made[0], made[2]]
 
 
 def taken(*steps: tuple[float, float]) -> list[bool]:

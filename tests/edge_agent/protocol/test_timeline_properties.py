@@ -30,6 +30,7 @@ ELSEWHERE = {
     Reason.WITHDRAWN,
     Reason.OUTPUT_LOST,
     Reason.SHUTDOWN,
+    Reason.LOCAL_STOP,
 }
 """Reasons that end no play, or that the agent gives and not the timeline."""
 

@@ -1,0 +1,74 @@
+"""``loa restore``: puts rows back. A new life of the centre begins: the epoch rises, all is silent until released."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from controller.clock import system_clock
+from controller.config import Config
+from controller.db import Database
+from controller.events import EventBus
+from controller.life_lock import alone
+from controller.migrations.upgrade import upgrade
+from controller.restoring import BackupError, begin_anew, highest_epoch, next_epoch, put_back
+from controller.wire.keys import load_keys, write_epoch
+
+from .rows import person_named
+from .settings import add_state, read_config
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_state(parser)
+    parser.add_argument("file", type=Path, nargs="?", help="made by loa backup; left out with --rows-are-back")
+    parser.add_argument("--by", required=True, metavar="LOGIN", help="who orders the silence, and answers for it")
+    parser.add_argument("--rows-are-back", action="store_true", help="PostgreSQL: pg_restore has put them back")
+    parser.add_argument("--epoch", type=int, help="only if nodes were told a higher one than anybody here knows")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Put them back, with no centre running.
+
+    Raises:
+        LoaError: a centre runs, the file is no backup, or nobody has that login.
+    """
+    config = read_config(options)
+    if options.rows_are_back == (options.file is not None):
+        raise BackupError("give a file that loa backup made, or --rows-are-back")
+    if options.file is not None and config.database_url is not None:
+        raise BackupError("LOA_DATABASE_URL is set: put the rows back with pg_restore, then --rows-are-back")
+    with alone(config.state):
+        asyncio.run(_restore(config, options))
+    return 0
+
+
+async def _restore(config: Config, options: argparse.Namespace) -> None:
+    keys, now = load_keys(config.keys), system_clock()
+    known = keys.epoch
+    if options.file is not None:
+        if (config.state / "loa.db").is_file():
+            known = max(known, await _epoch_of(config))
+        kept = put_back(options.file, config.state / "loa.db", now=now)
+        if kept is not None:
+            sys.stderr.write(f"The rows of before: {kept}\n")
+    database = Database(config.database, EventBus())
+    try:
+        await upgrade(database)
+        person_id = await person_named(database, options.by)
+        epoch = next_epoch(known, await highest_epoch(database), options.epoch)
+        write_epoch(config.keys, epoch)  # first: rows of an older life are signed by nobody any more
+        holds = await begin_anew(database, person_id, epoch, now=now)
+    finally:
+        await database.close()
+    sys.stdout.write(f"epoch {epoch}\t{len(holds)} holds\n")
+    sys.stderr.write("Everything is held. Look at the plans, then release the holds in the pages.\n")
+
+
+async def _epoch_of(config: Config) -> int:
+    database = Database(config.database, EventBus())
+    try:
+        await upgrade(database)
+        return await highest_epoch(database)
+    finally:
+        await database.close()

@@ -1,0 +1,141 @@
+"""A copy of the rows, and the way back: a new life of the centre, in which all is silent until a person says otherwise.
+
+Keys, media and scans stand in folders of their own and are no part of it. PostgreSQL has tools of its own for the copy;
+what has to be done to the rows after they were put back is the same.
+"""
+
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import delete, func, select, update
+
+from controller.areas.repository import read_tree
+from controller.audit import service as audit
+from controller.broadcasts.models import Broadcast
+from controller.db import Database
+from controller.errors import LoaError
+from controller.files import settle
+from controller.holds.models import Hold
+from controller.ids import new_id
+from controller.people.actor import Actor
+from controller.people.models import Session
+from controller.plans.models import Document
+
+EPOCH_STEP = 100
+"""No restore goes further: an epoch is never spent by a slip, and a node takes any that is higher."""
+RESTORED = "centre.restored"
+"""In the audit."""
+PAGES_AT_ONCE = 1_000
+"""Of the copy: 4 MB, then writers get a turn."""
+
+
+class BackupError(LoaError):
+    """A copy cannot be made, or is none."""
+
+    code = "backup"
+
+
+def copy_rows(source: Path, target: Path) -> int:
+    """Copy a SQLite database beside whoever writes to it; gives the bytes.
+
+    Raises:
+        BackupError: there is nothing to copy, or something at the target already, or the copy is damaged.
+    """
+    if not source.is_file():
+        raise BackupError(f"{source}: no database there; give --state")
+    if target.exists():
+        raise BackupError(f"{target}: is there already; a backup is never overwritten")
+    written = target.with_name(f".{target.name}.part")
+    written.unlink(missing_ok=True)
+    written.touch(mode=0o600)
+    try:
+        with (
+            closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as here,
+            closing(sqlite3.connect(written)) as there,
+        ):
+            here.backup(there, pages=PAGES_AT_ONCE)
+            there.execute("PRAGMA journal_mode=DELETE")
+        check_copy(written)
+        settle(written, target)
+    finally:
+        written.unlink(missing_ok=True)
+    return target.stat().st_size
+
+
+def check_copy(path: Path) -> None:
+    """Let a file pass that is a whole copy of a centre's rows.
+
+    Raises:
+        BackupError: it is not.
+    """
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as copy:
+            [(said,)] = copy.execute("PRAGMA integrity_check(1)").fetchall()
+            copy.execute("SELECT version_num FROM alembic_version").fetchall()
+    except (sqlite3.Error, ValueError) as error:
+        raise BackupError(f"{path}: no backup of a centre ({error})") from None
+    if said != "ok":
+        raise BackupError(f"{path}: damaged ({said})")
+
+
+def put_back(copy: Path, place: Path, *, now: datetime) -> Path | None:
+    """Put a checked copy in the place of the rows; gives where those of before are kept, None if there were none.
+
+    Whoever calls keeps every centre out of that folder.
+    """
+    check_copy(copy)
+    new = place.with_name(f".{place.name}.restoring")
+    new.unlink(missing_ok=True)
+    copy_rows(copy, new)
+    kept = None
+    if place.exists():
+        kept = place.with_name(f"{place.name}.before-{now:%Y%m%dT%H%M%S}")
+        with closing(sqlite3.connect(place)) as old:
+            old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        place.replace(kept)
+    for beside in ("-wal", "-shm"):
+        place.with_name(place.name + beside).unlink(missing_ok=True)
+    settle(new, place)
+    return kept
+
+
+async def highest_epoch(database: Database) -> int:
+    """Give the highest epoch that rows tell of."""
+    async with database.reading() as session:
+        return await session.scalar(select(func.max(Document.epoch))) or 1
+
+
+def next_epoch(own: int, in_rows: int, wanted: int | None) -> int:
+    """Give the epoch after a restore.
+
+    Raises:
+        BackupError: the one that is wanted is not above all that are known, or too far above.
+    """
+    known = max(own, in_rows)
+    found = known + 1 if wanted is None else wanted
+    if not known < found <= known + EPOCH_STEP:
+        raise BackupError(f"epoch {found}: it has to be above {known}, by at most {EPOCH_STEP}")
+    return found
+
+
+async def begin_anew(database: Database, person_id: str, epoch: int, *, now: datetime) -> list[str]:
+    """Have everything held, nothing old said again and everybody sign in again; gives the holds.
+
+    The documents are signed in the new epoch when the centre starts.
+    """
+    async with database.transaction() as tx:
+        scopes = (await read_tree(tx.session)).everywhere()
+        holds = [Hold(id=new_id(), scope=scope, ordered_by=person_id, ordered_at=now) for scope in scopes]
+        tx.session.add_all(holds)
+        # What was to be said "now" was then, not now; and it may have been cancelled since the copy was made.
+        old = Broadcast.urgent.is_(True) & Broadcast.cancelled_at.is_(None) & (Broadcast.latest_end_at > now)
+        ended = update(Broadcast).where(old).values(cancelled_at=now, cancelled_by=person_id)
+        stopped = (await tx.session.scalars(ended.returning(Broadcast.id))).all()
+        await tx.session.execute(delete(Session))
+        await tx.session.execute(update(Document).values(dirty_since=now))
+        await tx.session.flush()
+        detail = {"epoch": epoch, "holds": [hold.id for hold in holds], "stopped": len(stopped)}
+        await audit.write(tx, Actor(person_id, "loa restore"), RESTORED, "centre/rows", detail, at=now)
+        return [hold.id for hold in holds]

@@ -1,0 +1,1 @@
+"""The button at the node: pressed, it ends what sounds, without any network."""

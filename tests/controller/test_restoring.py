@@ -1,0 +1,177 @@
+"""A restored backup, or a second centre, rolls no node back: the epoch rises, all is silent until released."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text, update
+
+from controller.broadcasts.models import Broadcast
+from controller.broadcasts.schemas import BroadcastIn
+from controller.cli import main
+from controller.db import Database
+from controller.events import EventBus
+from controller.life_lock import Lease, StartError, alone
+from controller.people.models import Session
+from controller.restoring import BackupError, check_copy, next_epoch
+from edge_agent.protocol.documents import BY_WORD, Hold
+from edge_agent.protocol.errors import StaleError
+from edge_agent.protocol.signing import TrustStore, open_document
+from edge_agent.protocol.topics import Word
+from edge_agent.protocol.versions import Version, check_newer
+from tests.controller import factories
+from tests.controller.wire.test_dispatcher import Desk, desk, make_desk
+
+
+async def backed_up(made: Desk, folder: Path) -> tuple[str, Path]:
+    """A centre with a node whose documents are out, and a copy of its rows."""
+    area = await made.centre.area()
+    await made.centre.node(area)
+    await made.settle()
+    await stamped(made)
+    copy = folder / "copy.db"
+    assert main(["backup", "--state", str(folder), str(copy)]) == 0
+    return f"areas/{area.id}", copy
+
+
+async def test_after_a_restore_everything_is_held_in_a_new_epoch(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        scope, copy = await backed_up(made, tmp_path)
+        [hold] = await made.centre.services.holds.order(made.centre.actor, [scope])
+        await made.settle()
+        await made.centre.services.holds.release(made.centre.actor, hold.id)
+        await made.settle()
+        held = {word: _version(made, scope, word) for word in ("hold", "urgent", "plan")}
+        trust = TrustStore(made.keys.trusted)
+        person = made.centre.person
+    assert await restore(tmp_path, copy, person.login) == 0
+    async with factories.centre(tmp_path, known=person) as centre:
+        centre.clock.step(days=400)  # the command goes by the machine's clock
+        again = make_desk(centre, tmp_path)
+        assert again.signer.epoch == 2
+        await again.dispatcher._begin()
+        await again.settle()
+        for word, version in held.items():
+            token = next(token for s, w, token in reversed(again.broker.published) if (s, w) == (scope, word))
+            document = open_document(token, BY_WORD[Word(word)], audience=scope, trust=trust)
+            assert check_newer(document, version) > version, "nodes take it, though the copy counted less far"
+        now_held = again.last(scope, "hold")
+        assert isinstance(now_held, Hold)
+        assert len(now_held.active) == 1, "silence, until a person releases it"
+
+
+async def test_after_a_restore_nobody_is_signed_in_and_nothing_urgent_comes_back(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        area = await made.centre.area(quiet_hours=[])
+        await made.centre.node(area)
+        recording = await made.centre.recording()
+        wanted = BroadcastIn(title="Nước tràn", recordings=(recording,), targets=(f"areas/{area.id}",))
+        said = (await made.centre.services.broadcasts.create(made.centre.actor, wanted)).id
+        async with made.centre.database.transaction() as tx:
+            later = update(Broadcast).values(latest_end_at=made.centre.clock() + timedelta(days=10_000))
+            await tx.session.execute(later)
+        await made.centre.session_of(made.centre.person)
+        await stamped(made)
+        copy = tmp_path / "copy.db"
+        assert main(["backup", "--state", str(tmp_path), str(copy)]) == 0
+        person = made.centre.person
+    assert await restore(tmp_path, copy, person.login) == 0
+    async with factories.centre(tmp_path, known=person) as again, again.database.reading() as session:
+        assert (await session.get_one(Broadcast, said)).cancelled_at is not None
+        assert (await session.scalars(select(Session))).all() == []
+
+
+def test_a_file_that_is_no_backup_replaces_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    junk = tmp_path / "junk.db"
+    junk.write_bytes(b"SQLite format 3\0" + b"x" * 5000)
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE alembic (x)")
+    for file in (junk, tmp_path / "other.db", tmp_path / "none.db"):
+        with pytest.raises(BackupError):
+            check_copy(file)
+        assert main(["restore", "--state", str(tmp_path), str(file), "--by", "lan"]) == 1
+    assert not (tmp_path / "loa.db").exists()
+    assert "backup" in capsys.readouterr().err
+
+
+def test_nothing_is_restored_under_a_running_centre(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with alone(tmp_path):
+        assert main(["restore", "--state", str(tmp_path), "copy.db", "--by", "lan"]) == 1
+    assert "another" in capsys.readouterr().err
+
+
+def test_an_epoch_rises_by_a_bounded_step() -> None:
+    assert next_epoch(3, 5, None) == 6
+    assert next_epoch(3, 5, 105) == 105
+    for wanted in (5, 1, 106, 2**53):
+        with pytest.raises(BackupError, match="above 5"):
+            next_epoch(3, 5, wanted)
+
+
+async def test_two_centres_on_one_database_do_not_both_begin(tmp_path: Path) -> None:
+    """Each with a state folder of its own, so that the lock there does not see it."""
+    url = f"sqlite+aiosqlite:///{tmp_path / 'shared.db'}"
+    first, second = Database(url, EventBus()), Database(url, EventBus())
+    try:
+        async with Lease(first).held():
+            with pytest.raises(StartError, match="another"):
+                async with Lease(second).held():
+                    pass
+        async with Lease(second).held():
+            pass
+    finally:
+        await first.close()
+        await second.close()
+
+
+async def test_a_node_takes_nothing_of_a_centre_that_lives_in_an_older_epoch(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        area = await made.centre.area()
+        await made.settle()
+        old = made.last(f"areas/{area.id}", "hold")
+        with pytest.raises(StaleError):
+            check_newer(old, None, floor_epoch=2)
+        with pytest.raises(StaleError):
+            check_newer(old, Version(2, 1))
+
+
+async def stamped(made: Desk) -> None:
+    """Say of which version the rows are: those of unit tests are made without migrations."""
+    async with made.centre.database.transaction() as tx:
+        await tx.session.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+        await tx.session.execute(text("INSERT INTO alembic_version VALUES ('0004')"))
+
+
+async def restore(folder: Path, copy: Path, login: str) -> int:
+    return await asyncio.to_thread(main, ["restore", "--state", str(folder), str(copy), "--by", login])
+
+
+def _version(made: Desk, scope: str, word: str) -> Version:
+    found = made.last(scope, word)
+    return Version(found.epoch, found.version)
+
+
+@pytest.mark.postgres
+async def test_on_postgresql_the_lease_dies_with_its_connection(postgres_url: str) -> None:
+    """Two machines, one database: the second one waits outside, and the first ends when it is let go of."""
+    first, second = Database(postgres_url, EventBus()), Database(postgres_url, EventBus())
+    try:
+        lease = Lease(first)
+        async with lease.held():
+            with pytest.raises(StartError, match="another"):
+                async with Lease(second).held():
+                    pass
+            async with second.engine.connect() as other:
+                query = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+                await other.execute(text(query))
+                await other.commit()
+            with pytest.raises(StartError, match="let go"):
+                await lease.check()
+            async with Lease(second).held():
+                pass
+    finally:
+        await first.close()
+        await second.close()
