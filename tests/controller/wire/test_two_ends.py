@@ -122,6 +122,7 @@ async def test_a_scheduled_broadcast_stands_in_the_plan_and_leaves_it_when_cance
                     recordings=(await live.rows.recording(),),
                     targets=(scope,),
                     start_at=datetime.now(UTC) + timedelta(hours=1),
+                    confirm_unusual=True,  # tests run at night too
                 ),
             )
             plan = await node.document(Plan, scope, lambda said: said.body_sha256 != before.body_sha256)
