@@ -11,6 +11,7 @@ import pytest
 
 from controller.demo.processes import ProgramFailedError
 from controller.wire.broker_config import access_rules
+from tests.e2e.waiting import until
 from tests.faults.checker import violations
 from tests.faults.history import History
 from tests.faults.rig import Rig, running_rig
@@ -111,12 +112,16 @@ async def test_f03_a_database_that_is_locked_for_long_drops_no_play(tmp_path: Pa
 @pytest.mark.long
 @pytest.mark.fault("C40")
 async def test_c40_a_broker_without_its_access_rules_opens_nothing(tmp_path: Path) -> None:
-    """An empty file means "all to all" to mosquitto: the centre writes it anew with each start, and never empty."""
+    """An empty file means "all to all" to mosquitto: nobody else can empty it, and each start writes it anew."""
     async with running_rig(tmp_path, nodes=1) as rig:
         assert access_rules().strip()
         broker = rig.broker()
         assert broker is not None
         folder = Path(next(word for word in broker.cmdline() if word.endswith("mosquitto.conf"))).parent
-        assert not folder.exists(), "somebody could empty it, and have the broker read it again"
+        rules = folder / "acl"
+        assert folder.stat().st_mode & 0o077 == 0, "others could reach it"
+        assert rules.read_text().strip()
+        rules.write_text("")
         await rig.kill_broker()
+        await until(lambda: rules.exists() and rules.read_text().strip(), 60, "access rules")
         await rig.until_online(60)
