@@ -137,7 +137,7 @@ def pcm_of(wav: bytes) -> bytes:
         CorruptAudioError: it is no WAV.
     """
     try:
-        with av.open(io.BytesIO(wav), format="wav") as container:
+        with av.open(io.BytesIO(wav), mode="r", format="wav") as container:
             resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
             frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
             frames += resampler.resample(None)

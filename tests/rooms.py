@@ -46,7 +46,8 @@ class Street:
         heard = heard + noise * (loudness * level(-snr_db) / rms(noise))
         taken = np.interp(np.arange(len(heard)) * (1 + self.drift_ppm * 1e-6), np.arange(len(heard)), heard)
         most = self.clip * rms(taken)
-        return np.clip(taken, -most, most)
+        clipped: Floats = np.clip(taken, -most, most)
+        return clipped
 
     def another_day(self, random: Random) -> Street:
         """The same street some degrees warmer or colder, the amplifier no better than it is."""
@@ -80,7 +81,8 @@ def noise(random: Random, samples: int) -> Floats:
     if kind == 3:
         return talk(random, samples / LOW_RATE, speaker=1)
     if kind == 4:
-        return np.sum([talk(random, samples / LOW_RATE, speaker=1) for _ in range(4)], axis=0)
+        crowd: Floats = np.sum([talk(random, samples / LOW_RATE, speaker=1) for _ in range(4)], axis=0)
+        return crowd
     tones = melody(random, samples / LOW_RATE)
     return tones / rms(tones) + 0.1 * _coloured(random, samples, 1.0)
 
@@ -161,7 +163,8 @@ def _stretched(response: Floats, begins: int, pace: float) -> Floats:
     fine, size = 8, _transform(len(response) + 8)
     dense = np.fft.irfft(np.fft.rfft(response, size), size * fine) * fine
     places = begins + (np.arange(len(response)) - begins) * pace
-    return np.interp(np.clip(places, 0, len(response) - 1) * fine, np.arange(len(dense)), dense)
+    stretched: Floats = np.interp(np.clip(places, 0, len(response) - 1) * fine, np.arange(len(dense)), dense)
+    return stretched
 
 
 def _convolved(sent: Floats, response: Floats, length: int) -> Floats:

@@ -266,5 +266,11 @@ def test_an_alarm_of_an_emergency_names_what_is_to_be_looked_after(
     kind: str, detail: dict[str, Any], words: str
 ) -> None:
     nobody: dict[str, Any] = dict.fromkeys(("area_id", "acknowledged_at", "acknowledged_by", "acknowledged_by_name"))
-    given = {"id": "a", "kind": kind, "subject": "emergencies/e", "raised_at": NOW, "may_acknowledge": True}
+    given: dict[str, Any] = {
+        "id": "a",
+        "kind": kind,
+        "subject": "emergencies/e",
+        "raised_at": NOW,
+        "may_acknowledge": True,
+    }
     assert words in line(AlarmOut(**nobody, **given, detail=detail), {}, FORM).mark.word

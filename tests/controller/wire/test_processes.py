@@ -18,7 +18,8 @@ import pytest
 
 from controller.config import Config
 from controller.errors import LoaError
-from controller.main import StartError, running
+from controller.life_lock import StartError
+from controller.main import running
 from edge_agent.protocol.documents import Hold
 from tests.controller import factories
 

@@ -183,7 +183,7 @@ SAMPLES: tuple[Wire, ...] = (
     ),
     TimeAsk(nonce=_NONCE),
     EnrolmentRequest(csr_pem="request", claim_sha256=sha("code"), abilities=_ABILITIES),
-    EnrolmentTicket(enrolment_id="e1", poll_ms=3000),
+    EnrolmentTicket(enrolment_id="e1", poll_ms=3000, adopt_url="https://loa.example/nodes/adopt"),
     EnrolmentStatus(state="adopted", adoption=_ADOPTION),
 )
 
