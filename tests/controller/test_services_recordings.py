@@ -144,7 +144,10 @@ async def test_a_file_that_brings_out_a_mistake_of_ours_is_refused_and_the_next_
             raise KeyError("streams")
         return await prepare(*given)
 
-    taken = [await upload(lite, sounds.encoded(sounds.speech(length), "mp3")) for length in (1, 2)]
+    taken = []
+    for length in (1, 2):
+        taken.append(await upload(lite, sounds.encoded(sounds.speech(length), "mp3")))
+        lite.clock.step(seconds=1)  # they are processed in the order in which they came
     async with processing(lite, lite.recordings(process=process)):
         found = [await settled(lite, each.id) for each in taken]
     assert [(each.state, each.reason) for each in found] == [("rejected", "failed"), ("ready", None)]
