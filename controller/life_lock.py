@@ -5,15 +5,16 @@ import contextlib
 import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .db import Database
 from .errors import LoaError
+from .migrations.upgrade import UnreachableError
 
 LOCK = 0x6C6F61
 """Of PostgreSQL's advisory locks, the one that a centre holds as long as it lives."""
@@ -64,14 +65,19 @@ class Lease:
 
         Raises:
             StartError: another centre does.
+            UnreachableError: the database does not answer.
         """
         if not self._database.url.startswith("postgresql"):
             with _file_of(self._database.url):
                 yield
             return
-        async with self._database.engine.connect() as connection:
-            got = await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK})
-            await connection.commit()
+        async with AsyncExitStack() as stack:
+            try:
+                connection = await stack.enter_async_context(self._database.engine.connect())
+                got = await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK})
+                await connection.commit()
+            except OperationalError as error:
+                raise UnreachableError.of(self._database, error) from error
             if not got:
                 raise StartError("another centre uses this database; stop it first")
             self._connection = connection

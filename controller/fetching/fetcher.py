@@ -36,6 +36,8 @@ PORTS = {"https": 443, "http": 80}
 class UrlRefusedError(InvalidError):
     """An address that is not fetched from; ``problem`` says why."""
 
+    code = "url_refused"
+
     def __init__(self, problem: str, message: str) -> None:
         super().__init__(f"url: {message}", field="url", problem=problem)
 

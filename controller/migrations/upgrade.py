@@ -26,6 +26,15 @@ class UnreachableError(LoaError):
 
     code = "database_unreachable"
 
+    @classmethod
+    def of(cls, database: Database, error: OperationalError) -> "UnreachableError":
+        """Say which database, what it said, and what to look at."""
+        said = " ".join(str(error.orig).split())
+        return cls(
+            f"the database {database.engine.url.render_as_string()} cannot be used: {said}; "
+            "see that it runs and is writable, and look at LOA_DATABASE_URL"
+        )
+
 
 async def upgrade(database: Database) -> None:
     """Run the steps that are missing.
@@ -44,11 +53,7 @@ async def upgrade(database: Database) -> None:
                 f"the database cannot be used: {error}; install the version of Loa that wrote it"
             ) from None
         except OperationalError as error:
-            said = " ".join(str(error.orig).split())
-            raise UnreachableError(
-                f"the database {database.engine.url.render_as_string()} cannot be used: {said}; "
-                "see that it runs and is writable, and look at LOA_DATABASE_URL"
-            ) from error
+            raise UnreachableError.of(database, error) from error
 
 
 async def check(database: Database) -> list[Any]:

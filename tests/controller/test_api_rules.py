@@ -20,6 +20,7 @@ OPEN = {
     ("POST", "/api/v1/sessions"),
     ("POST", "/api/v1/enrolments"),
     ("GET", "/api/v1/enrolments/{enrolment_id}"),
+    ("POST", "/api/v1/nodes/{node_id}/renewal"),  # a node signs it with its own key
     ("GET", "/media/{sha256}.opus"),
     ("GET", "/plans/{sha256}"),
     ("GET", "/healthz"),
