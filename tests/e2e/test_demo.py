@@ -85,6 +85,7 @@ def _marked(process: psutil.Process, mark: str) -> bool:
 
 
 @pytest.mark.broker
+@pytest.mark.listening
 @pytest.mark.timeout(200)
 async def test_the_check_passes_with_any_recording_and_prints_what_the_design_says(tmp_path: Path) -> None:
     """Music in stereo at 44.1 kHz, as somebody brings it."""
