@@ -34,16 +34,8 @@ def alone(state: Path) -> Iterator[None]:
     Raises:
         StartError: there is one.
     """
-    descriptor = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise StartError(f"another `loa serve` uses {state}; stop it or give another --state") from None
-    try:
+    with _locked(state / "lock", f"another `loa serve` uses {state}; stop it or give another --state"):
         yield
-    finally:
-        os.close(descriptor)
 
 
 class Lease:
@@ -116,12 +108,18 @@ def _file_of(url: str) -> Iterator[None]:
     if not path or path == ":memory:":
         yield
         return
-    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with _locked(Path(f"{path}.lock"), f"another centre uses {path}; stop it first"):
+        yield
+
+
+@contextlib.contextmanager
+def _locked(path: Path, refusal: str) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise StartError(f"another centre uses {path}; stop it first") from None
+        raise StartError(refusal) from None
     try:
         yield
     finally:
