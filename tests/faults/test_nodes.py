@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -10,9 +10,8 @@ import pytest
 
 from edge_agent import failpoints
 from edge_agent.protocol.states import Level, Outcome
-from tests.edge_agent.fakes import NOON
-from tests.faults.checker import violations
 from tests.faults.history import History
+from tests.faults.stepped import ended, minutes, outcomes
 from tests.faults.world import CrashedError, World, world
 
 EVERY = int(os.environ.get("LOA_FAULTS_BOUNDARIES", "16"))
@@ -24,21 +23,6 @@ WAYS = ("bit", "short", "empty", "other")
 async def one(ram: Path) -> AsyncIterator[World]:
     async with world(ram / "node") as made:
         yield made
-
-
-def minutes(count: float) -> datetime:
-    return NOON + timedelta(minutes=count)
-
-
-async def ended(one: World) -> History:
-    """Give the facts, which keep to the rules."""
-    history = await one.end()
-    assert violations(history) == []
-    return history
-
-
-def outcomes(history: History) -> dict[str, Outcome]:
-    return {told.broadcast_id: told.outcome for told in history.told if told.outcome}
 
 
 def times_heard(history: History, name: str) -> list[bool]:

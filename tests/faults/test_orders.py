@@ -1,7 +1,7 @@
 """Links, orders and clocks on one node in a stepped world: each fault by its name, each ending before the checker."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -10,8 +10,8 @@ import pytest
 from edge_agent.faults import Fault
 from edge_agent.protocol.states import Level, Outcome
 from tests.edge_agent.fakes import NOON
-from tests.faults.checker import violations
 from tests.faults.history import History
+from tests.faults.stepped import ended, minutes, outcomes
 from tests.faults.world import SELF, World, world
 
 
@@ -19,21 +19,6 @@ from tests.faults.world import SELF, World, world
 async def one(ram: Path) -> AsyncIterator[World]:
     async with world(ram / "node") as made:
         yield made
-
-
-def minutes(count: float) -> datetime:
-    return NOON + timedelta(minutes=count)
-
-
-async def ended(one: World) -> History:
-    """Give the facts, which keep to the rules."""
-    history = await one.end()
-    assert violations(history) == []
-    return history
-
-
-def outcomes(history: History) -> dict[str, Outcome]:
-    return {told.broadcast_id: told.outcome for told in history.told if told.outcome}
 
 
 def heard(history: History) -> list[str]:
