@@ -27,6 +27,9 @@ from .topics import Word
 MAX_INLINE_BYTES = 16 * 1024
 """Audio that may ride inside an urgent (DESIGN section 4): 4 s of speech at 32 kbit/s."""
 
+MAX_RELEASE_BYTES = 2048
+"""A release with four keys has 930."""
+
 
 class Signed(Wire, frozen=True, kw_only=True):
     """Claims that every signed document carries."""
@@ -215,6 +218,8 @@ class Command(Signed, frozen=True, kw_only=True):
     action: CommandAction
     sha256: Sha256 | None = None
     """With ``reference``: the signature tune; without it, what the next session begins with."""
+    release: Annotated[str, Meta(max_length=MAX_RELEASE_BYTES)] | None = None
+    """With ``update``: the release to take, as a compact JWS with an update key (``updates.Release``)."""
 
 
 class ReceiptsAck(Signed, frozen=True, kw_only=True):

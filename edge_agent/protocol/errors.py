@@ -55,3 +55,21 @@ class NotYetValidError(ProtocolError):
     """Read before its ``nbf``."""
 
     code = "not_yet_valid"
+
+
+class WrongBoardError(ProtocolError):
+    """A release that is built for another processor."""
+
+    code = "wrong_board"
+
+
+class WrongPythonError(ProtocolError):
+    """A release that is built for another Python."""
+
+    code = "wrong_python"
+
+
+class NotNewerError(ProtocolError):
+    """A release that is not above what the node has taken already."""
+
+    code = "not_newer"

@@ -7,6 +7,7 @@ from msgspec import Meta, field
 from .fields import Code, Count, Id, Instant, KeyId, Language, NumericDate, Positive, Scope, Sha256, Text, Wire
 from .states import CENTRE_OUTCOMES, ClockState, Drill, Grade, Outcome, PlayState, Reason
 from .topics import Word
+from .updates import Board, PythonVersion, UpdateReport
 
 PROTOCOL = 1
 """Major version of this wire, the ``v1`` of the topics."""
@@ -36,6 +37,9 @@ class Abilities(Wire, frozen=True, kw_only=True):
     clock_battery: bool = False
     commands: Annotated[tuple[Code, ...], Meta(max_length=32)] = ("restart",)
     """Actions it obeys. The centre sends no others: an older agent does not even know some words."""
+    board: Board | None = None
+    """Which bundles it takes; absent where it cannot be updated."""
+    python: PythonVersion | None = None
 
 
 class Online(Report, frozen=True, kw_only=True, tag_field="state", tag="online"):
@@ -50,6 +54,10 @@ class Online(Report, frozen=True, kw_only=True, tag_field="state", tag="online")
     connected_at: Instant
     """By the node's clock, which may be wrong."""
     abilities: Abilities
+    release: Count = 0
+    """The one that runs; 0 for what came with the card."""
+    update: UpdateReport | None = None
+    """The last one that it was told to take; absent when there was none."""
 
 
 class Leaving(Report, frozen=True, kw_only=True, tag_field="state", tag="leaving"):
@@ -110,7 +118,7 @@ class FaultReport(Wire, frozen=True, kw_only=True):
 
 
 class SelfTestReport(Wire, frozen=True, kw_only=True):
-    """The last self-test: a short tone that the node plays and listens to."""
+    """The last self-test, a short tone that the node plays and listens to; or the last time that it said its number."""
 
     command_id: Id
     at: Instant
@@ -172,10 +180,15 @@ class Health(Report, frozen=True, kw_only=True):
     acked_seq: Count
     """Highest that the centre has acknowledged."""
     self_test: SelfTestReport | None = None
+    identified: SelfTestReport | None = None
+    """The last time that it said its number (``calling``) aloud, by command."""
     reference: ReferenceReport | None = None
     """Absent when nothing here can hear."""
     keys: Annotated[tuple[KeyId, ...], Meta(max_length=16)] = ()
     """Names of the centre's keys that the node trusts: a rotation waits for it."""
+    release: Count = 0
+    update: UpdateReport | None = None
+    """As in the hello."""
 
 
 class PlayEvent(Wire, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ from .fields import decode, utc
 from .renewal import RenewalRequest
 from .reports import Receipts
 from .states import KeyUse
+from .updates import Release
 
 ALGORITHM = "Ed25519"
 """Fully specified name (RFC 9864); ``EdDSA`` and all others are refused."""
@@ -86,7 +87,7 @@ class SigningKey:
         """Describe the public half for those who are to trust it."""
         return TrustedKey(kid=self.kid, use=use, x=public_x(self.public))
 
-    def sign(self, document: Signed | Receipts | RenewalRequest) -> bytes:
+    def sign(self, document: Signed | Receipts | RenewalRequest | Release) -> bytes:
         """Sign a document; gives the compact token as it goes on the wire.
 
         Raises:
@@ -178,6 +179,15 @@ def open_renewal(token: bytes, *, node_id: str, trust: TrustStore) -> RenewalReq
     return request
 
 
+def open_release(token: bytes, *, trust: TrustStore) -> Release:
+    """Check a release against the update keys. Whether a node takes it is the next step (``updates.check_release``).
+
+    Raises:
+        ProtocolError: one of its children, by what is wrong first.
+    """
+    return decode(trust.payload(token, typ=_typ(Release), use=KeyUse.UPDATE), Release)
+
+
 def signer_of(token: bytes) -> str:
     """Name the key that a token says it is signed with, before anything is believed.
 
@@ -206,7 +216,7 @@ def _check_signer_stays(settings: Settings, kid: str) -> None:
         raise UnknownKeyError(f"Settings.trusted_keys: the policy key {kid} that signs them is not among them")
 
 
-def _typ(kind: type[Signed | Receipts | RenewalRequest]) -> str:
+def _typ(kind: type[Signed | Receipts | RenewalRequest | Release]) -> str:
     return f"loa-{kind.word.replace('/', '-')}"
 
 

@@ -41,12 +41,14 @@ from edge_agent.protocol.reports import (
 )
 from edge_agent.protocol.signing import SigningKey
 from edge_agent.protocol.states import ClockState, Drill, Grade, KeyUse, Level, Outcome, PlayState, Reason, StartMode
+from edge_agent.protocol.updates import Release, UpdateReport, UpdateState
 from tests.edge_agent.protocol.factories import HAMLET, NODE, T0, broadcast, sha, voice
 
 DISPATCH = SigningKey(Ed25519PrivateKey.from_private_bytes(b"dispatch".ljust(32)))
 POLICY = SigningKey(Ed25519PrivateKey.from_private_bytes(b"policy".ljust(32)))
 NODE_KEY = SigningKey(Ed25519PrivateKey.from_private_bytes(b"node".ljust(32)))
 STRANGER = SigningKey(Ed25519PrivateKey.from_private_bytes(b"stranger".ljust(32)))
+UPDATE = SigningKey(Ed25519PrivateKey.from_private_bytes(b"update".ljust(32)))
 TRUSTED = (DISPATCH.trusted_as(KeyUse.DISPATCH), POLICY.trusted_as(KeyUse.POLICY))
 
 NOW_S = int(T0.timestamp())
@@ -84,7 +86,21 @@ _ABILITIES = Abilities(
     languages=("hmn", "vi-VN"),
     clock_battery=True,
     commands=("self_test",),
+    board="arm64",
+    python="3.11",
 )
+_RELEASE = Release(
+    release=12,
+    version="0.2.0",
+    board="arm64",
+    python="3.11",
+    size=26_000_000,
+    sha256=sha("bundle"),
+    iat=NOW_S,
+    exp=NOW_S + 3600,
+    keys=(UPDATE.trusted_as(KeyUse.UPDATE),),
+)
+_UPDATE = UpdateReport(command_id="c2", release=12, version="0.2.0", state=UpdateState.RETURNED, reason="no_link")
 _ADOPTION = Adoption(
     node_id="n1",
     name="Bản Lác",
@@ -125,12 +141,18 @@ SAMPLES: tuple[Wire, ...] = (
         pinned=(voice("siren", 12, language="und"),),
         revoked_keys=("f" * 16,),
     ),
-    Command(**_claims(NODE), command_id="c1", action=CommandAction.REFERENCE, sha256=sha("tune")),
+    Command(
+        **_claims(NODE),
+        command_id="c1",
+        action=CommandAction.REFERENCE,
+        sha256=sha("tune"),
+        release=UPDATE.sign(_RELEASE).decode(),
+    ),
     ReceiptsAck(**_claims(NODE), store_id="s1", stored_through_seq=41, send_from_seq=42),
     TimeAnswer(**_claims(NODE), nonce=_NONCE, time_at=_LATER),
     PlanBody(scope=HAMLET, broadcasts=(_BROADCAST,)),
     _BROADCAST,
-    Online(boot_id="boot-1", connected_at=_LATER, abilities=_ABILITIES),
+    Online(boot_id="boot-1", connected_at=_LATER, abilities=_ABILITIES, release=11, update=_UPDATE),
     Leaving(reason="shutdown"),
     Lost(boot_id="boot-1"),
     Health(
@@ -153,10 +175,13 @@ SAMPLES: tuple[Wire, ...] = (
         last_seq=9,
         acked_seq=8,
         self_test=SelfTestReport(command_id="c1", at=T0, result="refused", reason=Reason.BUSY, simulated=True),
+        identified=SelfTestReport(command_id="c2", at=T0, result="not_listened"),
         reference=ReferenceReport(
             wanted=True, sha256=sha("tune"), taken_at=T0, change="weaker", judged_at=_LATER, level_db=-6.5
         ),
         keys=(TRUSTED[0].kid,),
+        release=11,
+        update=_UPDATE,
     ),
     Receipts(
         iss="n1",
@@ -182,6 +207,7 @@ SAMPLES: tuple[Wire, ...] = (
         ),
     ),
     TimeAsk(nonce=_NONCE),
+    _RELEASE,
     EnrolmentRequest(csr_pem="request", claim_sha256=sha("code"), abilities=_ABILITIES),
     EnrolmentTicket(enrolment_id="e1", poll_ms=3000, adopt_url="https://loa.example/nodes/adopt"),
     EnrolmentStatus(state="adopted", adoption=_ADOPTION),

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_agent import clock
 from edge_agent.checks import runner
-from edge_agent.protocol import content, documents, enrolment, renewal, reports, topics
+from edge_agent.protocol import content, documents, enrolment, renewal, reports, topics, updates
 from edge_agent.protocol.content import Broadcast, PlanBody, content_hash
 from edge_agent.protocol.documents import DOCUMENTS, Hold, Settings, Urgent
 from edge_agent.protocol.enrolment import (
@@ -29,6 +29,7 @@ from edge_agent.protocol.reports import Health, Presence, Receipts, TimeAsk
 from edge_agent.protocol.signing import SigningKey, TrustStore, open_document
 from edge_agent.protocol.states import Drill, KeyUse, Level, Outcome, PlayState, Reason
 from edge_agent.protocol.topics import AREA_WORDS, Word
+from edge_agent.protocol.updates import Release, UpdateState
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```json (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -47,6 +48,7 @@ MESSAGES = {
         EnrolmentStatus,
         RenewalRequest,
         RenewalStatus,
+        Release,
     )
 }
 """What travels by itself, and what is too large to be understood inside another."""
@@ -56,7 +58,7 @@ def wire_types() -> set[type[Wire]]:
     """Give every class that stands on the wire."""
     found = {
         value
-        for module in (content, documents, enrolment, renewal, reports)
+        for module in (content, documents, enrolment, renewal, reports, updates)
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Wire)
     }
@@ -106,7 +108,9 @@ def test_defaults_are_those_of_the_page(kind: type[Wire]) -> None:
         assert str(field.default) in row.split("|")[2], row
 
 
-@pytest.mark.parametrize("words", [Reason, Outcome, PlayState, Level, Drill, Word, documents.CommandAction], ids=str)
+@pytest.mark.parametrize(
+    "words", [Reason, Outcome, PlayState, Level, Drill, Word, documents.CommandAction, UpdateState], ids=str
+)
 def test_every_word_of_the_wire_stands_on_the_page(words: Any) -> None:
     assert [word for word in words if f"`{word}`" not in PAGE and f"/{word}`" not in PAGE] == []
 
