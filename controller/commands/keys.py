@@ -9,9 +9,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from controller.clock import system_clock
 from controller.files import write_whole
-from controller.signing.ring import RotationError, begin
+from controller.signing.ring import Ring, RotationError, begin, drop_update, trust_update
 from controller.wire.keys import KeyFileError, new_key, private_pem, read_ring, write_ring
-from edge_agent.protocol.signing import SigningKey
+from edge_agent.protocol.documents import TrustedKey
+from edge_agent.protocol.errors import ProtocolError
+from edge_agent.protocol.fields import decode
+from edge_agent.protocol.signing import SigningKey, TrustStore
 from edge_agent.protocol.states import KeyUse
 
 from .settings import add_state, read_config
@@ -27,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_state(rotate)
     update = acts.add_parser("make-update-key", help="make the key that signs software; keep it away from the centre")
     update.add_argument("file", type=Path, help="where its private half goes; the public one beside it, .pub")
+    trust = acts.add_parser("trust-update-key", help="let nodes believe what a new update key signs")
+    trust.add_argument("file", type=Path, help="its public half, .pub")
+    add_state(trust)
+    drop = acts.add_parser("drop-update-key", help="let nodes believe an update key no more")
+    drop.add_argument("key", help="its name; see: loa keys list")
+    drop.add_argument("--stolen", action="store_true", help="others may have it: never believed again")
+    add_state(drop)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,9 +55,23 @@ def run(options: argparse.Namespace) -> int:
         ring = read_ring(folder)
         begin(ring, ring.signing(use), stolen=options.stolen)  # before a key is made
         write_ring(folder, begin(ring, new_key(folder, use, now), stolen=options.stolen))
+    elif options.act != "list":
+        write_ring(folder, _with_update_keys(read_ring(folder), options))
     for key in read_ring(folder).keys:
         sys.stdout.write(f"{key.use}\t{key.kid}\t{key.step}\tsince {key.since_at:%F}\tends {key.ends_at:%F}\n")
     return 0
+
+
+def _with_update_keys(ring: Ring, options: argparse.Namespace) -> Ring:
+    """Give the ring with one update key more, or less."""
+    if options.act == "drop-update-key":
+        return drop_update(ring, options.key, system_clock(), stolen=options.stolen)
+    try:
+        key = decode(options.file.read_bytes(), TrustedKey)
+        TrustStore([key])
+    except ProtocolError as error:
+        raise KeyFileError(f"{options.file}: not the public half of a key ({error}); give the file .pub") from None
+    return trust_update(ring, key, system_clock())
 
 
 def _make_update_key(path: Path) -> int:

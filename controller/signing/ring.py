@@ -48,7 +48,7 @@ class RingKey(msgspec.Struct, frozen=True, kw_only=True):
     x: str
     """Public half, as in ``TrustedKey.x``."""
     file: str
-    """Name of the file of the private half."""
+    """Name of the file of the private half; empty for an update key, whose private half is elsewhere."""
     step: Step
     made_at: datetime
     ends_at: datetime
@@ -120,6 +120,39 @@ def begin(ring: Ring, new: RingKey, *, stolen: bool = False) -> Ring:
     left = replace(old, step=Step.LEAVING, since_at=new.since_at)
     others = (left if key is old else key for key in ring.keys)
     return replace(ring, keys=(*others, replace(new, step=Step.SIGNING)), changed_at=new.since_at)
+
+
+def trust_update(ring: Ring, key: TrustedKey, now: datetime) -> Ring:
+    """Let nodes believe a key that signs software; the one before it is believed until it is dropped.
+
+    Raises:
+        RotationError: it is not an update key, is known or revoked, or two are believed already.
+    """
+    if key.use is not KeyUse.UPDATE:
+        raise RotationError(f"key {key.kid} is for {key.use}, not for updates; see: loa keys make-update-key")
+    if key.kid in ring.revoked or any(each.kid == key.kid for each in ring.keys):
+        raise RotationError(f"update key {key.kid} is known already; see: loa keys list")
+    before = [each for each in ring.keys if each.use is KeyUse.UPDATE]
+    if len(before) > 1:
+        raise RotationError("two update keys are believed already; drop one first: loa keys drop-update-key")
+    others = (replace(each, step=Step.LEAVING, since_at=now) if each in before else each for each in ring.keys)
+    new = RingKey(
+        use=key.use, kid=key.kid, x=key.x, file="", step=Step.SIGNING, made_at=now, since_at=now, ends_at=now + LIFE
+    )
+    return replace(ring, keys=(*others, new), changed_at=now)
+
+
+def drop_update(ring: Ring, kid: str, now: datetime, *, stolen: bool = False) -> Ring:
+    """Believe an update key no more. ``stolen``: and never again.
+
+    Raises:
+        RotationError: there is no such update key.
+    """
+    if not any(key.kid == kid and key.use is KeyUse.UPDATE for key in ring.keys):
+        raise RotationError(f"there is no update key {kid[:20]!r}; see: loa keys list")
+    kept = tuple(key for key in ring.keys if key.kid != kid)
+    revoked = (*ring.revoked, kid)[-MAX_REVOKED:] if stolen else ring.revoked
+    return Ring(keys=kept, revoked=revoked, changed_at=now)
 
 
 def switch(ring: Ring, use: KeyUse, now: datetime) -> Ring:

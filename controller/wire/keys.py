@@ -97,8 +97,9 @@ class Keys:
             self.change(drop(ring, use, now))
 
     def _read_halves(self) -> dict[str, SigningKey]:
-        halves = {key.kid: SigningKey(_there(self._folder / key.file)) for key in self.ring.keys}
-        wrong = [key.file for key in self.ring.keys if halves[key.kid].kid != key.kid]
+        ours = [key for key in self.ring.keys if key.file]
+        halves = {key.kid: SigningKey(_there(self._folder / key.file)) for key in ours}
+        wrong = [key.file for key in ours if halves[key.kid].kid != key.kid]
         if wrong:
             raise KeyFileError(
                 f"{self._folder / wrong[0]}: not the key that {RING_FILE} names; put the right file back"
@@ -135,7 +136,7 @@ def write_ring(folder: Path, ring: Ring) -> None:
     """Write which keys there are, then destroy the private halves that are of use no more."""
     before = read_ring(folder)
     write_whole(folder / RING_FILE, _encoded(ring))
-    for key in {key.file for key in before.keys} - {key.file for key in ring.keys}:
+    for key in {key.file for key in before.keys if key.file} - {key.file for key in ring.keys}:
         (folder / key).unlink(missing_ok=True)
 
 
