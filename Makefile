@@ -62,9 +62,12 @@ format: venv-dev ## lay out the code and mend what ruff can mend
 bench: setup ## measure, and write docs/benchmarks.md
 	@$(BIN)/python -m tests.bench
 
+# Results add up in tests/faults/results.json: with ARGS a part runs, and the rest stands as it last was.
 faults: setup ## kill every part, cut it off, spoil its files; writes docs/faults.md (an hour)
 	@LOA_FAULTS_LONG=1 LOA_FAULTS_SEEDS=$(SEEDS) LOA_FAULTS_KILLS=$(KILLS) LOA_FAULTS_BOUNDARIES=$(BOUNDARIES) \
-		$(BIN)/pytest --faults-table -n 2 --dist loadscope $(FAULTS) $(ARGS)
+		$(BIN)/pytest -p tests.faults.record --faults-table -n 2 --dist loadscope $(FAULTS) $(ARGS)
+	@LOA_FAULTS_LONG=1 LOA_FAULTS_SEEDS=$(SEEDS) LOA_FAULTS_KILLS=$(KILLS) LOA_FAULTS_BOUNDARIES=$(BOUNDARIES) \
+		$(BIN)/pytest -p tests.faults.record --faults-table --collect-only -q $(FAULTS) >/dev/null
 
 box: setup debian-box ## a whole node without a device, built, booted and broken (as root, some minutes)
 	@$(BIN)/pytest tests/box $(ARGS)

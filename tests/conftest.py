@@ -1,5 +1,6 @@
 """Fixtures for all tests: what is installed, and ports that nobody uses."""
 
+import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -28,7 +29,16 @@ def free_port() -> Iterator[Callable[[], int]]:
         probe.close()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave what takes long to those who ask for it, and put in order what is left."""
+    if not os.environ.get("LOA_FAULTS_LONG"):
+        if long := [item for item in items if item.get_closest_marker("long")]:
+            config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+    _put_in_order(items)
+
+
+def _put_in_order(items: list[pytest.Item]) -> None:
     """Fail early and in words where a program is missing: a skipped test proves nothing. Files that wait go first.
 
     What waits for programs takes long and is judged in real time: while nobody computes it is disturbed least, and in
