@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from edge_agent.config import InputKind, Options
+from edge_agent.pieces import can_speak
 from edge_agent.protocol.documents import CommandAction
 from edge_agent.protocol.reports import Abilities
 from edge_agent.protocol.states import Grade
@@ -29,7 +30,11 @@ def abilities(options: Options) -> Abilities:
         input="none" if options.input == "none" else options.input_kind,
         input_simulated=options.input == "virtual" or options.input_simulated,
         clock_battery=keeps_time(RTC),
-        commands=COMMANDS if options.input == "none" else (*COMMANDS, CommandAction.REFERENCE.value),
+        commands=(
+            *COMMANDS,
+            *((CommandAction.IDENTIFY.value,) if can_speak() else ()),
+            *((CommandAction.REFERENCE.value,) if options.input != "none" else ()),
+        ),
     )
 
 

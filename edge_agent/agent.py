@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from edge_agent import systemd, tls
+from edge_agent import pieces, systemd, tls
 from edge_agent.abilities import RTC, abilities, battery_agrees
 from edge_agent.amplifier.deadman import DeadMan
 from edge_agent.amplifier.drivers import new_pin
@@ -45,6 +45,7 @@ from edge_agent.outputs.base import Output
 from edge_agent.outputs.card import CardOutput
 from edge_agent.outputs.virtual import VirtualOutput
 from edge_agent.outputs.watch import OutputWatch
+from edge_agent.own import OwnSound, Piece
 from edge_agent.player import Player
 from edge_agent.protocol.documents import Command, CommandAction, ReceiptsAck
 from edge_agent.protocol.reports import Online
@@ -59,7 +60,6 @@ from edge_agent.reset import Reset
 from edge_agent.shelf import Shelf
 from edge_agent.stage import Stage
 from edge_agent.store import Store
-from edge_agent.tone import ToneTest
 from edge_agent.voucher import Voucher
 
 log = logging.getLogger(__name__)
@@ -140,15 +140,8 @@ class Agent:
         )
         self.amplifier = self._new_amplifier() if options.amplifier != "none" else None
         self.button = self._new_button() if options.button != "none" else None
-        self.tone = ToneTest(
-            clock,
-            store,
-            keeper,
-            self.stage,
-            is_near=lambda within: self.stage.is_busy or bool(self.player.near(within)),
-            has_output=lambda: self.output.available,
-            listens=self.ear.present,
-        )
+        self.tone = self._new_own(pieces.tone())
+        self.number = self._new_own(pieces.number(self._adoption.node_id))
         self.inbox = Inbox(keeper, clock, self.faults, on_ack=self._take_ack, on_command=self._command)
         self.link = self._new_link()
         self.fetcher = Fetcher(
@@ -175,7 +168,7 @@ class Agent:
             knows_date=lambda: clock.state is not ClockState.UNTRUSTED,
             monotonic_s=lambda: clock.monotonic_ns() / 1e9,
             linked=lambda: self.link.connected,
-            is_near=lambda within: self.stage.is_busy or bool(self.player.near(within)),
+            is_near=self._is_near,
             tls=lambda: self._tls(as_node=False),
         )
         supply = Supply(time.monotonic)
@@ -191,6 +184,7 @@ class Agent:
             faults=self.faults,
             now_playing=lambda: self.stage.now_playing,
             self_test=lambda: self.tone.last,
+            identified=lambda: self.number.last,
             reference=lambda: self.reference.report if self.ear.present else None,
             supply_low=lambda: supply.low,
             reconnects=lambda: quality.reconnects,
@@ -297,7 +291,7 @@ class Agent:
         self.ear.on_item = self.reference.note_item
         self.ear.on_told = self.stage.take_sensation
         self.stage.on_reported = lambda play: self.reference.session_over(play.broadcast_id)
-        self.tone.on_change = self.reference.on_change = self.health.nudge
+        self.tone.on_change = self.number.on_change = self.reference.on_change = self.health.nudge
         self.faults.on_change = self.health.nudge
         self.renewer.on_renewed = self.reporter.use_key
         self.renewer.on_quiet = self.link.connect_anew
@@ -346,10 +340,16 @@ class Agent:
             self.leave("restart")
         elif command.action is CommandAction.SELF_TEST:
             self.tone.begin(command.command_id)
+        elif command.action is CommandAction.IDENTIFY:
+            self.number.begin(command.command_id)
         elif command.action is CommandAction.REFERENCE and self.ear.present:
             self.reference.want(command.sha256)
         else:
             self.inbox.count_unsupported("unsupported_command")
+
+    def _is_near(self, within: timedelta) -> bool:
+        """Say whether anything sounds, or is to within a time."""
+        return self.stage.is_busy or bool(self.player.near(within))
 
     def _is_over(self, broadcast_id: str) -> bool:
         play = self.ledger.plays.get(broadcast_id)
@@ -379,6 +379,18 @@ class Agent:
             state.instants,
             utc_minus_monotonic_ns=self.clock.utc_minus_monotonic_ns,
             on_consumed=_untapped if self._air is None else self._air.put,
+        )
+
+    def _new_own(self, piece: Piece) -> OwnSound:
+        return OwnSound(
+            piece,
+            self.clock,
+            self._store,
+            self.keeper,
+            self.stage,
+            is_near=self._is_near,
+            has_output=lambda: self.output.available,
+            listens=self.ear.present,
         )
 
     def _new_amplifier(self) -> Amplifier:

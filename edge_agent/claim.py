@@ -15,14 +15,13 @@ from audio.errors import AudioError
 from audio.speech import Voice, speak
 from edge_agent.config import Options, StateDir, write_atomically
 from edge_agent.errors import OutputError
+from edge_agent.pieces import WORDS_PER_MINUTE
 from edge_agent.tone_by_hand import new_output
 
 log = logging.getLogger(__name__)
 
 SCALE = 8
 """Pixels of one square of the PNG, points of the SVG."""
-WORDS_PER_MINUTE = 90
-"""Slow: it is written down while it is heard."""
 WAIT_S = 20.0
 """Beyond its own length; an output that has not taken it by then does not work."""
 BYTES_PER_S = 96_000
@@ -55,12 +54,6 @@ def forget_pictures(state: StateDir) -> None:
     """Take them away."""
     state.claim_svg.unlink(missing_ok=True)
     state.claim_png.unlink(missing_ok=True)
-
-
-def spelled(code: str) -> str:
-    """Give the words for a code: each letter and digit by itself, twice over."""
-    letters = ". ".join(letter for letter in code if letter.isalnum())
-    return f"Mã kích hoạt:\n{letters}.\nXin nhắc lại:\n{letters}."
 
 
 async def say(options: Options, words: str) -> bool:

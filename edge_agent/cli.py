@@ -141,7 +141,7 @@ def _run(arguments: argparse.Namespace, state: StateDir) -> int:
 
 
 def _enroll(arguments: argparse.Namespace, state: StateDir) -> int:
-    from edge_agent import claim  # noqa: PLC0415 - as above
+    from edge_agent import claim, pieces  # noqa: PLC0415 - as above
     from edge_agent.enroll import enroll  # noqa: PLC0415 - as above
 
     where = read_boot_file(arguments.boot_file) if arguments.boot_file else BootFile(arguments.server)
@@ -153,7 +153,7 @@ def _enroll(arguments: argparse.Namespace, state: StateDir) -> int:
             claim.keep_pictures(state, said)
             print(claim.picture(said), flush=True)  # noqa: T201 - a person scans it here
         if arguments.speak:
-            await claim.say(options, claim.spelled(code))
+            await claim.say(options, pieces.spelled("Mã kích hoạt", code))
 
     asyncio.run(
         enroll(

@@ -45,6 +45,7 @@ class HealthReporter:
         faults: FaultBook,
         now_playing: Callable[[], NowPlaying | None],
         self_test: Callable[[], SelfTestReport | None],
+        identified: Callable[[], SelfTestReport | None],
         reference: Callable[[], ReferenceReport | None],
         supply_low: Callable[[], bool | None],
         reconnects: Callable[[], int],
@@ -53,7 +54,7 @@ class HealthReporter:
         self._link, self._clock, self._keeper, self._ledger, self._store = link, clock, keeper, ledger, store
         self._inbox, self._reporter, self._faults = inbox, reporter, faults
         self._now_playing, self._self_test, self._reference, self._disk = now_playing, self_test, reference, disk
-        self._supply_low, self._reconnects = supply_low, reconnects
+        self._identified, self._supply_low, self._reconnects = identified, supply_low, reconnects
         self._started_s = time.monotonic()
         self._nudge = asyncio.Event()
         self.ready = asyncio.Event()
@@ -99,6 +100,7 @@ class HealthReporter:
             last_seq=self._ledger.last_seq,
             acked_seq=self._reporter.acked_seq,
             self_test=self._self_test(),
+            identified=self._identified(),
             reference=self._reference(),
             keys=tuple(key.kid for key in self._keeper.trust.keys),
         )

@@ -16,7 +16,7 @@ from edge_agent.heard import Change, Way
 from edge_agent.hearing import Listened
 from edge_agent.judge import Judge
 from edge_agent.protocol.reports import ReferenceReport
-from edge_agent.stage import SELF_TEST
+from edge_agent.stage import OWN
 from edge_agent.store import Store
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class Reference:
     def note_item(self, one: Listened) -> None:
         """An item is over, and all that will be heard of it is."""
         sound = one.cue.sound
-        if sound.broadcast_id == SELF_TEST:
+        if sound.broadcast_id in OWN:
             return
         session = self._sessions[sound.broadcast_id]
         session.recordings.append(sound.voice.sha256)

@@ -36,8 +36,9 @@ _REASONS = {End.LATE: Reason.LATE, End.SPOILED: Reason.CORRUPT_FILE, End.LOST: R
 """Why an item was lost, by how its cue ended."""
 
 
-SELF_TEST = "self-test"
-"""In place of a broadcast's id, for the one sound of our own."""
+SELF_TEST, IDENTIFY = "self-test", "identify"
+"""In place of a broadcast's id, for the sounds of our own."""
+OWN = frozenset({SELF_TEST, IDENTIFY})
 OwnDone = Callable[[Heard | None, Sensation], None]
 """Told of a sound that is no broadcast's: what was weighed (None when it never began), and what a sensor heard."""
 

@@ -19,6 +19,12 @@ async def self_test(node_id: str, actor: Acting, services: AnyServices) -> Asked
     return await services.node_acts.self_test(actor, node_id)
 
 
+@router.post("/{node_id}/identify", status_code=202, summary="Let a node say its number aloud", responses=_RAISES)
+async def identify(node_id: str, actor: Acting, services: AnyServices) -> AskedOut:
+    """Ask; it says ``call_number`` twice, quietly, and what became of it stands in ``identified`` of the node."""
+    return await services.node_acts.identify(actor, node_id)
+
+
 @router.post(
     "/{node_id}/reference", status_code=202, summary="Take a node's acoustic reference anew", responses=_RAISES
 )

@@ -1,4 +1,4 @@
-"""One-off acts that a person asks of a node: a self-test, a new acoustic reference. The answer comes in its health.
+"""One-off acts that a person asks of a node: a self-test, its number, a new acoustic reference. Its health answers.
 
 Nothing is kept for a node that is away: a tone that sounds an hour after the click helps nobody.
 """
@@ -61,6 +61,14 @@ class NodeActs:
             BusyError: the broker did not take it.
         """
         return await self._ask(actor, node_id, CommandAction.SELF_TEST)
+
+    async def identify(self, actor: Actor, node_id: str) -> AskedOut:
+        """Let a node say its number aloud (``call_number``).
+
+        Raises:
+            NotFoundError, ForbiddenError, NodeAwayError, NodeUnableError, BusyError: as above.
+        """
+        return await self._ask(actor, node_id, CommandAction.IDENTIFY)
 
     async def reference(self, actor: Actor, node_id: str, recording_id: str | None) -> AskedOut:
         """Let a node take its acoustic reference from the next session with a tune, or from the next at all.

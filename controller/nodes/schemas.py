@@ -34,7 +34,7 @@ class FaultOut(BaseModel):
 
 
 class SelfTestOut(BaseModel):
-    """What became of a node's short tone."""
+    """What became of a node's short tone, or of its number said aloud."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -87,6 +87,8 @@ class NodeOut(BaseModel):
 
     id: str
     name: str
+    call_number: str = ""
+    """The six digits that it says aloud when it is asked which one it is."""
     kind: NodeKind = NodeKind.AGENT
     area_id: str
     area_path: tuple[str, ...]
@@ -118,6 +120,8 @@ class NodeOut(BaseModel):
     """One-off acts that it offers."""
     self_test: SelfTestOut | None = None
     """The last one, as it says."""
+    identified: SelfTestOut | None = None
+    """The last time that it said its number aloud, by command."""
     reference: ReferenceOut | None = None
     """Its acoustic reference; None when nothing there can hear."""
     software: str | None

@@ -26,6 +26,7 @@ from controller.people.rights import Act, Sight
 from controller.plans.models import Document
 from controller.plans.service import Documents
 from controller.plays import service as plays
+from edge_agent.protocol.calling import call_number
 from edge_agent.protocol.topics import Word
 
 from .live import Heard, LiveNodes
@@ -205,6 +206,7 @@ def _out(
     return NodeOut(
         id=row.id,
         name=row.name,
+        call_number=call_number(row.id),
         kind=NodeKind(row.kind),
         area_id=row.area_id,
         area_path=tree.path(row.area_id),
@@ -226,6 +228,7 @@ def _out(
         simulated_input=bool(abilities.get("input_simulated")),
         commands=tuple(abilities.get("commands", ())),
         self_test=SelfTestOut(**said) if (said := health.get("self_test")) else None,
+        identified=SelfTestOut(**said) if (said := health.get("identified")) else None,
         reference=ReferenceOut(**told) if (told := health.get("reference")) is not None else None,
         software=abilities.get("software"),
         disk_free_bytes=health.get("disk_free_bytes"),

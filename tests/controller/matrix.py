@@ -244,6 +244,7 @@ ROUTES: dict[str, Route] = {
         Kind.ACT, path={"recurrence_local": "date"}, answers={"own": Answer.HIDDEN, "parent": Answer.HIDDEN}
     ),
     "POST /api/v1/nodes/{node_id}/self-test": Route(Kind.ACT),
+    "POST /api/v1/nodes/{node_id}/identify": Route(Kind.ACT),
     "POST /api/v1/nodes/{node_id}/reference": Route(Kind.ACT, {}),
     "GET /api/v1/nodes/{node_id}/day": Route(Kind.READ),
     "GET /api/v1/nodes/{node_id}/broadcasts/{broadcast_id}/why": Route(Kind.READ),

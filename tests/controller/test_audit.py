@@ -66,6 +66,7 @@ NOT_DONE = frozenset(
         "POST /api/v1/emergencies/{emergency_id}/false-alarm",
         "POST /api/v1/enrolments",
         "POST /api/v1/enrolments/adopt",
+        "POST /api/v1/nodes/{node_id}/identify",
         "POST /api/v1/nodes/{node_id}/reference",
         "POST /api/v1/nodes/{node_id}/renewal",
         "POST /api/v1/nodes/{node_id}/self-test",

@@ -1,5 +1,6 @@
 """What a person may ask of a node: who, of which node, and that it is written down."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from controller.audit.schemas import AuditOut
 from controller.errors import BusyError, NotFoundError
 from controller.nodes.acts import NodeAwayError, NodeUnableError
 from controller.nodes.schemas import NodeOut
+from edge_agent.protocol.calling import call_number
 from edge_agent.protocol.documents import CommandAction
 from tests.controller.factories import Centre
 
@@ -39,6 +41,18 @@ async def test_a_self_test_goes_to_the_node_and_into_the_audit(here: Centre) -> 
     assert wire.sent == [(node.scope, {"command_id": asked.command_id, "action": CommandAction.SELF_TEST})]
     (entry,) = await entries(here)
     assert (entry.subject, entry.detail["command_id"]) == (node.scope, asked.command_id)
+
+
+async def test_a_node_is_asked_for_its_number_which_its_entry_shows(here: Centre) -> None:
+    node, wire = await able(here, "identify"), Wire(here)
+    asked = await here.services.node_acts.identify(here.actor, node.id)
+    assert wire.sent == [(node.scope, {"command_id": asked.command_id, "action": CommandAction.IDENTIFY})]
+    assert node.call_number == call_number(node.id)
+    assert re.fullmatch(r"\d{6}", node.call_number)
+    here.hears(node.id, identified={"command_id": asked.command_id, "at": here.clock(), "result": "heard"})
+    said = (await here.services.nodes.get(here.actor, node.id)).identified
+    assert said is not None
+    assert (said.command_id, said.result) == (asked.command_id, "heard")
 
 
 async def test_a_reference_names_the_tune_by_its_hash(here: Centre) -> None:

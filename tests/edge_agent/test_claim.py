@@ -14,7 +14,7 @@ from audio.decode import RATE, pcm_of
 from audio.errors import CorruptAudioError, ToolMissingError
 from audio.speech import speak
 from audio.tune import signature
-from edge_agent import claim
+from edge_agent import claim, pieces
 from edge_agent.config import Options, StateDir
 from edge_agent.enroll import PATH, enroll
 from edge_agent.errors import EnrolmentError
@@ -43,7 +43,7 @@ def test_it_is_drawn_for_the_terminal_and_kept_for_a_screen_until_the_node_is_ad
 
 
 def test_every_sign_is_said_by_itself_and_twice() -> None:
-    words = claim.spelled("ABCD-2345")
+    words = pieces.spelled("Mã kích hoạt", "ABCD-2345")
     assert re.findall(r"\b[A-D2-5]\b", words) == list("ABCD2345ABCD2345")
 
 
@@ -63,7 +63,7 @@ async def test_the_code_sounds_from_the_output(tmp_path: Path) -> None:
     options = Options(state=StateDir(tmp_path), output="virtual")
     assert await claim.say(options, "A. B. 2.")
     heard = np.frombuffer(options.state.wav.read_bytes()[44:], "<i2")
-    expected = np.frombuffer(pcm_of(await speak("A. B. 2.", words_per_minute=claim.WORDS_PER_MINUTE)), "<i2")
+    expected = np.frombuffer(pcm_of(await speak("A. B. 2.", words_per_minute=pieces.WORDS_PER_MINUTE)), "<i2")
     begin = int(np.flatnonzero(heard)[0]) - int(np.flatnonzero(expected)[0])
     assert np.array_equal(heard[begin : begin + len(expected)], expected)
 

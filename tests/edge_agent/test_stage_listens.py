@@ -1,4 +1,4 @@
-"""What a sensor says reaches the receipt, which waits for it; and the self-test's own sound."""
+"""What a sensor says reaches the receipt, which waits for it; and what a node sounds of itself."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from audio.errors import ToolMissingError
+from edge_agent import pieces
 from edge_agent.evidence import UNSENSED, Sensation
+from edge_agent.own import OwnSound, Piece
 from edge_agent.protocol.documents import QuietHours
 from edge_agent.protocol.reports import SelfTestReport
 from edge_agent.protocol.states import Drill, Grade, Outcome
 from edge_agent.renderer import Cue
-from edge_agent.tone import ToneTest
 from tests.edge_agent.fakes import Desk, until
 from tests.edge_agent.hall import Hall, due
 
@@ -94,28 +96,31 @@ async def test_a_silent_drill_is_not_listened_to(hall: Hall) -> None:
     assert outcome(hall, "b-1").outcome is Outcome.PLAYED
 
 
-def tone(hall: Hall, *, near: bool = False, output: bool = True) -> ToneTest:
+def tone(
+    hall: Hall, piece: Piece | None = None, *, near: bool = False, output: bool = True, listens: bool = True
+) -> OwnSound:
     desk = hall.desk
-    return ToneTest(
+    return OwnSound(
+        piece or pieces.tone(),
         desk.clock,
         desk.store,
         desk.keeper,
         desk.stage,
         is_near=lambda _within: near,
         has_output=lambda: output,
-        listens=True,
+        listens=listens,
     )
 
 
-def told(test: ToneTest) -> tuple[str, str] | None:
+def told(test: OwnSound) -> tuple[str, str] | None:
     return None if test.last is None else (test.last.result, test.last.command_id)
 
 
-async def tried(hall: Hall, test: ToneTest) -> SelfTestReport:
+async def tried(hall: Hall, test: OwnSound, pass_ms: int = 5600) -> SelfTestReport:
     test.begin("c-1")
     if test._work is not None:
         await test._work
-        await hall.pass_ms(5600)
+        await hall.pass_ms(pass_ms)
     assert test.last is not None
     return test.last
 
@@ -179,9 +184,58 @@ async def test_a_broadcast_ends_the_tone_and_begins_in_time(hall: Hall) -> None:
 
 
 async def test_what_nobody_listens_to_is_played_and_said_so(hall: Hall) -> None:
-    desk = hall.desk
-    test = ToneTest(
-        desk.clock, desk.store, desk.keeper, desk.stage, is_near=lambda _: False, has_output=lambda: True, listens=False
-    )
-    assert (await tried(hall, test)).result == "not_listened"
+    assert (await tried(hall, tone(hall, listens=False))).result == "not_listened"
     assert UNSENSED.sensed == "unsure"
+
+
+async def test_a_node_says_its_number_quietly_whatever_its_volume(hall: Hall) -> None:
+    spoken = await pieces.number("n-1").make(0)
+    length_ms = sum(map(len, spoken)) / 2 / 48
+    assert 5_000 < length_ms < pieces.LONGEST.total_seconds() * 1000
+    report = await tried(hall, tone(hall, pieces.number("n-1"), listens=False), round(length_ms) + 1500)
+    assert report.result == "not_listened"
+    said = memoryview(bytes(hall.output.pcm)).cast("h")
+    aloud = memoryview(b"".join(spoken)).cast("h")
+    assert max(map(abs, said)) == pytest.approx(max(map(abs, aloud)) * 10 ** (pieces.QUIET_MB / 2000), abs=2)
+    assert hall.desk.events() == []
+
+
+async def test_a_number_that_cannot_be_said_is_told_so_and_keeps_nothing_from_the_next(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def missing(*_: object, **__: object) -> bytes:
+        raise ToolMissingError("espeak-ng")
+
+    number = tone(hall, pieces.number("n-1"), listens=False)
+    with monkeypatch.context() as without:
+        without.setattr("audio.speech.speak", missing)
+        assert (await tried(hall, number)).result == "failed"
+    assert not any(hall.output.pcm)
+    number.begin("c-2")
+    assert number._work is not None
+    await number._work
+    assert hall.desk.stage.is_busy
+
+
+async def test_the_tone_and_the_number_never_sound_together(hall: Hall) -> None:
+    desk = hall.desk
+    first, second = (
+        OwnSound(
+            piece,
+            desk.clock,
+            desk.store,
+            desk.keeper,
+            desk.stage,
+            is_near=lambda _: desk.stage.is_busy,
+            has_output=lambda: True,
+            listens=False,
+        )
+        for piece in (pieces.tone(), pieces.number("n-1"))
+    )
+    first.begin("c-1")
+    second.begin("c-2")
+    assert first._work is not None
+    assert second._work is not None
+    await first._work
+    await second._work
+    assert (told(first), told(second)) == (None, ("refused", "c-2"))
