@@ -21,6 +21,7 @@ from .receipts.models import Receipt, ReceiptStore
 from .recordings.models import Recording
 from .renewals.models import NodeCertificate, Renewal
 from .schedules.models import Calendar, Schedule, ScheduleException
+from .updates.models import Release, Rollout, RolloutNode
 
 __all__ = [
     "Alarm",
@@ -59,7 +60,10 @@ __all__ = [
     "ReceiptStore",
     "Recording",
     "RecoveryCode",
+    "Release",
     "Renewal",
+    "Rollout",
+    "RolloutNode",
     "Schedule",
     "ScheduleException",
     "Session",

@@ -1,4 +1,4 @@
-"""The node alone on its pole: certificates that are renewed and revoked, faults."""
+"""The node alone on its pole: certificates that are renewed and revoked, faults, updates."""
 
 from collections.abc import Sequence
 
@@ -16,6 +16,7 @@ depends_on: str | Sequence[str] | None = None
 def upgrade() -> None:
     _create_certificates()
     _create_faults()
+    _create_updates()
 
 
 def _create_certificates() -> None:
@@ -88,3 +89,71 @@ def _create_faults() -> None:
         batch_op.create_index(batch_op.f("ix_faults_cleared_at"), ["cleared_at"], unique=False)
         batch_op.create_index("ix_faults_node_id_code", ["node_id", "code"], unique=False)
         batch_op.create_index(batch_op.f("ix_faults_since_at"), ["since_at"], unique=False)
+
+
+def _create_updates() -> None:
+    op.create_table(
+        "releases",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("release", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.String(length=32), nullable=False),
+        sa.Column("board", sa.String(length=16), nullable=False),
+        sa.Column("python", sa.String(length=8), nullable=False),
+        sa.Column("bytes", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("token", sa.Text(), nullable=False),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.Column("signed_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("added_at", Instant(), nullable=False),
+        sa.Column("added_by", sa.String(length=64), nullable=True),
+        sa.ForeignKeyConstraint(["added_by"], ["people.id"], name=op.f("fk_releases_added_by_people")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_releases")),
+        sa.UniqueConstraint("release", "board", "python", name="uq_releases_release"),
+    )
+    with op.batch_alter_table("releases", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_releases_sha256"), ["sha256"], unique=False)
+
+    op.create_table(
+        "rollouts",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("release", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.String(length=32), nullable=False),
+        sa.Column("scopes", sa.JSON(), nullable=False),
+        sa.Column("area_id", sa.String(length=64), nullable=True),
+        sa.Column("waves", sa.JSON(), nullable=False),
+        sa.Column("soak_s", sa.Integer(), nullable=False),
+        sa.Column("error_percent", sa.Integer(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.String(length=40), nullable=True),
+        sa.Column("wave", sa.Integer(), nullable=False),
+        sa.Column("wave_since_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("created_by", sa.String(length=64), nullable=True),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["area_id"], ["areas.id"], name=op.f("fk_rollouts_area_id_areas")),
+        sa.ForeignKeyConstraint(["created_by"], ["people.id"], name=op.f("fk_rollouts_created_by_people")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rollouts")),
+    )
+    with op.batch_alter_table("rollouts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_rollouts_state"), ["state"], unique=False)
+
+    op.create_table(
+        "rollout_nodes",
+        sa.Column("rollout_id", sa.String(length=64), nullable=False),
+        sa.Column("node_id", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("state_at", Instant(), nullable=False),
+        sa.Column("reason", sa.String(length=40), nullable=True),
+        sa.Column("wave", sa.Integer(), nullable=True),
+        sa.Column("sent_at", Instant(), nullable=True),
+        sa.Column("commands", sa.JSON(), nullable=False),
+        sa.Column("unbelieved", sa.String(length=16), nullable=True),
+        sa.ForeignKeyConstraint(["node_id"], ["nodes.id"], name=op.f("fk_rollout_nodes_node_id_nodes")),
+        sa.ForeignKeyConstraint(["rollout_id"], ["rollouts.id"], name=op.f("fk_rollout_nodes_rollout_id_rollouts")),
+        sa.PrimaryKeyConstraint("rollout_id", "node_id", name=op.f("pk_rollout_nodes")),
+    )
+    with op.batch_alter_table("rollout_nodes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_rollout_nodes_node_id"), ["node_id"], unique=False)
