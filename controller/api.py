@@ -26,7 +26,8 @@ from .faults.routes import router as faults
 from .holds.routes import router as holds
 from .http.description import complete
 from .http.middleware import SameOrigin, SecurityHeaders, SmallBodies
-from .http.routes import ReadyCheck, events_router, health_router
+from .http.pace import NODES, Pace, Paced, Rates
+from .http.routes import ReadyCheck, contact_router, events_router, health_router
 from .http.stream import OpenStreams
 from .http_errors import ErrorBody
 from .media.routes import router as media
@@ -89,12 +90,13 @@ def create_app(
     app.include_router(api)
     app.include_router(media)
     app.include_router(health_router)
+    app.include_router(contact_router)
     return app
 
 
 def create_node_app(services: Services) -> FastAPI:
     """Make the application for nodes: bodies by hash and enrolment, nothing else."""
-    app = _bare(services, None)
+    app = _bare(services, None, NODES)
     app.include_router(enrolments_of_nodes, prefix=PREFIX)
     app.include_router(renewals_of_nodes, prefix=PREFIX)
     app.include_router(media)
@@ -102,7 +104,7 @@ def create_node_app(services: Services) -> FastAPI:
     return app
 
 
-def _bare(services: Services, ready_checks: Mapping[str, ReadyCheck] | None) -> FastAPI:
+def _bare(services: Services, ready_checks: Mapping[str, ReadyCheck] | None, rates: Rates = Rates()) -> FastAPI:  # noqa: B008 - frozen
     app = _App(
         title="Loa",
         version=__version__,
@@ -115,8 +117,9 @@ def _bare(services: Services, ready_checks: Mapping[str, ReadyCheck] | None) -> 
     app.state.services = services
     app.state.ready_checks, app.state.ready_notes = dict(ready_checks or {}), {}
     app.state.streams = OpenStreams()  # whoever stops the server closes them first
+    app.state.pace, app.state.in_words = Pace(rates), None  # the pages say it in words
     http_errors.install(app)
-    for middleware in (SmallBodies, SameOrigin, SecurityHeaders):  # the last one added is the outermost
+    for middleware in (SmallBodies, SameOrigin, Paced, SecurityHeaders):  # the last one added is the outermost
         app.add_middleware(middleware)
     return app
 

@@ -1,11 +1,14 @@
 """Settings of the centre: environment ``LOA_*``, secrets also from files. Built once, handed down in parts."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Le
+from pydantic import field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_CONTACT = re.compile(r"(mailto:|https://|tel:)[!-~]{3,200}")
 Port = Annotated[int, Ge(0), Le(65_535)]
 
 
@@ -34,15 +37,28 @@ class Config(BaseSettings):
     plan_days: Annotated[int, Ge(1), Le(31)] = 7
     lease_days: Annotated[int, Ge(1), Le(31)] = 7
     max_upload_bytes: Annotated[int, Gt(0)] = 200 * 1024 * 1024
+    uploads_a_day: Annotated[int, Gt(0)] = 300
+    """Of one person, within 24 hours…"""
+    upload_bytes_a_day: Annotated[int, Gt(0)] = 4 * 1024 * 1024 * 1024
+    """…and so many bytes: six hours of stereo WAV. A stolen session cannot fill the disk before somebody looks."""
     max_recording_minutes: Annotated[int, Gt(0)] = 60
     disk_reserve_bytes: Annotated[int, Ge(0)] = 256 * 1024 * 1024
     """Uploads are refused below this much free space, so that rows and receipts still fit."""
     evidence_days: Annotated[int, Ge(31)] = 731
     """Receipts are kept this long as nodes sent them; what became of each play is kept for good."""
+    security_contact: str | None = None
+    """Whom to tell of a hole in this installation (mailto:, https: or tel:), for ``/.well-known/security.txt``."""
     session_hours: Annotated[int, Gt(0)] = 12
     signer: Path | None = None
     """Socket of ``loa signer``; None: the centre signs itself. Apart, nothing sounds without a code, and the pages do
     not ask for one yet (decision 0028)."""
+
+    @field_validator("security_contact")
+    @classmethod
+    def _an_address(cls, given: str | None) -> str | None:
+        if given is not None and not _CONTACT.fullmatch(given):
+            raise ValueError("security_contact: an address such as mailto:loa@example.vn, without spaces")
+        return given
 
     @property
     def database(self) -> str:

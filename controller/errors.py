@@ -65,6 +65,12 @@ class TooManyAttemptsError(LoaError):
     code = "too_many_attempts"
 
 
+class UploadQuotaError(TooManyAttemptsError):
+    """More was uploaded within a day than one person may; ``retry_after_s`` says when there is room again."""
+
+    code = "upload_quota"
+
+
 class TooLargeError(LoaError):
     """More bytes than allowed."""
 

@@ -100,8 +100,8 @@ def respond(
     return JSONResponse(body.model_dump(mode="json"), status, headers=headers)
 
 
-def _ours(_request: Request, raised: Exception) -> JSONResponse:
-    error = cast("LoaError", raised)
+def refusal(error: LoaError) -> JSONResponse:
+    """Write an error of ours."""
     headers = {}
     if isinstance(error, TooManyAttemptsError):
         headers["Retry-After"] = str(error.fields.get("retry_after_s", BUSY_RETRY_S))
@@ -110,6 +110,10 @@ def _ours(_request: Request, raised: Exception) -> JSONResponse:
     elif isinstance(error, NotSignedInError):
         headers["WWW-Authenticate"] = "Bearer"
     return respond(status_of(type(error)), error.code, error.message, error.fields, headers)
+
+
+def _ours(_request: Request, raised: Exception) -> JSONResponse:
+    return refusal(cast("LoaError", raised))
 
 
 def _validation(request: Request, raised: Exception) -> JSONResponse:

@@ -48,6 +48,7 @@ from .plays.why import Whys
 from .policies.service import Policies
 from .programmes.service import Programmes
 from .recordings.service import Recordings
+from .recordings.quota import Quota
 from .recordings.uploads import UploadLimits, UploadRoom
 from .renewals.service import Renewals
 from .schedules.calendars import AreaCalendars
@@ -136,8 +137,8 @@ def build_services(
     single_dates, calendars = SingleDates(database, clock, schedules, live), AreaCalendars(database, clock)
     limits = upload_limits or UploadLimits(config.max_upload_bytes, config.disk_reserve_bytes)
     settings = Settings(max_length_s=config.max_recording_minutes * 60, max_bytes=config.max_upload_bytes)
-    room = UploadRoom(config.uploads, limits)
-    recordings = Recordings(database, clock, bus, room, media=config.media, settings=settings)
+    room, quota = UploadRoom(config.uploads, limits), Quota(config.uploads_a_day, config.upload_bytes_a_day)
+    recordings = Recordings(database, clock, bus, room, media=config.media, settings=settings, quota=quota)
     holds = Holds(database, clock, documents, live)
     sending = Sending(documents, holds, lead_ms=config.lead_ms)
     broadcasts = Broadcasts(

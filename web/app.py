@@ -1,6 +1,7 @@
 """The operator's pages, added to the application that serves the API. Talks to controller services only."""
 
 import os
+from functools import partial
 
 from fastapi import APIRouter, FastAPI
 from starlette.responses import Response
@@ -29,7 +30,7 @@ from web.pages import (
     schedules,
     today,
 )
-from web.site import STATIC, Site, page_route
+from web.site import STATIC, Site, page_route, problem_page
 
 A_YEAR = "public, max-age=31536000, immutable"
 A_DAY = "public, max-age=86400"
@@ -57,6 +58,7 @@ class OurFiles(StaticFiles):
 def add_pages(app: FastAPI, services: Services) -> Site:
     """Add the pages, their static files and their live parts to ``app``; gives what they share."""
     site = Site(services)
+    app.state.in_words = partial(problem_page, site)
     router = APIRouter(include_in_schema=False, default_response_class=Response, route_class=page_route(site))
     for page in PAGES:
         page.add(router, site)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -22,8 +23,10 @@ from controller.errors import (
     NotSignedInError,
     PasswordDueError,
     SecondFactorError,
+    TooManyAttemptsError,
 )
-from controller.http.session import identify, origin_of, token_of
+from controller.http.session import identify
+from controller.http.tokens import origin_of, token_of
 from controller.people.actor import Actor
 from controller.people.rights import Act
 from controller.people.schemas import Needs, PersonOut
@@ -35,7 +38,7 @@ from web.offers import places_for
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
-LOCALE_COOKIE = "loa-locale"
+LOCALE_COOKIE = "__Host-loa-locale"
 DEFAULT_ZONE = "Asia/Ho_Chi_Minh"
 STOP_UNSENT = "/stop?done=unsent"
 """Where a STOP goes on whose session had ended: it must not look as if it had been sent."""
@@ -200,6 +203,8 @@ def problem_page(site: Site, request: Request, error: LoaError) -> Response:
     """Say on a page of its own what no form could show."""
     text = site.words(request)
     kind, status = "broken", 409
+    if isinstance(error, TooManyAttemptsError):
+        return _come_back(site, request, error)
     if isinstance(error, NotFoundError | GoneError):
         kind, status = "not_found", 404
     elif isinstance(error, ForbiddenError):
@@ -209,3 +214,13 @@ def problem_page(site: Site, request: Request, error: LoaError) -> Response:
     if kind == "broken" and error.code in {"conflict", "busy"} and text.has(key):
         said = text(key)
     return site.html("problem.html", text, status=status, heading=text(f"problem.{kind}"), said=said)
+
+
+def _come_back(site: Site, request: Request, error: TooManyAttemptsError) -> Response:
+    """Say how long to wait; of a page that stands, no part is replaced by this."""
+    text, seconds = site.words(request), int(error.fields.get("retry_after_s", 60))
+    wait = site.formats(text, []).about(timedelta(seconds=seconds))
+    said = text("problem.too_many_said", wait=wait)
+    page = site.html("problem.html", text, status=429, heading=text("problem.too_many"), said=said)
+    page.headers.update({"Retry-After": str(seconds), "HX-Reswap": "none"})
+    return page

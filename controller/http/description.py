@@ -17,6 +17,7 @@ from controller.errors import (
     NotSignedInError,
     PasswordDueError,
     SecondFactorError,
+    TooManyAttemptsError,
 )
 from controller.http_errors import CODES, status_of
 
@@ -66,6 +67,7 @@ def _from_shape(method: str, operation: Mapping[str, Any], *, parsed: bool) -> I
     security = operation["security"]
     yield 500, {"internal": "Something went wrong at the centre; it is in its log."}
     yield 503, _said(BusyError)
+    yield 429, _said(TooManyAttemptsError)
     if security and {} not in security:
         yield 401, {**_said(NotSignedInError), **_said(SecondFactorError), **_said(PasswordDueError)}
     if method not in SAFE_METHODS:

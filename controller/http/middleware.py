@@ -32,6 +32,7 @@ SECURITY_HEADERS = {
         "default-src 'self'; media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
         "frame-ancestors 'none'"
     ),
+    "Strict-Transport-Security": "max-age=31536000",  # counts behind the proxy; over plain HTTP browsers pass it over
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",

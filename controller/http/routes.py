@@ -3,16 +3,19 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from controller.errors import NotFoundError
 from controller.services import Services
 
+from .description import NOT_FOUND
 from .session import AnyServices, SessionToken, SignedInPerson
 from .stream import OpenStreams
 
@@ -20,9 +23,12 @@ ReadyCheck = Callable[[], bool | Awaitable[bool]]
 """Says whether one part of the centre does its work."""
 
 CHECK_WITHIN_S = 2.0
+CONTACT_FOR = timedelta(days=90)
+"""Said anew with every answer; RFC 9116 asks for less than a year."""
 
 events_router = APIRouter(tags=["events"])
 health_router = APIRouter(tags=["health"])
+contact_router = APIRouter(tags=["contact"])
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +70,24 @@ async def events(
         media_type="text/event-stream",
         headers={"X-Accel-Buffering": "no"},  # nginx would hold small events back
     )
+
+
+@contact_router.get(
+    "/.well-known/security.txt",
+    summary="Whom to tell of a hole in this installation",
+    response_class=PlainTextResponse,
+    responses=NOT_FOUND | {200: {"description": "RFC 9116", "content": {"text/plain": {}}}},
+)
+async def security_txt(services: AnyServices) -> PlainTextResponse:
+    """Give the contact that the administrator set; 404 when there is none."""
+    config = services.config
+    if config.security_contact is None:
+        raise NotFoundError("nobody has set security_contact here", resource="pages", id="security.txt")
+    until = (services.clock() + CONTACT_FOR).strftime("%Y-%m-%dT00:00:00Z")
+    lines = [f"Contact: {config.security_contact}", f"Expires: {until}", "Preferred-Languages: vi, en"]
+    if config.pages_url:
+        lines.append(f"Canonical: {config.pages_url.rstrip('/')}/.well-known/security.txt")
+    return PlainTextResponse("\n".join(lines) + "\n")
 
 
 @health_router.get("/healthz", summary="Is the process alive?")

@@ -9,10 +9,13 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from controller.errors import NotSignedInError
 from controller.people.actor import Actor
 from controller.people.identity import Identity
+from controller.people.proof import HEADER, MAX_CODE
 from controller.people.schemas import PersonOut
 from controller.services import Services
 
 from .middleware import COOKIE, DEVICE_COOKIE
+from .pace import Pace
+from .tokens import origin_of, token_of
 
 MAX_TOKEN = 200
 
@@ -26,22 +29,14 @@ def services_of(request: Request) -> Services:
 AnyServices = Annotated[Services, Depends(services_of)]
 
 
-def token_of(request: Request) -> str | None:
-    """Give the token that the request brings; the header counts before the cookie."""
-    kind, _, token = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer" and token:
-        return token.strip()
-    return request.cookies.get(COOKIE)
-
-
-def origin_of(request: Request) -> str:
-    """Give the address of whoever asks. Behind a proxy, uvicorn was told to trust its headers."""
-    return request.client.host[:64] if request.client else "unknown"
-
-
 def agent_of(request: Request) -> str:
     """Give what the browser calls itself."""
     return request.headers.get("user-agent", "")[:200]
+
+
+def code_of(request: Request) -> str:
+    """Give the code of an approval that goes with a request to the API; empty: none."""
+    return request.headers.get(HEADER, "")[:MAX_CODE]
 
 
 def device_of(request: Request) -> str | None:
@@ -59,7 +54,13 @@ async def identify(request: Request, services: Services) -> Identity:
     token = token_of(request)
     if token is None or len(token) > MAX_TOKEN:
         raise NotSignedInError("sign in first")
-    found = await services.people.identify(token)
+    pace: Pace = request.app.state.pace
+    try:
+        found = await services.people.identify(token)
+    except NotSignedInError:
+        pace.forget(token)
+        raise
+    pace.know(token, found.person.id)
     request.state.identity = found
     return found
 
@@ -120,7 +121,7 @@ SignedInPerson = Annotated[PersonOut, Depends(_signed_in_person)]
 def acting(request: Request, person: SignedInPerson) -> Actor:
     """Give the actor for a change; with a machine's key, one that may do no more than the key says."""
     identity: Identity = request.state.identity
-    return Actor(person.id, origin_of(request), identity.acts)
+    return Actor(person.id, origin_of(request), identity.acts, services_of(request).proof(code_of(request)))
 
 
 Acting = Annotated[Actor, Depends(acting)]

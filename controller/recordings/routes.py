@@ -9,6 +9,7 @@ from controller.errors import (
     NoSpaceError,
     TooLargeError,
     TooManyAttemptsError,
+    UploadQuotaError,
 )
 from controller.http.body import FILE, declared, streamed
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
@@ -19,7 +20,9 @@ from .uploads import TooSlowError
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
 
-UPLOAD_ERRORS = may_raise(ForbiddenError, TooLargeError, TooSlowError, TooManyAttemptsError, NoSpaceError)
+UPLOAD_ERRORS = may_raise(
+    ForbiddenError, TooLargeError, TooSlowError, TooManyAttemptsError, UploadQuotaError, NoSpaceError
+)
 
 
 @router.post("", status_code=202, summary="Upload a recording", openapi_extra=FILE, responses=UPLOAD_ERRORS)

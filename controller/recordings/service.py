@@ -31,6 +31,7 @@ from controller.people.rights import EVERYTHING, Act, Sight
 from controller.programmes.changes import recording_changed
 
 from .models import Recording, RecordingState
+from .quota import Quota
 from .schemas import RecordingOut, WaveformOut
 from .uploads import UploadRoom
 
@@ -68,9 +69,11 @@ class Recordings:
         settings: Settings,
         process: Prepare = prepare,
         again_after_s: float = AGAIN_AFTER_S,
+        quota: Quota | None = None,
     ) -> None:
         self._database, self._clock, self._bus = database, clock, bus
         self._uploads, self._media, self._settings, self._process = uploads, media, settings, process
+        self._quota = quota
         self._progress: dict[str, float] = {}
         self._more, self._again_after_s = asyncio.Event(), again_after_s
         self.stuck = False
@@ -100,6 +103,7 @@ class Recordings:
             InvalidError: a field is wrong, the file is empty, or its length is not what was declared.
             ForbiddenError: no role of the person allows it there.
             TooLargeError, TooSlowError, NoSpaceError, TooManyAttemptsError: see ``UploadRoom.store``.
+            UploadQuotaError: more than one person may upload within a day.
         """
         title = clean_name(title, field="title")
         if not LANGUAGE.match(language) or len(language) > 35:
@@ -107,6 +111,7 @@ class Recordings:
         async with self._database.reading() as session:
             area_id = await rights.home(session, actor, Act.RECORDINGS_UPLOAD, area_id)
             await _check_queue(session, actor)
+            await self._check_quota(session, actor, declared_bytes or 0)
         recording_id = new_id()
         stored = await self._uploads.store(recording_id, actor.person_id or actor.origin, body, declared_bytes)
         row = Recording(
@@ -328,12 +333,17 @@ class Recordings:
 
     async def _add(self, actor: Actor, row: Recording) -> RecordingOut:
         async with self._database.transaction() as tx:
+            await self._check_quota(tx.session, actor, row.source_bytes)  # others of his may have come meanwhile
             tx.session.add(row)
             await tx.session.flush()
             await _reuse(tx.session, row)
             await _audited(tx, actor, row)
             tx.tell(Event(Topic.RECORDING, row.id))
             return self._out(row, await _person_names(tx.session))
+
+    async def _check_quota(self, session: AsyncSession, actor: Actor, more_bytes: int) -> None:
+        if self._quota is not None:
+            await self._quota.check(session, actor.person_id, more_bytes, self._clock())
 
     async def _readable(self, session: AsyncSession, actor: Actor, recording_id: str) -> tuple[Recording, bool]:
         """Give a recording in sight, or one of a bulletin that an area above offers; and whether it is in sight."""

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Path, Request, Response
 
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, TooManyAttemptsError
 from controller.http.description import may_raise
-from controller.http.session import Acting, AnyServices, origin_of
+from controller.http.session import Acting, AnyServices
+from controller.http.tokens import origin_of
 from edge_agent.protocol.renewal import RenewalStatus
 
 from .schemas import AnswerIn, RenewalOut

@@ -30,6 +30,7 @@ from controller.areas.schemas import AreaOut
 from controller.config import Config
 from controller.db import Database
 from controller.events import EventBus
+from controller.http.pace import Pace
 from controller.http.routes import ReadyCheck
 from controller.http.stream import OpenStreams
 from controller.ids import new_id
@@ -263,7 +264,7 @@ def api(services: Services) -> FastAPI:
     """The API over these services. Made once and handed on from test to test: making it takes longer than most."""
     if not _made:
         _made.append(create_app(services))
-    _made[0].state.services, _made[0].state.streams = services, OpenStreams()
+    _made[0].state.services, _made[0].state.streams, _made[0].state.pace = services, OpenStreams(), Pace()
     return _made[0]
 
 

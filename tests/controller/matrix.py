@@ -323,6 +323,7 @@ ROUTES: dict[str, Route] = {
     "POST /api/v1/alarms/{alarm_id}/acknowledgement": Route(Kind.ACT),
     "GET /healthz": Route(Kind.OPEN),
     "GET /readyz": Route(Kind.OPEN),
+    "GET /.well-known/security.txt": Route(Kind.OPEN),
 }
 
 STREAMS = frozenset({"GET /api/v1/events"})

@@ -25,6 +25,7 @@ OPEN = {
     ("GET", "/plans/{sha256}"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
+    ("GET", "/.well-known/security.txt"),  # whoever found a hole has no account
 }
 """What needs no session. Whoever adds to this has to say why."""
 

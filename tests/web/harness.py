@@ -17,6 +17,7 @@ from controller.api import create_app
 from controller.areas.schemas import AreaOut, QuietWindow
 from controller.broadcasts.schemas import BroadcastIn, BroadcastOut
 from controller.http.middleware import COOKIE
+from controller.http.pace import Pace
 from controller.http.stream import OpenStreams
 from controller.http_server import HttpServer
 from controller.nodes.schemas import NodeOut
@@ -46,7 +47,7 @@ def pages(services: Services) -> FastAPI:
         _made.append((app, add_pages(app, services)))
     ((app, site),) = _made
     app.state.services = site.services = services
-    app.state.streams = OpenStreams()
+    app.state.streams, app.state.pace = OpenStreams(), Pace()
     return app
 
 

@@ -85,7 +85,7 @@ async def test_a_stop_of_an_ended_session_is_said_not_to_be_sent(
     async with visitor(site) as client:
         await client.post("/language", data={"locale": locale})
         site.centre.clock.step(hours=13)
-        client.headers["Cookie"] += f"; loa-locale={locale}"
+        client.headers["Cookie"] += f"; __Host-loa-locale={locale}"
         sent_away = await client.post("/holds", data={"everything": "yes"})
         refused = await client.get(sent_away.headers["location"])
         assert before in refused.text

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.errors import InvalidError, LoaError, TooManyAttemptsError
-from controller.http.session import agent_of, identify, origin_of, remember_device
+from controller.http.session import agent_of, identify, remember_device
+from controller.http.tokens import origin_of
 from controller.people.identity import Identity
 from controller.people.schemas import Needs
 from web.forms import own_path, read_form

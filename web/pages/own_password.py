@@ -4,7 +4,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from controller.errors import InvalidError, TooManyAttemptsError
-from controller.http.session import identify, origin_of
+from controller.http.session import identify
+from controller.http.tokens import origin_of
 from web.forms import Form, own_path, read_form
 from web.pages.factor import page_of, said
 from web.site import Site

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.errors import NotSignedInError, TooManyAttemptsError
-from controller.http.session import agent_of, clear_cookie, device_of, origin_of, set_cookie, token_of
+from controller.http.session import agent_of, clear_cookie, device_of, set_cookie
+from controller.http.tokens import origin_of, token_of
 from controller.people.actor import Actor
 from controller.people.schemas import Needs
 from web.forms import own_path, read_form
@@ -20,14 +21,24 @@ YEAR_S = 365 * 24 * 3600
 
 
 def _sign_in_page(
-    site: Site, request: Request, *, problem: str = "", login: str = "", after: str = "", ended: bool = False
+    site: Site,
+    request: Request,
+    *,
+    problem: str = "",
+    login: str = "",
+    after: str = "",
+    ended: bool = False,
+    wait_s: int = 0,
 ) -> HTMLResponse:
-    status = 401 if problem else 200
+    status = (429 if wait_s else 401) if problem else 200
     text = site.words(request)
     problem = text("sign_in.ended") if ended else problem
     after = own_path(after)
     unsent = text("stop.unsent_sign_in") if after == STOP_UNSENT else ""
-    return site.html("sign_in.html", text, status=status, problem=problem, unsent=unsent, login=login, next=after)
+    page = site.html("sign_in.html", text, status=status, problem=problem, unsent=unsent, login=login, next=after)
+    if wait_s:
+        page.headers["Retry-After"] = str(wait_s)
+    return page
 
 
 def _next_page(needs: Needs | None, after: str) -> str:
@@ -61,9 +72,9 @@ def add(router: APIRouter, site: Site) -> None:
         except NotSignedInError:
             return _sign_in_page(site, request, problem=text("sign_in.wrong"), login=login, after=after)
         except TooManyAttemptsError as error:
-            wait = site.formats(text, []).about(timedelta(seconds=error.fields.get("retry_after_s", 60)))
-            problem = text("sign_in.locked", wait=wait)
-            return _sign_in_page(site, request, problem=problem, login=login, after=after)
+            wait_s = int(error.fields.get("retry_after_s", 60))
+            problem = text("sign_in.locked", wait=site.formats(text, []).about(timedelta(seconds=wait_s)))
+            return _sign_in_page(site, request, problem=problem, login=login, after=after, wait_s=wait_s)
         response = RedirectResponse(_next_page(signed.needs, own_path(after)), 303)
         set_cookie(response, signed.token, signed.expires_at)
         return response

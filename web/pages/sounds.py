@@ -16,6 +16,7 @@ UPLOAD_PROBLEMS = (
     "not_signed_in",
     "forbidden",
     "too_many_attempts",
+    "upload_quota",
     "too_slow",
     "busy",
     "invalid",

@@ -1,0 +1,138 @@
+"""How often somebody may ask: whoever is signed in is counted as a person, everybody else as an address. Plain ASGI.
+
+Signing in, codes and enrolment have bounds of their own, where they are. What silences, and what releases an emergency,
+has a lane of its own: no flood of other requests, by whomever, uses it up.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from hashlib import sha256
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from controller.clock import Steady, steady_clock
+from controller.errors import LoaError, TooManyAttemptsError
+from controller.http_errors import refusal
+from controller.ratelimit import MAX_KEYS, RateLimit, network_of
+
+from .middleware import SAFE_METHODS
+from .tokens import origin_of, token_of
+
+InWords = Callable[[Request, LoaError], Response]
+"""Answers a page's reader in his language."""
+
+NEVER_COUNTED = frozenset({"/healthz", "/readyz"})
+"""A supervisor restarts what does not answer."""
+FOR_PROGRAMS = ("/api/", "/media/", "/plans/")
+VITAL = re.compile(r"(/api/v1)?/(stop|holds(/[^/]+/release)?|broadcasts/[^/]+/cancel|emergencies(/[^/]+(/[a-z-]+)?)?)")
+"""STOP and its release, the end of a broadcast, and an emergency from its form to its all-clear."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """``burst`` at once, then so many a second."""
+
+    burst: int
+    a_second: float
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What is not too often. A page with its parts is 5 to 10 requests, and asks again at most every 400 ms."""
+
+    reads: Rate = Rate(600, 20)
+    changes: Rate = Rate(200, 4)
+    vital: Rate = Rate(120, 2)
+    """Nobody presses STOP more often, and each is a signed document to every node."""
+    address: Rate = Rate(2000, 50)
+    """Of those who are not signed in. An office behind one address signs in and loads what pages are made of."""
+
+
+NODES = Rates(address=Rate(10_000, 400))
+"""At the nodes' port: a province behind one carrier's address, and all fetch one emergency at once."""
+
+
+class _Lane(Enum):
+    READS = "reads"
+    CHANGES = "changes"
+    VITAL = "vital"
+    ADDRESS = "address"
+
+
+class Pace:
+    """What everybody has used up; in memory, bounded, forgotten by a restart."""
+
+    def __init__(self, rates: Rates = Rates(), steady: Steady = steady_clock) -> None:
+        began = datetime(2000, 1, 1, tzinfo=UTC)
+        self._known: OrderedDict[bytes, str] = OrderedDict()
+        self._left = {
+            lane: RateLimit(
+                burst=rate.burst,
+                every=timedelta(seconds=1 / rate.a_second),
+                clock=lambda: began + timedelta(seconds=steady()),  # a clock that is set would shut everybody out
+            )
+            for lane, rate in ((lane, getattr(rates, lane.value)) for lane in _Lane)
+        }
+
+    def know(self, token: str, person_id: str) -> None:
+        """Note whose a token is, so that from now on its person is counted and no address."""
+        key = _key(token)
+        self._known[key] = person_id
+        self._known.move_to_end(key)
+        if len(self._known) > MAX_KEYS:
+            self._known.popitem(last=False)
+
+    def forget(self, token: str) -> None:
+        """Note that a token opens nothing: whoever brings it is an address like others."""
+        self._known.pop(_key(token), None)
+
+    def take(self, request: Request) -> None:
+        """Count one request.
+
+        Raises:
+            TooManyAttemptsError: too many of this person, or from this address.
+        """
+        token = token_of(request)
+        person_id = self._known.get(_key(token)) if token else None
+        if person_id is None:
+            self._left[_Lane.ADDRESS].take(network_of(origin_of(request)))
+        elif VITAL.fullmatch(request.url.path):
+            self._left[_Lane.VITAL].take(person_id)
+        else:
+            self._left[_Lane.READS if request.method in SAFE_METHODS else _Lane.CHANGES].take(person_id)
+
+
+class Paced:
+    """Refuses what comes too often, before anything is read or asked of the database."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "http" and scope["path"] not in NEVER_COUNTED:
+            request = Request(scope)
+            pace: Pace = request.app.state.pace
+            try:
+                pace.take(request)
+            except TooManyAttemptsError as error:
+                await _refusal(request, error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def _refusal(request: Request, error: TooManyAttemptsError) -> Response:
+    in_words: InWords | None = request.app.state.in_words
+    if in_words is None or request.url.path.startswith(FOR_PROGRAMS):
+        return refusal(error)
+    return in_words(request, error)
+
+
+def _key(token: str) -> bytes:
+    return sha256(token.encode()).digest()
