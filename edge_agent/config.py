@@ -185,6 +185,8 @@ def sync_directory(path: Path) -> None:
     """Make a rename in ``path`` survive a power cut."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        failpoints.reach("directory.before_sync")
         os.fsync(handle)
+        failpoints.reach("directory.after_sync")
     finally:
         os.close(handle)

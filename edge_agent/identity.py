@@ -85,6 +85,7 @@ def settle(state: StateDir) -> bool:
     """Put the next pair in place, or finish doing so; say whether there was one."""
     if not state.next_certificate.exists():
         return False
+    reach("identity.found")
     if state.next_key.exists():
         state.next_key.replace(state.key)
         sync_directory(state.root)

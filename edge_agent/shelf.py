@@ -99,6 +99,7 @@ class Shelf:
             _throw_away(part)
             raise CorruptError(f"{part.name}: hash differs from its name")
         with part.open("rb") as file:
+            failpoints.reach("shelf.before_sync")
             os.fsync(file.fileno())
         failpoints.reach("shelf.before_rename")
         part.replace(self.path(sha256))

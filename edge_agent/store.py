@@ -110,8 +110,9 @@ class Store:
             self._depth -= 1
 
     def run(self, sql: str, *values: Any) -> sqlite3.Cursor:
-        """Execute one statement."""
-        return self._connection.execute(sql, values)
+        """Change something, inside the caller's transaction or in one of its own."""
+        with self.writing():
+            return self._connection.execute(sql, values)
 
     def rows(self, sql: str, *values: Any) -> list[Any]:
         """Read all rows of a query."""
@@ -124,7 +125,7 @@ class Store:
 
     def put_meta(self, key: str, value: bytes) -> None:
         """Write a small thing by name."""
-        self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        self.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)
 
     def keep_reserve(self) -> None:
         """Set the reserve aside, if it is not and there is plenty of room."""
@@ -172,7 +173,9 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     if found > SCHEMA_VERSION:
         raise StoreError(f"{path} is of a newer agent (schema {found}): install that one, or enrol again")
     if found == 0:
+        failpoints.reach("store.before_schema")
         connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+        failpoints.reach("store.after_schema")
 
 
 def _move_aside(path: Path) -> None:
@@ -181,4 +184,6 @@ def _move_aside(path: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
         part = path.with_name(path.name + suffix)
         if part.exists():
+            failpoints.reach("store.before_moving_aside")
             part.replace(path.with_name(f"{path.name}.damaged-{stamp}{suffix}"))
+            failpoints.reach("store.after_moving_aside")

@@ -9,6 +9,7 @@ import os
 import secrets
 from pathlib import Path
 
+from edge_agent.failpoints import reach
 from edge_agent.faults import Fault
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -57,6 +58,8 @@ def _store(path: Path, data: bytes) -> None:
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         os.pwrite(handle, data, 0)
+        reach("canary.before_sync")
         os.fsync(handle)
+        reach("canary.after_sync")
     finally:
         os.close(handle)

@@ -20,6 +20,7 @@ from typing import IO, Literal
 from edge_agent.clock import NS
 from edge_agent.errors import OutputError
 from edge_agent.evidence import RATE
+from edge_agent.failpoints import reach
 from edge_agent.outputs.base import Render
 
 BLOCK = 960
@@ -75,7 +76,9 @@ class Recording:
     def _rotate(self) -> None:
         self.close()
         for path in self._paths:
+            reach("recording.before_rename")
             path.replace(path.with_name(f"{path.name}.1"))
+            reach("recording.after_rename")
         self._wav, self._instants = self._open()
         self.frames, self._marked = 0, -RATE
 

@@ -190,7 +190,7 @@ async def test_a_certificate_of_another_key_is_not_taken(desk: Desk) -> None:
     assert is_whole(desk.state)
 
 
-@pytest.mark.parametrize("point", ["identity.decided", "identity.key", "identity.settled"])
+@pytest.mark.parametrize("point", ["identity.decided", "identity.found", "identity.key", "identity.settled"])
 @pytest.mark.parametrize("again", [None, "identity.key", "identity.settled"])
 async def test_a_power_cut_in_the_middle_leaves_an_identity_that_works(
     desk: Desk, point: str, again: str | None
