@@ -182,7 +182,8 @@ def _build(
     authority = Authority(
         config.keys, keys, clock, names=tuple(name for name in names if name not in {"0.0.0.0", "::"})
     )
-    services = build_services(config, database, bus, clock, authority)
+    witness = desk if isinstance(desk, RemoteDesk) else None
+    services = build_services(config, database, bus, clock, authority, witness=witness)
     broker, bridge = Broker(config, authority), Bridge(config, authority)
     signer = Signer(config, keys, clock, services.live, desk=desk, alarms=services.alarms)
     dispatcher = Dispatcher(database, bus, clock, signer, bridge)

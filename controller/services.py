@@ -39,6 +39,7 @@ from .nodes.service import Nodes
 from .people.accounts import Accounts
 from .people.factors import Factors
 from .people.passwords import Passwords
+from .people.proof import Proof, Witness
 from .people.sealing import Seal
 from .people.service import People
 from .people.signins import SignIns
@@ -114,6 +115,12 @@ class Services:
     events: EventBus
     clock: Clock
     config: Config
+    witness: Witness | None
+    """Who checks the yeses of people, where the signer stands apart."""
+
+    def proof(self, code: str = "") -> Proof | None:
+        """Give how whoever acts proves a yes, with what they typed; None where nobody asks for that."""
+        return None if self.witness is None else Proof(self.witness, code)
 
 
 def build_services(
@@ -125,6 +132,7 @@ def build_services(
     *,
     passwords: Passwords | None = None,
     upload_limits: UploadLimits | None = None,
+    witness: Witness | None = None,
 ) -> Services:
     """Wire the services together. The last two are for tests, which must not wait."""
     documents, live = Documents(clock), LiveNodes()
@@ -132,7 +140,15 @@ def build_services(
     seal = Seal(secret_key(config.keys / SEAL_FILE))
     nodes = Nodes(database, clock, documents, live)
     failures = Failures()
-    rolling = Rolling(database, clock, documents, alarms, plan_days=config.plan_days, failures=failures)
+    rolling = Rolling(
+        database,
+        clock,
+        documents,
+        alarms,
+        plan_days=config.plan_days,
+        failures=failures,
+        proven=config.signer is not None,
+    )
     schedules, programmes = Schedules(database, clock, rolling, live), Programmes(database, clock)
     single_dates, calendars = SingleDates(database, clock, schedules, live), AreaCalendars(database, clock)
     limits = upload_limits or UploadLimits(config.max_upload_bytes, config.disk_reserve_bytes)
@@ -140,7 +156,7 @@ def build_services(
     room, quota = UploadRoom(config.uploads, limits), Quota(config.uploads_a_day, config.upload_bytes_a_day)
     recordings = Recordings(database, clock, bus, room, media=config.media, settings=settings, quota=quota)
     holds = Holds(database, clock, documents, live)
-    sending = Sending(documents, holds, lead_ms=config.lead_ms)
+    sending = Sending(documents, holds, lead_ms=config.lead_ms, proven=config.signer is not None)
     broadcasts = Broadcasts(
         database,
         clock,
@@ -215,4 +231,5 @@ def build_services(
         events=bus,
         clock=clock,
         config=config,
+        witness=witness,
     )

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from controller.errors import LoaError, NotSignedInError
+from controller.people.proof import FIELD
 from web.formats import Formats
 
 Problems = dict[str, str]
@@ -46,6 +47,11 @@ _TEXTS = {
     ("last_date", "before_start"): "wrong.before_start",
     ("area_id", "unknown"): "adopt.area_empty",
     ("claim_code", "unknown"): "adopt.no_code",
+    (FIELD, "needed"): "proof.needed",
+    (FIELD, "wrong"): "proof.wrong",
+    (FIELD, "locked"): "proof.locked",
+    (FIELD, "not_enrolled"): "proof.not_enrolled",
+    (FIELD, "span"): "proof.span",
 }
 _SAME = {"string_too_long": "too_long", "tuple_too_long": "too_long", "string_too_short": "too_short"}
 """Complaints of the schemas that ours have words for."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from controller.errors import (
 from controller.http.session import identify
 from controller.http.tokens import origin_of, token_of
 from controller.people.actor import Actor
+from controller.people.identity import Identity
+from controller.people.proof import FIELD
 from controller.people.rights import Act
 from controller.people.schemas import Needs, PersonOut
 from controller.services import Services
@@ -77,6 +79,15 @@ class Visit:
         """Give the words of this person's language."""
         return self.form.text
 
+    @property
+    def is_proven(self) -> bool:
+        """Tell whether a yes takes a code: the signer stands apart."""
+        return self.actor.proof is not None
+
+    def prove(self, typed: Form) -> None:
+        """Let what was typed prove the yes that this act may be."""
+        self.actor = replace(self.actor, proof=self.services.proof(typed.one(FIELD)))
+
     def places(self, act: Act) -> list[AreaOut]:
         """Give the areas in sight in which this person may do an act, upper areas first."""
         return places_for(self.person, self.actor, self.areas, act)
@@ -92,7 +103,9 @@ class Visit:
 
     def fragment(self, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
         """Answer with a part of a page."""
-        return self.site.html(template, self.text, status=status, f=self.form, here=here(self.request), **context)
+        return self.site.html(
+            template, self.text, status=status, f=self.form, here=here(self.request), proven=self.is_proven, **context
+        )
 
 
 class Site:
@@ -138,10 +151,14 @@ class Site:
             SecondFactorError: the password alone is not enough for this person.
         """
         identity = (await identify(request, self.services)).full()
-        person, actor = identity.person, Actor(identity.person.id, origin_of(request), identity.acts)
+        person, actor = identity.person, self._actor(request, identity)
         areas = [area for area in await self.services.areas.tree(actor) if area.in_sight]
         form = self.formats(self.words(request, person), areas)
         return Visit(self, request, token_of(request) or "", person, actor, areas, form)
+
+    def _actor(self, request: Request, identity: Identity) -> Actor:
+        """Say who acts; the code of an approval is a field of a form, see ``Visit.prove``."""
+        return Actor(identity.person.id, origin_of(request), identity.acts, self.services.proof())
 
 
 NEEDED_AT = {

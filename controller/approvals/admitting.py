@@ -37,6 +37,8 @@ class Admission:
         """
         asked = Bound(request.content_sha256, tuple(request.scopes), request.not_before_at, request.not_after_at)
         kind, _, key = request.subject.partition("/")
+        yeses.prove(self._tx, yes, asked, first_at=request.first_start_at if kind == "schedules" else None)
+        yes = yes._replace(proof=None)
         if kind == "schedules":
             await yeses.write(self._tx, request.subject, asked, [yes], now=self._now, shown=request.shown)
             return await self._let_in(await self._waiting(Broadcast.schedule_id == key), asked, yes)

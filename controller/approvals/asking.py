@@ -77,7 +77,7 @@ async def of_the_author(session: AsyncSession, actor: Actor, matter: Matter, *, 
     need = await need_of(session, actor, matter, now=now)
     if actor.person_id is None or need is Need.ANOTHER:
         return ()
-    return (Yes(actor.person_id, by_author=need is Need.ALONE),)
+    return (Yes(actor.person_id, by_author=need is Need.ALONE, proof=actor.proof),)
 
 
 async def ask(tx: Transaction, matter: Matter, asked_by: str, *, now: datetime) -> None:

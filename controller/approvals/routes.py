@@ -16,6 +16,7 @@ from controller.errors import (
 from controller.http.body import FILE, declared, streamed
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
+from controller.people.proof import CodeError
 from controller.policies.errors import PolicyBreachError, UnusualHourError
 from controller.recordings.uploads import TooSlowError
 
@@ -34,6 +35,7 @@ APPROVES = may_raise(
     NotListenedError,
     PolicyBreachError,
     UnusualHourError,
+    CodeError,
 )
 _YES = ApproveIn()
 SCAN_ERRORS = may_raise(

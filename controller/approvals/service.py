@@ -76,12 +76,13 @@ class Approvals:
             PolicyBreachError: it was to be said "now", which by now is against a policy.
             UnusualHourError: it was, and the hour that it has become is to be confirmed.
             ConflictError: it is decided or withdrawn already, or its time is over.
+            CodeError: the signer stands apart, and does not believe the code.
         """
         async with self._database.transaction() as tx:
             now, row = self._now(), await self._to_decide(tx.session, actor, request_id)
             if refused := await self._refusal(tx.session, actor, row, confirmed=wanted.confirm_unusual):
                 raise refused
-            yes = Yes(actor.person_id or "", request_id=row.id)
+            yes = Yes(actor.person_id or "", request_id=row.id, proof=actor.proof)
             admission = Admission(tx, self._documents, lead=self._lead, now=now)
             count = await admission.admit(row, yes)
             await listening.note_approved(tx, yes.person_id, row.recordings, now=now)

@@ -1,13 +1,15 @@
 """A person's yes as a row: written with what it binds, void when that is edited. Decides nothing."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import update
 
 from controller.db import Transaction
 from controller.ids import new_id
+from controller.people.proof import Proof
 
 from .models import Approval
 from .shown import Shown
@@ -21,6 +23,8 @@ class Yes(NamedTuple):
     """Where a second person is asked for, the author used the bounds that the policy leaves; listed to the leader."""
     request_id: str | None = None
     """None: nobody was asked; the act itself is the yes."""
+    proof: Proof | None = None
+    """Where the signer stands apart: it is given now, and has to be proven. None: it is a copy of one that was."""
 
 
 class Bound(NamedTuple):
@@ -33,9 +37,11 @@ class Bound(NamedTuple):
 
 
 async def write(
-    tx: Transaction, subject: str, bound: Bound, yeses: Iterable[Yes], *, now: datetime, shown: Shown | None = None
+    tx: Transaction, subject: str, bound: Bound, yeses: Collection[Yes], *, now: datetime, shown: Shown | None = None
 ) -> None:
     """Write yeses to a subject, ``broadcasts/{id}`` or ``schedules/{id}``; ``shown``: what they agree to, in words."""
+    for yes in yeses:
+        prove(tx, yes, bound)
     tx.session.add_all(
         Approval(
             id=new_id(),
@@ -53,6 +59,17 @@ async def write(
         for yes in yeses
     )
     await tx.session.flush()
+
+
+def prove(tx: Transaction, yes: Yes, bound: Bound, *, first_at: datetime | None = None, glass: bool = False) -> None:
+    """Have the signer apart check a yes, as the last thing before the commit; here it is only a row.
+
+    ``first_at``: nothing sounds by it before, whatever ``bound`` allows. ``glass``: given alone to an emergency.
+    """
+    if yes.proof is not None:
+        window = max(first_at or bound.not_before_at, bound.not_before_at), bound.not_after_at
+        give = partial(yes.proof.give, yes.person_id, bound.content_sha256, bound.scopes, window, glass=glass)
+        tx.lastly(give)
 
 
 async def void(tx: Transaction, subject: str, *, now: datetime, contents: Collection[str] | None = None) -> int:

@@ -85,6 +85,7 @@ class Replays:
                 confirmed.
             InvalidError: what was said may not be said any more, it is against a policy (``PolicyBreachError``), or no
                 node would play it (``QuietHoursError``, ``RefusedByAllError``).
+            CodeError: the act is the author's yes, the signer stands apart, and does not believe the code.
         """
         async with self._database.transaction() as tx:
             draft, _ = await self._draft(tx.session, actor, broadcast_id, wanted)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Query
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
+from controller.people.proof import CodeError
 from controller.plays.schemas import PlayOut
 from controller.policies.errors import PolicyBreachError, UnusualHourError
 from controller.programmes.layout import NotAirableError
@@ -32,6 +33,7 @@ SENDING = (
     QuietHoursError,
     RefusedByAllError,
     PolicyBreachError,
+    CodeError,
 )
 SEND_ERRORS = may_raise(*SENDING, NotAirableError)
 REPLAY_ERRORS = (ForbiddenError, NotFoundError, ConflictError, AlreadyReplayedError)

@@ -77,6 +77,7 @@ class Broadcasts:
             ConflictError: the key was used for another request, there is no room (``PlanFullError``,
                 ``UrgentFullError``), the hour is unusual (``UnusualHourError``) or others are planned at that time
                 (``ScheduleConflictError``), and that was not confirmed.
+            CodeError: the act is the author's yes, the signer stands apart, and does not believe the code.
         """
         key = _checked_key(idempotency_key)
         try:
@@ -107,6 +108,7 @@ class Broadcasts:
             ConflictError: it began, is over, cancelled, replaced, or changed elsewhere, as with its schedule; there is
                 no room (``PlanFullError``, ``UrgentFullError``), the hour is unusual (``UnusualHourError``) or others
                 are planned at that time (``ScheduleConflictError``), and that was not confirmed.
+            CodeError: as ``create`` says.
         """
         async with self._database.transaction() as tx:
             now = self._now()

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.approvals.yeses import Bound
 from controller.areas.targets import Targets, areas_of, resolve
 from controller.broadcasts.drafts import Draft
 from controller.broadcasts.rules import Slot
@@ -17,7 +18,7 @@ from controller.people.rights import Sight
 from controller.programmes.layout import Part, Spoken
 from controller.programmes.repository import languages_of
 from controller.recordings.models import Recording, RecordingState
-from edge_agent.protocol.content import Item, Voice
+from edge_agent.protocol.content import Item, Voice, content_hash
 from edge_agent.protocol.states import Drill, Level
 
 from . import attention
@@ -98,13 +99,16 @@ async def _moved(session: AsyncSession, followed: Emergency, aimed: Targets) -> 
     return [node for node in await may_have_heard(session, followed) if node.id not in there]
 
 
-async def draft_of(session: AsyncSession, row: Emergency, start_at: datetime) -> Draft:
+async def draft_of(session: AsyncSession, row: Emergency, start_at: datetime, *, as_proposed: bool = False) -> Draft:
     """Make the broadcast of an emergency: what was seen before it was decided, for the nodes that are there now.
+
+    ``as_proposed``: without the signal, if it was not there then: somebody proved a yes to these very slots.
 
     Raises:
         InvalidError: no node is left, or a recording was withdrawn meanwhile.
     """
-    slots, targets = await heard(session, row), await still_there(session, row.scopes)
+    slots = thawed(row.slots) if as_proposed else await heard(session, row)
+    targets = await still_there(session, row.scopes)
     wanted = {recording_id for slot in slots for recording_id in slot.recording_ids}
     query = select(Recording.id).where(Recording.id.in_(wanted), Recording.withdrawn_at.is_(None))
     if not slots or wanted - set(await session.scalars(query)):
@@ -125,6 +129,14 @@ async def heard(session: AsyncSession, row: Emergency) -> tuple[Slot, ...]:
     said = await _spoken(session, signal.id)
     voice = Voice(language=said.language, sha256=said.sha256, bytes=said.bytes, length_ms=said.length_ms)
     return led_by(Slot(Item(offset_ms=0, voices=(voice,)), (signal.id,)), slots)
+
+
+def bound_to(row: Emergency, now: datetime, until_at: datetime) -> Bound:
+    """Say what somebody agrees to who wants this said, begun between now and ``until_at``."""
+    slots = thawed(row.slots)
+    items, drill = tuple(slot.item for slot in slots), Drill(row.drill) if row.drill else None
+    last_at = window_of(until_at, length_of(slots)).latest_end_at
+    return Bound(content_hash(items, drill), tuple(row.scopes), now, last_at)
 
 
 async def still_there(session: AsyncSession, scopes: Sequence[str]) -> Targets:

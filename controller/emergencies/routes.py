@@ -8,6 +8,7 @@ from controller.broadcasts.room import UrgentFullError
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
+from controller.people.proof import CodeError
 
 from .errors import AlreadyProposedError, NotOpenError, SamePersonError
 from .models import EmergencyState, MessageKind
@@ -28,10 +29,15 @@ messages = APIRouter(prefix="/messages", tags=["emergencies"])
 
 _AS_IT_IS = FollowIn()
 """No body says as much as an empty one."""
-_PROPOSES = may_raise(ForbiddenError, AlreadyProposedError)
-_CONFIRMS = may_raise(ForbiddenError, SamePersonError, NotFoundError, NotOpenError, UrgentFullError, InvalidError)
-_BREAKS = may_raise(ForbiddenError, NotFoundError, NotOpenError)
-_FOLLOWS = may_raise(ForbiddenError, NotFoundError, NotOpenError, ConflictError, UrgentFullError, InvalidError)
+_PROPOSES = may_raise(ForbiddenError, AlreadyProposedError, CodeError)
+_CONFIRMS = may_raise(
+    ForbiddenError, SamePersonError, NotFoundError, NotOpenError, UrgentFullError, InvalidError, CodeError
+)
+_BREAKS = may_raise(ForbiddenError, NotFoundError, NotOpenError, CodeError)
+_CANCELS = may_raise(ForbiddenError, NotFoundError, NotOpenError)
+_FOLLOWS = may_raise(
+    ForbiddenError, NotFoundError, NotOpenError, ConflictError, UrgentFullError, InvalidError, CodeError
+)
 
 
 @router.post("/preview", summary="What an emergency would do", responses=may_raise(ForbiddenError))
@@ -76,7 +82,7 @@ async def break_glass(emergency_id: str, wanted: BreakGlassIn, actor: Acting, se
     return await services.emergencies.break_glass(actor, emergency_id, wanted)
 
 
-@router.post("/{emergency_id}/cancel", summary="Cancel before it is sent", responses=_BREAKS)
+@router.post("/{emergency_id}/cancel", summary="Cancel before it is sent", responses=_CANCELS)
 async def cancel(emergency_id: str, actor: Acting, services: AnyServices) -> EmergencyOut:
     """Take back a proposal, or a decision within its 30 s."""
     return await services.emergencies.cancel(actor, emergency_id)

@@ -19,6 +19,10 @@ CANCEL_WINDOW = timedelta(seconds=30)
 """Between breaking the glass and the sound (DESIGN section 7)."""
 LATEST_FIRING = timedelta(minutes=10)
 """What the centre slept through for longer is not sent by itself any more: somebody has acted otherwise by then."""
+LATEST_SENDING = LATEST_FIRING + timedelta(minutes=2)
+"""After its decision, lead and all: so far a yes reaches that is given before it is sent."""
+SIGNER_LATER = timedelta(seconds=1)
+"""A signer apart counts the cancel window from when it had the code, which is after we began to count."""
 PROPOSAL_LASTS = timedelta(hours=1)
 FOLLOWS_WITHIN = timedelta(days=7)
 """A storm is over some days after its warning; later, an all-clear is a new emergency."""

@@ -29,7 +29,9 @@ SENT = "emergencies.send"
 class Sending:
     """What brings a decision on air."""
 
-    def __init__(self, documents: Documents, holds: Holds, *, lead_ms: int) -> None:
+    def __init__(self, documents: Documents, holds: Holds, *, lead_ms: int, proven: bool = False) -> None:
+        """``proven``: the signer stands apart, where yeses were given to what was proposed."""
+        self._proven = proven
         self._documents, self._holds, self._lead = documents, holds, timedelta(milliseconds=lead_ms)
 
     async def send(
@@ -52,7 +54,7 @@ class Sending:
             UrgentFullError: too much is being said at once in a place.
             ForbiddenError: who decides may not release those holds, unless ``despite_holds``.
         """
-        draft = await draft_of(tx.session, row, now + self._lead)
+        draft = await draft_of(tx.session, row, now + self._lead, as_proposed=self._proven)
         await check_room(tx.session, draft, covers=timedelta.max, now=now)
         # Documents before audit, as everywhere, so that no two wait crosswise.
         released, kept = await self._release(tx, actor, row, despite=despite_holds)

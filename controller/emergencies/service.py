@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.alarms.service import Alarms
 from controller.approvals.needs import Need
-from controller.approvals.yeses import Yes
+from controller.approvals.yeses import Yes, prove
 from controller.areas.repository import nodes_in, read_tree
 from controller.areas.targets import areas_of
 from controller.audit import service as audit
@@ -35,13 +35,13 @@ from controller.plays import service as plays
 from controller.recordings.service import Recordings
 from edge_agent.protocol.documents import TrustedKey
 
-from .drafting import Wish, make_follow_up, make_wish
+from .drafting import Wish, bound_to, make_follow_up, make_wish
 from .errors import AlreadyProposedError, NotOpenError, SamePersonError
 from .hearers import not_followed
 from .models import UNDECIDED, Emergency, EmergencyState, MessageKind
 from .pinning import missing_messages
 from .repository import in_sight
-from .rules import CANCEL_WINDOW, FOLLOWS_WITHIN, PROPOSAL_LASTS, frozen
+from .rules import CANCEL_WINDOW, FOLLOWS_WITHIN, LATEST_SENDING, PROPOSAL_LASTS, SIGNER_LATER, frozen
 from .schemas import (
     MAX_REASON,
     BreakGlassIn,
@@ -116,6 +116,7 @@ class Emergencies:
             InvalidError: a field is wrong, or nothing would be heard.
             ForbiddenError: no role of the person allows it there, or the release of a hold.
             AlreadyProposedError: the same is proposed or sounds there, and that was not confirmed by ``again``.
+            CodeError: the signer stands apart, and does not believe the code.
         """
         now, person_id = self._now(), _person(actor)
         act = Act.EMERGENCIES_DRILL if wanted.drill else Act.EMERGENCIES_PROPOSE
@@ -130,6 +131,8 @@ class Emergencies:
             if not wanted.again:
                 await _check_first(tx.session, wish, await rights.sight(tx.session, actor), now)
             row = await _add(tx, wish, person_id, now, release_holds=list(wanted.release_holds))
+            until_at = now + PROPOSAL_LASTS + LATEST_SENDING
+            prove(tx, Yes(person_id, proof=actor.proof), bound_to(row, now, until_at))
             await self._note(tx, actor, act, row, {"scopes": row.scopes, "release_holds": row.release_holds})
             return (await outs(tx.session, [row]))[0]
 
@@ -142,6 +145,7 @@ class Emergencies:
             SamePersonError: the person proposed it.
             ForbiddenError: no role of the person allows it there, or the release of a hold, or a machine's key asks.
             InvalidError, UrgentFullError: see ``Sending.send``.
+            CodeError: the signer stands apart, and does not believe the code.
         """
         now, person_id = self._now(), _somebody(actor)
         async with self._database.transaction() as tx:
@@ -149,7 +153,7 @@ class Emergencies:
             if row.proposed_by == person_id:
                 raise SamePersonError("another person has to confirm it; if there is none, break the glass")
             row.confirmed_by, row.confirmed_at = person_id, now
-            await self._sending.send(tx, actor, row, [Yes(row.proposed_by), Yes(person_id)], now=now)
+            await self._sending.send(tx, actor, row, [Yes(row.proposed_by), Yes(person_id, proof=actor.proof)], now=now)
             await self._note(tx, actor, Act.EMERGENCIES_CONFIRM, row, {"proposed_by": row.proposed_by})
         return await self._one(actor, emergency_id)
 
@@ -161,6 +165,7 @@ class Emergencies:
             NotOpenError: it does not wait for a yes any more.
             ForbiddenError: no role of the person allows it there, or the release of a hold, or a machine's key asks.
             InvalidError: no reason is given.
+            CodeError: the signer stands apart, and does not believe the code.
         """
         now, person_id = self._now(), _somebody(actor)
         reason = clean_name(wanted.reason, field="reason", most=MAX_REASON)
@@ -170,7 +175,7 @@ class Emergencies:
                 raise _not_open(row)
             await self._check_holds(tx, actor, row.release_holds)
             row.break_glass_by, row.break_glass_reason = person_id, reason
-            row.fires_at, row.state = now + CANCEL_WINDOW, EmergencyState.COUNTING_DOWN
+            await self._count_down(tx, actor, row, now)
             by = (await tx.session.get_one(Person, person_id)).name
             detail = {"title": row.title, "reason": reason, "by": by, "drill": row.drill}
             subject = f"emergencies/{row.id}"
@@ -211,6 +216,7 @@ class Emergencies:
             ConflictError: that was said already.
             ForbiddenError: no role of the person allows it there, or a machine's key asks.
             InvalidError, UrgentFullError: see ``make_follow_up`` and ``Sending.send``.
+            CodeError: the signer stands apart, and does not believe the code.
         """
         now, person_id = self._now(), _somebody(actor)
         async with self._database.transaction() as tx:
@@ -221,7 +227,10 @@ class Emergencies:
             seen, may = await rights.sight(tx.session, actor), await rights.reach(tx.session, actor, act)
             wish, beyond = await make_follow_up(tx.session, followed, kind, wanted, seen=seen, may=may)
             row = await _add(tx, wish, person_id, now, follows_id=followed.id)
-            await self._sending.send(tx, actor, row, [Yes(person_id)], now=now)
+            if actor.proof is None:
+                await self._sending.send(tx, actor, row, [Yes(person_id)], now=now)
+            else:  # the signer apart knows no ready message from another: one person's word, as with a broken glass
+                await self._count_down(tx, actor, row, now)
             await self._tell_beyond(tx, followed, kind, beyond)
             detail: dict[str, object] = {"follows": followed.id, "not_followed": [node.id for node in beyond]}
             await self._note(tx, actor, act, row, detail)
@@ -276,6 +285,14 @@ class Emergencies:
         if row is None:
             raise _no_emergency(emergency_id)
         return row
+
+    async def _count_down(self, tx: Transaction, actor: Actor, row: Emergency, now: datetime) -> None:
+        """Have it sent when the cancel window is over; where the signer stands apart it waits that out, too."""
+        row.fires_at, row.state = now + CANCEL_WINDOW, EmergencyState.COUNTING_DOWN
+        if actor.proof is not None:
+            row.fires_at += SIGNER_LATER
+            bound = bound_to(row, now, row.fires_at + LATEST_SENDING)
+            prove(tx, Yes(_person(actor), proof=actor.proof), bound, glass=True)
 
     async def _undecided(self, tx: Transaction, actor: Actor, emergency_id: str, act: Act, now: datetime) -> Emergency:
         """Give one that was not sent yet and still may be, to somebody who may decide it."""

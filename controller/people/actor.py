@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from .proof import Proof
+
 
 @dataclass(frozen=True)
 class Actor:
@@ -13,3 +15,5 @@ class Actor:
     """Address of the person, or the name of the command or job."""
     acts: frozenset[str] | None = None
     """With a machine's token: what it may do at most; None: whatever the person may."""
+    proof: Proof | None = None
+    """Where the signer stands apart: how this person proves a yes. None: the rows are believed."""

@@ -104,7 +104,10 @@ class Rolling:
         *,
         plan_days: int,
         failures: Failures,
+        proven: bool = False,
     ) -> None:
+        """``proven``: the signer stands apart, so every yes is somebody's, and proven."""
+        self._proven = proven
         self._database, self._clock, self._documents, self._alarms = database, clock, documents, alarms
         self._failures = failures
         self._reach = timedelta(days=plan_days) + AHEAD
@@ -153,7 +156,9 @@ class Rolling:
         dates = [each for each in given if each.start_at >= from_at or each.recurrence.isoformat() in waiting]
         runs = await Runs.read(tx.session, row.id, [each.row for each in known.values()], now)
         planner = await Planner.of(tx.session, row, tree)
-        yeses = await Yeses.of(tx.session, row, planner, tree, [each.row.id for each in known.values()], now=now)
+        yeses = await Yeses.of(
+            tx.session, row, planner, tree, [each.row.id for each in known.values()], now=now, proven=self._proven
+        )
         where = Where(tree, planner.nodes, row.area_id, row.zone)
         ahead = _Work(self._documents, self._alarms, tx, row, planner, where=where, runs=runs, yeses=yeses, now=now)
         settled = _settled(known, names, dates, changes)

@@ -70,6 +70,8 @@ class Yeses:
         self._row, self._now, self.aimed_at = row, now, frozenset(aimed_at)
         places = self.aimed_at.union(node.area_id for node in planner.nodes)
         self._policies = tuple(dict.fromkeys(tree.effective(area_id) for area_id in sorted(places)))
+        self.proven = False
+        """The signer stands apart: nobody's yes is taken for granted, not even where the policy asks for nobody's."""
         self._standing = Standing(())
         self._planned: set[str] = set()
         self._dropped: set[str] = set()
@@ -79,10 +81,19 @@ class Yeses:
 
     @classmethod
     async def of(
-        cls, session: AsyncSession, row: Schedule, planner: Planner, tree: Tree, known: Iterable[str], *, now: datetime
+        cls,
+        session: AsyncSession,
+        row: Schedule,
+        planner: Planner,
+        tree: Tree,
+        known: Iterable[str],
+        *,
+        now: datetime,
+        proven: bool = False,
     ) -> "Yeses":
         """Read the yeses to a schedule, and to the broadcasts ``known`` that were made of it."""
         found = cls(row, planner, tree, (await areas_of(session, row.scopes)).values(), now)
+        found.proven = proven
         subjects = [subject_of(row), *(f"broadcasts/{each}" for each in known)]
         found._standing = await Standing.of(session, subjects)
         changes = (await exceptions_of(session, [row.id])).get(row.id, [])
@@ -102,7 +113,7 @@ class Yeses:
             return found
         known = self._lacking.get(wanted.content_sha256)
         matter = known or self.matter(planned, ASKED_SPAN)
-        if asks_another(self._policies, matter.said.categories, matter.said.level) is False:
+        if not self.proven and asks_another(self._policies, matter.said.categories, matter.said.level) is False:
             return (Yes(self._row.changed_by),)  # the policy asks nobody else, whatever changed
         self._lacking[wanted.content_sha256] = matter
         return ()
@@ -207,7 +218,8 @@ async def need_of(
         if standing and found.has(planned):
             needs.add(Need.AUTHOR)
         else:
-            needs.add(await asking.need_of(session, actor, found.matter(planned, OWN_SPAN), now=now))
+            need = await asking.need_of(session, actor, found.matter(planned, OWN_SPAN), now=now)
+            needs.add(need if actor.proof is None else Need.ANOTHER)
     return next((each for each in (Need.ANOTHER, Need.ALONE, Need.AUTHOR) if each in needs), None)
 
 
@@ -231,7 +243,12 @@ async def firsts(
 
 
 async def agree(tx: Transaction, actor: Actor, row: Schedule, tree: Tree, *, now: datetime) -> None:
-    """Let the act of who writes a schedule be the yes to what it airs, where no other person must agree."""
+    """Let the act of who writes a schedule be the yes to what it airs, where no other person must agree.
+
+    Not where a yes has to be proven: a series may say several things, and a code is for one. It is asked for.
+    """
+    if actor.proof is not None:
+        return
     changes = (await exceptions_of(tx.session, [row.id])).get(row.id, [])
     planner = await Planner.of(tx.session, row, tree)
     found = await Yeses.of(tx.session, row, planner, tree, (), now=now)

@@ -10,14 +10,16 @@ from typing import Protocol
 import msgspec
 
 from controller.clock import Clock
+from controller.people.proof import CodeError
 from controller.wire.keys import Keys
 from edge_agent.protocol.content import Broadcast, content_hash
 from edge_agent.protocol.documents import BY_WORD, Settings, Signed
+from edge_agent.protocol.states import Level
 from edge_agent.protocol.topics import Word
 
 from .desk import listed_in
 from .frames import Answer, Approve, Done, Failed, Refused, Request, RingIs, Sign, Token, Turn
-from .ledger import CodeError, Given, Ledger
+from .ledger import Given, Ledger
 from .ring import RingKey, Step
 from .rules import Facts, Refusal, YesFact, review
 
@@ -25,6 +27,8 @@ GLASS_WAITS = timedelta(seconds=30)
 """The cancel window (DESIGN section 7), kept here too."""
 LONGEST_YES = timedelta(days=92)
 """No code is good for longer: a yes to a schedule is to a quarter (decision 0014)."""
+FARTHEST_YES = timedelta(days=367)
+"""Nor for what begins later: nobody plans further ahead (``controller.broadcasts.drafts``)."""
 
 
 class Handler(Protocol):
@@ -53,7 +57,7 @@ class Strongroom:
             self._keys.refresh()
             return RingIs(ring=self._keys.ring, epoch=self._keys.epoch)
         except CodeError as error:
-            return Failed(code=error.code, message=error.message)
+            return Failed(code=error.code, message=error.message, problem=error.fields["problem"])
         except ValueError as error:  # msgspec's own errors among them
             return Failed(code="malformed", message=str(error)[:300])
 
@@ -91,14 +95,17 @@ class Strongroom:
     def _facts(self, broadcast: Broadcast, now: datetime) -> Facts:
         given = self._ledger.yeses_to([content_hash(broadcast.items, broadcast.drill)])
         alone = {each.person_id for each in given if each.glass and each.given_at + GLASS_WAITS <= now}
-        yeses = [each for each in given if not each.glass or each.person_id in alone]
+        # Before its time a broken glass is worth an ordinary yes of two, and where one is enough none at all.
+        two_needed = broadcast.level is Level.EMERGENCY and broadcast.drill is None
+        yeses = [each for each in given if two_needed or not each.glass or each.person_id in alone]
         # Of several who decided alone any will do: the rule asks that the one named is among those who said yes.
         return Facts(tuple(map(_fact, yeses)), glass_broken_by=min(alone, default=None))
 
     def _approve(self, request: Approve) -> Answer:
         now = self._clock()
-        if request.not_after_at - now > LONGEST_YES or not request.scopes:
-            raise CodeError(f"a yes is to places, and to {LONGEST_YES.days} days at most")
+        first_at = max(now, request.not_before_at)
+        if request.not_after_at - first_at > LONGEST_YES or first_at - now > FARTHEST_YES or not request.scopes:
+            raise CodeError(f"a yes is to places, and to {LONGEST_YES.days} days at most", "span")
         yes = Given(
             request.person_id,
             request.content_sha256,

@@ -79,6 +79,8 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
     code: str
     message: str
+    problem: str = ""
+    """Of a code that is not believed: ``CodeError``'s."""
 
 
 Request = Sign | Approve | Turn | WantRing

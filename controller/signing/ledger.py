@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from controller.errors import LoaError
 from controller.people import totp
+from controller.people.proof import CodeError
 
 MOST_WRONG = 5
 """Wrong codes in a row; then one try in ``SLOW``."""
@@ -27,12 +27,6 @@ CREATE TABLE IF NOT EXISTS yeses (
 );
 CREATE INDEX IF NOT EXISTS yeses_by_content ON yeses (content_sha256);
 """
-
-
-class CodeError(LoaError):
-    """A code is wrong, was used, or comes from somebody without an approval secret."""
-
-    code = "approval_code"
 
 
 class Given(NamedTuple):
@@ -82,16 +76,16 @@ class Ledger:
             "SELECT secret, last_step, wrong, tried_at FROM approvers WHERE person_id = ?", (yes.person_id,)
         ).fetchone()
         if row is None:
-            raise CodeError("this person has no approval secret: loa signer enrol")
+            raise CodeError("this person has no approval secret: loa signer enrol", "not_enrolled")
         secret, last_step, wrong, tried_at = row
         now = yes.given_at
         if wrong >= MOST_WRONG and now - datetime.fromisoformat(tried_at) < SLOW:
-            raise CodeError("too many wrong codes; wait three minutes")
+            raise CodeError("too many wrong codes; wait three minutes", "locked")
         step = totp.step_of(secret, code, now, last_step)
         if step is None:
             tried = (now.isoformat(), yes.person_id)
             self._db.execute("UPDATE approvers SET wrong = wrong + 1, tried_at = ? WHERE person_id = ?", tried)
-            raise CodeError("the code is wrong, too old or used; wait for the next one")
+            raise CodeError("the code is wrong, too old or used; wait for the next one", "wrong")
         self._db.execute("BEGIN IMMEDIATE")
         burnt = (step, yes.person_id)
         self._db.execute("UPDATE approvers SET last_step = ?, wrong = 0 WHERE person_id = ?", burnt)

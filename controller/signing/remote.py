@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.errors import BusyError
+from controller.people.proof import CodeError
 from edge_agent.protocol.documents import Signed, TrustedKey
 from edge_agent.protocol.states import KeyUse
 
@@ -35,7 +36,6 @@ from .frames import (
     answers,
     framed,
 )
-from .ledger import CodeError
 from .ring import Ring
 from .rules import Facts, Refusal, RefusedError
 
@@ -131,7 +131,7 @@ class RemoteDesk:
                 return token
             case Refused(refused):
                 raise RefusedError(document.aud, {name: Refusal(why) for name, why in refused.items()})
-            case Failed(_, message):
+            case Failed(message=message):
                 raise ValueError(f"the signer: {message}")
         raise ValueError(f"the signer answered {type(answer).__name__}")
 
@@ -152,8 +152,12 @@ class RemoteDesk:
             BusyError: the signer does not answer.
         """
         answer = self._wire.ask(Approve(person_id, code, content_sha256, tuple(scopes), *window, glass))
-        if not isinstance(answer, Done):
-            raise CodeError(answer.message if isinstance(answer, Failed) else "the signer did not take it")
+        match answer:
+            case Done():
+                return
+            case Failed(code=CodeError.code, message=message, problem=problem):
+                raise CodeError(message, problem)
+        raise BusyError("the signer did not take the yes")
 
 
 class RemoteKeys:

@@ -91,7 +91,7 @@ async def test_the_description_says_who_needs_a_session_and_so_it_is(lite: Centr
                 408: {"too_slow"},
                 409: {"conflict", "plan_full", "schedule_conflicts", "unusual_hour", "urgent_full"},
                 413: {"too_large"},
-                422: {"invalid", "not_airable", "policy_breach", "quiet_hours", "refused_by_all"},
+                422: {"approval_code", "invalid", "not_airable", "policy_breach", "quiet_hours", "refused_by_all"},
                 429: {"too_many_attempts"},
                 500: {"internal"},
                 503: {"busy"},
@@ -223,6 +223,7 @@ def test_what_services_document_is_read_at_all() -> None:
         "schedule_conflicts",
         "plan_full",
         "urgent_full",
+        "approval_code",
         "forbidden",
     }
     assert raised(broadcasts.list_broadcasts) == {"invalid"}

@@ -89,6 +89,7 @@ def add(router: APIRouter, site: Site) -> None:
     @router.post("/broadcasts/{broadcast_id}/replay")
     async def replay_it(request: Request, broadcast_id: str) -> Response:
         visit, typed = await site.visit(request), await read_form(request)
+        visit.prove(typed)
         wanted = ReplayIn(
             confirm_unusual=typed.one("confirm_unusual") == "yes",
             confirm_conflicts=typed.one("confirm_conflicts") == "yes",

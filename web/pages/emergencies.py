@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from controller.emergencies.schemas import BreakGlassIn, EmergencyFollowUp, EmergencyIn, FollowIn, MessageOut
 from controller.errors import LoaError, NotFoundError
+from controller.people.proof import FIELD
 from controller.people.rights import Act
 from web.forms import Form, read_form
 from web.pages.frame import back, nodes_and_runs, whole_page
@@ -20,7 +21,7 @@ from web.views import emergencies as views
 from web.views.places import tree
 from web.views.say import covered
 
-FIELDS = frozenset({"message", "targets", "title", "times", "reason", "again"})
+FIELDS = frozenset({"message", "targets", "title", "times", "reason", "again", FIELD})
 MOST = 30
 
 
@@ -166,6 +167,7 @@ def _add_beginning(router: APIRouter, site: Site) -> None:
     @router.post("/emergencies/new")
     async def propose(request: Request) -> Response:
         visit, typed = await site.visit(request), await read_form(request)
+        visit.prove(typed)
         draft = views.read_draft(typed)
         return await (_form(visit, draft, {}, look=True) if typed.one("look") else _propose(visit, draft))
 

@@ -49,6 +49,7 @@ def add_one(router: APIRouter, site: Site, one: One) -> None:
     @router.post(f"/{one.root}/{{key}}")
     async def act(request: Request, key: str) -> Response:
         visit, typed = await site.visit(request), await read_form(request)
+        visit.prove(typed)
         try:
             return await one.act(visit, key, typed)
         except NotFoundError:

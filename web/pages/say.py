@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.broadcasts.schemas import BroadcastIn
 from controller.errors import InvalidError, LoaError
+from controller.people.proof import FIELD
 from web.forms import Unclear, read_form
 from web.pages.bulletins import categories
 from web.pages.frame import nodes_and_runs, whole_page
@@ -19,7 +20,7 @@ from web.views.places import tree
 from web.views.recordings import Recording
 from web.words import Mark
 
-FIELDS = frozenset({"recording", "title", "targets", "day", "hour"})
+FIELDS = frozenset({"recording", "title", "targets", "day", "hour", FIELD})
 
 
 def _wanted(draft: views.Draft, visit: Visit) -> BroadcastIn:
@@ -105,7 +106,9 @@ def add(router: APIRouter, site: Site) -> None:
     @router.post("/say")
     async def send(request: Request) -> Response:
         visit = await site.visit(request)
-        draft = views.read_draft(await read_form(request))
+        typed = await read_form(request)
+        visit.prove(typed)
+        draft = views.read_draft(typed)
         if lacking := _lacking(draft, visit):
             return await _page(visit, draft, dict(lacking), status=422)
         return await _send(visit, draft)

@@ -14,10 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from controller.errors import BusyError
 from controller.people import totp
+from controller.people.proof import CodeError
 from controller.plans.build import NodeFacts, Stamp, build_hold, build_settings, build_urgent
 from controller.policies.rules import EffectivePolicy
 from controller.signing.apart import Strongroom
-from controller.signing.ledger import CodeError, Ledger
+from controller.signing.ledger import Ledger
 from controller.signing.process import listening
 from controller.signing.remote import RemoteDesk, RemoteKeys, Wire
 from controller.signing.ring import begin
@@ -131,10 +132,30 @@ def test_an_emergency_takes_codes_of_two_people_or_one_and_the_cancel_window(apa
     other = broadcast("b-3", alarm.start_at, VOICE, VOICE, level=Level.EMERGENCY)
     apart.clock.step(seconds=30)
     apart.approve("lan", other, glass=True)
-    with pytest.raises(RefusedError, match="no_yes"):
+    with pytest.raises(RefusedError, match="one_person"):
         apart.sign(other)
+    with pytest.raises(RefusedError, match="no_yes"):
+        apart.sign(broadcast("b-4", alarm.start_at, VOICE, VOICE))
     apart.clock.step(seconds=30)
     assert apart.sign(other)
+    third = broadcast("b-5", alarm.start_at, VOICE, VOICE, VOICE, level=Level.EMERGENCY)
+    apart.approve("lan", third, glass=True)
+    apart.approve("minh", third)
+    assert apart.sign(third), "a second person ends the wait"
+
+
+def test_a_yes_is_for_a_quarter_at_most_and_not_years_ahead(apart: Apart) -> None:
+    due = apart.due()
+    for first, last, fits in ((0, 92, True), (300, 391, True), (0, 93, False), (370, 371, False)):
+        window = (apart.clock() + timedelta(days=first), apart.clock() + timedelta(days=last))
+        how: Any = {"content_sha256": content_hash(due.items), "scopes": [SCOPE], "window": window}
+        apart.clock.step(minutes=1)
+        if fits:
+            apart.desk.approve("lan", apart.code("lan"), **how)
+            continue
+        with pytest.raises(CodeError) as refused:
+            apart.desk.approve("lan", apart.code("lan"), **how)
+        assert refused.value.fields["problem"] == "span"
 
 
 def test_a_stop_is_signed_without_any_code(apart: Apart) -> None:
