@@ -18,18 +18,21 @@ from edge_agent.amplifier.drivers import new_pin
 from edge_agent.amplifier.switch import DEAD_S, Amplifier
 from edge_agent.button.drivers import new_button
 from edge_agent.button.watch import ButtonWatch
-from edge_agent.checks.all import all_checks
+from edge_agent.checks.all import Watched, all_checks
+from edge_agent.checks.cache import Cache
 from edge_agent.checks.link_quality import LinkQuality
 from edge_agent.checks.muted import Muted
 from edge_agent.checks.round import Rounds
 from edge_agent.checks.runner import Checks
+from edge_agent.checks.signal import SignalStrength
+from edge_agent.checks.storage import Storage
 from edge_agent.checks.supply import Supply
 from edge_agent.clock import NS, Clock, Instruments, SystemInstruments, Trust
 from edge_agent.config import Options, load_adoption, load_key
 from edge_agent.ending import end
 from edge_agent.faults import Fault, FaultBook
 from edge_agent.fetcher import Fetcher
-from edge_agent.health import HealthReporter
+from edge_agent.health import HealthReporter, Seen
 from edge_agent.hearing import Ear
 from edge_agent.identity import settle
 from edge_agent.inbox import Inbox
@@ -52,6 +55,7 @@ from edge_agent.protocol.reports import Online
 from edge_agent.protocol.signing import SigningKey
 from edge_agent.protocol.states import ClockState
 from edge_agent.protocol.topics import Word
+from edge_agent.radio import Modem, Wireless
 from edge_agent.reference import Reference
 from edge_agent.renderer import End
 from edge_agent.renewal import Renewer
@@ -171,8 +175,22 @@ class Agent:
             is_near=self._is_near,
             tls=lambda: self._tls(as_node=False),
         )
-        supply = Supply(time.monotonic)
-        quality = LinkQuality(time.monotonic, connections=lambda: self.link.connections, rtt_ms=lambda: clock.rtt_ms)
+        self._watched = Watched(
+            supply=Supply(time.monotonic),
+            quality=LinkQuality(time.monotonic, connections=lambda: self.link.connections, rtt_ms=lambda: clock.rtt_ms),
+            signal=SignalStrength((Wireless(), Modem())),
+            muted=Muted(self._silenced_by),
+            storage=Storage(state.root),
+            cache=Cache(
+                keeper,
+                self.shelf,
+                now=clock.surely,
+                monotonic_s=time.monotonic,
+                failed=self.fetcher.failed,
+                is_over=self._is_over,
+                fetch=self.fetcher.nudge,
+            ),
+        )
         self.health = HealthReporter(
             link=self.link,
             clock=clock,
@@ -182,25 +200,16 @@ class Agent:
             inbox=self.inbox,
             reporter=self.reporter,
             faults=self.faults,
-            now_playing=lambda: self.stage.now_playing,
-            self_test=lambda: self.tone.last,
-            identified=lambda: self.number.last,
-            reference=lambda: self.reference.report if self.ear.present else None,
-            supply_low=lambda: supply.low,
-            reconnects=lambda: quality.reconnects,
+            seen=self._seen,
             disk=state.root,
         )
-        muted = Muted(self._silenced_by)
-        self.stage.is_muted = lambda: muted.is_muted
+        self.stage.is_muted = lambda: self._watched.muted.is_muted
         checks = all_checks(
             renderer=self.stage.renderer,
-            told=(muted, supply, quality),
+            watched=self._watched,
             state=state,
             clock=clock,
             keeper=keeper,
-            shelf=self.shelf,
-            fetcher=self.fetcher,
-            is_over=self._is_over,
         )
         self.checks = Checks(
             rounds=Rounds(checks, self.faults),
@@ -411,6 +420,24 @@ class Agent:
     def _new_button(self) -> ButtonWatch:
         return ButtonWatch(
             new_button(self._options.button), self.faults, monotonic_s=time.monotonic, press=self.player.stop_here
+        )
+
+    def _seen(self) -> Seen:
+        """Tell what is told with the health of the node."""
+        watched, signal = self._watched, self._watched.signal.last
+        return Seen(
+            now_playing=self.stage.now_playing,
+            self_test=self.tone.last,
+            identified=self.number.last,
+            reference=self.reference.report if self.ear.present else None,
+            supply_low=watched.supply.low,
+            link_reconnects=watched.quality.reconnects,
+            link_kind=None if signal is None else signal.kind,
+            link_signal=None if signal is None else signal.percent,
+            cache=watched.cache.last,
+            storage_errors=watched.storage.errors,
+            muted=watched.muted.is_muted if self._options.output == "card" else None,
+            amplifier_on=None if self.amplifier is None else self.amplifier.is_on,
         )
 
     def _silenced_by(self) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -37,6 +37,16 @@ TOGETHER_NS, READINGS = 50_000, 5
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _STA_UNSYNC = 0x0040  # linux/timex.h
 _TIME_ERROR = 5  # adjtimex(2): clock not synchronised
+
+
+Distrust = Literal["no_source", "stepped", "behind", "disagrees", "expired"]
+WHY: dict[Distrust, str] = {
+    "no_source": "nobody has told the time since the machine was switched on: no scheduled plays",
+    "stepped": "the clock was set by more than 5 s: no scheduled plays until it is confirmed",
+    "behind": "the clock shows less than before the restart: no scheduled plays",
+    "disagrees": "the centre's time is another: no scheduled plays",
+    "expired": "nobody has told the time for too long: no scheduled plays",
+}
 
 
 class Instruments(Protocol):
@@ -146,6 +156,8 @@ class Clock:
         self._fresh = False  # a source of an earlier process makes the clock held, not trusted
         self._saved_ns: int | None = None
         self._answer: _Answer | None = None
+        self._stepped = False
+        """Trust was lost by a step, and has not come back."""
         self._asked: tuple[str, int] | None = None
         self.hold_ms = 72 * 3_600_000
         """How long trust lasts without a source; from settings."""
@@ -175,6 +187,19 @@ class Clock:
     def state(self) -> ClockState:
         """How far the clock is believed, as of the last ``check``."""
         return self._state
+
+    @property
+    def why_untrusted(self) -> Distrust | None:
+        """Say why it is not believed, as of the last ``check``; None while it is."""
+        if self._state is not ClockState.UNTRUSTED:
+            return None
+        if self._is_behind():
+            return "behind"
+        if self._disagrees():
+            return "disagrees"
+        if self._stepped or self._has_stepped():
+            return "stepped"
+        return "no_source" if self._trust is None else "expired"
 
     @property
     def answered(self) -> bool:
@@ -251,7 +276,7 @@ class Clock:
         ):
             self._believe()
         if self._has_stepped():
-            self._trust = self._answer = None
+            self._trust, self._answer, self._stepped = None, None, True
         self._settle()
 
     def _disagrees(self) -> bool:
@@ -277,13 +302,13 @@ class Clock:
     def _believe(self) -> None:
         boot_ns = self._instruments.boottime_ns()
         self._trust = Trust(self._instruments.boot_id, boot_ns, self._baseline_ns())
-        self._fresh, self._saved_ns, self._floor_ns = True, boot_ns, 0
+        self._fresh, self._saved_ns, self._floor_ns, self._stepped = True, boot_ns, 0, False
         self._save(self._trust)
 
     def _settle(self) -> None:
         old, self._state = self._state, self._judge()
-        why = "the clock shows less than before the restart: " if self._is_behind() else ""
-        self._faults.turn(Fault.CLOCK_UNTRUSTED, self._state is ClockState.UNTRUSTED, f"{why}no scheduled plays")
+        why = self.why_untrusted
+        self._faults.turn(Fault.CLOCK_UNTRUSTED, why is not None, "" if why is None else WHY[why])
         if old is not self._state:
             if self._state is ClockState.UNTRUSTED:
                 self._good_since_ns = None

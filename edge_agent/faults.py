@@ -54,6 +54,8 @@ class Fault(StrEnum):
     TOO_HOT = "too_hot"
     LINK_POOR = "link_poor"
     """The link breaks again and again, or takes seconds to answer."""
+    LINK_WEAK = "link_weak"
+    """The radio that carries the link hears its other end only just."""
     AMPLIFIER_FAILING = "amplifier_failing"
     """The pin that powers it cannot be switched."""
     LOCAL_STOP = "local_stop"

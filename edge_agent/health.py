@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from edge_agent.checks.disk_space import free_files
 from edge_agent.checks.temperature import degrees
@@ -15,7 +16,7 @@ from edge_agent.inbox import Inbox
 from edge_agent.keeper import Keeper
 from edge_agent.ledger import Ledger
 from edge_agent.link import Link
-from edge_agent.protocol.reports import ClockReport, Health, NowPlaying, ReferenceReport, SelfTestReport
+from edge_agent.protocol.reports import CacheReport, ClockReport, Health, NowPlaying, ReferenceReport, SelfTestReport
 from edge_agent.reporter import Reporter
 from edge_agent.store import Store
 
@@ -25,6 +26,23 @@ INTERVAL_S = 30.0
 """Until settings say otherwise."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 """16 KiB on a Raspberry Pi 5."""
+
+
+class Seen(NamedTuple):
+    """What others have last seen; named as in the report."""
+
+    now_playing: NowPlaying | None
+    self_test: SelfTestReport | None
+    identified: SelfTestReport | None
+    reference: ReferenceReport | None
+    supply_low: bool | None
+    link_reconnects: int
+    link_kind: str | None
+    link_signal: int | None
+    cache: CacheReport | None
+    storage_errors: int | None
+    muted: bool | None
+    amplifier_on: bool | None
 
 
 class HealthReporter:
@@ -43,18 +61,12 @@ class HealthReporter:
         inbox: Inbox,
         reporter: Reporter,
         faults: FaultBook,
-        now_playing: Callable[[], NowPlaying | None],
-        self_test: Callable[[], SelfTestReport | None],
-        identified: Callable[[], SelfTestReport | None],
-        reference: Callable[[], ReferenceReport | None],
-        supply_low: Callable[[], bool | None],
-        reconnects: Callable[[], int],
+        seen: Callable[[], Seen],
         disk: Path,
     ) -> None:
         self._link, self._clock, self._keeper, self._ledger, self._store = link, clock, keeper, ledger, store
         self._inbox, self._reporter, self._faults = inbox, reporter, faults
-        self._now_playing, self._self_test, self._reference, self._disk = now_playing, self_test, reference, disk
-        self._identified, self._supply_low, self._reconnects = identified, supply_low, reconnects
+        self._seen, self._disk = seen, disk
         self._started_s = time.monotonic()
         self._nudge = asyncio.Event()
         self.ready = asyncio.Event()
@@ -79,29 +91,29 @@ class HealthReporter:
 
     def report(self) -> Health:
         """Put together the state of now."""
-        offset_ms = self._clock.offset_ms
+        seen, offset_ms = self._seen(), self._clock.offset_ms
         return Health(
             sent_at=self._clock.now(),
             uptime_ms=int((time.monotonic() - self._started_s) * 1000),
             held=self._keeper.held(),
             holds=tuple(sorted(self._keeper.holds))[:256],
-            now_playing=self._now_playing(),
-            clock=ClockReport(state=self._clock.state, offset_ms=None if offset_ms is None else round(offset_ms, 3)),
+            clock=ClockReport(
+                state=self._clock.state,
+                offset_ms=None if offset_ms is None else round(offset_ms, 3),
+                why=self._clock.why_untrusted,
+            ),
             faults=self._faults.standing()[:64],
             dropped=dict(self._inbox.dropped.most_common(64)),
             disk_free_bytes=shutil.disk_usage(self._disk).free,
             memory_bytes=resident_bytes(),
             disk_free_files=free_files(self._disk),
             temperature_c=degrees(),
-            supply_low=self._supply_low(),
-            link_reconnects=self._reconnects(),
             link_rtt_ms=None if self._clock.rtt_ms is None else round(self._clock.rtt_ms, 3),
             store_id=self._store.store_id,
             last_seq=self._ledger.last_seq,
             acked_seq=self._reporter.acked_seq,
-            self_test=self._self_test(),
-            identified=self._identified(),
-            reference=self._reference(),
+            lease_until=min((until_at for _, until_at in self._keeper.leases()), default=None),
+            **seen._asdict(),
             keys=tuple(key.kid for key in self._keeper.trust.keys),
         )
 

@@ -47,6 +47,11 @@ class Amplifier:
         self._sounded_at: datetime | None = None
         self.ready = asyncio.Event()
 
+    @property
+    def is_on(self) -> bool:
+        """Whether it has power now."""
+        return self._pin.is_on
+
     async def run(self) -> None:
         """Follow what sounds, for ever; off at the end."""
         self.ready.set()

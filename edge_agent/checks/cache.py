@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from edge_agent.faults import Fault
 from edge_agent.keeper import Keeper
+from edge_agent.protocol.reports import CacheReport
 from edge_agent.shelf import Shelf
 
 AHEAD = timedelta(hours=24)
@@ -57,6 +58,8 @@ class Cache:
         self._failed, self._is_over, self._fetch = failed, is_over, fetch
         self._since_s: dict[str, float] = {}
         """Recordings that are missing, and since when."""
+        self.last: CacheReport | None = None
+        """As of the last look; None before settings."""
 
     def look(self) -> str | None:
         """Compare the lists with the shelf."""
@@ -78,15 +81,17 @@ class Cache:
         settings, until_at = self._keeper.settings, self._now() + AHEAD
         if settings is None:
             return []
-        found = []
+        found, due_all = [], dict[str, bool]()
         for key, listing in self._keeper.listings.items():
             due = listing.broadcast
             if due.start_at > until_at or due.latest_end_at <= self._now() or self._is_over(key):
                 continue
             voices = dict.fromkeys(voice.sha256 for voice in due.voices_for(settings.languages))
-            missing = tuple(sha256 for sha256 in voices if not self._shelf.has(sha256))
+            due_all |= {sha256: self._shelf.has(sha256) for sha256 in voices}
+            missing = tuple(sha256 for sha256 in voices if not due_all[sha256])
             if missing:
                 found.append(Lack(key, due.start_at, missing))
+        self.last = CacheReport(due=len(due_all), here=sum(due_all.values()))
         return sorted(found, key=lambda lack: lack.start_at)
 
     def _words(self, lack: Lack) -> str:

@@ -19,6 +19,8 @@ class Rounds:
 
     def __init__(self, checks: Iterable[Check], faults: FaultBook) -> None:
         self.checks, self._faults = tuple(checks), faults
+        self._hanging: dict[Check, asyncio.Task[str | None]] = {}
+        """Looks that have not come back. None is begun beside one: a card that hangs for days takes one thread."""
 
     async def run(self) -> None:
         """Look for ever."""
@@ -28,7 +30,7 @@ class Rounds:
 
     async def look(self, check: Check) -> None:
         """Look once at one of them."""
-        words = await _patiently(check) if check.slow else check.look()
+        words = await self._patiently(check) if check.slow else check.look()
         self._faults.turn(check.fault, words is not None, words or "")
 
     async def _repeat(self, check: Check) -> None:
@@ -36,12 +38,12 @@ class Rounds:
             await self.look(check)
             await asyncio.sleep(check.period_s)
 
-
-async def _patiently(check: Check) -> str | None:
-    """Wait for a look, not for ever; its thread is left behind."""
-    try:
-        async with asyncio.timeout(HANGS_S):
-            return await in_thread(check.look)
-    except TimeoutError:
-        log.exception("the check of %s hangs", check.fault)
+    async def _patiently(self, check: Check) -> str | None:
+        """Wait for a look, not for ever; its thread is left behind, and what it finds at last is taken then."""
+        looking = self._hanging.pop(check, None) or asyncio.create_task(in_thread(check.look))
+        done, _ = await asyncio.wait([looking], timeout=HANGS_S)
+        if done:
+            return looking.result()
+        log.error("the check of %s hangs", check.fault)
+        self._hanging[check] = looking
         return f"no answer within {HANGS_S:.0f} s"

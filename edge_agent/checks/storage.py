@@ -26,20 +26,24 @@ class Storage:
 
     def __init__(self, directory: Path, *, sys: Path = Path("/sys")) -> None:
         self._directory, self._sys = directory, sys
+        self.errors: int | None = None
+        """That the kernel has counted, as of the last look; None where it does not."""
 
     def look(self) -> str | None:
         """Read the kernel's count, then write, sync, and read again."""
-        return self._counted() or self._write()
+        name, self.errors = self._counted()
+        if self.errors:
+            return f"the kernel has counted {self.errors} errors on {name}: replace the memory card"
+        return self._write()
 
-    def _counted(self) -> str | None:
+    def _counted(self) -> tuple[str, int | None]:
         """``errors_count`` of the file system (Documentation/ABI/testing/sysfs-fs-ext4); None where it is another."""
         try:
             device = self._directory.stat().st_dev
             place = (self._sys / "dev" / "block" / f"{os.major(device)}:{os.minor(device)}").resolve()
-            errors = int((self._sys / "fs" / "ext4" / place.name / "errors_count").read_text(encoding="ascii"))
+            return place.name, int((self._sys / "fs" / "ext4" / place.name / "errors_count").read_text("ascii"))
         except (OSError, ValueError):
-            return None
-        return f"the kernel has counted {errors} errors on {place.name}: replace the memory card" if errors else None
+            return "", None
 
     def _write(self) -> str | None:
         path, data = self._directory / "canary", secrets.token_bytes(512)

@@ -107,6 +107,8 @@ class ClockReport(Wire, frozen=True, kw_only=True):
     state: ClockState
     offset_ms: Annotated[float, Meta(ge=-1e14, le=1e14)] | None = None
     """Node minus centre at the last answer; absent before the first."""
+    why: Code | None = None
+    """While it is ``untrusted``: ``no_source`` ``stepped`` ``behind`` ``disagrees`` ``expired``."""
 
 
 class FaultReport(Wire, frozen=True, kw_only=True):
@@ -145,6 +147,13 @@ class ReferenceReport(Wire, frozen=True, kw_only=True):
     """That session less the reference; absent when it was silent."""
 
 
+class CacheReport(Wire, frozen=True, kw_only=True):
+    """Recordings that are due within 24 h."""
+
+    due: Count
+    here: Count
+
+
 class Health(Report, frozen=True, kw_only=True):
     """State of a node: every 30 s and on change. A heartbeat is not a record."""
 
@@ -174,6 +183,20 @@ class Health(Report, frozen=True, kw_only=True):
     link_rtt_ms: Annotated[float, Meta(ge=0, le=1e7)] | None = None
     link_reconnects: Count | None = None
     """Within the last hour."""
+    link_kind: Code | None = None
+    """The radio that carries it: ``wifi``, ``mobile``; absent where none tells."""
+    link_signal: Annotated[int, Meta(ge=0, le=100)] | None = None
+    """Percent: 0 is about to break."""
+    lease_until: Instant | None = None
+    """The first of the plans held may be played until then; absent when none is held."""
+    cache: CacheReport | None = None
+    """Absent before settings and a first look."""
+    storage_errors: Count | None = None
+    """That the kernel has counted on the file system of the state; absent where it does not."""
+    muted: bool | None = None
+    """The card's mixer lets nothing through; absent for an output without one."""
+    amplifier_on: bool | None = None
+    """Absent where no pin is given."""
     store_id: Id
     last_seq: Count
     """Highest receipt event written; 0 when none."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from edge_agent.clock import Clock, SystemInstruments, Trust, ahead_ns
+from edge_agent.clock import WHY, Clock, Distrust, SystemInstruments, Trust, ahead_ns
 from edge_agent.faults import FaultBook
 from edge_agent.protocol.documents import TimeAnswer
 from edge_agent.protocol.states import ClockState
@@ -229,3 +229,30 @@ def test_of_readings_that_are_all_disturbed_the_closest_counts() -> None:
         return now_ns
 
     assert abs(ahead_ns(read, read)) <= 200_000
+
+
+def test_why_a_clock_is_not_believed_is_said_until_it_is(bench: Bench) -> None:
+    def why() -> tuple[str | None, list[str]]:
+        bench.clock.check()
+        return bench.clock.why_untrusted, [fault.detail for fault in bench.faults.standing() if "plays" in fault.detail]
+
+    def told(reason: Distrust) -> tuple[str | None, list[str]]:
+        return reason, [WHY[reason]]
+
+    bench.clock.check()
+    assert why() == told("no_source")
+    bench.answer(bench.clock)
+    assert why() == (None, [])
+    bench.instruments.step(minutes=1)
+    assert why() == told("stepped")
+    bench.answer(bench.clock, off_ms=3_600_000)
+    assert why() == told("disagrees")
+    bench.answer(bench.clock)
+    bench.instruments.pass_(milliseconds=bench.clock.hold_ms + 1)
+    assert why() == told("expired")
+    bench.answer(bench.clock)
+    assert why() == (None, [])
+    bench.instruments.step(hours=-1)
+    bench.instruments.reboot()
+    bench.clock = bench.start()
+    assert why() == told("behind")

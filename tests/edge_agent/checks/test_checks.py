@@ -21,23 +21,34 @@ from edge_agent.checks.link_quality import MOST, SLOW_MS, WITHIN_S, LinkQuality
 from edge_agent.checks.muted import Muted
 from edge_agent.checks.round import Rounds
 from edge_agent.checks.settings import NoSettings
+from edge_agent.checks.signal import WEAK, WELL, SignalStrength
 from edge_agent.checks.storage import Storage
 from edge_agent.checks.supply import DIP_S, Supply
 from edge_agent.checks.temperature import Temperature
 from edge_agent.checks.underruns import Underruns
 from edge_agent.errors import ConfigError
 from edge_agent.faults import Fault, FaultBook
+from edge_agent.protocol.reports import CacheReport
+from edge_agent.radio import Signal
 from tests.edge_agent.centre import broadcast, make_opus, voice_of
 from tests.edge_agent.fakes import NOON, Desk
 
 KINDS: tuple[type[Check], ...] = (
-    NoSettings, LeaseEnded, LeaseEnding, Cache, Storage, Supply, Temperature, LinkQuality, Certificate, Muted, Underruns
+    NoSettings, LeaseEnded, LeaseEnding, Cache, Storage, Supply, Temperature, LinkQuality, SignalStrength, Certificate,
+    Muted, Underruns
 )  # fmt: skip
 
 
 def put(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{text}\n", encoding="ascii")
+
+
+def test_every_check_of_the_node_is_looked_at_here() -> None:
+    modules = {kind.__module__.rpartition(".")[2] for kind in KINDS}
+    apart = {"__init__", "all", "base", "disk_space", "round", "runner"}
+    assert modules == {path.stem for path in Path(round_module.__file__).parent.glob("*.py")} - apart
+    assert len({kind.fault for kind in KINDS}) == len(KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -64,9 +75,10 @@ def test_errors_that_the_kernel_counts_on_our_own_disk_are_told_and_no_others(tm
     put(sys / "fs" / "ext4" / "mmcblk0p3" / "errors_count", "0")
     put(sys / "fs" / "ext4" / "sda1" / "errors_count", "7")
     check = Storage(state, sys=sys)
-    assert check.look() is None
+    assert (check.look(), check.errors) == (None, 0)
     put(sys / "fs" / "ext4" / "mmcblk0p3" / "errors_count", "2")
     assert "2 errors on mmcblk0p3" in (check.look() or "")
+    assert check.errors == 2
 
 
 def test_a_disk_that_takes_nothing_more_is_told_until_it_does(tmp_path: Path) -> None:
@@ -166,6 +178,27 @@ def test_a_link_that_breaks_again_and_again_is_told_for_an_hour() -> None:
     assert (check.look() is not None, check.reconnects) == (True, MOST)
     watch.now_s += WITHIN_S - 10
     assert (check.look(), check.reconnects) == (None, 1)
+
+
+class HandRadio:
+    """Receives what a test says."""
+
+    def __init__(self) -> None:
+        self.now: Signal | None = None
+
+    def signal(self) -> Signal | None:
+        return self.now
+
+
+def test_a_weak_signal_is_told_until_it_is_well() -> None:
+    radio = HandRadio()
+    check, told = SignalStrength([radio]), []
+    for percent in (WEAK + 1, WEAK, WELL - 1, WELL, WEAK + 1):
+        radio.now = Signal("mobile", percent)
+        told.append(check.look() is not None)
+    assert told == [False, True, True, False, False]
+    radio.now = None
+    assert (check.look(), check.last) == (None, None)  # a node on a wire
 
 
 def test_an_answer_that_takes_seconds_is_told() -> None:
@@ -276,11 +309,14 @@ async def larder(tmp_path: Path) -> AsyncIterator[Larder]:
 
 def test_what_is_due_within_a_day_is_told_once_it_has_had_its_time(larder: Larder) -> None:
     larder.plan(timedelta(hours=23))
+    assert larder.check.last is None
     assert larder.check.look() is None
+    assert larder.check.last == CacheReport(due=1, here=0)
     larder.watch.now_s += GRACE_S
     assert "1 recordings" in (larder.check.look() or "")
     larder.desk.shelf.put(voice_of(make_opus(1, 100)).sha256, make_opus(1, 100))
     assert larder.check.look() is None
+    assert larder.check.last == CacheReport(due=1, here=1)
 
 
 def test_what_is_due_later_is_no_fault_yet(larder: Larder) -> None:
@@ -307,6 +343,27 @@ def test_ten_minutes_ahead_the_broadcast_is_named_with_the_reason(
 
 
 # The rounds.
+
+
+async def test_a_look_that_hangs_for_days_takes_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(round_module, "HANGS_S", 0.02)
+    free, begun, book = threading.Event(), list[str](), FaultBook(lambda: NOON)
+
+    def wait() -> None:
+        begun.append(threading.current_thread().name)
+        free.wait()
+
+    rounds, stuck = Rounds([], book), Stuck(wait)
+    for _ in range(5):
+        await rounds.look(stuck)
+        assert book.stands(Fault.STORAGE_FAILING)
+    assert len(begun) == 1
+    free.set()
+    monkeypatch.setattr(round_module, "HANGS_S", 10.0)
+    await rounds.look(stuck)
+    assert not book.stands(Fault.STORAGE_FAILING)
+    await rounds.look(stuck)
+    assert len(begun) == 2
 
 
 class Stuck:
