@@ -34,7 +34,7 @@ from controller.people.rights import Act
 from controller.people.schemas import Needs, PersonOut
 from controller.services import Services
 from web.formats import Formats
-from web.forms import own_path
+from web.forms import Form, own_path
 from web.i18n import LOCALES, Catalogue, load
 from web.offers import places_for
 
