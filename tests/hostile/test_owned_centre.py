@@ -1,32 +1,63 @@
-"""T4, the centre is owned: every row, the broker in its name, the signer's socket, but no telephone. 0 plays."""
+"""T4, the centre is owned: every row, the broker in its name, the signer's socket, but no telephone. 0 plays.
+
+The signer is a process of its own, the node a real agent that listens all the while; what its output got is judged.
+"""
 
 import asyncio
 import getpass
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select, update
 
 from controller.alarms.models import Alarm
+from controller.approvals.models import Approval
 from controller.broadcasts.models import Broadcast
 from controller.broadcasts.schemas import BroadcastIn
-from controller.wire.signer import REFUSED
-from edge_agent.protocol.content import Voice
-from edge_agent.protocol.documents import Hold, Urgent
-from edge_agent.protocol.signing import SigningKey, TrustStore
-from edge_agent.protocol.topics import Topic, Word
+from controller.nodes.models import Node
+from controller.people import totp
+from controller.people.proof import CodeError
+from controller.plans.models import Document
+from controller.signing.remote import RemoteDesk, Wire
+from controller.signing.rules import Facts, RefusedError
+from controller.wire.keys import private_pem
+from controller.wire.signer import REFUSED, own_document
+from edge_agent.protocol.content import content_hash
+from edge_agent.protocol.documents import Urgent
+from edge_agent.protocol.enrolment import new_claim_code
+from edge_agent.protocol.signing import SigningKey
+from edge_agent.protocol.topics import Word
+from tests.controller import factories
 from tests.controller.wire.live import Live, live_centre
-from tests.edge_agent import fakes
-from tests.edge_agent.centre import broadcast
+from tests.edge_agent.centre import VirtualRecording, agent_process, broadcast, make_opus, pcm_of, voice_of
 
-WITHIN_S = 20.0
-VOICE = Voice(language="vi", sha256="a" * 64, bytes=1000, length_ms=4000)
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
+
+WITHIN_S = 30.0
+EVIL, GOOD = make_opus(1, 700), make_opus(2, 700)
+FORGED = 4
+"""Messages published in the centre's name."""
+ALL_YES = Facts()
+"""What is said of rows at the socket; nobody there listens."""
+
+
+async def loa(*arguments: str) -> str:
+    """Run a command of the signer; gives what it says."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "controller.cli", "signer", *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    assert process.returncode == 0
+    return said.decode()
 
 
 @asynccontextmanager
@@ -49,66 +80,148 @@ async def signer(folder: Path) -> AsyncIterator[Path]:
 
 async def test_an_owned_centre_makes_no_node_speak_and_still_stops_them(tmp_path: Path) -> None:
     async with signer(tmp_path) as path, live_centre(tmp_path, signer=path) as live:
+        secret = (await loa("--folder", str(tmp_path / "signer"), "enrol", live.rows.person.id)).splitlines()[0]
         area = await live.area()
         scope = f"areas/{area.id}"
-        node = await live.node(area)
-        trusted = live.centre.authority.trusted_keys
-        listener = fakes.Desk(tmp_path / "node", fakes.SteppedInstruments(datetime.now(UTC)))
-        listener.keeper.trust = TrustStore(trusted)
-        async with node.connected(f"loa/v1/{scope}/#"):
-            await forge_rows(live, scope)
-            await refused(live)
-            evil = live.centre.dispatcher._signer._desk
-            now = datetime.now(UTC)
-            thief = SigningKey(Ed25519PrivateKey.generate())
-            urgent = Urgent(
-                aud=scope,
-                epoch=1,
-                version=1_000_000,
-                iat=int(now.timestamp()),
-                nbf=int(now.timestamp()) - 60,
-                exp=int(now.timestamp()) + 600,
-                broadcasts=(broadcast("b-evil", now, VOICE, scopes=(scope,)),),
-            )
-            for token in (thief.sign(urgent), msgspec.json.encode(urgent)):
-                await live.centre.bridge.publish_document(scope, Word.URGENT, token)
-                await node.until(f"loa/v1/{scope}/urgent", token.__eq__)
-            assert evil is not None
+        state = await adopted(live, area.id, tmp_path / "node")
+        command = [sys.executable, "-m", "edge_agent", "run", "--state", str(state), "--output=virtual"]
+        with agent_process(command, tmp_path / "agent.log"):
+            await heard(live, lambda health: scope in health["held"])
+            evil = await forge_rows(live, scope)
+            await ask_the_signer(path, live, scope)
+            await publish_forged(live, scope)
+            with pytest.raises(CodeError, match="type the code"):
+                await say(live, scope, "")
+            said = await say(live, scope, totp.code_at(secret, datetime.now(UTC)))
+            await heard(live, lambda health: (health["now_playing"] or {}).get("broadcast_id") == said)
+            await heard(live, lambda health: health["now_playing"] is None)
+            assert evil not in await signed_for(live, scope), "the signer left it out"
             [hold] = await live.rows.services.holds.order(live.rows.actor, [scope])
-            await node.document(Hold, scope, lambda found: any(each.hold_id == hold.id for each in found.active))
-        heard = 0
-        for came in node.inbox:
-            if came.topic in {str(Topic(scope, Word.URGENT)), str(Topic(scope, Word.PLAN))}:
-                try_one(listener, came.topic, came.payload, scope)
-                heard += 1
-        assert heard >= 2
-        assert listener.keeper.listings == {}, "0 plays"
-        listener.close()
+            health = await heard(live, lambda health: hold.id in health["holds"])
+            assert sum(health["dropped"].values()) >= FORGED
+        sound = VirtualRecording(state / "output.wav", state / "output.instants.jsonl")
+        good = pcm_of(GOOD)
+        assert len(sound.find(good)) == 1, "what somebody gave a code for"
+        assert not any(sound.pcm.replace(good, b"")), "and nothing else: 0 plays"
 
 
-def try_one(listener: fakes.Desk, topic: str, payload: bytes, scope: str) -> None:
-    """Have a node take it that listens to this area."""
-    listener.keeper._lingering = lambda: {scope}  # type: ignore[method-assign]  # without settings it would hear no area
-    listener.inbox.take(topic, payload)
+async def adopted(live: Live, area_id: str, state: Path) -> Path:
+    """Adopt a real agent: what enrolling leaves on its card."""
+    code, key = new_claim_code(), Ed25519PrivateKey.generate()
+    enrolments = live.rows.services.enrolments
+    ticket = await enrolments.ask(factories.enrolment_request(code, key), factories.ADDRESS)
+    await enrolments.adopt(live.rows.actor, claim_code=code, area_id=area_id, name="Cụm 1")
+    adoption = (await enrolments.status(ticket.enrolment_id)).adoption
+    assert adoption is not None
+    await asyncio.to_thread(state.mkdir)
+    (state / "node.json").write_bytes(msgspec.json.encode(adoption))
+    for name, content in (
+        ("node.key", private_pem(key)),
+        ("node.crt", adoption.certificate_pem.encode()),
+        ("ca.crt", adoption.ca_pem.encode()),
+    ):
+        (state / name).write_bytes(content)
+        (state / name).chmod(0o600)
+    return state
 
 
-async def forge_rows(live: Live, scope: str) -> None:
-    """Send in the name of the administrator, who may approve alone, and lift it to an emergency by hand."""
-    recording = await live.rows.recording()
-    wanted = BroadcastIn(title="Giả", recordings=(recording,), targets=(scope,), confirm_unusual=True)
+async def heard(live: Live, fits: Callable[[Any], bool]) -> Any:
+    """Wait until the node says of itself what is wanted; gives that health."""
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            [node] = await live.rows.services.nodes.all(live.rows.actor)
+            async with live.rows.database.reading() as session:
+                found = live.rows.services.live.over(await session.get_one(Node, node.id)).health
+            if found is not None and fits({"now_playing": None, "holds": (), "held": {}, "dropped": {}} | dict(found)):
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def recorded(live: Live, audio: bytes) -> str:
+    """A recording with a file that nodes can fetch."""
+    voice = voice_of(audio)
+    media = live.centre.config.media / f"{voice.sha256}.opus"
+    media.write_bytes(audio)
+    return await live.rows.recording(sha256=voice.sha256, bytes=voice.bytes, length_ms=voice.length_ms)
+
+
+async def say(live: Live, scope: str, code: str) -> str:
+    """Say something now as a person does at the desk; gives its id."""
+    wanted = BroadcastIn(title="Thật", recordings=(await recorded(live, GOOD),), targets=(scope,), confirm_unusual=True)
+    actor = replace(live.rows.actor, proof=live.rows.services.proof(code))
+    return (await live.rows.services.broadcasts.create(actor, wanted)).id
+
+
+async def forge_rows(live: Live, scope: str) -> str:
+    """Write a broadcast with two yeses as if they had been given, and lift it to an emergency by hand; gives its id."""
+    wanted = BroadcastIn(title="Giả", recordings=(await recorded(live, EVIL),), targets=(scope,), confirm_unusual=True)
     made = await live.rows.services.broadcasts.create(live.rows.actor, wanted)
+    later = datetime.now(UTC) + timedelta(hours=1)
     async with live.rows.database.transaction() as tx:
-        later = datetime.now(UTC) + timedelta(hours=1)
         row = update(Broadcast).where(Broadcast.id == made.id)
-        await tx.session.execute(row.values(level="emergency", latest_end_at=later))
+        await tx.session.execute(row.values(level="emergency", latest_start_at=later, latest_end_at=later))
+        yeses = update(Approval).where(Approval.subject == f"broadcasts/{made.id}")
+        await tx.session.execute(yeses.values(not_after_at=later))
         await live.rows.services.documents.touch(tx, scope, Word.URGENT)
-
-
-async def refused(live: Live) -> None:
-    """Wait until the signer has refused it, and somebody was told."""
     async with asyncio.timeout(WITHIN_S):
         while True:
             async with live.rows.database.reading() as session:
                 if await session.scalar(select(Alarm.id).where(Alarm.kind == REFUSED)):
-                    return
-            await asyncio.sleep(0.1)
+                    return made.id
+            await asyncio.sleep(0.05)
+
+
+def urgent(live: Live, scope: str, version: int) -> Urgent:
+    now = datetime.now(UTC)
+    at = int(now.timestamp())
+    evil = broadcast("b-evil", now, voice_of(EVIL), scopes=(scope,))
+    return Urgent(aud=scope, epoch=1, version=version, iat=at, nbf=at - 60, exp=at + 600, broadcasts=(evil,))
+
+
+async def ask_the_signer(path: Path, live: Live, scope: str) -> None:
+    """Ask at its socket, as whoever owns the centre's process may: for a signature, and by guessing codes."""
+    wire = Wire(path)
+    desk, document = RemoteDesk(wire), urgent(live, scope, 1_000_000)
+    [evil] = document.broadcasts
+    with pytest.raises(RefusedError):
+        await asyncio.to_thread(
+            desk.sign, document, live.centre.authority.trusted_keys[0].kid, body=None, facts={"b-evil": ALL_YES}
+        )
+    for _ in range(3):
+        with pytest.raises(CodeError):
+            await asyncio.to_thread(
+                desk.approve,
+                live.rows.person.id,
+                "000000",
+                content_sha256=content_hash(evil.items, evil.drill),
+                scopes=[scope],
+                window=(evil.start_at, evil.latest_end_at),
+            )
+    wire.close()
+
+
+async def publish_forged(live: Live, scope: str) -> None:
+    """Publish in the centre's name: with a strange key, with none, with a signature of something else."""
+    thief, document = SigningKey(Ed25519PrivateKey.generate()), urgent(live, scope, 2_000_000)
+    async with live.rows.database.reading() as session:
+        row = await session.get_one(Document, (scope, Word.URGENT))
+    assert row.token is not None
+    head, _, signature = row.token.split(b".")
+    payload = thief.sign(document).split(b".")[1]
+    forged = [
+        thief.sign(document),
+        msgspec.json.encode(document),
+        b".".join((head, payload, signature)),
+        head + b"." + thief.sign(document).split(b".", 1)[1],
+    ]
+    assert len(forged) == FORGED
+    for token in forged:
+        await live.centre.bridge.publish_document(scope, Word.URGENT, token)
+
+
+async def signed_for(live: Live, scope: str) -> set[str]:
+    """Name what the signer lets be said at once."""
+    async with live.rows.database.reading() as session:
+        row = await session.get_one(Document, (scope, Word.URGENT))
+    assert row.token is not None
+    return {each.broadcast_id for each in own_document(row.token, Urgent).broadcasts}
