@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 
 HARMLESS = frozenset({"stale", "expired", "not_yet_valid"})
 """Drops that reordering and delay cause by themselves; all others mean that somebody sends what they should not."""
-QUIET_NS = 600 * NS
-"""Ten minutes without a bad message end the fault: a person must have had time to see it."""
+QUIET_NS = 60 * NS
+"""A minute without a bad message ends the fault (promise P6); the centre remembers that it stood."""
 MAX_PENDING = 66
 """Documents that wait for the time: the plans and urgents of a node and of twice 16 areas."""
 MAX_PENDING_COMMANDS = 16

@@ -15,7 +15,7 @@ from edge_agent.shelf import Shelf
 AHEAD = timedelta(hours=24)
 SOON = timedelta(minutes=10)
 """From here on nothing is waited for: each broadcast that lacks something is named."""
-GRACE_S = 80.0
+GRACE_S = 75.0
 """A download may wait for a minute of jitter, and takes its time: what has just been ordered is not yet missing."""
 _NAMED = 5
 _REASONS: Mapping[Fault | None, str] = {

@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
 UNTRUSTED_S, POOR_S, FRESH_S = 5.0, 60.0, 1800.0
-"""Seconds between two questions for the time: while nobody has answered, to see whether a slow link still is, and to
-keep trust fresh."""
+"""Seconds between two questions for the time: while nobody has answered, to see whether a slow link or a wrong clock
+still is, and to keep trust fresh."""
 TIDY_EVERY = 600
 """Checks between two clean-ups: ten minutes."""
 
@@ -92,7 +92,8 @@ class Checks:
     def _ask_every_s(self) -> float:
         if self._clock.state is ClockState.UNTRUSTED:
             return UNTRUSTED_S
-        return POOR_S if self._faults.stands(Fault.LINK_POOR) else FRESH_S
+        unsure = self._faults.stands(Fault.LINK_POOR) or self._faults.stands(Fault.CLOCK_OFFSET)
+        return POOR_S if unsure else FRESH_S
 
     def _feed_watchdog(self) -> None:
         """Tell the supervisor that we live, if the player and the output have moved since the last time."""

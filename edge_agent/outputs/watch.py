@@ -18,8 +18,9 @@ log = logging.getLogger(__name__)
 CHECK_S = 0.5
 HANGS_AFTER = 4
 """Checks in a row without a call from the card: 2 s, well inside the 5 s in which a play counts as interrupted."""
-PROBATION_S = 2.0
-"""An output that comes after one that was too fast has to show its pace before anything sounds by it."""
+PROBATION_S = 3.0
+"""An output that comes after one that was too fast, or hung, has to show its pace before anything sounds by it: longer
+than it takes to see that it hangs."""
 RETRY_S = (1.0, 10.0)
 """First and longest wait before the card is tried again."""
 CLOSE_S = 3.0
@@ -36,7 +37,7 @@ class OutputWatch:
         self.ready = asyncio.Event()
         self.available = False
         self._doubted = False
-        """The last output was no real one."""
+        """The last output was no real one, or hung."""
         self.on_change: Callable[[], None] = lambda: None
         """Called when ``available`` has changed."""
 
@@ -101,6 +102,7 @@ class OutputWatch:
                 return "the output swallows sound faster than it can be heard: it is no sound card"
             still = still + 1 if self._renderer.calls == calls else 0
             calls, checks = self._renderer.calls, checks + 1
+        self._doubted = True
         return "the output hangs: it asked for no sound in 2 s"
 
     async def _close(self, output: Output) -> None:

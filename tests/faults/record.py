@@ -39,6 +39,15 @@ that the test itself is another now than the one that ran.
 | | fault | promise | tests | result |
 |---|---|---|---|---|
 """
+SEEN = """
+## How soon a node says what is wrong
+
+Measured in stepped time (`test_shown`), at five moments of each period: the longest, in seconds, from the moment in which
+it could first be known to the node's own word. To the screen it is 3 s more. A lost node is the centre's to see.
+
+| fault | looked at | said after | its end after |
+|---|---|---|---|
+"""
 
 
 class Kept(msgspec.Struct, omit_defaults=True):
@@ -54,6 +63,8 @@ class Kept(msgspec.Struct, omit_defaults=True):
     day: str = ""
     figures: list[str] = []
     counts: list[str] = []
+    seen: list[str] = []
+    """Of a fault of a node: its name, its period, the longest until it was said, and until its end was."""
 
     @property
     def is_changed(self) -> bool:
@@ -87,6 +98,7 @@ class Record:
         one = self.know(nodeid, values["fault"], values["source"][-1])
         one.end, one.ran_source, one.commit, one.day = end, one.source, self._commit, self._today
         one.figures, one.counts = values["figure"], values["count"]
+        one.seen = values["seen"]
         self.write()
 
     def forget_others(self, present: Mapping[str, set[str]]) -> None:
@@ -116,7 +128,8 @@ class Record:
 
     def document(self) -> str:
         """Give the table."""
-        return HEAD + "".join(self._rows())
+        seen = sorted(line for one in self.kept.values() for line in one.seen)
+        return HEAD + "".join(self._rows()) + SEEN + "".join(f"| {line} |\n" for line in seen)
 
     def _rows(self) -> Iterator[str]:
         for name, (fault, promise) in FAULTS.items():

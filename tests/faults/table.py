@@ -59,6 +59,10 @@ FAULTS: dict[str, tuple[str, str]] = {
     "C40": ("access rules emptied", "the broker opens nothing to anybody"),
     "C41": ("identity of a node cloned", "seen, alarm"),
     "histories": ("everything at random", "no invariant breaks"),
+    "seen": (
+        "anything wrong with a node",
+        "said within 100 s of when it could be known; a lost node within 45 s; its end as fast",
+    ),
     "planted": ("bugs put into the product", "each is seen by the invariant it breaks"),
 }
 
