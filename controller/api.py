@@ -43,6 +43,8 @@ from .renewals.routes import router as renewals
 from .schedules.routes import calendars, days
 from .schedules.routes import router as schedules
 from .services import Services
+from .updates.bodies import router as bundles
+from .updates.routes import rollouts, updates
 
 PREFIX = "/api/v1"
 REFERENCE = "#/components/schemas/{model}"
@@ -82,6 +84,8 @@ def create_app(
         renewals,
         renewals_of_nodes,
         faults,
+        updates,
+        rollouts,
         alarms,
         audit,
     ):
@@ -100,6 +104,7 @@ def create_node_app(services: Services) -> FastAPI:
     app.include_router(enrolments_of_nodes, prefix=PREFIX)
     app.include_router(renewals_of_nodes, prefix=PREFIX)
     app.include_router(media)
+    app.include_router(bundles)
     app.include_router(health_router)
     return app
 

@@ -81,6 +81,11 @@ class Config(BaseSettings):
         return self.state / "scans"
 
     @property
+    def updates(self) -> Path:
+        """Folder of bundles for nodes, ``{sha256}.bundle``."""
+        return self.state / "updates"
+
+    @property
     def keys(self) -> Path:
         """Folder of signing keys, epoch and the private certificate authority; not part of a backup."""
         return self.state / "keys"

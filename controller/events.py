@@ -32,6 +32,8 @@ class Topic(StrEnum):
     ALARM = "alarm"
     FAULT = "fault"
     """Of a node: it began, ended, or somebody looks after it."""
+    ROLLOUT = "rollout"
+    """A release on its way to nodes."""
     REVOCATION = "revocation"
     """A node is in strange hands. Inside only."""
     DOCUMENTS = "documents"

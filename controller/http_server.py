@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import errno
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import uvicorn
 from fastapi import FastAPI
@@ -28,6 +30,15 @@ class HttpError(LoaError):
     code = "http"
 
 
+class Peer(NamedTuple):
+    """Whose certificate was shown on a connection, and was one of our authority; ``request.state.peer``."""
+
+    name: str
+    """Its common name: the node's id."""
+    serial: str
+    """Hexadecimal, in small letters."""
+
+
 class HttpServer:
     """One uvicorn on a socket that is bound already. Runs until cancelled."""
 
@@ -38,11 +49,15 @@ class HttpServer:
         bound: socket.socket,
         *,
         tls: tuple[Path, Path] | None = None,
+        clients: Path | None = None,
         before_stop: Callable[[], None] = lambda: None,
         most_connections: int = MOST_CONNECTIONS,
         first_request_within_s: float = FIRST_REQUEST_WITHIN_S,
     ) -> None:
-        """``tls`` is certificate chain and key; ``before_stop`` ends what would keep connections open."""
+        """``tls`` is certificate chain and key; ``before_stop`` ends what would keep connections open.
+
+        ``clients``: the authority of those who may show a certificate. Nobody has to.
+        """
         self.name, self._socket, self._tls, self._before_stop = name, bound, tls, before_stop
         self.ready = asyncio.Event()
         self._config = uvicorn.Config(
@@ -63,6 +78,8 @@ class HttpServer:
             forwarded_allow_ips="127.0.0.1,::1",
             ssl_certfile=tls[0] if tls else None,
             ssl_keyfile=tls[1] if tls else None,
+            ssl_ca_certs=str(clients) if clients else None,
+            ssl_cert_reqs=ssl.CERT_OPTIONAL if clients else ssl.CERT_NONE,
         )
 
     def renew_certificate(self) -> None:
@@ -89,7 +106,7 @@ class HttpServer:
 
 
 def prompt(within_s: float) -> type[asyncio.Protocol]:
-    """Make a protocol that lets go of a connection on which no whole request came in time."""
+    """Make a protocol that lets go of a connection on which no whole request came in time, and knows who asks."""
 
     class Prompt(HttpToolsProtocol):
         _waiting: asyncio.TimerHandle | None = None
@@ -97,6 +114,7 @@ def prompt(within_s: float) -> type[asyncio.Protocol]:
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
             super().connection_made(transport)
             self._waiting = self.loop.call_later(within_s, transport.abort)
+            self.app_state = {**self.app_state, "peer": _peer(transport)}
 
         def on_headers_complete(self) -> None:
             self._asked()
@@ -112,6 +130,12 @@ def prompt(within_s: float) -> type[asyncio.Protocol]:
                 self._waiting = None
 
     return Prompt
+
+
+def _peer(transport: asyncio.Transport) -> Peer | None:
+    shown = transport.get_extra_info("peercert") or {}
+    names = [value for part in shown.get("subject", ()) for key, value in part if key == "commonName"]
+    return Peer(names[0], f"{int(shown['serialNumber'], 16):x}") if len(names) == 1 else None
 
 
 class _Server(uvicorn.Server):

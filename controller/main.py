@@ -41,6 +41,7 @@ from .services import Services, build_services
 from .signing.desk import Desk, OwnDesk
 from .signing.holder import KeyHolder
 from .signing.remote import RemoteDesk, RemoteKeys, Wire
+from .updates.steering import STEER, STEER_S
 from .wire.bridge import Bridge
 from .wire.broker import Broker
 from .wire.clones import Clones
@@ -187,7 +188,8 @@ def _build(
     broker, bridge = Broker(config, authority), Bridge(config, authority)
     signer = Signer(config, keys, clock, services.live, desk=desk, alarms=services.alarms)
     dispatcher = Dispatcher(database, bus, clock, signer, bridge)
-    services.node_acts.send = Commander(signer, bridge).send
+    commander = Commander(signer, bridge)
+    services.node_acts.send, services.steering.send = commander.send, commander.send
     laggards = Laggards(database, bus, dispatcher)
     clones, faults = Clones(database, services.alarms), FaultKeeper(database, clock)
 
@@ -221,7 +223,7 @@ def _build(
     add_pages(app, services)
     for_pages = HttpServer("http", app, ports.pages, before_stop=app.state.streams.close)
     tls = (authority.server_chain, authority.server_key)
-    for_nodes = HttpServer("https", create_node_app(services), ports.nodes, tls=tls)
+    for_nodes = HttpServer("https", create_node_app(services), ports.nodes, tls=tls, clients=authority.ca_file)
 
     async def renew_certificates() -> None:
         if authority.renew():
@@ -243,6 +245,7 @@ def _build(
             REMIND: (services.lasting_holds.remind, REMIND_S),
             NOTE: (services.audit.note_head, NOTE_S),
             "keys": (Rotation(database, clock, keys, services.live, services.alarms).look, LOOK_S),
+            STEER: (services.steering.look, STEER_S),
             WATCH: (Ends(database, clock, services.alarms, authority.ends).look, WATCH_S),
         },
     )

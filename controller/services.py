@@ -48,8 +48,8 @@ from .plans.service import Documents
 from .plays.why import Whys
 from .policies.service import Policies
 from .programmes.service import Programmes
-from .recordings.service import Recordings
 from .recordings.quota import Quota
+from .recordings.service import Recordings
 from .recordings.uploads import UploadLimits, UploadRoom
 from .renewals.service import Renewals
 from .schedules.calendars import AreaCalendars
@@ -59,6 +59,10 @@ from .schedules.rolling import Rolling
 from .schedules.service import Schedules
 from .schedules.single_dates import SingleDates
 from .schedules.whatif import ScheduleWhatIfs
+from .updates.rollouts import Rollouts
+from .updates.service import Releases
+from .updates.steering import Steering
+from .updates.traffic import Traffic
 from .wire.keys import SEAL_FILE, secret_key
 
 
@@ -101,6 +105,10 @@ class Services:
     enrolments: Enrolments
     renewals: Renewals
     revocations: Revocations
+    releases: Releases
+    rollouts: Rollouts
+    steering: Steering
+    update_traffic: Traffic
     faults: Faults
     alarms: Alarms
     audit: Audit
@@ -134,7 +142,7 @@ def build_services(
     upload_limits: UploadLimits | None = None,
     witness: Witness | None = None,
 ) -> Services:
-    """Wire the services together. The last two are for tests, which must not wait."""
+    """Wire the services together. ``passwords`` and ``upload_limits`` are for tests, which must not wait."""
     documents, live = Documents(clock), LiveNodes()
     alarms, passwords = Alarms(database, clock), passwords or Passwords()
     seal = Seal(secret_key(config.keys / SEAL_FILE))
@@ -156,6 +164,13 @@ def build_services(
     room, quota = UploadRoom(config.uploads, limits), Quota(config.uploads_a_day, config.upload_bytes_a_day)
     recordings = Recordings(database, clock, bus, room, media=config.media, settings=settings, quota=quota)
     holds = Holds(database, clock, documents, live)
+    releases = Releases(
+        database,
+        clock,
+        config.updates,
+        disk_reserve_bytes=config.disk_reserve_bytes,
+        trusted=lambda: authority.trusted_keys,
+    )
     sending = Sending(documents, holds, lead_ms=config.lead_ms, proven=config.signer is not None)
     broadcasts = Broadcasts(
         database,
@@ -220,6 +235,10 @@ def build_services(
         enrolments=Enrolments(database, clock, documents, nodes=nodes, authority=authority, config=config),
         renewals=Renewals(database, clock, live, authority),
         revocations=Revocations(database, clock, alarms),
+        releases=releases,
+        rollouts=Rollouts(database, clock, live),
+        steering=Steering(database, clock, live, alarms=alarms, releases=releases, failures=failures),
+        update_traffic=Traffic(),
         faults=Faults(database, clock),
         alarms=alarms,
         audit=Audit(database, head_file=config.keys / HEAD_FILE),

@@ -32,6 +32,8 @@ from controller.people.rights import Act, Sight
 from controller.programmes.models import Programme
 from controller.recordings.models import Recording
 from controller.schedules.models import Calendar, Schedule
+from controller.updates.models import Rollout
+from controller.updates.repository import in_sight as has_nodes_in
 
 
 class _Owned(NamedTuple):
@@ -53,8 +55,8 @@ OWNED: Mapping[str, tuple[_Owned, ...]] = {
     "message": (_Owned(ReadyMessage.id, ReadyMessage.area_id),),
     "policy": (_Owned(Area.id, Area.id),),
 }
-"""Topic → where its key is looked up. Six topics have rules of their own, below, and requests one besides."""
-RULED = frozenset({Topic.PLAY, Topic.BROADCAST, Topic.HOLD, Topic.ENROLMENT, Topic.ALARM, Topic.FAULT})
+"""Topic → where its key is looked up. Seven topics have rules of their own, below, and requests one besides."""
+RULED = frozenset({Topic.PLAY, Topic.BROADCAST, Topic.HOLD, Topic.ENROLMENT, Topic.ALARM, Topic.FAULT, Topic.ROLLOUT})
 TO_ALL = frozenset({Topic.MISSED})
 TO_THE_ENTITLED = frozenset({Topic.ENROLMENT, Topic.ALARM})
 """Topics of which to have all in sight is not enough."""
@@ -96,6 +98,8 @@ async def _in_sight(
         case Topic.FAULT:
             nodes = select(Node.id).where(seen.where(Node.area_id))
             found = await _where(session, Fault.id, Fault.node_id.in_(nodes), keys)
+        case Topic.ROLLOUT:
+            found = await _where(session, Rollout.id, has_nodes_in(seen), keys)
         case _:
             found = await _owned(session, seen, OWNED.get(topic, ()), keys, above=topic in ABOVE)
     return found

@@ -68,6 +68,11 @@ class Act(StrEnum):
     FAULTS_ACKNOWLEDGE = "faults.acknowledge"
     """Say that one looks after what is wrong with a node."""
     AUDIT_READ = "audit.read"
+    UPDATES_ADD = "updates.add"
+    ROLLOUTS_START = "rollouts.start"
+    """And let one go on that was paused."""
+    ROLLOUTS_HALT = "rollouts.halt"
+    """Pause one, or stop it for good."""
 
 
 _SPEAKS = frozenset(
@@ -110,6 +115,7 @@ ALLOWED: Mapping[Role, frozenset[Act]] = {
             Act.NODES_REVOKE,
             Act.NODES_CONFIRM,
             Act.NODES_TEST,
+            Act.ROLLOUTS_HALT,
             Act.FAULTS_ACKNOWLEDGE,
             Act.HOLDS_ORDER,
         }

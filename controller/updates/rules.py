@@ -20,10 +20,13 @@ SOAK = timedelta(hours=1)
 """Between the end of a wave and the next: a fault that a quarter of an hour hides shows in four programmes of a day."""
 ERROR_PERCENT = 5
 """Of a wave after the first, so many may go wrong. In the first, none."""
+READABLE = timedelta(minutes=30)
+"""The command is good for so long: a link that is down for minutes delays it."""
 AGAIN_AFTER = timedelta(minutes=10)
-"""A node that has not answered is told again; the command itself is good for two minutes."""
+"""A node that is there and has not answered is told again."""
 AWAY_AFTER = timedelta(hours=1)
-"""A node that was told and has been silent for so long is waited for no more; it is told when it comes."""
+"""A node that was told and has been silent for so long is waited for no more; it is told when it comes. By then no
+command of before can reach it."""
 LOST_AFTER = timedelta(minutes=60)
 """Silent for so long while it tries a release, a node is lost: three tries of a quarter of an hour are over by then."""
 PATIENCE = timedelta(hours=24)
@@ -148,12 +151,21 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Tell:
+    """Send the release to a node."""
+
+    node_id: str
+    anew: bool
+    """Under a new name: what came of the last command is not to be had any more, and the same one is obeyed once."""
+
+
+@dataclass(frozen=True)
 class Steps:
     """What is to be done."""
 
     changes: tuple[Change, ...] = ()
-    tell: tuple[str, ...] = ()
-    """To be sent the release now; those that are new to it are among the changes."""
+    tell: tuple[Tell, ...] = ()
+    """Those that are new to it are among the changes."""
     lies: tuple[str, ...] = ()
     """Nodes that claim what cannot be: of no effect."""
     wave: int = 0
@@ -191,14 +203,14 @@ def next_steps(course: Course, members: Iterable[Member], now: datetime, *, runn
         replace(each, state=State.TOLD, wave=wave, state_at=now, sent_at=None) if each.node_id in new else each
         for each in after
     )
-    tell = tuple(each.node_id for each in after if _is_to_be_told(course, each, now))
+    tell = tuple(Tell(each.node_id, _anew(each, now)) for each in after if _is_to_be_told(course, each, now))
     return _steps(before, after, tell, lies, wave)
 
 
 def _steps(
     before: Sequence[Member],
     after: Sequence[Member],
-    tell: tuple[str, ...],
+    tell: tuple[Tell, ...],
     lies: tuple[str, ...],
     wave: int,
     *,
@@ -359,3 +371,8 @@ def _is_to_be_told(course: Course, member: Member, now: datetime) -> bool:
     if member.state is not State.TOLD and not forgotten:
         return False
     return member.sent_at is None or now - member.sent_at >= AGAIN_AFTER
+
+
+def _anew(member: Member, now: datetime) -> bool:
+    told_long_ago = member.state_at is not None and now - member.state_at >= AWAY_AFTER
+    return not member.commands or member.state is not State.TOLD or told_long_ago

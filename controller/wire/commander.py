@@ -20,14 +20,14 @@ class Commander:
     def __init__(self, signer: Signer, bridge: Bridge) -> None:
         self._signer, self._bridge = signer, bridge
 
-    async def send(self, scope: str, fields: dict[str, Any]) -> None:
-        """Sign a command and hand it to the broker.
+    async def send(self, scope: str, fields: dict[str, Any], readable: timedelta = READABLE) -> None:
+        """Sign a command, good for so long, and hand it to the broker.
 
         Raises:
             BusyError: the broker did not take it.
         """
-        token = self._signer.answer(Command, scope, READABLE, **fields)
+        token = self._signer.answer(Command, scope, readable, **fields)
         try:
-            await self._bridge.publish_document(scope, Command.word, token, expiry_s=int(READABLE.total_seconds()))
+            await self._bridge.publish_document(scope, Command.word, token, expiry_s=int(readable.total_seconds()))
         except (LinkError, RefusedError) as error:
             raise BusyError(f"the broker did not take the command: {error.message}") from error

@@ -1,0 +1,237 @@
+"""Rollouts as people order them: begun, paused, let go on, stopped; and shown."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.targets import areas_of, resolve
+from controller.audit import service as audit
+from controller.clock import Clock
+from controller.db import Database, Transaction
+from controller.errors import InvalidError, NotFoundError
+from controller.events import Event, Topic
+from controller.ids import new_id
+from controller.nodes.live import LiveNodes
+from controller.nodes.models import Node
+from controller.nodes.rules import NodeKind, NodeStatus
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.models import Person
+from controller.people.rights import Act, Sight
+
+from .errors import RolloutError
+from .models import Rollout, RolloutNode
+from .repository import Look, bundles_of, busy_elsewhere, in_sight, rows_of, running_of
+from .rules import OPEN, SETTLED, RolloutState, Skipped, State, Stopped, check_waves
+from .schemas import RolloutIn, RolloutNodeOut, RolloutOut, RolloutWithNodes
+
+
+class Rollouts:
+    """Releases on their way. What a rollout does between is ``steering``'s."""
+
+    def __init__(self, database: Database, clock: Clock, live: LiveNodes) -> None:
+        self._database, self._clock, self._live = database, clock, live
+
+    async def start(self, actor: Actor, wanted: RolloutIn) -> RolloutWithNodes:
+        """Begin to send a release to nodes.
+
+        Raises:
+            ForbiddenError: the person may not there.
+            InvalidError: no such release or target, the waves are none, or no node there would get anything.
+            RolloutError: a node there is in another rollout.
+        """
+        if not check_waves(wanted.waves):
+            said = 'waves: numbers or shares such as "1" or "5%", the last "100%"'
+            raise InvalidError(said, field="waves", problem="malformed")
+        now = self._clock()
+        async with self._database.transaction() as tx:
+            seen = await rights.sight(tx.session, actor)
+            targets = await resolve(tx.session, wanted.targets, seen)
+            await rights.require(tx.session, actor, Act.ROLLOUTS_START, targets.area_ids)
+            bundles = await bundles_of(tx.session, wanted.release)
+            if not bundles or min(each.expires_at for each in bundles.values()) <= now:
+                said = f"release: there is no release {wanted.release} that nodes still take; see: loa updates list"
+                raise InvalidError(said, field="release", problem="unknown")
+            agents = [node.id for node in targets.nodes if node.kind == NodeKind.AGENT]
+            row = Rollout(
+                id=new_id(),
+                release=wanted.release,
+                version=next(iter(bundles.values())).version,
+                scopes=list(targets.scopes),
+                area_id=targets.area_id,
+                waves=list(wanted.waves),
+                soak_s=wanted.soak_s,
+                error_percent=wanted.error_percent,
+                total=0,
+                state=RolloutState.RUNNING,
+                wave=0,
+                wave_since_at=now,
+                expires_at=min(each.expires_at for each in bundles.values()),
+                created_by=actor.person_id,
+                created_at=now,
+            )
+            await self._join(tx, row, agents)
+            detail = {"release": row.release, "targets": row.scopes, "nodes": row.total, "waves": row.waves}
+            await self._note(tx, actor, Act.ROLLOUTS_START, row, detail)
+            return await self._with_nodes(tx.session, row, seen, await _name(tx.session, row))
+
+    async def pause(self, actor: Actor, rollout_id: str) -> RolloutWithNodes:
+        """Tell no more nodes for now. What is under way goes on.
+
+        Raises:
+            NotFoundError, ForbiddenError: as always.
+            RolloutError: it does not run.
+        """
+        return await self._turn(actor, rollout_id, Act.ROLLOUTS_HALT, RolloutState.RUNNING, RolloutState.PAUSED)
+
+    async def resume(self, actor: Actor, rollout_id: str) -> RolloutWithNodes:
+        """Let it go on.
+
+        Raises:
+            NotFoundError, ForbiddenError: as always.
+            RolloutError: it was not paused.
+        """
+        return await self._turn(actor, rollout_id, Act.ROLLOUTS_START, RolloutState.PAUSED, RolloutState.RUNNING)
+
+    async def stop(self, actor: Actor, rollout_id: str) -> RolloutWithNodes:
+        """Tell no more nodes, for good. Those that have it keep it.
+
+        Raises:
+            NotFoundError, ForbiddenError: as always.
+            RolloutError: it is over already.
+        """
+        return await self._turn(actor, rollout_id, Act.ROLLOUTS_HALT, None, RolloutState.STOPPED)
+
+    async def list(self, actor: Actor, *, limit: int = 100) -> list[RolloutOut]:
+        """Give the latest rollouts that have nodes in sight, the newest first."""
+        async with self._database.reading() as session:
+            seen = await rights.sight(session, actor)
+            query = select(Rollout, Person.name).outerjoin(Person, Person.id == Rollout.created_by)
+            query = query.where(in_sight(seen)).order_by(Rollout.created_at.desc(), Rollout.id).limit(limit)
+            rows = [(row, name) for row, name in (await session.execute(query)).all()]
+            return [_without_nodes(await self._with_nodes(session, row, seen, name)) for row, name in rows]
+
+    async def get(self, actor: Actor, rollout_id: str) -> RolloutWithNodes:
+        """Give one with the nodes in sight.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        async with self._database.reading() as session:
+            seen = await rights.sight(session, actor)
+            row = await _one(session, seen, rollout_id)
+            return await self._with_nodes(session, row, seen, await _name(session, row))
+
+    async def _join(self, tx: Transaction, row: Rollout, node_ids: Sequence[str]) -> None:
+        """Write down whom it is for. Who runs it already needs nothing."""
+        now = self._clock()
+        elsewhere = await busy_elsewhere(tx.session, node_ids)
+        if elsewhere:
+            rollout_id = min(elsewhere.values())
+            said = f"{len(elsewhere)} of these nodes are in rollout {rollout_id}; let it end, or stop it"
+            raise RolloutError(said, id=rollout_id, count=len(elsewhere), problem="overlap")
+        members: list[RolloutNode] = []
+        for node_id in node_ids:
+            has_it = running_of(self._live.over(await tx.session.get_one(Node, node_id))) >= row.release
+            state, reason = (State.SKIPPED, Skipped.ALREADY) if has_it else (State.PLANNED, None)
+            row.total += state is State.PLANNED
+            members.append(
+                RolloutNode(rollout_id=row.id, node_id=node_id, state=state, state_at=now, reason=reason, commands=[])
+            )
+        if row.total == 0:
+            raise InvalidError("targets: no node there needs this release", field="targets", problem="empty")
+        tx.session.add(row)
+        await tx.session.flush()
+        tx.session.add_all(members)
+        await tx.session.flush()
+
+    async def _turn(
+        self, actor: Actor, rollout_id: str, act: Act, before: RolloutState | None, after: RolloutState
+    ) -> RolloutWithNodes:
+        now = self._clock()
+        async with self._database.transaction() as tx:
+            seen = await rights.sight(tx.session, actor)
+            row = await _one(tx.session, seen, rollout_id, lock=True)
+            areas = await areas_of(tx.session, row.scopes, removed=True)
+            await rights.require(tx.session, actor, act, sorted(set(areas.values())))
+            if row.state not in OPEN or (before is not None and row.state != before):
+                raise RolloutError(f"this rollout is {row.state}", id=row.id, state=row.state, problem="state")
+            row.state = after
+            if after is RolloutState.STOPPED:
+                row.reason, row.ended_at = Stopped.BY_PERSON, now
+            await self._note(tx, actor, act, row, {"release": row.release, "state": row.state})
+            await tx.session.flush()
+            return await self._with_nodes(tx.session, row, seen, await _name(tx.session, row))
+
+    async def _note(self, tx: Transaction, actor: Actor, act: Act, row: Rollout, detail: dict[str, object]) -> None:
+        subject, at = f"rollouts/{row.id}", self._clock()
+        await audit.write(tx, actor, act, subject, detail, at=at, area_id=row.area_id)
+        tx.tell(Event(Topic.ROLLOUT, row.id))
+
+    async def _with_nodes(
+        self, session: AsyncSession, row: Rollout, seen: Sight, created_by_name: str | None
+    ) -> RolloutWithNodes:
+        look = Look(self._live, self._clock(), await bundles_of(session, row.release), frozenset())
+        nodes = [_node(each, node, look) for each, node in await rows_of(session, row.id, seen)]
+        undone = [each for each in nodes if each.state not in SETTLED]
+        counts = Counter(each.state for each in nodes)
+        return RolloutWithNodes(
+            id=row.id,
+            release=row.release,
+            version=row.version,
+            targets=tuple(row.scopes),
+            area_id=row.area_id,
+            state=RolloutState(row.state),
+            reason=None if row.reason is None else Stopped(row.reason),
+            waves=tuple(row.waves),
+            wave=row.wave + 1,
+            wave_since_at=row.wave_since_at,
+            soak_s=row.soak_s,
+            error_percent=row.error_percent,
+            total=row.total,
+            counts={state: counts[state] for state in State if counts[state]},
+            away=sum(each.status not in {NodeStatus.ONLINE, NodeStatus.LATE} for each in undone),
+            unable=sum(not each.able for each in undone),
+            unbelieved=sum(each.unbelieved is not None for each in nodes),
+            created_by_name=created_by_name,
+            created_at=row.created_at,
+            ended_at=row.ended_at,
+            nodes=tuple(nodes),
+        )
+
+
+def _node(row: RolloutNode, node: Node, look: Look) -> RolloutNodeOut:
+    member = look.member(row, node)
+    return RolloutNodeOut(
+        node_id=node.id,
+        node_name=node.name,
+        area_id=node.area_id,
+        state=member.state,
+        reason=row.reason,
+        wave=None if row.wave is None else row.wave + 1,
+        status=look.status(node),
+        able=member.able,
+        state_at=row.state_at,
+        sent_at=row.sent_at,
+        unbelieved=row.unbelieved,
+    )
+
+
+def _without_nodes(found: RolloutWithNodes) -> RolloutOut:
+    return RolloutOut(**found.model_dump(exclude={"nodes"}))
+
+
+async def _one(session: AsyncSession, seen: Sight, rollout_id: str, *, lock: bool = False) -> Rollout:
+    query = select(Rollout).where(Rollout.id == rollout_id, in_sight(seen))
+    row = await session.scalar(query.with_for_update(of=Rollout) if lock else query)
+    if row is None:
+        raise NotFoundError("there is no such rollout", resource="rollouts", id=rollout_id[:64])
+    found: Rollout = row
+    return found
+
+
+async def _name(session: AsyncSession, row: Rollout) -> str | None:
+    by = await session.get(Person, row.created_by) if row.created_by else None
+    return by.name if by else None
