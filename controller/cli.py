@@ -20,11 +20,15 @@ COMMANDS = {
     "policy": ("controller.commands.policy", "what a place may say when, and who must agree"),
     "schedules": ("controller.commands.schedules", "what is planned; iCalendar files in and out"),
     "emergencies": ("controller.commands.emergencies", "what had to be heard at once"),
-    "fleet": ("controller.commands.fleet", "all nodes: heard from or not, version, faults, end of the certificate"),
+    "fleet": (
+        "controller.commands.fleet",
+        "all nodes: heard from or not, version, release, faults, end of the certificate",
+    ),
     "nodes": ("controller.commands.nodes", "give up a node that was stolen"),
     "signer": ("controller.commands.signer", "sign apart, under a user of its own"),
     "backup": ("controller.commands.backup", "copy the rows, beside a running centre"),
     "restore": ("controller.commands.restore", "put rows back; all is silent until released"),
+    "updates": ("controller.commands.updates", "releases of the agent, and their way to the nodes"),
     "keys": ("controller.commands.keys", "which keys nodes believe; replace one"),
 }
 """Module and help of each command. Modules are imported when they are needed: ``--help`` starts no framework."""

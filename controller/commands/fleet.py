@@ -49,6 +49,7 @@ def _lines(nodes: Sequence[NodeOut]) -> list[dict[str, Any]]:
             "area": " / ".join(node.area_path),
             "status": str(node.status),
             "software": node.software,
+            "release": None if node.release is None else str(node.release),
             "faults": [each.code for each in node.faults],
             "certificate_ends": node.certificate_expires_at and node.certificate_expires_at.date().isoformat(),
         }

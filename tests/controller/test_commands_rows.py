@@ -77,7 +77,7 @@ async def test_every_node_stands_in_one_line_and_writes_nothing_to_the_terminal(
     [line] = out.splitlines()
     until = f"{node.certificate_expires_at:%Y-%m-%d}"
     assert status == 0
-    assert line.split("\t") == [node.id, "Cổng chợ", "Thôn Đông", "never_seen", "0.4?[2J", "disk_low", until]
+    assert line.split("\t") == [node.id, "Cổng chợ", "Thôn Đông", "never_seen", "0.4?[2J", "-", "disk_low", until]
     _, out, _ = await run(types, "fleet", "--json")
     assert json.loads(out)[0]["faults"] == ["disk_low"]
 
