@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
 from controller.broadcasts.models import Broadcast, BroadcastTarget
+from controller.db import in_pieces
 from controller.nodes.live import Heard, LiveNodes
 from controller.nodes.models import Node
 from controller.nodes.rules import NodeStatus
@@ -40,11 +41,6 @@ def bundle_for(heard: Heard, bundles: Bundles) -> Release | None:
     if CommandAction.UPDATE.value not in said.get("commands", ()):
         return None
     return bundles.get((str(said.get("board")), str(said.get("python"))))
-
-
-def running_of(heard: Heard) -> int:
-    """Give the release that a node says that it runs; 0: what came with its card, or it never said."""
-    return int((heard.health or {}).get("release", 0))
 
 
 def report_of(heard: Heard) -> UpdateReport | None:
@@ -89,7 +85,7 @@ class Look:
             able=bundle_for(heard, self._bundles) is not None,
             spared=node.id in self._spared,
             gone=node.removed_at is not None,
-            running=running_of(heard),
+            running=int((heard.health or {}).get("release", 0)),
             report=report_of(heard),
         )
 
@@ -121,6 +117,16 @@ def in_sight(seen: Sight) -> ColumnElement[bool]:
     """Give the condition under which a rollout is seen: it is for a node in sight."""
     of_node = (RolloutNode.rollout_id == Rollout.id) & (Node.id == RolloutNode.node_id)
     return select(RolloutNode.node_id).where(of_node, seen.where(Node.area_id)).exists()
+
+
+async def running_on(session: AsyncSession, live: LiveNodes, node_ids: Sequence[str]) -> dict[str, int]:
+    """Give the releases that nodes say that they run."""
+    found: dict[str, int] = {}
+    for some in in_pieces(node_ids):
+        for node_id, written in await session.execute(select(Node.id, Node.health).where(Node.id.in_(some))):
+            said = live.health(node_id)
+            found[node_id] = int(((written if said is None else said) or {}).get("release", 0))
+    return found
 
 
 async def busy_elsewhere(session: AsyncSession, node_ids: Iterable[str]) -> dict[str, str]:

@@ -23,7 +23,7 @@ from controller.people.rights import Act, Sight
 
 from .errors import RolloutError
 from .models import Rollout, RolloutNode
-from .repository import Look, bundles_of, busy_elsewhere, in_sight, rows_of, running_of
+from .repository import Look, bundles_of, busy_elsewhere, in_sight, rows_of, running_on
 from .rules import OPEN, SETTLED, RolloutState, Skipped, State, Stopped, check_waves
 from .schemas import RolloutIn, RolloutNodeOut, RolloutOut, RolloutWithNodes
 
@@ -133,8 +133,9 @@ class Rollouts:
             said = f"{len(elsewhere)} of these nodes are in rollout {rollout_id}; let it end, or stop it"
             raise RolloutError(said, id=rollout_id, count=len(elsewhere), problem="overlap")
         members: list[RolloutNode] = []
+        running = await running_on(tx.session, self._live, node_ids)
         for node_id in node_ids:
-            has_it = running_of(self._live.over(await tx.session.get_one(Node, node_id))) >= row.release
+            has_it = running.get(node_id, 0) >= row.release
             state, reason = (State.SKIPPED, Skipped.ALREADY) if has_it else (State.PLANNED, None)
             row.total += state is State.PLANNED
             members.append(

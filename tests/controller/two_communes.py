@@ -27,6 +27,7 @@ from controller.policies.models import Policy
 from controller.programmes.models import Programme, ProgrammeItem
 from controller.renewals.models import Renewal
 from controller.schedules.models import Calendar, Schedule
+from controller.updates.models import Release, Rollout, RolloutNode
 from tests.controller import factories
 from tests.controller.factories import PASSWORD, SYSTEM, Centre
 
@@ -77,6 +78,7 @@ async def _commune(centre: Centre, province: AreaOut, name: str, things: Things)
         "hamlet_id": hamlet.id,
         "node_id": node.id,
         "lost_id": lost.id,
+        "held_id": held.id,
         "recording_id": recording,
         "spare_id": spare,
         "broadcast_id": sent.id,
@@ -85,9 +87,39 @@ async def _commune(centre: Centre, province: AreaOut, name: str, things: Things)
         "sha256": (await centre.services.recordings.get(SYSTEM, spare)).sha256 or "",
     }
     async with centre.database.transaction() as tx:
-        for row in _rows(centre, commune, name, things):
+        for row in (*_rows(centre, commune, name, things), *_updates(centre, commune, name, things)):
             tx.session.add(row)
             await tx.session.flush()
+
+
+def _updates(centre: Centre, commune: AreaOut, name: str, things: Things) -> list[Base]:
+    """A release of this commune's own, which anybody may read of, and two rollouts of it."""
+    now, later = centre.clock(), centre.clock() + timedelta(days=90)
+    number = 7 if name == "Xã Đông" else 8
+    release = Release(
+        id=things["release_id"],
+        release=number,
+        version="0.2.0",
+        board="arm64",
+        python="3.11",
+        bytes=1,
+        sha256=new_id() * 2,
+        token="a.b.c",
+        key_id="0" * 16,
+        signed_at=now,
+        expires_at=later,
+        added_at=now,
+    )
+    rows: list[Base] = [release]
+    for thing, node, state in (("rollout", "node_id", "running"), ("paused", "held_id", "paused")):
+        said: dict[str, Any] = {"release": number, "version": "0.2.0", "scopes": [commune.scope], "area_id": commune.id}
+        times: dict[str, Any] = {"wave_since_at": now, "expires_at": later, "created_at": now}
+        rollout_id = things[f"{thing}_id"]
+        rows += [
+            Rollout(id=rollout_id, waves=["100%"], soak_s=0, error_percent=5, total=1, state=state, **said, **times),
+            RolloutNode(rollout_id=rollout_id, node_id=things[node], state="planned", state_at=now, commands=[]),
+        ]
+    return rows
 
 
 def _rows(centre: Centre, commune: AreaOut, name: str, things: Things) -> list[Base]:
@@ -105,6 +137,9 @@ def _rows(centre: Centre, commune: AreaOut, name: str, things: Things) -> list[B
         "fault",
         "message",
         "emergency",
+        "rollout",
+        "paused",
+        "release",
     ):
         things[f"{thing}_id"] = new_id()
     said: dict[str, Any] = {"created_by": made_by, "created_at": now, "area_id": commune.id}
