@@ -7,6 +7,7 @@ from edge_agent.pieces import can_speak
 from edge_agent.protocol.documents import CommandAction
 from edge_agent.protocol.reports import Abilities
 from edge_agent.protocol.states import Grade
+from edge_agent.updates.layout import this_machine
 from edge_agent.version import __version__
 
 RTC = Path("/sys/class/rtc/rtc0")
@@ -23,6 +24,7 @@ APART_S = 5.0
 
 def abilities(options: Options) -> Abilities:
     """Describe this node."""
+    machine = this_machine() if options.slots is not None else None
     return Abilities(
         software=f"loa-agent {__version__}",
         output=options.output,
@@ -34,7 +36,10 @@ def abilities(options: Options) -> Abilities:
             *COMMANDS,
             *((CommandAction.IDENTIFY.value,) if can_speak() else ()),
             *((CommandAction.REFERENCE.value,) if options.input != "none" else ()),
+            *((CommandAction.UPDATE.value,) if machine is not None else ()),
         ),
+        board=machine and machine.board,
+        python=machine and machine.python,
     )
 
 

@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -29,6 +30,7 @@ from edge_agent.checks.storage import Storage
 from edge_agent.checks.supply import Supply
 from edge_agent.clock import NS, Clock, Instruments, SystemInstruments, Trust
 from edge_agent.config import Options, load_adoption, load_key
+from edge_agent.download import Throttle
 from edge_agent.ending import end
 from edge_agent.faults import Fault, FaultBook
 from edge_agent.fetcher import Fetcher
@@ -55,6 +57,7 @@ from edge_agent.protocol.reports import Online
 from edge_agent.protocol.signing import SigningKey
 from edge_agent.protocol.states import ClockState
 from edge_agent.protocol.topics import Word
+from edge_agent.protocol.updates import Release, UpdateReport
 from edge_agent.radio import Modem, Wireless
 from edge_agent.reference import Reference
 from edge_agent.renderer import End
@@ -64,6 +67,11 @@ from edge_agent.reset import Reset
 from edge_agent.shelf import Shelf
 from edge_agent.stage import Stage
 from edge_agent.store import Store
+from edge_agent.updates import fetch as bundles
+from edge_agent.updates.gate import Signs
+from edge_agent.updates.layout import Inbox as UpdateInbox
+from edge_agent.updates.layout import Opt
+from edge_agent.updates.service import Updates
 from edge_agent.voucher import Voucher
 
 log = logging.getLogger(__name__)
@@ -175,6 +183,7 @@ class Agent:
             is_near=self._is_near,
             tls=lambda: self._tls(as_node=False),
         )
+        self.updates = None if options.slots is None else self._new_updates(options.slots)
         self._watched = Watched(
             supply=Supply(time.monotonic),
             quality=LinkQuality(time.monotonic, connections=lambda: self.link.connections, rtt_ms=lambda: clock.rtt_ms),
@@ -244,6 +253,7 @@ class Agent:
             self.checks,
             self.health,
             self.renewer,
+            *([self.updates] if self.updates is not None else []),
             self.link,
         )
 
@@ -304,6 +314,9 @@ class Agent:
         self.faults.on_change = self.health.nudge
         self.renewer.on_renewed = self.reporter.use_key
         self.renewer.on_quiet = self.link.connect_anew
+        if self.updates is not None:
+            self.updates.on_change = self.health.nudge
+            self.updates.on_leave = lambda: self.leave("update")
         self._follow_settings()
 
     def _orders_changed(self) -> None:
@@ -353,6 +366,9 @@ class Agent:
             self.number.begin(command.command_id)
         elif command.action is CommandAction.REFERENCE and self.ear.present:
             self.reference.want(command.sha256)
+        elif command.action is CommandAction.UPDATE and self.updates is not None:
+            if not self.updates.take(command):
+                self.inbox.count_unsupported("update_on_trial")
         else:
             self.inbox.count_unsupported("unsupported_command")
 
@@ -438,7 +454,46 @@ class Agent:
             storage_errors=watched.storage.errors,
             muted=watched.muted.is_muted if self._options.output == "card" else None,
             amplifier_on=None if self.amplifier is None else self.amplifier.is_on,
+            release=self._release(),
+            update=self._update(),
         )
+
+    def _new_updates(self, slots: Path) -> Updates:
+        inbox = UpdateInbox(self._options.state.update)
+
+        def bring(release: Release, throttle: Throttle) -> None:
+            self.shelf.make_room(release.size, self.fetcher.needed())
+            download = bundles.over_https(self._adoption.media_url, lambda: self._tls(as_node=True), throttle)
+            bundles.bring(inbox, release, download)
+
+        return Updates(
+            Opt(slots),
+            inbox,
+            self._store,
+            self.faults,
+            trusted=lambda: self.keeper.trust.keys,
+            now=self._now,
+            knows_date=lambda: self.clock.state is not ClockState.UNTRUSTED,
+            linked=lambda: self.link.connected,
+            signs=lambda: Signs(
+                rounds=self.player.rounds,
+                calls=self.stage.renderer.calls,
+                output=self.output.available,
+                linked=self.link.connected,
+                scopes=len(self.keeper.held()),
+            ),
+            is_near=lambda within: bool(self.player.near(within)),
+            is_busy=lambda: self.stage.is_busy,
+            bring=bring,
+            yields=self.fetcher.is_fetching,
+            trial_s=self._options.trial_s,
+        )
+
+    def _release(self) -> int:
+        return self.updates.release if self.updates is not None else 0
+
+    def _update(self) -> UpdateReport | None:
+        return self.updates.report if self.updates is not None else None
 
     def _silenced_by(self) -> str | None:
         return mixer.silenced_by(mixer.mixer_of(self._options.device)) if self._options.output == "card" else None
@@ -460,7 +515,11 @@ class Agent:
             boot_id=self.clock.boot_id,
             tls=lambda: self._tls(as_node=True),
             online=lambda: Online(
-                boot_id=self.clock.boot_id, connected_at=self._now(), abilities=abilities(self._options)
+                boot_id=self.clock.boot_id,
+                connected_at=self._now(),
+                abilities=abilities(self._options),
+                release=self._release(),
+                update=self._update(),
             ),
             nonce=self.clock.ask,
             scopes=lambda: self.keeper.scopes,

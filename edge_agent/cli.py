@@ -23,9 +23,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     level = logging.DEBUG if arguments.verbose else logging.INFO
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    state = StateDir(arguments.state)
+    state = StateDir(arguments.state or default_state())
     try:
-        _prepare(state)
+        if arguments.state is not None:
+            _prepare(state)
         status: int = arguments.command(arguments, state)
     except AgentError as error:
         print(f"loa-agent: {error}", file=sys.stderr)  # noqa: T201 - the one line for whoever typed it
@@ -78,6 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--button", default="none", metavar="LINE", help="button that ends what sounds, as --amplifier (default: none)"
     )
+    run.add_argument("--slots", type=Path, metavar="DIR", help="take updates, laid down in DIR (default: none)")
+    run.add_argument(
+        "--trial-s", type=float, default=900.0, metavar="S", help="how long an update has to show itself (default: 900)"
+    )
     run.set_defaults(command=_run)
     enroll = commands.add_parser("enroll", parents=[common, sound], help="make a key, show a claim code, be adopted")
     centre = enroll.add_mutually_exclusive_group(required=True)
@@ -90,6 +95,10 @@ def _parser() -> argparse.ArgumentParser:
     enroll.add_argument("--qr", action="store_true", help="draw the code here, and as claim.svg and claim.png in DIR")
     enroll.add_argument("--speak", action="store_true", help="say the code aloud through the output (espeak-ng)")
     enroll.set_defaults(command=_enroll)
+    update = commands.add_parser("update", help="lay updates down; a unit runs it, not a person")
+    update.add_argument("inbox", type=Path, metavar="INBOX", help="where the agent asks")
+    update.add_argument("slots", type=Path, metavar="SLOTS", help="where environments lie")
+    update.set_defaults(command=_update, state=None, verbose=False)
     test = commands.add_parser("self-test", parents=[common, sound], help="check key, store, disk and output")
     test.set_defaults(command=_self_test)
     return parser
@@ -127,6 +136,8 @@ def _run(arguments: argparse.Namespace, state: StateDir) -> int:
             amplifier=arguments.amplifier,
             amplifier_lead_ms=arguments.amplifier_lead_ms,
             button=arguments.button,
+            slots=arguments.slots,
+            trial_s=arguments.trial_s,
         )
         agent = Agent(options)
         agent.on_end = last_resort.arm
@@ -167,6 +178,14 @@ def _enroll(arguments: argparse.Namespace, state: StateDir) -> int:
         )
     )
     claim.forget_pictures(state)
+    return 0
+
+
+def _update(arguments: argparse.Namespace, _: StateDir) -> int:
+    from edge_agent.updates.layout import Inbox, Opt  # noqa: PLC0415 - as above
+    from edge_agent.updates.slots import Slots  # noqa: PLC0415 - as above
+
+    Slots(Inbox(arguments.inbox), Opt(arguments.slots)).work()
     return 0
 
 

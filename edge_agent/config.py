@@ -63,6 +63,11 @@ class StateDir:
         return self.root / "agent.db"
 
     @property
+    def update(self) -> Path:
+        """What the agent asks of whoever lays updates down, and the bundle; all may read it."""
+        return self.root / "update"
+
+    @property
     def lock(self) -> Path:
         """Held by the one agent that runs with this state."""
         return self.root / "lock"
@@ -114,6 +119,10 @@ class Options:
     """How long before a start."""
     button: str = "none"
     """What ends all sound at the node: ``none``, or as ``button.drivers.new_button`` takes it."""
+    slots: Path | None = None
+    """Where environments lie that run as the agent, laid down by another; None where it is not updated from afar."""
+    trial_s: float = 900.0
+    """How long another release has to show that it is good."""
 
 
 def default_state() -> Path:

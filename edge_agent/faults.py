@@ -66,6 +66,10 @@ class Fault(StrEnum):
     """What was played last was not heard: an amplifier or the horns are dead, or the sensor is."""
     HORN_CHANGED = "horn_changed"
     """The tune did not sound as it did at installation: one of several horns may be dead, or was moved."""
+    UPDATE_REFUSED = "update_refused"
+    """A release was told that is not for this node, or not to be believed."""
+    UPDATE_RETURNED = "update_returned"
+    """A release did not do what the one before it did, which runs again."""
 
 
 class FaultBook:

@@ -159,6 +159,14 @@ class Fetcher:
         settings = self._keeper.settings
         return {voice.sha256 for voice in settings.pinned} if settings else set()
 
+    def needed(self) -> set[str]:
+        """Name the recordings that are to sound, or to be kept."""
+        return {want.voice.sha256 for want in self._all_wanted()}
+
+    def is_fetching(self) -> bool:
+        """Say whether a recording is on its way. Called by worker threads too."""
+        return bool(self._under_way)
+
     def failed(self, sha256: str) -> Fault | None:
         """Say why a recording is not here, if its download has failed."""
         found = self._tries.get(sha256)

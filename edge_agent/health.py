@@ -17,6 +17,7 @@ from edge_agent.keeper import Keeper
 from edge_agent.ledger import Ledger
 from edge_agent.link import Link
 from edge_agent.protocol.reports import CacheReport, ClockReport, Health, NowPlaying, ReferenceReport, SelfTestReport
+from edge_agent.protocol.updates import UpdateReport
 from edge_agent.reporter import Reporter
 from edge_agent.store import Store
 
@@ -43,6 +44,8 @@ class Seen(NamedTuple):
     storage_errors: int | None
     muted: bool | None
     amplifier_on: bool | None
+    release: int
+    update: UpdateReport | None
 
 
 class HealthReporter:

@@ -21,7 +21,7 @@ PythonVersion = Annotated[str, Meta(pattern=r"^3\.[0-9]{1,3}\Z")]
 """The minor version for which the parts of a bundle are built."""
 
 MAX_BUNDLE_BYTES = 128 * 1024 * 1024
-"""Packed. The first one has 26 MB."""
+"""Packed. The first one has 39 MB."""
 
 
 class Release(Wire, frozen=True, kw_only=True):
@@ -86,7 +86,7 @@ class UpdateReport(Wire, frozen=True, kw_only=True):
 class Machine(NamedTuple):
     """What a bundle has to be built for."""
 
-    board: str
+    board: Board
     python: str
 
 

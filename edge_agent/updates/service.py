@@ -1,0 +1,397 @@
+"""Takes a release that the centre has told: fetches its bundle, waits for a quiet moment, and shows that it is good.
+
+What lies in the slots and what runs is not done here: the agent cannot write its own programs, it asks (``layout``).
+Every step stands in the store before it is taken, so that the next process, of whichever release, knows where it is.
+"""
+
+import asyncio
+import hashlib
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from edge_agent.config import write_atomically
+from edge_agent.download import Throttle
+from edge_agent.errors import FetchError
+from edge_agent.faults import Fault, FaultBook
+from edge_agent.protocol.documents import Command, TrustedKey
+from edge_agent.protocol.errors import MalformedError, ProtocolError, WrongBoardError
+from edge_agent.protocol.signing import TrustStore, open_release
+from edge_agent.protocol.states import KeyUse
+from edge_agent.protocol.updates import Release, UpdateReport, UpdateState, check_release
+from edge_agent.store import Store
+from edge_agent.threads import in_thread
+from edge_agent.updates import fetch
+from edge_agent.updates.gate import Before, Gate, Signs
+from edge_agent.updates.layout import (
+    CRASHED,
+    GOOD,
+    TRIAL,
+    Ask,
+    Inbox,
+    Opt,
+    Told,
+    Verdict,
+    read,
+    running,
+    this_machine,
+    write,
+)
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 2.0
+QUIET = timedelta(minutes=10)
+"""Nothing sounds, and nothing starts within: the moment to begin with another release."""
+LINKED_S = 3600.0
+"""So long ago the broker may have been reached for a link to be expected of the next release."""
+AGAIN_S = 60.0
+"""Until what was asked is asked again: the one who is asked may have looked away."""
+BACKOFF_S = (10.0, 600.0)
+"""First and longest wait after a download that failed; doubled, full jitter."""
+OVER_S = 1800
+"""Beyond the trial's length, the starter ends a trial that has said nothing."""
+STANDS = timedelta(hours=24)
+"""So long a return stands among the faults, or until another release is told."""
+REFUSED_STANDS = timedelta(minutes=10)
+"""As a bad message does: a person must have had time to see it."""
+_META = "update"
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of the last release that was told; in the store."""
+
+    command_id: str
+    token: str
+    state: UpdateState
+    release: int = 0
+    version: str = ""
+    reason: str | None = None
+    attempt: str | None = None
+    """The one that was asked to begin, with what was before it."""
+    before: Before | None = None
+    ended_at: datetime | None = None
+
+
+class Updates:
+    """Runs until cancelled."""
+
+    name = "updates"
+
+    def __init__(
+        self,
+        opt: Opt,
+        inbox: Inbox,
+        store: Store,
+        faults: FaultBook,
+        *,
+        trusted: Callable[[], tuple[TrustedKey, ...]],
+        now: Callable[[], datetime],
+        knows_date: Callable[[], bool],
+        linked: Callable[[], bool],
+        signs: Callable[[], Signs],
+        is_near: Callable[[timedelta], bool],
+        is_busy: Callable[[], bool],
+        bring: Callable[[Release, Throttle], None],
+        yields: Callable[[], bool],
+        trial_s: float,
+        prefix: Path | None = None,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Say who does what; ``bring`` fetches a bundle, ``yields`` says whether it has to wait, both in a thread."""
+        self._opt, self._inbox, self._store, self._faults = opt, inbox, store, faults
+        self._trusted, self._now, self._knows_date, self._linked = trusted, now, knows_date, linked
+        self._signs, self._is_near, self._is_busy = signs, is_near, is_busy
+        self._bring, self._yields, self._trial_s, self._monotonic_s = bring, yields, trial_s, monotonic_s
+        self._running = running(prefix)
+        self.on_change: Callable[[], None] = lambda: None
+        self.on_leave: Callable[[], None] = lambda: None
+        """Called when this process is to give way to another release."""
+        saved = store.meta(_META)
+        self._record = msgspec.json.decode(saved, type=Record) if saved else None
+        self._gate: Gate | None = None
+        self._verdict: Verdict | None = None
+        self._asked: tuple[Ask, float] | None = None
+        self._linked_s: float | None = None
+        self._next_s, self._failures = 0.0, 0
+        self._fetching: asyncio.Task[None] | None = None
+        self._stop = threading.Event()
+        self.ready = asyncio.Event()
+        inbox.root.mkdir(mode=0o755, exist_ok=True)
+        inbox.root.chmod(0o755)
+
+    # What others read.
+
+    @property
+    def release(self) -> int:
+        """The one that runs; 0 for what came with the card."""
+        return self._running.release.release if self._running else 0
+
+    @property
+    def report(self) -> UpdateReport | None:
+        """What became of the last one that was told."""
+        one = self._record
+        if one is None:
+            return None
+        return UpdateReport(
+            command_id=one.command_id or None,
+            release=one.release,
+            version=one.version,
+            state=one.state,
+            reason=one.reason,
+        )
+
+    # What is told.
+
+    def take(self, command: Command) -> bool:
+        """Take a release, or report why not; False, and nothing is done, while another one is on trial."""
+        token = command.release or ""
+        trying = self._record is not None and self._record.state is UpdateState.TRYING
+        if trying or self._opt.on_trial() is not None:
+            log.warning("release of command %s: another one is on trial", command.command_id)
+            return False
+        self._cancel()
+        try:
+            release = open_release(token.encode(), trust=TrustStore(self._keys()))
+            told = self._opt.told()
+            now = self._now() if self._knows_date() else None
+            machine = this_machine()
+            if machine is None:
+                raise WrongBoardError("no bundles are built for this processor")
+            check_release(release, machine, taken=told.taken, good=max(told.good, self.release), now=now)
+        except ProtocolError as error:
+            self._refuse(Record(command.command_id, token, UpdateState.REFUSED), error.code, str(error))
+            return True
+        self._faults.clear(Fault.UPDATE_REFUSED)
+        self._faults.clear(Fault.UPDATE_RETURNED)
+        self._next_s, self._failures = 0.0, 0
+        self._put(
+            Record(command.command_id, token, UpdateState.FETCHING, release=release.release, version=release.version)
+        )
+        return True
+
+    async def run(self) -> None:
+        """Look for ever."""
+        self._begin()
+        self.ready.set()
+        try:
+            while True:
+                self.look()
+                await asyncio.sleep(LOOK_S)
+        finally:
+            self._cancel()
+
+    def look(self) -> None:
+        """Take the next step, if it is time."""
+        if self._linked():
+            self._linked_s = self._monotonic_s()
+        self._review_faults()
+        steps = {
+            UpdateState.FETCHING: self._look_fetching,
+            UpdateState.WAITING: self._look_waiting,
+            UpdateState.TRYING: self._look_trying,
+        }
+        if self._record is not None and self._record.state in steps:
+            steps[self._record.state](self._record)
+        self._ask()
+
+    # How it began.
+
+    def _begin(self) -> None:
+        """See what this start means for the trial: it is tried, it was good, or it has been given up."""
+        one, trial = self._record, self._opt.on_trial()
+        mine = self._running.attempt if self._running else None
+        under_way = one is not None and one.state in {UpdateState.WAITING, UpdateState.TRYING}
+        if trial is not None and not (one is not None and under_way and one.attempt == trial):
+            one = self._unknown(trial)  # the store was lost, or it crashed in the moment of the switch
+        elif one is None or not under_way or one.attempt is None:
+            return
+        attempt = one.attempt or ""
+        if mine == attempt and (trial is None or self._said(attempt) == GOOD):
+            self._be_good(one)
+        elif mine == attempt:
+            self._put(msgspec.structs.replace(one, state=UpdateState.TRYING))
+        elif trial is not None or one.state is UpdateState.TRYING:
+            self._be_returned(one, self._said(attempt) or CRASHED)
+
+    def _unknown(self, attempt: str) -> Record:
+        """Put together what is known of a trial that is not the store's."""
+        laid, one = self._opt.laid(TRIAL), self._record
+        release = laid.release.release if laid else 0
+        told = one.command_id if one is not None and one.release == release else ""
+        version = laid.release.version if laid else ""
+        return Record(told, "", UpdateState.WAITING, release=release, version=version, attempt=attempt)
+
+    def _said(self, attempt: str) -> str | None:
+        try:
+            return self._inbox.over(attempt).read_text("ascii", "replace").strip()[:40] or None
+        except OSError:
+            return None
+
+    # Steps.
+
+    def _look_fetching(self, one: Record) -> None:
+        release = self._opened(one)
+        if release is None:
+            return
+        if not self._inbox.bundle(release.sha256).exists():
+            if self._fetching is None and self._monotonic_s() >= self._next_s:
+                self._fetching = asyncio.create_task(self._fetch(release), name="fetch-update")
+            return
+        told = self._opt.told()
+        if told.refused is not None and told.refused.wish == one.command_id:
+            self._refuse(one, told.refused.code, told.refused.detail)
+        elif self._is_ready(one, told):
+            self._put(msgspec.structs.replace(one, state=UpdateState.WAITING, reason=None))
+
+    def _look_waiting(self, one: Record) -> None:
+        told = self._opt.told()
+        if one.attempt is not None and self._opt.on_trial() == one.attempt:
+            if self._is_quiet():
+                self.on_leave()
+        elif not self._is_ready(one, told):
+            self._put(msgspec.structs.replace(one, state=UpdateState.FETCHING, attempt=None))
+        elif self._is_quiet():
+            if one.attempt != told.ready:
+                self._put(msgspec.structs.replace(one, attempt=told.ready, before=self._before()))
+        elif one.attempt is not None:
+            self._put(msgspec.structs.replace(one, attempt=None, before=None))
+
+    def _look_trying(self, one: Record) -> None:
+        if self._gate is None:
+            before = one.before or Before(linked=False, sounded=False, scopes=0)
+            self._gate = Gate(before, self._signs, trial_s=self._trial_s, monotonic_s=self._monotonic_s)
+        verdict = self._gate.look()
+        if verdict is None or self._is_busy():
+            return
+        if not verdict:
+            self._be_good(one)
+        elif one.attempt is not None:
+            log.error("release %d is not good: %s", one.release, verdict)
+            write_atomically(self._inbox.over(one.attempt), f"{verdict}\n".encode())
+            self.on_leave()
+
+    def _be_good(self, one: Record) -> None:
+        if one.attempt is not None:
+            write_atomically(self._inbox.over(one.attempt), f"{GOOD}\n".encode())
+            self._verdict = Verdict(one.attempt, GOOD)
+        log.info("release %d is good", one.release)
+        self._faults.clear(Fault.UPDATE_RETURNED)
+        self._end(one, UpdateState.GOOD, None)
+
+    def _be_returned(self, one: Record, why: str) -> None:
+        self._verdict = Verdict(one.attempt or "", why)
+        self._end(one, UpdateState.RETURNED, why if why.replace("_", "").isalpha() else CRASHED)
+
+    def _refuse(self, one: Record, code: str, detail: str) -> None:
+        log.error("update refused: %s", detail)
+        self._end(one, UpdateState.REFUSED, code)
+        self._faults.put(Fault.UPDATE_REFUSED, f"{code}: {detail}")
+
+    def _end(self, one: Record, state: UpdateState, reason: str | None) -> None:
+        self._gate = None
+        self._put(msgspec.structs.replace(one, state=state, reason=reason, ended_at=self._now()))
+
+    # Small things.
+
+    def _opened(self, one: Record) -> Release | None:
+        """Read it again: keys may have changed since."""
+        try:
+            return open_release(one.token.encode(), trust=TrustStore(self._keys()))
+        except ProtocolError as error:
+            self._refuse(one, error.code, str(error))
+            return None
+
+    async def _fetch(self, release: Release) -> None:
+        throttle = Throttle(self._stop, self._yields)
+        try:
+            await in_thread(self._bring, release, throttle)
+        except (FetchError, MalformedError, OSError) as error:
+            self._failures += 1
+            wait_s = min(BACKOFF_S[1], BACKOFF_S[0] * 2**self._failures)
+            self._next_s = self._monotonic_s() + random.uniform(wait_s / 4, wait_s)  # noqa: S311 - not a secret
+            log.warning("update: %s", error)
+            code = getattr(error, "code", "no_room")
+            if self._record is not None and self._record.state is UpdateState.FETCHING:
+                self._put(msgspec.structs.replace(self._record, reason=code))
+        finally:
+            self._fetching = None
+
+    def _cancel(self) -> None:
+        self._stop.set()
+        self._stop = threading.Event()
+        if self._fetching is not None:
+            self._fetching.cancel()
+            self._fetching = None
+
+    def _before(self) -> Before:
+        signs, linked_s = self._signs(), self._linked_s
+        linked = linked_s is not None and self._monotonic_s() - linked_s < LINKED_S
+        return Before(linked=linked, sounded=signs.output, scopes=signs.scopes)
+
+    @staticmethod
+    def _is_ready(one: Record, told: Told) -> bool:
+        return told.ready is not None and told.ready_sha256 == hashlib.sha256(one.token.encode()).hexdigest()
+
+    def _is_quiet(self) -> bool:
+        return not self._is_busy() and not self._is_near(QUIET)
+
+    def _keys(self) -> tuple[TrustedKey, ...]:
+        return tuple(key for key in self._trusted() if key.use is KeyUse.UPDATE)
+
+    def _put(self, record: Record) -> None:
+        if record == self._record:
+            return
+        self._record = record
+        self._store.put_meta(_META, msgspec.json.encode(record))
+        if record.state in {UpdateState.GOOD, UpdateState.RETURNED, UpdateState.REFUSED}:
+            fetch.tidy(self._inbox, keep=self._verdict.attempt if self._verdict else None)
+        self.on_change()
+
+    def _review_faults(self) -> None:
+        """A return or a refusal is told, for so long that a person has had the time to see it."""
+        one = self._record
+        ended_at = one.ended_at if one else None
+        age = self._now() - ended_at if ended_at is not None else None
+        returned = one is not None and one.state is UpdateState.RETURNED and age is not None and age < STANDS
+        detail = f"release {one.release} ({one.version}): {one.reason}" if one else ""
+        self._faults.turn(Fault.UPDATE_RETURNED, returned, detail)
+        refused = one is not None and one.state is UpdateState.REFUSED and age is not None and age < REFUSED_STANDS
+        if not refused:
+            self._faults.clear(Fault.UPDATE_REFUSED)
+        elif not self._faults.stands(Fault.UPDATE_REFUSED):
+            self._faults.put(Fault.UPDATE_REFUSED, f"{one.reason if one else ''}")
+
+    def _ask(self) -> None:
+        """Say what is wanted of the one who writes, when it has changed, and again while it is not there."""
+        told, one = self._opt.told(), self._record
+        if self._verdict is not None and self._opt.on_trial() != self._verdict.attempt:
+            fetch.tidy(self._inbox, keep=None)
+            self._verdict = None
+        here = one is not None and one.state in {UpdateState.FETCHING, UpdateState.WAITING}
+        release = self._opened(one) if here and one is not None else None
+        lies = release is not None and self._inbox.bundle(release.sha256).exists()
+        ask = Ask(
+            keys=self._keys() if not told.pins else (),
+            wish=one.command_id if lies and one else "",
+            release=one.token if lies and one else None,
+            limit_s=int(self._trial_s) + OVER_S,
+            go=one.attempt if lies and one else None,
+            verdict=self._verdict,
+        )
+        now_s = self._monotonic_s()
+        if self._asked is not None and self._asked[0] == ask and (now_s - self._asked[1] < AGAIN_S or ask == _NOTHING):
+            return
+        if self._asked is None and not (ask.keys or ask.release or ask.verdict) and read(self._inbox.ask, Ask) is None:
+            return
+        write(self._inbox.ask, ask)
+        self._asked = ask, now_s
+
+
+_NOTHING = Ask()
