@@ -27,9 +27,19 @@ def cut_short(play: Play, reason: Reason, at: datetime) -> Progress:
             progress = msgspec.structs.replace(progress, outcome=None, suspended=False, next_item=last, repeated=last)
         else:
             progress = noted(progress, reason)
+    if emergency and progress.outcome is None:
+        progress = _from_the_first_unheard(play, progress)
     if play.progress.cut_by is None and progress.cut_by is Reason.POWER:
         progress = msgspec.structs.replace(progress, cut_by=reason)
     return progress
+
+
+def _from_the_first_unheard(play: Play, progress: Progress) -> Progress:
+    """Step back by an item that nobody has weighed: the one after it is placed before its last sound has left."""
+    before = progress.next_item - 1
+    if before < 0 or before == progress.repeated or any(one.item == before for one in play.heard):
+        return progress
+    return msgspec.structs.replace(progress, next_item=before, repeated=before)
 
 
 def shut_down(play: Play) -> Progress:

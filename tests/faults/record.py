@@ -42,8 +42,8 @@ that the test itself is another now than the one that ran.
 SEEN = """
 ## How soon a node says what is wrong
 
-Measured in stepped time (`test_shown`), at five moments of each period: the longest, in seconds, from the moment in which
-it could first be known to the node's own word. To the screen it is 3 s more. A lost node is the centre's to see.
+Measured in stepped time (`test_shown`), at five moments of each period: the longest, in seconds, from the moment in
+which it could first be known to the node's own word. To the screen it is 3 s more. A lost node is the centre's to see.
 
 | fault | looked at | said after | its end after |
 |---|---|---|---|

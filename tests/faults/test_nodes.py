@@ -105,6 +105,34 @@ async def test_f25_a_second_power_cut_ends_an_emergency_that_was_repeated(one: W
     assert len(times_heard(history, "b-1")) == 2
 
 
+@pytest.mark.fault("F25")
+async def test_f25_power_that_goes_in_the_last_moment_of_an_item_does_not_lose_its_end(one: World) -> None:
+    """The next item is placed by then; the one before it has not left the output."""
+    made = one.order("b-1", minutes(5), items=2, level=Level.EMERGENCY, late_s=120)
+    one.at(minutes(5) + timedelta(milliseconds=made.items[0].slot_ms - 40), one.crash)
+    one.at(minutes(5) + timedelta(seconds=2), one.start)
+    await one.run(minutes(15))
+    history = await ended(one)
+    assert times_heard(history, "b-1") == [False, True]
+    assert outcomes(history) == {"b-1": Outcome.PLAYED}
+
+
+@pytest.mark.fault("F25", "F10")
+@pytest.mark.parametrize("wrong", [timedelta(days=-9000), timedelta(hours=-1), timedelta(seconds=-4)])
+async def test_f25_a_clock_that_shows_less_after_the_power_was_gone_makes_nothing_sound_again(
+    one: World, wrong: timedelta
+) -> None:
+    """What was begun lies ahead of such a clock, and has sounded all the same."""
+    made = one.order("b-1", minutes(5), items=2, late_s=120)
+    await one.run(minutes(1))
+    at = minutes(5) + timedelta(milliseconds=made.items[0].slot_ms / 2)
+    one.at(at, partial(one.power_cut, wall_error=wrong))
+    one.at(at + timedelta(seconds=2), one.start)
+    await one.run(minutes(15))
+    history = await ended(one)
+    assert times_heard(history, "b-1") == [False]
+
+
 def boundaries() -> Iterator[int]:
     """Give at which write, counted from the start, the node is to die."""
     return iter(range(1, 150, EVERY if EVERY > 0 else 1))

@@ -391,6 +391,7 @@ class World:
         """The whole machine stands still."""
         begun_at = self.now()
         self.instruments.sleep(time)
+        self.speaker._goes_on = False  # what sounds afterwards does not sound from before on
         self.trouble(begun_at, self.now())
         self.truth.crashes.append(self.now())
         self._sense()
