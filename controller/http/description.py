@@ -29,7 +29,7 @@ Codes = dict[int, dict[str, str]]
 NEVER_FAIL = frozenset({"/healthz", "/readyz"})
 """They say how things are; the second one describes its own 503."""
 _CODES = "x-codes"
-_CONSTRAINTS = frozenset({"maxLength", "minLength", "pattern", "minimum", "maximum", "format"})
+_CONSTRAINTS = frozenset({"maxLength", "minLength", "pattern", "minimum", "maximum", "format", "enum", "$ref"})
 _HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
     429: {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}},
@@ -90,7 +90,7 @@ def _can_be_invalid(operation: Mapping[str, Any]) -> bool:
 
 
 def _constrained(schema: Mapping[str, Any]) -> bool:
-    if _CONSTRAINTS & schema.keys() or schema.get("type") == "integer":
+    if _CONSTRAINTS & schema.keys() or schema.get("type") in {"integer", "number", "boolean"}:
         return True
     return any(_constrained(each) for each in schema.get("anyOf", ()))
 

@@ -3,7 +3,7 @@
 from datetime import date, datetime, time
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from controller.approvals.needs import Need
 from controller.broadcasts.schemas import AskedOut, ConflictOut, Scopes, Title
@@ -27,8 +27,12 @@ def _naive_second(local: datetime) -> datetime:
     return local
 
 
+_WITHOUT_ZONE = WithJsonSchema({"type": "string", "format": "date-time-local"})
+"""As OpenAPI's registry of formats calls it; pydantic would promise a date-time, which has a zone."""
+LocalTime = Annotated[datetime, _WITHOUT_ZONE]
 WallTime = Annotated[
     datetime,
+    _WITHOUT_ZONE,
     AfterValidator(_naive_second),
     Field(ge=datetime(1970, 1, 1), le=datetime.combine(LAST_DAY, time(23, 59, 59))),  # noqa: DTZ001 - wall time is naive
 ]
@@ -103,7 +107,7 @@ class ScheduleOut(BaseModel):
     targets: tuple[str, ...]
     level: Level
     zone: str
-    starts_at_local: datetime
+    starts_at_local: LocalTime
     rule: str | None
     last_date: date | None
     start_mode: StartMode
@@ -148,9 +152,9 @@ class DateOut(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     schedule_id: str
-    recurrence_local: datetime
+    recurrence_local: LocalTime
     """Wall time that the rule gives: names the date in exceptions."""
-    local: datetime
+    local: LocalTime
     """Wall time at which it is to start."""
     start_at: AwareDatetime
     """With back-timing this is not yet reckoned in."""
