@@ -103,10 +103,10 @@ async def commune(here: Centre, name: str = "Xã Đông", parent: AreaOut | None
     return found
 
 
-async def told(here: Centre) -> list[content.Broadcast]:
+async def told(here: Centre, signer: Signer | None = None) -> list[content.Broadcast]:
     """What nodes are told to sound: every dirty document is signed as the dispatcher would, then all are read."""
     config = here.services.config
-    signer = Signer(config, load_keys(config.keys), here.clock, here.services.live)
+    signer = signer or Signer(config, load_keys(config.keys), here.clock, here.services.live)
     async with here.database.transaction() as tx:
         tree = await read_tree(tx.session)
         for row in (await tx.session.scalars(select(Document).where(Document.dirty_since.is_not(None)))).all():

@@ -38,6 +38,7 @@ from controller.nodes.schemas import NodeOut
 from controller.people.actor import Actor
 from controller.people.models import Person, Session
 from controller.people.passwords import Passwords
+from controller.people.proof import Witness
 from controller.people.repository import hash_of
 from controller.people.schemas import PersonOut
 from controller.recordings.models import Recording, RecordingState
@@ -209,21 +210,27 @@ _STATEMENTS = _Statements()
 
 @asynccontextmanager
 async def centre(
-    folder: Path, *, url: str | None = None, limits: UploadLimits | None = None, known: PersonOut | None = None
+    folder: Path,
+    *,
+    url: str | None = None,
+    limits: UploadLimits | None = None,
+    known: PersonOut | None = None,
+    witness: Witness | None = None,
 ) -> AsyncIterator[Centre]:
     """Open a centre with one administrator; its tables are made unless ``url`` names a database that has them.
 
-    With ``known``, the database lies in the folder already and knows that administrator.
+    With ``known``, the database lies in the folder already and knows that administrator. With ``witness``, the signer
+    stands apart.
     """
     clock, bus = SteppedClock(), EventBus()
     if known is None:
         shutil.copytree(_first_state(), folder, dirs_exist_ok=True)
-    config = _config(folder)
+    config = _config(folder).model_copy(update={"signer": folder / "signer.sock" if witness else None})
     database = Database(url or config.database, bus)
     database.engine = database.engine.execution_options(compiled_cache=_STATEMENTS)
     authority = _authority(config, clock)
     services = build_services(
-        config, database, bus, clock, authority, passwords=quick_passwords(), upload_limits=limits
+        config, database, bus, clock, authority, passwords=quick_passwords(), upload_limits=limits, witness=witness
     )
     person = known or await services.people.add(SYSTEM, login="lan", name="Nguyễn Thị Lan", password=PASSWORD)
     async with database.transaction() as tx:  # most tests are not about second factors, and some jump by years

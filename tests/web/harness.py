@@ -131,9 +131,9 @@ NODES = {
 
 
 @asynccontextmanager
-async def commune(folder: Path) -> AsyncIterator[Commune]:
+async def commune(folder: Path, **given: Any) -> AsyncIterator[Commune]:
     """Open the pages of a commune for the length of the block."""
-    async with centre(folder) as made, asyncio.TaskGroup() as group:
+    async with centre(folder, **given) as made, asyncio.TaskGroup() as group:
         made.clock.now = MONDAY
         root = await made.area("Xã Nga My", kind="commune", quiet_hours=[QuietWindow(start="22:00", until="05:00")])
         hamlets = {name: await made.area(name, root) for name in dict.fromkeys(NODES.values())}
