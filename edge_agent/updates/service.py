@@ -62,6 +62,7 @@ STANDS = timedelta(hours=24)
 REFUSED_STANDS = timedelta(minutes=10)
 """As a bad message does: a person must have had time to see it."""
 _META = "update"
+_UNDER_WAY = frozenset({UpdateState.FETCHING, UpdateState.WAITING, UpdateState.TRYING})
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -152,6 +153,8 @@ class Updates:
     def take(self, command: Command) -> bool:
         """Take a release, or report why not; False, and nothing is done, while another one is on trial."""
         token = command.release or ""
+        if self._repeats(command, token):
+            return True
         trying = self._record is not None and self._record.state is UpdateState.TRYING
         if trying or self._opt.on_trial() is not None:
             log.warning("release of command %s: another one is on trial", command.command_id)
@@ -174,6 +177,18 @@ class Updates:
         self._put(
             Record(command.command_id, token, UpdateState.FETCHING, release=release.release, version=release.version)
         )
+        return True
+
+    def _repeats(self, command: Command, token: str) -> bool:
+        """Tell whether it is what the node is at anyway; then this command is answered from now on."""
+        one = self._record
+        known = one is not None and one.token == token
+        if one is not None and known and one.state in _UNDER_WAY:
+            self._put(msgspec.structs.replace(one, command_id=command.command_id))
+        elif one is not None and known and one.state is UpdateState.GOOD and one.release == self.release:
+            self._put(msgspec.structs.replace(one, command_id=command.command_id, ended_at=self._now()))
+        else:
+            return False
         return True
 
     async def run(self) -> None:

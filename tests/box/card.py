@@ -26,13 +26,13 @@ STOCK_CMDLINE = (
 STOCK_CONFIG = "dtparam=audio=on\ncamera_auto_detect=1\ndtoverlay=vc4-kms-v3d\n\n[all]\n"
 
 
-def prepare(folder: Path) -> "Card":
+def prepare(folder: Path, *, data_mb: int = DATA_MB) -> "Card":
     """Build the package, make the image of a stock system, and a node's of it."""
     package = run(ROOT / "deploy" / "debian" / "build").strip()
     card = Card(folder, folder / "node.img")
     _stock(card)
     options = ("--rtc", "ds3231", "--sound", "virtual")
-    run("env", f"LOA_DATA_MB={DATA_MB}", ROOT / "deploy" / "image" / "card", *options, card.image, package)
+    run("env", f"LOA_DATA_MB={data_mb}", ROOT / "deploy" / "image" / "card", *options, card.image, package)
     return card
 
 
