@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 
+from edge_agent import failpoints
 from edge_agent.config import sync_directory
 from edge_agent.download import Throttle, get
 from edge_agent.protocol.errors import MalformedError
@@ -36,8 +37,11 @@ def bring(inbox: Inbox, release: Release, download: Callable[[Release, Path], No
         raise
     part.chmod(0o644)
     with part.open("rb") as file:
+        failpoints.reach("bundle.before_sync")
         os.fsync(file.fileno())
+    failpoints.reach("bundle.before_rename")
     part.rename(inbox.bundle(release.sha256))
+    failpoints.reach("bundle.after_rename")
     sync_directory(inbox.root)
 
 

@@ -124,6 +124,7 @@ def sync(folder: Path) -> None:
     Raises:
         OSError: the disk refuses: what lies there cannot be trusted.
     """
+    failpoints.reach("update.before_files")
     os.sync()  # in one go; then each by itself, which is quick and tells what failed
     for top, _, files in os.walk(folder):
         for path in (*(Path(top) / name for name in files), Path(top)):
@@ -134,6 +135,7 @@ def sync(folder: Path) -> None:
                 os.fsync(handle)
             finally:
                 os.close(handle)
+    failpoints.reach("update.after_files")
 
 
 def _member(block: bytes) -> tarfile.TarInfo:
