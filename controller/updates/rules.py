@@ -253,10 +253,9 @@ def _by_silence(member: Member, now: datetime) -> State | None:
     """Give the state to which a node comes that is not heard from; None: it stays."""
     if member.online or member.state not in UNDER_WAY:
         return None
-    began = member.left_for_update and member.state is not State.TOLD
-    if (began or member.state is State.TRYING) and _silent(member, now) >= LOST_AFTER:
+    if (member.left_for_update or member.state is State.TRYING) and _silent(member, now) >= LOST_AFTER:
         return State.LOST
-    if member.state is State.TOLD and _silent(member, now) >= AWAY_AFTER:
+    if member.state is State.TOLD and not member.left_for_update and _silent(member, now) >= AWAY_AFTER:
         return State.PLANNED  # it never heard: the command was good for minutes
     return None
 
@@ -345,7 +344,7 @@ def _holds_up(member: Member, now: datetime) -> bool:
     """Say whether the wave waits for a node: it is under way, and neither away nor stuck."""
     if member.state not in UNDER_WAY:
         return False
-    away = not member.online and _silent(member, now) >= AWAY_AFTER and member.state is not State.TRYING
+    away = not member.online and _silent(member, now) >= AWAY_AFTER
     stuck = member.state_at is not None and now - member.state_at >= PATIENCE
     return not away and not stuck
 
