@@ -30,6 +30,10 @@ BACK_S = 60
 """A centre, or a node, is there again within this on a busy machine."""
 PATIENCE = 4
 """How often a centre may take its longest time to start."""
+WAKES_S, STALL_S = 0.05, 0.15
+"""A machine on which we wake so much too late lets the buffer of an output run dry."""
+RECOVERS = timedelta(seconds=2)
+"""Around a stall nothing is asked of the nodes: each of them may have stood still a little earlier or later than we."""
 Row = dict[str, Any]
 
 
@@ -64,6 +68,8 @@ class Rig(Commune):
         self.truths: dict[str, NodeTruth] = {}
         self.silences: list[Silence] = []
         self.begun_at = datetime.now(UTC)
+        self.stalls: list[Span] = []
+        """When the machine let nobody work, us neither: no fault of what we try, and nothing of it is tried then."""
         self._up_at: dict[str, datetime] = {}
         self._cut_at: dict[str, datetime] = {}
 
@@ -280,6 +286,7 @@ class Rig(Commune):
         now = datetime.now(UTC)
         for node in self.nodes:
             truth = self.truths[node.node_id]
+            truth.troubled += self.stalls
             truth.clock_good.append(Span(self.begun_at, now))
             if node.node_id in self._up_at:
                 truth.up.append(Span(self._up_at[node.node_id], now))
@@ -356,9 +363,21 @@ async def running_rig(folder: Path, nodes: int = 3, env: dict[str, str] | None =
     """Run a rig for the length of the block; leaving it ends every process."""
     async with AsyncExitStack() as stack:
         rig = await stack.enter_async_context(Rig(folder, nodes, env))
+        watch = asyncio.create_task(_watch_machine(rig), name="is the machine there")
+        stack.callback(watch.cancel)
         for links in rig.links.values():
             stack.push_async_callback(links.stop)
         yield rig
+
+
+async def _watch_machine(rig: Rig) -> None:
+    """Wake up again and again, at the same priority as the nodes, and note when that comes too late."""
+    while True:
+        slept_at = datetime.now(UTC)
+        await asyncio.sleep(WAKES_S)
+        late = datetime.now(UTC) - slept_at
+        if late.total_seconds() > WAKES_S + STALL_S:
+            rig.stalls.append(Span(slept_at - RECOVERS, datetime.now(UTC) + RECOVERS))
 
 
 def instant(text: str) -> datetime:

@@ -64,6 +64,22 @@ def test_a_hole_of_one_part_in_fifty_is_not_whole() -> None:
     assert (end, whole) == (700, False)
 
 
+def test_what_goes_on_after_a_hole_is_the_same_sound_and_not_whole() -> None:
+    one = pool()[7]
+    samples = one.samples
+    cut = samples[: RATE * 3 // 10].tobytes() + silence(100) + samples[RATE * 4 // 10 :].tobytes()
+    found = sounded("node-1", stretches_of(silence(1000) + cut, Instants([(0, T0)])), pool())
+    assert [(sound.recording, sound.whole) for sound in found] == [(one.voice.sha256, False)]
+    assert found[0].ended_at - found[0].begun_at > timedelta(milliseconds=890)
+
+
+def test_a_later_part_alone_is_named_and_not_joined_to_one_long_ago() -> None:
+    one = pool()[7]
+    record = pcm(one)[: RATE // 5 * 2] + silence(9000) + one.samples[RATE * 4 // 10 :].tobytes()
+    found = sounded("node-1", stretches_of(record, Instants([(0, T0)])), pool())
+    assert [sound.recording for sound in found] == [one.voice.sha256] * 2
+
+
 def test_a_long_record_is_cut_at_its_silences_and_dated_by_its_marks() -> None:
     first, second = pool()[0], pool()[1]
     record = silence(1000) + pcm(first) + silence(2000) + pcm(second) + silence(100)

@@ -4,7 +4,7 @@ import hashlib
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,8 @@ FADE = RATE * 310 // 1000
 """Longest fade of a cut, and some samples: what of it is quieter than the recording is still the recording."""
 FADED_ALIKE = 0.6
 """Correlation with the recording of what fades; with any other it is below 0.1."""
+HOLE = timedelta(seconds=5)
+"""What goes on after a pause of at most so long, later in the same recording, is the same sound with a hole in it."""
 SPECK = RATE * 20 // 1000
 """Samples that are no recording's and too few to be one's head in a fade."""
 
@@ -81,8 +83,20 @@ def recording(name: str, data: bytes) -> Recording:
 def sounded(node: str, stretches: Iterable[Stretch], known: Iterable[Recording]) -> list[Sounded]:
     """Name everything that an output gave away, in order; what is none of the recordings has no name."""
     recordings = list(known)
-    found = [one for stretch in stretches for one in _in_stretch(node, stretch, recordings)]
-    return sorted(found, key=lambda one: one.begun_at)
+    found: list[Sounded] = []
+    parts = [part for stretch in stretches for part in _in_stretch(node, stretch, recordings)]
+    for one, goes_on in sorted(parts, key=lambda part: part[0].begun_at):
+        before = next((index for index, known in enumerate(found) if _holds(known, one)), None) if goes_on else None
+        if before is None:
+            found.append(one)
+        else:
+            found[before] = replace(found[before], ended_at=one.ended_at)
+    return found
+
+
+def _holds(known: Sounded, part: Sounded) -> bool:
+    """Say whether a part without its head belongs to what has begun before it."""
+    return known.recording == part.recording and not known.whole and part.begun_at - known.ended_at < HOLE
 
 
 def stretches_of(pcm: bytes, at: "Instants") -> Iterator[Stretch]:
@@ -112,7 +126,8 @@ class Instants:
         return self._ats[index] + timedelta(seconds=(frame - self._frames[index]) / RATE)
 
 
-def _in_stretch(node: str, stretch: Stretch, recordings: list[Recording]) -> Iterator[Sounded]:
+def _in_stretch(node: str, stretch: Stretch, recordings: list[Recording]) -> Iterator[tuple[Sounded, bool]]:
+    """Give what is found, and whether it is a part that goes on without its head."""
     samples = np.frombuffer(bytes(stretch.pcm), np.int16)
     known = samples == 0
     for begin, one in _heads(bytes(stretch.pcm), recordings):
@@ -123,12 +138,30 @@ def _in_stretch(node: str, stretch: Stretch, recordings: list[Recording]) -> Ite
         tail = slice(end, min(len(piece), end + FADE))
         known[begin + tail.start : begin + tail.stop] |= np.abs(piece[tail]) <= np.abs(one.samples[tail])
         whole = len(piece) == len(one.samples) and bool(equal.mean() >= 0.99)
-        yield Sounded(node, one.voice.sha256, _at(stretch, begin), _at(stretch, begin + end), whole)
+        yield Sounded(node, one.voice.sha256, _at(stretch, begin), _at(stretch, begin + end), whole), False
     unknown = np.flatnonzero(~known)
     if len(unknown) > SPECK:
         first, last = int(unknown[0]), int(unknown[-1])
-        name = _faded(samples[first : last + 1], recordings)
-        yield Sounded(node, name, _at(stretch, first), _at(stretch, last), whole=False)
+        piece = samples[first : last + 1]
+        later = _later_part(piece, recordings)
+        name = later or _faded(piece, recordings)
+        yield Sounded(node, name, _at(stretch, first), _at(stretch, last), whole=False), later is not None
+
+
+def _later_part(piece: Samples, recordings: list[Recording]) -> str | None:
+    """Name what is a recording from somewhere in it on, sample by sample: an output that ran dry goes on so."""
+    middle = len(piece) // 2
+    probe = piece[middle : middle + HEAD].tobytes()
+    for one in recordings:
+        at = one.samples.tobytes().find(probe)
+        if at < 0 or at % 2:
+            continue
+        begin = at // 2 - middle
+        there = one.samples[max(0, begin) : begin + len(piece)]
+        here = piece[max(0, -begin) :][: len(there)]
+        if len(there) >= 0.9 * len(piece) and (there == here).mean() >= 0.9:
+            return one.voice.sha256
+    return None
 
 
 def _faded(samples: Samples, recordings: list[Recording]) -> str | None:
