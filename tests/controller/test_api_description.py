@@ -34,6 +34,8 @@ FROM_SHAPE = {
     "password_due",
 }
 """Codes that follow from what a route takes, not from what its service does."""
+AT_THE_ROOT = ("media", "contact_router")
+"""Routers whose paths are not below the API's."""
 
 
 @pytest.fixture
@@ -187,9 +189,9 @@ def endpoints() -> Iterator[tuple[str, str, Any]]:
     """Every route of every noun, with its function."""
     from controller import api as module  # noqa: PLC0415  routers are the module's, not the application's
 
-    for name, prefix in [(each, module.PREFIX) for each in vars(module)] + [("media", "")]:
+    for name, prefix in [(each, module.PREFIX) for each in vars(module)] + [(each, "") for each in AT_THE_ROOT]:
         router = getattr(module, name)
-        if not hasattr(router, "routes") or isinstance(router, type) or (name == "media") != (prefix == ""):
+        if not hasattr(router, "routes") or isinstance(router, type) or (name in AT_THE_ROOT) != (prefix == ""):
             continue
         for route in router.routes:
             for method in sorted(route.methods - {"HEAD"}):
