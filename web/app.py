@@ -21,6 +21,7 @@ from web.pages import (
     frame,
     holds,
     messages,
+    node_acts,
     nodes,
     people,
     policies,
@@ -38,7 +39,20 @@ A_DAY = "public, max-age=86400"
 
 PAGES = (
     *(frame, people, today, say, schedules, bulletins, programmes),
-    *(broadcasts, approvals, holds, nodes, renewals, emergencies, messages, alarms, faults, accounts, policies),
+    *(
+        broadcasts,
+        approvals,
+        holds,
+        nodes,
+        node_acts,
+        renewals,
+        emergencies,
+        messages,
+        alarms,
+        faults,
+        accounts,
+        policies,
+    ),
 )
 """Each adds its own addresses."""
 

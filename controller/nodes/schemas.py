@@ -62,6 +62,57 @@ class ReferenceOut(BaseModel):
     """Now less then."""
 
 
+class CacheOut(BaseModel):
+    """Recordings that are due within 24 h, and how many of them are on the node."""
+
+    model_config = ConfigDict(frozen=True)
+
+    due: int
+    here: int
+
+
+class ConditionOut(BaseModel):
+    """What a node last said of itself and its device; None for what it does not tell."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sent_at: AwareDatetime | None = None
+    """By its own clock."""
+    uptime_ms: int | None = None
+    """Of its agent."""
+    clock_why: str | None = None
+    """Why its clock is not believed, while it is not."""
+    lease_until: AwareDatetime | None = None
+    """It plays by what it holds until then without a word from the centre."""
+    cache: CacheOut | None = None
+    disk_free_files: int | None = None
+    memory_bytes: int | None = None
+    storage_errors: int | None = None
+    """That its kernel has counted on its memory card."""
+    supply_low: bool | None = None
+    link_kind: str | None = None
+    """The radio that carries its link: ``wifi``, ``mobile``."""
+    link_signal: int | None = None
+    """Percent."""
+    link_rtt_ms: float | None = None
+    link_reconnects: int | None = None
+    """Within an hour."""
+    muted: bool | None = None
+    """Its sound card lets nothing through."""
+    amplifier_on: bool | None = None
+
+
+class UpdateOut(BaseModel):
+    """What became of the last release that a node was told to take, as it says."""
+
+    model_config = ConfigDict(frozen=True)
+
+    release: int
+    version: str
+    state: Literal["fetching", "waiting", "trying", "good", "returned", "refused"]
+    reason: str | None
+
+
 class AskedOut(BaseModel):
     """A node was asked; its answer names this id."""
 
@@ -125,8 +176,15 @@ class NodeOut(BaseModel):
     reference: ReferenceOut | None = None
     """Its acoustic reference; None when nothing there can hear."""
     software: str | None
+    release: int | None = None
+    """The release that runs there, as it says; 0 is what came with its card, None: it takes no updates."""
+    board: str | None = None
+    """Which bundles it takes."""
+    update: UpdateOut | None = None
     disk_free_bytes: int | None
     temperature_c: float | None
+    condition: ConditionOut | None = None
+    """Given for one node; a list leaves it out."""
     volume_mb: int
     trim_mb: int
     enrolled_at: AwareDatetime

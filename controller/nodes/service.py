@@ -32,7 +32,7 @@ from edge_agent.protocol.topics import Word
 from .live import Heard, LiveNodes
 from .models import Node
 from .rules import NodeKind, NodeStatus, StatusSince, status_of
-from .schemas import FaultOut, NodeOut, NowPlayingOut, ReferenceOut, SelfTestOut
+from .schemas import ConditionOut, FaultOut, NodeOut, NowPlayingOut, ReferenceOut, SelfTestOut, UpdateOut
 
 Versions = dict[str, dict[str, tuple[int, int]]]
 
@@ -155,6 +155,8 @@ class Nodes:
             if count % AT_ONCE == 0:
                 await asyncio.sleep(0)  # a STOP does not wait until a province has been read
             node = _out(row, heard[row.id], tree=tree, versions=versions, titles=titles, now=now)
+            if node_id is not None:
+                node = _with_condition(node, heard[row.id].health)
             found.append(_with_care(node, looked_after))
         return sorted(found, key=lambda node: (order[node.area_id], in_reading_order(node.name), node.id))
 
@@ -231,6 +233,9 @@ def _out(
         identified=SelfTestOut(**said) if (said := health.get("identified")) else None,
         reference=ReferenceOut(**told) if (told := health.get("reference")) is not None else None,
         software=abilities.get("software"),
+        release=health.get("release", 0) if abilities.get("board") else None,
+        board=abilities.get("board"),
+        update=_update(health.get("update")),
         disk_free_bytes=health.get("disk_free_bytes"),
         temperature_c=health.get("temperature_c"),
         volume_mb=row.volume_mb,
@@ -245,6 +250,14 @@ def _with_care(node: NodeOut, looked_after: Standing) -> NodeOut:
     return node.model_copy(update={"looked_after": tuple(sorted(codes))}) if codes else node
 
 
+def _with_condition(node: NodeOut, health: Mapping[str, Any] | None) -> NodeOut:
+    """Add what is told of one node alone."""
+    if health is None:
+        return node
+    why = (health.get("clock") or {}).get("why")
+    return node.model_copy(update={"condition": ConditionOut.model_validate({**health, "clock_why": why})})
+
+
 def _now_playing(said: Mapping[str, Any] | None, titles: Mapping[str, str], now: datetime) -> NowPlayingOut | None:
     if said is None:
         return None
@@ -255,6 +268,13 @@ def _now_playing(said: Mapping[str, Any] | None, titles: Mapping[str, str], now:
         ends_at=said["ends_at"],
     )
     return found if found.ends_at > now else None  # a node that fell silent is not on air for ever
+
+
+def _update(said: Mapping[str, Any] | None) -> UpdateOut | None:
+    if said is None:
+        return None
+    words = {"release": said.get("release", 0), "version": said.get("version", ""), "reason": said.get("reason")}
+    return UpdateOut(state=said["state"], **words)
 
 
 def _gain(millibels: int | None, field: str) -> int | None:

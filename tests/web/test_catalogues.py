@@ -23,8 +23,10 @@ from controller.plays.why_schemas import NoteCode
 from controller.policies.schemas import Rule
 from controller.programmes.models import ItemKind
 from controller.schedules.rrules import RANGES
+from edge_agent.clock import Distrust
 from edge_agent.faults import Fault
 from edge_agent.protocol.states import ClockState, Grade, Level, Outcome, PlayState, Reason
+from edge_agent.radio import Signal
 from web.i18n import LOCALES, Plural, load
 from web.pages.nodes import KINDS
 from web.pages.sounds import UPLOAD_PROBLEMS
@@ -40,6 +42,8 @@ FAMILIES = {
     "weekday": [str(day) for day in range(1, 8)],
     "kind": KINDS,
     "clock": ClockState,
+    "clock_why": [*get_args(Distrust), "other"],
+    "link_kind": [*get_args(Signal.__annotations__["kind"]), "other"],
     "self_test": ["heard", "not_heard", "unsure", "not_listened", "refused", "failed"],
     "reference": ["none", "wanted", "taken", "same", "weaker", "different", "silent"],
     "fault": [*Fault, OFFLINE, "other"],

@@ -13,6 +13,7 @@ from controller.broadcasts import room
 from controller.broadcasts.schemas import BroadcastIn
 from controller.nodes.rules import NodeKind
 from controller.tables import Base
+from edge_agent.protocol.calling import call_number
 from edge_agent.protocol.enrolment import new_claim_code
 from edge_agent.protocol.states import PlayState
 from tests.controller.factories import ADDRESS, PASSWORD, enrolment_request
@@ -276,12 +277,88 @@ async def test_a_node_that_can_is_asked_for_a_tone_and_what_it_heard_is_said(sit
         assert f'action="/nodes/{node.id}/reference"' not in page.text
         assert (await client.post(f"/nodes/{node.id}/self-test")).status_code == 303
         assert sent == [f"nodes/{node.id} self_test"]
+        for result, words in (("heard", "Đã nghe thấy"), ("failed", "không rõ vì sao")):
+            site.centre.hears(node.id, self_test={"command_id": "c", "at": site.centre.clock(), "result": result})
+            assert words in (await client.get(f"/nodes/{node.id}/live")).text
         told = {"command_id": "c", "at": site.centre.clock(), "result": "refused", "reason": "quiet_hours"}
         site.centre.hears(node.id, self_test=told, reference={"wanted": True})
         assert "Cụm không phát" in (await client.get(f"/nodes/{node.id}/live")).text
         site.centre.clock.step(minutes=5)
         refused = await client.post(f"/nodes/{node.id}/self-test")
         assert (refused.status_code, "mất kết nối nên không nhận" in refused.text) == (422, True)
+
+
+async def test_a_node_is_asked_for_its_number_and_its_page_shows_it(site: Commune) -> None:
+    sent: list[str] = []
+
+    async def send(scope: str, fields: dict[str, object]) -> None:
+        sent.append(f"{scope} {fields['action']}")
+
+    site.centre.services.node_acts.send = send
+    node = next(iter(site.nodes.values()))
+    async with visitor(site) as client:
+        assert "Số của cụm" not in (await client.get(f"/nodes/{node.id}")).text
+        site.centre.services.live.note(node.id, abilities={"commands": ["identify"], "best_grade": 1})
+        site.centre.hears(node.id)
+        page = (await client.get(f"/nodes/{node.id}")).text
+        assert f"<dt>Số của cụm</dt><dd>{call_number(node.id)}</dd>" in page
+        assert f'action="/nodes/{node.id}/identify"' in page
+        assert (await client.post(f"/nodes/{node.id}/identify")).status_code == 303
+        assert sent == [f"nodes/{node.id} identify"]
+        told = {"command_id": "c", "at": site.centre.clock(), "result": "not_listened"}
+        site.centre.hears(node.id, identified=told)
+        assert "<dt>Đọc số của cụm</dt><dd>Thiết bị đã phát" in (await client.get(f"/nodes/{node.id}/live")).text
+
+
+async def test_a_nodes_page_says_in_words_what_its_health_carries(site: Commune) -> None:
+    node = next(iter(site.nodes.values()))
+    said = {
+        "clock": {"state": "untrusted", "why": "stepped"},
+        "lease_until": site.centre.clock() + timedelta(hours=3),
+        "cache": {"due": 12, "here": 11},
+        "storage_errors": 2,
+        "supply_low": True,
+        "link_kind": "mobile",
+        "link_signal": 18,
+        "link_rtt_ms": 812.4,
+        "link_reconnects": 3,
+        "muted": True,
+        "amplifier_on": False,
+        "temperature_c": 61.2,
+    }
+    async with visitor(site) as client:
+        bare = (await client.get(f"/nodes/{node.id}/live")).text
+        assert all(name not in bare for name in ("Thẻ nhớ", "Nguồn điện", "Đường truyền", "Tăng âm", "Cạc âm thanh"))
+        site.centre.hears(node.id, **said)
+        page = (await client.get(f"/nodes/{node.id}/live")).text
+        for words in (
+            "Chưa tin được: giờ vừa bị chỉnh",
+            "dù mất mạng",
+            "Có 11/12 tệp",
+            "Đã có 2 lỗi: nên thay thẻ",
+            "Điện áp yếu",
+            "Mạng di động, sóng 18%, trả lời sau 812 ms, nối lại 3 lần trong một giờ",
+            "Đang bị tắt tiếng",
+            "Đang tắt, tự bật trước khi phát",
+            "61 °C",
+            "Chứng chỉ có hạn đến",
+        ):
+            assert words in page, words
+        site.centre.clock.step(minutes=5)  # lost: of the moment nothing more is said
+        page = (await client.get(f"/nodes/{node.id}/live")).text
+        assert "Đã có 2 lỗi" in page
+        assert not [words for words in ("Điện áp yếu", "sóng 18%", "Đang bị tắt tiếng", "Có 11/12") if words in page]
+
+
+@pytest.mark.parametrize("field", ["link_kind", "clock_why"])
+async def test_what_a_newer_node_says_is_shown_as_text(site: Commune, field: str) -> None:
+    node, said = next(iter(site.nodes.values())), "<img src=x onerror=alert(1)>"
+    health = {"link_kind": said} if field == "link_kind" else {"clock": {"state": "untrusted", "why": said}}
+    site.centre.hears(node.id, **health)
+    async with visitor(site) as client:
+        page = (await client.get(f"/nodes/{node.id}")).text
+    assert "&lt;img src=x" in page
+    assert said not in page
 
 
 async def test_a_stop_nowhere_says_so(site: Commune) -> None:

@@ -1,6 +1,6 @@
 """Cụm loa: all nodes by place, one node in words, adopting a node, adding a place."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -21,7 +21,7 @@ from web.views.renewals import wishes
 KINDS = ("hamlet", "commune", "district", "province")
 MOST_FAULTS = 20
 """Of a node's history."""
-OFFERED = ("self_test", "reference")
+OFFERED = ("self_test", "identify", "reference")
 """Commands of a node that its page offers."""
 ADOPT_FIELDS, AREA_FIELDS = frozenset({"code", "area_id", "name"}), frozenset({"name", "parent_id"})
 
@@ -116,17 +116,6 @@ async def node_page(visit: Visit, node_id: str, problem: str = "") -> HTMLRespon
     )
 
 
-async def _asked(visit: Visit, node_id: str, asking: Awaitable[object]) -> Response:
-    """Ask a node; what it answers comes with its health."""
-    try:
-        await asking
-    except NotFoundError:
-        raise
-    except LoaError as error:
-        return await node_page(visit, node_id, problems_of(error, visit.form, frozenset())["form"])
-    return RedirectResponse(f"/nodes/{node_id}?done=asked", 303)
-
-
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages, their live parts and the two forms."""
 
@@ -143,16 +132,6 @@ def add(router: APIRouter, site: Site) -> None:
     async def node(request: Request, node_id: str) -> HTMLResponse:
         visit = await site.visit(request)
         return await node_page(visit, node_id)
-
-    @router.post("/nodes/{node_id}/self-test")
-    async def self_test(request: Request, node_id: str) -> Response:
-        visit = await site.visit(request)
-        return await _asked(visit, node_id, visit.services.node_acts.self_test(visit.actor, node_id))
-
-    @router.post("/nodes/{node_id}/reference")
-    async def reference(request: Request, node_id: str) -> Response:
-        visit = await site.visit(request)
-        return await _asked(visit, node_id, visit.services.node_acts.reference(visit.actor, node_id, None))
 
     @router.get("/nodes/{node_id}/live")
     async def node_live(request: Request, node_id: str) -> HTMLResponse:

@@ -4,26 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from controller.faults.schemas import FaultEntryOut
-from controller.nodes.schemas import NodeOut
+from controller.nodes.schemas import NodeOut, SelfTestOut
 from controller.schedules.schemas import DayOut
 from web.formats import Formats
+from web.views.condition import cache, clock, device, plan
 from web.views.faults import Entry, entry
 from web.views.places import is_heard
 from web.words import Mark, faults, node_mark
-
-_ORDER = (
-    "heard_at",
-    "plan",
-    "clock",
-    "evidence",
-    "self_test",
-    "reference",
-    "volume",
-    "disk",
-    "temperature",
-    "software",
-    "since_enrolled",
-)
 
 
 @dataclass(frozen=True)
@@ -39,7 +26,9 @@ class Node:
     """What was cancelled, and will sound today unless it reconnects."""
     faults: tuple[Mark, ...]
     facts: tuple[tuple[str, str], ...]
-    """Name and value."""
+    """Name and value: what it is to play, and how well that is known."""
+    device: tuple[tuple[str, str], ...]
+    """The same of what it is made of."""
     history: tuple[Entry, ...]
     """The latest faults, those that are over too."""
 
@@ -59,7 +48,8 @@ def one_node(
             for each in day.unconfirmed
         ),
         faults=tuple(faults(node, form)),
-        facts=tuple((form.text(f"node.{key}"), value) for key, value in _facts(node, form)),
+        facts=tuple((form.text(f"node.{name}"), value) for name, value in _facts(node, form).items() if value),
+        device=tuple(device(node, form)),
         history=tuple(entry(each, form, may_acknowledge=may_acknowledge) for each in book),
     )
 
@@ -89,38 +79,36 @@ def _lines(node: NodeOut, form: Formats) -> list[str]:
     return lines
 
 
-def _facts(node: NodeOut, form: Formats) -> list[tuple[str, str]]:
+def _facts(node: NodeOut, form: Formats) -> dict[str, str]:
     """Name what is known; what a lost node said about plan and clock may no longer be true and is left out."""
     text = form.text
     grade = text(f"grade.e{node.best_grade}") if node.best_grade is not None else ""
-    found = {
+    there = is_heard(node)
+    return {
         "heard_at": form.when(node.last_heard_at) if node.last_heard_at else "",
+        "call_number": node.call_number if "identify" in node.commands else "",
+        "plan": plan(node, form) if there else "",
+        "cache": cache(node, form) if there else "",
+        "clock": clock(node, form) if there else "",
         "evidence": _marked(grade, form, simulated=node.simulated_output or node.simulated_input),
-        "self_test": _self_test(node, form),
+        "self_test": _own_sound(node.self_test, form),
+        "identified": _own_sound(node.identified, form),
         "reference": _reference(node, form),
         "volume": text("node.volume_full") if node.volume_mb == 0 else f"{node.volume_mb / 100:+.1f} dB",
-        "disk": form.size(node.disk_free_bytes) if node.disk_free_bytes is not None else "",
-        "temperature": f"{node.temperature_c:.0f} °C" if node.temperature_c is not None else "",
-        "software": node.software or "",
-        "since_enrolled": form.day(node.enrolled_at.astimezone(form.zone).date()),
     }
-    if is_heard(node):
-        found["plan"] = text("node.plan_current") if node.held_up_to_date else text("node.plan_old")
-        found["clock"] = text(f"clock.{node.clock_state}") if node.clock_state else ""
-    return [(name, found[name]) for name in _ORDER if found.get(name)]
 
 
 def _marked(words: str, form: Formats, *, simulated: bool) -> str:
     return f"{words} ({form.text('grade.simulated')})" if words and simulated else words
 
 
-def _self_test(node: NodeOut, form: Formats) -> str:
-    """Say what became of the last short tone; nothing when there was none."""
-    if node.self_test is None:
+def _own_sound(told: SelfTestOut | None, form: Formats) -> str:
+    """Say what became of the last short tone, or of its number; nothing when there was none."""
+    if told is None:
         return ""
-    reason = form.text.word("reason", node.self_test.reason or "other")
-    said = form.text(f"self_test.{node.self_test.result}", when=form.when(node.self_test.at), reason=reason)
-    return _marked(said, form, simulated=node.self_test.simulated)
+    reason = form.text.word("reason", told.reason) if told.reason else form.text("node.unsaid")
+    said = form.text(f"self_test.{told.result}", when=form.when(told.at), reason=reason)
+    return _marked(said, form, simulated=told.simulated)
 
 
 def _reference(node: NodeOut, form: Formats) -> str:
