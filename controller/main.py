@@ -34,6 +34,7 @@ from .life import Life
 from .life_lock import Lease, StartError, alone
 from .migrations.upgrade import upgrade
 from .renewals.ends import WATCH, WATCH_S, Ends
+from .reserve import DISK, DISK_S, DiskWatch, Reserve
 from .retention import Forgetting
 from .scheduler import ROLL_SCHEDULES, Scheduler
 from .schedules.rolling import ROLL_S
@@ -154,6 +155,7 @@ async def running(config: Config, clock: Clock = system_clock) -> AsyncIterator[
         bus = EventBus()
         database = Database(config.database, bus)
         lease = Lease(database)
+        database.before_write = Reserve(config.state).ease
         try:
             async with lease.held():
                 await upgrade(database)
@@ -169,7 +171,7 @@ async def running(config: Config, clock: Clock = system_clock) -> AsyncIterator[
 def _make_folders(config: Config) -> None:
     """Make the folders, and keep everybody else of this machine out: also of those that were there before."""
     config.state.mkdir(parents=True, exist_ok=True)
-    for folder in (config.state, config.media, config.uploads, config.scans):
+    for folder in (config.state, config.media, config.uploads, config.scans, config.updates):
         folder.mkdir(exist_ok=True)
         folder.chmod(0o700)
 
@@ -246,6 +248,7 @@ def _build(
             NOTE: (services.audit.note_head, NOTE_S),
             "keys": (Rotation(database, clock, keys, services.live, services.alarms).look, LOOK_S),
             STEER: (services.steering.look, STEER_S),
+            DISK: (DiskWatch(database, clock, services.alarms, Reserve(config.state)).look, DISK_S),
             WATCH: (Ends(database, clock, services.alarms, authority.ends).look, WATCH_S),
         },
     )

@@ -83,6 +83,7 @@ class Releases:
             signed = self._opened(token)
             await _check_newer(session, signed)
         name = new_id()
+        await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
         stored = await self._room.store(name, actor.person_id or actor.origin, body, declared_bytes)
         try:
             check_bundle(signed, size=stored.bytes, sha256=stored.sha256)

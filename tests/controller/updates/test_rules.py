@@ -109,7 +109,9 @@ def test_an_answer_that_does_not_come_is_asked_for_again_with_the_same_command()
     walk.devices[0].take = commands.append  # type: ignore[method-assign]
     for _ in range(4):
         walk.look()
-        walk.step(int(AGAIN_AFTER / timedelta(minutes=1)))
+        walk.step(int(AGAIN_AFTER / timedelta(minutes=1)) - 1)
+        assert walk.look().tell == ()
+        walk.step()
     assert len(commands) == 4
     assert len(set(commands)) == 1
     walk.step(int(AWAY_AFTER / timedelta(minutes=1)))
