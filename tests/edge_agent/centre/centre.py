@@ -167,9 +167,9 @@ class Centre:
         await self.send(plan)
         return plan
 
-    async def urgent(self, *broadcasts: Broadcast) -> Urgent:
+    async def urgent(self, *broadcasts: Broadcast, **fields: Any) -> Urgent:
         """Publish an urgent."""
-        urgent = self._orders.urgent(*broadcasts)
+        urgent = self._orders.urgent(*broadcasts, **fields)
         await self.send(urgent)
         return urgent
 

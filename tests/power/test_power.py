@@ -1,0 +1,60 @@
+"""A node whose power is cut again and again, in a machine of its own: kernel, file system and agent are the real ones.
+
+By `make power`, as root; some minutes. What a card's own firmware makes of a cut is not in it: the disk loses what it
+had not been told to keep, and nothing else (``disk.py``).
+"""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.edge_agent.centre import running_centre
+from tests.faults.truth import pool
+from tests.power.campaign import Campaign
+from tests.power.machine import Image, missing
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(bool(missing()), reason=missing()),
+    pytest.mark.timeout(3600),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+SEEDS = range(1, 1 + int(os.environ.get("LOA_POWER_CAMPAIGNS", "4")))
+CUTS = 14
+"""In a campaign; the first life and one in the middle begin with the kernel."""
+COLD = {1, 8}
+RECORDINGS = 384
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def image(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Image]:
+    made = Image(tmp_path_factory.mktemp("power"))
+    made.build()
+    await made.remember()
+    yield made
+    made.root.unlink()
+    made.memory.unlink()
+
+
+@pytest.mark.fault("F24", "F25")
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_a_node_whose_power_is_cut_comes_back_and_begins_nothing_routine_twice(
+    image: Image, tmp_path: Path, seed: int, record_property: Callable[[str, object], None]
+) -> None:
+    async with running_centre(tmp_path / "centre") as centre:
+        campaign = Campaign(image, tmp_path, centre, pool(RECORDINGS), seed)
+        await campaign.begin()
+        for number in range(1, CUTS + 1):
+            print(await campaign.live(cold=number in COLD), flush=True)  # noqa: T201 - with the seed, it tells what was
+        print(await campaign.last())  # noqa: T201 - as above
+    assert campaign.violations() == []
+    sounds = [one for life in campaign.lives for one in life.sounds]
+    assert len(sounds) > CUTS, "hardly anything sounded: nothing was tried"
+    assert sum(not life.reached for life in campaign.lives) < CUTS / 2, "hardly any life came to its aim"
+    record_property("count", f"{CUTS} cuts of a whole machine's power")
+    record_property("count", f"{sum(life.lost for life in campaign.lives)} writes lost in the disk's cache")
+    record_property("count", f"{len(sounds)} sounds")
