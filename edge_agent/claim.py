@@ -13,8 +13,9 @@ import segno
 from audio.decode import pcm_of
 from audio.errors import AudioError
 from audio.speech import Voice, speak
+from edge_agent.amplifier.by_hand import powered
 from edge_agent.config import Options, StateDir, write_atomically
-from edge_agent.errors import OutputError
+from edge_agent.errors import ConfigError, OutputError
 from edge_agent.pieces import WORDS_PER_MINUTE
 from edge_agent.tone_by_hand import new_output
 
@@ -61,18 +62,19 @@ async def say(options: Options, words: str) -> bool:
     try:
         sound = pcm_of(await speak(words, Voice.NORTH, words_per_minute=WORDS_PER_MINUTE))
         return await asyncio.to_thread(_play, options, sound)
-    except (AudioError, OutputError, OSError) as error:
+    except (AudioError, OutputError, ConfigError, OSError) as error:
         log.warning("the code cannot be said aloud: %s", error)
         return False
 
 
 def _play(options: Options, sound: bytes) -> bool:
     output, piece = new_output(options), _Piece(sound)
-    output.open(piece.render, lambda _: None, lambda _: None)
-    try:
-        return piece.over.wait(len(sound) / BYTES_PER_S + WAIT_S)
-    finally:
-        output.close()
+    with powered(options):
+        output.open(piece.render, lambda _: None, lambda _: None)
+        try:
+            return piece.over.wait(len(sound) / BYTES_PER_S + WAIT_S)
+        finally:
+            output.close()
 
 
 class _Piece:

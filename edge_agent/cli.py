@@ -65,20 +65,20 @@ def _parser() -> argparse.ArgumentParser:
         help="loopback or line prove that a signal leaves (E2), a microphone that it is heard (E3)",
     )
     sound.add_argument("--input-simulated", action="store_true", help="it is no real one: mark what it proves")
-
-    run = commands.add_parser("run", parents=[common, sound], help="play what the centre orders, until stopped")
-    run.add_argument(
+    sound.add_argument(
         "--amplifier",
         default="none",
         metavar="PIN",
         help="pin that powers the amplifier: gpio:gpiochip0:17, gpio:gpiochip0:17:low, file:PATH (default: none)",
     )
-    run.add_argument(
+    sound.add_argument(
         "--amplifier-lead-ms", type=int, default=500, metavar="MS", help="how long before a start (default: 500)"
     )
-    run.add_argument(
+    sound.add_argument(
         "--button", default="none", metavar="LINE", help="button that ends what sounds, as --amplifier (default: none)"
     )
+
+    run = commands.add_parser("run", parents=[common, sound], help="play what the centre orders, until stopped")
     run.add_argument("--slots", type=Path, metavar="DIR", help="take updates, laid down in DIR (default: none)")
     run.add_argument(
         "--trial-s", type=float, default=900.0, metavar="S", help="how long an update has to show itself (default: 900)"
@@ -122,6 +122,9 @@ def _options(arguments: argparse.Namespace, state: StateDir) -> Options:
         input_device=arguments.input_device,
         input_kind=arguments.input_kind,
         input_simulated=arguments.input_simulated,
+        amplifier=arguments.amplifier,
+        amplifier_lead_ms=arguments.amplifier_lead_ms,
+        button=arguments.button,
     )
 
 
@@ -131,15 +134,7 @@ def _run(arguments: argparse.Namespace, state: StateDir) -> int:
     last_resort = LastResort()
 
     async def work() -> None:
-        options = replace(
-            _options(arguments, state),
-            amplifier=arguments.amplifier,
-            amplifier_lead_ms=arguments.amplifier_lead_ms,
-            button=arguments.button,
-            slots=arguments.slots,
-            trial_s=arguments.trial_s,
-        )
-        agent = Agent(options)
+        agent = Agent(replace(_options(arguments, state), slots=arguments.slots, trial_s=arguments.trial_s))
         agent.on_end = last_resort.arm
         await agent.run()
 

@@ -58,6 +58,8 @@ class Fault(StrEnum):
     """The radio that carries the link hears its other end only just."""
     AMPLIFIER_FAILING = "amplifier_failing"
     """The pin that powers it cannot be switched."""
+    BUTTON_FAILING = "button_failing"
+    """The button at the node cannot be read: whoever presses it ends nothing."""
     LOCAL_STOP = "local_stop"
     """Somebody has pressed the button at the node, not long ago."""
     INPUT_LOST = "input_lost"

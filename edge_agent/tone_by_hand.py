@@ -8,6 +8,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 from audio.glide import LENGTH_MS, glide
+from edge_agent.amplifier.by_hand import powered
 from edge_agent.clock import NS
 from edge_agent.config import Options, load_adoption
 from edge_agent.errors import ConfigError, InputLostError, OutputError
@@ -67,24 +68,26 @@ def hear_tone(options: Options) -> str:
 
     Raises:
         OutputError, InputLostError: one of them does not work, or the tone was not heard.
-        ConfigError: nothing may sound now.
+        ConfigError: nothing may sound now, or the amplifier's pin has no such name.
+        OSError: the amplifier cannot be switched.
     """
     gain_mb = _allowed_gain(options)
     heard_by = air()
     sent, captured = Tape(KEEP_S), Tape(KEEP_S)
     listener, output = _new_input(options, heard_by), new_output(options, heard_by)
     player = _Glide(sent, gain_mb / 100)
-    output.open(player.render, lambda _: None, lambda _: None)
-    try:
-        listener.open(captured.put, lambda _: None)
+    with powered(options):
+        output.open(player.render, lambda _: None, lambda _: None)
         try:
-            player.begin()
-            ended = player.over.wait(LENGTH_MS / 1000 + WAIT_S)
-            threading.Event().wait((BEFORE_NS + 2 * AFTER_NS) / NS)  # the echo, and what buffers hold
+            listener.open(captured.put, lambda _: None)
+            try:
+                player.begin()
+                ended = player.over.wait(LENGTH_MS / 1000 + WAIT_S)
+                threading.Event().wait((BEFORE_NS + 2 * AFTER_NS) / NS)  # the echo, and what buffers hold
+            finally:
+                listener.close()
         finally:
-            listener.close()
-    finally:
-        output.close()
+            output.close()
     if not ended:
         raise OutputError(f"{options.output}: it took no tone to its end")
     return _verdict(options, player.first_ns, sent, captured)

@@ -4,7 +4,7 @@ from typing import Protocol
 
 
 class Pin(Protocol):
-    """One output line. Off when it is made, off when it is closed, and off again when the process dies, if it can."""
+    """One output line. Off when it is closed, and off again when the process dies, if it can."""
 
     def put(self, *, on: bool) -> None:
         """Switch it.

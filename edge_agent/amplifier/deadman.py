@@ -15,6 +15,8 @@ class DeadMan:
         self._changed = threading.Condition()
         self._until_s: float | None = None
         """When it goes off; None while it is."""
+        self._sure = False
+        """It is known to be as it was put last: not before the first time, nor when that failed."""
         self._closed = False
         self._thread = threading.Thread(target=self._watch, name="amplifier", daemon=True)
         self._thread.start()
@@ -32,7 +34,7 @@ class DeadMan:
         """
         with self._changed:
             if self._until_s is None:
-                self._pin.put(on=True)
+                self._put(on=True)
             self._until_s = self._clock_s() + self._hold_s
             self._changed.notify()
 
@@ -43,8 +45,8 @@ class DeadMan:
             OSError: the pin cannot be switched.
         """
         with self._changed:
-            if self._until_s is not None:
-                self._pin.put(on=False)
+            if self._until_s is not None or not self._sure:
+                self._put(on=False)
                 self._until_s = None
 
     def look(self) -> float | None:
@@ -53,7 +55,7 @@ class DeadMan:
             return None
         left_s = self._until_s - self._clock_s()
         if left_s <= 0:
-            self._pin.put(on=False)
+            self._put(on=False)
             self._until_s = None
             return None
         return left_s
@@ -65,6 +67,11 @@ class DeadMan:
             self._changed.notify()
         self._thread.join(self._hold_s)
         self._pin.close()
+
+    def _put(self, *, on: bool) -> None:
+        self._sure = False
+        self._pin.put(on=on)
+        self._sure = True
 
     def _watch(self) -> None:
         with self._changed:

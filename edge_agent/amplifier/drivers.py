@@ -1,10 +1,11 @@
 """Two pins: a file of one digit, and a GPIO line. That one goes off with the process, if a pull-down does the rest."""
 
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent.amplifier.base import Pin
-from edge_agent.errors import ConfigError
-from edge_agent.gpio import Line, parse_line
+from edge_agent.gpio import Line, driver_of
 
 
 class FilePin:
@@ -26,9 +27,8 @@ class FilePin:
 class LinePin:
     """One line of a GPIO chip."""
 
-    def __init__(self, chip: Path, line: int, *, active_low: bool = False) -> None:
+    def __init__(self, chip: Path, line: int, active_low: bool) -> None:  # noqa: FBT001 - as the name says it
         self._line = Line(chip, line, "out", active_low=active_low)
-        self.put(on=False)
 
     def put(self, *, on: bool) -> None:
         """Switch it."""
@@ -36,23 +36,17 @@ class LinePin:
 
     def close(self) -> None:
         """Switch it off and let it go."""
-        self.put(on=False)
+        with contextlib.suppress(OSError):
+            self.put(on=False)
         self._line.close()
 
 
 def new_pin(name: str) -> Pin:
-    """Make the driver of ``file:PATH`` or ``gpio:CHIP:LINE`` or ``gpio:CHIP:LINE:low`` (on is a low level).
+    """Make the driver of a name (``gpio.driver_of``); low: on is a low level.
 
     Raises:
-        ConfigError: it is none of these, or there is no such line.
+        ConfigError: it names no driver.
     """
-    kind, _, rest = name.partition(":")
-    try:
-        if kind == "file" and rest:
-            return FilePin(Path(rest))
-        if kind == "gpio":
-            chip, line, low = parse_line(rest)
-            return LinePin(chip, line, active_low=low)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"amplifier {name} cannot be used: {error}") from None
-    raise ConfigError(f"amplifier {name} is unknown: give file:PATH, gpio:gpiochip0:17 or gpio:gpiochip0:17:low")
+    file: Callable[[Path], Pin] = FilePin
+    line: Callable[[Path, int, bool], Pin] = LinePin
+    return driver_of("amplifier", name, file=file, line=line)

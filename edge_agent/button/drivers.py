@@ -1,10 +1,10 @@
 """Two buttons: a file of one digit, and a GPIO line."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent.button.base import Button
-from edge_agent.errors import ConfigError
-from edge_agent.gpio import Line, parse_line
+from edge_agent.gpio import Line, driver_of
 
 
 class FileButton:
@@ -27,7 +27,7 @@ class FileButton:
 class LineButton:
     """A line that a button pulls to ground, or up."""
 
-    def __init__(self, chip: Path, line: int, *, active_low: bool) -> None:
+    def __init__(self, chip: Path, line: int, active_low: bool) -> None:  # noqa: FBT001 - as the name says it
         self._line = Line(chip, line, "in", active_low=active_low)
 
     def is_pressed(self) -> bool:
@@ -40,18 +40,11 @@ class LineButton:
 
 
 def new_button(name: str) -> Button:
-    """Make the driver of ``file:PATH`` or ``gpio:CHIP:LINE`` or ``gpio:CHIP:LINE:low`` (pressed is a low level).
+    """Make the driver of a name (``gpio.driver_of``); low: pressed is a low level.
 
     Raises:
-        ConfigError: it is none of these, or there is no such line.
+        ConfigError: it names no driver.
     """
-    kind, _, rest = name.partition(":")
-    try:
-        if kind == "file" and rest:
-            return FileButton(Path(rest))
-        if kind == "gpio":
-            chip, line, low = parse_line(rest)
-            return LineButton(chip, line, active_low=low)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"button {name} cannot be used: {error}") from None
-    raise ConfigError(f"button {name} is unknown: give file:PATH, gpio:gpiochip0:27 or gpio:gpiochip0:27:low")
+    file: Callable[[Path], Button] = FileButton
+    line: Callable[[Path, int, bool], Button] = LineButton
+    return driver_of("button", name, file=file, line=line)

@@ -1,13 +1,10 @@
 """Looks at the button often enough that no press is missed, and says once for each press that it was pressed."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 
 from edge_agent.button.base import Button
 from edge_agent.faults import Fault, FaultBook
-
-log = logging.getLogger(__name__)
 
 EVERY_S = 0.05
 """A quick press lasts a tenth of a second."""
@@ -45,8 +42,9 @@ class ButtonWatch:
         try:
             down = self._button.is_pressed()
         except OSError as error:
-            log.error("the button cannot be read: %s", error)  # noqa: TRY400 - the wire's, the way here does not matter
+            self._faults.put(Fault.BUTTON_FAILING, f"the button cannot be read: {error.strerror}")
             return
+        self._faults.clear(Fault.BUTTON_FAILING)
         if down and not self._was_down:
             self._pressed_s = self._monotonic_s()
             self._faults.put(Fault.LOCAL_STOP, f"{self._press()} broadcasts were ended by the button at the node")

@@ -374,6 +374,26 @@ def _button(bench: Bench) -> tuple[Run, Act, Act]:
     return watch.run, *_switch(state, "down", broken=True, whole=False)
 
 
+class _Loose:
+    """A button whose wire is off, or not."""
+
+    broken = False
+
+    def is_pressed(self) -> bool:
+        if self.broken:
+            raise OSError(5, "Input/output error")
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+def _loose_button(bench: Bench) -> tuple[Run, Act, Act]:
+    button = _Loose()
+    watch = ButtonWatch(button, bench.desk.faults, monotonic_s=bench.loop.time, press=lambda: 1)
+    return watch.run, lambda: setattr(button, "broken", True), lambda: setattr(button, "broken", False)
+
+
 class _Card:
     """A card that is there or not, and asks for sound or hangs."""
 
@@ -437,6 +457,7 @@ CASES: dict[str, Case] = {
     Fault.DISK_LOW: Case("every second", _disk_low, 1),
     Fault.PINNED_MISSING: Case("every second; a download has a minute", _pinned, 1),
     Fault.AMPLIFIER_FAILING: Case("ten times a second", _amplifier, 1),
+    Fault.BUTTON_FAILING: Case("20 times a second", _loose_button, 1),
     Fault.LOCAL_STOP: Case("20 times a second; told for 15 min on purpose", _button, 1, is_act=True, kept_s=PRESSED_S),
 }
 """By the fault's code, with a word behind it where there are several ways."""

@@ -3,14 +3,17 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from edge_agent.amplifier.by_hand import powered
 from edge_agent.amplifier.deadman import DeadMan
 from edge_agent.amplifier.drivers import FilePin, new_pin
 from edge_agent.amplifier.switch import ALONE, DEAD_S, HOLD_OFF, LEAD, Amplifier
+from edge_agent.config import Options, StateDir
 from edge_agent.errors import ConfigError
 from edge_agent.faults import Fault
 from edge_agent.protocol.states import Outcome
@@ -128,8 +131,32 @@ async def test_its_own_thread_sees_to_that(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["gpio", "gpio:chip", "gpio:nowhere:17", "gpio:null:17", "gpio:null:17:high", "file:", "x"]
+    "name", ["gpio", "gpio:chip", "gpio:null:-1", "gpio:null:99999", "gpio:null:17:high", "file:", "x"]
 )
-def test_a_pin_that_is_not_there_is_a_clear_error(name: str) -> None:
+def test_a_pin_that_cannot_be_meant_is_a_clear_error(name: str) -> None:
     with pytest.raises(ConfigError, match="amplifier"):
         new_pin(name)
+
+
+@pytest.mark.parametrize("chip", ["nowhere", "null"])
+async def test_a_pin_that_is_not_there_is_told_before_anything_sounds_and_keeps_no_node_silent(
+    rack: Rack, chip: str
+) -> None:
+    pin = DeadMan(new_pin(f"gpio:{chip}:17"), hold_s=DEAD_S)
+    desk = rack.hall.desk
+    amplifier = Amplifier(pin, desk.faults, now=desk.clock.now, sounds=lambda: False, starts=lambda _: [])
+    for _ in range(2):
+        amplifier.look()
+        assert desk.faults.stands(Fault.AMPLIFIER_FAILING)
+    pin.close()
+
+
+def test_who_types_a_command_hears_it_through_the_amplifier(path: Path, tmp_path: Path) -> None:
+    options = Options(state=StateDir(tmp_path), amplifier=f"file:{path}", amplifier_lead_ms=0)
+    with powered(options):
+        assert path.read_text() == "1"
+    assert path.read_text() == "0"
+    with powered(Options(state=StateDir(tmp_path))):
+        pass
+    with pytest.raises(OSError, match="No such file"), powered(replace(options, amplifier="gpio:nowhere:17")):
+        pass

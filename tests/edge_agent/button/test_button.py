@@ -109,8 +109,18 @@ async def test_a_button_that_is_stuck_is_pressed_once_and_one_that_was_down_at_t
 
 
 @pytest.mark.parametrize(
-    "name", ["gpio", "gpio:chip", "gpio:nowhere:17", "gpio:null:17", "gpio:null:17:high", "file:", "x"]
+    "name", ["gpio", "gpio:chip", "gpio:null:-1", "gpio:null:99999", "gpio:null:17:high", "file:", "x"]
 )
-def test_a_button_that_is_not_there_is_a_clear_error(name: str) -> None:
+def test_a_button_that_cannot_be_meant_is_a_clear_error(name: str) -> None:
     with pytest.raises(ConfigError, match="button"):
         new_button(name)
+
+
+@pytest.mark.parametrize("chip", ["nowhere", "null"])
+async def test_a_button_that_is_not_there_is_a_fault_and_keeps_no_node_silent(post: Post, chip: str) -> None:
+    desk = post.hall.desk
+    watch = ButtonWatch(new_button(f"gpio:{chip}:27"), desk.faults, monotonic_s=lambda: 0.0, press=lambda: 0)
+    watch.look()
+    assert desk.faults.stands(Fault.BUTTON_FAILING)
+    ButtonWatch(FileButton(post.path), desk.faults, monotonic_s=lambda: 0.0, press=lambda: 0).look()
+    assert not desk.faults.stands(Fault.BUTTON_FAILING)
