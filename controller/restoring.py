@@ -6,8 +6,9 @@ what has to be done to the rows after they were put back is the same.
 
 import sqlite3
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import delete, func, select, update
 
@@ -22,6 +23,10 @@ from controller.ids import new_id
 from controller.people.actor import Actor
 from controller.people.models import Session
 from controller.plans.models import Document
+from controller.signing.ring import Ring
+from controller.wire.signer import own_document
+from edge_agent.protocol.documents import Settings
+from edge_agent.protocol.topics import Word
 
 EPOCH_STEP = 100
 """No restore goes further: an epoch is never spent by a slip, and a node takes any that is higher."""
@@ -105,6 +110,45 @@ async def highest_epoch(database: Database) -> int:
     """Give the highest epoch that rows tell of."""
     async with database.reading() as session:
         return await session.scalar(select(func.max(Document.epoch))) or 1
+
+
+async def last_settings(database: Database) -> tuple[bytes, datetime] | None:
+    """Give the settings that were signed last, and when; None: none were."""
+    signed = (Document.word == Word.SETTINGS) & Document.token.is_not(None) & Document.signed_at.is_not(None)
+    query = select(Document.token, Document.signed_at).where(signed).order_by(Document.signed_at.desc()).limit(1)
+    async with database.reading() as session:
+        found = (await session.execute(query)).first()
+    return None if found is None else (found.token, found.signed_at)
+
+
+def last_settings_in(copy: Path) -> tuple[bytes, datetime] | None:
+    """Give the same of a copy, which stays untouched; None also where it is no copy, which ``put_back`` says better."""
+    query = "SELECT token, signed_at FROM documents WHERE word = 'settings' AND token IS NOT NULL ORDER BY signed_at"
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(copy.absolute()))}?mode=ro", uri=True)) as rows:
+            found = rows.execute(f"{query} DESC LIMIT 1").fetchone()
+    except sqlite3.Error:
+        return None
+    return None if found is None else (found[0], datetime.fromisoformat(found[1]).replace(tzinfo=UTC))
+
+
+def refuse_older_keys(ring: Ring, last: tuple[bytes, datetime] | None) -> None:
+    """Refuse to go on with a folder of keys that is older than the rows: nodes may believe newer ones alone.
+
+    Raises:
+        BackupError: the last settings that were signed name keys that the folder does not know yet.
+    """
+    if last is None:
+        return
+    token, signed_at = last
+    if ring.changed_at is not None and ring.changed_at >= signed_at:
+        return  # it is the newer of the two: what it does not know any more was replaced
+    told = {key.kid for key in own_document(token, Settings).trusted_keys}
+    if unknown := told - {key.kid for key in ring.keys} - set(ring.revoked):
+        raise BackupError(
+            f"the folder of keys is older than the rows: nodes were told of {', '.join(sorted(unknown))}, which it "
+            "does not know. Put back the folder of that day; if there is none, say --epoch, and adopt the nodes anew"
+        )
 
 
 def next_epoch(own: int, in_rows: int, wanted: int | None) -> int:

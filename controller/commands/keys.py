@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from controller.clock import system_clock
 from controller.files import write_whole
 from controller.signing.ring import Ring, RotationError, begin, drop_update, trust_update
-from controller.wire.keys import KeyFileError, new_key, private_pem, read_ring, write_ring
+from controller.wire.keys import RING_FILE, KeyFileError, new_key, private_pem, read_ring, write_ring
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.errors import ProtocolError
 from edge_agent.protocol.fields import decode
@@ -23,20 +24,26 @@ from .settings import add_state, read_config
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
-    add_state(acts.add_parser("list", help="which keys there are, how far they are, and when they end"))
+    for each in add_acts(acts):
+        add_state(each)
+    update = acts.add_parser("make-update-key", help="make the key that signs software; keep it away from the centre")
+    update.add_argument("file", type=Path, help="where its private half goes; the public one beside it, .pub")
+
+
+def add_acts(acts: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Sequence[argparse.ArgumentParser]:
+    """Declare what is done with a folder of keys, whoever owns it: here, or where the signer stands apart."""
+    shown = acts.add_parser("list", help="which keys there are, how far they are, and when they end")
     rotate = acts.add_parser("rotate", help="replace a key without a gap")
     rotate.add_argument("use", choices=[KeyUse.DISPATCH.value, KeyUse.POLICY.value])
     rotate.add_argument("--stolen", action="store_true", help="others may have it: believed no more, at once")
-    add_state(rotate)
-    update = acts.add_parser("make-update-key", help="make the key that signs software; keep it away from the centre")
-    update.add_argument("file", type=Path, help="where its private half goes; the public one beside it, .pub")
+    leave = "nodes that do not hold the policy key of now will have to be adopted anew"
+    rotate.add_argument("--leave-behind", action="store_true", help=leave)
     trust = acts.add_parser("trust-update-key", help="let nodes believe what a new update key signs")
     trust.add_argument("file", type=Path, help="its public half, .pub")
-    add_state(trust)
     drop = acts.add_parser("drop-update-key", help="let nodes believe an update key no more")
-    drop.add_argument("key", help="its name; see: loa keys list")
+    drop.add_argument("key", help="its name; see: list")
     drop.add_argument("--stolen", action="store_true", help="others may have it: never believed again")
-    add_state(drop)
+    return shown, rotate, trust, drop
 
 
 def run(options: argparse.Namespace) -> int:
@@ -47,19 +54,37 @@ def run(options: argparse.Namespace) -> int:
     """
     if options.act == "make-update-key":
         return _make_update_key(options.file)
-    folder = read_config(options).keys
-    if not (folder / "dispatch.key").exists() and not (folder / "ring.json").exists():
-        raise KeyFileError(f"{folder}: no keys there; give --state")
+    config = read_config(options)
+    if config.signer is not None:
+        raise RotationError("the signer stands apart and has the keys; as its user: loa signer --folder FOLDER rotate")
+    act_on(config.keys, options)
+    return 0
+
+
+def act_on(folder: Path, options: argparse.Namespace) -> None:
+    """Do it with a folder of keys, and say how that stands.
+
+    Raises:
+        LoaError: the keys cannot be read, or not be replaced now.
+    """
+    if not (folder / "dispatch.key").exists() and not (folder / RING_FILE).exists():
+        raise KeyFileError(f"{folder}: no keys there; name the right folder")
     if options.act == "rotate":
-        use, now = KeyUse(options.use), system_clock()
-        ring = read_ring(folder)
-        begin(ring, ring.signing(use), stolen=options.stolen)  # before a key is made
-        write_ring(folder, begin(ring, new_key(folder, use, now), stolen=options.stolen))
+        _rotate(folder, KeyUse(options.use), stolen=options.stolen, leave_behind=options.leave_behind)
     elif options.act != "list":
         write_ring(folder, _with_update_keys(read_ring(folder), options))
-    for key in read_ring(folder).keys:
+    ring = read_ring(folder)
+    for key in ring.keys:
         sys.stdout.write(f"{key.use}\t{key.kid}\t{key.step}\tsince {key.since_at:%F}\tends {key.ends_at:%F}\n")
-    return 0
+    for node_id in ring.asleep:
+        sys.stdout.write(f"asleep\t{node_id}\n")
+
+
+def _rotate(folder: Path, use: KeyUse, *, stolen: bool, leave_behind: bool) -> None:
+    ring = read_ring(folder)
+    begin(ring, ring.signing(use), stolen=stolen, leave_behind=leave_behind)  # before a key is made
+    new = new_key(folder, use, system_clock())
+    write_ring(folder, begin(ring, new, stolen=stolen, leave_behind=leave_behind))
 
 
 def _with_update_keys(ring: Ring, options: argparse.Namespace) -> Ring:

@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 import sys
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 from controller.clock import system_clock
@@ -11,7 +13,18 @@ from controller.db import Database
 from controller.events import EventBus
 from controller.life_lock import alone
 from controller.migrations.upgrade import upgrade
-from controller.restoring import BackupError, begin_anew, highest_epoch, next_epoch, put_back
+from controller.restoring import (
+    BackupError,
+    begin_anew,
+    highest_epoch,
+    last_settings,
+    last_settings_in,
+    next_epoch,
+    put_back,
+    refuse_older_keys,
+)
+from controller.signing.remote import RemoteKeys, Wire
+from controller.signing.ring import Ring
 from controller.wire.keys import load_keys, write_epoch
 
 from .rows import person_named
@@ -44,11 +57,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _restore(config: Config, options: argparse.Namespace) -> None:
-    keys, now = load_keys(config.keys), system_clock()
-    known = keys.epoch
+    now = system_clock()
+    known, ring = _known(config)
     if options.file is not None:
+        olds = [last_settings_in(options.file)]
         if (config.state / "loa.db").is_file():
-            known = max(known, await _epoch_of(config))
+            epoch, last = await _told(config)
+            known, olds = max(known, epoch), [*olds, last]
+        _refuse_older(options, ring, olds)
         kept = put_back(options.file, config.state / "loa.db", now=now)
         if kept is not None:
             sys.stderr.write(f"The rows of before: {kept}\n")
@@ -57,18 +73,49 @@ async def _restore(config: Config, options: argparse.Namespace) -> None:
         await upgrade(database)
         person_id = await person_named(database, options.by)
         epoch = next_epoch(known, await highest_epoch(database), options.epoch)
-        write_epoch(config.keys, epoch)  # first: rows of an older life are signed by nobody any more
+        _refuse_older(options, ring, [await last_settings(database)] if options.rows_are_back else ())
+        if config.signer is None:
+            write_epoch(config.keys, epoch)  # first: rows of an older life are signed by nobody any more
         holds = await begin_anew(database, person_id, epoch, now=now)
     finally:
         await database.close()
     sys.stdout.write(f"epoch {epoch}\t{len(holds)} holds\n")
+    if config.signer is not None:
+        sys.stderr.write(
+            f"Before the centre starts, as the signer's user: loa signer --folder FOLDER raise-epoch {epoch}\n"
+        )
     sys.stderr.write("Everything is held. Look at the plans, then release the holds in the pages.\n")
 
 
-async def _epoch_of(config: Config) -> int:
+def _known(config: Config) -> tuple[int, Ring]:
+    """Give the epoch of now and the keys, from whoever has them.
+
+    Raises:
+        LoaError: they cannot be read, or the signer does not answer.
+    """
+    if config.signer is None:
+        keys = load_keys(config.keys)
+        return keys.epoch, keys.ring
+    wire = Wire(config.signer)
+    try:
+        apart = RemoteKeys(wire)
+        return apart.epoch, apart.ring
+    finally:
+        wire.close()
+
+
+def _refuse_older(options: argparse.Namespace, ring: Ring, told: Iterable[tuple[bytes, datetime] | None]) -> None:
+    """Refuse an older folder of keys, unless somebody has said from which epoch on to go."""
+    if options.epoch is None:
+        for last in told:
+            refuse_older_keys(ring, last)
+
+
+async def _told(config: Config) -> tuple[int, tuple[bytes, datetime] | None]:
+    """Give the highest epoch of the rows that are there, and the last settings that were signed."""
     database = Database(config.database, EventBus())
     try:
         await upgrade(database)
-        return await highest_epoch(database)
+        return await highest_epoch(database), await last_settings(database)
     finally:
         await database.close()

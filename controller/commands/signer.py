@@ -5,15 +5,21 @@ import asyncio
 import pwd
 import signal
 import sys
+from contextlib import closing
 from pathlib import Path
 
+from controller.audit.heads import Head
 from controller.clock import system_clock
 from controller.errors import LoaError
 from controller.people import totp
+from controller.restoring import next_epoch
 from controller.signing.apart import Strongroom
 from controller.signing.ledger import Ledger
+from controller.signing.log import FILE, Log, LogError, verify
 from controller.signing.process import listening
-from controller.wire.keys import load_keys
+from controller.wire.keys import load_keys, write_epoch
+
+from . import keys
 
 
 class SignerError(LoaError):
@@ -32,30 +38,63 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     enrol = acts.add_parser("enrol", help="make the approval secret of a person, shown once, here")
     enrol.add_argument("person", help="id of the person")
     acts.add_parser("remove", help="take no more codes of a person").add_argument("person")
+    log = acts.add_parser("log", help="look at what was signed, refused and agreed to")
+    looks = log.add_subparsers(dest="look", required=True, metavar="LOOK")
+    walk = looks.add_parser("verify", help="walk along its hash chain; gives its head, to be written down elsewhere")
+    walk.add_argument("--head", metavar="SEQ:HASH", help="a line as an earlier run gave it: it has to be there still")
+    epoch = acts.add_parser("raise-epoch", help="begin another life of the centre, after `loa restore`")
+    epoch.add_argument("to", type=int, help="as `loa restore` says")
+    keys.add_acts(acts)
 
 
 def run(options: argparse.Namespace) -> int:
     """Do it.
 
     Raises:
-        LoaError: the keys are damaged, or there is no such user or person.
+        LoaError: the keys or the log are damaged, or there is no such user or person.
     """
     options.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ledger = Ledger(options.folder / "signer.db")
-    try:
-        if options.act == "serve":
-            asyncio.run(_serve(options, ledger))
-        elif options.act == "enrol":
-            secret = ledger.enrol(options.person)
-            sys.stdout.write(f"{secret}\n{totp.uri(secret, f'approve-{options.person}')}\n")
-        elif not ledger.remove(options.person):
-            raise SignerError(f"{options.person}: has no approval secret here")
-    finally:
-        ledger.close()
+    match options.act:
+        case "log":
+            _look(options)
+        case "raise-epoch":
+            _raise_epoch(options.folder, options.to)
+        case "serve" | "enrol" | "remove":
+            with closing(Ledger(options.folder / "signer.db")) as ledger, closing(Log(options.folder / FILE)) as log:
+                _with_ledger(options, ledger, log)
+        case _:
+            keys.act_on(options.folder, options)
     return 0
 
 
-async def _serve(options: argparse.Namespace, ledger: Ledger) -> None:
+def _with_ledger(options: argparse.Namespace, ledger: Ledger, log: Log) -> None:
+    if options.act == "serve":
+        asyncio.run(_serve(options, ledger, log))
+    elif options.act == "enrol":
+        secret = ledger.enrol(options.person)
+        sys.stdout.write(f"{secret}\n{totp.uri(secret, f'approve-{options.person}')}\n")
+    elif not ledger.remove(options.person):
+        raise SignerError(f"{options.person}: has no approval secret here")
+
+
+def _look(options: argparse.Namespace) -> None:
+    path = options.folder / FILE
+    if not path.exists():
+        raise LogError(f"{path}: there is no log")
+    head = verify(path, Head.read(options.head) if options.head else None)
+    if head is None:
+        return
+    sys.stderr.write(f"{head.seq} lines, all hold.\n")
+    sys.stdout.write(f"{head}\n")
+
+
+def _raise_epoch(folder: Path, wanted: int) -> None:
+    own = load_keys(folder).epoch
+    write_epoch(folder, next_epoch(own, own, wanted))
+    sys.stdout.write(f"epoch {wanted}\n")
+
+
+async def _serve(options: argparse.Namespace, ledger: Ledger, log: Log) -> None:
     try:
         user = pwd.getpwnam(options.user).pw_uid
     except KeyError:
@@ -63,7 +102,7 @@ async def _serve(options: argparse.Namespace, ledger: Ledger) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stop.set)
-    room = Strongroom(load_keys(options.folder), ledger, system_clock)
+    room = Strongroom(load_keys(options.folder), ledger, system_clock, log)
     async with listening(options.socket, room, {user}):
         sys.stderr.write(f"answers at {options.socket}\n")
         await stop.wait()

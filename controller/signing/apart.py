@@ -4,8 +4,9 @@ Whoever speaks to it may be the centre's pages in strange hands. So what it sign
 from codes that it checked: never from a row. Holds, stops, answers and commands need no code; STOP must never wait.
 """
 
+import hashlib
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -18,8 +19,9 @@ from edge_agent.protocol.states import Level
 from edge_agent.protocol.topics import Word
 
 from .desk import listed_in
-from .frames import Answer, Approve, Done, Failed, Refused, Request, RingIs, Sign, Token, Turn
+from .frames import Answer, Approve, Awake, Done, Failed, Refused, Request, RingIs, Sign, Token, Turn
 from .ledger import Given, Ledger
+from .log import Log
 from .ring import RingKey, Step
 from .rules import Facts, Refusal, YesFact, review
 
@@ -29,6 +31,12 @@ LONGEST_YES = timedelta(days=92)
 """No code is good for longer: a yes to a schedule is to a quarter (decision 0014)."""
 FARTHEST_YES = timedelta(days=367)
 """Nor for what begins later: nobody plans further ahead (``controller.broadcasts.drafts``)."""
+
+
+KEPT = frozenset({Word.HOLD, Word.URGENT, Word.PLAN, Word.SETTINGS, Word.COMMAND})
+"""What is written down when it is signed; answers to nodes are many, and let nothing sound."""
+MOST_NAMED = 200
+"""Broadcasts or places named in one line of the log."""
 
 
 class Handler(Protocol):
@@ -42,8 +50,9 @@ class Handler(Protocol):
 class Strongroom:
     """Signs, apart."""
 
-    def __init__(self, keys: Keys, ledger: Ledger, clock: Clock) -> None:
-        self._keys, self._ledger, self._clock = keys, ledger, clock
+    def __init__(self, keys: Keys, ledger: Ledger, clock: Clock, log: Log | None = None) -> None:
+        """``log``: where it is written down what was done; None: nowhere, in tests."""
+        self._keys, self._ledger, self._clock, self._log = keys, ledger, clock, log
 
     def handle(self, request: Request) -> Answer:
         """Answer one request."""
@@ -53,10 +62,15 @@ class Strongroom:
             if isinstance(request, Approve):
                 return self._approve(request)
             if isinstance(request, Turn):
-                self._keys.turn(request.use, self._clock())
+                self._keys.turn(request.use, self._clock(), request.lagging)
+                self._note("turned", sure=True, use=request.use, keys=[key.kid for key in self._keys.ring.keys])
+            elif isinstance(request, Awake):
+                self._keys.awake(request.asleep)
             self._keys.refresh()
             return RingIs(ring=self._keys.ring, epoch=self._keys.epoch)
         except CodeError as error:
+            if isinstance(request, Approve):
+                self._note("code_refused", sure=True, person_id=request.person_id, problem=error.fields["problem"])
             return Failed(code=error.code, message=error.message, problem=error.fields["problem"])
         except ValueError as error:  # msgspec's own errors among them
             return Failed(code="malformed", message=str(error)[:300])
@@ -68,9 +82,25 @@ class Strongroom:
         now = self._clock()
         facts = {each.broadcast_id: self._facts(each, now) for each in listed}
         refused = review(document.aud, listed, facts)
+        said: dict[str, Any] = {
+            "word": document.word,
+            "aud": document.aud,
+            "epoch": document.epoch,
+            "version": document.version,
+        }
         if refused:
-            return Refused(refused={name: why.value for name, why in refused.items()})
-        return Token(token=self._keys.named(key.kid).sign(document))
+            whys = {name: why.value for name, why in refused.items()}
+            self._note("refused", sure=True, **said, why=dict(list(whys.items())[:MOST_NAMED]), count=len(whys))
+            return Refused(refused=whys)
+        token = self._keys.named(key.kid).sign(document)
+        if document.word in KEPT:
+            digest = hashlib.sha256(token).hexdigest()
+            self._note("signed", **said, key=key.kid, sha256=digest, broadcasts=len(listed))
+        return Token(token=token)
+
+    def _note(self, what: str, *, sure: bool = False, **detail: Any) -> None:
+        if self._log is not None:
+            self._log.write(what, self._clock(), sure=sure, **detail)
 
     def _key(self, document: Signed, kid: str) -> RingKey:
         """Give the key that is asked for, if it is for this, and the document is of this life.
@@ -116,6 +146,13 @@ class Strongroom:
             now,
         )
         self._ledger.take(yes, request.code)
+        window = [request.not_before_at.isoformat(), request.not_after_at.isoformat()]
+        said: dict[str, Any] = {
+            "content_sha256": yes.content_sha256,
+            "scopes": sorted(yes.scopes)[:MOST_NAMED],
+            "window": window,
+        }
+        self._note("yes", sure=True, person_id=yes.person_id, glass=yes.glass, count=len(yes.scopes), **said)
         return Done()
 
 

@@ -18,6 +18,7 @@ LENGTH = struct.Struct(">I")
 
 Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
+Nodes = Annotated[tuple[Name, ...], Meta(max_length=65_536)]
 
 
 class Sign(msgspec.Struct, frozen=True, tag="sign"):
@@ -45,6 +46,14 @@ class Turn(msgspec.Struct, frozen=True, tag="turn"):
     """Go on with the rotation of a use: nodes hold what is coming, or need what is leaving no more."""
 
     use: KeyUse
+    lagging: Nodes = ()
+    """Nodes that do not hold the new key."""
+
+
+class Awake(msgspec.Struct, frozen=True, tag="awake"):
+    """Of the nodes that slept through the last change of the policy key, these still do."""
+
+    asleep: Nodes
 
 
 class WantRing(msgspec.Struct, frozen=True, tag="ring"):
@@ -83,7 +92,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """Of a code that is not believed: ``CodeError``'s."""
 
 
-Request = Sign | Approve | Turn | WantRing
+Request = Sign | Approve | Turn | Awake | WantRing
 Answer = Token | Refused | RingIs | Done | Failed
 
 requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)

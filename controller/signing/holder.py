@@ -1,5 +1,6 @@
 """What the centre needs of its keys, whoever holds the private halves: this process, or a signer apart."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
@@ -42,6 +43,10 @@ class KeyHolder(Protocol):
         """Look at the ring again; say whether it is another."""
         ...
 
-    def turn(self, use: KeyUse, now: datetime) -> None:
-        """Let the rotation of a use go on by one step."""
+    def turn(self, use: KeyUse, now: datetime, lagging: Collection[str] = ()) -> None:
+        """Let the rotation of a use go on by one step; ``lagging``: nodes that do not hold the new key."""
+        ...
+
+    def awake(self, asleep: Collection[str]) -> None:
+        """Say which nodes still sleep, of those that did."""
         ...

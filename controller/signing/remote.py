@@ -6,7 +6,7 @@ error after ``PATIENCE_S``, and what was to be signed stays marked.
 
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +24,7 @@ from .frames import (
     MAX_FRAME_BYTES,
     Answer,
     Approve,
+    Awake,
     Done,
     Failed,
     Refused,
@@ -192,9 +193,13 @@ class RemoteKeys:
         self.ring, _ = self._asked(WantRing())
         return self.ring != before
 
-    def turn(self, use: KeyUse, now: datetime) -> None:  # noqa: ARG002  the signer has a clock of its own
+    def turn(self, use: KeyUse, now: datetime, lagging: Collection[str] = ()) -> None:  # noqa: ARG002  its own clock
         """Have a rotation go on."""
-        self.ring, _ = self._asked(Turn(use))
+        self.ring, _ = self._asked(Turn(use, tuple(lagging)))
+
+    def awake(self, asleep: Collection[str]) -> None:
+        """Have it know which nodes still sleep."""
+        self.ring, _ = self._asked(Awake(tuple(asleep)))
 
     def _asked(self, request: Request) -> tuple[Ring, int]:
         answer = self._wire.ask(request)

@@ -20,6 +20,8 @@ PATIENCE = timedelta(days=14)
 """So long a rotation waits for nodes that do not say that they hold the new key."""
 WARN_DAYS = (90, 30, 7)
 """Before the end of a key people are told so early, each time anew."""
+NAMED = 5
+"""Nodes named in a sentence."""
 MAX_REVOKED = 64
 """As many as fit into settings."""
 
@@ -69,6 +71,9 @@ class Ring(msgspec.Struct, frozen=True, kw_only=True):
     """Names of keys that others may have."""
     changed_at: datetime | None = None
     """None: it is as it was made."""
+    asleep: tuple[str, ...] = ()
+    """Nodes that do not hold the policy key of now, whose predecessor is destroyed: the settings that bring it to them
+    are signed already, and stay good only until the next one is replaced, too."""
 
     def of(self, use: KeyUse, step: Step) -> RingKey | None:
         """Give the key of a use at a step."""
@@ -95,21 +100,30 @@ class Ring(msgspec.Struct, frozen=True, kw_only=True):
         return leaving
 
 
-def begin(ring: Ring, new: RingKey, *, stolen: bool = False) -> Ring:
+def begin(ring: Ring, new: RingKey, *, stolen: bool = False, leave_behind: bool = False) -> Ring:
     """Start to replace the key of a use.
 
     ``stolen``: others may have the old one; it is trusted no more at once, and what it signed is void.
+    ``leave_behind``: of policy; nodes that sleep through it and the one before have to be adopted anew.
 
     Raises:
-        RotationError: one is under way, or it is the policy key that was stolen.
+        RotationError: one is under way or nodes sleep through the last one, or it is the policy key that was stolen.
     """
     use, old = new.use, ring.signing(new.use)
+    if use is KeyUse.POLICY and leave_behind:
+        ring = replace(drop(ring, use, new.since_at), asleep=())
     if stolen and use is KeyUse.POLICY:
         raise RotationError(
             "who has the policy key says itself which keys nodes trust: no message mends that; adopt the nodes anew"
         )
     if not stolen and len([key for key in ring.keys if key.use is use]) > 1:
         raise RotationError(f"a new {use} key is on its way already; see: loa keys list")
+    if use is KeyUse.POLICY and ring.asleep:
+        raise RotationError(
+            f"{len(ring.asleep)} nodes slept through the last change of this key, among them "
+            f"{', '.join(ring.asleep[:NAMED])}; after another one they could not come back. Wake them, remove them, or "
+            "say --leave-behind and adopt them anew"
+        )
     if stolen:
         gone = [key for key in ring.keys if key.use is use]
         kept = tuple(key for key in ring.keys if key.use is not use)
@@ -168,10 +182,11 @@ def switch(ring: Ring, use: KeyUse, now: datetime) -> Ring:
     )
 
 
-def drop(ring: Ring, use: KeyUse, now: datetime) -> Ring:
+def drop(ring: Ring, use: KeyUse, now: datetime, lagging: Iterable[str] = ()) -> Ring:
     """Trust the key no more that is leaving. What it signed stays in force until something newer comes."""
     kept = tuple(key for key in ring.keys if key.use is not use or key.step is not Step.LEAVING)
-    return replace(ring, keys=kept, changed_at=now)
+    asleep = tuple(lagging) if use is KeyUse.POLICY else ring.asleep
+    return replace(ring, keys=kept, changed_at=now, asleep=asleep)
 
 
 def may_turn(since_at: datetime, lagging: Collection[str], now: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 import base64
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from msgspec.structs import replace
 
 from controller.errors import LoaError
 from controller.files import write_whole
@@ -88,13 +89,17 @@ class Keys:
         write_ring(self._folder, ring)
         self.refresh()
 
-    def turn(self, use: KeyUse, now: datetime) -> None:
-        """Let the rotation of a use go on by one step."""
+    def turn(self, use: KeyUse, now: datetime, lagging: Collection[str] = ()) -> None:
+        """Let the rotation of a use go on by one step; ``lagging``: nodes that do not hold the new key."""
         ring = self.ring
         if ring.of(use, Step.COMING) is not None:
             self.change(switch(ring, use, now))
         elif ring.of(use, Step.LEAVING) is not None:
-            self.change(drop(ring, use, now))
+            self.change(drop(ring, use, now, lagging))
+
+    def awake(self, asleep: Collection[str]) -> None:
+        """Say which nodes still sleep, of those that did."""
+        self.change(replace(self.ring, asleep=tuple(each for each in self.ring.asleep if each in asleep)))
 
     def _read_halves(self) -> dict[str, SigningKey]:
         ours = [key for key in self.ring.keys if key.file]

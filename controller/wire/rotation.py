@@ -3,8 +3,9 @@
 What a key may do next is ``signing.ring``'s to say; this looks at the rows and goes on.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, select
 
@@ -25,7 +26,7 @@ from edge_agent.protocol.states import KeyUse
 from edge_agent.protocol.topics import Word
 
 LOOK_S = 60
-ENDS, LAGGARDS = "keys.ends", "keys.laggards"
+ENDS, LAGGARDS, BEHIND = "keys.ends", "keys.laggards", "keys.epoch_behind"
 """Kinds of alarms."""
 TURNED = "keys.turned"
 """In the audit: a rotation went on."""
@@ -51,9 +52,11 @@ class Rotation:
         held = await self._held()
         for use in (KeyUse.DISPATCH, KeyUse.POLICY):
             await self._go_on(use, held)
+        self._count_sleepers(held)
         if self._keys.ring.changed_at != self._marked_for:
             await self._mark_stale()
         await self._turn_settings(held)
+        await self._tell_behind()
         await self._tell_ends()
 
     def lagging(self, key: RingKey, held: Mapping[str, Collection[str]]) -> list[str]:
@@ -62,10 +65,14 @@ class Rotation:
 
     async def _held(self) -> dict[str, Collection[str]]:
         """Give the keys that each node says it holds."""
+        return {node_id: said.get("keys", ()) for node_id, said in (await self._said()).items()}
+
+    async def _said(self) -> dict[str, Mapping[str, Any]]:
+        """Give what each node last said of its health; empty where it never did."""
         query = select(Node).where(Node.kind == NodeKind.AGENT, Node.removed_at.is_(None))
         async with self._database.reading() as session:
             rows = (await session.scalars(query)).all()
-        return {row.id: (self._live.over(row).health or {}).get("keys", ()) for row in rows}
+        return {row.id: self._live.over(row).health or {} for row in rows}
 
     async def _go_on(self, use: KeyUse, held: Mapping[str, Collection[str]]) -> None:
         ring, now = self._keys.ring, self._clock()
@@ -78,8 +85,15 @@ class Rotation:
             self._keys.turn(use, now)
             await self._note(coming, lagging)
         elif leaving is not None and (use is KeyUse.POLICY or await self._all_signed_since(leaving.since_at)):
-            self._keys.turn(use, now)
+            self._keys.turn(use, now, lagging)
             await self._note(leaving, lagging)
+
+    def _count_sleepers(self, held: Mapping[str, Collection[str]]) -> None:
+        """Forget those of the sleepers that came back, or are gone."""
+        ring = self._keys.ring
+        now_lagging = set(self.lagging(ring.signing(KeyUse.POLICY), held))
+        if any(node_id not in now_lagging for node_id in ring.asleep):
+            self._keys.awake([node_id for node_id in ring.asleep if node_id in now_lagging])
 
     async def _all_signed_since(self, since_at: datetime) -> bool:
         """Say whether no document is left that was signed before; one that cannot be built is not waited for."""
@@ -125,6 +139,14 @@ class Rotation:
                 said = detail | {"name": key.use, "days": len(lagging)}
                 await self._alarms.raise_(tx, LAGGARDS, None, f"keys/{key.kid}", said, unless_open=True)
 
+    async def _tell_behind(self) -> None:
+        """Tell people that nodes obey a later life of the centre than this: they drop all that is said here."""
+        highest = max((epoch for node in (await self._said()).values() for epoch in _epochs(node)), default=0)
+        if highest > self._keys.epoch:
+            detail = {"count": highest, "epoch": self._keys.epoch}
+            async with self._database.transaction() as tx:
+                await self._alarms.raise_(tx, BEHIND, None, f"keys/epoch/{highest}", detail, unless_open=True)
+
     async def _tell_ends(self) -> None:
         now = self._clock()
         near = {name: (at, days) for name, at in ends(self._keys.ring.keys).items() if (days := warning(at, now))}
@@ -141,3 +163,9 @@ class Rotation:
         told = select(Alarm.id).where(Alarm.kind == ENDS, Alarm.subject == subject)
         if await tx.session.scalar(told.limit(1)) is None:
             await self._alarms.raise_(tx, ENDS, None, subject, detail)
+
+
+def _epochs(health: Mapping[str, Any]) -> Iterator[int]:
+    """Give the epochs of the documents that a node obeys."""
+    for words in health.get("held", {}).values():
+        yield from (held["epoch"] for held in words.values())

@@ -1,6 +1,7 @@
 """A restored backup, or a second centre, rolls no node back: the epoch rises, all is silent until released."""
 
 import asyncio
+import shutil
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -12,14 +13,18 @@ from sqlalchemy import select, text, update
 from controller.broadcasts.models import Broadcast
 from controller.broadcasts.schemas import BroadcastIn
 from controller.cli import main
+from controller.clock import system_clock
 from controller.db import Database
 from controller.events import EventBus
 from controller.life_lock import Lease, StartError, alone
 from controller.people.models import Session
 from controller.restoring import BackupError, check_copy, next_epoch
+from controller.signing.ring import begin
+from controller.wire.keys import new_key
 from edge_agent.protocol.documents import BY_WORD, Hold
 from edge_agent.protocol.errors import StaleError
 from edge_agent.protocol.signing import TrustStore, open_document
+from edge_agent.protocol.states import KeyUse
 from edge_agent.protocol.topics import Word
 from edge_agent.protocol.versions import Version, check_newer
 from tests.controller import factories
@@ -84,6 +89,38 @@ async def test_after_a_restore_nobody_is_signed_in_and_nothing_urgent_comes_back
         assert (await session.scalars(select(Session))).all() == []
 
 
+async def test_an_older_folder_of_keys_is_noticed_before_anything_is_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rows know of a policy key that the folder does not: nodes may believe that one alone."""
+    old = tmp_path / "old"
+    async with desk(tmp_path) as made:
+        await asyncio.to_thread(shutil.copytree, tmp_path / "keys", old)
+        keys, person = made.keys, made.centre.person
+        made.centre.clock.now = system_clock()
+        keys.change(begin(keys.ring, new_key(keys._folder, KeyUse.POLICY, made.centre.clock())))
+        made.centre.clock.step(minutes=1)
+        _, copy = await backed_up(made, tmp_path)
+        rows = (tmp_path / "loa.db").stat().st_ino
+    await asyncio.to_thread((tmp_path / "keys").rename, tmp_path / "right")
+    await asyncio.to_thread(old.rename, tmp_path / "keys")
+    assert await restore(tmp_path, copy, person.login) == 1
+    assert keys.policy.kid in capsys.readouterr().err
+    assert (tmp_path / "loa.db").stat().st_ino == rows
+    assert await restore(tmp_path, copy, person.login, "--epoch", "5") == 0, "somebody knows, and says so"
+
+
+async def test_rows_older_than_the_keys_are_what_a_backup_is(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        made.centre.clock.now = system_clock() - timedelta(days=60)
+        _, copy = await backed_up(made, tmp_path)
+        keys, person = made.keys, made.centre.person
+        for _ in range(2):
+            keys.change(begin(keys.ring, new_key(keys._folder, KeyUse.POLICY, system_clock()), leave_behind=True))
+        (tmp_path / "loa.db").unlink()
+    assert await restore(tmp_path, copy, person.login) == 0
+
+
 def test_a_file_that_is_no_backup_replaces_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     junk = tmp_path / "junk.db"
     junk.write_bytes(b"SQLite format 3\0" + b"x" * 5000)
@@ -145,8 +182,8 @@ async def stamped(made: Desk) -> None:
         await tx.session.execute(text("INSERT INTO alembic_version VALUES ('0004')"))
 
 
-async def restore(folder: Path, copy: Path, login: str) -> int:
-    return await asyncio.to_thread(main, ["restore", "--state", str(folder), str(copy), "--by", login])
+async def restore(folder: Path, copy: Path, login: str, *more: str) -> int:
+    return await asyncio.to_thread(main, ["restore", "--state", str(folder), str(copy), "--by", login, *more])
 
 
 def _version(made: Desk, scope: str, word: str) -> Version:

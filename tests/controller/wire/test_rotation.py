@@ -13,7 +13,7 @@ from controller.alarms.models import Alarm
 from controller.cli import main
 from controller.signing.ring import RotationError, Step, begin
 from controller.wire.keys import KeyFileError, load_keys, new_key
-from controller.wire.rotation import ENDS, LAGGARDS, Rotation
+from controller.wire.rotation import BEHIND, ENDS, LAGGARDS, Rotation
 from edge_agent.protocol.documents import BY_WORD, Settings, TrustedKey
 from edge_agent.protocol.errors import UnknownKeyError
 from edge_agent.protocol.signing import TrustStore, open_document, signer_of
@@ -138,6 +138,60 @@ async def test_a_node_that_slept_through_a_rotation_comes_back(tmp_path: Path, u
             asleep.takes(ring.area, word)
 
 
+async def test_another_policy_key_waits_for_who_slept_through_the_last_change(tmp_path: Path) -> None:
+    """A third key would leave a sleeper with settings that announce what is destroyed by the time it wakes."""
+    async with desk(tmp_path) as made:
+        ring = await keyring(made)
+        awake, asleep = ring.nodes
+        ring.rotate(KeyUse.POLICY)
+        for _ in range(3):
+            await ring.look()
+            awake.wake()
+        made.centre.clock.step(days=14)
+        for _ in range(3):
+            await ring.look()
+            awake.wake()
+        assert made.keys.ring.asleep == (asleep.node_id,)
+        with pytest.raises(RotationError, match=f"{asleep.node_id}.*leave-behind"):
+            ring.rotate(KeyUse.POLICY)
+        assert ring.steps(KeyUse.POLICY) == [Step.SIGNING], "nothing began"
+        ring.rotate(KeyUse.DISPATCH)
+        for _ in range(2):
+            asleep.wake()
+            await ring.look()
+        assert made.keys.ring.asleep == ()
+        ring.rotate(KeyUse.POLICY)
+        for _ in range(3):
+            await ring.look()
+            for node in ring.nodes:
+                node.wake()
+        assert {key.kid for key in asleep.trusts} == {key.kid for key in made.keys.trusted}
+
+
+async def test_who_is_left_behind_is_not_waited_for_and_who_is_removed_neither(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        ring = await keyring(made)
+        awake, asleep = ring.nodes
+        ring.rotate(KeyUse.POLICY)
+        await ring.look()
+        awake.wake()
+        with pytest.raises(RotationError, match="already"):
+            ring.rotate(KeyUse.POLICY)
+        ring.rotate(KeyUse.POLICY, leave_behind=True)
+        assert ring.steps(KeyUse.POLICY) == [Step.LEAVING, Step.SIGNING]
+        await ring.look()
+        assert awake.wake().trusted_keys == made.keys.trusted
+        made.centre.clock.step(days=14)
+        for _ in range(2):
+            await ring.look()
+            awake.wake()
+        assert made.keys.ring.asleep == (asleep.node_id,)
+        await made.centre.services.revocations.revoke(made.centre.actor, asleep.node_id, "Bị lấy cắp")
+        await ring.look()
+        assert made.keys.ring.asleep == ()
+        ring.rotate(KeyUse.POLICY)
+
+
 async def test_settings_of_a_node_are_signed_by_what_it_holds(tmp_path: Path) -> None:
     async with desk(tmp_path) as made:
         ring = await keyring(made)
@@ -204,6 +258,19 @@ async def test_a_centre_that_was_down_goes_on_with_the_rotation(tmp_path: Path) 
         assert {key.kid for key in ring.nodes[0].wake().trusted_keys} == {key.kid for key in made.keys.trusted}
 
 
+async def test_nodes_that_obey_a_later_life_of_the_centre_are_told_of(tmp_path: Path) -> None:
+    """Rows and keys of a year ago, both put back by hand: only the nodes know better."""
+    async with desk(tmp_path) as made:
+        ring = await keyring(made)
+        await ring.look()
+        assert await ring.alarms(BEHIND) == []
+        held = {ring.area: {"hold": {"epoch": made.keys.epoch + 2, "version": 1}}}
+        made.signer._live.note(ring.nodes[0].node_id, health={"keys": [], "held": held})
+        for _ in range(2):
+            await ring.look()
+        assert await ring.alarms(BEHIND) == [{"count": made.keys.epoch + 2, "epoch": made.keys.epoch}]
+
+
 def test_a_ring_whose_key_is_gone_stops_the_start_and_makes_none(tmp_path: Path) -> None:
     load_keys(tmp_path)
     (tmp_path / "policy.key").unlink()
@@ -221,6 +288,24 @@ def test_keys_are_rotated_by_command(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["keys", "rotate", "dispatch", "--state", str(tmp_path)]) == 1
     assert "already" in capsys.readouterr().err
     assert len(list((tmp_path / "keys").glob("dispatch*.key"))) == 2, "no key is left over"
+
+
+def test_keys_of_a_signer_apart_are_rotated_where_it_stands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "signer"
+    keys = load_keys(folder)
+    assert main(["signer", "--folder", str(folder), "rotate", "policy"]) == 0
+    assert keys.refresh()
+    assert main(["signer", "--folder", str(folder), "list"]) == 0
+    assert keys.policy.kid in capsys.readouterr().out
+    assert main(["signer", "--folder", str(folder), "raise-epoch", "7"]) == 0
+    assert load_keys(folder).epoch == 7
+    assert main(["signer", "--folder", str(folder), "raise-epoch", "7"]) == 1, "an epoch never falls"
+    monkeypatch.setenv("LOA_SIGNER", str(tmp_path / "signer.sock"))
+    assert main(["keys", "rotate", "policy", "--state", str(tmp_path / "centre")]) == 1
+    assert "loa signer" in capsys.readouterr().err
+    assert not (tmp_path / "centre" / "keys").exists(), "the centre needs no keys of its own for that"
 
 
 def test_the_update_key_is_kept_elsewhere(tmp_path: Path) -> None:
