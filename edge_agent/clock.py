@@ -31,6 +31,8 @@ SAVE_EVERY_NS = 600 * NS
 """A kernel that is synchronised all day need not be written down all day."""
 ASK_TIMEOUT_NS = 60 * NS
 """An answer that takes longer tells nothing."""
+MAX_ASKED = 16
+"""So many questions may be on their way at once: on a slow link each is asked before the last one is answered."""
 TOGETHER_NS, READINGS = 50_000, 5
 """Two clocks read within this were read together; so often it is tried on a machine that interrupts us."""
 
@@ -42,7 +44,7 @@ _TIME_ERROR = 5  # adjtimex(2): clock not synchronised
 Distrust = Literal["no_source", "stepped", "behind", "disagrees", "expired"]
 WHY: dict[Distrust, str] = {
     "no_source": "nobody has told the time since the machine was switched on: no scheduled plays",
-    "stepped": "the clock was set by more than 5 s: no scheduled plays until it is confirmed",
+    "stepped": "the clock was set by more than 5 s: no scheduled plays until the centre confirms it",
     "behind": "the clock shows less than before the restart: no scheduled plays",
     "disagrees": "the centre's time is another: no scheduled plays",
     "expired": "nobody has told the time for too long: no scheduled plays",
@@ -135,7 +137,10 @@ class _Answer:
 
 
 class Clock:
-    """The node's idea of time. Rules of DESIGN section 5; one source is enough."""
+    """The node's idea of time. Rules of DESIGN section 5; one source is enough until the clock steps.
+
+    From then on only the centre's answer is: the kernel says "synchronised" to whoever set it.
+    """
 
     def __init__(
         self,
@@ -158,7 +163,8 @@ class Clock:
         self._answer: _Answer | None = None
         self._stepped = False
         """Trust was lost by a step, and has not come back."""
-        self._asked: tuple[str, int] | None = None
+        self._asked: dict[str, int] = {}
+        """Questions on their way: nonce, and when it was asked."""
         self.hold_ms = 72 * 3_600_000
         """How long trust lasts without a source; from settings."""
         self.offset_ms: float | None = None
@@ -240,16 +246,18 @@ class Clock:
 
     def ask(self) -> str:
         """Make a nonce; only its answer counts, and only once."""
-        self._asked = (secrets.token_hex(16), self._instruments.boottime_ns())
-        return self._asked[0]
+        nonce, boot_ns = secrets.token_hex(16), self._instruments.boottime_ns()
+        young = [one for one in self._asked.items() if boot_ns - one[1] <= ASK_TIMEOUT_NS]
+        self._asked = dict([*young[1 - MAX_ASKED :], (nonce, boot_ns)])
+        return nonce
 
     def take_answer(self, answer: TimeAnswer) -> bool:
         """Compare with the centre's time; False when it answers nothing that was asked."""
         boot_ns, wall_ns = self._instruments.boottime_ns(), self._instruments.wall_ns()
-        if self._asked is None or self._asked[0] != answer.nonce or boot_ns - self._asked[1] > ASK_TIMEOUT_NS:
+        asked_ns = self._asked.pop(answer.nonce, None)
+        if asked_ns is None or boot_ns - asked_ns > ASK_TIMEOUT_NS:
             return False
-        rtt_ns = boot_ns - self._asked[1]
-        self._asked = None
+        rtt_ns = boot_ns - asked_ns
         middle_at = _utc(wall_ns - rtt_ns // 2)
         self.rtt_ms = rtt_ns / 1e6
         self.offset_ms = (middle_at - answer.time_at) / timedelta(milliseconds=1)
@@ -268,16 +276,19 @@ class Clock:
     def check(self) -> None:
         """Look at the clocks again; to be called every second."""
         self._kernel = self._instruments.kernel_synchronised()
-        if (
-            self._kernel
-            and not self._disagrees()
-            and not self._is_behind()
-            and (self._saved_ns is None or self._age_ns(self._saved_ns) > SAVE_EVERY_NS)
-        ):
-            self._believe()
         if self._has_stepped():
             self._trust, self._answer, self._stepped = None, None, True
+            self._asked.clear()  # a round trip over a step measures nothing
+        elif self._kernel and not self._is_refuted() and self._is_to_be_saved():
+            self._believe()
         self._settle()
+
+    def _is_refuted(self) -> bool:
+        """Whether something speaks against the wall clock, whatever speaks for it."""
+        return self._stepped or self._has_stepped() or self._disagrees() or self._is_behind()
+
+    def _is_to_be_saved(self) -> bool:
+        return self._saved_ns is None or self._age_ns(self._saved_ns) > SAVE_EVERY_NS
 
     def _disagrees(self) -> bool:
         """Whether the centre's last answer says otherwise than the wall clock of now, which may have been set since."""
@@ -317,11 +328,11 @@ class Clock:
             self.on_change()
 
     def _judge(self) -> ClockState:
-        if self._disagrees() or self._is_behind():
+        if self._is_refuted():
             return ClockState.UNTRUSTED
         if self._kernel:
             return ClockState.TRUSTED
-        if self._trust is None or self._has_stepped():
+        if self._trust is None:
             return ClockState.UNTRUSTED
         age_ns = self._age_ns(self._trust.boottime_ns)
         if self._fresh and age_ns <= FRESH_NS:

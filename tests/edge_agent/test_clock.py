@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from edge_agent.clock import WHY, Clock, Distrust, SystemInstruments, Trust, ahead_ns
+from edge_agent.clock import MAX_ASKED, WHY, Clock, Distrust, SystemInstruments, Trust, ahead_ns
 from edge_agent.faults import FaultBook
 from edge_agent.protocol.documents import TimeAnswer
 from edge_agent.protocol.states import ClockState
@@ -102,6 +102,32 @@ def test_an_answer_to_another_question_or_a_second_one_tells_nothing(bench: Benc
     assert not bench.answer(bench.clock, nonce="f" * 32)
 
 
+@pytest.mark.parametrize("late_s", [1, 6, 40])
+def test_an_answer_counts_however_many_questions_were_asked_since(bench: Bench, late_s: int) -> None:
+    """On a slow link each question is asked before the last one is answered."""
+    first = bench.clock.ask()
+    for _ in range(late_s // 5):
+        bench.instruments.pass_(seconds=5)
+        bench.clock.ask()
+    bench.instruments.pass_(seconds=late_s % 5)
+    assert bench.answer(bench.clock, nonce=first)
+    assert not bench.answer(bench.clock, nonce=first), "but once"
+
+
+def test_questions_that_nobody_answers_are_forgotten(bench: Bench) -> None:
+    for _ in range(1000):
+        bench.clock.ask()
+    assert len(bench.clock._asked) == MAX_ASKED
+
+
+def test_a_round_trip_over_a_step_measures_nothing(bench: Bench) -> None:
+    bench.answer(bench.clock)
+    before = bench.clock.ask()
+    bench.instruments.step(hours=1)
+    bench.clock.check()
+    assert not bench.answer(bench.clock, nonce=before)
+
+
 def test_an_answer_that_took_more_than_a_minute_tells_nothing(bench: Bench) -> None:
     assert not bench.answer(bench.clock, rtt_ms=61_000)
     assert bench.state() is ClockState.UNTRUSTED
@@ -177,10 +203,41 @@ def test_a_step_of_the_wall_clock_ends_trust_until_asked_again(bench: Bench, hou
     assert bench.state() is ClockState.TRUSTED
 
 
+@pytest.mark.parametrize("answered", [True, False])
+@pytest.mark.parametrize("minutes", [1, 11])
+@pytest.mark.parametrize("hours", [14, -14])
+def test_whoever_sets_the_clock_does_not_vouch_for_it_too(
+    bench: Bench, hours: int, minutes: int, *, answered: bool
+) -> None:
+    """A time server that lies leaves the kernel "synchronised"."""
+    bench.instruments.synchronised = True
+    bench.clock.check()
+    if answered:
+        bench.answer(bench.clock)
+    bench.instruments.pass_(minutes=minutes)
+    saved = len(bench.saved)
+    bench.instruments.step(hours=hours)
+    for _ in range(3):
+        bench.clock.check()
+        assert bench.state() is ClockState.UNTRUSTED
+        bench.instruments.pass_(minutes=20)
+    assert bench.clock.why_untrusted == "stepped"
+    assert len(bench.saved) == saved, "nothing is learned from a clock that is not believed"
+    bench.instruments.step(hours=-hours)
+    bench.clock.check()
+    assert bench.state() is ClockState.UNTRUSTED, "nor by its way back"
+    bench.answer(bench.clock)
+    assert bench.state() is ClockState.TRUSTED
+
+
 def test_a_step_while_the_agent_was_down_is_noticed(bench: Bench) -> None:
     bench.answer(bench.clock)
     bench.instruments.step(seconds=6)
-    assert bench.start().state is ClockState.UNTRUSTED
+    bench.instruments.synchronised = True
+    clock = bench.start()
+    assert clock.state is ClockState.UNTRUSTED
+    clock.check()
+    assert clock.state is ClockState.UNTRUSTED
 
 
 def test_small_corrections_do_no_harm(bench: Bench) -> None:

@@ -125,15 +125,17 @@ STEPS = {
 
 
 @pytest.mark.fault("F10")
+@pytest.mark.parametrize("synchronised", [False, True])
 @pytest.mark.parametrize("before_s", [30, -0.3])
 @pytest.mark.parametrize("step", STEPS)
 async def test_f10_a_clock_that_steps_makes_nothing_early_late_or_double(
-    one: World, step: str, before_s: float
+    one: World, step: str, before_s: float, *, synchronised: bool
 ) -> None:
     """Thirty seconds before a start and in the middle of a play, with nobody to ask; an emergency sounds meanwhile."""
     for number in range(4):
         one.order(f"b-{number}", minutes(10 + 20 * number), items=2)
-    one.at(minutes(10) - timedelta(seconds=before_s), partial(one.step_clock, STEPS[step]))
+    one.order("b-tomorrow", minutes(24 * 60 + 12))
+    one.at(minutes(10) - timedelta(seconds=before_s), partial(one.step_clock, STEPS[step], synchronised=synchronised))
     one.after(20 * 60, lambda: one.order("b-flood", one.now(), level=Level.EMERGENCY, late_s=300))
     await one.run(minutes(80))
     history = await ended(one)

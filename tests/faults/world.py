@@ -380,10 +380,10 @@ class World:
         self.instruments.step(seconds=(wall_error - self.instruments.error()).total_seconds())
         self._ntp_at = self.now() + NTP
 
-    def step_clock(self, by: timedelta) -> None:
-        """Set the wall clock, as a person or a bad time server does; the kernel is not synchronised after that."""
+    def step_clock(self, by: timedelta, *, synchronised: bool | None = None) -> None:
+        """Set the wall clock; the kernel says "synchronised" after a bad time server did, not after a person."""
         self.instruments.step(seconds=by.total_seconds())
-        self.instruments.synchronised = False
+        self.instruments.synchronised = self.rng.random() < 0.5 if synchronised is None else synchronised
         self._ntp_at = self.now() + NTP + timedelta(seconds=self.rng.uniform(30, 600))
         self._sense()
 
