@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -36,11 +37,11 @@ async def grow_old(live: Live) -> None:
 
 
 @asynccontextmanager
-async def agent_of(live: Live, state: StateDir, area_id: str) -> AsyncIterator[Agent]:
-    """A whole agent in this process, enrolled as a person would."""
+async def agent_of(live: Live, state: StateDir, area_id: str, **given: Any) -> AsyncIterator[Agent]:
+    """A whole agent in this process, enrolled as a person would; ``given`` are further options."""
     state.root.mkdir()
     codes: list[str] = []
-    options = Options(state=state, output="virtual")
+    options = Options(state=state, output="virtual", **given)
     enrolling = asyncio.create_task(
         enroll(
             options,
