@@ -230,7 +230,7 @@ def _build(
     async def renew_certificates() -> None:
         if authority.renew():
             for_nodes.renew_certificate()
-            broker.restart()
+            broker.renew_certificate()
 
     scheduler = Scheduler(
         database,

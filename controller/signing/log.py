@@ -108,7 +108,7 @@ def _last(file: int, path: Path) -> Entry | None:
     tail = os.pread(file, TAIL_BYTES, max(0, size - TAIL_BYTES))
     whole = tail.rfind(b"\n") + 1
     if not whole and size > len(tail):
-        raise LogError(f"{path}: no line ends in its last {TAIL_BYTES} bytes; put it aside, and the head of it beside it")
+        raise LogError(f"{path}: no line ends in its last {TAIL_BYTES} bytes; put it aside")
     if whole < len(tail):
         os.ftruncate(file, size - len(tail) + whole)
     lines = tail[:whole].splitlines()

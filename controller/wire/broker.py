@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -62,10 +62,9 @@ class Broker:
         """Process id, while it runs."""
         return self._process.pid if self._process is not None and self._process.returncode is None else None
 
-    def restart(self) -> None:
-        """End the process; ``run`` starts it again with the certificates of this moment."""
-        if self.pid is not None and self._process is not None:
-            self._process.terminate()
+    def renew_certificate(self) -> None:
+        """Use the certificate that is in the files now for new connections; those that stand go on."""
+        self._tell({"server.key": self._authority.server_key.read_bytes(), "server.crt": self._server_chain()})
 
     def revoke(self, revoked: Iterable[Revoked]) -> None:
         """Let these certificates and their nodes in no more, whoever else is connected staying so.
@@ -73,9 +72,13 @@ class Broker:
         Sessions that stand are not ended by it: see ``revoker.py``.
         """
         self._revoked = tuple(revoked)
+        self._tell(self._lists())
+
+    def _tell(self, contents: Mapping[str, bytes]) -> None:
+        """Put new files in the place of some, and have the process read them all."""
         if self._reads is None or self.pid is None or self._process is None:
             return  # it finds them when it starts
-        for name, content in self._lists().items():
+        for name, content in contents.items():
             _replace(self._reads / name, content, self._account)
         self._process.send_signal(signal.SIGHUP)
 
@@ -166,7 +169,7 @@ class Broker:
         contents = {
             "mosquitto.conf": configuration(listener).encode(),
             "ca.crt": self._authority.ca_pem.encode(),
-            "server.crt": self._authority.server_chain.read_bytes(),
+            "server.crt": self._server_chain(),
             "server.key": self._authority.server_key.read_bytes(),
             **self._lists(),
         }
@@ -176,6 +179,9 @@ class Broker:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _server_chain(self) -> bytes:
+        return self._authority.server_chain.read_bytes()
 
     def _lists(self) -> dict[str, bytes]:
         return {

@@ -1,6 +1,7 @@
 """People are told of an end 90, 30 and 7 days before it, once each time."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -8,6 +9,8 @@ from sqlalchemy import select, update
 from controller.alarms.models import Alarm
 from controller.nodes.models import Node
 from controller.renewals.ends import KIND, Ends, step_of
+from controller.wire.keys import load_keys
+from controller.wire.pki import LEAF_LIFE, Authority
 
 from .factories import Centre
 
@@ -38,6 +41,22 @@ async def test_each_step_is_told_once(here: Centre) -> None:
     ends_at["server"] = here.clock() + 20 * DAY  # renewed, for too short
     await ends.look()
     assert (await told(here))[3:] == [("certificates/server", None, 30)]
+
+
+@pytest.mark.parametrize("name", ["authority", "server", "centre"])
+async def test_no_certificate_of_the_centre_ends_unsaid(lite: Centre, tmp_path: Path, name: str) -> None:
+    """Real ones; on a centre that runs all but the authority's are made anew long before."""
+    authority = Authority(tmp_path / "ca", load_keys(tmp_path / "ca"), lite.clock, names=("localhost",))
+    ends_at = authority.ends()[name]
+    ends = Ends(lite.database, lite.clock, lite.services.alarms, authority.ends)
+    for days in (91, 90, 30, 7):
+        lite.clock.now = ends_at - days * DAY
+        await ends.look()
+    assert [step for subject, _, step in await told(lite) if subject == f"certificates/{name}"] == [90, 30, 7]
+    if name != "authority":
+        lite.clock.now = ends_at - LEAF_LIFE / 3
+        assert authority.renew(), "two thirds of its life are over"
+        assert authority.ends()[name] == lite.clock() + LEAF_LIFE
 
 
 async def test_whoever_looks_after_a_node_is_told_of_its_certificate(lite: Centre) -> None:

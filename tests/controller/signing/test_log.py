@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 
 from controller.cli import main
+from controller.people.proof import CodeError
 from controller.signing import log as logs
 from controller.signing.apart import Strongroom
 from controller.signing.ledger import Ledger
 from controller.signing.log import FILE, Log, LogError, verify
 from controller.signing.remote import RemoteDesk, RemoteKeys
+from controller.signing.rules import RefusedError
 from controller.wire.keys import load_keys
 from tests.controller.factories import SteppedClock
-from tests.controller.signing.test_apart import Apart, CodeError, Direct, RefusedError
+from tests.controller.signing.test_apart import Apart, Direct
 
 AT = datetime(2026, 3, 9, tzinfo=UTC)
 

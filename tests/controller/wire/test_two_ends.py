@@ -240,18 +240,39 @@ async def test_a_broker_that_is_killed_comes_back_with_every_document(tmp_path: 
                 await node.document(kind, node.scope)
 
 
-async def test_a_broker_is_restarted_for_new_certificates_and_nobody_notices(tmp_path: Path) -> None:
+async def test_the_broker_takes_a_new_certificate_and_no_session_ends(tmp_path: Path) -> None:
     async with live_centre(tmp_path) as live:
-        node = await live.node(await live.area())
-        old = live.centre.broker.pid
-        live.centre.broker.restart()
+        area = await live.area()
+        node, broker = await live.node(area), live.centre.broker
+        pid, before = broker.pid, await asyncio.to_thread(shown_by_the_broker, live)
+        async with node.connected(f"loa/v1/areas/{area.id}/#"):
+            live.centre.authority.server_chain.unlink()
+            assert live.centre.authority.renew()
+            broker.renew_certificate()
 
-        async def came_back() -> bool:
-            return live.centre.bridge.connected and live.centre.broker.pid not in {None, old}
+            async def is_new() -> bool:
+                return await asyncio.to_thread(shown_by_the_broker, live) != before
 
-        await until(came_back)
+            await until(is_new)
+            [hold] = await live.rows.services.holds.order(live.rows.actor, [f"areas/{area.id}"])
+            await node.document(
+                Hold, f"areas/{area.id}", lambda said: hold.id in {each.hold_id for each in said.active}
+            )
+        assert broker.pid == pid
+        assert live.centre.bridge.connected
         async with node.connected():
             await node.document(Settings, node.scope)
+
+
+def shown_by_the_broker(live: Live) -> bytes:
+    """The certificate that whoever connects now is shown."""
+    context = ssl.create_default_context(cafile=live.centre.authority.ca_file)
+    address = ("127.0.0.1", live.centre.config.broker_port)
+    with (
+        socket.create_connection(address, timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        return connection.getpeercert(binary_form=True) or b""
 
 
 async def test_receipts_are_acknowledged_once_they_are_rows(tmp_path: Path) -> None:
