@@ -24,6 +24,7 @@ from edge_agent.protocol.listings import Listing
 from edge_agent.protocol.states import Outcome, Reason
 from edge_agent.protocol.timeline import Conclusion, Progress, Sound, Step, View, step
 from edge_agent.register import Register
+from edge_agent.renderer import End
 from edge_agent.shelf import Shelf
 from edge_agent.stage import Stage
 from edge_agent.store import Store
@@ -91,6 +92,7 @@ class Player:
         self._attended = asyncio.Event()
         """Set when note has been taken of what the output has done."""
         self._attend_s: float | None = None
+        self._stood_still_ns = self._standing_still_ns()
         stage.on_news = self._nudge.set
         stage.on_item_lost = self._item_lost
         stage.requested_ms = self._requested_ms
@@ -134,6 +136,7 @@ class Player:
 
     def catch_up(self) -> None:
         """Take note of what the output has done, and decide all that is due up to ``now + LEAD``."""
+        self._end_what_slept()
         self._attend_s = self._stage.attend()
         self._attended.set()
         if self._leaving:
@@ -154,6 +157,17 @@ class Player:
             self._decide(self._not_before_last(frontier), at_once=True)
         if self._register.has_more:
             self.note_orders()
+
+    def _end_what_slept(self) -> None:
+        """End what sounded when the machine was put to sleep: it would go on where it was, whatever the hour is now."""
+        still_ns = self._standing_still_ns()
+        if still_ns - self._stood_still_ns > MAX_LATE // timedelta(microseconds=1) * 1000:
+            self._stage.renderer.drop_all(End.LOST)
+        self._stood_still_ns = still_ns
+
+    def _standing_still_ns(self) -> int:
+        """For how long since its boot the outputs' clock has stood still, because the machine did."""
+        return self._clock.boottime_ns() - self._clock.monotonic_ns()
 
     def note_orders(self) -> None:
         """Report what has been received and withdrawn, and decide anew."""

@@ -471,5 +471,7 @@ AT_ONCE: dict[Fault, str] = {
     Fault.INPUT_LOST: "tests/edge_agent/test_hearing.py",
     Fault.NOT_HEARD: "tests/edge_agent/test_hearing.py",
     Fault.HORN_CHANGED: "tests/edge_agent/test_hears_itself.py",
+    Fault.UPDATE_REFUSED: "tests/edge_agent/updates/test_service.py",
+    Fault.UPDATE_RETURNED: "tests/edge_agent/updates/test_service.py",
 }
 """What nobody looks for: whoever comes upon it tells it in the same moment. Where that is tried."""

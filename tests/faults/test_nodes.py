@@ -106,6 +106,22 @@ async def test_f25_a_second_power_cut_ends_an_emergency_that_was_repeated(one: W
     assert len(times_heard(history, "b-1")) == 2
 
 
+@pytest.mark.fault("F28")
+@pytest.mark.parametrize("asleep_s", [2, 600])
+async def test_f28_what_sounds_when_the_machine_is_put_to_sleep_does_not_go_on_when_it_wakes(
+    one: World, asleep_s: float
+) -> None:
+    """Its clock of the outputs stands still meanwhile: by that nothing has happened, and the hour is another."""
+    made = one.order("b-1", minutes(5), late_s=5)
+    at = minutes(5) + timedelta(milliseconds=made.length_ms / 2)
+    one.at(at, partial(one.sleep, timedelta(seconds=asleep_s)))
+    await one.run(minutes(20))
+    history = await ended(one)
+    [heard] = history.heard("node-1", history.orders[0].recordings[0])
+    assert heard.ended_at <= at + timedelta(milliseconds=100)
+    assert outcomes(history) == {"b-1": Outcome.INTERRUPTED}
+
+
 @pytest.mark.fault("F25")
 async def test_f25_power_that_goes_in_the_last_moment_of_an_item_does_not_lose_its_end(one: World) -> None:
     """The next item is placed by then; the one before it has not left the output."""
@@ -148,6 +164,7 @@ async def test_f24_a_node_that_dies_at_any_write_starts_again_and_begins_nothing
             failpoints.arm(partial(_die, left, whole_machine=number % 2 == 0, one=one))
             await one.run(minutes(9))
             await ended(one)
+            assert list(one.folder.rglob(".*")) == [], "what was half written stays for ever"
         if left[0] > 0:  # a whole life: it comes to no more
             reached = number - left[0]
             break
