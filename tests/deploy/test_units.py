@@ -1,5 +1,6 @@
 """The systemd units: they start commands that we have, with no more rights than these need."""
 
+import argparse
 import re
 import shutil
 import subprocess
@@ -7,6 +8,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
+from controller.commands.signer import add_arguments
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
@@ -41,7 +44,12 @@ def system_calls(unit: Path) -> set[str]:
 
 
 def test_the_centre_and_the_node_have_their_units() -> None:
-    assert [unit.name for unit in UNITS] == ["loa-agent-enrol.service", "loa-agent.service", "loa.service"]
+    assert [unit.name for unit in UNITS] == [
+        "loa-agent-enrol.service",
+        "loa-agent.service",
+        "loa-signer.service",
+        "loa.service",
+    ]
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
@@ -78,6 +86,19 @@ def test_a_unit_is_started_again_for_as_long_as_it_takes(unit: Path) -> None:
     assert given["Restart"] == ("on-failure" if unit.stem == "loa-agent-enrol" else "always")
     assert given["StartLimitIntervalSec"] == "0"
     assert given["MemoryMax"]
+
+
+def test_the_signer_stands_apart_from_the_centre_and_from_every_network() -> None:
+    signer, centre = settings(AGENT.with_name("loa-signer.service")), settings(AGENT.with_name("loa.service"))
+    assert signer["User"] != centre["User"]
+    assert (signer["PrivateNetwork"], signer["RestrictAddressFamilies"]) == ("yes", "AF_UNIX")
+    words = signer["ExecStart"].split()
+    assert words[words.index("--user") + 1] == centre["User"], "nobody else may ask"
+    assert words[words.index("--folder") + 1] == f"/var/lib/{signer['StateDirectory']}"
+    assert words[words.index("--socket") + 1] == f"/run/{signer['RuntimeDirectory']}/socket"
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    assert parser.parse_args(words[2:]).act == "serve"
 
 
 @pytest.mark.parametrize("unit", [AGENT, AGENT.with_name("loa-agent-enrol.service")], ids=lambda unit: unit.name)
