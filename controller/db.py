@@ -109,6 +109,8 @@ class Database:
         self.url, self._bus = url, bus
         sqlite = url.startswith("sqlite")
         self.engine = _engine(url, {"timeout": BUSY_TIMEOUT_S} if sqlite else {})
+        self.before_write: Callable[[], None] = lambda: None
+        """Called before each transaction that writes; where the disk has no room, it makes some."""
         # SQLite takes one writer at a time: waiting here is fairer than its busy loop.
         self._writers = asyncio.Lock() if sqlite else None
         if sqlite:
@@ -124,6 +126,7 @@ class Database:
         """
         async with self._writers or nullcontext(), AsyncSession(self.engine, expire_on_commit=False) as session:
             work = Transaction(session)
+            self.before_write()
             with _named():
                 await session.connection(execution_options={"loa_write": True})
                 yield work
