@@ -6,12 +6,8 @@ from typing import Any, Literal
 
 from edge_agent import portaudio
 from edge_agent.errors import DeviceError, InputLostError
-from edge_agent.evidence import RATE
 from edge_agent.inputs.base import Take
 from edge_agent.outputs.card import leaves_ns
-
-LATENCY_S = 0.1
-"""Seconds of buffer asked of the card: nobody waits for what is heard."""
 
 
 class CardInput:
@@ -42,33 +38,28 @@ class CardInput:
                 on_lost("the card stopped giving sound")
 
         try:
-            with portaudio.opening(anew=False) as sounddevice:
-                try:
-                    self._stream = sounddevice.RawInputStream(
-                        samplerate=RATE,
-                        channels=1,
-                        dtype="int16",
-                        device=self._device,
-                        latency=LATENCY_S,
-                        callback=callback,
-                        finished_callback=finished,
-                    )
-                    self._stream.start()
-                except (sounddevice.PortAudioError, ValueError) as error:
-                    raise DeviceError(f"input {self._device or '(default)'} does not open: {error}") from None
-                portaudio.opened(self._give_way)
+            portaudio.start(
+                "RawInputStream",
+                self._device,
+                anew=False,
+                callback=callback,
+                finished=finished,
+                keep=self._keep,
+                close=self._give_way,
+            )
         except DeviceError as error:
-            raise InputLostError(str(error)) from None
+            raise InputLostError(f"input: {error}") from None
 
     def close(self) -> None:
         """Close the card at once."""
         self._closing.set()
         with self._turn:
-            if self._stream is not None:
-                stream, self._stream = self._stream, None
-                stream.abort(ignore_errors=True)
-                stream.close(ignore_errors=True)
+            stream, self._stream = self._stream, None
+            portaudio.stop(stream)
         portaudio.closed(self._give_way)
+
+    def _keep(self, stream: Any) -> None:
+        self._stream = stream
 
     def _give_way(self) -> None:
         """Close for the output's sake, which counts the cards anew."""

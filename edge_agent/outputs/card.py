@@ -27,8 +27,6 @@ MAX_TURN = 500e-6
 """How fast our own account follows, as part of the time: sounds a second apart stay so within half a millisecond."""
 SAME_CLOCK_S = 1.0
 """Two readings this close are of one clock; the monotonic one counts from the start of the machine."""
-LATENCY_S = 0.1
-"""Seconds of buffer asked of the card: no drop-outs, and 0.3 % of a core."""
 
 
 class Stamps:
@@ -138,29 +136,24 @@ class CardOutput:
                 on_lost("the card stopped asking for sound")
 
         try:
-            with portaudio.opening(anew=True) as sounddevice:  # to see a card that was plugged in since
-                try:
-                    self._stream = sounddevice.RawOutputStream(
-                        samplerate=RATE,
-                        channels=1,
-                        dtype="int16",
-                        device=self._device,
-                        latency=LATENCY_S,
-                        callback=callback,
-                        finished_callback=finished,
-                    )
-                    self._stream.start()
-                except (sounddevice.PortAudioError, ValueError) as error:
-                    raise DeviceError(f"sound card {self._device or '(default)'} does not open: {error}") from None
-                portaudio.opened(self.close)
+            portaudio.start(
+                "RawOutputStream",
+                self._device,
+                anew=True,  # to see a card that was plugged in since
+                callback=callback,
+                finished=finished,
+                keep=self._keep,
+                close=self.close,
+            )
         except DeviceError as error:
-            raise OutputError(str(error)) from None
+            raise OutputError(f"sound card: {error}") from None
 
     def close(self) -> None:
         """Close the card at once."""
         self._closing = True
-        if self._stream is not None:
-            stream, self._stream = self._stream, None
-            stream.abort(ignore_errors=True)
-            stream.close(ignore_errors=True)
+        stream, self._stream = self._stream, None
+        portaudio.stop(stream)
         portaudio.closed(self.close)
+
+    def _keep(self, stream: Any) -> None:
+        self._stream = stream

@@ -7,10 +7,11 @@ from itertools import pairwise
 
 import pytest
 
+from edge_agent import portaudio
 from edge_agent.clock import NS, utc_ns
 from edge_agent.evidence import RATE
 from edge_agent.feed import Feed, SpoiledError
-from edge_agent.outputs import card, virtual
+from edge_agent.outputs import virtual
 from edge_agent.protocol.content import Voice
 from edge_agent.protocol.timeline import Sound
 from edge_agent.renderer import FADE_FRAMES, Cue, End, Renderer
@@ -190,7 +191,7 @@ def test_a_decoder_that_falls_behind_in_a_fade_does_not_hold_up_what_follows(sta
 def test_what_an_output_holds_and_the_fade_of_a_cut_are_over_within_200_ms() -> None:
     """The figure for STOP at the node; the rest of it are a signature and a turn of the event loop."""
     assert virtual.AHEAD * virtual.BLOCK + FADE_FRAMES <= RATE * 180 // 1000
-    assert card.LATENCY_S * RATE + FADE_FRAMES <= RATE * 180 // 1000
+    assert portaudio.LATENCY_S * RATE + FADE_FRAMES <= RATE * 180 // 1000
 
 
 def test_a_cut_before_the_start_leaves_no_sample(stand: Stand) -> None:
