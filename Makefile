@@ -17,7 +17,8 @@ FAULTS := tests/faults tests/edge_agent/test_process.py tests/edge_agent/test_st
 	tests/edge_agent/test_renewal.py tests/edge_agent/checks tests/edge_agent/outputs/test_gaps.py \
 	tests/controller/wire/test_processes.py tests/controller/wire/test_two_ends.py tests/controller/wire/test_clones.py \
 	tests/controller/wire/test_revocation.py tests/controller/wire/test_rotation.py \
-	tests/controller/test_emergencies.py tests/e2e/test_agent_contract.py
+	tests/controller/test_emergencies.py tests/e2e/test_agent_contract.py \
+	tests/edge_agent/test_failpoints.py tests/power
 # Random histories, kills of the broker, and every how manieth write of a node is its last.
 SEEDS := 1000
 KILLS := 100
@@ -27,7 +28,7 @@ BOUNDARIES := 1
 # The set-up steps share .venv and dpkg's lock; pytest and apt would only be in each other's way.
 .NOTPARALLEL:
 .PHONY: help setup demo test listen lint format bench faults box package screenshots lock debian-demo debian-test debian-box \
-	venv-demo venv-dev
+	debian-power power venv-demo venv-dev
 
 help: ## list what can be typed
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' Makefile | expand -t 14
@@ -72,6 +73,9 @@ faults: setup ## kill every part, cut it off, spoil its files; writes docs/fault
 box: setup debian-box ## a whole node without a device, built, booted and broken (as root, some minutes)
 	@$(BIN)/pytest tests/box $(ARGS)
 
+power: setup debian-power ## cut the power of a whole machine again and again, in qemu (as root, some minutes)
+	@LOA_FAULTS_LONG=1 $(BIN)/pytest tests/power $(ARGS)
+
 package: venv-dev ## the agent as a Debian package, for this processor and for the Pi, into dist/
 	@deploy/debian/build amd64
 	@deploy/debian/build arm64
@@ -90,6 +94,9 @@ debian-test:
 
 debian-box: debian-test
 	@$(SETUP)/debian $(SETUP)/debian-box.txt
+
+debian-power: debian-test
+	@$(SETUP)/debian $(SETUP)/debian-power.txt
 
 venv-demo:
 	@$(SETUP)/venv controller

@@ -49,7 +49,9 @@ class Line:
         """Wait for words: what this life is to be, what time it is."""
         words = b""
         while not words.endswith(b"\n"):
-            words += os.read(self._handle, 4096) or time.sleep(0.01) or b""
+            words += (read := os.read(self._handle, 4096))
+            if not read:
+                time.sleep(0.01)  # nobody is there yet
         return dict(json.loads(words))
 
     def say(self, letter: bytes, data: bytes) -> None:
@@ -164,7 +166,7 @@ def become_agent(line: Line, life: Life) -> None:
             if any(block):
                 line.say(b"b", struct.pack("<q", at_ns) + block)
 
-    edge_agent.agent.VirtualOutput = Told  # type: ignore[misc] # where the agent takes it from
+    vars(edge_agent.agent)["VirtualOutput"] = Told  # where the agent takes it from
     failpoints.arm(stop_at(line, life["stop_at"], life["stop_count"]))
     os.dup2(os.open(port(2), os.O_WRONLY), 2)
     os.setgroups([])

@@ -63,6 +63,16 @@ def disk_and_store_are_whole(story: Story) -> Iterator[str]:
         yield f"the store was lost: {names}"
 
 
+def what_was_half_written_goes(story: Story) -> Iterator[str]:
+    """No start leaves behind what an earlier cut has left."""
+    left: set[str] = set()
+    for life in story.lives:
+        for store in life.said("s"):
+            half = {name for name in store["files"] if "/." in f"/{name}"}
+            yield from (f"{life}: {name} has outlived a start" for name in half & left)
+            left = half if life.ready_at is not None else set()
+
+
 def the_agent_comes_up_and_stays(story: Story) -> Iterator[str]:
     """Nothing ends it but the power."""
     for life in story.lives:
@@ -151,6 +161,7 @@ def receipts_stay_as_they_were_told(story: Story) -> Iterator[str]:
 
 PROMISES: tuple[Callable[[Story], Iterator[str]], ...] = (
     disk_and_store_are_whole,
+    what_was_half_written_goes,
     the_agent_comes_up_and_stays,
     nothing_routine_begins_twice,
     an_emergency_sounds_once_more_at_most,

@@ -9,6 +9,8 @@ from tests.faults.truth import Recording
 
 PROBE = 64
 """Bytes by which a place in a recording is known: 32 samples of noise are like no other."""
+STEP = 8 * PROBE
+"""So often a block is looked at."""
 ALIKE = 0.9
 """Part of a recording's blocks that must have left, for it to have sounded whole."""
 
@@ -47,7 +49,7 @@ def sounds_of(blocks: Iterable[bytes], recordings: Iterable[Recording]) -> list[
 def _parts(samples: bytes, known: dict[str, bytes], last: Sound | None) -> list[tuple[str | None, int, int]]:
     """Give what a block holds: the end of one recording and the beginning of the next are two parts."""
     parts: list[tuple[str | None, int, int]] = []
-    for begin in range(0, len(samples), 8 * PROBE):
+    for begin in range(0, len(samples), STEP):
         probe = samples[begin : begin + PROBE]
         if len(probe) < PROBE or not any(probe):
             continue
@@ -55,9 +57,9 @@ def _parts(samples: bytes, known: dict[str, bytes], last: Sound | None) -> list[
         if name is None and parts:
             continue
         if parts and parts[-1][0] == name:
-            parts[-1] = (name, parts[-1][1], place + PROBE - parts[-1][1])
+            parts[-1] = (name, parts[-1][1], place + STEP - parts[-1][1])
         else:
-            parts.append((name, place, PROBE))
+            parts.append((name, place, STEP))
     named = [one for one in parts if one[0] is not None]
     return named or parts[:1]
 
