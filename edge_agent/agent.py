@@ -29,7 +29,7 @@ from edge_agent.checks.signal import SignalStrength
 from edge_agent.checks.storage import Storage
 from edge_agent.checks.supply import Supply
 from edge_agent.clock import NS, Clock, Instruments, SystemInstruments, Trust
-from edge_agent.config import Options, load_adoption, load_key
+from edge_agent.config import Options, load_adoption, load_key, sweep
 from edge_agent.download import Throttle
 from edge_agent.ending import end
 from edge_agent.faults import Fault, FaultBook
@@ -98,6 +98,8 @@ class Agent:
         self._options, state = options, options.state
         self._adoption = load_adoption(state)
         settle(state)
+        for folder in (state.root, state.media):
+            sweep(folder)
         key = SigningKey(load_key(state))
         self._store = store = Store.open(state.database)
         self.faults = FaultBook(self._now)

@@ -1,5 +1,6 @@
 """Where the agent keeps its things, and who it is. Reads files; knows no network and no sound."""
 
+import contextlib
 import os
 import tempfile
 from dataclasses import dataclass
@@ -188,6 +189,13 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         Path(name).unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def sweep(directory: Path) -> None:
+    """Throw away what ``write_atomically`` had not finished when the power went."""
+    for path in directory.glob(".*.????????"):
+        with contextlib.suppress(OSError):  # a disk with errors may refuse even that
+            path.unlink()
 
 
 def sync_directory(path: Path) -> None:
