@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 
 from edge_agent.agent import Agent
@@ -25,6 +26,8 @@ from tests.edge_agent.centre import Authority, Centre, broadcast, make_opus, soo
 
 pytestmark = pytest.mark.broker
 NODE = "node-1"
+SO_ACCEPTCON = 0x10000
+"""Somebody may connect to it (linux/net.h)."""
 
 
 @pytest.fixture
@@ -45,6 +48,27 @@ async def state(centre: Centre, wanted: str) -> dict[str, object]:
     found = await centre.until(lambda: (one := centre.presence(NODE)).get("state") == wanted and one)
     assert isinstance(found, dict)
     return found
+
+
+async def test_a_running_agent_listens_at_no_socket(centre: Centre, node: Node) -> None:
+    """As the kernel has it: its one way out is a connection that it made itself."""
+    node.start()
+    await state(centre, "online")
+    assert node.process is not None
+    agent = psutil.Process(node.process.pid)
+    sockets = [each for one in (agent, *agent.children(recursive=True)) for each in one.net_connections("all")]
+    made = [each.raddr.port for each in sockets if each.status == psutil.CONN_ESTABLISHED]
+    assert centre.broker.port in made, "sockets are seen at all"
+    assert [each for each in sockets if each.status == psutil.CONN_LISTEN] == []
+    assert [each for each in sockets if each.type == socket.SOCK_DGRAM and each.laddr] == []
+    assert unix_listeners(agent.pid) == []
+
+
+def unix_listeners(pid: int) -> list[str]:
+    """Name the Unix sockets at which a process takes connections."""
+    inodes = {path.readlink().name for path in Path(f"/proc/{pid}/fd").iterdir() if path.is_symlink()}
+    lines = (line.split(maxsplit=7) for line in Path("/proc/net/unix").read_text().splitlines()[1:])
+    return [" ".join(each) for each in lines if int(each[3], 16) & SO_ACCEPTCON and f"socket:[{each[6]}]" in inodes]
 
 
 async def test_presence_tells_hello_and_a_sudden_end(centre: Centre, node: Node) -> None:
