@@ -27,7 +27,7 @@ BOUNDARIES := 1
 .DEFAULT_GOAL := help
 # The set-up steps share .venv and dpkg's lock; pytest and apt would only be in each other's way.
 .NOTPARALLEL:
-.PHONY: help setup demo test listen lint format bench faults box package screenshots lock debian-demo debian-test debian-box \
+.PHONY: help setup demo test listen lint format bench faults box package bundle screenshots lock debian-demo debian-test debian-box \
 	debian-power power venv-demo venv-dev
 
 help: ## list what can be typed
@@ -79,6 +79,10 @@ power: setup debian-power ## cut the power of a whole machine again and again, i
 package: venv-dev ## the agent as a Debian package, for this processor and for the Pi, into dist/
 	@deploy/debian/build amd64
 	@deploy/debian/build arm64
+
+bundle: venv-dev ## an update of the agent, for this processor's nodes and for the Pi, into dist/; `loa updates sign` comes next
+	@deploy/debian/bundle amd64
+	@deploy/debian/bundle arm64
 
 screenshots: setup ## take the pages' pictures anew
 	@$(BIN)/python -m tests.screenshots

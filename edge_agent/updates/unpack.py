@@ -109,10 +109,12 @@ def unpack(packed: Packed, into: Path) -> None:
             return
         member = _member(block)
         path = _place(into, member.name)
-        if member.isdir():
-            path.mkdir(mode=0o755, parents=True, exist_ok=True)
-        else:
-            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        folder = path if member.isdir() else path.parent
+        try:
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise BundleError(f"bundle: {member.name[:100]!r} lies in a file") from None
+        if not member.isdir():
             _write(packed, path, member.size)
             failpoints.reach("update.file")
     raise BundleError(f"bundle holds more than {MAX_MEMBERS} files")

@@ -1,7 +1,7 @@
 """Five bundles really run: a good one, and four that a node must come back from by itself, or never begin with.
 
-One node, as it would be on a pole, a centre, and an update key that neither of them has. The tests share them and run in
-this order. A trial is short here; what counts its starts, kills what hangs and goes back is as shipped.
+One node, as it would be on a pole, a centre, and an update key that neither of them has. The tests share them and run
+in this order. A trial is short here; what counts its starts, kills what hangs and goes back is as shipped.
 """
 
 import os
@@ -86,8 +86,8 @@ class Updates:
     def sign(self, bundle: Path, release: int) -> Path:
         """Sign it with the key that neither node nor centre has."""
         board = run("dpkg", "--print-architecture").strip()
-        self.loa("updates", "sign", bundle, "--key", self.key, "--release", str(release), *("--version", f"0.{release}"),
-                 "--board", board)  # fmt: skip
+        words = ("--key", self.key, "--release", str(release), "--version", f"0.{release}", "--board", board)
+        self.loa("updates", "sign", bundle, *words)
         return bundle.with_name(f"{bundle.name}.release")
 
     async def send(self, bundle: Path, release: int) -> str:
@@ -104,11 +104,12 @@ class Updates:
         """Wait until the centre knows that the node has come so far."""
 
         async def there() -> dict[str, Any] | None:
+            found: dict[str, Any]
             (found,) = (await self.centre.call("GET", f"/rollouts/{rollout}"))["nodes"]
             assert found["state"] not in {"good", "returned", "refused", "lost", "skipped"} - {state}, found
             return found if found["state"] == state else None
 
-        return await until(there, timeout_s, f"a release that is {state}")
+        return dict(await until(there, timeout_s, f"a release that is {state}") or {})
 
     def current(self) -> str:
         """Say which slot is the good one."""

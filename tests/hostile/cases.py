@@ -421,7 +421,23 @@ CASES: dict[int, Case] = {
         "a request for an authority's certificate",
         _in("controller/wire/test_keys_and_certificates.py", "a_request_gets_nothing_but_a_certified_key"),
     ),
-    91: Case("a bundle unsigned, older, of another board", not_yet="there are no update bundles yet"),
+    91: Case(
+        "a bundle unsigned, older, of another board",
+        (
+            *_in(
+                "edge_agent/updates/test_slots.py",
+                "a_release_of_a_foreign_key_or_none_is_refused",
+                "a_release_that_is_not_for_this_node_is_refused",
+                "what_is_not_made_of_plain_files_is_refused_even_when_it_is_signed",
+                "a_truncated_bundle_is_refused_by_its_hash_or_by_its_end",
+                "a_key_is_pinned_once_and_the_agent_cannot_bring_another",
+            ),
+            *_in(
+                "edge_agent/updates/test_service.py", "a_release_that_is_not_for_this_node_is_refused_and_not_fetched"
+            ),
+        ),
+        "and a whole node, which is booted, by `make box`: tests/box/test_updates.py",
+    ),
     92: Case(
         "orders edited on the card",
         _in(_ORDERS, "a_stored_order_that_was_tampered_with_is_left_out"),
