@@ -43,7 +43,7 @@ from .renewals.routes import router as renewals
 from .schedules.routes import calendars, days
 from .schedules.routes import router as schedules
 from .services import Services
-from .updates.bodies import router as bundles
+from .updates import bodies as bundles
 from .updates.routes import rollouts, updates
 
 PREFIX = "/api/v1"
@@ -99,12 +99,12 @@ def create_app(
 
 
 def create_node_app(services: Services) -> FastAPI:
-    """Make the application for nodes: bodies by hash and enrolment, nothing else."""
+    """Make the application for nodes: bodies by hash, bundles by certificate, and enrolment; nothing else."""
     app = _bare(services, None, NODES)
     app.include_router(enrolments_of_nodes, prefix=PREFIX)
     app.include_router(renewals_of_nodes, prefix=PREFIX)
     app.include_router(media)
-    app.include_router(bundles)
+    app.include_router(bundles.router)
     app.include_router(health_router)
     return app
 
