@@ -46,12 +46,12 @@ class Rate:
 class Rates:
     """What is not too often. A page with its parts is 5 to 10 requests, and asks again at most every 400 ms."""
 
-    reads: Rate = Rate(600, 20)
-    changes: Rate = Rate(200, 4)
+    reads: Rate = Rate(400, 15)
+    changes: Rate = Rate(150, 3)
     vital: Rate = Rate(120, 2)
     """Nobody presses STOP more often, and each is a signed document to every node."""
-    address: Rate = Rate(2000, 50)
-    """Of those who are not signed in. An office behind one address signs in and loads what pages are made of."""
+    address: Rate = Rate(600, 30)
+    """Of those who are not signed in: sixty browsers of one office that have never been here load what pages need."""
 
 
 NODES = Rates(address=Rate(10_000, 400))
