@@ -2,10 +2,13 @@
 
 import configparser
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from edge_agent.cli import _parser
 
 IMAGE = Path(__file__).resolve().parents[2] / "deploy" / "image"
 FILES = IMAGE / "files"
@@ -92,6 +95,76 @@ def test_one_line_of_the_sound_cards_is_for_each_choice_of_the_recipe() -> None:
     rules = (FILES / "etc/udev/rules.d/85-loa-sound.rules").read_text("utf-8")
     assert re.findall(r"(?m)^#(\w+) SUBSYSTEM", rules) == ["usb", "headphones", "hat"]
     assert not re.search(r"(?m)^[^#\n]", rules)  # none is chosen before the recipe does
+
+
+PINS = ["--amplifier", "gpio:gpiochip0:17", "--button", "gpio:gpiochip0:27:low"]
+
+
+def fitted(root: Path, *what: str) -> tuple[list[str], list[str]]:
+    """Tell a root what is fitted to it; gives the options of ``run`` and ``enroll``."""
+    for place in ("loa-agent", "udev/rules.d", "systemd/system"):
+        (root / "etc" / place).mkdir(parents=True, exist_ok=True)
+    settings = root / "etc/loa-agent/agent.env"
+    if not settings.exists():
+        shutil.copy(IMAGE.parent / "debian/agent.env", settings)
+    subprocess.run([IMAGE / "fitted", root, *what], check=True, timeout=20)
+    given = dict(line.split("=", 1) for line in settings.read_text("utf-8").splitlines() if line[:1].isalpha())
+    return given["LOA_AGENT_OPTIONS"].split(), given["LOA_ENROL_OPTIONS"].split()
+
+
+@pytest.mark.parametrize(("what", "options"), [
+    (("usb", "none", "none", "none", "no"), []),
+    (("virtual", "none", "none", "none", "no"), ["--output", "virtual"]),
+    (("virtual", "none", "none", "line", "no"), ["--output", "virtual", "--input", "virtual", "--input-kind", "line"]),
+    (("usb", PINS[1], PINS[3], "none", "no"), PINS),
+    (("hat", PINS[1], "none", "microphone", "no"), [*PINS[:2], "--input", "card", "--input-kind", "microphone"]),
+])  # fmt: skip
+def test_what_is_fitted_is_told_in_options_that_both_services_take(
+    tmp_path: Path, what: tuple[str, ...], options: list[str]
+) -> None:
+    run, enrol = fitted(tmp_path, *what)
+    assert run == options
+    for words in (["run", *run], ["enroll", *run, *enrol, "--boot-file", "loa.toml"]):
+        _parser().parse_args(words)
+
+
+def test_pins_are_for_the_two_services_that_sound_and_for_nobody_else(tmp_path: Path) -> None:
+    places = ["etc/udev/rules.d/86-loa-pins.rules"]
+    places += [f"etc/systemd/system/{unit}.service.d/50-loa-pins.conf" for unit in ("loa-agent", "loa-agent-enrol")]
+    fitted(tmp_path, "usb", PINS[1], "none", "none", "no")
+    rule, *drop_ins = [(tmp_path / place).read_text("utf-8") for place in places]
+    assert 'GROUP="gpio", MODE="0660"' in rule
+    assert drop_ins == ["[Service]\nSupplementaryGroups=gpio\n"] * 2
+    for unit in ("loa-agent", "loa-agent-enrol"):
+        assert "DeviceAllow=char-gpiochip rw" in (IMAGE.parent / f"systemd/{unit}.service").read_text("utf-8")
+    fitted(tmp_path, "usb", "none", "none", "none", "no")  # nothing to say: as it was
+    assert (tmp_path / places[0]).exists()
+    fitted(tmp_path, "usb", "none", "none", "line", "no")
+    assert not [place for place in places if (tmp_path / place).exists()]
+
+
+def test_what_a_person_wrote_by_hand_is_kept_when_there_is_nothing_to_say(tmp_path: Path) -> None:
+    fitted(tmp_path, "usb", "none", "none", "none", "no")
+    settings = tmp_path / "etc/loa-agent/agent.env"
+    settings.write_text("LOA_AGENT_OPTIONS=--device Hat\nLOA_ENROL_OPTIONS=--qr\n", "utf-8")
+    assert fitted(tmp_path, "usb", "none", "none", "none", "yes") == (["--device", "Hat"], ["--qr", "--speak"])
+
+
+@pytest.mark.parametrize("words", [
+    ["--amplifier", "gpio:17"],
+    ["--button", "file:/etc/passwd"],
+    ["--amplifier", "gpio:gpiochip0:17;reboot"],
+    ["--amplifier", "gpio:gpiochip0:17", "--button", "gpio:gpiochip0:17:low"],
+    ["--input", "ear"],
+    ["--speak", "loud"],
+])  # fmt: skip
+def test_a_wrong_fitting_is_refused_before_anything_is_changed(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "etc").mkdir()
+    done = subprocess.run(
+        [IMAGE / "node", *words, tmp_path, tmp_path, __file__], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert [path.name for path in tmp_path.rglob("*")] == ["etc"]
 
 
 @pytest.mark.parametrize("words", [[], ["--rtc", "pi9", "a", "b", "c"], ["--colour", "red", "/", "/", "/etc/fstab"]])
