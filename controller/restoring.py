@@ -24,6 +24,8 @@ from controller.people.actor import Actor
 from controller.people.models import Session
 from controller.plans.models import Document
 from controller.signing.ring import Ring
+from controller.updates.models import Rollout
+from controller.updates.rules import RolloutState
 from controller.wire.signer import own_document
 from edge_agent.protocol.documents import Settings
 from edge_agent.protocol.topics import Word
@@ -179,6 +181,8 @@ async def begin_anew(database: Database, person_id: str, epoch: int, *, now: dat
         stopped = (await tx.session.scalars(ended.returning(Broadcast.id))).all()
         await tx.session.execute(delete(Session))
         await tx.session.execute(update(Document).values(dirty_since=now))
+        paused = update(Rollout).where(Rollout.state == RolloutState.RUNNING).values(state=RolloutState.PAUSED)
+        await tx.session.execute(paused)
         await tx.session.flush()
         detail = {"epoch": epoch, "holds": [hold.id for hold in holds], "stopped": len(stopped)}
         await audit.write(tx, Actor(person_id, "loa restore"), RESTORED, "centre/rows", detail, at=now)
