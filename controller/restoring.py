@@ -5,9 +5,12 @@ what has to be done to the rows after they were put back is the same.
 """
 
 import sqlite3
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 from urllib.parse import quote
 
 from sqlalchemy import delete, func, select, update
@@ -15,14 +18,17 @@ from sqlalchemy import delete, func, select, update
 from controller.areas.repository import read_tree
 from controller.audit import service as audit
 from controller.broadcasts.models import Broadcast
-from controller.db import Database
+from controller.db import Database, Transaction
 from controller.errors import LoaError
 from controller.files import settle
 from controller.holds.models import Hold
 from controller.ids import new_id
+from controller.nodes.models import Node
+from controller.nodes.revoking import cut_off
 from controller.people.actor import Actor
-from controller.people.models import Session
+from controller.people.models import ApiToken, Person, Session
 from controller.plans.models import Document
+from controller.renewals.void import Voided
 from controller.signing.ring import Ring
 from controller.updates.models import Rollout
 from controller.updates.rules import RolloutState
@@ -166,12 +172,46 @@ def next_epoch(own: int, in_rows: int, wanted: int | None) -> int:
     return found
 
 
-async def begin_anew(database: Database, person_id: str, epoch: int, *, now: datetime) -> list[str]:
-    """Have everything held, nothing old said again and everybody sign in again; gives the holds.
+def disabled_in(rows: Path) -> dict[str, datetime]:
+    """Give whose accounts were ended by rows that are replaced: person → when. Nothing where they cannot be read."""
+    query = "SELECT id, disabled_at FROM people WHERE disabled_at IS NOT NULL"
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(rows.absolute()))}?mode=ro", uri=True)) as old:
+            return {key: datetime.fromisoformat(at).replace(tzinfo=UTC) for key, at in old.execute(query)}
+    except sqlite3.Error:
+        return {}
+
+
+class Anew(NamedTuple):
+    """What a restore did besides."""
+
+    holds: list[str]
+    cut_off: list[str]
+    """Names of nodes that were revoked since the copy was made, and are again."""
+    disabled: int
+    """People whose account was ended since, and is again."""
+    tokens: int
+    """Machines' keys that were voided: nobody knows which of them were since."""
+
+
+async def begin_anew(
+    database: Database,
+    person_id: str,
+    epoch: int,
+    *,
+    now: datetime,
+    voided: Collection[Voided] = (),
+    disabled: Mapping[str, datetime] = MappingProxyType({}),
+) -> Anew:
+    """Have everything held, nothing old said again and everybody sign in again; what was taken away stays so.
 
     The documents are signed in the new epoch when the centre starts.
     """
     async with database.transaction() as tx:
+        cut = await _cut_off_again(tx, voided, now)
+        ended_people = await _disable_again(tx, disabled)
+        tokens = update(ApiToken).where(ApiToken.revoked_at.is_(None)).values(revoked_at=now)
+        revoked = (await tx.session.scalars(tokens.returning(ApiToken.id))).all()
         scopes = (await read_tree(tx.session)).everywhere()
         holds = [Hold(id=new_id(), scope=scope, ordered_by=person_id, ordered_at=now) for scope in scopes]
         tx.session.add_all(holds)
@@ -184,6 +224,26 @@ async def begin_anew(database: Database, person_id: str, epoch: int, *, now: dat
         paused = update(Rollout).where(Rollout.state == RolloutState.RUNNING).values(state=RolloutState.PAUSED)
         await tx.session.execute(paused)
         await tx.session.flush()
-        detail = {"epoch": epoch, "holds": [hold.id for hold in holds], "stopped": len(stopped)}
+        anew = Anew([hold.id for hold in holds], cut, ended_people, len(revoked))
+        detail = {"epoch": epoch, "stopped": len(stopped)} | anew._asdict()
         await audit.write(tx, Actor(person_id, "loa restore"), RESTORED, "centre/rows", detail, at=now)
-        return [hold.id for hold in holds]
+        return anew
+
+
+async def _cut_off_again(tx: Transaction, voided: Collection[Voided], now: datetime) -> list[str]:
+    """Cut off the nodes whose certificates were voided since; give their names."""
+    names = []
+    for node_id in sorted({each.node_id for each in voided}):
+        row = await tx.session.get(Node, node_id)
+        if row is not None and row.revoked_at is None:
+            await cut_off(tx, row, now)
+            names.append(row.name)
+    return names
+
+
+async def _disable_again(tx: Transaction, disabled: Mapping[str, datetime]) -> int:
+    done = 0
+    for person_id, at in sorted(disabled.items()):
+        change = update(Person).where(Person.id == person_id, Person.disabled_at.is_(None)).values(disabled_at=at)
+        done += len((await tx.session.scalars(change.returning(Person.id))).all())
+    return done

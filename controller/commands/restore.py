@@ -13,9 +13,12 @@ from controller.db import Database
 from controller.events import EventBus
 from controller.life_lock import alone
 from controller.migrations.upgrade import upgrade
+from controller.renewals.void import VoidBook
 from controller.restoring import (
+    Anew,
     BackupError,
     begin_anew,
+    disabled_in,
     highest_epoch,
     last_settings,
     last_settings_in,
@@ -59,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
 async def _restore(config: Config, options: argparse.Namespace) -> None:
     now = system_clock()
     known, ring = _known(config)
+    voided, kept = VoidBook(config.keys).at(now), None
     if options.file is not None:
         olds = [last_settings_in(options.file)]
         if (config.state / "loa.db").is_file():
@@ -76,15 +80,29 @@ async def _restore(config: Config, options: argparse.Namespace) -> None:
         _refuse_older(options, ring, [await last_settings(database)] if options.rows_are_back else ())
         if config.signer is None:
             write_epoch(config.keys, epoch)  # first: rows of an older life are signed by nobody any more
-        holds = await begin_anew(database, person_id, epoch, now=now)
+        disabled = {} if kept is None else disabled_in(kept)
+        anew = await begin_anew(database, person_id, epoch, now=now, voided=voided, disabled=disabled)
     finally:
         await database.close()
-    sys.stdout.write(f"epoch {epoch}\t{len(holds)} holds\n")
+    sys.stdout.write(f"epoch {epoch}\t{len(anew.holds)} holds\n")
+    sys.stderr.write(_said(anew, rows_were_there=kept is not None))
     if config.signer is not None:
         sys.stderr.write(
             f"Before the centre starts, as the signer's user: loa signer --folder FOLDER raise-epoch {epoch}\n"
         )
     sys.stderr.write("Everything is held. Look at the plans, then release the holds in the pages.\n")
+
+
+def _said(anew: Anew, *, rows_were_there: bool) -> str:
+    """Say what stays taken away, and what a person has to look at."""
+    lines = [f"Revoked since the copy, and again: {', '.join(anew.cut_off)}"] if anew.cut_off else []
+    if anew.tokens:
+        lines.append(f"{anew.tokens} machines' keys (API tokens) are void: give out new ones")
+    if anew.disabled:
+        lines.append(f"{anew.disabled} accounts were ended since the copy, and are again")
+    if not rows_were_there:
+        lines.append("Accounts and passwords are as in the copy: look through them before people sign in")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _known(config: Config) -> tuple[int, Ring]:

@@ -27,7 +27,10 @@ class HoldOut(BaseModel):
     scope_name: str
     ordered_at: AwareDatetime
     ordered_by: str
-    """Name of the person."""
+    """Name of the person; empty: nobody known any more."""
+    found: bool = False
+    """No row knew of it: it was ordered after the copy from which the rows were put back, and a node obeys it still.
+    ``ordered_at`` is then when it was found."""
     released_at: AwareDatetime | None
     node_count: int
     """Nodes that will say whether they obey."""

@@ -191,8 +191,9 @@ class Holds:
             return []
         tree, nodes = await read_tree(session), await self._standing(session)
         nodes = [node for node in nodes if seen.sees(node.area_id)]
-        people = await names_of(session, (hold.ordered_by for hold in holds))
-        return [_out(hold, _concerned(hold, nodes, tree), tree, people.get(hold.ordered_by, "")) for hold in holds]
+        people = await names_of(session, (hold.ordered_by for hold in holds if hold.ordered_by is not None))
+        by = {hold.id: people.get(hold.ordered_by or "", "") for hold in holds}
+        return [_out(hold, _concerned(hold, nodes, tree), tree, by[hold.id]) for hold in holds]
 
     async def _standing(self, session: AsyncSession) -> list[_Standing]:
         """Say how every node stands to holds. Part by part: a STOP of somebody else is not to wait for it."""
@@ -226,6 +227,7 @@ def _out(hold: Hold, concerned: Sequence[_Standing], tree: Tree, ordered_by: str
         scope_name=scope_name(hold.scope, tree, {node.id: node.name for node in concerned}),
         ordered_at=hold.ordered_at,
         ordered_by=ordered_by,
+        found=hold.ordered_by is None,
         released_at=hold.released_at,
         node_count=len(nodes),
         unreporting_count=len(concerned) - len(nodes),

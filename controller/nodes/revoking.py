@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from controller.alarms.service import Alarms
 from controller.audit import service as audit
 from controller.clock import Clock
-from controller.db import Database
+from controller.db import Database, Transaction
 from controller.errors import InvalidError, NotFoundError
 from controller.events import Event, Topic
 from controller.faults.repository import clear_all
@@ -47,12 +47,7 @@ class Revocations:
             await rights.require(tx.session, actor, Act.NODES_REVOKE, [row.area_id])
             if row.kind != NodeKind.AGENT:
                 raise InvalidError("node: it has no certificate", field="node_id", problem="unknown")
-            row.removed_at = row.revoked_at = now
-            row.previous_public_key = None
-            serials = await _void(tx.session, node_id, now)
-            await tx.session.execute(delete(Document).where(Document.scope == f"nodes/{node_id}"))
-            await clear_all(tx.session, node_id, now)
-            ended = await plays.lose(tx, node_id, now=now)
+            serials, ended = await cut_off(tx, row, now)
             detail = {"name": row.name, "reason": reason, "certificates": serials, "plays": ended}
             subject = f"nodes/{node_id}"
             await audit.write(tx, actor, Act.NODES_REVOKE, subject, detail, at=now, area_id=row.area_id)
@@ -60,6 +55,16 @@ class Revocations:
             tx.tell(Event(Topic.REVOCATION, node_id))
             tx.tell(Event(Topic.NODE, node_id))
         return RevokedOut(id=node_id, name=row.name, revoked_at=now, certificates=tuple(serials), plays_ended=ended)
+
+
+async def cut_off(tx: Transaction, row: Node, now: datetime) -> tuple[list[str], int]:
+    """Void all that a node has; gives the serial numbers of its certificates, and how many plays that ended."""
+    row.removed_at = row.revoked_at = now
+    row.previous_public_key = None
+    serials = await _void(tx.session, row.id, now)
+    await tx.session.execute(delete(Document).where(Document.scope == f"nodes/{row.id}"))
+    await clear_all(tx.session, row.id, now)
+    return serials, await plays.lose(tx, row.id, now=now)
 
 
 async def _row(session: AsyncSession, actor: Actor, node_id: str) -> Node:

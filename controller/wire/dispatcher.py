@@ -19,6 +19,7 @@ from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import BusyError
 from controller.events import Event, EventBus, Topic
+from controller.holds.found import take_up
 from controller.plans.models import Document
 from controller.plans.service import WORDS, mark
 from controller.plans.strays import strays
@@ -118,8 +119,9 @@ class Dispatcher:
     async def release_strays(self, obeyed: Mapping[str, Collection[str]]) -> list[str]:
         """Have nodes told, each by its own document, of releases that nothing else names to them; give their ids.
 
-        ``obeyed`` names, by node, the holds that silence it.
+        ``obeyed`` names, by node, the holds that silence it. Those without a row get one that a person can release.
         """
+        await take_up(self._database, obeyed, self._clock())
         async with self._database.reading() as session:
             found = await strays(session, obeyed, self._signer.let_go)
             untold = []

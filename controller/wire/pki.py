@@ -22,6 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from controller.clock import Clock
 from controller.errors import InvalidError
 from controller.files import write_whole
+from controller.renewals.void import VoidBook
 from controller.signing.holder import KeyHolder
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.signing import public_x
@@ -76,6 +77,8 @@ class Authority:
         """
         self._folder, self._clock, self._names = folder, clock, tuple(dict.fromkeys(names))
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.voided = VoidBook(folder)
+        """What was voided before its end, whatever the rows know of it."""
         self._keys = keys
         self._key = ed25519_key(folder / "ca.key")
         self._ca = _load(folder / "ca.crt", read_or_make(folder / "ca.crt", self._make_ca))

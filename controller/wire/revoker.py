@@ -1,6 +1,7 @@
 """Cuts off nodes that were revoked: the broker is told whom to let in no more, and their sessions are taken away.
 
-The rows say who: what was missed while nobody ran is read at the start, before the broker lets anybody in.
+The rows say who: what was missed while nobody ran is read at the start, before the broker lets anybody in. What they
+say is written down beside the authority's key too, and stays said when older rows are put back.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from controller.db import Database
 from controller.errors import BusyError, LoaError
 from controller.events import Event, EventBus, Topic
 from controller.renewals.models import NodeCertificate
+from controller.renewals.void import Voided
 from edge_agent.protocol import topics
 from edge_agent.protocol.topics import Topic as WireTopic
 from edge_agent.protocol.topics import Word
@@ -91,12 +93,16 @@ class Revoker:
     async def _list(self) -> set[str]:
         """Give the broker the list of this moment, if it is another or old; give the nodes that are new on it."""
         now = self._clock()
-        query = select(NodeCertificate.node_id, NodeCertificate.serial, NodeCertificate.revoked_at).where(
-            NodeCertificate.revoked_at.is_not(None), NodeCertificate.expires_at > now
-        )
+        query = select(NodeCertificate).where(NodeCertificate.revoked_at.is_not(None), NodeCertificate.expires_at > now)
         async with self._database.reading() as session:
-            rows = await session.execute(query.order_by(NodeCertificate.serial))
-            revoked = [Revoked(row.node_id, row.serial, row.revoked_at or now) for row in rows]
+            rows = await session.scalars(query)
+            voided = [Voided(row.node_id, row.serial, row.revoked_at or now, row.expires_at) for row in rows]
+        try:
+            self._authority.voided.add(voided, now)
+        except OSError as error:  # a full disk: nobody who was cut off is let in for it, and it is tried again
+            _log.error("revocations could not be written beside the keys (%s); the rows have them", error)
+        every = {each.serial: each for each in (*self._authority.voided.at(now), *voided)}
+        revoked = [Revoked(each.node_id, each.serial, each.at) for _, each in sorted(every.items())]
         serials = frozenset(each.serial for each in revoked)
         fresh = self._listed_at is not None and abs(now - self._listed_at) < LIST_RENEWED_AFTER
         if fresh and serials == self._known:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec import structs, to_builtins
 from sqlalchemy import select, text, update
 
 from controller.broadcasts.models import Broadcast
@@ -16,8 +17,12 @@ from controller.cli import main
 from controller.clock import system_clock
 from controller.db import Database
 from controller.events import EventBus
+from controller.holds.found import MOST
 from controller.life_lock import Lease, StartError, alone
-from controller.people.models import Session
+from controller.nodes.models import Node
+from controller.people.models import ApiToken, Person, Session
+from controller.renewals.models import NodeCertificate
+from controller.renewals.void import VoidBook, Voided
 from controller.restoring import BackupError, check_copy, next_epoch
 from controller.signing.ring import begin
 from controller.wire.keys import new_key
@@ -28,7 +33,8 @@ from edge_agent.protocol.states import KeyUse
 from edge_agent.protocol.topics import Word
 from edge_agent.protocol.versions import Version, check_newer
 from tests.controller import factories
-from tests.controller.wire.test_dispatcher import Desk, desk, make_desk
+from tests.controller.test_renewals import pole
+from tests.controller.wire.test_dispatcher import Desk, desk, health, make_desk
 
 
 async def backed_up(made: Desk, folder: Path) -> tuple[str, Path]:
@@ -212,3 +218,78 @@ async def test_on_postgresql_the_lease_dies_with_its_connection(postgres_url: st
     finally:
         await first.close()
         await second.close()
+
+
+async def test_what_was_taken_away_since_the_copy_stays_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A theft, a dismissal and a machine's key are not forgotten with the rows that told of them."""
+    async with desk(tmp_path) as made:
+        made.centre.clock.now = system_clock()
+        stolen = await pole(made.centre)
+        left = await made.centre.somebody("dung", "operator")
+        await stamped(made)
+        copy, person = tmp_path / "copy.db", made.centre.person
+        await _token(made, person.id)
+        assert main(["backup", "--state", str(tmp_path), str(copy)]) == 0
+        await made.centre.services.revocations.revoke(made.centre.actor, stolen.id, "bị lấy trộm")
+        async with made.centre.database.transaction() as tx:
+            await tx.session.execute(update(Person).where(Person.id == left.id).values(disabled_at=made.centre.clock()))
+            rows = (await tx.session.scalars(select(NodeCertificate))).all()
+            voided = [Voided(row.node_id, row.serial, row.revoked_at or row.issued_at, row.expires_at) for row in rows]
+        VoidBook(tmp_path / "keys").add(voided, made.centre.clock())
+    assert await restore(tmp_path, copy, person.login) == 0
+    said = capsys.readouterr().err
+    assert "Cụm 1" in said
+    assert "1 machines' keys" in said
+    async with factories.centre(tmp_path, known=person) as again, again.database.reading() as session:
+        node = await session.get_one(Node, stolen.id)
+        assert node.revoked_at is not None
+        assert node.removed_at is not None
+        assert all(row.revoked_at for row in await session.scalars(select(NodeCertificate)))
+        assert (await session.get_one(Person, left.id)).disabled_at is not None
+        assert (await session.get_one(Person, person.id)).disabled_at is None
+        assert all(row.revoked_at for row in await session.scalars(select(ApiToken)))
+
+
+async def _token(made: Desk, person_id: str) -> None:
+    now = made.centre.clock()
+    async with made.centre.database.transaction() as tx:
+        key = ApiToken(id="token-1", token_sha256="0" * 64, person_id=person_id, name="Sensor", acts=[])
+        key.created_at, key.expires_at = now, now + timedelta(days=90)
+        tx.session.add(key)
+
+
+async def test_a_stop_that_the_rows_forgot_stands_on_the_screen_and_can_be_released(tmp_path: Path) -> None:
+    """Nodes obey it until a release names it, and neither time nor emergency passes it."""
+    async with desk(tmp_path) as made:
+        area = await made.centre.area()
+        first, second = [await made.centre.node(area, name) for name in ("Cụm 1", "Cụm 2")]
+        await made.settle()
+        obeyed = {first.id: ("forgotten",), second.id: ("forgotten",)}
+        for node in (first, second):
+            said = structs.replace(health({}), holds=("forgotten",))
+            made.centre.services.live.note(node.id, health=to_builtins(said), last_heard_at=made.centre.clock())
+        await made.dispatcher.release_strays(obeyed)
+        [shown] = await made.centre.services.holds.active(made.centre.actor)
+        assert (shown.id, shown.found, shown.ordered_by, shown.confirmed_count) == ("forgotten", True, "", 2)
+        await made.dispatcher.release_strays(obeyed)
+        assert len(await made.centre.services.holds.active(made.centre.actor)) == 1, "once"
+        await made.centre.services.holds.release(made.centre.actor, "forgotten")
+        await made.dispatcher.release_strays(obeyed)
+        await made.settle()
+        for node in (first, second):
+            told = made.last(f"nodes/{node.id}", "hold")
+            assert isinstance(told, Hold)
+            assert told.released == ("forgotten",), "each by its own document"
+
+
+async def test_a_node_that_makes_holds_up_silences_nobody_else_and_not_without_end(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        area = await made.centre.area()
+        liar, honest = [await made.centre.node(area, name) for name in ("Cụm 1", "Cụm 2")]
+        await made.settle()
+        await made.dispatcher.release_strays({liar.id: tuple(f"made-up-{number}" for number in range(100))})
+        await made.settle()
+        holds = await made.centre.services.holds.active(made.centre.actor)
+        assert len(holds) == MOST
+        assert {hold.scope for hold in holds} == {f"nodes/{liar.id}"}
+        assert honest.id not in {node.node_id for hold in holds for node in hold.not_yet}

@@ -177,7 +177,7 @@ def _held(hold: HoldOut, form: Formats, starts: str) -> HeldLine:
         mark=Mark("square", "stop", text("hold.word", place=hold.scope_name)),
         silent=text("hold.silent", confirmed=hold.confirmed_count, count=hold.node_count),
         said=text(
-            "hold.said",
+            "hold.found" if hold.found else "hold.said",
             since=form.since(hold.ordered_at),
             by=hold.ordered_by,
             confirmed=hold.confirmed_count,

@@ -17,6 +17,9 @@ def upgrade() -> None:
     _create_certificates()
     _create_faults()
     _create_updates()
+    _bind_requests()
+    with op.batch_alter_table("holds", schema=None) as batch_op:
+        batch_op.alter_column("ordered_by", existing_type=sa.String(length=64), nullable=True)
 
 
 def _create_certificates() -> None:
@@ -65,6 +68,11 @@ def _create_certificates() -> None:
         "SELECT certificate_serial, id, public_key, '', enrolled_at, certificate_expires_at FROM nodes "
         "WHERE kind = 'agent' AND certificate_expires_at IS NOT NULL"
     )
+
+
+def _bind_requests() -> None:
+    with op.batch_alter_table("approval_requests", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("runs", sa.JSON(none_as_null=True), nullable=True))
 
 
 def _create_faults() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiomqtt
@@ -13,6 +14,8 @@ from controller.cli import main as loa
 from controller.errors import InvalidError, NotFoundError
 from controller.plans.models import Document
 from controller.plays.schemas import PlayOut
+from controller.renewals.models import NodeCertificate
+from controller.renewals.void import VoidBook, Voided
 from controller.wire.broker_config import access_rules
 from controller.wire.mqtt import Connection, LinkError
 from controller.wire.pki import CENTRE
@@ -111,6 +114,20 @@ async def test_what_was_revoked_while_nobody_ran_is_not_let_in_afterwards(tmp_pa
         await refused(node)
         async with other.connected():
             await other.document(Settings, other.scope)
+    assert {each.node_id for each in VoidBook(tmp_path / "centre" / "keys").at(datetime.now(UTC))} == {node.node_id}
+
+
+async def test_rows_that_know_nothing_of_it_let_a_stolen_node_in_no_more(tmp_path: Path) -> None:
+    """Rows are put back from copies; what stands beside the authority's key is not."""
+    async with live_centre(tmp_path) as live:
+        node = await live.node(await live.area())
+        async with live.rows.database.transaction() as tx:
+            row = (await tx.session.scalars(select(NodeCertificate))).one()
+            voided = Voided(node.node_id, row.serial, row.issued_at, row.expires_at)
+    VoidBook(tmp_path / "centre" / "keys").add([voided], datetime.now(UTC))
+    async with live_centre(tmp_path) as live:
+        node.centre = live.centre
+        await refused(node)
 
 
 async def test_a_node_in_strange_hands_is_not_heard(tmp_path: Path) -> None:
