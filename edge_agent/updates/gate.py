@@ -6,6 +6,8 @@ from typing import NamedTuple
 import msgspec
 
 NO_LINK, UNHEALTHY = "no_link", "unhealthy"
+STILL = 10
+"""Looks, one every two seconds: the watchdog of the unit is not surer."""
 
 
 class Before(msgspec.Struct, frozen=True):
@@ -56,7 +58,7 @@ class Gate:
 
     def _why(self, now: Signs) -> str:
         lost_sound = self._before.sounded and not now.output
-        if self._still or lost_sound or now.scopes < self._before.scopes:
+        if self._still >= STILL or lost_sound or now.scopes < self._before.scopes:
             return UNHEALTHY
         # Where the one before reached nobody either, it is not the release: going back would mend nothing.
         return NO_LINK if self._before.linked and not self._linked else ""

@@ -19,7 +19,7 @@ import msgspec
 from edge_agent.config import write_atomically
 from edge_agent.download import Throttle
 from edge_agent.errors import FetchError
-from edge_agent.faults import Fault, FaultBook
+from edge_agent.faults import FaultBook
 from edge_agent.protocol.documents import Command, TrustedKey
 from edge_agent.protocol.errors import MalformedError, ProtocolError, WrongBoardError
 from edge_agent.protocol.signing import TrustStore, open_release
@@ -28,6 +28,7 @@ from edge_agent.protocol.updates import Release, UpdateReport, UpdateState, chec
 from edge_agent.store import Store
 from edge_agent.threads import in_thread
 from edge_agent.updates import fetch
+from edge_agent.updates.asking import Asking
 from edge_agent.updates.gate import Before, Gate, Signs
 from edge_agent.updates.layout import (
     CRASHED,
@@ -38,11 +39,10 @@ from edge_agent.updates.layout import (
     Opt,
     Told,
     Verdict,
-    read,
     running,
     this_machine,
-    write,
 )
+from edge_agent.updates.record import UNDER_WAY, Record
 
 log = logging.getLogger(__name__)
 
@@ -51,33 +51,11 @@ QUIET = timedelta(minutes=10)
 """Nothing sounds, and nothing starts within: the moment to begin with another release."""
 LINKED_S = 3600.0
 """So long ago the broker may have been reached for a link to be expected of the next release."""
-AGAIN_S = 60.0
-"""Until what was asked is asked again: the one who is asked may have looked away."""
 BACKOFF_S = (10.0, 600.0)
 """First and longest wait after a download that failed; doubled, full jitter."""
-OVER_S = 1800
-"""Beyond the trial's length, the starter ends a trial that has said nothing."""
-STANDS = timedelta(hours=24)
-"""So long a return stands among the faults, or until another release is told."""
-REFUSED_STANDS = timedelta(minutes=10)
-"""As a bad message does: a person must have had time to see it."""
+OVER_S = 6 * 3600
+"""Beyond the trial's length, the starter ends a trial that has said nothing: its verdict waits for what sounds."""
 _META = "update"
-_UNDER_WAY = frozenset({UpdateState.FETCHING, UpdateState.WAITING, UpdateState.TRYING})
-
-
-class Record(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of the last release that was told; in the store."""
-
-    command_id: str
-    token: str
-    state: UpdateState
-    release: int = 0
-    version: str = ""
-    reason: str | None = None
-    attempt: str | None = None
-    """The one that was asked to begin, with what was before it."""
-    before: Before | None = None
-    ended_at: datetime | None = None
 
 
 class Updates:
@@ -118,7 +96,7 @@ class Updates:
         self._record = msgspec.json.decode(saved, type=Record) if saved else None
         self._gate: Gate | None = None
         self._verdict: Verdict | None = None
-        self._asked: tuple[Ask, float] | None = None
+        self._asking = Asking(inbox, monotonic_s)
         self._linked_s: float | None = None
         self._next_s, self._failures = 0.0, 0
         self._fetching: asyncio.Task[None] | None = None
@@ -137,16 +115,7 @@ class Updates:
     @property
     def report(self) -> UpdateReport | None:
         """What became of the last one that was told."""
-        one = self._record
-        if one is None:
-            return None
-        return UpdateReport(
-            command_id=one.command_id or None,
-            release=one.release,
-            version=one.version,
-            state=one.state,
-            reason=one.reason,
-        )
+        return self._record.report if self._record is not None else None
 
     # What is told.
 
@@ -171,8 +140,6 @@ class Updates:
         except ProtocolError as error:
             self._refuse(Record(command.command_id, token, UpdateState.REFUSED), error.code, str(error))
             return True
-        self._faults.clear(Fault.UPDATE_REFUSED)
-        self._faults.clear(Fault.UPDATE_RETURNED)
         self._next_s, self._failures = 0.0, 0
         self._put(
             Record(command.command_id, token, UpdateState.FETCHING, release=release.release, version=release.version)
@@ -183,7 +150,7 @@ class Updates:
         """Tell whether it is what the node is at anyway; then this command is answered from now on."""
         one = self._record
         known = one is not None and one.token == token
-        if one is not None and known and one.state in _UNDER_WAY:
+        if one is not None and known and one.state in UNDER_WAY:
             self._put(msgspec.structs.replace(one, command_id=command.command_id))
         elif one is not None and known and one.state is UpdateState.GOOD and one.release == self.release:
             self._put(msgspec.structs.replace(one, command_id=command.command_id, ended_at=self._now()))
@@ -206,7 +173,8 @@ class Updates:
         """Take the next step, if it is time."""
         if self._linked():
             self._linked_s = self._monotonic_s()
-        self._review_faults()
+        if self._record is not None:
+            self._record.show(self._faults, self._now())
         steps = {
             UpdateState.FETCHING: self._look_fetching,
             UpdateState.WAITING: self._look_waiting,
@@ -297,7 +265,6 @@ class Updates:
             write_atomically(self._inbox.over(one.attempt), f"{GOOD}\n".encode())
             self._verdict = Verdict(one.attempt, GOOD)
         log.info("release %d is good", one.release)
-        self._faults.clear(Fault.UPDATE_RETURNED)
         self._end(one, UpdateState.GOOD, None)
 
     def _be_returned(self, one: Record, why: str) -> None:
@@ -306,8 +273,7 @@ class Updates:
 
     def _refuse(self, one: Record, code: str, detail: str) -> None:
         log.error("update refused: %s", detail)
-        self._end(one, UpdateState.REFUSED, code)
-        self._faults.put(Fault.UPDATE_REFUSED, f"{code}: {detail}")
+        self._end(msgspec.structs.replace(one, detail=detail[:300]), UpdateState.REFUSED, code)
 
     def _end(self, one: Record, state: UpdateState, reason: str | None) -> None:
         self._gate = None
@@ -364,24 +330,11 @@ class Updates:
         if record == self._record:
             return
         self._record = record
+        record.show(self._faults, self._now())
         self._store.put_meta(_META, msgspec.json.encode(record))
         if record.state in {UpdateState.GOOD, UpdateState.RETURNED, UpdateState.REFUSED}:
             fetch.tidy(self._inbox, keep=self._verdict.attempt if self._verdict else None)
         self.on_change()
-
-    def _review_faults(self) -> None:
-        """A return or a refusal is told, for so long that a person has had the time to see it."""
-        one = self._record
-        ended_at = one.ended_at if one else None
-        age = self._now() - ended_at if ended_at is not None else None
-        returned = one is not None and one.state is UpdateState.RETURNED and age is not None and age < STANDS
-        detail = f"release {one.release} ({one.version}): {one.reason}" if one else ""
-        self._faults.turn(Fault.UPDATE_RETURNED, returned, detail)
-        refused = one is not None and one.state is UpdateState.REFUSED and age is not None and age < REFUSED_STANDS
-        if not refused:
-            self._faults.clear(Fault.UPDATE_REFUSED)
-        elif not self._faults.stands(Fault.UPDATE_REFUSED):
-            self._faults.put(Fault.UPDATE_REFUSED, f"{one.reason if one else ''}")
 
     def _ask(self) -> None:
         """Say what is wanted of the one who writes, when it has changed, and again while it is not there."""
@@ -400,13 +353,13 @@ class Updates:
             go=one.attempt if lies and one else None,
             verdict=self._verdict,
         )
-        now_s = self._monotonic_s()
-        if self._asked is not None and self._asked[0] == ask and (now_s - self._asked[1] < AGAIN_S or ask == _NOTHING):
-            return
-        if self._asked is None and not (ask.keys or ask.release or ask.verdict) and read(self._inbox.ask, Ask) is None:
-            return
-        write(self._inbox.ask, ask)
-        self._asked = ask, now_s
+        waits = bool(ask.keys or ask.verdict) or (
+            ask.release is not None and one is not None and self._lacks(one, told)
+        )
+        self._asking.say(ask, waits=waits)
 
-
-_NOTHING = Ask()
+    def _lacks(self, one: Record, told: Told) -> bool:
+        """Tell whether something is still to be done of what was asked."""
+        if one.attempt is not None:
+            return self._opt.on_trial() != one.attempt
+        return not self._is_ready(one, told)

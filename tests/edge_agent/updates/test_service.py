@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent import download
 from edge_agent.errors import FetchError, NoSpaceError
-from edge_agent.faults import Fault, FaultBook
+from edge_agent.faults import FaultBook
 from edge_agent.protocol.documents import Command, CommandAction, TrustedKey
 from edge_agent.protocol.reports import FaultReport
 from edge_agent.protocol.signing import SigningKey
@@ -435,4 +435,13 @@ def test_what_the_agent_wants_is_said_again_while_nothing_is_done(world: World) 
     world.seconds += 2
     world.updates.look()
     assert world.node.inbox.ask.stat().st_mtime_ns > first
-    assert Fault.UPDATE_REFUSED not in world.stands()
+
+
+async def test_while_it_waits_for_a_quiet_moment_it_writes_nothing(world: World) -> None:
+    """Hours may pass until then; a card wears out by what is written."""
+    world.near = True
+    world.tell(release(2))
+    await world.pass_(120)
+    first = world.node.inbox.ask.stat().st_mtime_ns
+    await world.pass_(3600)
+    assert world.node.inbox.ask.stat().st_mtime_ns == first
