@@ -156,6 +156,7 @@ class Campaign:
             machine.clock_error_ns = round(self._rng.choice(WRONG_S) * self._rng.uniform(0.5, 1) * 1e9)
         machine.say(
             clock=life.clock,
+            chance=self._rng.randbytes(32).hex(),
             boot_id=str(uuid.UUID(int=self._rng.getrandbits(128))),
             stop_at=life.aim.name if life.aim.kind == "point" else None,
             stop_count=life.aim.count,

@@ -34,7 +34,7 @@ RESTART_S = 2.0
 """As loa-agent.service says."""
 _ADJ_MAXERROR, _ADJ_ESTERROR, _ADJ_STATUS, _STA_PLL = 0x4, 0x8, 0x10, 0x1  # linux/timex.h
 _BLKGETSIZE64 = 0x80081272  # linux/fs.h
-_CLONE_NEWNS = 0x20000
+_RNDRESEEDCRNG = 0x5207  # linux/random.h
 
 Life = dict[str, Any]
 
@@ -71,6 +71,7 @@ def main() -> None:
     line = Line()
     line.tell(b"r")
     life = line.ask()
+    stir(life["chance"])
     until(lambda: DEVICE.exists() and size_of(DEVICE) > 0)
     set_clock(line, life)
     prepare(line)
@@ -84,6 +85,13 @@ def main() -> None:
         _, status = os.waitpid(pid, 0)
         line.tell(b"x", status=status)
         time.sleep(RESTART_S)
+
+
+def stir(chance: str) -> None:
+    """Let this life draw other random numbers than all that began with the same memory."""
+    with Path("/dev/urandom").open("wb", buffering=0) as pool:
+        pool.write(bytes.fromhex(chance))
+        fcntl.ioctl(pool, _RNDRESEEDCRNG)
 
 
 def set_clock(line: Line, life: Life) -> None:
