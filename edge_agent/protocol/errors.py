@@ -51,6 +51,12 @@ class ExpiredError(ProtocolError):
     code = "expired"
 
 
+class LastsTooLongError(ProtocolError):
+    """Readable for longer than any honest document of its kind."""
+
+    code = "lasts_too_long"
+
+
 class NotYetValidError(ProtocolError):
     """Read before its ``nbf``."""
 

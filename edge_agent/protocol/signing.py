@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self, TypeVar
 
 import msgspec
@@ -13,10 +13,11 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
-from .documents import Settings, Signed, TrustedKey
+from .documents import Settings, Signed, TrustedKey, Urgent
 from .errors import (
     BadSignatureError,
     ExpiredError,
+    LastsTooLongError,
     MalformedError,
     NotYetValidError,
     UnknownKeyError,
@@ -26,6 +27,7 @@ from .fields import decode, utc
 from .renewal import RenewalRequest
 from .reports import Receipts
 from .states import KeyUse
+from .topics import Word
 from .updates import Release
 
 ALGORITHM = "Ed25519"
@@ -36,6 +38,15 @@ MAX_TOKEN_BYTES = 1024 * 1024
 
 MAX_HEADER_BYTES = 256
 """Encoded. Ours has 76 bytes: ``alg``, ``typ``, ``kid``, and nothing that names another key."""
+
+LONGEST_LIFE = {
+    Word.PLAN: timedelta(days=32),
+    Word.URGENT: timedelta(days=370),
+    Word.COMMAND: timedelta(days=1),
+}
+"""From ``iat`` to ``exp``: the longest lease, the farthest start that may be ordered, and a day for what is done once.
+One that was signed for ten years would be a weapon for ten years, whoever finds it. An urgent that lets nothing sound,
+settings and holds stand until they are replaced."""
 
 _DocumentT = TypeVar("_DocumentT", bound=Signed)
 
@@ -203,7 +214,12 @@ def check_window(document: Signed, now: datetime) -> None:
     Raises:
         NotYetValidError: ``now`` is before ``nbf``.
         ExpiredError: ``now`` is at or after ``exp``.
+        LastsTooLongError: see ``LONGEST_LIFE``.
     """
+    longest = LONGEST_LIFE.get(document.word)
+    speaks = not isinstance(document, Urgent) or document.broadcasts
+    if longest is not None and speaks and document.exp - document.iat > longest.total_seconds():
+        raise LastsTooLongError(f"{type(document).__name__} would be readable for more than {longest.days} days")
     if now < utc(document.nbf):
         raise NotYetValidError(f"{type(document).__name__} is valid from {utc(document.nbf).isoformat()}")
     if now >= utc(document.exp):

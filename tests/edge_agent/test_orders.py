@@ -120,6 +120,10 @@ def expired(desk: Desk, plan: Plan) -> bytes:
     return desk.keys.sign(msgspec.structs.replace(plan, exp=plan.iat - 1))
 
 
+def for_ten_years(desk: Desk, plan: Plan) -> bytes:
+    return desk.keys.sign(msgspec.structs.replace(plan, exp=plan.iat + 3650 * 86_400))
+
+
 def early(desk: Desk, plan: Plan) -> bytes:
     return desk.keys.sign(msgspec.structs.replace(plan, nbf=plan.iat + 60))
 
@@ -140,6 +144,7 @@ def unsigned(desk: Desk, plan: Plan) -> bytes:
     (for_another, "wrong_audience"),
     (expired, "expired"),
     (early, "not_yet_valid"),
+    (for_ten_years, "lasts_too_long"),
     (of_an_older_epoch, "stale"),
     (unsigned, "malformed"),
 ])  # fmt: skip
