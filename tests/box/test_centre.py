@@ -18,7 +18,8 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
-UNIT = "loa.service"
+UNIT, SIGNER = "loa.service", "loa-signer.service"
+APART = "/var/lib/loa-signer"
 START_S, WATCHDOG_S, ABORT_S = 90, 60, 10
 ENVIRONMENT = "opt/loa/.venv"
 ASK = """
@@ -47,7 +48,8 @@ def install(root: Path) -> None:
     command = environment / "bin/loa"
     command.write_text(f"#!/{ENVIRONMENT}/bin/python3\nimport sys\nfrom controller.cli import main\nsys.exit(main())\n")
     command.chmod(0o755)
-    shutil.copy(ROOT / "deploy/systemd/loa.service", root / "etc/systemd/system")
+    for unit in (UNIT, SIGNER):
+        shutil.copy(ROOT / "deploy/systemd" / unit, root / "etc/systemd/system")
     shutil.copy(ROOT / "deploy/systemd/loa.sysusers.conf", root / "usr/lib/sysusers.d/loa.conf")
     run("chroot", root, "systemctl", "--quiet", "enable", UNIT)
     run("chroot", root, "systemctl", "--quiet", "mask", "mosquitto.service")
@@ -86,3 +88,24 @@ async def test_a_centre_that_hangs_is_started_again(machine: Machine) -> None:
     await until(lambda: machine.serving(UNIT) not in {0, before}, WATCHDOG_S + ABORT_S + START_S, "another centre")
     assert time.monotonic() - begun_s > WATCHDOG_S / 2
     assert "Watchdog timeout" in machine.journal(f"--unit={UNIT}")
+
+
+async def test_a_signer_apart_has_the_keys_and_the_centre_cannot_reach_them(machine: Machine) -> None:
+    before = machine.serving(UNIT)
+    machine.ask("sh", "-c", "echo LOA_SIGNER=/run/loa-signer/socket > /etc/loa/loa.env")
+    machine.ask("systemctl", "enable", "--now", SIGNER)
+    machine.ask("systemctl", "restart", UNIT)
+    await until(lambda: machine.serving(UNIT) not in {0, before}, START_S, "a centre beside its signer")
+    assert '"ready":true' in machine.ask("python3", "-c", ASK, "http://127.0.0.1:8080/readyz")
+    assert machine.ask("stat", "--format=%U %a", APART).split() == ["loa-signer", "700"]
+    assert machine.ask("stat", "--format=%U %a", f"{APART}/ring.json").split() == ["loa-signer", "600"]
+    as_centre, as_signer = (("setpriv", f"--reuid={user}", "--clear-groups") for user in ("loa", "loa-signer"))
+    assert machine.ask(*as_centre, "cat", f"{APART}/ring.json", check=False) == ""
+    loa = ("/opt/loa/.venv/bin/loa", "signer", "--folder", APART)
+    assert "otpauth://" in machine.ask(*as_signer, *loa, "enrol", "somebody")
+    assert machine.ask(*as_signer, *loa, "list").split()[0] == "dispatch"
+    machine.ask(*as_signer, *loa, "log", "verify")
+    asked = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print(s.recv(1) == b'')"
+    assert machine.ask("python3", "-c", asked, "/run/loa-signer/socket").strip() == "True", "root is not the centre"
+    interfaces = machine.ask("cat", f"/proc/{machine.serving(SIGNER)}/net/dev").splitlines()[2:]
+    assert [line.split(":")[0].strip() for line in interfaces] == ["lo"]

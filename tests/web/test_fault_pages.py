@@ -1,5 +1,6 @@
 """A node's page shows its faults; whoever may says there that they look after one, and it is calm from then on."""
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -7,9 +8,12 @@ import msgspec
 
 from controller.faults.keeping import FaultKeeper
 from controller.people.rights import Role
-from edge_agent.protocol.reports import FaultReport
+from controller.wire.clones import Clones
+from edge_agent.protocol.reports import FaultReport, Online
+from tests.controller.factories import abilities
 from tests.controller.wire.test_dispatcher import health
-from tests.web.harness import commune, visitor
+from tests.e2e.waiting import until
+from tests.web.harness import PATIENCE_S, commune, visitor
 
 WORDS = "<script>window.pwned=1</script>"
 
@@ -39,3 +43,26 @@ async def test_a_fault_is_acknowledged_on_the_page_of_its_node(tmp_path: Path) -
             assert act not in page
             assert "Cổng chợ Trại: đã có người lo sự cố" in page
             assert (await client.post(act)).status_code == 303
+
+
+async def test_an_identity_in_two_places_stands_on_top_until_somebody_looked(tmp_path: Path) -> None:
+    async with commune(tmp_path) as site:
+        here, node = site.centre, site.nodes["Cổng chợ Trại"]
+        clones = Clones(here.database, here.services.alarms)
+        watching = asyncio.create_task(clones.run())
+        try:
+            for boot_id in ("boot-1", "boot-2", "boot-1"):
+                said = Online(boot_id=boot_id, connected_at=here.clock(), abilities=abilities())
+                clones.note_hello(node.id, said)
+            async with visitor(site) as client:
+
+                async def on_top() -> bool:
+                    return "1 cảnh báo chưa ai tiếp nhận" in (await client.get("/today")).text
+
+                await until(on_top, PATIENCE_S, "the alarm on top of every page")
+                page = (await client.get("/alarms")).text
+                assert "Cụm loa Cổng chợ Trại xuất hiện ở hai nơi cùng lúc" in page
+                assert f'href="/nodes/{node.id}"' in page
+        finally:
+            watching.cancel()
+            await asyncio.wait([watching])
