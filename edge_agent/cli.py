@@ -78,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
         "--button", default="none", metavar="LINE", help="button that ends what sounds, as --amplifier (default: none)"
     )
 
+    sound.add_argument(
+        "--download-kbit-s", type=int, metavar="N", help="ceiling of what is fetched ahead of time (default: none)"
+    )
+
     run = commands.add_parser("run", parents=[common, sound], help="play what the centre orders, until stopped")
     run.add_argument("--slots", type=Path, metavar="DIR", help="take updates, laid down in DIR (default: none)")
     run.add_argument(
@@ -125,6 +129,7 @@ def _options(arguments: argparse.Namespace, state: StateDir) -> Options:
         amplifier=arguments.amplifier,
         amplifier_lead_ms=arguments.amplifier_lead_ms,
         button=arguments.button,
+        bulk_kbit_s=arguments.download_kbit_s,
     )
 
 

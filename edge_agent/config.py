@@ -127,6 +127,8 @@ class Options:
 
 
 def default_state() -> Path:
+    bulk_kbit_s: int | None = None
+    """Ceiling of what is fetched ahead of time, thousands of bits a second; emergencies and urgents know none."""
     """Give the state directory: ``LOA_AGENT_STATE`` or the packaged place."""
     return Path(os.environ.get("LOA_AGENT_STATE") or DEFAULT_STATE)
 

@@ -94,7 +94,9 @@ class Fetcher:
         media_url: str,
         tls: Callable[[], ssl.SSLContext],
         now: Callable[[], datetime],
+        bulk_bytes_per_s: int | None = None,
     ) -> None:
+        """``bulk_bytes_per_s``: ceiling of what is fetched ahead; None for none."""
         self._keeper, self._shelf, self._faults = keeper, shelf, faults
         self._base, self._tls, self._now = media_url, tls, now
         self.ready = asyncio.Event()
@@ -109,8 +111,7 @@ class Fetcher:
         """Recordings being fetched; replaced, never changed, since worker threads look at it."""
         self.is_over: Callable[[str], bool] = lambda _: False
         """Says whether a broadcast has its outcome: nothing more is fetched for it."""
-        self.bytes_per_s: Callable[[], int | None] = lambda: None
-        """Ceiling of the bulk lane; None for none."""
+        self.bulk_bytes_per_s = bulk_bytes_per_s
 
     def nudge(self) -> None:
         """Look again: orders, files or the link have changed."""
@@ -263,7 +264,7 @@ class Fetcher:
         voice, name = want.voice, want.voice.sha256
 
         def ceiling() -> int | None:
-            return self.bytes_per_s() if self._lane_of(name) is Lane.BULK else None
+            return self.bulk_bytes_per_s if self._lane_of(name) is Lane.BULK else None
 
         throttle = Throttle(self._stop, lambda: self._stands_still(self._lane_of(name)), ceiling)
         wants = self._all_wanted()

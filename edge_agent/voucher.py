@@ -42,11 +42,11 @@ class Voucher:
         self._nudge.set()
 
     async def run(self) -> None:
-        """Look every few seconds, and when nudged."""
+        """Look every few seconds, and when nudged. Nobody waits for the first look: it reads all that is kept."""
+        self.ready.set()
         while True:
             self._nudge.clear()
             await self.look()
-            self.ready.set()
             try:
                 async with asyncio.timeout(EVERY_S):
                     await self._nudge.wait()

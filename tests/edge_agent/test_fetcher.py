@@ -2,8 +2,11 @@
 
 import errno
 import hashlib
+import http.client
 import os
+import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -229,7 +232,7 @@ async def test_a_recording_that_cannot_be_read_is_fetched_again(
     voucher = Voucher(desk.keeper, shelf, desk.player)
     voucher.on_spoiled = spoiled.append
     async with running(voucher):
-        assert spoiled == [voice.sha256]
+        await until(lambda: spoiled == [voice.sha256])
         assert not shelf.has(voice.sha256)
         assert shelf.path(voice.sha256).exists() is stays
     monkeypatch.undo()
@@ -279,7 +282,7 @@ async def test_nothing_is_fetched_for_what_is_over(yard: Yard) -> None:
 
 async def test_an_urgent_overtakes_bulk_which_stands_still_meanwhile(yard: Yard) -> None:
     bulk, urgent = yard.serve(os.urandom(2_000_000)), yard.serve(os.urandom(SIZE))
-    yard.fetcher.bytes_per_s = lambda: 200_000
+    yard.fetcher.bulk_bytes_per_s = 200_000
     yard.desk.plan(yard.due("b-bulk", bulk))
     part = yard.desk.shelf.part(bulk.sha256)
     await until(lambda: part.exists() and part.stat().st_size > 0)
@@ -287,8 +290,58 @@ async def test_an_urgent_overtakes_bulk_which_stands_still_meanwhile(yard: Yard)
     await until(lambda: yard.has(urgent))
     assert not yard.has(bulk)
     assert part.stat().st_size < 2_000_000
-    yard.fetcher.bytes_per_s = lambda: None
+    yard.fetcher.bulk_bytes_per_s = None
     await until(lambda: yard.has(bulk))
+
+
+async def test_the_ceiling_of_what_is_fetched_ahead_is_none_for_what_is_urgent(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead, now, ceilings = yard.serve(os.urandom(SIZE)), yard.serve(os.urandom(SIZE)), list[int | None]()
+    real = download_module._hold_back
+
+    def noted(throttle: Throttle, started_s: float, got: int) -> None:
+        ceilings.append(throttle.bytes_per_s())
+        real(throttle, started_s, got)
+
+    monkeypatch.setattr(download_module, "_hold_back", noted)
+    yard.fetcher.bulk_bytes_per_s = 10_000_000
+    yard.desk.urgent(yard.due("b-now", now, level=Level.NORMAL))
+    await until(lambda: yard.has(now))
+    assert set(ceilings) == {None}
+    ceilings.clear()
+    yard.desk.plan(yard.due("b-ahead", ahead))
+    await until(lambda: yard.has(ahead))
+    assert set(ceilings) == {10_000_000}
+
+
+def test_a_ceiling_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = list[float]()
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waited.append(timeout or 0.0)
+            return False
+
+    monkeypatch.setattr(time, "monotonic", lambda: 101.0)
+    for rate in (None, 1000, 100_000):
+        download_module._hold_back(Throttle(Stop(), bytes_per_s=lambda rate=rate: rate), 100.0, 8000)  # type: ignore[misc]
+    assert waited == [0.0, 7.0, 0.0]
+
+
+async def test_what_stands_still_leaves_the_link_free(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel would go on to take in megabytes of it beside the emergency."""
+    held, real = list[int](), http.client.HTTPConnection.getresponse
+
+    def noted(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
+        held.append(connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF))
+        return real(connection)
+
+    monkeypatch.setattr(http.client.HTTPConnection, "getresponse", noted)
+    voice = yard.serve(os.urandom(SIZE))
+    yard.desk.plan(yard.due("b-1", voice))
+    await until(lambda: yard.has(voice))
+    assert set(held) == {2 * download_module.HELD_BYTES}  # Linux doubles it, for its own keeping (socket(7))
 
 
 async def test_an_emergency_overtakes_what_is_only_urgent(yard: Yard, held_back: Callable[[], None]) -> None:
@@ -308,7 +361,7 @@ async def test_an_emergency_overtakes_what_is_only_urgent(yard: Yard, held_back:
 async def test_what_is_on_its_way_as_bulk_and_becomes_an_emergency_stands_still_no_more(yard: Yard) -> None:
     """It is the same download that goes on, without bulk's ceiling; nobody writes the same file twice at once."""
     voice = yard.serve(os.urandom(2_000_000))
-    yard.fetcher.bytes_per_s = lambda: 20_000
+    yard.fetcher.bulk_bytes_per_s = 20_000
     due = yard.due("b-1", voice, level=Level.NORMAL)
     yard.desk.plan(due)
     part = yard.desk.shelf.part(voice.sha256)
@@ -417,7 +470,7 @@ async def test_an_emergency_does_not_wait_out_the_random_delay_of_what_was_only_
 
 async def test_what_becomes_urgent_under_way_is_fetched_once_and_no_longer_held_back(yard: Yard) -> None:
     bulk = yard.serve(os.urandom(2_000_000))
-    yard.fetcher.bytes_per_s = lambda: 100_000
+    yard.fetcher.bulk_bytes_per_s = 100_000
     yard.desk.plan(yard.due("b-bulk", bulk))
     part = yard.desk.shelf.part(bulk.sha256)
     await until(lambda: part.exists() and part.stat().st_size > 0)

@@ -1,5 +1,6 @@
 """The kernel's own words for one line. No chip is here: what a device does with them is on the hardware checklist."""
 
+import fcntl
 import os
 import struct
 from pathlib import Path
@@ -45,7 +46,7 @@ class Kernel:
 
 def test_a_line_is_asked_for_at_its_first_use_and_anew_when_it_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = Kernel()
-    monkeypatch.setattr(gpio.fcntl, "ioctl", kernel)
+    monkeypatch.setattr(fcntl, "ioctl", kernel)
     line = Line(Path(os.devnull), 17, "out", active_low=False)
     assert kernel.lines == []
     line.write(on=True)

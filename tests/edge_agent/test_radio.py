@@ -41,7 +41,7 @@ def test_a_radio_says_how_strongly_it_receives_or_nothing(
 
 def test_what_is_not_there_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "mmcli").write_text("no program")
-    radios = [Wireless(tmp_path / "gone"), Modem(str(tmp_path / "gone")), Modem(str(tmp_path / "mmcli"))]
+    radios: list[Radio] = [Wireless(tmp_path / "gone"), Modem(str(tmp_path / "gone")), Modem(str(tmp_path / "mmcli"))]
     assert [radio.signal() for radio in radios] == [None, None, None]
 
 

@@ -1,6 +1,8 @@
 """A minute before its start a recording is read again, whatever was found earlier; what is wrong is fetched again."""
 
+import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -86,3 +88,21 @@ async def test_a_file_is_read_once_for_each_of_its_broadcasts(hall: Hall, monkey
     for _ in range(3):
         await voucher.look()
     assert read == [voice.sha256] * 2
+
+
+async def test_a_node_is_ready_before_it_has_read_all_that_it_keeps(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Minutes of audio on a slow card, or on one that hangs: the link and what is in memory do not wait for it."""
+    free, voice = threading.Event(), hall.voice(1)
+    monkeypatch.setattr(hall.desk.shelf, "vouch", lambda _: free.wait())
+    hall.desk.settle(pinned=(voice,))
+    voucher = Voucher(hall.desk.keeper, hall.desk.shelf, hall.desk.player)
+    task = asyncio.create_task(voucher.run())
+    try:
+        async with asyncio.timeout(5):
+            await voucher.ready.wait()
+    finally:
+        free.set()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
