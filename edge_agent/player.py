@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from edge_agent import cuts
-from edge_agent.clock import Clock
+from edge_agent.clock import Clock, ahead_ns
 from edge_agent.faults import Fault
 from edge_agent.keeper import Keeper
 from edge_agent.ledger import Ledger, Play, new_play
@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 LEAD = timedelta(milliseconds=400)
 """An output's buffer (100–200 ms), a commit on a slow SD card (100 ms) and the first decoded block."""
+ASLEEP_NS = 100_000_000
+"""A machine that was asleep for longer has left a hole in what sounded."""
 MAX_LATE = timedelta(seconds=1)
 """A wake-up that is later (the machine slept) is not made up for: the timeline is asked for now."""
 HORIZON = timedelta(hours=1)
@@ -161,13 +163,13 @@ class Player:
     def _end_what_slept(self) -> None:
         """End what sounded when the machine was put to sleep: it would go on where it was, whatever the hour is now."""
         still_ns = self._standing_still_ns()
-        if still_ns - self._stood_still_ns > MAX_LATE // timedelta(microseconds=1) * 1000:
+        if still_ns - self._stood_still_ns > ASLEEP_NS:
             self._stage.renderer.drop_all(End.LOST)
         self._stood_still_ns = still_ns
 
     def _standing_still_ns(self) -> int:
         """For how long since its boot the outputs' clock has stood still, because the machine did."""
-        return self._clock.boottime_ns() - self._clock.monotonic_ns()
+        return ahead_ns(self._clock.boottime_ns, self._clock.monotonic_ns)
 
     def note_orders(self) -> None:
         """Report what has been received and withdrawn, and decide anew."""

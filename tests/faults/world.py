@@ -381,9 +381,13 @@ class World:
         self._ntp_at = self.now() + NTP
 
     def step_clock(self, by: timedelta, *, synchronised: bool | None = None) -> None:
-        """Set the wall clock; the kernel says "synchronised" after a bad time server did, not after a person."""
+        """Set the wall clock; the kernel says "synchronised" after a bad time server did, not after a person.
+
+        Such a server is out of reach when the centre is: else nobody could tell a new node that it lies.
+        """
         self.instruments.step(seconds=by.total_seconds())
-        self.instruments.synchronised = self.rng.random() < 0.5 if synchronised is None else synchronised
+        lies = self.rng.random() < 0.5 and self.link
+        self.instruments.synchronised = lies if synchronised is None else synchronised
         self._ntp_at = self.now() + NTP + timedelta(seconds=self.rng.uniform(30, 600))
         self._sense()
 
