@@ -7,7 +7,6 @@ import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -19,7 +18,7 @@ from controller.files import write_whole
 from controller.people.actor import Actor
 from controller.services import Services
 from controller.updates.rules import ERROR_PERCENT, SOAK, WAVES
-from controller.updates.schemas import RolloutIn, RolloutWithNodes
+from controller.updates.schemas import RolloutIn, RolloutOut, RolloutWithNodes
 from controller.wire.keys import KeyFileError
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.errors import ProtocolError
@@ -184,11 +183,11 @@ async def _pieces(path: Path) -> AsyncIterator[bytes]:
             yield piece
 
 
-def _summary(rollout: Any) -> tuple[object, ...]:
+def _summary(rollout: RolloutOut) -> tuple[object, ...]:
     counts = ",".join(f"{state}={count}" for state, count in rollout.counts.items())
     state = rollout.state if rollout.reason is None else f"{rollout.state} ({rollout.reason})"
     wave = f"wave {rollout.wave} of {len(rollout.waves)}"
-    return (rollout.id, rollout.release, rollout.version, state, wave, counts, f"away={rollout.away}")
+    return (rollout.id, rollout.release, rollout.version, state, wave, counts)
 
 
 def _show(rollout: RolloutWithNodes) -> None:

@@ -87,6 +87,7 @@ class Look:
             gone=node.removed_at is not None,
             running=int((heard.health or {}).get("release", 0)),
             report=report_of(heard),
+            unbelieved=row.unbelieved,
         )
 
     def status(self, node: Node) -> NodeStatus:
@@ -95,9 +96,9 @@ class Look:
 
 
 async def rows_of(
-    session: AsyncSession, rollout_id: str, seen: Sight | None = None
+    session: AsyncSession, rollout_id: str, seen: Sight | None = None, *, settled: bool = True
 ) -> Sequence[tuple[RolloutNode, Node]]:
-    """Give the nodes of a rollout with their rows, those in sight or all."""
+    """Give the nodes of a rollout with their rows, those in sight or all; without those that are settled if wanted."""
     query = (
         select(RolloutNode, Node)
         .join(Node, Node.id == RolloutNode.node_id)
@@ -106,11 +107,21 @@ async def rows_of(
     )
     if seen is not None:
         query = query.where(seen.where(Node.area_id))
+    if not settled:
+        query = query.where(RolloutNode.state.not_in(SETTLED - {State.LOST}))
     found: list[tuple[RolloutNode, Node]] = []
     stream = await session.stream(query.execution_options(yield_per=200))
     async for part in stream.partitions():
         found += [(row, node) for row, node in part]
     return found
+
+
+async def settled_of(session: AsyncSession, rollout_id: str) -> list[Member]:
+    """Give the nodes of which nothing more is expected; what they say now does not matter."""
+    columns = (RolloutNode.node_id, RolloutNode.state, RolloutNode.state_at, RolloutNode.wave)
+    query = select(*columns).where(RolloutNode.rollout_id == rollout_id)
+    rows = await session.execute(query.where(RolloutNode.state.in_(SETTLED - {State.LOST})))
+    return [Member(node_id, State(state), at, wave) for node_id, state, at, wave in rows]
 
 
 def in_sight(seen: Sight) -> ColumnElement[bool]:

@@ -1,9 +1,9 @@
 """Rollouts as people order them: begun, paused, let go on, stopped; and shown."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.targets import areas_of, resolve
@@ -75,7 +75,7 @@ class Rollouts:
             await self._join(tx, row, agents)
             detail = {"release": row.release, "targets": row.scopes, "nodes": row.total, "waves": row.waves}
             await self._note(tx, actor, Act.ROLLOUTS_START, row, detail)
-            return await self._with_nodes(tx.session, row, seen, await _name(tx.session, row))
+        return await self.get(actor, row.id)
 
     async def pause(self, actor: Actor, rollout_id: str) -> RolloutWithNodes:
         """Tell no more nodes for now. What is under way goes on.
@@ -111,7 +111,8 @@ class Rollouts:
             query = select(Rollout, Person.name).outerjoin(Person, Person.id == Rollout.created_by)
             query = query.where(in_sight(seen)).order_by(Rollout.created_at.desc(), Rollout.id).limit(limit)
             rows = [(row, name) for row, name in (await session.execute(query)).all()]
-            return [_without_nodes(await self._with_nodes(session, row, seen, name)) for row, name in rows]
+            counts, unbelieved = await _counted(session, seen, [row.id for row, _ in rows])
+            return [_out(row, counts[row.id], unbelieved[row.id], name) for row, name in rows]
 
     async def get(self, actor: Actor, rollout_id: str) -> RolloutWithNodes:
         """Give one with the nodes in sight.
@@ -164,7 +165,7 @@ class Rollouts:
                 row.reason, row.ended_at = Stopped.BY_PERSON, now
             await self._note(tx, actor, act, row, {"release": row.release, "state": row.state})
             await tx.session.flush()
-            return await self._with_nodes(tx.session, row, seen, await _name(tx.session, row))
+        return await self.get(actor, row.id)
 
     async def _note(self, tx: Transaction, actor: Actor, act: Act, row: Rollout, detail: dict[str, object]) -> None:
         subject, at = f"rollouts/{row.id}", self._clock()
@@ -177,30 +178,54 @@ class Rollouts:
         look = Look(self._live, self._clock(), await bundles_of(session, row.release), frozenset())
         nodes = [_node(each, node, look) for each, node in await rows_of(session, row.id, seen)]
         undone = [each for each in nodes if each.state not in SETTLED]
-        counts = Counter(each.state for each in nodes)
+        counts, unbelieved = Counter(each.state for each in nodes), sum(each.unbelieved is not None for each in nodes)
         return RolloutWithNodes(
-            id=row.id,
-            release=row.release,
-            version=row.version,
-            targets=tuple(row.scopes),
-            area_id=row.area_id,
-            state=RolloutState(row.state),
-            reason=None if row.reason is None else Stopped(row.reason),
-            waves=tuple(row.waves),
-            wave=row.wave + 1,
-            wave_since_at=row.wave_since_at,
-            soak_s=row.soak_s,
-            error_percent=row.error_percent,
-            total=row.total,
-            counts={state: counts[state] for state in State if counts[state]},
+            **_out(row, counts, unbelieved, created_by_name).model_dump(),
             away=sum(each.status not in {NodeStatus.ONLINE, NodeStatus.LATE} for each in undone),
             unable=sum(not each.able for each in undone),
-            unbelieved=sum(each.unbelieved is not None for each in nodes),
-            created_by_name=created_by_name,
-            created_at=row.created_at,
-            ended_at=row.ended_at,
             nodes=tuple(nodes),
         )
+
+
+def _out(row: Rollout, counts: Mapping[State, int], unbelieved: int, created_by_name: str | None) -> RolloutOut:
+    return RolloutOut(
+        id=row.id,
+        release=row.release,
+        version=row.version,
+        targets=tuple(row.scopes),
+        area_id=row.area_id,
+        state=RolloutState(row.state),
+        reason=None if row.reason is None else Stopped(row.reason),
+        waves=tuple(row.waves),
+        wave=row.wave + 1,
+        wave_since_at=row.wave_since_at,
+        soak_s=row.soak_s,
+        error_percent=row.error_percent,
+        total=row.total,
+        counts={state: counts[state] for state in State if counts.get(state)},
+        unbelieved=unbelieved,
+        created_by_name=created_by_name,
+        created_at=row.created_at,
+        ended_at=row.ended_at,
+    )
+
+
+async def _counted(
+    session: AsyncSession, seen: Sight, rollout_ids: Sequence[str]
+) -> tuple[dict[str, Counter[State]], Counter[str]]:
+    """Count the nodes in sight by rollout: by state, and those that claimed what could not be."""
+    query = (
+        select(RolloutNode.rollout_id, RolloutNode.state, func.count(), func.count(RolloutNode.unbelieved))
+        .join(Node, Node.id == RolloutNode.node_id)
+        .where(RolloutNode.rollout_id.in_(rollout_ids), seen.where(Node.area_id))
+        .group_by(RolloutNode.rollout_id, RolloutNode.state)
+    )
+    counts: dict[str, Counter[State]] = {each: Counter() for each in rollout_ids}
+    unbelieved: Counter[str] = Counter()
+    for rollout_id, state, count, lied in await session.execute(query):
+        counts[rollout_id][State(state)] = count
+        unbelieved[rollout_id] += lied
+    return counts, unbelieved
 
 
 def _node(row: RolloutNode, node: Node, look: Look) -> RolloutNodeOut:
@@ -218,10 +243,6 @@ def _node(row: RolloutNode, node: Node, look: Look) -> RolloutNodeOut:
         sent_at=row.sent_at,
         unbelieved=row.unbelieved,
     )
-
-
-def _without_nodes(found: RolloutWithNodes) -> RolloutOut:
-    return RolloutOut(**found.model_dump(exclude={"nodes"}))
 
 
 async def _one(session: AsyncSession, seen: Sight, rollout_id: str, *, lock: bool = False) -> Rollout:

@@ -29,6 +29,8 @@ AWAY_AFTER = timedelta(hours=1)
 command of before can reach it."""
 LOST_AFTER = timedelta(minutes=60)
 """Silent for so long while it tries a release, a node is lost: three tries of a quarter of an hour are over by then."""
+AT_ONCE = 200
+"""Nodes told in one look: each is a row and a command, and others want the database and the broker too."""
 PATIENCE = timedelta(hours=24)
 """A wave waits so long for nodes that are away, and for a node that does not come further."""
 
@@ -138,6 +140,8 @@ class Member:
     running: int = 0
     """Release that runs there, as it says."""
     report: UpdateReport | None = None
+    unbelieved: str | None = None
+    """A state that it claimed and that could not be."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,7 @@ class Steps:
     tell: tuple[Tell, ...] = ()
     """Those that are new to it are among the changes."""
     lies: tuple[str, ...] = ()
-    """Nodes that claim what cannot be: of no effect."""
+    """Nodes that claim what cannot be, and did not before: of no effect."""
     wave: int = 0
     """In which the rollout is now."""
     ends: RolloutState | None = None
@@ -203,7 +207,9 @@ def next_steps(course: Course, members: Iterable[Member], now: datetime, *, runn
         replace(each, state=State.TOLD, wave=wave, state_at=now, sent_at=None) if each.node_id in new else each
         for each in after
     )
-    tell = tuple(Tell(each.node_id, _anew(each, now)) for each in after if _is_to_be_told(course, each, now))
+    told = [each for each in after if _is_to_be_told(course, each, now)]
+    told.sort(key=lambda each: each.node_id not in new)  # whose row says that it was told, is told
+    tell = tuple(Tell(each.node_id, _anew(each, now)) for each in told[:AT_ONCE])
     return _steps(before, after, tell, lies, wave)
 
 
@@ -297,7 +303,7 @@ def _is_believed(course: Course, member: Member, said: UpdateReport) -> bool:
 def _lies(course: Course, member: Member) -> bool:
     """Say whether a node claims of this release what cannot be."""
     said = member.report
-    if said is None or said.release != course.release or member.state in SETTLED:
+    if said is None or said.release != course.release or member.state in SETTLED or said.state == member.unbelieved:
         return False
     if member.sent_at is None:
         return member.running < course.release and said.state is UpdateState.GOOD
@@ -354,7 +360,7 @@ def _next_ones(course: Course, members: Sequence[Member]) -> list[str]:
     inside = sum(each.wave is not None for each in members)
     room = reach(course.waves[course.wave], course.total) - inside
     ready = [each.node_id for each in members if each.state is State.PLANNED and _can_hear(each)]
-    return ready[: max(0, room)]
+    return ready[: max(0, min(room, AT_ONCE))]
 
 
 def _can_hear(member: Member) -> bool:

@@ -95,11 +95,7 @@ class RolloutOut(BaseModel):
     total: int
     """Nodes that were to get it when it began, in sight or not."""
     counts: dict[State, int]
-    """Nodes by state."""
-    away: int
-    """Of those that are not done: not heard from now. They are told when they come."""
-    unable: int
-    """Of those that are not done: they take no updates, or there is no bundle for them."""
+    """Nodes in sight, by state."""
     unbelieved: int
     """Nodes that claimed what could not be."""
     created_by_name: str | None
@@ -110,4 +106,8 @@ class RolloutOut(BaseModel):
 class RolloutWithNodes(RolloutOut):
     """A rollout and the nodes in sight."""
 
+    away: int
+    """Of those that are not done: not heard from now. They are told when they come."""
+    unable: int
+    """Of those that are not done: they take no updates, or there is no bundle for them."""
     nodes: tuple[RolloutNodeOut, ...]

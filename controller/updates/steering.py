@@ -3,8 +3,10 @@
 Rows are the truth: what a former life of the centre began, this one goes on with.
 """
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +15,7 @@ from sqlalchemy import select
 from controller.alarms.service import Alarms
 from controller.audit import service as audit
 from controller.clock import Clock
-from controller.db import Database, Transaction
+from controller.db import Database, Transaction, in_pieces
 from controller.errors import BusyError
 from controller.events import Event, Topic
 from controller.failures import Failures
@@ -21,10 +23,23 @@ from controller.ids import new_id
 from controller.nodes.live import LiveNodes
 from controller.people.actor import Actor
 from edge_agent.protocol.documents import CommandAction
+from edge_agent.protocol.updates import UpdateReport
 
-from .models import Release, Rollout, RolloutNode
-from .repository import Look, bundle_for, bundles_of, course_of, rows_of, spared
-from .rules import OPEN, READABLE, TROUBLE, RolloutState, Steps, next_steps
+from .models import Rollout, RolloutNode
+from .repository import Look, bundle_for, bundles_of, course_of, rows_of, settled_of, spared
+from .rules import (
+    AT_ONCE,
+    OPEN,
+    READABLE,
+    TROUBLE,
+    Course,
+    Member,
+    RolloutState,
+    State,
+    Steps,
+    Tell,
+    next_steps,
+)
 from .service import Releases
 
 STEER, STEER_S = "rollouts", 20
@@ -76,69 +91,125 @@ class Steering:
         await self._failures.each(STEER, open_ones, self._take_forward)
 
     async def _take_forward(self, rollout_id: str) -> None:
-        async with self._database.transaction() as tx:
-            row = await tx.session.get(Rollout, rollout_id, with_for_update=True)
-            if row is None or row.state not in OPEN:
+        seen = await self._see(rollout_id)
+        if seen is None:
+            return
+        # A province's nodes take a while to go through: nothing else waits for it, and no row is locked meanwhile.
+        steps = await asyncio.to_thread(
+            next_steps, seen.course, seen.members, seen.now, running=seen.state == RolloutState.RUNNING
+        )
+        for some in in_pieces([each for each in steps.changes if each.state is not State.TOLD], AT_ONCE):
+            if not await self._write(seen, replace(NOTHING, changes=tuple(some), wave=seen.course.wave)):
                 return
-            commands = await self._decide(tx, row)
+        rest = replace(steps, changes=tuple(each for each in steps.changes if each.state is State.TOLD))
+        if rest != replace(NOTHING, wave=seen.course.wave):
+            await self._write(seen, rest)
+
+    async def _see(self, rollout_id: str) -> "_Seen | None":
+        """Read how a rollout and its nodes stand."""
+        now = self._clock()
+        async with self._database.reading() as session:
+            row = await session.get(Rollout, rollout_id)
+            if row is None or row.state not in OPEN:
+                return None
+            bundles = await bundles_of(session, row.release)
+            members, rows = await settled_of(session, row.id), await rows_of(session, row.id, settled=False)
+            look = Look(self._live, now, bundles, await spared(session, now, [node for _, node in rows]))
+        tokens: dict[str, str] = {}
+        for number, (each, node) in enumerate(rows):
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)  # STOP does not wait
+            members.append(look.member(each, node))
+            bundle = bundle_for(self._live.over(node), bundles)
+            if bundle is not None:
+                tokens[node.id] = bundle.token
+        return _Seen(row.id, row.state, course_of(row), members, tokens, now)
+
+    async def _write(self, seen: "_Seen", steps: Steps) -> bool:
+        """Write steps down and send what is to be sent; False, and nothing is done, if somebody was faster."""
+        reports = {each.node_id: each.report for each in seen.members}
+        touched = sorted(
+            {each.node_id for each in steps.changes} | {each.node_id for each in steps.tell} | {*steps.lies}
+        )
+        async with self._database.transaction() as tx:
+            row = await tx.session.get(Rollout, seen.rollout_id, with_for_update=True)
+            if row is None or (row.state, row.wave) != (seen.state, seen.course.wave):
+                return False
+            by_node = await _rows(tx, row.id, touched)
+            _write_down(steps, by_node, reports, seen.now)
+            commands = {
+                f"nodes/{each.node_id}": _command(by_node[each.node_id], seen.tokens[each.node_id], seen.now, each)
+                for each in steps.tell
+            }
+            if steps.wave != row.wave:
+                row.wave, row.wave_since_at = steps.wave, seen.now
+            await self._end(tx, row, steps)
+            tx.tell(Event(Topic.ROLLOUT, row.id))
         for scope, fields in commands.items():
             try:
                 await self.send(scope, fields, READABLE)
             except BusyError as error:
                 _log.warning("update of %s: %s; it is told again", scope, error.message)
+        return True
 
-    async def _decide(self, tx: Transaction, row: Rollout) -> dict[str, dict[str, Any]]:
-        """Write down what comes next; gives what is to be sent after the commit, by scope."""
-        now = self._clock()
-        rows = await rows_of(tx.session, row.id)
-        bundles = await bundles_of(tx.session, row.release)
-        look = Look(self._live, now, bundles, await spared(tx.session, now, [node for _, node in rows]))
-        members = [look.member(each, node) for each, node in rows]
-        steps = next_steps(course_of(row), members, now, running=row.state == RolloutState.RUNNING)
-        by_node = {each.node_id: each for each, _ in rows}
-        _write(steps, by_node, {each.node_id: each.report for each in members}, now)
-        if steps.wave != row.wave:
-            row.wave, row.wave_since_at = steps.wave, now
-        if steps.changes or steps.lies:
-            tx.tell(Event(Topic.ROLLOUT, row.id))
-        await self._end(tx, row, steps, by_node, now)
-        heard = {node.id: self._live.over(node) for _, node in rows}
-        commands: dict[str, dict[str, Any]] = {}
-        for each in steps.tell:
-            bundle = bundle_for(heard[each.node_id], bundles)
-            if bundle is not None:
-                commands[f"nodes/{each.node_id}"] = _command(by_node[each.node_id], bundle, now, anew=each.anew)
-        await tx.session.flush()
-        return commands
-
-    async def _end(
-        self, tx: Transaction, row: Rollout, steps: Steps, by_node: Mapping[str, RolloutNode], now: datetime
-    ) -> None:
+    async def _end(self, tx: Transaction, row: Rollout, steps: Steps) -> None:
         if steps.ends is None:
             return
+        now = self._clock()
         row.state, row.reason, row.ended_at = steps.ends, steps.why, now
-        wrong = sorted(name for name, each in by_node.items() if each.state in TROUBLE)
-        reasons = sorted({by_node[name].reason or by_node[name].state for name in wrong})
-        title = f"{row.release} ({row.version})"
-        detail = {"release": row.release, "title": title, "stopped_by": steps.why, "count": len(wrong)}
+        await tx.session.flush()
+        in_trouble = select(RolloutNode.node_id, RolloutNode.state, RolloutNode.reason).where(
+            RolloutNode.rollout_id == row.id, RolloutNode.state.in_(TROUBLE)
+        )
+        wrong = (await tx.session.execute(in_trouble.order_by(RolloutNode.node_id))).all()
+        reasons = sorted({reason or state for _, state, reason in wrong})
+        title, names = f"{row.release} ({row.version})", [node_id for node_id, _, _ in wrong]
+        said = {"release": row.release, "title": title, "stopped_by": steps.why, "count": len(wrong)}
+        said |= {"nodes": names[:100], "reasons": reasons[:20]}
         subject, kind = f"rollouts/{row.id}", DONE if steps.why is None else STOPPED
-        said = {**detail, "nodes": wrong[:100], "reasons": reasons[:20]}
         await audit.write(tx, SYSTEM, kind, subject, said, at=now, area_id=row.area_id)
         if steps.why is not None:
             _log.error("the rollout of release %d (%s) stopped: %s", row.release, row.version, steps.why)
             await self._alarms.raise_(tx, STOPPED, row.area_id, subject, said)
 
 
-def _write(steps: Steps, by_node: Mapping[str, RolloutNode], reports: Mapping[str, Any], now: datetime) -> None:
+@dataclass(frozen=True)
+class _Seen:
+    """How a rollout stood when it was looked at."""
+
+    rollout_id: str
+    state: str
+    course: Course
+    members: list[Member]
+    tokens: Mapping[str, str]
+    """By node: what it would be sent."""
+    now: datetime
+
+
+NOTHING = Steps()
+
+
+async def _rows(tx: Transaction, rollout_id: str, node_ids: Sequence[str]) -> dict[str, RolloutNode]:
+    found: dict[str, RolloutNode] = {}
+    for some in in_pieces(node_ids):
+        query = select(RolloutNode).where(RolloutNode.rollout_id == rollout_id, RolloutNode.node_id.in_(some))
+        found |= {row.node_id: row for row in await tx.session.scalars(query)}
+    return found
+
+
+def _write_down(
+    steps: Steps, by_node: Mapping[str, RolloutNode], reports: Mapping[str, UpdateReport | None], now: datetime
+) -> None:
     for change in steps.changes:
         row = by_node[change.node_id]
         row.state, row.state_at, row.reason, row.wave = change.state, now, change.reason, change.wave
     for node_id in steps.lies:
-        by_node[node_id].unbelieved = reports[node_id].state
+        said = reports[node_id]
+        by_node[node_id].unbelieved = said.state if said is not None else None
 
 
-def _command(row: RolloutNode, bundle: Release, now: datetime, *, anew: bool) -> dict[str, Any]:
-    if anew:
+def _command(row: RolloutNode, token: str, now: datetime, tell: Tell) -> dict[str, Any]:
+    if tell.anew:
         row.commands = [*row.commands, new_id()][-LAST_COMMANDS:]
     row.sent_at = now
-    return {"command_id": row.commands[-1], "action": CommandAction.UPDATE, "release": bundle.token}
+    return {"command_id": row.commands[-1], "action": CommandAction.UPDATE, "release": token}

@@ -16,7 +16,7 @@ from controller.people import rights
 from controller.people.actor import Actor
 from controller.updates.errors import RolloutError
 from controller.updates.models import Rollout
-from controller.updates.rules import RolloutState, State, Stopped
+from controller.updates.rules import RolloutState, State, Stopped, next_steps
 from controller.updates.schemas import RolloutIn
 from controller.updates.steering import STOPPED
 from edge_agent.protocol.documents import CommandAction
@@ -100,7 +100,10 @@ async def test_good_of_a_release_it_was_never_sent_is_ignored_and_counted(here: 
     liar = nodes[2]
     shop.says[liar] = {"release": 3, "update": {"release": 7, "state": "good", "command_id": "made-up"}}
     await shop.look()
-    await shop.look()
+    with here.bus.listen() as events:
+        await shop.look()
+        here.bus.publish(Event(Topic.MISSED))
+        assert (await anext(events)).topic is Topic.MISSED, "what was written once is not written again"
     found = await here.services.rollouts.get(here.actor, rollout.id)
     assert (found.unbelieved, found.counts) == (1, {State.TOLD: 1, State.PLANNED: 2})
     assert next(each.unbelieved for each in found.nodes if each.node_id == liar) == "good"
@@ -140,6 +143,8 @@ async def test_who_is_away_or_takes_no_updates_is_listed_and_told_when_it_can(li
     assert await shop.look() == [nodes[2]]
     found = await lite.services.rollouts.get(lite.actor, rollout.id)
     assert (found.away, found.unable) == (1, 1)
+    (listed,) = await lite.services.rollouts.list(lite.actor)
+    assert (listed.counts, listed.unbelieved) == (found.counts, 0)
     shop.hears(away)
     assert await shop.look() == [away]
     lite.services.live.note(old, abilities=able("amd64"))
@@ -246,6 +251,34 @@ async def test_who_may_what(lite: Centre) -> None:
             told = await audience.heard(session, who, seen, [Event(Topic.ROLLOUT, rollout.id)])
             assert bool(told) == sees
     assert len(await lite.services.rollouts.list(people["operator", west.name])) == 0
+
+
+async def test_many_are_told_in_turns_and_nothing_is_locked_meanwhile(
+    lite: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.updates.rules.AT_ONCE", 2)
+    monkeypatch.setattr("controller.updates.steering.AT_ONCE", 2)
+    shop, area, nodes = await shop_with(lite, 5)
+    await shop.start(area.scope, waves=("100%",))
+    assert [await shop.look() for _ in range(4)] == [nodes[:2], nodes[2:4], nodes[4:], []]
+    for node_id in nodes:
+        shop.hears(node_id, "good", running=7)
+    await shop.look()
+    (done,) = await lite.services.rollouts.list(lite.actor)
+    assert (done.state, done.counts) == (RolloutState.DONE, {State.GOOD: 5})
+
+
+async def test_what_a_person_says_while_the_centre_looks_is_not_overwritten(lite: Centre) -> None:
+    shop, area, nodes = await shop_with(lite, 1)
+    rollout = await shop.start(area.scope)
+    steering = lite.services.steering
+    seen = await steering._see(rollout.id)
+    assert seen is not None
+    await lite.services.rollouts.stop(lite.actor, rollout.id)
+    steps = next_steps(seen.course, seen.members, seen.now, running=True)
+    assert [each.node_id for each in steps.tell] == nodes
+    assert not await steering._write(seen, steps)
+    assert shop.sent == []
 
 
 async def test_a_rollout_whose_rows_cannot_be_read_keeps_no_other_back(lite: Centre) -> None:
