@@ -33,6 +33,7 @@ from .http_errors import ErrorBody
 from .media.routes import router as media
 from .nodes.act_routes import router as node_acts
 from .nodes.routes import router as nodes
+from .people.proof import HEADER
 from .people.routes import router as people
 from .plays.routes import router as plays
 from .policies.routes import router as policies
@@ -113,7 +114,10 @@ def _bare(services: Services, ready_checks: Mapping[str, ReadyCheck] | None, rat
     app = _App(
         title="Loa",
         version=__version__,
-        description="Runs the public loudspeakers of communes over the Internet.",
+        description=(
+            "Runs the public loudspeakers of communes over the Internet. Where the signer stands apart, an act that is "
+            f"somebody's yes brings the code of their approval entry in the header `{HEADER}`; see `approval_code`."
+        ),
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,  # the framework's pages load scripts from elsewhere
         redoc_url=None,

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from controller.errors import InvalidError, LoaError
+from controller.people.proof import CodeError
 from controller.schedules.rrules import RANGES, check_parts
 from controller.schedules.schemas import ScheduleIn
 from web.formats import Formats
@@ -49,6 +50,16 @@ def in_words(error: LoaError) -> list[str]:
         vague = {form.text(key, code=error.code, field=error.fields.get("field", "")) for key in VAGUE}
         found.append("" if said in vague else said)
     return found
+
+
+CODES = ("needed", "wrong", "locked", "not_enrolled", "span")
+
+
+def test_why_a_code_is_not_believed_is_said_in_every_language() -> None:
+    said = [in_words(CodeError("for programs", problem)) for problem in CODES]
+    words = [text for texts in said for text in texts]
+    assert len(set(words)) == len(CODES) * len(LOCALES)
+    assert "" not in words
 
 
 VAGUE = ("wrong.other", "wrong.invalid")
