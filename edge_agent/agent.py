@@ -165,8 +165,8 @@ class Agent:
             media_url=self._adoption.media_url,
             tls=lambda: self._tls(as_node=False),
             now=self._now,
-        )
             bulk_bytes_per_s=None if options.bulk_kbit_s is None else max(1, options.bulk_kbit_s * 125),
+        )
         self.voucher = Voucher(keeper, self.shelf, self.player)
         self.reporter = Reporter(
             self._adoption.node_id,
