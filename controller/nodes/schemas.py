@@ -62,6 +62,18 @@ class ReferenceOut(BaseModel):
     """Now less then."""
 
 
+class LackOut(BaseModel):
+    """A broadcast that cannot sound whole on a node as it stands."""
+
+    model_config = ConfigDict(frozen=True)
+
+    broadcast_id: str
+    title: str | None = None
+    """None when the broadcast is not one of ours."""
+    start_at: AwareDatetime
+    reason: str
+
+
 class CacheOut(BaseModel):
     """Recordings that are due within 24 h, and how many of them are on the node."""
 
@@ -69,6 +81,8 @@ class CacheOut(BaseModel):
 
     due: int
     here: int
+    lacks: tuple[LackOut, ...] = ()
+    """Of the broadcasts of the next ten minutes, those that lack something."""
 
 
 class ConditionOut(BaseModel):

@@ -156,7 +156,7 @@ class Nodes:
                 await asyncio.sleep(0)  # a STOP does not wait until a province has been read
             node = _out(row, heard[row.id], tree=tree, versions=versions, titles=titles, now=now)
             if node_id is not None:
-                node = _with_condition(node, heard[row.id].health)
+                node = _with_condition(node, heard[row.id].health, titles)
             found.append(_with_care(node, looked_after))
         return sorted(found, key=lambda node: (order[node.area_id], in_reading_order(node.name), node.id))
 
@@ -178,11 +178,16 @@ async def _versions(session: AsyncSession) -> Versions:
     return found
 
 
+def _lacks(health: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
+    return ((health or {}).get("cache") or {}).get("lacks", ())
+
+
 async def _titles(session: AsyncSession, heard: Any) -> dict[str, str]:
-    playing = {now["broadcast_id"] for words in heard if (now := (words.health or {}).get("now_playing"))}
-    if not playing:
+    named = {now["broadcast_id"] for words in heard if (now := (words.health or {}).get("now_playing"))}
+    named |= {lack["broadcast_id"] for words in heard for lack in _lacks(words.health)}
+    if not named:
         return {}
-    rows = await session.execute(select(Broadcast.id, Broadcast.title).where(Broadcast.id.in_(playing)))
+    rows = await session.execute(select(Broadcast.id, Broadcast.title).where(Broadcast.id.in_(named)))
     return dict(rows.all())
 
 
@@ -250,12 +255,16 @@ def _with_care(node: NodeOut, looked_after: Standing) -> NodeOut:
     return node.model_copy(update={"looked_after": tuple(sorted(codes))}) if codes else node
 
 
-def _with_condition(node: NodeOut, health: Mapping[str, Any] | None) -> NodeOut:
+def _with_condition(node: NodeOut, health: Mapping[str, Any] | None, titles: Mapping[str, str]) -> NodeOut:
     """Add what is told of one node alone."""
     if health is None:
         return node
     why = (health.get("clock") or {}).get("why")
-    return node.model_copy(update={"condition": ConditionOut.model_validate({**health, "clock_why": why})})
+    said = {**health, "clock_why": why}
+    if cache := health.get("cache"):
+        lacks = [{**lack, "title": titles.get(lack["broadcast_id"])} for lack in _lacks(health)]
+        said["cache"] = {**cache, "lacks": lacks}
+    return node.model_copy(update={"condition": ConditionOut.model_validate(said)})
 
 
 def _now_playing(said: Mapping[str, Any] | None, titles: Mapping[str, str], now: datetime) -> NowPlayingOut | None:

@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import msgspec
+
 from edge_agent.faults import Fault
 from edge_agent.keeper import Keeper
-from edge_agent.protocol.reports import CacheReport
+from edge_agent.protocol.reports import CacheReport, LackReport
+from edge_agent.protocol.states import Reason
 from edge_agent.shelf import Shelf
 
 AHEAD = timedelta(hours=24)
@@ -18,11 +21,11 @@ SOON = timedelta(minutes=10)
 GRACE_S = 75.0
 """A download may wait for a minute of jitter, and takes its time: what has just been ordered is not yet missing."""
 _NAMED = 5
-_REASONS: Mapping[Fault | None, str] = {
-    Fault.MEDIA_CORRUPT: "corrupt_file",
-    Fault.DISK_LOW: "no_space",
+_REASONS: Mapping[Fault | None, Reason] = {
+    Fault.MEDIA_CORRUPT: Reason.CORRUPT_FILE,
+    Fault.DISK_LOW: Reason.NO_SPACE,
 }
-"""As the receipt will say it; else ``no_file``."""
+"""As the receipt will say it, the first before the second; else ``no_file``."""
 
 
 class Lack(NamedTuple):
@@ -68,9 +71,11 @@ class Cache:
         if not self._since_s.keys() >= missing.keys():
             self._fetch()
         self._since_s = {sha256: self._since_s.get(sha256, now_s) for sha256 in missing}
-        soon = [lack for lack in lacks if lack.start_at <= now + SOON]
+        soon = [self._report(lack) for lack in lacks if lack.start_at <= now + SOON][:_NAMED]
+        if self.last is not None:
+            self.last = msgspec.structs.replace(self.last, lacks=tuple(soon))
         if soon:
-            return "; ".join(self._words(lack) for lack in soon[:_NAMED])
+            return "; ".join(f"{one.broadcast_id} at {_clock(one.start_at)}: {one.reason}" for one in soon)
         late = [sha256 for sha256, since_s in self._since_s.items() if now_s - since_s >= GRACE_S]
         if not late:
             return None
@@ -94,9 +99,10 @@ class Cache:
         self.last = CacheReport(due=len(due_all), here=sum(due_all.values()))
         return sorted(found, key=lambda lack: lack.start_at)
 
-    def _words(self, lack: Lack) -> str:
-        reasons = {_REASONS.get(self._failed(sha256), "no_file") for sha256 in lack.missing}
-        return f"{lack.broadcast_id} at {_clock(lack.start_at)}: {', '.join(sorted(reasons))}"
+    def _report(self, lack: Lack) -> LackReport:
+        found = {_REASONS.get(self._failed(sha256)) for sha256 in lack.missing}
+        reason = next((one for one in _REASONS.values() if one in found), Reason.NO_FILE)
+        return LackReport(broadcast_id=lack.broadcast_id, start_at=lack.start_at, reason=reason)
 
 
 def _clock(at: datetime) -> str:

@@ -147,11 +147,22 @@ class ReferenceReport(Wire, frozen=True, kw_only=True):
     """That session less the reference; absent when it was silent."""
 
 
+class LackReport(Wire, frozen=True, kw_only=True):
+    """A broadcast that cannot sound whole as it stands."""
+
+    broadcast_id: Id
+    start_at: Instant
+    reason: Reason
+    """As its receipt will say it, if nothing comes: ``no_file`` ``corrupt_file`` ``no_space``."""
+
+
 class CacheReport(Wire, frozen=True, kw_only=True):
     """Recordings that are due within 24 h."""
 
     due: Count
     here: Count
+    lacks: Annotated[tuple[LackReport, ...], Meta(max_length=8)] = ()
+    """Of the broadcasts of the next ten minutes, the first of those that lack something."""
 
 
 class Health(Report, frozen=True, kw_only=True):

@@ -350,6 +350,18 @@ async def test_a_nodes_page_says_in_words_what_its_health_carries(site: Commune)
         assert not [words for words in ("Điện áp yếu", "sóng 18%", "Đang bị tắt tiếng", "Có 11/12") if words in page]
 
 
+async def test_what_lacks_its_file_is_named_with_its_reason_while_somebody_can_act(site: Commune) -> None:
+    node, at = next(iter(site.nodes.values())), site.centre.clock() + timedelta(minutes=9)
+    run = await site.broadcast("Bản tin sáng", start_at=at)
+    lacks = [{"broadcast_id": name, "start_at": at, "reason": "no_space"} for name in (run.id, "another")]
+    site.centre.hears(node.id, cache={"due": 3, "here": 1, "lacks": lacks})
+    async with visitor(site) as client:
+        page = (await client.get(f"/nodes/{node.id}/live")).text
+        assert "“Bản tin sáng” 09:" in page or "“Bản tin sáng” 17:" in page
+        assert page.count("còn thiếu tệp tại cụm này") == 2
+        assert "Một lần phát" in page
+
+
 @pytest.mark.parametrize("field", ["link_kind", "clock_why"])
 async def test_what_a_newer_node_says_is_shown_as_text(site: Commune, field: str) -> None:
     node, said = next(iter(site.nodes.values())), "<img src=x onerror=alert(1)>"

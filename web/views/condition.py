@@ -1,6 +1,6 @@
 """What a node says of its device: card, supply, link, amplifier. Only what it tells is named. Pure."""
 
-from controller.nodes.schemas import ConditionOut, NodeOut
+from controller.nodes.schemas import ConditionOut, LackOut, NodeOut
 from web.formats import Formats
 from web.views.places import is_heard
 
@@ -51,6 +51,19 @@ def cache(node: NodeOut, form: Formats) -> str:
         return ""
     which = "cache_whole" if told.here == told.due else "cache_lacks"
     return form.text(f"node.{which}", here=told.here, due=told.due)
+
+
+def lacks(node: NodeOut, form: Formats) -> list[str]:
+    """Name what is to begin within minutes and lacks a file there, while somebody can still act."""
+    told = node.condition.cache if node.condition and is_heard(node) else None
+    return [_lack(each, form) for each in told.lacks] if told else []
+
+
+def _lack(lack: LackOut, form: Formats) -> str:
+    reason, at = form.text.word("reason", lack.reason), form.when(lack.start_at)
+    if lack.title is None:
+        return form.text("node.lacks_other", at=at, reason=reason)
+    return form.text("node.lacks", title=lack.title, at=at, reason=reason)
 
 
 def _storage(errors: int | None, form: Formats) -> str:

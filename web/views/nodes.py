@@ -7,7 +7,7 @@ from controller.faults.schemas import FaultEntryOut
 from controller.nodes.schemas import NodeOut, SelfTestOut
 from controller.schedules.schemas import DayOut
 from web.formats import Formats
-from web.views.condition import cache, clock, device, plan
+from web.views.condition import cache, clock, device, lacks, plan
 from web.views.faults import Entry, entry
 from web.views.places import is_heard
 from web.words import Mark, faults, node_mark
@@ -23,7 +23,7 @@ class Node:
     mark: Mark
     lines: tuple[str, ...]
     doubts: tuple[Mark, ...]
-    """What was cancelled, and will sound today unless it reconnects."""
+    """What was cancelled, and will sound today unless it reconnects; and what will not sound for want of its files."""
     faults: tuple[Mark, ...]
     facts: tuple[tuple[str, str], ...]
     """Name and value: what it is to play, and how well that is known."""
@@ -46,7 +46,8 @@ def one_node(
         doubts=tuple(
             Mark("triangle", "care", form.text("node.may_play", title=each.title, at=form.when(each.may_play_at)))
             for each in day.unconfirmed
-        ),
+        )
+        + tuple(Mark("triangle", "care", words) for words in lacks(node, form)),
         faults=tuple(faults(node, form)),
         facts=tuple((form.text(f"node.{name}"), value) for name, value in _facts(node, form).items() if value),
         device=tuple(device(node, form)),

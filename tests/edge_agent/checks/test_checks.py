@@ -28,7 +28,8 @@ from edge_agent.checks.temperature import Temperature
 from edge_agent.checks.underruns import Underruns
 from edge_agent.errors import ConfigError
 from edge_agent.faults import Fault, FaultBook
-from edge_agent.protocol.reports import CacheReport
+from edge_agent.protocol.reports import CacheReport, LackReport
+from edge_agent.protocol.states import Reason
 from edge_agent.radio import Signal
 from tests.edge_agent.centre import broadcast, make_opus, voice_of
 from tests.edge_agent.fakes import NOON, Desk
@@ -337,8 +338,11 @@ def test_ten_minutes_ahead_the_broadcast_is_named_with_the_reason(
     assert larder.check.look() is None
     larder.desk.instruments.pass_(seconds=1)
     assert larder.check.look() == f"b-0 at 05:10 UTC: {reason}"
+    lack = LackReport(broadcast_id="b-0", start_at=NOON + timedelta(minutes=10, seconds=1), reason=Reason(reason))
+    assert larder.check.last == CacheReport(due=1, here=0, lacks=(lack,))
     larder.over.add("b-0")
     assert larder.check.look() is None
+    assert larder.check.last == CacheReport(due=0, here=0)
 
 
 # The rounds.

@@ -30,6 +30,7 @@ from edge_agent.protocol.reports import (
     FaultReport,
     Health,
     Held,
+    LackReport,
     Leaving,
     Lost,
     NowPlaying,
@@ -175,7 +176,9 @@ SAMPLES: tuple[Wire, ...] = (
         link_kind="wifi",
         link_signal=63,
         lease_until=_LATER,
-        cache=CacheReport(due=12, here=11),
+        cache=CacheReport(
+            due=12, here=11, lacks=(LackReport(broadcast_id="b1", start_at=_LATER, reason=Reason.NO_FILE),)
+        ),
         storage_errors=0,
         muted=False,
         amplifier_on=True,
