@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import logging
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -102,8 +103,6 @@ class Updates:
         self._fetching: asyncio.Task[None] | None = None
         self._stop = threading.Event()
         self.ready = asyncio.Event()
-        inbox.root.mkdir(mode=0o755, exist_ok=True)
-        inbox.root.chmod(0o755)
 
     # What others read.
 
@@ -160,17 +159,27 @@ class Updates:
 
     async def run(self) -> None:
         """Look for ever."""
-        self._begin()
+        begun = False
         self.ready.set()
         try:
             while True:
-                self.look()
+                try:
+                    if not begun:
+                        self.begin()
+                        begun = True
+                    self.look()
+                except (OSError, sqlite3.Error) as error:
+                    log.error("update: %s", error)  # noqa: TRY400 - a card that takes no write ends no node
                 await asyncio.sleep(LOOK_S)
         finally:
             self._cancel()
 
     def look(self) -> None:
-        """Take the next step, if it is time."""
+        """Take the next step, if it is time.
+
+        Raises:
+            OSError: the disk refuses; it is tried again.
+        """
         if self._linked():
             self._linked_s = self._monotonic_s()
         if self._record is not None:
@@ -186,8 +195,14 @@ class Updates:
 
     # How it began.
 
-    def _begin(self) -> None:
-        """See what this start means for the trial: it is tried, it was good, or it has been given up."""
+    def begin(self) -> None:
+        """See what this start means for the trial: it is tried, it was good, or it has been given up.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        self._inbox.root.mkdir(mode=0o755, exist_ok=True)
+        self._inbox.root.chmod(0o755)
         one, trial = self._record, self._opt.on_trial()
         mine = self._running.attempt if self._running else None
         under_way = one is not None and one.state in {UpdateState.WAITING, UpdateState.TRYING}

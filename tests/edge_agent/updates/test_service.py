@@ -18,10 +18,11 @@ from edge_agent.protocol.signing import SigningKey
 from edge_agent.protocol.states import KeyUse
 from edge_agent.protocol.updates import Release, UpdateState
 from edge_agent.store import Store
-from edge_agent.updates import fetch, service
+from edge_agent.updates import asking, fetch, service
 from edge_agent.updates.gate import Signs
 from edge_agent.updates.layout import Opt, Verdict
 from edge_agent.updates.service import Updates
+from tests.e2e.waiting import until
 from tests.edge_agent.updates.making import GOOD, NOON_S, PI, STRANGER, UPDATE, Node, release
 
 S = UpdateState
@@ -78,7 +79,7 @@ class World:
             monotonic_s=lambda: self.seconds,
         )
         self.updates.on_leave = self.leave
-        self.updates._begin()  # what `run` does first; its clock is the wall's
+        self.updates.begin()  # what `run` does first; its clock is the wall's
 
     def leave(self) -> None:
         self.left += 1
@@ -419,6 +420,27 @@ async def test_a_cut_between_the_word_good_and_the_store_is_gone_on_from(world: 
     assert (world.updates.release, world.state) == (2, (S.GOOD, None))
     await world.pass_(4)
     assert world.node.current() == world.node.opt.root / "b"
+
+
+async def test_a_disk_that_takes_no_write_ends_no_node(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is tried again, and goes on where it was."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(service, "LOOK_S", 0.001)
+    world.tell(release(2))
+    world.node.inbox.bundle(release(2).sha256).write_bytes(GOOD)
+    with monkeypatch.context() as patch:
+        patch.setattr(asking, "write", refuse)
+        patch.setattr(Path, "chmod", refuse)
+        task = asyncio.create_task(world.updates.run())
+        done, _ = await asyncio.wait([task], timeout=0.1)
+        assert not done
+    await until(world.node.inbox.ask.exists, 10, "what was to be asked")
+    task.cancel()
+    await asyncio.wait([task])
+    assert world.state == (S.FETCHING, None)
 
 
 def test_what_the_agent_wants_is_said_again_while_nothing_is_done(world: World) -> None:
