@@ -118,6 +118,8 @@ class Options:
     """The pin that powers it: ``none``, or as ``amplifier.drivers.new_pin`` takes it."""
     amplifier_lead_ms: int = 500
     """How long before a start."""
+    bulk_kbit_s: int | None = None
+    """Ceiling of what is fetched ahead of time, thousands of bits a second; emergencies and urgents know none."""
     button: str = "none"
     """What ends all sound at the node: ``none``, or as ``button.drivers.new_button`` takes it."""
     slots: Path | None = None
@@ -127,8 +129,6 @@ class Options:
 
 
 def default_state() -> Path:
-    bulk_kbit_s: int | None = None
-    """Ceiling of what is fetched ahead of time, thousands of bits a second; emergencies and urgents know none."""
     """Give the state directory: ``LOA_AGENT_STATE`` or the packaged place."""
     return Path(os.environ.get("LOA_AGENT_STATE") or DEFAULT_STATE)
 
