@@ -13,6 +13,7 @@ SETUP := deploy/setup
 # tests/faults, and what stands beside what it tries (tests/faults/table.py names it); sound that is judged at the sinks
 # after a fault belongs to `make listen`.
 FAULTS := tests/faults tests/edge_agent/test_process.py tests/edge_agent/test_store.py tests/edge_agent/test_fetcher.py \
+	tests/edge_agent/test_read_only_card.py \
 	tests/edge_agent/test_evidence.py tests/edge_agent/test_hearing.py tests/edge_agent/test_renderer.py \
 	tests/edge_agent/test_renewal.py tests/edge_agent/checks tests/edge_agent/outputs/test_gaps.py \
 	tests/controller/wire/test_processes.py tests/controller/wire/test_two_ends.py tests/controller/wire/test_clones.py \

@@ -26,10 +26,10 @@ from edge_agent.checks.muted import Muted
 from edge_agent.checks.round import Rounds
 from edge_agent.checks.runner import Checks
 from edge_agent.checks.signal import SignalStrength
-from edge_agent.checks.storage import Storage
+from edge_agent.checks.storage import Storage, refusal
 from edge_agent.checks.supply import Supply
 from edge_agent.clock import NS, Clock, Instruments, SystemInstruments, Trust
-from edge_agent.config import Options, load_adoption, load_key, sweep
+from edge_agent.config import Options, load_adoption, load_key, spare_media, spare_store, sweep
 from edge_agent.download import Throttle
 from edge_agent.ending import end
 from edge_agent.faults import Fault, FaultBook
@@ -101,7 +101,7 @@ class Agent:
         for folder in (state.root, state.media):
             sweep(folder)
         key = SigningKey(load_key(state))
-        self._store = store = Store.open(state.database)
+        self._store = store = Store.open(state.database, spare=spare_store())
         self.faults = FaultBook(self._now)
         saved, reads = store.meta("clock"), instruments or SystemInstruments()
         self.clock = clock = Clock(
@@ -111,9 +111,12 @@ class Agent:
             save=lambda trust: store.put_meta("clock", msgspec.json.encode(trust)),
             battery=lambda: battery_agrees(RTC, reads.wall_ns() / NS),
         )
+        self.shelf = Shelf(state.media)
+        store.on_unwritable = self._card_lost
+        if store.unwritable is not None:
+            self._card_lost()
         self._note_reset()
         store.keep_reserve()
-        self.shelf = Shelf(state.media)
         self.ledger = ledger = Ledger(store)
         self.keeper = keeper = Keeper(
             self._adoption.node_id,
@@ -192,7 +195,7 @@ class Agent:
             quality=LinkQuality(time.monotonic, connections=lambda: self.link.connections, rtt_ms=lambda: clock.rtt_ms),
             signal=SignalStrength((Wireless(), Modem())),
             muted=Muted(self._silenced_by),
-            storage=Storage(state.root),
+            storage=Storage(state.root, refused=lambda: store.unwritable),
             cache=Cache(
                 keeper,
                 self.shelf,
@@ -387,6 +390,11 @@ class Agent:
 
     def _now(self) -> datetime:
         return self.clock.now()
+
+    def _card_lost(self) -> None:
+        """The store goes on in memory: say so at once, the look at the card comes each minute only."""
+        self.faults.put(Fault.STORAGE_FAILING, refusal(self._store.unwritable or ""))
+        self.shelf.go_aside(spare_media())
 
     def _note_reset(self) -> None:
         """Enrolment begins the store: one that nobody has begun replaces one that was damaged or is gone."""

@@ -22,6 +22,21 @@ InputDriver = Literal["card", "virtual", "none"]
 InputKind = Literal["loopback", "line", "microphone"]
 
 
+def spare_store() -> Path | None:
+    """Where the store goes when the card takes no more: in memory, across restarts of the service until the next boot.
+
+    By ``RuntimeDirectory=`` of the unit; None where the agent is run by hand.
+    """
+    folder = os.environ.get("RUNTIME_DIRECTORY")
+    return None if folder is None else Path(folder, "store.db")
+
+
+def spare_media() -> Path:
+    """Where recordings go then."""
+    folder = os.environ.get("RUNTIME_DIRECTORY")
+    return Path(tempfile.mkdtemp(prefix="loa-agent-")) if folder is None else Path(folder, "media")
+
+
 @dataclass(frozen=True, slots=True)
 class StateDir:
     """Layout of the state directory. Everything the node must remember lies in it and nowhere else."""

@@ -25,6 +25,9 @@ RESERVE_BYTES = LEAST_BYTES
 IN_MEMORY_BYTES = 4 * 1024 * 1024
 """17 minutes of speech: what a node of 512 MB may well hold twice."""
 
+ASIDE_BYTES = 24 * 1024 * 1024
+"""In memory, while the card takes nothing: 100 minutes of speech, a tenth of what the unit allows the agent."""
+
 _Signature = tuple[int, int, int]
 
 
@@ -40,19 +43,29 @@ class Shelf:
 
     def __init__(self, directory: Path, *, reserve_bytes: int = RESERVE_BYTES) -> None:
         self._directory, self._reserve_bytes = directory, reserve_bytes
+        self._aside: Path | None = None
+        """A folder in memory for what comes while the card takes nothing; None while it does."""
         directory.mkdir(parents=True, exist_ok=True)
         self._vouched: dict[str, _Vouched] = {}
         self._spoilt: dict[str, _Signature] = {}
         """Files that should be gone and are not: a disk with errors may refuse even that."""
         self._lock = threading.Lock()
 
+    def go_aside(self, folder: Path) -> None:
+        """From now on keep in memory what comes: the card takes nothing. What lies on it can be read still."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._aside = folder
+
     def path(self, sha256: str) -> Path:
         """Where a recording lies, or will lie."""
-        return self._directory / f"{sha256}.opus"
+        lies = self._directory / f"{sha256}.opus"
+        if self._aside is None or (lies.exists() and sha256 not in self._spoilt):
+            return lies
+        return self._aside / lies.name
 
     def part(self, sha256: str) -> Path:
         """Where a download grows; it survives restarts and is continued."""
-        return self._directory / f"{sha256}.part"
+        return (self._aside or self._directory) / f"{sha256}.part"
 
     def has(self, sha256: str) -> bool:
         """Say whether there is such a file; its bytes may have changed since."""
@@ -104,7 +117,7 @@ class Shelf:
         failpoints.reach("shelf.before_rename")
         part.replace(self.path(sha256))
         failpoints.reach("shelf.after_rename")
-        sync_directory(self._directory)
+        sync_directory(part.parent)
         self._vouch_as_written(sha256, pieces)
 
     def put(self, sha256: str, data: bytes) -> None:
@@ -151,18 +164,21 @@ class Shelf:
         Raises:
             NoSpaceError: they do not fit even then.
         """
+        place = self._aside or self._directory
         missing = size + self._reserve_bytes - self.free_bytes()
+        if self._aside is not None:
+            missing = size + sum(path.stat().st_size for path in place.iterdir()) - ASIDE_BYTES
         keep = set(needed)
-        idle = [path for path in self._directory.iterdir() if path.stem not in keep]
+        idle = [path for path in place.iterdir() if path.stem not in keep]
         idle.sort(key=lambda one: one.stat().st_mtime)
-        for path in (*idle, *(self.path(sha256) for sha256 in spare)):
+        for path in (*idle, *(place / f"{sha256}.opus" for sha256 in spare)):
             if missing <= 0:
                 return
             if path.exists():
                 missing -= path.stat().st_size
                 path.unlink()
         if missing > 0:
-            raise NoSpaceError(f"{self._directory}: {missing} bytes short for a recording of {size}; free some space")
+            raise NoSpaceError(f"{place}: {missing} bytes short for a recording of {size}; free some space")
 
     def _checked(self, sha256: str) -> CheckedPath | None:
         """Hash first what nobody has vouched for: an emergency of right now, or what a restart takes up."""

@@ -2,6 +2,9 @@
 
 Used from the event loop's thread alone, on purpose: nothing may run between a decision and its record. Audio does not
 wait for it; the output has a thread of its own.
+
+A card that takes no more writes does not silence the node: the store goes on in memory (``spare``), where it lasts as
+long as the machine is on.
 """
 
 import contextlib
@@ -10,8 +13,9 @@ import os
 import secrets
 import shutil
 import sqlite3
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -43,33 +47,86 @@ RESERVE_BYTES = 4 * 1024 * 1024
 """Kept beside the store, and freed when the disk is full: even a DELETE needs room (trust.md M16)."""
 
 
+_UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+"""Primary result codes after which a file takes nothing more: mounted read-only, or the card is failing."""
+
+
 class Store:
     """One open database."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, *, was_reset: bool) -> None:
-        self._connection, self._depth = connection, 0
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, *, was_reset: bool, spare: Path | None = None
+    ) -> None:
+        self._connection, self._depth, self._spare = connection, 0, spare
+        self._said: list[tuple[str, tuple[Any, ...]]] = []
+        """The statements of this transaction, for the store in memory that might have to take them over."""
         self._reserve = path.with_name(f"{path.name}.reserve")
         self.was_reset = was_reset
         """A damaged store was moved aside: what had been begun is not known any more."""
+        self.unwritable: str | None = None
+        """Why the card takes no more, since the store goes on in memory; None while it does not have to."""
+        self.on_unwritable: Callable[[], None] = lambda: None
         self.store_id = self._name()
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, *, spare: Path | None = None) -> Self:
         """Open or make the store; a damaged one is moved aside and begun anew.
 
+        ``spare``: a file in memory for when the card takes no more writes. One that is there holds what happened since,
+        earlier in this boot. None: the memory of this process.
+
         Raises:
-            StoreError: the directory cannot be written, or the store is of a newer agent.
+            StoreError: the directory is not there, or the store is of a newer agent.
         """
+        if spare is not None and spare.exists():
+            return cls._resume(path, spare)
         try:
-            return cls(_connect(path), path, was_reset=False)
+            return cls(_connect(path), path, was_reset=False, spare=spare)
         except sqlite3.OperationalError as error:
-            raise StoreError(f"{path} cannot be opened: {error}") from None
+            if not (_is_unwritable(error) and path.exists()):
+                raise StoreError(f"{path} cannot be opened: {error}") from None
+            return cls._open_aside(path, spare, error)
         except sqlite3.DatabaseError as error:
             log.exception("store %s is damaged, starting anew", path)
             _move_aside(path)
             store = cls(_connect(path), path, was_reset=True)
             store.put_meta("reset_reason", str(error).encode())
             return store
+
+    @classmethod
+    def _open_aside(cls, path: Path, spare: Path | None, why: sqlite3.Error) -> Self:
+        """Start from what can be read of a store that cannot be written."""
+        log.critical("%s cannot be written (%s): going on in memory", path, why)
+        connection, was_reset = _new_spare(spare), False
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                for each in (path, path.with_name(f"{path.name}-wal")):
+                    if each.exists():
+                        shutil.copyfile(each, Path(folder, each.name))
+                with contextlib.closing(_connect(Path(folder, path.name))) as readable:
+                    readable.backup(connection)
+        except (OSError, sqlite3.DatabaseError):
+            log.exception("nor can %s be read: nothing is known of before", path)
+            was_reset = True
+            _migrate(connection, path)
+        store = cls(connection, path, was_reset=was_reset, spare=spare)
+        store.unwritable = str(why)
+        return store
+
+    @classmethod
+    def _resume(cls, path: Path, spare: Path) -> Self:
+        """Go on with what an agent kept in memory since the card took no more; back onto the card, if it takes it."""
+        kept = sqlite3.connect(spare, isolation_level=None)
+        try:
+            with contextlib.closing(_connect(path)) as card:
+                kept.backup(card)
+        except sqlite3.DatabaseError as error:
+            store = cls(kept, path, was_reset=False, spare=spare)
+            store.unwritable = str(error)
+            return store
+        kept.close()
+        spare.unlink()
+        return cls.open(path, spare=spare)
 
     @property
     def is_begun(self) -> bool:
@@ -92,13 +149,14 @@ class Store:
             StoreError: the disk is full. The reserve is freed, so that a restarted agent can work on.
         """
         if self._depth == 0:
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._said = []
+            self._execute("BEGIN IMMEDIATE")
         self._depth += 1
         try:
             yield
             if self._depth == 1:
                 failpoints.reach("store.before_commit")
-                self._connection.execute("COMMIT")
+                self._execute("COMMIT")
                 failpoints.reach("store.after_commit")
         except BaseException as error:
             if self._depth == 1:
@@ -112,7 +170,7 @@ class Store:
     def run(self, sql: str, *values: Any) -> sqlite3.Cursor:
         """Change something, inside the caller's transaction or in one of its own."""
         with self.writing():
-            return self._connection.execute(sql, values)
+            return self._execute(sql, *values)
 
     def rows(self, sql: str, *values: Any) -> list[Any]:
         """Read all rows of a query."""
@@ -129,9 +187,34 @@ class Store:
 
     def keep_reserve(self) -> None:
         """Set the reserve aside, if it is not and there is plenty of room."""
-        if not self._reserve.exists() and shutil.disk_usage(self._reserve.parent).free > 16 * RESERVE_BYTES:
+        if (
+            self.unwritable is None
+            and not self._reserve.exists()
+            and shutil.disk_usage(self._reserve.parent).free > 16 * RESERVE_BYTES
+        ):
             with self._reserve.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+
+    def _execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        self._said.append((sql, values))
+        try:
+            return self._connection.execute(sql, values)
+        except sqlite3.OperationalError as error:
+            if self.unwritable is not None or not _is_unwritable(error):
+                raise
+            return self._go_aside(error)
+
+    def _go_aside(self, why: sqlite3.OperationalError) -> sqlite3.Cursor:
+        """Copy what was committed into memory, and say this transaction there again; gives what the last word gave."""
+        log.critical("the store cannot be written (%s): going on in memory", why)
+        self._undo()
+        card, spare = self._connection, _new_spare(self._spare)
+        card.backup(spare)
+        card.close()
+        self._connection, self.unwritable = spare, str(why)
+        cursors = [spare.execute(sql, values) for sql, values in self._said]
+        self.on_unwritable()
+        return cursors[-1]
 
     def _undo(self) -> None:
         if self._connection.in_transaction:
@@ -147,6 +230,18 @@ class Store:
             found = f"s{secrets.token_hex(8)}".encode()
             self.put_meta("store_id", found)
         return found.decode()
+
+
+def _is_unwritable(error: sqlite3.OperationalError) -> bool:
+    """Whether the disk takes nothing more, or not this file."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNWRITABLE
+
+
+def _new_spare(path: Path | None) -> sqlite3.Connection:
+    """Give an empty database in memory; a file there outlives the process."""
+    if path is not None:
+        path.unlink(missing_ok=True)
+    return sqlite3.connect(":memory:" if path is None else path, isolation_level=None)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

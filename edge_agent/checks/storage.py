@@ -7,6 +7,7 @@ has lost of older files is found by their hash (``voucher``), not here.
 import errno
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent.failpoints import reach
@@ -24,14 +25,19 @@ class Storage:
     clears_within_s = 0.0
     slow = True
 
-    def __init__(self, directory: Path, *, sys: Path = Path("/sys")) -> None:
-        self._directory, self._sys = directory, sys
+    def __init__(
+        self, directory: Path, *, sys: Path = Path("/sys"), refused: Callable[[], str | None] = lambda: None
+    ) -> None:
+        """``refused`` says why the store goes on in memory, while it does."""
+        self._directory, self._sys, self._refused = directory, sys, refused
         self.errors: int | None = None
         """That the kernel has counted, as of the last look; None where it does not."""
 
     def look(self) -> str | None:
         """Read the kernel's count, then write, sync, and read again."""
         name, self.errors = self._counted()
+        if (why := self._refused()) is not None:
+            return refusal(why)
         if self.errors:
             return f"the kernel has counted {self.errors} errors on {name}: replace the memory card"
         return self._write()
@@ -55,6 +61,11 @@ class Storage:
                 return None
             return f"the disk takes no more: {error.strerror}"
         return None if found == data else "the disk gives back other bytes than it was given"
+
+
+def refusal(why: str) -> str:
+    """Say what it means that the store goes on in memory."""
+    return f"the card takes no more ({why}): going on in memory; switch the node off and on, or replace the card"
 
 
 def _store(path: Path, data: bytes) -> None:

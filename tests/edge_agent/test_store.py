@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -117,6 +118,64 @@ def test_a_store_of_a_newer_agent_is_left_alone(tmp_path: Path) -> None:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     with pytest.raises(StoreError, match="newer agent"):
         Store.open(path)
+
+
+class _Refusing:
+    """A connection whose card takes nothing more from a certain word on."""
+
+    def __init__(self, connection: sqlite3.Connection, word: str) -> None:
+        self._connection, self._word = connection, word
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, sql: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        if sql.startswith(self._word):
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = 4874  # SQLITE_IOERR_SHMSIZE, as of a card that was mounted read-only
+            raise error
+        return self._connection.execute(sql, values)
+
+
+@pytest.mark.parametrize("word", ["BEGIN", "INSERT OR REPLACE INTO commands", "COMMIT"])
+def test_a_card_that_takes_no_more_loses_nothing_that_was_told(tmp_path: Path, word: str) -> None:
+    """The transaction in which that shows is whole too, and the next ones are said in memory."""
+    store, told = Store.open(tmp_path / "agent.db"), list[str | None]()
+    name = store.store_id
+    store.put_meta("a", b"1")
+    store.on_unwritable = lambda: told.append(store.unwritable)
+    store._connection = cast("sqlite3.Connection", _Refusing(store._connection, word))
+    with store.writing():
+        store.put_meta("a", b"2")
+        store.run("INSERT OR REPLACE INTO commands VALUES (?, ?)", "c-1", 1)
+        assert store.run("INSERT OR IGNORE INTO commands VALUES (?, ?)", "c-1", 1).rowcount == 0
+        store.put_meta("b", b"2")
+    assert [store.meta("a"), store.meta("b")] == [b"2", b"2"]
+    assert told == ["disk I/O error"]
+    with contextlib.suppress(ZeroDivisionError), store.writing():
+        store.put_meta("a", b"3")
+        raise ZeroDivisionError
+    assert store.meta("a") == b"2"
+    assert store.rows("SELECT * FROM commands") == [("c-1", 1)]
+    assert store.store_id == name, "receipts go on where they were"
+    store.close()
+    card = Store.open(tmp_path / "agent.db")
+    assert card.meta("a") == b"1"
+    card.close()
+
+
+def test_what_was_said_in_memory_outlives_the_agent_and_returns_to_a_card_that_takes_it(tmp_path: Path) -> None:
+    path, spare = tmp_path / "agent.db", tmp_path / "run.db"
+    store = Store.open(path, spare=spare)
+    store.run("PRAGMA query_only = ON")
+    store.put_meta("begun-item", b"1")
+    assert store.unwritable is not None
+    store.close()
+    assert spare.exists()
+    card = Store.open(path, spare=spare)
+    assert (card.unwritable, card.meta("begun-item"), spare.exists()) == (None, b"1", False)
+    card.close()
+    assert Store.open(path).meta("begun-item") == b"1"
 
 
 def test_a_directory_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:

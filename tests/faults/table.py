@@ -86,7 +86,11 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     ),
     "F19": ("tests/edge_agent/test_renewal.py::test_who_waits_for_a_person",),
     "F24": ("tests/edge_agent/test_store.py::test_a_kill_at_any_moment_leaves_whole_transactions",),
-    "F26": ("tests/edge_agent/checks/test_checks.py::test_a_disk_that_takes_nothing_more",),
+    "F26": (
+        "tests/edge_agent/checks/test_checks.py::test_a_disk_that_takes_nothing_more",
+        "tests/edge_agent/test_read_only_card.py",
+        "tests/edge_agent/test_store.py::test_a_card_that_takes_no_more",
+    ),
     "F28": ("tests/edge_agent/test_process.py::test_the_supervisor_hears_ready",),
     "F31": ("tests/controller/wire/test_processes.py::test_one_centre_serves_a_folder",),
     "F33": ("tests/edge_agent/test_fetcher.py::test_what_is_gone_or_not_there_yet",),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent import failpoints
+from edge_agent.faults import Fault
 from edge_agent.protocol.states import Level, Outcome
 from tests.faults.history import History
 from tests.faults.stepped import ended, minutes, outcomes
@@ -189,3 +190,21 @@ def _die(left: list[int], name: str, *, whole_machine: bool, one: World) -> None
         if whole_machine:
             one.after(0.5, one.power_cut)
         raise CrashedError(name)
+
+
+@pytest.mark.fault("F26")
+async def test_f26_a_card_that_takes_no_more_silences_neither_plays_nor_stop(one: World) -> None:
+    one.order("b-1", minutes(5))
+    one.order("b-2", minutes(20))
+    one.order("b-flood", minutes(12), level=Level.EMERGENCY, late_s=120)
+    await one.run(minutes(1))
+    assert one.agent is not None
+    one.agent._store.run("PRAGMA query_only = ON")
+    one.at(minutes(16), lambda: one.hold("hold-1"))
+    await one.run(minutes(16.5))
+    assert Fault.STORAGE_FAILING in {fault.code for fault in one.agent.faults.standing()}
+    assert "hold-1" in one.agent.keeper.holds
+    await one.run(minutes(25))
+    history = await ended(one)
+    assert len(history.sounds) == 2
+    assert outcomes(history)["b-1"] is Outcome.PLAYED
