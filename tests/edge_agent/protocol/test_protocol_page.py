@@ -190,6 +190,7 @@ def test_the_figures_of_the_clock_are_those_of_the_agent() -> None:
         f"a maximum error below {clock.MAX_KERNEL_ERROR_US // 1_000_000} s (adjtimex: `maxerror`",
         f"≤ {clock.MAX_OFFSET_MS:.0f} ms + (t1 − t0)/2",
         f"by more than {clock.MAX_STEP_NS // clock.NS} s against",
+        f"one of the newest {clock.MAX_ASKED} nonces",
         f"within {clock.ASK_TIMEOUT_NS // clock.NS} s,",
         f"and every {runner.FRESH_S / 60:.0f} min:",
     ):
