@@ -1,5 +1,6 @@
 """Rollouts in SQL: their rows laid beside what nodes say."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -24,6 +25,9 @@ from .rules import OPEN, SETTLED, Course, Member, State
 
 EMERGENCY_AHEAD = timedelta(minutes=10)
 """As far ahead of what is to sound a node begins with nothing else (issue 4)."""
+
+READ_AT_ONCE = 100
+"""Nodes read between two looks at what is urgent."""
 
 Bundles = Mapping[tuple[str, str], Release]
 """Of one release, by board and Python."""
@@ -110,9 +114,10 @@ async def rows_of(
     if not settled:
         query = query.where(RolloutNode.state.not_in(SETTLED - {State.LOST}))
     found: list[tuple[RolloutNode, Node]] = []
-    stream = await session.stream(query.execution_options(yield_per=200))
+    stream = await session.stream(query.execution_options(yield_per=READ_AT_ONCE))
     async for part in stream.partitions():
         found += [(row, node) for row, node in part]
+        await asyncio.sleep(0)  # a STOP does not wait until a province has been read
     return found
 
 
@@ -131,13 +136,13 @@ def in_sight(seen: Sight) -> ColumnElement[bool]:
 
 
 async def running_on(session: AsyncSession, live: LiveNodes, node_ids: Sequence[str]) -> dict[str, int]:
-    """Give the releases that nodes say that they run."""
-    found: dict[str, int] = {}
-    for some in in_pieces(node_ids):
-        for node_id, written in await session.execute(select(Node.id, Node.health).where(Node.id.in_(some))):
-            said = live.health(node_id)
-            found[node_id] = int(((written if said is None else said) or {}).get("release", 0))
-    return found
+    """Give the releases that nodes say that they run; those of which nothing is known are left out."""
+    heard = {node_id: health for node_id in node_ids if (health := live.health(node_id)) is not None}
+    for some in in_pieces([node_id for node_id in node_ids if node_id not in heard]):
+        rows = await session.execute(select(Node.id, Node.health).where(Node.id.in_(some), Node.health.is_not(None)))
+        heard |= {node_id: health for node_id, health in rows if health}
+        await asyncio.sleep(0)
+    return {node_id: int(health.get("release", 0)) for node_id, health in heard.items()}
 
 
 async def busy_elsewhere(session: AsyncSession, node_ids: Iterable[str]) -> dict[str, str]:

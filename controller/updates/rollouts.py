@@ -1,9 +1,10 @@
 """Rollouts as people order them: begun, paused, let go on, stopped; and shown."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.targets import areas_of, resolve
@@ -23,7 +24,7 @@ from controller.people.rights import Act, Sight
 
 from .errors import RolloutError
 from .models import Rollout, RolloutNode
-from .repository import Look, bundles_of, busy_elsewhere, in_sight, rows_of, running_on
+from .repository import READ_AT_ONCE, Look, bundles_of, busy_elsewhere, in_sight, rows_of, running_on
 from .rules import OPEN, SETTLED, RolloutState, Skipped, State, Stopped, check_waves
 from .schemas import RolloutIn, RolloutNodeOut, RolloutOut, RolloutWithNodes
 
@@ -46,33 +47,38 @@ class Rollouts:
             said = 'waves: numbers or shares such as "1" or "5%", the last "100%"'
             raise InvalidError(said, field="waves", problem="malformed")
         now = self._clock()
-        async with self._database.transaction() as tx:
-            seen = await rights.sight(tx.session, actor)
-            targets = await resolve(tx.session, wanted.targets, seen)
-            await rights.require(tx.session, actor, Act.ROLLOUTS_START, targets.area_ids)
-            bundles = await bundles_of(tx.session, wanted.release)
-            if not bundles or min(each.expires_at for each in bundles.values()) <= now:
-                said = f"release: there is no release {wanted.release} that nodes still take; see: loa updates list"
-                raise InvalidError(said, field="release", problem="unknown")
+        async with self._database.reading() as session:
+            targets = await resolve(session, wanted.targets, await rights.sight(session, actor))
+            await rights.require(session, actor, Act.ROLLOUTS_START, targets.area_ids)
+            bundles = await bundles_of(session, wanted.release)
             agents = [node.id for node in targets.nodes if node.kind == NodeKind.AGENT]
-            row = Rollout(
-                id=new_id(),
-                release=wanted.release,
-                version=next(iter(bundles.values())).version,
-                scopes=list(targets.scopes),
-                area_id=targets.area_id,
-                waves=list(wanted.waves),
-                soak_s=wanted.soak_s,
-                error_percent=wanted.error_percent,
-                total=0,
-                state=RolloutState.RUNNING,
-                wave=0,
-                wave_since_at=now,
-                expires_at=min(each.expires_at for each in bundles.values()),
-                created_by=actor.person_id,
-                created_at=now,
-            )
-            await self._join(tx, row, agents)
+            running = await running_on(session, self._live, agents)
+        if not bundles or min(each.expires_at for each in bundles.values()) <= now:
+            said = f"release: there is no release {wanted.release} that nodes still take; see: loa updates list"
+            raise InvalidError(said, field="release", problem="unknown")
+        needing = [node_id for node_id in agents if running.get(node_id, 0) < wanted.release]
+        if not needing:
+            raise InvalidError("targets: no node there needs this release", field="targets", problem="empty")
+        row = Rollout(
+            id=new_id(),
+            release=wanted.release,
+            version=next(iter(bundles.values())).version,
+            scopes=list(targets.scopes),
+            area_id=targets.area_id,
+            waves=list(wanted.waves),
+            soak_s=wanted.soak_s,
+            error_percent=wanted.error_percent,
+            total=len(needing),
+            state=RolloutState.RUNNING,
+            wave=0,
+            wave_since_at=now,
+            expires_at=min(each.expires_at for each in bundles.values()),
+            created_by=actor.person_id,
+            created_at=now,
+        )
+        async with self._database.transaction() as tx:
+            await rights.require(tx.session, actor, Act.ROLLOUTS_START, targets.area_ids)
+            await self._join(tx, row, agents, frozenset(needing))
             detail = {"release": row.release, "targets": row.scopes, "nodes": row.total, "waves": row.waves}
             await self._note(tx, actor, Act.ROLLOUTS_START, row, detail)
         return await self.get(actor, row.id)
@@ -125,29 +131,19 @@ class Rollouts:
             row = await _one(session, seen, rollout_id)
             return await self._with_nodes(session, row, seen, await _name(session, row))
 
-    async def _join(self, tx: Transaction, row: Rollout, node_ids: Sequence[str]) -> None:
+    async def _join(self, tx: Transaction, row: Rollout, node_ids: Sequence[str], needing: Collection[str]) -> None:
         """Write down whom it is for. Who runs it already needs nothing."""
-        now = self._clock()
         elsewhere = await busy_elsewhere(tx.session, node_ids)
         if elsewhere:
             rollout_id = min(elsewhere.values())
             said = f"{len(elsewhere)} of these nodes are in rollout {rollout_id}; let it end, or stop it"
             raise RolloutError(said, id=rollout_id, count=len(elsewhere), problem="overlap")
-        members: list[RolloutNode] = []
-        running = await running_on(tx.session, self._live, node_ids)
-        for node_id in node_ids:
-            has_it = running.get(node_id, 0) >= row.release
-            state, reason = (State.SKIPPED, Skipped.ALREADY) if has_it else (State.PLANNED, None)
-            row.total += state is State.PLANNED
-            members.append(
-                RolloutNode(rollout_id=row.id, node_id=node_id, state=state, state_at=now, reason=reason, commands=[])
-            )
-        if row.total == 0:
-            raise InvalidError("targets: no node there needs this release", field="targets", problem="empty")
         tx.session.add(row)
         await tx.session.flush()
-        tx.session.add_all(members)
-        await tx.session.flush()
+        begins = {"rollout_id": row.id, "state_at": row.created_at, "commands": []}
+        wants, has = {"state": State.PLANNED, "reason": None}, {"state": State.SKIPPED, "reason": Skipped.ALREADY}
+        rows = [{**begins, "node_id": each, **(wants if each in needing else has)} for each in node_ids]
+        await tx.session.execute(insert(RolloutNode), rows)
 
     async def _turn(
         self, actor: Actor, rollout_id: str, act: Act, before: RolloutState | None, after: RolloutState
@@ -176,7 +172,11 @@ class Rollouts:
         self, session: AsyncSession, row: Rollout, seen: Sight, created_by_name: str | None
     ) -> RolloutWithNodes:
         look = Look(self._live, self._clock(), await bundles_of(session, row.release), frozenset())
-        nodes = [_node(each, node, look) for each, node in await rows_of(session, row.id, seen)]
+        nodes: list[RolloutNodeOut] = []
+        for number, (each, node) in enumerate(await rows_of(session, row.id, seen)):
+            if number % READ_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            nodes.append(_node(each, node, look))
         undone = [each for each in nodes if each.state not in SETTLED]
         counts, unbelieved = Counter(each.state for each in nodes), sum(each.unbelieved is not None for each in nodes)
         return RolloutWithNodes(

@@ -26,7 +26,7 @@ from edge_agent.protocol.documents import CommandAction
 from edge_agent.protocol.updates import UpdateReport
 
 from .models import Rollout, RolloutNode
-from .repository import Look, bundle_for, bundles_of, course_of, rows_of, settled_of, spared
+from .repository import READ_AT_ONCE, Look, bundle_for, bundles_of, course_of, rows_of, settled_of, spared
 from .rules import (
     AT_ONCE,
     OPEN,
@@ -117,8 +117,8 @@ class Steering:
             look = Look(self._live, now, bundles, await spared(session, now, [node for _, node in rows]))
         tokens: dict[str, str] = {}
         for number, (each, node) in enumerate(rows):
-            if number % AT_ONCE == 0:
-                await asyncio.sleep(0)  # STOP does not wait
+            if number % READ_AT_ONCE == 0:
+                await asyncio.sleep(0)
             members.append(look.member(each, node))
             bundle = bundle_for(self._live.over(node), bundles)
             if bundle is not None:
