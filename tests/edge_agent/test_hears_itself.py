@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge_agent.ending import END_S
 from edge_agent.protocol.content import Voice
 from edge_agent.protocol.documents import CommandAction, QuietHours
 from edge_agent.protocol.reports import Health, Online, SelfTestReport
-from edge_agent.protocol.states import Grade, Outcome
+from edge_agent.protocol.states import Grade, Outcome, Reason
 from edge_agent.protocol.topics import Word
 from tests.edge_agent.centre import Centre, agent_process, broadcast, make_opus, running_centre, soon
 from tests.pulse import Pulse, running_pulse
@@ -137,6 +138,26 @@ async def test_what_a_monitor_does_not_hear_stays_grade_e1_and_is_a_fault(centre
             await centre.until(lambda: len(centre.heard) > heard_before)
             await heard(centre, "b-2", voice, (Outcome.PLAYED, Grade.E2, True))
             await centre.until(lambda: "not_heard" not in faults(centre))
+
+
+async def test_an_agent_that_is_ended_while_it_listens_goes_in_time_and_says_once_what_was_heard(
+    centre: Centre, tmp_path: Path
+) -> None:
+    voice = centre.add_media(make_opus(1, 30_000))
+    command = [sys.executable, "-m", "edge_agent", "run", "--state", str(tmp_path / "node")]
+    with agent_process([*command, "--output=virtual", "--input=virtual"], tmp_path / "agent.log") as process:
+        await ready(centre)
+        await centre.plan(broadcast("b-1", soon(2), voice))
+        await centre.until(lambda: health(centre).now_playing, within_s=20, what="a sound")
+        process.terminate()
+        assert await asyncio.to_thread(process.wait, END_S) == 0
+    with agent(tmp_path, "--output=virtual"):
+        told = await centre.until_outcome(NODE, "b-1")
+        assert (told.outcome, told.reason) == (Outcome.INTERRUPTED, Reason.SHUTDOWN)
+        assert told.played_ms is not None
+        assert 0 < told.played_ms < 30_000
+        assert told.simulated
+    assert len([one for one in centre.plays(NODE, "b-1") if one.outcome is not None]) == 1
 
 
 async def test_who_stands_at_the_pole_can_test_by_hand_but_not_in_quiet_hours(centre: Centre, tmp_path: Path) -> None:
