@@ -96,6 +96,7 @@ def _order(script: Script) -> None:
     for number in rng.sample(range(8, PLAYS), 3):
         order = one.history.orders[number]
         one.at(order.start_at - timedelta(seconds=rng.uniform(-0.3, 600)), partial(one.cancel, order.broadcast_id))
+    one.at(script.begin_at + timedelta(hours=1), one.misdeliver)
     edited = one.history.orders[rng.randrange(8)]
     one.at(edited.start_at - timedelta(seconds=rng.uniform(-2, 300)), partial(_edit, one, edited.broadcast_id))
 

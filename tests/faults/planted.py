@@ -3,6 +3,7 @@
 A suite that does not see these would not see the real ones either.
 """
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,8 +11,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from edge_agent import cuts
+from edge_agent import cuts, inbox
 from edge_agent.clock import Clock
 from edge_agent.evidence import conclude
 from edge_agent.faults import FaultBook
@@ -72,8 +74,6 @@ def _tells_played_without_frames(patch: Patch) -> None:
 
 
 def _takes_any_signature(patch: Patch) -> None:
-    import base64  # noqa: PLC0415 - nobody but this bug
-
     def payload(_self: TrustStore, token: bytes, **_: Any) -> bytes:
         body = token.split(b".")[1]
         return base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4))
@@ -153,6 +153,34 @@ def _forgets_a_stop_in_a_restart(patch: Patch) -> None:
     patch.setattr(Keeper, "_load", load)
 
 
+def _plays_what_is_meant_for_its_neighbours(patch: Patch) -> None:
+    """Believes whoever brings it, and asks for no approval of its own place."""
+    whole = inbox.open_document
+
+    def opened(token: bytes, kind: Any, *, audience: str, trust: TrustStore) -> Any:
+        body = token.split(b".")[1]
+        told = msgspec.json.decode(base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4)))["aud"]
+        return whole(token, kind, audience=told or audience, trust=trust)
+
+    patch.setattr(inbox, "open_document", opened)
+    _needs_no_approval(patch)
+
+
+def _keeps_a_copy_of_all_it_tells(patch: Patch) -> None:
+    whole = Ledger.write_event
+
+    def write_event(self: Ledger, at: Any, name: str, **fields: Any) -> None:
+        whole(self, at, name, **fields)
+        self._store.put_meta(f"copy-{self.last_seq}", bytes(50_000))
+
+    patch.setattr(Ledger, "write_event", write_event)
+
+
+def answers_before_it_commits(patch: Patch) -> None:
+    """Of the centre: what was written is there until its process dies."""
+    patch.setattr(AsyncSession, "commit", AsyncSession.flush)
+
+
 BUGS: dict[str, Planted] = {
     "begins twice after a crash": Planted(3, _begins_twice_after_a_crash, seed=4),
     "plays past the latest start": Planted(2, _plays_past_the_latest_start),
@@ -169,4 +197,6 @@ BUGS: dict[str, Planted] = {
     "keeps faults to itself": Planted(11, _keeps_faults_to_itself),
     "hears a stop and plays on": Planted(8, _hears_a_stop_and_plays_on),
     "forgets a stop in a restart": Planted(8, _forgets_a_stop_in_a_restart),
+    "keeps a copy of all it tells": Planted(14, _keeps_a_copy_of_all_it_tells),
+    "plays what is meant for its neighbours": Planted(12, _plays_what_is_meant_for_its_neighbours),
 }

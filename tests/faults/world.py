@@ -42,6 +42,8 @@ from tests.faults.truth import Recording, Stretch, pool, sounded
 
 NODE = "node-1"
 SELF = f"nodes/{NODE}"
+ELSEWHERE = "areas/thon-9"
+"""Of a commune that is no concern of this node."""
 BLOCK_MS = 20
 STRIDE = timedelta(seconds=45)
 """Longest step while nothing sounds: what must be noticed within 100 s is looked at twice."""
@@ -229,6 +231,34 @@ class World:
         """Give what nobody here has ordered, and what would sound at once."""
         start_at = self.now() + timedelta(seconds=2)
         return broadcast("b-stranger", start_at, self.recording().voice, level=Level.EMERGENCY)
+
+    def misdeliver(self) -> None:
+        """Let the broker bring what the centre has ordered, signed and approved for another commune."""
+        made = broadcast(
+            "b-elsewhere",
+            self.now() + timedelta(seconds=1.5),
+            pool()[-2].voice,
+            level=Level.EMERGENCY,
+            scopes=(ELSEWHERE,),
+        )
+        names, window = frozenset({pool()[-2].voice.sha256}), Span(made.start_at, made.latest_end_at)
+        self.history.orders.append(
+            Order(
+                broadcast_id=made.broadcast_id,
+                recordings=tuple(names),
+                length=timedelta(milliseconds=made.length_ms),
+                level=made.level,
+                start_at=made.start_at,
+                latest_start_at=made.latest_start_at,
+                latest_end_at=made.latest_end_at,
+                scopes=frozenset({ELSEWHERE}),
+                approvals=(Approved(names, frozenset({ELSEWHERE}), window),),
+                told_at=self.now(),
+            )
+        )
+        if self.link:
+            urgent = self.orders.urgent(made, scope=ELSEWHERE, claims={"version": 5000})
+            self.deliver(str(Topic(SCOPE, Word.URGENT)), self.keys.sign(urgent))
 
     def cancel(self, name: str) -> None:
         """Take a broadcast back: out of its plan, with an explicit stop."""
