@@ -36,7 +36,7 @@ from .migrations.upgrade import upgrade
 from .renewals.ends import WATCH, WATCH_S, Ends
 from .reserve import DISK, DISK_S, DiskWatch, Reserve
 from .retention import Forgetting
-from .scheduler import ROLL_SCHEDULES, Scheduler
+from .scheduler import ROLL_SCHEDULES, Scheduler, Work
 from .schedules.rolling import ROLL_S
 from .services import Services, build_services
 from .signing.desk import Desk, OwnDesk
@@ -56,6 +56,7 @@ from .wire.presence import PresenceWatch
 from .wire.revoker import Revoker
 from .wire.rotation import LOOK_S, Rotation
 from .wire.signer import Signer
+from .wire.signer_watch import TAKE_BACK, TAKE_BACK_S, SignerWatch, TakingBack
 from .wire.timekeeper import Timekeeper
 
 START_S = 60.0
@@ -177,10 +178,10 @@ def _make_folders(config: Config) -> None:
 
 
 def _build(
-    ports: "_Ports", database: Database, bus: EventBus, clock: Clock, signing: tuple[KeyHolder, Desk]
+    ports: "_Ports", database: Database, bus: EventBus, clock: Clock, signing: tuple[KeyHolder, Desk, Wire | None]
 ) -> tuple[Centre, list[Member]]:
     config = ports.config
-    keys, desk = signing
+    keys, desk, apart = signing
     names = (config.public_name, config.node_host, "localhost", "127.0.0.1")
     authority = Authority(
         config.keys, keys, clock, names=tuple(name for name in names if name not in {"0.0.0.0", "::"})
@@ -232,6 +233,11 @@ def _build(
             for_nodes.renew_certificate()
             broker.renew_certificate()
 
+    of_the_signer: list[Member] = []
+    taking_back: dict[str, tuple[Work, int]] = {}
+    if apart is not None and isinstance(desk, RemoteDesk):
+        of_the_signer = [SignerWatch(apart, database, bus, services.alarms)]
+        taking_back = {TAKE_BACK: (TakingBack(database, clock, desk).look, TAKE_BACK_S)}
     scheduler = Scheduler(
         database,
         bus,
@@ -250,23 +256,25 @@ def _build(
             STEER: (services.steering.look, STEER_S),
             DISK: (DiskWatch(database, clock, services.alarms, Reserve(config.state)).look, DISK_S),
             WATCH: (Ends(database, clock, services.alarms, authority.ends).look, WATCH_S),
+            **taking_back,
         },
     )
     # It reads whom the broker is not to let in before the broker lets anybody in.
-    members: list[Member] = [revoker, broker, bridge, dispatcher, laggards, clones, faults, presence, ingest]
-    return centre, [*members, services.recordings, services.firing, scheduler, for_pages, for_nodes, Life(database)]
+    members: list[Member] = [revoker, broker, bridge, *of_the_signer, dispatcher, laggards, clones, faults, presence]
+    others: list[Member] = [ingest, services.recordings, services.firing, scheduler, for_pages, for_nodes]
+    return centre, [*members, *others, Life(database)]
 
 
 @contextlib.contextmanager
-def _signing(config: Config) -> Iterator[tuple[KeyHolder, Desk]]:
-    """Give the keys and where it is signed: here, or apart."""
+def _signing(config: Config) -> Iterator[tuple[KeyHolder, Desk, Wire | None]]:
+    """Give the keys and where it is signed: here, or apart, and then the way there."""
     if config.signer is None:
         keys = load_keys(config.keys)
-        yield keys, OwnDesk(keys)
+        yield keys, OwnDesk(keys), None
         return
     wire = Wire(config.signer)
     try:
-        yield RemoteKeys(wire), RemoteDesk(wire)
+        yield RemoteKeys(wire), RemoteDesk(wire), wire
     finally:
         wire.close()
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import msgspec
 from sqlalchemy import ColumnElement, select
 
 from controller.broadcasts.models import Broadcast, BroadcastTarget
@@ -11,9 +12,11 @@ from controller.broadcasts.sending import at_once
 from controller.db import Transaction
 from controller.errors import ConflictError
 from controller.events import Event, Topic
+from controller.people.proof import Runs
 from controller.plans.service import Documents
 from edge_agent.protocol import content
 from edge_agent.protocol.content import content_hash
+from edge_agent.protocol.states import Level
 from edge_agent.protocol.topics import Word
 
 from . import yeses
@@ -37,7 +40,9 @@ class Admission:
         """
         asked = Bound(request.content_sha256, tuple(request.scopes), request.not_before_at, request.not_after_at)
         kind, _, key = request.subject.partition("/")
-        yeses.prove(self._tx, yes, asked, first_at=request.first_start_at if kind == "schedules" else None)
+        first_at = request.first_start_at if kind == "schedules" else None
+        runs = msgspec.convert(request.runs, Runs) if request.runs is not None else None
+        yeses.prove(self._tx, yes, request.subject, asked, Level(request.level), runs=runs, first_at=first_at)
         yes = yes._replace(proof=None)
         if kind == "schedules":
             await yeses.write(self._tx, request.subject, asked, [yes], now=self._now, shown=request.shown)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,6 +19,7 @@ from controller.events import Event, Topic
 from controller.ids import new_id
 from controller.people import rights
 from controller.people.actor import Actor
+from controller.people.proof import Runs
 from controller.people.rights import Act
 from controller.policies.rules import EffectivePolicy
 from controller.schedules.models import Schedule
@@ -53,6 +55,8 @@ class Matter:
     first_start_at: datetime
     shown: Shown
     """What is put before whoever approves."""
+    runs: Runs | None = None
+    """Of a schedule, where the signer stands apart: when it is to be heard. None: once."""
 
     def of(self, subject: str) -> "Matter":
         """Give it with the name that it was saved under."""
@@ -95,6 +99,7 @@ async def ask(tx: Transaction, matter: Matter, asked_by: str, *, now: datetime) 
         categories=[] if None in categories else sorted(each for each in categories if each is not None),
         length_ms=matter.said.length_ms,
         shown=dict(matter.shown),
+        runs=None if matter.runs is None else msgspec.to_builtins(matter.runs),
         first_start_at=matter.first_start_at,
         not_before_at=matter.bound.not_before_at,
         not_after_at=matter.bound.not_after_at,

@@ -43,6 +43,8 @@ class ApprovalRequest(Base):
     length_ms: Mapped[int]
     shown: Mapped[dict[str, Any]] = mapped_column(JSON)
     """What is put before whoever approves, see ``approvals.shown``."""
+    runs: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """Of a schedule, where the signer stands apart: ``people.proof.Runs``."""
     first_start_at: Mapped[datetime] = mapped_column(Instant)
     """Of what is asked for, as it was planned when it was asked."""
     not_before_at: Mapped[datetime] = mapped_column(Instant)

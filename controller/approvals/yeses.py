@@ -9,7 +9,8 @@ from sqlalchemy import update
 
 from controller.db import Transaction
 from controller.ids import new_id
-from controller.people.proof import Proof
+from controller.people.proof import Agreed, Proof, Runs
+from edge_agent.protocol.states import Level
 
 from .models import Approval
 from .shown import Shown
@@ -39,9 +40,10 @@ class Bound(NamedTuple):
 async def write(
     tx: Transaction, subject: str, bound: Bound, yeses: Collection[Yes], *, now: datetime, shown: Shown | None = None
 ) -> None:
-    """Write yeses to a subject, ``broadcasts/{id}`` or ``schedules/{id}``; ``shown``: what they agree to, in words."""
-    for yes in yeses:
-        prove(tx, yes, bound)
+    """Write yeses to a subject, ``broadcasts/{id}`` or ``schedules/{id}``; ``shown``: what they agree to, in words.
+
+    What has to be proven is not proven by that: see ``prove``.
+    """
     tx.session.add_all(
         Approval(
             id=new_id(),
@@ -61,15 +63,35 @@ async def write(
     await tx.session.flush()
 
 
-def prove(tx: Transaction, yes: Yes, bound: Bound, *, first_at: datetime | None = None, glass: bool = False) -> None:
+def prove(
+    tx: Transaction,
+    yes: Yes,
+    name: str,
+    bound: Bound,
+    level: Level,
+    *,
+    runs: Runs | None = None,
+    first_at: datetime | None = None,
+    glass: bool = False,
+) -> None:
     """Have the signer apart check a yes, as the last thing before the commit; here it is only a row.
 
+    ``name``: the subject, by which it is taken back. ``runs``: of a schedule; without, it is to be heard once.
     ``first_at``: nothing sounds by it before, whatever ``bound`` allows. ``glass``: given alone to an emergency.
     """
-    if yes.proof is not None:
-        window = max(first_at or bound.not_before_at, bound.not_before_at), bound.not_after_at
-        give = partial(yes.proof.give, yes.person_id, bound.content_sha256, bound.scopes, window, glass=glass)
-        tx.lastly(give)
+    if yes.proof is None:
+        return
+    agreed = Agreed(
+        name=name,
+        content_sha256=bound.content_sha256,
+        scopes=bound.scopes,
+        level=level,
+        not_before_at=max(first_at or bound.not_before_at, bound.not_before_at),
+        not_after_at=bound.not_after_at,
+        runs=runs,
+        glass=glass,
+    )
+    tx.lastly(partial(yes.proof.give, yes.person_id, agreed))
 
 
 async def void(tx: Transaction, subject: str, *, now: datetime, contents: Collection[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,10 +16,13 @@ from controller.ids import new_id
 from controller.names import clean_name, known_zone
 from controller.people import rights
 from controller.people.actor import Actor
+from controller.people.proof import Loosened
 from controller.people.rights import Act, Sight
 from controller.plans.service import Documents
 from controller.policies.locks import check_locks
 from controller.policies.rules import OF_THE_AREA
+from controller.policies.usual import is_loosened
+from edge_agent.protocol.documents import QuietHours
 from edge_agent.protocol.topics import AREA_WORDS, Word
 
 from .models import Area
@@ -75,6 +79,7 @@ class Areas:
         Raises:
             InvalidError: a field is wrong, the name is taken, or the parent is not there or too deep.
             PolicyLockedError: an area above keeps one of these rules for itself.
+            CodeError: it is to be less quiet than usual, the signer stands apart, and does not believe the code.
         """
         row = Area(
             id=new_id(),
@@ -98,6 +103,8 @@ class Areas:
             for word in sorted(AREA_WORDS):
                 await self._documents.touch(tx, f"areas/{row.id}", word)
             detail = {"name": row.name, "kind": row.kind, "parent_id": parent_id}
+            if row.quiet_hours is not None or row.zone is not None:
+                await _prove(tx, actor, row.id)
             return await self._changed(tx, actor, Act.AREAS_CREATE, row.id, detail)
 
     async def change(
@@ -117,6 +124,7 @@ class Areas:
             NotFoundError: there is no such area.
             InvalidError: a field is wrong, or the name is taken.
             PolicyLockedError: an area above keeps one of these rules for itself.
+            CodeError: it is to be less quiet than usual, the signer stands apart, and does not believe the code.
         """
         given = {
             "name": name,
@@ -142,6 +150,8 @@ class Areas:
             await tx.session.flush()
             if wanted.keys() - {"name", "kind"}:
                 await self._settings_follow(tx, area_id)
+            if wanted.keys() & {"zone", "quiet_hours"}:
+                await _prove(tx, actor, area_id)
             return await self._changed(tx, actor, Act.AREAS_CHANGE, area_id, wanted)
 
     async def _settings_follow(self, tx: Transaction, area_id: str) -> None:
@@ -154,6 +164,17 @@ class Areas:
         tx.tell(Event(Topic.AREA, area_id))
         seen = await rights.sight(tx.session, actor)
         return next(area for area in await _all(tx.session, seen) if area.id == area_id)
+
+
+async def _prove(tx: Transaction, actor: Actor, area_id: str) -> None:
+    """Where the signer stands apart, have it know who says that a place is less quiet than is usual."""
+    if actor.proof is None or actor.person_id is None:
+        return
+    found = (await read_tree(tx.session)).effective(area_id)
+    hours = tuple(QuietHours(start=each.start, until=each.until) for each in found.quiet_hours)
+    if is_loosened(found.zone, hours):
+        loosened = Loosened(scope=f"areas/{area_id}", zone=found.zone, quiet_hours=hours)
+        tx.lastly(partial(actor.proof.give, actor.person_id, loosened))
 
 
 async def _all(session: AsyncSession, seen: Sight) -> list[AreaOut]:

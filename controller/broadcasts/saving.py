@@ -59,6 +59,8 @@ async def save(
     tx.session.add_all(item_rows(broadcast_id, draft.slots))
     tx.session.add_all(BroadcastTarget(broadcast_id=broadcast_id, scope=scope) for scope in scopes)
     bound = Bound(draft.content_sha256, tuple(scopes), window.start_at, window.latest_end_at)
+    for yes in yeses:
+        approvals.prove(tx, yes, f"broadcasts/{broadcast_id}", bound, draft.level)
     await approvals.write(tx, f"broadcasts/{broadcast_id}", bound, yeses, now=now, shown=draft.shown)
     await plays.plan(tx, broadcast_id, [node.id for node in draft.targets.nodes], now=now)
     detail = {

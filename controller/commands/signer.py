@@ -14,7 +14,7 @@ from controller.errors import LoaError
 from controller.people import totp
 from controller.restoring import next_epoch
 from controller.signing.apart import Strongroom
-from controller.signing.ledger import Ledger
+from controller.signing.ledger import Given, Ledger
 from controller.signing.log import FILE, Log, LogError, verify
 from controller.signing.process import listening
 from controller.wire.keys import load_keys, write_epoch
@@ -37,7 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve.add_argument("--user", required=True, help="the centre's: nobody else may ask")
     enrol = acts.add_parser("enrol", help="make the approval secret of a person, shown once, here")
     enrol.add_argument("person", help="id of the person")
-    acts.add_parser("remove", help="take no more codes of a person").add_argument("person")
+    remove = acts.add_parser("remove", help="take no more codes of a person, and back what they said yes to")
+    remove.add_argument("person")
+    acts.add_parser("yeses", help="list what was agreed to and still counts")
+    void = acts.add_parser(
+        "void", help="take a yes back: what it lets sound is left out of all that is signed from now"
+    )
+    void.add_argument("seq", type=int, help="its number, as `yeses` lists it")
     log = acts.add_parser("log", help="look at what was signed, refused and agreed to")
     looks = log.add_subparsers(dest="look", required=True, metavar="LOOK")
     walk = looks.add_parser("verify", help="walk along its hash chain; gives its head, to be written down elsewhere")
@@ -59,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
             _look(options)
         case "raise-epoch":
             _raise_epoch(options.folder, options.to)
-        case "serve" | "enrol" | "remove":
+        case "serve" | "enrol" | "remove" | "yeses" | "void":
             with closing(Ledger(options.folder / "signer.db")) as ledger, closing(Log(options.folder / FILE)) as log:
                 _with_ledger(options, ledger, log)
         case _:
@@ -73,8 +79,25 @@ def _with_ledger(options: argparse.Namespace, ledger: Ledger, log: Log) -> None:
     elif options.act == "enrol":
         secret = ledger.enrol(options.person)
         sys.stdout.write(f"{secret}\n{totp.uri(secret, f'approve-{options.person}')}\n")
-    elif not ledger.remove(options.person):
-        raise SignerError(f"{options.person}: has no approval secret here")
+    elif options.act == "yeses":
+        sys.stdout.writelines(f"{_line(each)}\n" for each in ledger.standing(system_clock()))
+    elif options.act == "void":
+        if not ledger.void_one(options.seq, system_clock()):
+            raise SignerError(f"{options.seq}: there is no such yes that still counts")
+    else:
+        count = ledger.remove(options.person, system_clock())
+        if count is None:
+            raise SignerError(f"{options.person}: has no approval secret here")
+        sys.stderr.write(f"{count} yeses are taken back; plans without them go out within 6 h.\n")
+
+
+def _line(given: Given) -> str:
+    agreed = given.agreed
+    often = "once" if agreed.runs is None else f"{agreed.runs.count} times at {', '.join(agreed.runs.times)}"
+    window = f"{agreed.not_before_at:%Y-%m-%d %H:%M}–{agreed.not_after_at:%Y-%m-%d %H:%M} UTC"
+    return (
+        f"{given.seq}\t{given.person_id}\t{agreed.name}\t{agreed.level}\t{window}\t{often}\t{' '.join(agreed.scopes)}"
+    )
 
 
 def _look(options: argparse.Namespace) -> None:

@@ -34,6 +34,7 @@ from controller.people.rights import Act, Sight
 from controller.plays import service as plays
 from controller.recordings.service import Recordings
 from edge_agent.protocol.documents import TrustedKey
+from edge_agent.protocol.states import Level
 
 from .drafting import Wish, bound_to, make_follow_up, make_wish
 from .errors import AlreadyProposedError, NotOpenError, SamePersonError
@@ -132,7 +133,8 @@ class Emergencies:
                 await _check_first(tx.session, wish, await rights.sight(tx.session, actor), now)
             row = await _add(tx, wish, person_id, now, release_holds=list(wanted.release_holds))
             until_at = now + PROPOSAL_LASTS + LATEST_SENDING
-            prove(tx, Yes(person_id, proof=actor.proof), bound_to(row, now, until_at))
+            yes, bound = Yes(person_id, proof=actor.proof), bound_to(row, now, until_at)
+            prove(tx, yes, f"emergencies/{row.id}", bound, Level.EMERGENCY)
             await self._note(tx, actor, act, row, {"scopes": row.scopes, "release_holds": row.release_holds})
             return (await outs(tx.session, [row]))[0]
 
@@ -291,8 +293,8 @@ class Emergencies:
         row.fires_at, row.state = now + CANCEL_WINDOW, EmergencyState.COUNTING_DOWN
         if actor.proof is not None:
             row.fires_at += SIGNER_LATER
-            bound = bound_to(row, now, row.fires_at + LATEST_SENDING)
-            prove(tx, Yes(_person(actor), proof=actor.proof), bound, glass=True)
+            yes, bound = Yes(_person(actor), proof=actor.proof), bound_to(row, now, row.fires_at + LATEST_SENDING)
+            prove(tx, yes, f"emergencies/{row.id}", bound, Level.EMERGENCY, glass=True)
 
     async def _undecided(self, tx: Transaction, actor: Actor, emergency_id: str, act: Act, now: datetime) -> Emergency:
         """Give one that was not sent yet and still may be, to somebody who may decide it."""

@@ -4,7 +4,9 @@ One yes to a schedule is to one content at its places for a span of days, so wee
 changed is another content: its dates are made, await a yes, and one request for it stands in the queue.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy import or_, select
@@ -23,6 +25,7 @@ from controller.areas.targets import areas_of
 from controller.broadcasts.models import Broadcast
 from controller.db import Transaction
 from controller.people.actor import Actor
+from controller.people.proof import MAX_TIMES, Runs
 from controller.plays.models import Play
 from edge_agent.protocol.states import Level
 
@@ -30,7 +33,7 @@ from .looking import Looking
 from .models import Schedule, ScheduleException
 from .planning import Planned, Planner, is_aired
 from .repository import exceptions_of
-from .walltime import instant
+from .walltime import instant, wall_time
 
 ASKED_SPAN = timedelta(days=92)
 """A yes that is asked for reaches this far: a quarter, after which the leader is asked again."""
@@ -167,14 +170,30 @@ class Yeses:
 
     async def settle(self, tx: Transaction) -> None:
         """End the yeses to what is aired no more, and ask for those that are lacking; what is asked is asked once."""
-        subject = subject_of(self._row)
+        subject, runs = subject_of(self._row), dict[str, Runs]()
+        if self.proven and self._lacking:
+            runs = await self._runs(tx.session)
         if gone := self._dropped - self._planned:
             ended = await yeses.void(tx, subject, now=self._now, contents=gone)
             asking.note_void(tx, subject, yeses=ended, now=self._now)
         answered = await self._answered(tx)
         for content_sha256, matter in self._lacking.items():
             if content_sha256 not in answered:
-                await asking.ask(tx, matter, self._row.changed_by, now=self._now)
+                bound = replace(matter, runs=runs.get(content_sha256))
+                await asking.ask(tx, bound, self._row.changed_by, now=self._now)
+
+    async def _runs(self, session: AsyncSession) -> dict[str, Runs]:
+        """Say, by content, when it is to be heard in the time that a yes is asked for, whatever calendars say."""
+        row = self._row
+        changes = (await exceptions_of(session, [row.id])).get(row.id, [])
+        tree = await read_tree(session)
+        dates = await Looking.ahead(session, tree, row, self._now, ASKED_SPAN).dates(row, changes)
+        planner = await Planner.of(session, row, tree)
+        planned, _ = await planner.plan_all(dates)
+        by_content: dict[str, list[Planned]] = defaultdict(list)
+        for each in planned.values():
+            by_content[each.laid_out.content_sha256].append(each)
+        return {content_sha256: _runs_of(row.zone, some) for content_sha256, some in by_content.items()}
 
     async def _answered(self, tx: Transaction) -> set[str]:
         """Name the contents that are asked for, or were refused since the last edit; close what is aired no more."""
@@ -275,6 +294,17 @@ async def forget(tx: Transaction, row: Schedule, *, broadcasts: bool, now: datet
     coming = select(Broadcast.id).where(Broadcast.schedule_id == row.id, Broadcast.start_at > now, ~begun)
     for broadcast_id in (await tx.session.scalars(coming.where(Broadcast.superseded_at.is_(None)))).all():
         await yeses.void(tx, f"broadcasts/{broadcast_id}", now=now)
+
+
+def _runs_of(zone: str, planned: Sequence[Planned]) -> Runs:
+    """Say when some dates are heard: by their times of day, but those by their dates that are at times of their own."""
+    starts = [wall_time(each.session.start_at, zone) for each in planned]
+    often = Counter(start.time() for start in starts)
+    usual = {time for time, count in often.items() if count > 1}
+    times = {start.time().isoformat() if start.time() in usual else start.isoformat() for start in starts}
+    lasts = max(each.session.latest_end_at - each.session.start_at for each in planned)
+    named = tuple(sorted(times)[:MAX_TIMES])
+    return Runs(zone=zone, times=named, lasts_ms=lasts // timedelta(milliseconds=1), count=len(starts))
 
 
 def _end(row: Schedule) -> datetime:

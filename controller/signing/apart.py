@@ -5,7 +5,6 @@ from codes that it checked: never from a row. Holds, stops, answers and commands
 """
 
 import hashlib
-from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
@@ -13,25 +12,17 @@ import msgspec
 from controller.clock import Clock
 from controller.people.proof import CodeError
 from controller.wire.keys import Keys
-from edge_agent.protocol.content import Broadcast, content_hash
+from edge_agent.protocol.content import content_hash
 from edge_agent.protocol.documents import BY_WORD, Settings, Signed
-from edge_agent.protocol.states import Level
 from edge_agent.protocol.topics import Word
 
+from .bounds import check_guard, check_times, check_yes, too_many
 from .desk import listed_in
-from .frames import Answer, Approve, Awake, Done, Failed, Refused, Request, RingIs, Sign, Token, Turn
-from .ledger import Given, Ledger
+from .frames import Answer, Approve, Awake, Done, Failed, Refused, Request, RingIs, Sign, Token, Turn, Void
+from .ledger import Ledger
 from .log import Log
 from .ring import RingKey, Step
-from .rules import Facts, Refusal, YesFact, review
-
-GLASS_WAITS = timedelta(seconds=30)
-"""The cancel window (DESIGN section 7), kept here too."""
-LONGEST_YES = timedelta(days=92)
-"""No code is good for longer: a yes to a schedule is to a quarter (decision 0014)."""
-FARTHEST_YES = timedelta(days=367)
-"""Nor for what begins later: nobody plans further ahead (``controller.broadcasts.drafts``)."""
-
+from .tally import Tally
 
 KEPT = frozenset({Word.HOLD, Word.URGENT, Word.PLAN, Word.SETTINGS, Word.COMMAND})
 """What is written down when it is signed; answers to nodes are many, and let nothing sound."""
@@ -61,6 +52,8 @@ class Strongroom:
                 return self._sign(request)
             if isinstance(request, Approve):
                 return self._approve(request)
+            if isinstance(request, Void):
+                return self._void(request)
             if isinstance(request, Turn):
                 self._keys.turn(request.use, self._clock(), request.lagging)
                 self._note("turned", sure=True, use=request.use, keys=[key.kid for key in self._keys.ring.keys])
@@ -77,11 +70,16 @@ class Strongroom:
 
     def _sign(self, request: Sign) -> Answer:
         document = msgspec.json.decode(request.document, type=BY_WORD[Word(request.word)])
-        key = self._key(document, request.kid)
+        key, now = self._key(document, request.kid), self._clock()
+        check_times(document, now)
+        if isinstance(document, Settings):
+            places = (document.aud, *(f"areas/{each.area_id}" for each in document.areas))
+            check_guard(document, self._ledger.loosened(places))
         listed = listed_in(document, request.body)
-        now = self._clock()
-        facts = {each.broadcast_id: self._facts(each, now) for each in listed}
-        refused = review(document.aud, listed, facts)
+        given = self._ledger.yeses_to(content_hash(each.items, each.drill) for each in listed)
+        tally = Tally(document.aud, given, self._ledger.used(given), now)
+        judged = {each.broadcast_id: tally.judge(each) for each in listed}
+        refused = {name: why for name, why in judged.items() if why is not None} | too_many(listed)
         said: dict[str, Any] = {
             "word": document.word,
             "aud": document.aud,
@@ -92,6 +90,7 @@ class Strongroom:
             whys = {name: why.value for name, why in refused.items()}
             self._note("refused", sure=True, **said, why=dict(list(whys.items())[:MOST_NAMED]), count=len(whys))
             return Refused(refused=whys)
+        self._ledger.use(tally.new)
         token = self._keys.named(key.kid).sign(document)
         if document.word in KEPT:
             digest = hashlib.sha256(token).hexdigest()
@@ -122,44 +121,21 @@ class Strongroom:
             raise ValueError("settings name other keys than the ring")
         return key
 
-    def _facts(self, broadcast: Broadcast, now: datetime) -> Facts:
-        given = self._ledger.yeses_to([content_hash(broadcast.items, broadcast.drill)])
-        alone = {each.person_id for each in given if each.glass and each.given_at + GLASS_WAITS <= now}
-        # Before its time a broken glass is worth an ordinary yes of two, and where one is enough none at all.
-        two_needed = broadcast.level is Level.EMERGENCY and broadcast.drill is None
-        yeses = [each for each in given if two_needed or not each.glass or each.person_id in alone]
-        # Of several who decided alone any will do: the rule asks that the one named is among those who said yes.
-        return Facts(tuple(map(_fact, yeses)), glass_broken_by=min(alone, default=None))
-
     def _approve(self, request: Approve) -> Answer:
-        now = self._clock()
-        first_at = max(now, request.not_before_at)
-        if request.not_after_at - first_at > LONGEST_YES or first_at - now > FARTHEST_YES or not request.scopes:
-            raise CodeError(f"a yes is to places, and to {LONGEST_YES.days} days at most", "span")
-        yes = Given(
-            request.person_id,
-            request.content_sha256,
-            frozenset(request.scopes),
-            request.not_before_at,
-            request.not_after_at,
-            request.glass,
-            now,
-        )
-        self._ledger.take(yes, request.code)
-        window = [request.not_before_at.isoformat(), request.not_after_at.isoformat()]
-        said: dict[str, Any] = {
-            "content_sha256": yes.content_sha256,
-            "scopes": sorted(yes.scopes)[:MOST_NAMED],
-            "window": window,
-        }
-        self._note("yes", sure=True, person_id=yes.person_id, glass=yes.glass, count=len(yes.scopes), **said)
+        now, to = self._clock(), request.to
+        check_yes(to, now)
+        self._ledger.take(request.person_id, request.code, to, now)
+        said = msgspec.to_builtins(to)
+        if (scopes := said.get("scopes")) is not None:
+            said |= {"scopes": sorted(scopes)[:MOST_NAMED], "count": len(scopes)}
+        if (runs := said.get("runs")) is not None:
+            said |= {"runs": runs | {"times": runs["times"][:MOST_NAMED]}}
+        self._note("yes", sure=True, person_id=request.person_id, said=said)
         return Done()
 
-
-def _fact(yes: Given) -> YesFact:
-    return YesFact(yes.person_id, yes.content_sha256, yes.scopes, yes.not_before_at, yes.not_after_at)
-
-
-def refusals(answer: Refused) -> dict[str, Refusal]:
-    """Read why something was refused."""
-    return {name: Refusal(why) for name, why in answer.refused.items()}
+    def _void(self, request: Void) -> Answer:
+        now = self._clock()
+        count = self._ledger.void(request.name, request.content_sha256, min(request.before_at, now), now)
+        if count:
+            self._note("void", sure=True, name=request.name, count=count)
+        return Done()

@@ -24,11 +24,12 @@ class Desk(Protocol):
         """Read what ``sign`` has to know of a document's broadcasts; empty where it knows by itself."""
         ...
 
-    def sign(self, document: Signed, kid: str, *, body: bytes | None, facts: dict[str, Facts]) -> bytes:
+    async def sign(self, document: Signed, kid: str, *, body: bytes | None, facts: dict[str, Facts]) -> bytes:
         """Sign a document; ``body``: the packed one of a plan.
 
         Raises:
             RefusedError: a broadcast in it has no yes that covers it.
+            BusyError: who signs does not answer.
             ValueError: the document cannot be signed at all.
         """
         ...
@@ -47,7 +48,7 @@ class OwnDesk:
         listed = listed_in(document, body)
         return await read_facts(session, [each.broadcast_id for each in listed], now) if listed else {}
 
-    def sign(self, document: Signed, kid: str, *, body: bytes | None, facts: dict[str, Facts]) -> bytes:
+    async def sign(self, document: Signed, kid: str, *, body: bytes | None, facts: dict[str, Facts]) -> bytes:
         """Sign a document that the yeses cover.
 
         Raises:

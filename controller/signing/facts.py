@@ -59,10 +59,9 @@ async def _read(session: AsyncSession, ids: Sequence[str], now: datetime) -> dic
     strict = await _asking(session, rows, doubtful) if doubtful else frozenset()
     return {
         key: Facts(
-            yeses=tuple(map(_fact, yeses[key])),
+            yeses=tuple(_fact(each, _broken_by(emergencies.get(key), now)) for each in yeses[key]),
             authors=authors[key],
             asks_another=key in strict,
-            glass_broken_by=_broken_by(emergencies.get(key), now),
             follows=key in emergencies and _follows(emergencies[key]),
         )
         for key in rows
@@ -88,7 +87,8 @@ async def _yeses(
     return found, asked
 
 
-def _fact(row: Approval) -> YesFact:
+def _fact(row: Approval, broken_by: str | None) -> YesFact:
+    alone = row.person_id == broken_by
     return YesFact(
         row.person_id,
         row.content_sha256,
@@ -96,6 +96,8 @@ def _fact(row: Approval) -> YesFact:
         row.not_before_at,
         row.not_after_at,
         bounded=row.by_author,
+        glass=alone,
+        waited=alone,
     )
 
 

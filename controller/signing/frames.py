@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from controller.people.proof import Agreed, Loosened
 from edge_agent.protocol.content import MAX_BODY_BYTES
 from edge_agent.protocol.states import KeyUse
 
@@ -16,7 +17,6 @@ MAX_FRAME_BYTES = 2 * MAX_BODY_BYTES
 """A plan's body in base64, and the manifest."""
 LENGTH = struct.Struct(">I")
 
-Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Nodes = Annotated[tuple[Name, ...], Meta(max_length=65_536)]
 
@@ -35,11 +35,17 @@ class Approve(msgspec.Struct, frozen=True, tag="approve"):
 
     person_id: Name
     code: Annotated[str, Meta(max_length=32)]
-    content_sha256: Hash
-    scopes: Annotated[tuple[Annotated[str, Meta(max_length=80)], ...], Meta(max_length=4096)]
-    not_before_at: Annotated[datetime, Meta(tz=True)]
-    not_after_at: Annotated[datetime, Meta(tz=True)]
-    glass: bool = False
+    to: Agreed | Loosened
+
+
+class Void(msgspec.Struct, frozen=True, tag="void"):
+    """Let yeses count no more that were given before. It takes no code: it can only silence."""
+
+    name: Annotated[str, Meta(max_length=80)]
+    """``Agreed.name``."""
+    before_at: Annotated[datetime, Meta(tz=True)]
+    content_sha256: Annotated[str, Meta(max_length=64)] | None = None
+    """None: whatever they are to."""
 
 
 class Turn(msgspec.Struct, frozen=True, tag="turn"):
@@ -92,7 +98,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """Of a code that is not believed: ``CodeError``'s."""
 
 
-Request = Sign | Approve | Turn | Awake | WantRing
+Request = Sign | Approve | Void | Turn | Awake | WantRing
 Answer = Token | Refused | RingIs | Done | Failed
 
 requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)

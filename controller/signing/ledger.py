@@ -3,15 +3,17 @@
 A file of its own. No row of the centre is read, and nothing of it stands in one.
 """
 
-import json
 import sqlite3
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from controller.people import totp
-from controller.people.proof import CodeError
+from controller.people.proof import Agreed, CodeError, Loosened
 
 MOST_WRONG = 5
 """Wrong codes in a row; then one try in ``SLOW``."""
@@ -21,25 +23,40 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS approvers (
     person_id TEXT PRIMARY KEY, secret TEXT NOT NULL, last_step INTEGER, wrong INTEGER NOT NULL DEFAULT 0, tried_at TEXT
 );
-CREATE TABLE IF NOT EXISTS yeses (
-    seq INTEGER PRIMARY KEY, person_id TEXT NOT NULL, content_sha256 TEXT NOT NULL, scopes TEXT NOT NULL,
-    not_before_at TEXT NOT NULL, not_after_at TEXT NOT NULL, glass INTEGER NOT NULL, given_at TEXT NOT NULL
+CREATE TABLE IF NOT EXISTS agreed (
+    seq INTEGER PRIMARY KEY, person_id TEXT NOT NULL, name TEXT NOT NULL, content_sha256 TEXT NOT NULL,
+    agreed TEXT NOT NULL, given_at TEXT NOT NULL, void_at TEXT
 );
-CREATE INDEX IF NOT EXISTS yeses_by_content ON yeses (content_sha256);
+CREATE INDEX IF NOT EXISTS agreed_by_content ON agreed (content_sha256);
+CREATE INDEX IF NOT EXISTS agreed_by_name ON agreed (name);
+CREATE TABLE IF NOT EXISTS runs (
+    seq INTEGER NOT NULL REFERENCES agreed, run TEXT NOT NULL, run_id TEXT NOT NULL, PRIMARY KEY (seq, run)
+);
+CREATE TABLE IF NOT EXISTS loosened (
+    scope TEXT PRIMARY KEY, person_id TEXT NOT NULL, said TEXT NOT NULL, given_at TEXT NOT NULL
+);
+DROP TABLE IF EXISTS yeses;
 """
+"""``yeses`` were to a content, places and a window alone: too little to go on counting."""
 
 
 class Given(NamedTuple):
     """A yes that was checked."""
 
+    seq: int
     person_id: str
-    content_sha256: str
-    scopes: frozenset[str]
-    not_before_at: datetime
-    not_after_at: datetime
-    glass: bool
-    """Given alone for an emergency: good only when the cancel window is over."""
+    agreed: Agreed
     given_at: datetime
+
+
+class Used(NamedTuple):
+    """A run that was signed by a yes."""
+
+    seq: int
+    run: str
+    """Which of those that were agreed to."""
+    run_id: str
+    """``Broadcast.run_id``: a node that begins a version of it begins no other."""
 
 
 class Ledger:
@@ -62,59 +79,112 @@ class Ledger:
         self._db.execute("INSERT OR REPLACE INTO approvers (person_id, secret) VALUES (?, ?)", (person_id, secret))
         return secret
 
-    def remove(self, person_id: str) -> bool:
-        """Take somebody's yeses no more; those that were given stand. Says whether there was one."""
-        return self._db.execute("DELETE FROM approvers WHERE person_id = ?", (person_id,)).rowcount == 1
+    def remove(self, person_id: str, now: datetime) -> int | None:
+        """Take somebody's codes no more, and back what they said yes to; gives how many yeses. None: nobody is."""
+        with self._whole():
+            if self._db.execute("DELETE FROM approvers WHERE person_id = ?", (person_id,)).rowcount == 0:
+                return None
+            return self._void("person_id = ?", now, person_id)
 
-    def take(self, yes: Given, code: str) -> None:
+    def take(self, person_id: str, code: str, agreed: Agreed | Loosened, now: datetime) -> None:
         """Check the code of a yes, burn it, and keep the yes.
 
         Raises:
             CodeError: it is not to be believed.
         """
+        step = self._checked(person_id, code, now)
+        said = msgspec.json.encode(agreed).decode()
+        with self._whole():
+            self._db.execute("UPDATE approvers SET last_step = ?, wrong = 0 WHERE person_id = ?", (step, person_id))
+            if isinstance(agreed, Loosened):
+                self._db.execute(
+                    "INSERT OR REPLACE INTO loosened (scope, person_id, said, given_at) VALUES (?, ?, ?, ?)",
+                    (agreed.scope, person_id, said, now.isoformat()),
+                )
+            else:
+                self._db.execute(
+                    "INSERT INTO agreed (person_id, name, content_sha256, agreed, given_at) VALUES (?, ?, ?, ?, ?)",
+                    (person_id, agreed.name, agreed.content_sha256, said, now.isoformat()),
+                )
+
+    def _checked(self, person_id: str, code: str, now: datetime) -> int:
+        """Give the step of a code that is to be believed."""
         row = self._db.execute(
-            "SELECT secret, last_step, wrong, tried_at FROM approvers WHERE person_id = ?", (yes.person_id,)
+            "SELECT secret, last_step, wrong, tried_at FROM approvers WHERE person_id = ?", (person_id,)
         ).fetchone()
         if row is None:
             raise CodeError("this person has no approval secret: loa signer enrol", "not_enrolled")
         secret, last_step, wrong, tried_at = row
-        now = yes.given_at
         if wrong >= MOST_WRONG and now - datetime.fromisoformat(tried_at) < SLOW:
             raise CodeError("too many wrong codes; wait three minutes", "locked")
         step = totp.step_of(secret, code, now, last_step)
         if step is None:
-            tried = (now.isoformat(), yes.person_id)
+            tried = (now.isoformat(), person_id)
             self._db.execute("UPDATE approvers SET wrong = wrong + 1, tried_at = ? WHERE person_id = ?", tried)
             raise CodeError("the code is wrong, too old or used; wait for the next one", "wrong")
-        self._db.execute("BEGIN IMMEDIATE")
-        burnt = (step, yes.person_id)
-        self._db.execute("UPDATE approvers SET last_step = ?, wrong = 0 WHERE person_id = ?", burnt)
-        self._db.execute(
-            "INSERT INTO yeses (person_id, content_sha256, scopes, not_before_at, not_after_at, glass, given_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                yes.person_id,
-                yes.content_sha256,
-                json.dumps(sorted(yes.scopes)),
-                yes.not_before_at.astimezone(UTC).isoformat(),
-                yes.not_after_at.astimezone(UTC).isoformat(),
-                yes.glass,
-                now.isoformat(),
-            ),
-        )
-        self._db.execute("COMMIT")
+        return step
+
+    def void(self, name: str, content_sha256: str | None, before_at: datetime, now: datetime) -> int:
+        """Let yeses count no more that were given before; gives how many. Without a content, all of that name."""
+        if content_sha256 is None:
+            return self._void("name = ? AND given_at < ?", now, name, before_at.isoformat())
+        which = "name = ? AND content_sha256 = ? AND given_at < ?"
+        return self._void(which, now, name, content_sha256, before_at.isoformat())
+
+    def void_one(self, seq: int, now: datetime) -> bool:
+        """Let one yes count no more; False: there is none, or it counted no more."""
+        return self._void("seq = ?", now, seq) == 1
+
+    def _void(self, which: str, now: datetime, *values: object) -> int:
+        words = f"UPDATE agreed SET void_at = ? WHERE void_at IS NULL AND {which}"  # noqa: S608  words of ours
+        return self._db.execute(words, (now.isoformat(), *values)).rowcount
+
+    def standing(self, now: datetime) -> list[Given]:
+        """Give the yeses that count and whose time is not over, oldest first."""
+        rows = self._db.execute("SELECT seq, person_id, agreed, given_at FROM agreed WHERE void_at IS NULL")
+        return [each for each in map(_given, rows) if each.agreed.not_after_at > now]
 
     def yeses_to(self, contents: Iterable[str]) -> list[Given]:
-        """Give the yeses to some contents."""
-        found = []
+        """Give the yeses that count to some contents, oldest first."""
+        found: list[Given] = []
         for content in set(contents):
             rows = self._db.execute(
-                "SELECT person_id, content_sha256, scopes, not_before_at, not_after_at, glass, given_at "
-                "FROM yeses WHERE content_sha256 = ?",
+                "SELECT seq, person_id, agreed, given_at FROM agreed "
+                "WHERE content_sha256 = ? AND void_at IS NULL ORDER BY seq",
                 (content,),
             )
-            for person_id, sha256, scopes, first, last, glass, given_at in rows:
-                times = (datetime.fromisoformat(first), datetime.fromisoformat(last))
-                at = datetime.fromisoformat(given_at)
-                found.append(Given(person_id, sha256, frozenset(json.loads(scopes)), *times, bool(glass), at))
+            found += map(_given, rows)
         return found
+
+    def used(self, given: Iterable[Given]) -> list[Used]:
+        """Give the runs that were signed by some yeses."""
+        words = "SELECT seq, run, run_id FROM runs WHERE seq = ?"
+        return [Used(*row) for each in given for row in self._db.execute(words, (each.seq,))]
+
+    def use(self, used: Sequence[Used]) -> None:
+        """Keep which runs are signed by which yeses."""
+        if used:
+            with self._whole():
+                self._db.executemany("INSERT INTO runs (seq, run, run_id) VALUES (?, ?, ?)", used)
+
+    def loosened(self, scopes: Iterable[str]) -> list[Loosened]:
+        """Give what was agreed to of the quiet hours of some places."""
+        words = "SELECT said FROM loosened WHERE scope = ?"
+        rows = (self._db.execute(words, (scope,)).fetchone() for scope in scopes)
+        return [msgspec.json.decode(row[0], type=Loosened) for row in rows if row is not None]
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Write all of it or nothing."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+
+def _given(row: tuple[int, str, str, str]) -> Given:
+    seq, person_id, agreed, given_at = row
+    return Given(seq, person_id, msgspec.json.decode(agreed, type=Agreed), datetime.fromisoformat(given_at))

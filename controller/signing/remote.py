@@ -1,12 +1,17 @@
 """The centre's side of a signer that stands apart: the same desk and the same keys, without private halves.
 
-It waits for the answer, a millisecond: nothing is published that is not signed. A signer that does not answer is an
-error after ``PATIENCE_S``, and what was to be signed stays marked.
+Nothing waits for the answer but what asked: the socket has threads of its own. A signer that does not answer is an
+error after ``PATIENCE_S``; from then on it is one at once, until it was found to answer (``watch``). What was to be
+signed stays marked.
 """
 
+import asyncio
+import functools
 import socket
 import threading
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +20,8 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.errors import BusyError
-from controller.people.proof import CodeError
-from edge_agent.protocol.documents import Signed, TrustedKey
+from controller.people.proof import Agreed, CodeError, Loosened
+from edge_agent.protocol.documents import Hold, Signed, TrustedKey
 from edge_agent.protocol.states import KeyUse
 
 from .frames import (
@@ -33,6 +38,7 @@ from .frames import (
     Sign,
     Token,
     Turn,
+    Void,
     WantRing,
     answers,
     framed,
@@ -41,6 +47,9 @@ from .ring import Ring
 from .rules import Facts, Refusal, RefusedError
 
 PATIENCE_S = 2.0
+"""A plan of thousands of broadcasts takes some tenths of a second."""
+GIVEN_UP_S = 30.0
+"""So long nothing is asked that found no answer, unless ``watch`` finds sooner that there is one."""
 
 
 class _Named(NamedTuple):
@@ -49,13 +58,14 @@ class _Named(NamedTuple):
     kid: str
 
 
-class Wire:
-    """The connection; made when it is needed, and once more when it broke."""
+class Lane:
+    """A connection and the thread that waits at it; made when it is needed, and once more when it broke."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = str(path)
+    def __init__(self, path: str, name: str) -> None:
+        self._path = path
         self._socket: socket.socket | None = None
         self._turn = threading.Lock()
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix=f"signer-{name}")
 
     def ask(self, request: Request) -> Answer:
         """Ask and wait.
@@ -64,17 +74,23 @@ class Wire:
             BusyError: the signer does not answer.
         """
         with self._turn:
-            for again in (True, False):
+            for fresh in (self._socket is None, True):
                 try:
                     return self._ask(framed(request))
                 except (OSError, msgspec.DecodeError) as error:
-                    self.close()
-                    if not again:
+                    self._drop()
+                    if fresh or isinstance(error, TimeoutError):
                         raise BusyError(f"the signer at {self._path} does not answer ({error})") from error
         raise AssertionError
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Let go of the connection, and of the thread when it is done."""
+        self.thread.shutdown(wait=False, cancel_futures=True)
+        if self._turn.acquire(timeout=PATIENCE_S):
+            self._drop()
+            self._turn.release()
+
+    def _drop(self) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -102,6 +118,58 @@ class Wire:
         return b"".join(parts)
 
 
+class Wire:
+    """The way to the signer: a lane for STOP, one for everything else, and one to find out whether it answers."""
+
+    def __init__(self, path: Path, steady: Callable[[], float] = time.monotonic) -> None:
+        self._path, self._steady = str(path), steady
+        self._first, self._rest, self._probe = (Lane(self._path, name) for name in ("stop", "rest", "probe"))
+        self._given_up_until = 0.0
+
+    def ask(self, request: Request, *, first: bool = False) -> Answer:
+        """Ask and wait; not in the event loop.
+
+        Raises:
+            BusyError: the signer does not answer, or did not a moment ago.
+        """
+        if self._steady() < self._given_up_until:
+            raise BusyError(f"the signer at {self._path} did not answer a moment ago")
+        return self._asked(self._first if first else self._rest, request)
+
+    async def asked(self, request: Request, *, first: bool = False) -> Answer:
+        """Ask, and let others work meanwhile. ``first``: before whatever else is asked.
+
+        Raises:
+            BusyError: the signer does not answer, or did not a moment ago.
+        """
+        thread = (self._first if first else self._rest).thread
+        ask = functools.partial(self.ask, request, first=first)
+        return await asyncio.get_running_loop().run_in_executor(thread, ask)
+
+    async def probe(self) -> None:
+        """Find out whether it answers, also when nothing else is asked because it did not.
+
+        Raises:
+            BusyError: it does not.
+        """
+        ask = functools.partial(self._asked, self._probe, WantRing())
+        await asyncio.get_running_loop().run_in_executor(self._probe.thread, ask)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        for lane in (self._first, self._rest, self._probe):
+            lane.close()
+
+    def _asked(self, lane: Lane, request: Request) -> Answer:
+        try:
+            answer = lane.ask(request)
+        except BusyError:
+            self._given_up_until = self._steady() + GIVEN_UP_S
+            raise
+        self._given_up_until = 0.0
+        return answer
+
+
 class RemoteDesk:
     """Has it signed apart."""
 
@@ -118,7 +186,14 @@ class RemoteDesk:
         """Give nothing: the signer believes no row."""
         return {}
 
-    def sign(self, document: Signed, kid: str, *, body: bytes | None, facts: dict[str, Facts]) -> bytes:  # noqa: ARG002
+    async def sign(  # a Desk's
+        self,
+        document: Signed,
+        kid: str,
+        *,
+        body: bytes | None,
+        facts: dict[str, Facts],  # noqa: ARG002  a Desk's
+    ) -> bytes:
         """Have it signed.
 
         Raises:
@@ -126,7 +201,8 @@ class RemoteDesk:
             BusyError: the signer does not answer.
             ValueError: the document cannot be signed at all.
         """
-        answer = self._wire.ask(Sign(document.word, msgspec.json.encode(document), kid, body))
+        request = Sign(document.word, msgspec.json.encode(document), kid, body)
+        answer = await self._wire.asked(request, first=isinstance(document, Hold))
         match answer:
             case Token(token):
                 return token
@@ -136,29 +212,29 @@ class RemoteDesk:
                 raise ValueError(f"the signer: {message}")
         raise ValueError(f"the signer answered {type(answer).__name__}")
 
-    def approve(
-        self,
-        person_id: str,
-        code: str,
-        *,
-        content_sha256: str,
-        scopes: Sequence[str],
-        window: tuple[datetime, datetime],
-        glass: bool = False,
-    ) -> None:
+    async def approve(self, person_id: str, code: str, agreed: Agreed | Loosened) -> None:
         """Hand on somebody's yes with its code.
 
         Raises:
             CodeError: the signer does not believe it.
             BusyError: the signer does not answer.
         """
-        answer = self._wire.ask(Approve(person_id, code, content_sha256, tuple(scopes), *window, glass))
+        answer = await self._wire.asked(Approve(person_id, code, agreed))
         match answer:
             case Done():
                 return
             case Failed(code=CodeError.code, message=message, problem=problem):
                 raise CodeError(message, problem)
         raise BusyError("the signer did not take the yes")
+
+    async def void(self, name: str, before_at: datetime, content_sha256: str | None = None) -> None:
+        """Take yeses back that were given before: those to a content, or all of that name.
+
+        Raises:
+            BusyError: the signer does not answer.
+        """
+        if not isinstance(await self._wire.asked(Void(name, before_at, content_sha256)), Done):
+            raise BusyError("the signer did not take the yes back")
 
 
 class RemoteKeys:

@@ -5,14 +5,20 @@ caught here. It reads what the node would obey, not what the rows say that this 
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
+from controller.people.proof import Runs
 from edge_agent.protocol.content import Broadcast, content_hash
 from edge_agent.protocol.states import Level
 
 PEOPLE_FOR_EMERGENCY = 2
+ONE = "once"
+"""Name of the run of what is to be heard once."""
+OFF_ITS_TIME = timedelta(minutes=1)
+"""A programme may begin with more or less silence than on the day that was looked at."""
 
 
 class Refusal(StrEnum):
@@ -26,6 +32,12 @@ class Refusal(StrEnum):
     """The policy asks for somebody other than the author."""
     OUT_OF_BOUNDS = "out_of_bounds"
     """What needs no second person is bounded, and this is beyond."""
+    USED = "used"
+    """Another run was signed by each yes that covers it."""
+    OVER = "over"
+    """Its time is over."""
+    TOO_MANY = "too_many"
+    """More begin there within the hour than a node plays."""
 
 
 class YesFact(NamedTuple):
@@ -38,6 +50,13 @@ class YesFact(NamedTuple):
     not_after_at: datetime
     bounded: bool = False
     """The author's, where the policy lets authors do without a second person within bounds."""
+    level: Level | None = None
+    """None: rows do not keep it; whoever reads them compares the broadcast's."""
+    runs: Runs | None = None
+    glass: bool = False
+    """Given alone: it is none before ``waited``, but for one of two to an emergency."""
+    waited: bool = False
+    """The cancel window of a broken glass is over."""
 
 
 class Facts(NamedTuple):
@@ -48,8 +67,6 @@ class Facts(NamedTuple):
     """Whoever wrote it, or asked for it."""
     asks_another: bool = False
     """The policy of a place that would hear it asks for somebody else."""
-    glass_broken_by: str | None = None
-    """Of an emergency: who decided alone, gave a reason, and waited out the cancel window."""
     follows: bool = False
     """It says that an emergency is over or was none: ready messages only, one person is enough."""
 
@@ -74,22 +91,45 @@ def review(scope: str, broadcasts: Iterable[Broadcast], facts: Mapping[str, Fact
 def judge(scope: str, broadcast: Broadcast, facts: Facts) -> Refusal | None:
     """Say why a broadcast may not be signed for a scope; None: it may."""
     covering = [each for each in facts.yeses if covers(scope, broadcast, each)]
+    if broadcast.level is Level.EMERGENCY and broadcast.drill is None and not facts.follows:
+        alone = any(each.glass and each.waited for each in covering)
+        enough = alone or len({each.person_id for each in covering}) >= PEOPLE_FOR_EMERGENCY
+        return None if enough else Refusal.ONE_PERSON if covering else Refusal.NO_YES
+    covering = [each for each in covering if each.waited or not each.glass]
     people = {each.person_id for each in covering}
     if not people:
         return Refusal.NO_YES
-    if broadcast.level is Level.EMERGENCY and broadcast.drill is None and not facts.follows:
-        enough = len(people) >= PEOPLE_FOR_EMERGENCY or facts.glass_broken_by in people
-        return None if enough else Refusal.ONE_PERSON
     others = people - facts.authors
     bounded = any(each.bounded for each in covering)
     return Refusal.OWN_WORK if facts.asks_another and not others and not bounded else None
 
 
 def covers(scope: str, broadcast: Broadcast, yes: YesFact) -> bool:
-    """Say whether a yes is to this very content, to this place, and to the whole window."""
+    """Say whether a yes is to this very content, to this place, at this level, at its hour, and to the whole window."""
     return (
         yes.content_sha256 == content_hash(broadcast.items, broadcast.drill)
         and scope in yes.scopes
+        and yes.level in {None, broadcast.level}
+        and run_of(broadcast, yes.runs) is not None
         and yes.not_before_at <= broadcast.start_at
         and broadcast.latest_end_at <= yes.not_after_at
     )
+
+
+def run_of(broadcast: Broadcast, runs: Runs | None) -> str | None:
+    """Name which of the runs that were agreed to it would be; None: it is none of them."""
+    if runs is None:
+        return ONE
+    if broadcast.latest_end_at - broadcast.start_at > timedelta(milliseconds=runs.lasts_ms):
+        return None
+    local = broadcast.start_at.astimezone(ZoneInfo(runs.zone)).replace(tzinfo=None)
+    nearest = min((at for said in runs.times for at in _near(said, local)), key=lambda at: abs(local - at))
+    return nearest.isoformat() if abs(local - nearest) <= OFF_ITS_TIME else None
+
+
+def _near(said: str, local: datetime) -> tuple[datetime, ...]:
+    """Give the instants of the wall clock that a time of ``Runs`` is, of the days around one."""
+    if "T" in said:
+        return (datetime.fromisoformat(said),)
+    days = (local.date() + timedelta(days=by) for by in (-1, 0, 1))
+    return tuple(datetime.combine(day, time.fromisoformat(said)) for day in days)

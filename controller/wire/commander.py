@@ -24,9 +24,9 @@ class Commander:
         """Sign a command, good for so long, and hand it to the broker.
 
         Raises:
-            BusyError: the broker did not take it.
+            BusyError: the broker did not take it, or the signer does not answer.
         """
-        token = self._signer.answer(Command, scope, readable, **fields)
+        token = await self._signer.answer(Command, scope, readable, **fields)
         try:
             await self._bridge.publish_document(scope, Command.word, token, expiry_s=int(readable.total_seconds()))
         except (LinkError, RefusedError) as error:

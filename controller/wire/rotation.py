@@ -3,6 +3,7 @@
 What a key may do next is ``signing.ring``'s to say; this looks at the rows and goes on.
 """
 
+import asyncio
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -48,11 +49,11 @@ class Rotation:
 
     async def look(self) -> None:
         """Go on with what is under way, and tell of keys that end."""
-        self._keys.refresh()
+        await asyncio.to_thread(self._keys.refresh)  # they may be apart
         held = await self._held()
         for use in (KeyUse.DISPATCH, KeyUse.POLICY):
             await self._go_on(use, held)
-        self._count_sleepers(held)
+        await self._count_sleepers(held)
         if self._keys.ring.changed_at != self._marked_for:
             await self._mark_stale()
         await self._turn_settings(held)
@@ -82,18 +83,19 @@ class Rotation:
         if awaited is not None and not may_turn(awaited.since_at, lagging, now):
             return
         if coming is not None:
-            self._keys.turn(use, now)
+            await asyncio.to_thread(self._keys.turn, use, now)
             await self._note(coming, lagging)
         elif leaving is not None and (use is KeyUse.POLICY or await self._all_signed_since(leaving.since_at)):
-            self._keys.turn(use, now, lagging)
+            await asyncio.to_thread(self._keys.turn, use, now, lagging)
             await self._note(leaving, lagging)
 
-    def _count_sleepers(self, held: Mapping[str, Collection[str]]) -> None:
+    async def _count_sleepers(self, held: Mapping[str, Collection[str]]) -> None:
         """Forget those of the sleepers that came back, or are gone."""
         ring = self._keys.ring
         now_lagging = set(self.lagging(ring.signing(KeyUse.POLICY), held))
         if any(node_id not in now_lagging for node_id in ring.asleep):
-            self._keys.awake([node_id for node_id in ring.asleep if node_id in now_lagging])
+            still = [node_id for node_id in ring.asleep if node_id in now_lagging]
+            await asyncio.to_thread(self._keys.awake, still)
 
     async def _all_signed_since(self, since_at: datetime) -> bool:
         """Say whether no document is left that was signed before; one that cannot be built is not waited for."""

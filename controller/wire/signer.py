@@ -140,7 +140,7 @@ class Signer:
         document, body = built.document, built.body
         packed = body.packed if body is not None else None
         facts = await self._desk.facts(tx.session, document, packed, now)
-        token = self._desk.sign(document, key.kid, body=packed, facts=facts)
+        token = await self._desk.sign(document, key.kid, body=packed, facts=facts)
         if body is not None and await tx.session.get(PlanBody, body.sha256) is None:
             tx.session.add(PlanBody(sha256=body.sha256, packed=body.packed, created_at=now))
         row.token = token
@@ -233,13 +233,18 @@ class Signer:
 
     # One-off messages: not stored, each with a version above the last.
 
-    def answer(self, kind: type[Signed], scope: str, life: timedelta, **fields: Any) -> bytes:
-        """Sign an answer that is readable for ``life``."""
+    async def answer(self, kind: type[Signed], scope: str, life: timedelta, **fields: Any) -> bytes:
+        """Sign an answer that is readable for ``life``.
+
+        Raises:
+            BusyError: the signer stands apart, and does not answer.
+            ValueError: it does not sign that.
+        """
         now = self._clock()
         # Milliseconds since 1970 rise through restarts too, and need no row.
         self._last_answer = max(self._last_answer + 1, int(now.timestamp() * 1000))
         document = kind(**Stamp(scope, self._keys.epoch, self._last_answer, now).claims(now + life), **fields)
-        return self._desk.sign(document, self._key(_Built(document)).kid, body=None, facts={})
+        return await self._desk.sign(document, self._key(_Built(document)).kid, body=None, facts={})
 
 
 def _own_desk(keys: KeyHolder) -> OwnDesk:

@@ -54,8 +54,8 @@ class Timekeeper:
 
     async def _answer(self, node_id: str, nonce: str) -> None:
         scope = topics.node(node_id)
-        token = self._signer.answer(TimeAnswer, scope, READABLE, nonce=nonce, time_at=self._clock())
         try:
+            token = await self._signer.answer(TimeAnswer, scope, READABLE, nonce=nonce, time_at=self._clock())
             await self._bridge.publish_document(scope, TimeAnswer.word, token, expiry_s=int(READABLE.total_seconds()))
-        except LoaError as error:
-            _log.debug("the time for %s: %s", node_id, error.message)
+        except (LoaError, ValueError) as error:  # a signer that is behind signs no time of before
+            _log.debug("the time for %s: %s", node_id, error)

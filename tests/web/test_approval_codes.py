@@ -44,7 +44,7 @@ class Elsewhere(Wire):
         self.ledger = self._thread.submit(Ledger, folder / "signer.db").result()
         self._room = Strongroom(load_keys(folder), self.ledger, clock)
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, request: Request, *, first: bool = False) -> Answer:  # noqa: ARG002  a Wire's
         return self._thread.submit(self._room.handle, request).result()
 
     def enrol(self, person_id: str) -> str:
@@ -53,6 +53,7 @@ class Elsewhere(Wire):
     def close(self) -> None:
         self._thread.submit(self.ledger.close).result()
         self._thread.shutdown()
+        super().close()
 
 
 @dataclass

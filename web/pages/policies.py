@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.errors import LoaError
+from controller.people.proof import FIELD, CodeError
 from controller.people.rights import Act
 from controller.policies.schemas import PolicyIn
 from web.forms import Unclear, read_form
@@ -90,12 +91,15 @@ def add(router: APIRouter, site: Site) -> None:
 
     @router.post("/policies/{area_id}/quiet-hours")
     async def quiet_hours(request: Request, area_id: str) -> Response:
-        visit, typed = await site.visit(request), (await read_form(request)).one("quiet")
+        visit, form = await site.visit(request), await read_form(request)
+        typed = form.one("quiet")
+        visit.prove(form)
         try:
             hours = views.quiet_windows(typed, visit.form)
             await visit.services.areas.change(visit.actor, area_id, quiet_hours=hours)
         except Unclear as unclear:
             return await _page(visit, area_id, problems=unclear.problems, quiet=typed)
         except LoaError as error:
-            return await _page(visit, area_id, problems={"quiet": problem_text(error, visit.form)}, quiet=typed)
+            field = FIELD if isinstance(error, CodeError) else "quiet"
+            return await _page(visit, area_id, problems={field: problem_text(error, visit.form)}, quiet=typed)
         return back(f"/policies/{area_id}", "saved")

@@ -126,15 +126,15 @@ async def test_a_plan_is_checked_by_its_body_and_not_by_what_is_said_of_it(tmp_p
         soon = broadcast("b-1", now + timedelta(hours=1), VOICE, scopes=("areas/a1",))
         plan, body = build_plan(stamp, [soon], covers_until=now + day, lease_until=now + day)
         with pytest.raises(RefusedError, match="no_yes"):
-            own.sign(plan, made.keys.dispatch.kid, body=body.packed, facts={})
+            await own.sign(plan, made.keys.dispatch.kid, body=body.packed, facts={})
         _, empty = build_plan(stamp, [], covers_until=now + day, lease_until=now + day)
         with pytest.raises(ValueError, match="hash"):
-            own.sign(plan, made.keys.dispatch.kid, body=empty.packed, facts={})
+            await own.sign(plan, made.keys.dispatch.kid, body=empty.packed, facts={})
         with pytest.raises(ValueError, match="without its body"):
-            own.sign(plan, made.keys.dispatch.kid, body=None, facts={})
+            await own.sign(plan, made.keys.dispatch.kid, body=None, facts={})
 
 
 async def test_a_stop_needs_no_yes(tmp_path: Path) -> None:
     async with desk(tmp_path) as made:
         hold = build_hold(Stamp("areas/a1", 1, 1, made.centre.clock()), [])
-        assert OwnDesk(made.keys).sign(hold, made.keys.dispatch.kid, body=None, facts={})
+        assert await OwnDesk(made.keys).sign(hold, made.keys.dispatch.kid, body=None, facts={})

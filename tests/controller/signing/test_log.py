@@ -89,18 +89,18 @@ def test_the_tail_is_found_in_a_long_log(tmp_path: Path, monkeypatch: pytest.Mon
     assert head.seq == 5
 
 
-def test_yeses_refusals_and_signatures_are_written_down(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_yeses_refusals_and_signatures_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     clock, ledger, log = SteppedClock(), Ledger(tmp_path / "signer.db"), Log(tmp_path / FILE)
     wire = Direct(Strongroom(load_keys(tmp_path), ledger, clock, log))
     ledger.enrol("lan")
     apart = Apart(clock, wire.room, ledger, RemoteDesk(wire), RemoteKeys(wire))
     due = apart.due()
     with pytest.raises(RefusedError):
-        apart.sign(due)
+        await apart.sign(due)
     with pytest.raises(CodeError):
-        apart.approve("lan", due, "000000")
-    apart.approve("lan", due)
-    apart.sign(due)
+        await apart.approve("lan", due, "000000")
+    await apart.approve("lan", due)
+    await apart.sign(due)
     log.close()
     ledger.close()
     refused, wrong, yes, signed = lines(tmp_path / FILE)

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from controller.people.proof import Runs
 from controller.signing.rules import NOTHING, Facts, Refusal, YesFact, judge
 from edge_agent.protocol.content import Broadcast, Voice, content_hash
 from edge_agent.protocol.states import Drill, Level
@@ -35,8 +36,13 @@ def test_what_a_yes_covers_is_signed() -> None:
         {"scopes": frozenset({"areas/other"})},
         {"not_before_at": DUE.start_at + MINUTE},
         {"not_after_at": DUE.latest_end_at - MINUTE},
+        {"level": Level.EMERGENCY},
+        {"runs": Runs(zone="Asia/Ho_Chi_Minh", times=("03:15:00",), lasts_ms=86_400_000, count=1)},
+        {"runs": Runs(zone="Asia/Ho_Chi_Minh", times=("12:00:00",), lasts_ms=1, count=1)},
+        {"runs": Runs(zone="UTC", times=("12:00:00",), lasts_ms=86_400_000, count=1)},
+        {"runs": Runs(zone="Asia/Ho_Chi_Minh", times=("2020-01-01T12:00:00",), lasts_ms=86_400_000, count=1)},
     ],
-    ids=["content", "place", "begins later", "ends sooner"],
+    ids=["content", "place", "begins later", "ends sooner", "level", "hour", "lasts longer", "zone", "day"],
 )
 def test_a_yes_to_something_else_is_none(other: dict[str, Any]) -> None:
     assert judge(SCOPE, DUE, Facts((yes(**other),))) is Refusal.NO_YES
@@ -71,9 +77,22 @@ def test_an_emergency_takes_two_people() -> None:
     assert judge(SCOPE, ALARM, Facts((yes(ALARM), yes(ALARM, "minh")))) is None
 
 
-def test_an_emergency_takes_one_who_broke_the_glass_and_nobody_elses_name() -> None:
-    assert judge(SCOPE, ALARM, Facts((yes(ALARM),), glass_broken_by="lan")) is None
-    assert judge(SCOPE, ALARM, Facts((yes(ALARM),), glass_broken_by="minh")) is Refusal.ONE_PERSON
+def test_an_emergency_takes_one_who_broke_the_glass_and_waited() -> None:
+    assert judge(SCOPE, ALARM, Facts((yes(ALARM, glass=True, waited=True),))) is None
+    assert judge(SCOPE, ALARM, Facts((yes(ALARM, glass=True),))) is Refusal.ONE_PERSON
+    assert judge(SCOPE, ALARM, Facts((yes(ALARM, glass=True), yes(ALARM, "minh")))) is None, "a second ends the wait"
+
+
+def test_a_glass_broken_for_something_else_counts_for_nothing() -> None:
+    other = yes(ALARM, glass=True, waited=True, not_after_at=ALARM.latest_end_at - MINUTE)
+    assert judge(SCOPE, ALARM, Facts((other,))) is Refusal.NO_YES
+    assert judge(SCOPE, ALARM, Facts((other, yes(ALARM)))) is Refusal.ONE_PERSON
+
+
+def test_a_glass_is_no_shorter_way_where_one_yes_is_enough() -> None:
+    drill = msgspec.structs.replace(ALARM, drill=Drill.MARKED)
+    assert judge(SCOPE, drill, Facts((yes(drill, glass=True),))) is Refusal.NO_YES
+    assert judge(SCOPE, drill, Facts((yes(drill, glass=True, waited=True),))) is None
 
 
 def test_an_all_clear_takes_one() -> None:
@@ -85,3 +104,10 @@ def test_the_authors_yes_is_none_where_another_is_asked() -> None:
     assert judge(SCOPE, DUE, strict) is Refusal.OWN_WORK
     assert judge(SCOPE, DUE, strict._replace(yeses=(yes(), yes(by="minh")))) is None
     assert judge(SCOPE, DUE, strict._replace(yeses=(yes(bounded=True),))) is None
+
+
+@pytest.mark.parametrize("at", ["12:00:00", "11:59:10", f"{NOON:%Y-%m-%d}T12:00:30"])
+def test_a_run_of_a_series_is_told_by_its_hour(at: str) -> None:
+    """A programme may begin with more or less silence than on the day that was looked at."""
+    runs = Runs(zone="Asia/Ho_Chi_Minh", times=("03:00:00", at), lasts_ms=86_400_000, count=1)
+    assert judge(SCOPE, DUE, Facts((yes(runs=runs, level=Level.NORMAL),))) is None
