@@ -36,8 +36,9 @@ START_IN, NOW, LATER_IN = timedelta(seconds=4), timedelta(seconds=1), timedelta(
 """From an order to its start: of what the node has already, of an emergency, of what is fetched meanwhile."""
 LATE, WINDOW = timedelta(hours=3), timedelta(minutes=2)
 """How late routine may begin, and an emergency."""
-LONGEST_S, LAST_S = 25.0, 400.0
-"""A life that does not come to its aim; the last one, which brings all to its end."""
+READY_S, LONGEST_S, LAST_S = 150.0, 20.0, 400.0
+"""A start of the agent, on an emulated processor and a busy machine; a life from then on that does not come to its aim;
+the last one, which brings all to its end."""
 WRONG_S = (-1e9, -1e6, -3600, -60, 3600)
 """By how much a clock without a battery is wrong, at most: mostly it shows some time of before."""
 
@@ -164,27 +165,34 @@ class Campaign:
 
     async def _come_to(self, aim: Aim, machine: Machine) -> bool:
         """Wait until it is time, or has been for too long; says which."""
+        reached = asyncio.create_task(self._reached(aim, machine), name="an aim")
+        ready = asyncio.create_task(machine.until("n", READY_S), name="an agent")
         try:
-            async with asyncio.timeout(LAST_S if aim.kind == "all told" else LONGEST_S):
-                await self._reached(aim, machine)
+            await asyncio.wait((reached, ready), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((reached,), timeout=LAST_S if aim.kind == "all told" else LONGEST_S)
+            if reached.done() and not reached.cancelled() and reached.exception() is None:
                 await asyncio.sleep(aim.after_s)
-        except TimeoutError:
+                return True
             return False
-        return True
+        finally:
+            reached.cancel()
+            ready.cancel()
+            await asyncio.gather(reached, ready, return_exceptions=True)
 
     async def _reached(self, aim: Aim, machine: Machine) -> None:
+        most_s = READY_S + LAST_S
         if aim.kind == "moment":
-            await machine.until("n", LONGEST_S)
+            await machine.until("n", READY_S)
         elif aim.kind == "point":
-            await machine.until("p", LONGEST_S)
+            await machine.until("p", most_s)
         elif aim.kind == "flush":
             await self._flushed(aim, machine)
         elif aim.kind == "begin":
-            await machine.until("b", LONGEST_S, nth=aim.count * 30)
+            await machine.until("b", most_s, nth=aim.count * 30)
         elif aim.kind == "fetch":
             asked = self._centre.files.shelves.asked
             wanted = len(asked) + aim.count
-            await until(lambda: len(asked) >= wanted, LONGEST_S, "a download")
+            await until(lambda: len(asked) >= wanted, most_s, "a download")
         elif aim.kind == "all told":
             names = {name for name in self.orders if name.startswith("routine")}
             await until(lambda: names <= {name for name, _ in self._centre.outcomes(NODE)}, LAST_S, "all told")
