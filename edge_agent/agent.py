@@ -313,6 +313,7 @@ class Agent:
         self.voucher.on_spoiled = self.stage.on_spoiled = self.fetcher.spoiled
         self.link.on_connected = self._connected
         self.stage.on_change = self.health.nudge
+        self.ear.own_delay_ms = lambda: self.reference.delay_ms
         self.ear.on_item = self.reference.note_item
         self.ear.on_told = self.stage.take_sensation
         self.stage.on_reported = lambda play: self.reference.session_over(play.broadcast_id)

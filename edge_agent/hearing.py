@@ -11,13 +11,15 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
+import msgspec
+
 from edge_agent.abilities import GRADES
 from edge_agent.clock import NS
 from edge_agent.config import InputKind
 from edge_agent.errors import InputLostError
 from edge_agent.evidence import RATE, UNSENSED, Sensation
 from edge_agent.faults import Fault, FaultBook
-from edge_agent.heard import PieceHeard, Way
+from edge_agent.heard import PieceHeard, Sensed, Way
 from edge_agent.inputs.base import Input, Maker
 from edge_agent.judge import IDLE_S, Judge
 from edge_agent.protocol.states import Grade
@@ -34,6 +36,10 @@ EVERY_NS = 20 * NS
 """From one piece of an item to the next: a quarter of a long item is judged, and its end always."""
 BEFORE_NS, AFTER_NS = 300_000_000, 1_200_000_000
 """How much earlier and later than its stamp a sound may come in: devices' buffers, and 343 m a second."""
+FARTHEST_MS = 200.0
+"""Later than this nothing of ours comes in, while no reference says how late that is: 50 m, and what devices hold."""
+NEAR_MS = 40.0
+"""Around the delay of the reference: 5 m of wind and warmth, and devices' buffers from one opening to the next."""
 KEEP_S = 12.0
 """Seconds on each tape: a piece, its echo, and a busy machine."""
 LOOK_S = 0.25
@@ -74,6 +80,11 @@ class Listened:
         return "unsure" if any(told) else "not_heard"
 
     @property
+    def delays_ms(self) -> tuple[float, ...]:
+        """How late the pieces that were heard came in."""
+        return tuple(one.delay_ms for one in self.pieces if one.verdict == "heard")
+
+    @property
     def ways(self) -> tuple[Way, ...]:
         """What came of what was sent, by piece."""
         return tuple(one.way for one in self.pieces if one.way is not None)
@@ -99,6 +110,8 @@ class Ear:
         self._quiet_since_ns = 0
         self.on_told: Callable[[Cue, Sensation], None] = lambda _cue, _sensed: None
         """Called once for each cue that was attended, when all that will be known of it is."""
+        self.own_delay_ms: Callable[[], float | None] = lambda: None
+        """How late our own horns come in here, by the acoustic reference; None without one."""
         self.on_item: Callable[[Listened], None] = lambda _: None
         """Called before it, with all that was found."""
 
@@ -257,8 +270,20 @@ class Ear:
         finally:
             one.waiting -= 1
         if found is not None:
+            late_ms = found.delay_ms - BEFORE_NS / 1e6
+            verdict = self._whose(late_ms) if found.verdict == "heard" else found.verdict
+            way = found.way if verdict == "heard" else None
+            found = msgspec.structs.replace(found, verdict=verdict, way=way, delay_ms=late_ms)
             one.pieces.append(found)
-            log.info("a piece of %s: %s, %.1f", one.cue.sound.broadcast_id, found.verdict, found.clarity)
+            told = (one.cue.sound.broadcast_id, found.verdict, found.clarity, late_ms)
+            log.info("a piece of %s: %s, %.1f, after %.0f ms", *told)
+
+    def _whose(self, late_ms: float) -> Sensed:
+        """Say whether what came can be of our own horns: those of the next hamlet say the same at the same time."""
+        own_ms = self.own_delay_ms()
+        if own_ms is None:
+            return "heard" if late_ms <= FARTHEST_MS else "unsure"
+        return "heard" if abs(late_ms - own_ms) <= NEAR_MS else "not_heard"
 
     def _tell(self, one: Listened) -> None:
         self._listening.remove(one)

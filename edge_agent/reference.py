@@ -5,6 +5,7 @@ Nothing sounds for it. It is kept through restarts; the comparing is the ears' b
 
 import asyncio
 import logging
+import statistics
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
@@ -40,9 +41,13 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str | None = None
     taken_at: datetime | None = None
     ways: tuple[Way, ...] = ()
+    delay_ms: float | None = None
+    """How late our own horns come in; None for one that was taken before this was kept."""
     change: Change | None = None
     judged_at: datetime | None = None
     level_db: float | None = None
+    times: int = 0
+    """Sessions one after the other that told of a change."""
 
 
 class _Session:
@@ -51,6 +56,7 @@ class _Session:
     def __init__(self) -> None:
         self.recordings: list[str] = []
         self.ways: list[Way] = []
+        self.delays_ms: list[float] = []
         self.told: list[str] = []
 
 
@@ -79,6 +85,11 @@ class Reference:
             level_db=kept.level_db,
         )
 
+    @property
+    def delay_ms(self) -> float | None:
+        """How late our own horns come in, while there is a reference."""
+        return self._kept.delay_ms
+
     def want(self, sha256: str | None) -> None:
         """Take it anew at the next session with this tune, or at the next at all; the old one counts no more."""
         self._put(_Kept(wanted=True, wanted_sha256=sha256))
@@ -91,6 +102,7 @@ class Reference:
         session = self._sessions[sound.broadcast_id]
         session.recordings.append(sound.voice.sha256)
         session.ways += one.ways
+        session.delays_ms += one.delays_ms
         session.told.append(one.sensed)
 
     def session_over(self, broadcast_id: str) -> None:
@@ -109,7 +121,8 @@ class Reference:
         tune = self._kept.wanted_sha256 or session.recordings[0]
         if tune in session.recordings and session.ways:
             ways = tuple(session.ways[:MOST_WAYS])
-            self._put(_Kept(sha256=tune, taken_at=self._now(), ways=ways))
+            delay_ms = statistics.median(session.delays_ms)
+            self._put(_Kept(sha256=tune, taken_at=self._now(), ways=ways, delay_ms=delay_ms))
             log.info("the acoustic reference has been taken, from %d pieces", len(ways))
 
     async def _compare(self, session: _Session) -> None:
@@ -126,7 +139,8 @@ class Reference:
         else:
             return
         if self._kept is reference:
-            told = {"change": change, "judged_at": self._now(), "level_db": level_db}
+            times = 0 if change == "same" else reference.times + 1
+            told = {"change": change, "judged_at": self._now(), "level_db": level_db, "times": times}
             self._put(msgspec.structs.replace(reference, **told))
 
     def _put(self, kept: _Kept) -> None:
@@ -138,5 +152,6 @@ class Reference:
     def _raise(self) -> None:
         change = self._kept.change
         wrong = change not in {None, "same"}
-        detail = "" if change is None else f"{change} ({self._kept.level_db} dB): {WORDS[change]}"
+        times = f"in {self._kept.times} sessions" if self._kept.times > 1 else "in one session, the next one tells more"
+        detail = "" if change is None else f"{change} ({self._kept.level_db} dB) {times}: {WORDS[change]}"
         self._faults.turn(Fault.HORN_CHANGED, wrong, detail)

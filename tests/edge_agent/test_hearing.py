@@ -14,7 +14,7 @@ from edge_agent.evidence import Sensation
 from edge_agent.faults import Fault, FaultBook
 from edge_agent.feed import Feed
 from edge_agent.heard import Compared, PieceHeard, Sensed, Way
-from edge_agent.hearing import AFTER_NS, BEFORE_NS, EVERY_NS, PATIENCE_NS, PIECE_NS, Ear
+from edge_agent.hearing import AFTER_NS, BEFORE_NS, EVERY_NS, PATIENCE_NS, PIECE_NS, Ear, Listened
 from edge_agent.inputs.base import Take
 from edge_agent.protocol.content import Voice
 from edge_agent.protocol.states import Grade
@@ -25,6 +25,9 @@ from tests.edge_agent.fakes import NOON, SteppedInstruments, running, until
 
 TONE = (b"\x10\x27" * 240 + b"\xf0\xd8" * 240) * 2
 """20 ms that are not silent."""
+
+
+WAY = Way((1.0,), (1.0,), (0.0,), (1.0,))
 
 
 class HandInput:
@@ -54,6 +57,7 @@ class HandJudge:
 
     def __init__(self) -> None:
         self.verdicts: list[Sensed] = []
+        self.late_ms = 20.0
         self.asked: list[tuple[bytes, bytes]] = []
         self.answers = asyncio.Event()
         self.answers.set()
@@ -62,7 +66,9 @@ class HandJudge:
     async def piece(self, sent: bytes, captured: bytes) -> PieceHeard | None:
         self.asked.append((sent, captured))
         await self.answers.wait()
-        return PieceHeard(verdict=self.verdicts.pop(0)) if self.verdicts else None
+        if not self.verdicts:
+            return None
+        return PieceHeard(verdict=self.verdicts.pop(0), delay_ms=BEFORE_NS / 1e6 + self.late_ms, way=WAY)
 
     async def compare(self, reference: tuple[Way, ...], now: tuple[Way, ...]) -> Compared | None:
         raise AssertionError(f"nobody asked for it: {reference} {now}")
@@ -181,6 +187,33 @@ async def test_an_item_is_what_most_of_its_pieces_are(booth: Booth, verdicts: li
     await booth.item(64)
     await booth.pass_s(1.5)
     assert [one.sensed for one in booth.told] == [sensed]
+
+
+@pytest.mark.parametrize(
+    ("reference_ms", "late_ms", "sensed"),
+    [
+        (None, 60.0, "heard"),
+        (None, 230.0, "unsure"),  # 80 m
+        (None, 1100.0, "unsure"),
+        (60.0, 75.0, "heard"),
+        (60.0, 230.0, "not_heard"),
+        (180.0, 60.0, "not_heard"),
+    ],
+)
+async def test_the_horns_of_the_next_hamlet_prove_nothing_about_ours(
+    booth: Booth, reference_ms: float | None, late_ms: float, sensed: Sensed
+) -> None:
+    """They say the same, in step with ours, and are heard across the fields; but later."""
+    booth.ear.own_delay_ms = lambda: reference_ms
+    booth.judge.verdicts, booth.judge.late_ms = ["heard"], late_ms
+    heard: list[Listened] = []
+    booth.ear.on_item = heard.append
+    await booth.item(3)
+    await booth.pass_s(3)
+    assert [one.sensed for one in booth.told] == [sensed]
+    [one] = heard
+    assert bool(one.ways) is bool(one.delays_ms) is (sensed == "heard"), "nor do they make a reference"
+    assert (Fault.NOT_HEARD in booth.codes()) is (sensed == "not_heard")
 
 
 async def test_a_judge_that_does_not_answer_keeps_nobody_waiting(booth: Booth) -> None:
