@@ -24,11 +24,14 @@ FAULTS := tests/faults tests/edge_agent/test_process.py tests/edge_agent/test_st
 SEEDS := 1000
 KILLS := 100
 BOUNDARIES := 1
+# Requests that are made up of each operation, for each person and kind; another seed makes others.
+EXAMPLES := 20
+SEED := 0
 
 .DEFAULT_GOAL := help
 # The set-up steps share .venv and dpkg's lock; pytest and apt would only be in each other's way.
 .NOTPARALLEL:
-.PHONY: help setup demo test listen lint format bench faults box package bundle screenshots lock debian-demo debian-test debian-box \
+.PHONY: help setup demo test listen lint format bench faults hostile box package bundle screenshots lock debian-demo debian-test debian-box \
 	debian-power power venv-demo venv-dev
 
 help: ## list what can be typed
@@ -70,6 +73,9 @@ faults: setup ## kill every part, cut it off, spoil its files; writes docs/fault
 		$(BIN)/pytest -p tests.faults.record --faults-table -n 2 --dist loadscope $(FAULTS) $(ARGS)
 	@LOA_FAULTS_LONG=1 LOA_FAULTS_SEEDS=$(SEEDS) LOA_FAULTS_KILLS=$(KILLS) LOA_FAULTS_BOUNDARIES=$(BOUNDARIES) \
 		$(BIN)/pytest -p tests.faults.record --faults-table --collect-only -q $(FAULTS) >/dev/null
+
+hostile: setup ## attack every route and every page, long and in Chromium; EXAMPLES, SEED (half an hour)
+	@LOA_FAULTS_LONG=1 LOA_HOSTILE_EXAMPLES=$(EXAMPLES) LOA_HOSTILE_SEED=$(SEED) $(BIN)/pytest -n 2 tests/hostile $(ARGS)
 
 box: setup debian-box ## a whole node without a device, built, booted and broken (as root, some minutes)
 	@$(BIN)/pytest tests/box $(ARGS)

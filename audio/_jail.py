@@ -22,6 +22,10 @@ NOBODY = 65534  # the kernel's overflow id, and Debian's nobody
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+POLITE = 10
+"""So much it gives way: whoever uploads without end must not keep the centre from a STOP."""
+
+
 def leave_network() -> bool:
     """Move into an empty network namespace (not even loopback is up); False where the kernel forbids it."""
     flags = CLONE_NEWNET | CLONE_NEWIPC
@@ -59,6 +63,7 @@ def main() -> None:
     if sys.argv[1] == "--probe":
         sys.exit(0 if leave_network() else 1)
     order = json.loads(sys.argv[1])
+    os.nice(POLITE)
     widen_output()
     leave_network()
     drop_root()

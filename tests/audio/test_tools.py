@@ -105,6 +105,12 @@ async def test_limits_stand_in_the_program() -> None:
     assert json.loads(printed) == [[7, 7], [900 * MIB] * 2, [5 * MIB] * 2, [20, 20]]
 
 
+async def test_a_program_gives_way_to_who_started_it() -> None:
+    """Somebody uploads without end, and somebody else presses STOP."""
+    _, printed = await python("import os; print(os.nice(0))")
+    assert int(printed) == min(os.nice(0) + _jail.POLITE, 19)
+
+
 async def test_the_cell_reaches_no_network_not_even_loopback() -> None:
     if not namespaces_allowed():
         pytest.skip("this kernel forbids network namespaces to us; the protocol list still stands")

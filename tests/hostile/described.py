@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import requests
@@ -60,7 +60,7 @@ class Asked:
     world: World
     runner: asyncio.Runner
 
-    def ask(self, case: schemathesis.Case, who: str) -> None:
+    def ask(self, case: schemathesis.Case[Any], who: str) -> None:
         """Send what was made up, as one of ``WHO``, and hold the answer against the description."""
         load_all_checks()
         made = requests.Request(**case.as_transport_kwargs(base_url=ADDRESS)).prepare()
@@ -68,9 +68,9 @@ class Asked:
             case.validate_response(self.runner.run(self._send(made, who)), checks=CHECKS)
 
     async def _send(self, made: requests.PreparedRequest, who: str) -> httpx.Response:
-        headers = [(name, value) for name, value in made.headers.items() if name.lower() != "authorization"]
+        headers = [(name, str(value)) for name, value in made.headers.items() if name.lower() != "authorization"]
         async with asking(self.world, who) as client:
-            content = made.body if made.body is not None else b""
+            content = made.body.encode() if isinstance(made.body, str) else cast("bytes | None", made.body)
             return await client.request(str(made.method), str(made.url), content=content, headers=headers)
 
 
@@ -135,7 +135,7 @@ def attack(asked: Asked, name: str, who: str, *, examples: int, seed: int = 0, m
             @seeded(seed)
             @settings(max_examples=examples, **QUIETLY)
             @given(case=made)
-            def one(case: schemathesis.Case) -> None:
+            def one(case: schemathesis.Case[Any]) -> None:
                 nonlocal sent
                 sent += 1
                 asked.ask(case, who)

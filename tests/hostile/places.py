@@ -18,8 +18,9 @@ ELSEWHERE = frozenset({"/{page}", "/sign-out", "/language"})
 def paths_of(app: FastAPI) -> Iterator[str]:
     """Name every page and every fragment."""
     for route in (route for part in app.routes for route in getattr(part, "original_router", app).routes):
-        shown = isinstance(route, APIRoute) and not route.include_in_schema and "GET" in (route.methods or set())
-        if shown and route.path not in ELSEWHERE:
+        if not isinstance(route, APIRoute) or route.include_in_schema or route.path in ELSEWHERE:
+            continue
+        if "GET" in (route.methods or set()):
             yield route.path
 
 
