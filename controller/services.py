@@ -233,7 +233,7 @@ def build_services(
         ),
         firing=Firing(database, bus, clock, sending, alarms, failures=failures),
         enrolments=Enrolments(database, clock, documents, nodes=nodes, authority=authority, config=config),
-        renewals=Renewals(database, clock, live, authority),
+        renewals=Renewals(database, clock, live, authority, alarms),
         revocations=Revocations(database, clock, alarms),
         releases=releases,
         rollouts=Rollouts(database, clock, live),

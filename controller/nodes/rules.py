@@ -11,6 +11,9 @@ OFFLINE_AFTER = timedelta(seconds=43)
 FUTURE_FORGIVEN = timedelta(seconds=2)
 """A clock that was just set back is followed within a second (``wire.presence``)."""
 
+CLONED = "nodes.cloned"
+"""Alarm: two want to be this node."""
+
 
 class NodeKind(StrEnum):
     """What a node is."""

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.alarms.service import Alarms
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database, Transaction
@@ -17,7 +18,7 @@ from controller.events import Event, Topic
 from controller.ids import new_id
 from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
-from controller.nodes.rules import NodeKind
+from controller.nodes.rules import CLONED, NodeKind
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act
@@ -40,12 +41,16 @@ RENEWED = "renewals.given"
 class Renewals:
     """Certificates after the first one."""
 
-    def __init__(self, database: Database, clock: Clock, live: LiveNodes, authority: Authority) -> None:
+    def __init__(self, database: Database, clock: Clock, live: LiveNodes, authority: Authority, alarms: Alarms) -> None:
         self._database, self._clock, self._live, self._authority = database, clock, live, authority
+        self._alarms = alarms
         self._asking = RateLimit(burst=150, every=timedelta(seconds=2), clock=clock)  # a commune behind one address
 
     async def ask(self, node_id: str, token: bytes, origin: str) -> RenewalStatus:
         """Take in what a node asks with its key; the same request again gives the same answer.
+
+        Whoever asks with a key that was followed by another one has it from a copy, or holds the original of a copy that
+        was quicker: people are told, and decide.
 
         Raises:
             NotFoundError: there is no such node, or it is not its key: strangers are not told which.
@@ -53,17 +58,21 @@ class Renewals:
             TooManyAttemptsError: too many from this address, or in the name of this node.
         """
         self._asking.take(network_of(origin))
-        async with self._database.transaction() as tx:
-            node = await tx.session.get(Node, node_id, with_for_update=True)
-            request, signer = _opened(node, token)
-            assert node is not None  # noqa: S101  it was opened with its key
-            if signer == key_id_of(node.public_key):
-                node.previous_public_key = None  # it has the new one and uses it
-            key = requested_key(request.csr_pem)
-            known = await _known(tx.session, node_id, key)
-            if known is not None:
-                return RenewalStatus(state="renewed", certificate_pem=known.pem)
-            return await self._next(tx, node, request, key=key, signer=signer, origin=origin)
+        try:
+            async with self._database.transaction() as tx:
+                node = await tx.session.get(Node, node_id, with_for_update=True)
+                request, signer = _opened(node, token)
+                assert node is not None  # noqa: S101  it was opened with its key
+                if signer == key_id_of(node.public_key):
+                    node.previous_public_key = None  # it has the new one and uses it
+                key = requested_key(request.csr_pem)
+                known = await _known(tx.session, node_id, key)
+                if known is not None:
+                    return RenewalStatus(state="renewed", certificate_pem=known.pem)
+                return await self._next(tx, node, request, key=key, signer=signer, origin=origin)
+        except NotFoundError:
+            await self._look_for_a_copy(node_id, token)
+            raise
 
     async def waiting(self, actor: Actor) -> list[RenewalOut]:
         """Give the nodes that wait for a yes, the newest first, where the person may say it."""
@@ -116,7 +125,11 @@ class Renewals:
             return (
                 await self._give(tx, node, request, signer, now) if wish.confirmed else RenewalStatus(state="refused")
             )
-        match await _stands(tx.session, node, now):
+        stands = await _stands(tx.session, node, now)
+        if stands is Standing.EARLY and signer != key_id_of(node.public_key):  # its key was followed by another one
+            await self._tell_of_a_copy(tx, node)
+            stands = Standing.ENDED
+        match stands:
             case Standing.EARLY:
                 return RenewalStatus(state="early")
             case Standing.DUE:
@@ -143,6 +156,24 @@ class Renewals:
         await tx.session.flush()
         tx.tell(Event(Topic.NODE, node.id))
         return RenewalStatus(state="renewed", certificate_pem=issued.pem)
+
+    async def _look_for_a_copy(self, node_id: str, token: bytes) -> None:
+        """Tell people when who was sent away has a key that this node had."""
+        async with self._database.transaction() as tx:
+            node = await tx.session.get(Node, node_id)
+            if node is None or node.removed_at is not None:
+                return
+            own = (NodeCertificate.node_id == node_id) & NodeCertificate.revoked_at.is_(None)
+            keys = set(await tx.session.scalars(select(NodeCertificate.public_key).where(own)))
+            try:
+                open_renewal(token, node_id=node_id, trust=TrustStore.of_node(*keys))
+            except ProtocolError:
+                return
+            await self._tell_of_a_copy(tx, node)
+
+    async def _tell_of_a_copy(self, tx: Transaction, node: Node) -> None:
+        subject, detail = f"nodes/{node.id}", {"name": node.name}
+        await self._alarms.raise_(tx, CLONED, node.area_id, subject, detail, unless_open=True)
 
     def _out(self, wish: Renewal, node: Node) -> RenewalOut:
         return RenewalOut(

@@ -12,11 +12,12 @@ from controller.alarms.service import Alarms
 from controller.db import Database
 from controller.errors import BusyError
 from controller.nodes.models import Node
+from controller.nodes.rules import CLONED
 from edge_agent.protocol.reports import Health, Online
 
 KEPT = 4
 """Names of each node that are remembered: the two of a pair, and some boots between."""
-KIND = "nodes.cloned"
+KIND = CLONED
 
 _log = logging.getLogger(__name__)
 

@@ -24,6 +24,10 @@ from .factories import ADDRESS, SYSTEM, Centre, csr, enrolment_request
 DUE_DAYS, ENDED_DAYS = 250, 400
 
 
+async def alarms(centre: Centre) -> list[str]:
+    return [one.kind for one in await centre.services.alarms.list(centre.actor, waiting=True)]
+
+
 @dataclass
 class Pole:
     """A node that holds its keys."""
@@ -221,3 +225,34 @@ async def test_a_revoked_node_gets_no_next_certificate(lite: Centre) -> None:
     assert await lite.services.renewals.waiting(lite.actor) == []
     with pytest.raises(NotFoundError):
         await node.ask()
+
+
+@pytest.mark.parametrize("used", [False, True])
+async def test_of_a_card_and_its_copy_the_quicker_one_is_not_followed_in_silence(lite: Centre, *, used: bool) -> None:
+    """A thief who renews first has the node's name; the node on its pole is what people go and look at."""
+    node, thief = await pole(lite), Ed25519PrivateKey.generate()
+    lite.clock.step(days=DUE_DAYS)
+    assert (await node.ask(csr_pem=csr(thief))).state == "renewed"
+    assert await alarms(lite) == [], "so far it is a renewal like any"
+    if used:
+        await node.ask(signed_by=thief, csr_pem=csr(thief))
+        with pytest.raises(NotFoundError):
+            await node.ask()
+    else:
+        assert (await node.ask()).state == "waiting", "a person says which of the two is the node"
+        assert len(await lite.services.renewals.waiting(lite.actor)) == 1
+    assert await alarms(lite) == ["nodes.cloned"]
+
+
+async def test_a_strangers_key_raises_no_alarm(lite: Centre) -> None:
+    node = await pole(lite)
+    with pytest.raises(NotFoundError):
+        await node.ask(signed_by=Ed25519PrivateKey.generate())
+    assert await alarms(lite) == []
+
+
+async def test_the_same_request_again_by_the_old_key_is_an_answer_that_was_lost(lite: Centre) -> None:
+    node = await pole(lite)
+    lite.clock.step(days=DUE_DAYS)
+    assert (await node.ask()).state == (await node.ask()).state == "renewed"
+    assert await alarms(lite) == []
