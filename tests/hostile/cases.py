@@ -27,6 +27,11 @@ _ORDERS = "edge_agent/test_orders.py"
 _VOICES = "audio/test_voices.py"
 _ADDRESSES = "hostile/test_urls.py"
 _MESSAGES = "hostile/test_messages.py"
+_RATES = "hostile/test_web_rates.py"
+_TEXT = "hostile/test_web_text.py"
+_ABUSE = "hostile/test_api_abuse.py"
+_STRANGERS = "hostile/test_web_strangers.py"
+_FLOODS = "hostile/test_web_floods.py"
 
 CASES: dict[int, Case] = {
     # uploads and audio
@@ -111,8 +116,10 @@ CASES: dict[int, Case] = {
     ),
     24: Case(
         "the same file 10,000 times",
-        _in(_UPLOADS, "24_the_same_file_again_and_again_is_one_file_processed_once"),
-        "nobody has a quota: what bounds a person is the reserve of the disk and the queue of processing",
+        (
+            *_in(_UPLOADS, "24_the_same_file_again_and_again_is_one_file_processed_once"),
+            *_in(_RATES, "24_nobody_uploads_more_than_the_day_allows"),
+        ),
     ),
     25: Case(
         "full square wave, DC, 20 kHz, -90 dB",
@@ -125,19 +132,38 @@ CASES: dict[int, Case] = {
         "onerror in a title, a name, a reason",
         (
             *_in(_REQUESTS, "28_29_text_stays_text"),
+            *_in(_TEXT, "28_29_every_page_shows_whatever_was_written_as_text"),
+            *_in(_TEXT, "28_29_nothing_runs_on_any_page_in_chromium"),
             *_in("web/test_browser_pages.py", "hostile_names_never_run"),
             *_in("web/test_pages.py", "hostile_text_is_only_text_on_every_page"),
             *_in("web/test_desk_pages.py", "hostile_text_is_only_text_on_the_pages_of_the_desk"),
         ),
     ),
-    29: Case("{{7*7}}", _in(_REQUESTS, "28_29_text_stays_text")),
-    30: Case("a formula in a CSV export", not_yet="nothing is exported as CSV"),
+    29: Case(
+        "{{7*7}}",
+        (
+            *_in(_REQUESTS, "28_29_text_stays_text"),
+            *_in(_TEXT, "28_29_every_page_shows_whatever_was_written_as_text"),
+        ),
+    ),
+    30: Case(
+        "a formula in a CSV export",
+        _in(_ABUSE, "30_nothing_is_given_out_as_a_table", "30_a_title_stays_one_line_of_a_calendar"),
+        "nothing is exported as CSV; what is shown is that, and the calendar",
+    ),
     31: Case(
         "another commune's id on every route",
-        _in(
-            "controller/test_matrix.py",
-            "every_route_answers_each_as_the_matrix_says",
-            "every_route_of_the_api_has_its_line",
+        (
+            *_in(
+                "controller/test_matrix.py",
+                "every_route_answers_each_as_the_matrix_says",
+                "every_route_of_the_api_has_its_line",
+            ),
+            *_in(
+                _STRANGERS,
+                "31_no_page_shows_another_communes_things",
+                "31_no_form_of_a_page_touches_another_communes_things",
+            ),
         ),
     ),
     32: Case("approved=true, commune_id, role", _in(_REQUESTS, "32_nobody_sets_what_is_not_theirs")),
@@ -166,7 +192,8 @@ CASES: dict[int, Case] = {
     ),
     36: Case(
         "one person with two accounts",
-        not_yet="two accounts of one person cannot be told from two people; the audit names both",
+        _in(_ABUSE, "36_two_accounts_of_one_person_are_told_by_the_audit_to_sit_at_one_address"),
+        "they cannot be told from two people by machine: it is not refused, it is on record",
     ),
     37: Case(
         "an edit after the yes",
@@ -196,10 +223,23 @@ CASES: dict[int, Case] = {
             "an_unknown_key_is_refused",
         ),
     ),
-    42: Case("another Host", _in(_REQUESTS, "42_no_answer_repeats_the_host_it_was_asked_by")),
+    42: Case(
+        "another Host",
+        (
+            *_in(_REQUESTS, "42_no_answer_repeats_the_host_it_was_asked_by"),
+            *_in(_STRANGERS, "42_every_route_and_page_carries_the_careful_headers_and_no_foreign_host"),
+        ),
+    ),
     43: Case(
         "SQL in text, JSON nested 100,000 deep",
-        _in(_REQUESTS, "43_what_is_no_request_is_refused_and_nothing_falls_over", "28_29_text_stays_text"),
+        (
+            *_in(_REQUESTS, "43_what_is_no_request_is_refused_and_nothing_falls_over", "28_29_text_stays_text"),
+            *_in(
+                "hostile/test_described.py",
+                "every_third_operation_asked_once_breaks_nothing",
+                "every_operation_answers_as_described_whatever_it_is_asked",
+            ),
+        ),
     ),
     44: Case(
         "30 February, the year 9999, a million dates",
@@ -217,10 +257,23 @@ CASES: dict[int, Case] = {
     ),
     46: Case(
         "the whole province by somebody of a commune",
-        _in("controller/test_matrix.py", "every_route_answers_each_as_the_matrix_says"),
+        _in(_ABUSE, "46_nobody_of_a_commune_aims_at_the_whole_province"),
     ),
     47: Case("volume 1000, -1, NaN", _in(_REQUESTS, "47_a_volume_that_is_none_is_refused")),
-    48: Case("a flood of websockets", not_yet="there is no websocket; streams of events are bounded per server"),
+    48: Case(
+        "a flood of websockets",
+        (
+            *_in(
+                _FLOODS,
+                "48_who_asks_for_websockets_gets_none_and_stops_nobody",
+                "48_a_person_has_so_many_streams_and_no_more",
+            ),
+            *_in(
+                "hostile/test_floods_and_sound.py",
+                "16_under_a_flood_what_is_due_sounds_on_time_and_stop_silences",
+            ),
+        ),
+    ),
     49: Case("a login of control characters", _in(_REQUESTS, "49_a_strange_login_is_nobody")),
     50: Case(
         "NFD, zero width, letters that look alike",
@@ -229,6 +282,7 @@ CASES: dict[int, Case] = {
             *_in("controller/test_services_people.py", "a_login_has_plain_letters_only"),
             *_in(_VOICES, "the_same_letters_in_either_normal_form_sound_the_same"),
         ),
+        "names may have letters of another script that look alike; logins may not",
     ),
     # addresses
     51: Case("127.0.0.1 in other clothes", _in(_ADDRESSES, "no_spelling_of_an_inner_address_is_connected_to")),
@@ -310,7 +364,8 @@ CASES: dict[int, Case] = {
     65: Case("not yet valid", _in(_ORDERS, "a_document_that_is_not_right_is_dropped_and_counted")),
     66: Case(
         "valid for ten years",
-        not_yet="a document's end is not bounded by the node: who can sign it can sign it again",
+        _in(_ORDERS, "a_document_that_is_not_right_is_dropped_and_counted"),
+        "settings, holds and stops stand until they are replaced, and say ten years",
     ),
     67: Case(
         "the same again; after a boot; after a wipe",
