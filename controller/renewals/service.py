@@ -49,8 +49,8 @@ class Renewals:
     async def ask(self, node_id: str, token: bytes, origin: str) -> RenewalStatus:
         """Take in what a node asks with its key; the same request again gives the same answer.
 
-        Whoever asks with a key that was followed by another one has it from a copy, or holds the original of a copy that
-        was quicker: people are told, and decide.
+        Whoever asks with a key that another one has followed has it from a copy, or is the node whose copy was quicker:
+        people are told, and decide.
 
         Raises:
             NotFoundError: there is no such node, or it is not its key: strangers are not told which.

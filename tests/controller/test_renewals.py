@@ -40,11 +40,13 @@ class Pole:
     async def ask(self, *, signed_by: Ed25519PrivateKey | None = None, csr_pem: str | None = None) -> RenewalStatus:
         wanted = RenewalRequest(iss=self.id, iat=1, csr_pem=csr_pem or csr(self.next))
         token = SigningKey(signed_by or self.key).sign(wanted)
-        return await self.centre.services.renewals.ask(self.id, token, ADDRESS)
+        status: RenewalStatus = await self.centre.services.renewals.ask(self.id, token, ADDRESS)
+        return status
 
     async def row(self) -> Node:
         async with self.centre.database.reading() as session:
-            return await session.get_one(Node, self.id)
+            row: Node = await session.get_one(Node, self.id)
+            return row
 
 
 async def pole(centre: Centre, hamlet: str = "Thôn Đông") -> Pole:
