@@ -4,7 +4,9 @@ import errno
 import hashlib
 import http.client
 import os
+import random
 import socket
+import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -292,6 +294,35 @@ async def test_an_urgent_overtakes_bulk_which_stands_still_meanwhile(yard: Yard)
     assert part.stat().st_size < 2_000_000
     yard.fetcher.bulk_bytes_per_s = None
     await until(lambda: yard.has(bulk))
+
+
+@pytest.mark.parametrize(("left_s", "most_s"), [(7200, fetcher_module.SPREAD_S), (300, 30)])
+async def test_the_nodes_of_a_commune_do_not_all_ask_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_s: int, most_s: float
+) -> None:
+    """Each waits by chance, within a minute, and never for more than a tenth of the time that is left."""
+    asked = list[tuple[float, float]]()
+
+    def chance(least: float, most: float) -> float:
+        asked.append((least, most))
+        return most
+
+    desk = Desk(tmp_path)
+    desk.settle()
+    fetcher = Fetcher(
+        desk.keeper,
+        desk.shelf,
+        desk.faults,
+        media_url="https://nowhere",
+        tls=ssl.create_default_context,
+        now=desk.clock.now,
+    )
+    desk.plan(broadcast("b-1", NOON + timedelta(seconds=left_s), voice_of(make_opus(1, 100))))
+    monkeypatch.setattr(random, "uniform", chance)
+    wait_s = await fetcher._round(Lane.BULK)
+    assert wait_s == pytest.approx(most_s, abs=0.5)
+    assert asked == [(0, pytest.approx(most_s))]
+    desk.close()
 
 
 async def test_the_ceiling_of_what_is_fetched_ahead_is_none_for_what_is_urgent(
