@@ -155,7 +155,7 @@ class Link:
                 wait_s = BACKOFF_S[0]
             except* (aiomqtt.MqttError, OSError) as group:
                 error = group.exceptions[0]
-                wait_s = BACKOFF_S[0] if self._subscribed else min(wait_s * 2, BACKOFF_S[1])
+                wait_s = next_wait_s(wait_s, served=bool(self._subscribed))
                 log.warning("no link to %s: %s", self._adoption.broker_host, error)
             self._subscribed.clear()
             await asyncio.sleep(random.uniform(0, wait_s))  # noqa: S311 - not a secret
@@ -262,6 +262,11 @@ class Link:
     def _refused(self, reason_code: ReasonCode) -> None:
         log.error("the broker refused a message: %s", reason_code)
         self._faults.put(Fault.BROKER_REFUSED, f"a message was refused: {reason_code}")
+
+
+def next_wait_s(before_s: float, *, served: bool) -> float:
+    """Give how long the next try may wait at most, after one that was ``served`` for a while or not at all."""
+    return BACKOFF_S[0] if served else min(before_s * 2, BACKOFF_S[1])
 
 
 def _error_of(task: asyncio.Task[None]) -> BaseException | None:

@@ -185,6 +185,13 @@ class World:
         """Give a recording that nothing else has."""
         return next(self._free)
 
+    def forget_day(self) -> None:
+        """Give the recordings out anew, and keep nothing of what was said and heard: that would be our own growth."""
+        self._free = iter(pool())
+        self.speaker.stretches.clear()
+        self.sent.clear()
+        self.planned = {name: one for name, one in self.planned.items() if one.latest_end_at > self.now()}
+
     def order(
         self,
         name: str,
