@@ -1,6 +1,5 @@
 """Rollouts as people order them: begun, paused, let go on, stopped; and shown."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
@@ -16,7 +15,7 @@ from controller.events import Event, Topic
 from controller.ids import new_id
 from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
-from controller.nodes.rules import NodeKind, NodeStatus
+from controller.nodes.rules import HEARD, NodeKind, NodeStatus
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.models import Person
@@ -24,8 +23,8 @@ from controller.people.rights import Act, Sight
 
 from .errors import RolloutError
 from .models import Rollout, RolloutNode
-from .repository import READ_AT_ONCE, Look, bundles_of, busy_elsewhere, in_sight, rows_of, running_on
-from .rules import OPEN, SETTLED, RolloutState, Skipped, State, Stopped, check_waves
+from .repository import Known, Nodes, bundles_of, busy_elsewhere, in_sight, running_on
+from .rules import OPEN, SETTLED, Member, RolloutState, Skipped, State, Stopped, check_waves
 from .schemas import RolloutIn, RolloutNodeOut, RolloutOut, RolloutWithNodes
 
 
@@ -171,17 +170,15 @@ class Rollouts:
     async def _with_nodes(
         self, session: AsyncSession, row: Rollout, seen: Sight, created_by_name: str | None
     ) -> RolloutWithNodes:
-        look = Look(self._live, self._clock(), await bundles_of(session, row.release), frozenset())
+        looked = Nodes(session, self._live, self._clock(), await bundles_of(session, row.release))
         nodes: list[RolloutNodeOut] = []
-        for number, (each, node) in enumerate(await rows_of(session, row.id, seen)):
-            if number % READ_AT_ONCE == 0:
-                await asyncio.sleep(0)
-            nodes.append(_node(each, node, look))
+        async for some in looked.read(row.id, seen):
+            nodes += [_node(known, member, looked.status(known)) for known, member in some]
         undone = [each for each in nodes if each.state not in SETTLED]
         counts, unbelieved = Counter(each.state for each in nodes), sum(each.unbelieved is not None for each in nodes)
         return RolloutWithNodes(
             **_out(row, counts, unbelieved, created_by_name).model_dump(),
-            away=sum(each.status not in {NodeStatus.ONLINE, NodeStatus.LATE} for each in undone),
+            away=sum(each.status not in HEARD for each in undone),
             unable=sum(not each.able for each in undone),
             nodes=tuple(nodes),
         )
@@ -228,20 +225,19 @@ async def _counted(
     return counts, unbelieved
 
 
-def _node(row: RolloutNode, node: Node, look: Look) -> RolloutNodeOut:
-    member = look.member(row, node)
+def _node(known: Known, member: Member, status: NodeStatus) -> RolloutNodeOut:
     return RolloutNodeOut(
-        node_id=node.id,
-        node_name=node.name,
-        area_id=node.area_id,
+        node_id=known.node_id,
+        node_name=known.name,
+        area_id=known.area_id,
         state=member.state,
-        reason=row.reason,
-        wave=None if row.wave is None else row.wave + 1,
-        status=look.status(node),
+        reason=known.reason,
+        wave=None if known.wave is None else known.wave + 1,
+        status=status,
         able=member.able,
-        state_at=row.state_at,
-        sent_at=row.sent_at,
-        unbelieved=row.unbelieved,
+        state_at=known.state_at,
+        sent_at=known.sent_at,
+        unbelieved=known.unbelieved,
     )
 
 

@@ -95,7 +95,7 @@ UNDER_WAY = frozenset({State.TOLD, State.FETCHING, State.WAITING, State.TRYING})
 _ORDER = (State.TOLD, State.FETCHING, State.WAITING, State.TRYING)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Course:
     """What a rollout's row says."""
 
@@ -112,7 +112,7 @@ class Course:
     """From then on no node takes it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Member:
     """What is known of one node: its row, and what it says."""
 
@@ -144,7 +144,7 @@ class Member:
     """A state that it claimed and that could not be."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Change:
     """A node that stands otherwise now."""
 
@@ -154,7 +154,7 @@ class Change:
     wave: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Tell:
     """Send the release to a node."""
 
@@ -163,7 +163,7 @@ class Tell:
     """Under a new name: what came of the last command is not to be had any more, and the same one is obeyed once."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Steps:
     """What is to be done."""
 

@@ -26,7 +26,7 @@ from edge_agent.protocol.documents import CommandAction
 from edge_agent.protocol.updates import UpdateReport
 
 from .models import Rollout, RolloutNode
-from .repository import READ_AT_ONCE, Look, bundle_for, bundles_of, course_of, rows_of, settled_of, spared
+from .repository import Nodes, bundles_of, course_of, settled_of
 from .rules import (
     AT_ONCE,
     OPEN,
@@ -112,18 +112,12 @@ class Steering:
             row = await session.get(Rollout, rollout_id)
             if row is None or row.state not in OPEN:
                 return None
-            bundles = await bundles_of(session, row.release)
-            members, rows = await settled_of(session, row.id), await rows_of(session, row.id, settled=False)
-            look = Look(self._live, now, bundles, await spared(session, now, [node for _, node in rows]))
-        tokens: dict[str, str] = {}
-        for number, (each, node) in enumerate(rows):
-            if number % READ_AT_ONCE == 0:
-                await asyncio.sleep(0)
-            members.append(look.member(each, node))
-            bundle = bundle_for(self._live.over(node), bundles)
-            if bundle is not None:
-                tokens[node.id] = bundle.token
-        return _Seen(row.id, row.state, course_of(row), members, tokens, now)
+            nodes = Nodes(session, self._live, now, await bundles_of(session, row.release))
+            await nodes.look_for_emergencies()
+            members = await settled_of(session, row.id)
+            async for some in nodes.read(row.id, settled=False):
+                members += [member for _, member in some]
+        return _Seen(row.id, row.state, course_of(row), members, nodes.tokens, now)
 
     async def _write(self, seen: "_Seen", steps: Steps) -> bool:
         """Write steps down and send what is to be sent; False, and nothing is done, if somebody was faster."""
