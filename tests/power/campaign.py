@@ -47,10 +47,18 @@ class Campaign:
     """See the module."""
 
     def __init__(
-        self, image: Image, folder: Path, centre: Centre, recordings: tuple[Recording, ...], seed: int
+        self,
+        image: Image,
+        folder: Path,
+        centre: Centre,
+        recordings: tuple[Recording, ...],
+        seed: int,
+        *,
+        careless: bool = False,
     ) -> None:
+        """``careless`` gives a node that does not wait for its disk."""
         self._image, self._folder, self._centre = image, folder, centre
-        self._rng = random.Random(seed)
+        self._rng, self._careless = random.Random(seed), careless
         self._recordings = recordings
         cached = len(recordings) * 2 // 3
         self._cached, self._fresh = iter(recordings[:cached]), iter(recordings[cached:])
@@ -161,6 +169,7 @@ class Campaign:
             boot_id=str(uuid.UUID(int=self._rng.getrandbits(128))),
             stop_at=life.aim.name if life.aim.kind == "point" else None,
             stop_count=life.aim.count,
+            careless=self._careless,
         )
 
     async def _come_to(self, aim: Aim, machine: Machine) -> bool:

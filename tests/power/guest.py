@@ -24,6 +24,7 @@ from typing import Any
 import audio.decode  # noqa: F401 - the agent loads it after its start: here it is to be in memory before
 import edge_agent.agent
 import edge_agent.cli
+import edge_agent.store
 from edge_agent import failpoints
 from edge_agent.outputs.virtual import VirtualOutput
 
@@ -175,6 +176,8 @@ def become_agent(line: Line, life: Life) -> None:
                 line.say(b"b", struct.pack("<q", at_ns) + block)
 
     vars(edge_agent.agent)["VirtualOutput"] = Told  # where the agent takes it from
+    if life["careless"]:
+        vars(edge_agent.store)["_connect"] = careless
     failpoints.arm(stop_at(line, life["stop_at"], life["stop_count"]))
     os.dup2(os.open(port(2), os.O_WRONLY), 2)
     os.setgroups([])
@@ -182,6 +185,16 @@ def become_agent(line: Line, life: Life) -> None:
     os.setuid(USER)
     os.environ["LOA_AGENT_STATE"] = "/var/lib/loa-agent"
     os._exit(edge_agent.cli.main(["run", "--output", "virtual"]))
+
+
+connect = edge_agent.store._connect
+
+
+def careless(path: Path) -> sqlite3.Connection:
+    """Open the store as one that does not wait for the disk: what the tests must see through."""
+    connection = connect(path)
+    connection.execute("PRAGMA synchronous = OFF")
+    return connection
 
 
 def stop_at(line: Line, name: str | None, count: int) -> Callable[[str], None]:
