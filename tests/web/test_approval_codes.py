@@ -242,7 +242,9 @@ async def test_a_broken_glass_and_an_all_clear_take_one_code_and_half_a_minute(a
         here.clock.step(seconds=2)
         await here.services.firing.do_due()
         assert await apart.told() == {"Lũ quét"}
-        assert "Bộ ký đợi 30 giây" in (await client.get(path)).text
+        page = (await client.get(path)).text
+        assert "sau 30 giây. Muốn im lặng ngay: bấm DỪNG" in page
+        assert "ngay lập tức" not in page
         followed = await client.post(path, data={"act": "all_clear", "approval_code": apart.code()})
         assert followed.status_code == 303
         assert await apart.told() == {"Lũ quét"}
@@ -259,3 +261,17 @@ async def test_a_second_code_ends_the_wait_of_a_broken_glass(apart: Apart) -> No
         await first.post(path, data=alone)
         await second.post(path, data={"act": "confirm", "approval_code": apart.code(nam)})
     assert await apart.told() == {"Lũ quét"}
+
+
+async def test_fewer_quiet_hours_than_usual_take_a_code(apart: Apart) -> None:
+    path = f"/policies/{apart.site.root.id}/quiet-hours"
+    async with visitor(apart.site) as client:
+        assert "lời đồng ý của bạn với các giờ đó" in (await client.get(f"/policies/{apart.site.root.id}")).text
+        assert (await client.post(path, data={"quiet": "21:00-05:30"})).status_code == 303, "quieter takes none"
+        refused = await client.post(path, data={"quiet": "22:00-04:30"})
+        assert (refused.status_code, "Chưa có mã phê duyệt" in refused.text) == (422, True)
+        assert (await client.post(path, data={"quiet": "22:00-04:30", "approval_code": "000000"})).status_code == 422
+        said = {"quiet": "22:00-04:30", "approval_code": apart.code()}
+        assert (await client.post(path, data=said)).status_code == 303
+    [area] = [each for each in await apart.site.centre.services.areas.tree(apart.site.centre.actor) if each.quiet_hours]
+    assert [(each.start, each.until) for each in area.quiet_hours or ()] == [("22:00", "04:30")]
