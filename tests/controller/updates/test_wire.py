@@ -100,6 +100,7 @@ async def test_a_place_is_given_back_by_who_breaks_off(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.fault("F27")
 async def test_a_whole_agent_fetches_what_it_is_told_and_its_refusal_stops_the_rollout(tmp_path: Path) -> None:
     """The bundle is signed and whole, and holds nothing of an agent: whoever lays it down refuses it."""
     machine = this_machine()
