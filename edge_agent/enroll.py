@@ -33,6 +33,7 @@ from edge_agent.protocol.enrolment import (
     claim_hash,
     new_claim_code,
 )
+from edge_agent.protocol.signing import key_id
 from edge_agent.store import Store
 
 PATH = "/api/v1/enrolments"
@@ -73,6 +74,7 @@ async def enroll(
     ask = Asker(_netloc(server), tls)
     ticket = msgspec.json.decode(await ask(PATH, msgspec.json.encode(request), 201), type=EnrolmentTicket)
     show(f"Claim code: {code}")
+    show(f"Fingerprint of this node's key: {key_id(key.public_key())}")
     show("Type it into the page of this commune to adopt this node; waiting…")
     telling = asyncio.ensure_future(on_code(code, ticket.adopt_url))
     try:

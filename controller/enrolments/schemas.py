@@ -14,6 +14,8 @@ class WaitingOut(BaseModel):
     software: str
     output: str
     """``card`` or ``virtual``."""
+    fingerprint: str
+    """Of its key; the node shows the same beside its code."""
     origin: str
     created_at: AwareDatetime
     expires_at: AwareDatetime

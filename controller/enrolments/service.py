@@ -1,13 +1,14 @@
 """Enrolments: a new node asks, a person who reads its code adopts it, it gets its certificate."""
 
-from collections import Counter
+from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.alarms.service import Alarms
 from controller.areas.targets import require_place
 from controller.audit import service as audit
 from controller.clock import Clock
@@ -29,6 +30,7 @@ from controller.ratelimit import RateLimit, network_of
 from controller.renewals.keys import requested_key
 from controller.renewals.service import keep_certificate, refuse_stolen
 from edge_agent.protocol.enrolment import Adoption, EnrolmentRequest, EnrolmentStatus, EnrolmentTicket, claim_hash
+from edge_agent.protocol.signing import key_id_of
 from edge_agent.protocol.topics import Word
 
 from .authority import Authority
@@ -42,6 +44,9 @@ MAX_WAITING = 1000
 """More new nodes than a province puts up in a day; beyond, somebody is filling the table."""
 MAX_WAITING_OF_ORIGIN = 200
 """A commune behind one address; nobody alone can keep others from enrolling."""
+
+CONTESTED = "enrolments.contested"
+"""Alarm: a second device asks with a code that is another's."""
 
 NODE_DOCUMENTS = (Word.HOLD, Word.URGENT, Word.PLAN, Word.SETTINGS)
 
@@ -58,9 +63,10 @@ class Enrolments:
         nodes: Nodes,
         authority: Authority,
         config: Config,
+        alarms: Alarms,
     ) -> None:
         self._database, self._clock, self._documents = database, clock, documents
-        self._nodes, self._authority, self._config = nodes, authority, config
+        self._nodes, self._authority, self._config, self._alarms = nodes, authority, config, alarms
         self._asking = RateLimit(burst=150, every=timedelta(seconds=2), clock=clock)  # a commune behind one address
         self._typing = RateLimit(burst=20, every=timedelta(seconds=10), clock=clock)
 
@@ -84,10 +90,11 @@ class Enrolments:
             if known is not None and known.csr_pem == request.csr_pem:
                 return self._ticket(known.id)
             if known is not None:
-                raise ConflictError("this claim code is taken; make a new one", problem="claim_code")
-            await _check_room(tx.session, origin)
-            enrolment_id = await self._add(tx, request, origin, now)
-        return self._ticket(enrolment_id)
+                await self._tell_of_two(tx, known, origin)
+            else:
+                await _make_room(tx.session, origin)
+                return self._ticket(await self._add(tx, request, origin, now))
+        raise ConflictError("this claim code is taken; make a new one", problem="claim_code")
 
     async def status(self, enrolment_id: str) -> EnrolmentStatus:
         """Say how an enrolment stands.
@@ -143,6 +150,13 @@ class Enrolments:
             tx.tell(Event(Topic.NODE, node.id))
             tx.tell(Event(Topic.ENROLMENT, row.id))
         return await self._nodes.get(actor, node.id)
+
+    async def _tell_of_two(self, tx: Transaction, known: Enrolment, origin: str) -> None:
+        """Two that know one code: whoever asked first with it may be a stranger who read it from a box."""
+        node = None if known.node_id is None else await tx.session.get(Node, known.node_id)
+        area_id, name = (None, "") if node is None else (node.area_id, node.name)
+        detail = {"name": name, "first": known.origin, "then": origin[:64]}
+        await self._alarms.raise_(tx, CONTESTED, area_id, f"enrolments/{known.id}", detail, unless_open=True)
 
     def _ticket(self, enrolment_id: str) -> EnrolmentTicket:
         pages = self._config.pages_url
@@ -215,15 +229,21 @@ async def _claimed(session: AsyncSession, claim_code: str, now: datetime) -> Enr
     return row
 
 
-async def _check_room(session: AsyncSession, origin: str) -> None:
-    query = select(Enrolment.origin, func.count()).where(Enrolment.adopted_at.is_(None)).group_by(Enrolment.origin)
-    waiting: Counter[str] = Counter()
-    for other, rows in await session.execute(query):
-        waiting[network_of(other)] += rows
-    if waiting[network_of(origin)] >= MAX_WAITING_OF_ORIGIN:
+async def _make_room(session: AsyncSession, origin: str) -> None:
+    """See that one more may wait: at its address, and in all, where the fullest network's oldest makes room for it.
+
+    Raises:
+        TooManyAttemptsError: too many at this address.
+    """
+    query = select(Enrolment.id, Enrolment.origin).where(Enrolment.adopted_at.is_(None)).order_by(Enrolment.created_at)
+    waiting: dict[str, list[str]] = defaultdict(list)
+    for enrolment_id, other in await session.execute(query):
+        waiting[network_of(other)].append(enrolment_id)
+    if len(waiting[network_of(origin)]) >= MAX_WAITING_OF_ORIGIN:
         raise TooManyAttemptsError("too many nodes wait at this address; adopt some first", retry_after_s=600)
-    if waiting.total() >= MAX_WAITING:
-        raise TooManyAttemptsError("too many nodes wait for adoption; adopt some first", retry_after_s=600)
+    if sum(map(len, waiting.values())) >= MAX_WAITING:
+        oldest = max(waiting.values(), key=len)[0]
+        await session.execute(delete(Enrolment).where(Enrolment.id == oldest))
 
 
 def _out(row: Enrolment) -> WaitingOut:
@@ -232,6 +252,7 @@ def _out(row: Enrolment) -> WaitingOut:
         id=row.id,
         software=abilities.get("software", ""),
         output=abilities.get("output", ""),
+        fingerprint=key_id_of(requested_key(row.csr_pem)),
         origin=row.origin,
         created_at=row.created_at,
         expires_at=row.expires_at,

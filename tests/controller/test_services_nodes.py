@@ -16,7 +16,7 @@ from controller.errors import ConflictError, InvalidError, NotFoundError, TooMan
 from controller.nodes.rules import NodeStatus, status_of
 from controller.plans.models import Document
 from edge_agent.protocol.enrolment import EnrolmentRequest, claim_hash, new_claim_code
-from edge_agent.protocol.signing import public_x
+from edge_agent.protocol.signing import key_id, public_x
 from tests.controller.factories import ADDRESS, MORNING, Centre, abilities, enrolment_request
 from tests.controller.test_services_areas import dirty
 
@@ -201,6 +201,42 @@ async def test_one_address_cannot_fill_the_waiting_room(lite: Centre) -> None:
         await lite.services.enrolments.ask(request, "192.0.2.66")
     assert await lite.services.enrolments.ask(request, ADDRESS)
     assert len(await lite.services.enrolments.waiting(lite.actor)) == 1
+
+
+async def test_a_full_waiting_room_makes_room_at_the_cost_of_who_fills_it(
+    lite: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Strangers at some addresses, each within its bound, keep no node from asking."""
+    monkeypatch.setattr(enrolments, "MAX_WAITING", 6)
+    monkeypatch.setattr(enrolments, "MAX_WAITING_OF_ORIGIN", 4)
+    honest = enrolment_request(new_claim_code())
+    await lite.services.enrolments.ask(honest, ADDRESS)
+    for number in range(6):
+        await lite.services.enrolments.ask(enrolment_request(new_claim_code()), f"203.0.113.{number % 2}")
+        lite.clock.step(minutes=1)
+    late = await lite.services.enrolments.ask(enrolment_request(new_claim_code()), "198.51.100.7")
+    waiting = await lite.services.enrolments.waiting(lite.actor)
+    assert len(waiting) == 6
+    assert {ADDRESS, "198.51.100.7"} <= {one.origin for one in waiting}
+    assert (await lite.services.enrolments.status(late.enrolment_id)).state == "waiting"
+
+
+@pytest.mark.parametrize("adopted", [False, True])
+async def test_two_devices_with_one_code_are_told_and_can_be_told_apart(lite: Centre, *, adopted: bool) -> None:
+    """Whoever reads an agreed code from a box can ask first."""
+    area, code = await lite.area(), new_claim_code()
+    thief, honest = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    await lite.services.enrolments.ask(enrolment_request(code, thief), "203.0.113.9")
+    assert [one.fingerprint for one in await lite.services.enrolments.waiting(lite.actor)] == [
+        key_id(thief.public_key())
+    ]
+    if adopted:
+        await lite.services.enrolments.adopt(lite.actor, claim_code=code, area_id=area.id, name="Cụm 1")
+    for _ in range(2):
+        with pytest.raises(ConflictError):
+            await lite.services.enrolments.ask(enrolment_request(code, honest), ADDRESS)
+    [alarm] = await lite.services.alarms.list(lite.actor, waiting=True)
+    assert (alarm.kind, alarm.detail["first"], alarm.detail["then"]) == ("enrolments.contested", "203.0.113.9", ADDRESS)
 
 
 async def test_one_origin_waits_with_a_bounded_number_of_nodes_and_keeps_no_other_out(

@@ -59,7 +59,7 @@ async def _page(
         no_places=not visit.areas,
         kinds=KINDS,
         wishes=wishes(await visit.services.renewals.waiting(visit.actor), visit.areas, visit.form),
-        waiting=len(await visit.services.enrolments.waiting(visit.actor)),
+        waiting=await visit.services.enrolments.waiting(visit.actor),
         **_list_context(visit, nodes),
     )
 
