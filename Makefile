@@ -18,7 +18,8 @@ FAULTS := tests/faults tests/edge_agent/test_process.py tests/edge_agent/test_st
 	tests/edge_agent/test_renewal.py tests/edge_agent/checks tests/edge_agent/outputs/test_gaps.py \
 	tests/controller/wire/test_processes.py tests/controller/wire/test_two_ends.py tests/controller/wire/test_clones.py \
 	tests/controller/wire/test_revocation.py tests/controller/wire/test_rotation.py \
-	tests/controller/test_emergencies.py tests/e2e/test_agent_contract.py \
+	tests/controller/test_emergencies.py tests/controller/test_reserve.py tests/controller/test_restoring.py \
+	tests/e2e/test_agent_contract.py \
 	tests/edge_agent/test_failpoints.py tests/power
 # Random histories, kills of the broker, and every how manieth write of a node is its last.
 SEEDS := 1000
@@ -78,10 +79,10 @@ hostile: setup ## attack every route and every page, long and in Chromium; EXAMP
 	@LOA_FAULTS_LONG=1 LOA_HOSTILE_EXAMPLES=$(EXAMPLES) LOA_HOSTILE_SEED=$(SEED) $(BIN)/pytest -n 2 tests/hostile $(ARGS)
 
 box: setup debian-box ## a whole node without a device, built, booted and broken (as root, some minutes)
-	@$(BIN)/pytest tests/box $(ARGS)
+	@$(BIN)/pytest -p tests.faults.record --faults-table tests/box $(ARGS)
 
 power: setup debian-power ## cut the power of a whole machine again and again, in qemu (as root, some minutes)
-	@LOA_FAULTS_LONG=1 $(BIN)/pytest tests/power $(ARGS)
+	@LOA_FAULTS_LONG=1 $(BIN)/pytest -p tests.faults.record --faults-table tests/power $(ARGS)
 
 package: venv-dev ## the agent as a Debian package, for this processor and for the Pi, into dist/
 	@deploy/debian/build amd64

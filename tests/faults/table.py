@@ -68,6 +68,7 @@ FAULTS: dict[str, tuple[str, str]] = {
 
 ELSEWHERE: dict[str, tuple[str, ...]] = {
     "F2": ("tests/controller/wire/test_processes.py::test_a_stop_that_was_acknowledged_survives_a_kill_before",),
+    "F4": ("tests/controller/test_reserve.py",),
     "F5": (
         "tests/edge_agent/test_store.py::test_a_full_disk_frees_the_reserve",
         "tests/edge_agent/test_fetcher.py::test_what_is_kept_always_is_fetched_and_survives_a_full_disk",
@@ -91,8 +92,20 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
         "tests/edge_agent/test_read_only_card.py",
         "tests/edge_agent/test_store.py::test_a_card_that_takes_no_more",
     ),
-    "F28": ("tests/edge_agent/test_process.py::test_the_supervisor_hears_ready",),
-    "F31": ("tests/controller/wire/test_processes.py::test_one_centre_serves_a_folder",),
+    "F28": (
+        "tests/edge_agent/test_process.py::test_the_supervisor_hears_ready",
+        "tests/box/test_box.py::test_an_agent_that_hangs_is_started_again",
+        "tests/box/test_centre.py::test_a_centre_that_hangs_is_started_again",
+    ),
+    "F30": (
+        "tests/controller/test_restoring.py::test_after_a_restore",
+        "tests/controller/test_restoring.py::test_a_node_takes_nothing_of_a_centre_that_lives_in_an_older",
+    ),
+    "F31": (
+        "tests/controller/wire/test_processes.py::test_one_centre_serves_a_folder",
+        "tests/controller/test_restoring.py::test_two_centres_on_one_database",
+        "tests/controller/test_restoring.py::test_on_postgresql_the_lease",
+    ),
     "F33": ("tests/edge_agent/test_fetcher.py::test_what_is_gone_or_not_there_yet",),
     "F35": ("tests/controller/test_emergencies.py::test_a_broken_glass_waits_half_a_minute",),
     "C37": ("tests/controller/wire/test_revocation.py::test_a_stolen_node_loses_its_session",),

@@ -5,9 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,58 @@ async def _stands(rig: Rig, node: DemoNode, code: str) -> bool:
 
 async def _is_over(rig: Rig, node: DemoNode, code: str) -> bool:
     return code not in await _faults(rig, node)
+
+
+@pytest.mark.fault("F32", "seen")
+@pytest.mark.timeout(300)
+async def test_f32_a_half_open_link_is_on_the_screen_within_45_s_and_its_end_as_fast(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """Nothing is closed and nothing comes through, as behind a NAT that has forgotten."""
+    async with running_rig(tmp_path, nodes=2) as rig:
+        node, took = rig.nodes[0], list[float]()
+        for way, status in ((Way.HALF_OPEN, "offline"), (Way.OPEN, "online")):
+            rig.links[node.node_id].turn(way)
+            turned_at = datetime.now(UTC)
+            await until(lambda status=status: _is(rig, node, status), 100, f"it is {status}")
+            took.append((datetime.now(UTC) - turned_at).total_seconds())
+    assert took[0] <= 45
+    assert took[1] <= 45
+    record_property("seen", f"(lost node) | by the centre, every second | {took[0]:.1f} | {took[1]:.1f}")
+
+
+async def _is(rig: Rig, node: DemoNode, status: str) -> bool:
+    return any(row["id"] == node.node_id and row["status"] == status for row in await rig.call("GET", "/nodes"))
+
+
+@pytest.mark.fault("F21")
+@pytest.mark.timeout(300)
+async def test_f21_what_begins_everywhere_at_the_same_second_begins_together(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """Each hamlet its own broadcast, three times."""
+    async with running_rig(tmp_path, nodes=3) as rig:
+        await rig.record(10)
+        for in_s in (40, 50, 60):
+            start_at = (datetime.now(UTC) + timedelta(seconds=in_s)).isoformat()
+            await asyncio.gather(
+                *(
+                    rig.send(None, sound=sound, start_at=start_at, targets=[f"areas/{rig.areas[node.spec.hamlet]}"])
+                    for node, sound in zip(rig.nodes, rig.sounds[len(rig.orders) :], strict=False)
+                )
+            )
+        await rig.until_all_over(within_s=180)
+        history = rig.history()
+    together: dict[datetime, list[datetime]] = defaultdict(list)
+    for sound in history.sounds:
+        order = history.of(sound.recording)
+        assert order is not None
+        together[order.start_at.replace(microsecond=0)].append(sound.begun_at)
+    spreads = [max(begun) - min(begun) for begun in together.values()]
+    assert [len(begun) for begun in together.values()] == [3, 3, 3]
+    assert max(spreads) <= timedelta(seconds=1)
+    assert [str(one) for one in violations(history)] == []
+    record_property("figure", f"3 nodes, 3 times: at most {max(spreads) / timedelta(milliseconds=1):.1f} ms apart")
 
 
 NARROW = """
