@@ -365,6 +365,18 @@ async def test_a_release_of_a_foreign_key_is_refused_and_its_number_not_repeated
 
 
 @pytest.mark.fault("F27")
+async def test_a_key_that_is_believed_no_more_begins_nothing_that_waits(world: World) -> None:
+    world.near = True
+    world.tell(release(2))
+    await world.pass_(10)
+    assert world.state == (S.WAITING, None)
+    world.keys, world.near = (STRANGER.trusted_as(KeyUse.UPDATE),), False
+    await world.pass_(60)
+    assert world.state == (S.REFUSED, "unknown_key")
+    assert (world.left, world.node.opt.on_trial()) == (0, None)
+
+
+@pytest.mark.fault("F27")
 async def test_a_bundle_that_is_no_agent_is_refused(world: World) -> None:
     junk = b"\xfd7zXZ\x00 not really"
     world.tell(release(2, junk), bundle=junk)
@@ -465,5 +477,5 @@ async def test_while_it_waits_for_a_quiet_moment_it_writes_nothing(world: World)
     world.tell(release(2))
     await world.pass_(120)
     first = world.node.inbox.ask.stat().st_mtime_ns
-    await world.pass_(3600)
+    await world.pass_(600)
     assert world.node.inbox.ask.stat().st_mtime_ns == first
