@@ -30,7 +30,7 @@ from controller.areas.schemas import AreaOut
 from controller.config import Config
 from controller.db import Database
 from controller.events import EventBus
-from controller.http.pace import Pace
+from controller.http.pace import Pace, Rate, Rates
 from controller.http.routes import ReadyCheck
 from controller.http.stream import OpenStreams
 from controller.ids import new_id
@@ -55,6 +55,9 @@ from tests.controller.descriptions import Described
 
 MORNING = datetime(2026, 3, 9, 2, 0, tzinfo=UTC)
 """Monday 9 March 2026, 09:00 in Hanoi: not in quiet hours."""
+
+UNHURRIED = Rates(*(Rate(1_000_000, 1_000_000),) * 4)
+"""Tests ask faster than any person; how often one may is tried in tests/hostile/test_web_rates.py."""
 
 PASSWORD = "đồng bằng sông Hồng"
 ADDRESS = "192.0.2.7"
@@ -271,7 +274,7 @@ def api(services: Services) -> FastAPI:
     """The API over these services. Made once and handed on from test to test: making it takes longer than most."""
     if not _made:
         _made.append(create_app(services))
-    _made[0].state.services, _made[0].state.streams, _made[0].state.pace = services, OpenStreams(), Pace()
+    _made[0].state.services, _made[0].state.streams, _made[0].state.pace = services, OpenStreams(), Pace(UNHURRIED)
     return _made[0]
 
 

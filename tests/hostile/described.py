@@ -27,7 +27,6 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from controller.http.pace import Pace, Rate, Rates
 from tests.controller.factories import api
 from tests.controller.matrix import ROUTES, STREAMS
 from tests.controller.two_communes import Kept, Things, World, asking
@@ -50,7 +49,6 @@ QUIETLY: dict[str, Any] = {
     "suppress_health_check": list(HealthCheck),
     "phases": [Phase.generate],
 }
-UNHURRIED = Rates(*(Rate(1_000_000, 1_000_000),) * 4)
 
 
 @dataclass
@@ -76,11 +74,10 @@ class Asked:
 
 @contextmanager
 def opened(kept: Kept, folder: Path) -> Iterator[Asked]:
-    """Open a copy of the world, in which nobody is told to wait."""
+    """Open a copy of the world."""
     with asyncio.Runner() as runner:
         world_there = kept.opened(folder)
         world = runner.run(world_there.__aenter__())
-        api(world.centre.services).state.pace = Pace(UNHURRIED)
         try:
             world.tokens["everywhere"] = runner.run(world.centre.session_of(world.centre.person))
             yield Asked(world, runner)

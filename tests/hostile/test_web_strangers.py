@@ -15,11 +15,9 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from controller.http.middleware import COOKIE, SAFE_METHODS, SECURITY_HEADERS
-from controller.http.pace import Pace
 from tests.controller.descriptions import operations
 from tests.controller.test_api_rules import contents
 from tests.controller.two_communes import Kept, World, keep
-from tests.hostile.described import UNHURRIED
 from tests.hostile.places import named, paths_of
 from tests.hostile.test_web_requests import FORM
 from tests.web.harness import OWN, pages
@@ -50,9 +48,7 @@ async def world(kept: Kept, tmp_path: Path) -> AsyncIterator[World]:
 
 
 def app_of(world: World) -> FastAPI:
-    app = pages(world.centre.services)
-    app.state.pace = Pace(UNHURRIED)
-    return app
+    return pages(world.centre.services)
 
 
 @asynccontextmanager

@@ -20,10 +20,8 @@ from fastapi import FastAPI
 from playwright.async_api import BrowserContext, Page
 
 from controller.http.middleware import COOKIE
-from controller.http.pace import Pace
 from controller.http_server import HttpServer
 from tests.controller.two_communes import Kept, World, keep
-from tests.hostile.described import UNHURRIED
 from tests.hostile.places import paths_of, thing_of
 from tests.hostile.planting import COMPUTED, KINDS, MARK, Planted, by_a_file, by_a_node, by_a_sign_in, by_people
 from tests.web.browser import chromium
@@ -89,7 +87,6 @@ async def site_of(kept: Kept, folder: Path, kind: str, every: int = 1) -> AsyncI
         world.tokens["everywhere"] = await world.centre.session_of(world.centre.person)
         planted = Planted(kind)
         app = pages(world.centre.services)
-        app.state.pace = Pace(UNHURRIED)
         await by_people(world, planted, every)
         await by_a_node(world, planted)
         await by_a_sign_in(world, planted)

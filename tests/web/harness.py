@@ -25,7 +25,7 @@ from controller.people.schemas import PersonOut
 from controller.plays import service as plays
 from controller.services import Services
 from edge_agent.protocol.states import Grade, Outcome, PlayState, Reason
-from tests.controller.factories import PASSWORD, Centre, centre, play_event
+from tests.controller.factories import PASSWORD, UNHURRIED, Centre, centre, play_event
 from web.app import add_pages
 from web.site import Site
 
@@ -47,7 +47,7 @@ def pages(services: Services) -> FastAPI:
         _made.append((app, add_pages(app, services)))
     ((app, site),) = _made
     app.state.services = site.services = services
-    app.state.streams, app.state.pace = OpenStreams(), Pace()
+    app.state.streams, app.state.pace = OpenStreams(), Pace(UNHURRIED)
     return app
 
 
