@@ -1,6 +1,7 @@
 """Keeps the book of faults: what nodes say in their health, and who is not heard from, as rows that begin and end.
 
 A health report that says the same as the one before touches nothing. What changes within a second is one transaction.
+Words that change while a fault stands follow, once a minute at most: some of them are figures.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import select
 
@@ -27,11 +29,19 @@ from .rules import OFFLINE
 
 LOOK_EVERY_S = 1.0
 """With the second of ``wire.presence`` and the 43 s of ``OFFLINE_AFTER`` this keeps promise P6."""
+REWORD_EVERY = timedelta(minutes=1)
 NEW_ROWS = 40
 NEW_ROW_EVERY = timedelta(minutes=3)
 """Codes are free: a node that invents one with each report must not fill the disk. All of ours at once pass."""
 
 _log = logging.getLogger(__name__)
+
+
+class _Words(NamedTuple):
+    """What a row says, since when."""
+
+    detail: str
+    at: datetime
 
 
 class FaultKeeper:
@@ -46,6 +56,8 @@ class FaultKeeper:
         self._away: set[str] = set()
         self._written: dict[str, set[str]] = {}
         """Codes that stand in rows, by node."""
+        self._words: dict[tuple[str, str], _Words] = {}
+        """What the rows of this process's time say, by node and code."""
         self._changed: set[str] = set()
         self._rows = RateLimit(burst=NEW_ROWS, every=NEW_ROW_EVERY, clock=clock)
         self._trusts_silence_at: datetime | None = None
@@ -90,14 +102,17 @@ class FaultKeeper:
             BusyError: nothing of the rest was written; the next look does it.
         """
         differing = sorted(node_id for node_id in self._changed if self._differs(node_id))
+        reworded = sorted(node_id for node_id in self._changed - set(differing) if self._reworded(node_id))
         self._changed &= self._early()
         done = 0
-        for some in in_pieces(differing):
-            try:
+        try:
+            for some in in_pieces(differing):
                 done += await self._write(some)
-            except BusyError:
-                self._changed.update(differing)
-                raise
+            for some in in_pieces(reworded):
+                await self._reword(some)
+        except BusyError:
+            self._changed.update(differing, reworded)
+            raise
         return done
 
     def _early(self) -> set[str]:
@@ -117,9 +132,35 @@ class FaultKeeper:
     def _differs(self, node_id: str) -> bool:
         return self._wanted(node_id).keys() != self._written.get(node_id, set())
 
+    def _reworded(self, node_id: str) -> list[str]:
+        """Name the faults of a node that stand, and whose words are others since long enough."""
+        now, said = self._clock(), self._said.get(node_id, {})
+        found = []
+        for code, detail in said.items():
+            known = self._words.get((node_id, code))
+            if known is None or (known.detail != detail and abs(now - known.at) >= REWORD_EVERY):
+                found.append(code)
+        return found
+
+    async def _reword(self, node_ids: Sequence[str]) -> None:
+        now = self._clock()
+        async with self._database.transaction() as tx:
+            rows = await latest(tx.session, node_ids, now)
+            for node_id in node_ids:
+                for code in self._reworded(node_id):
+                    row = rows.get(node_id, {}).get(code)
+                    if row is not None and row.cleared_at is None:
+                        self._put_words(row, self._said[node_id][code], now)
+                        _tell(tx, node_id, [row])
+
+    def _put_words(self, row: Fault, detail: str, now: datetime) -> None:
+        row.detail = detail
+        self._words[row.node_id, row.code] = _Words(detail, now)
+
     def _forget(self, node_id: str) -> None:
         for kept in (self._said, self._written):
             kept.pop(node_id, None)
+        self._words = {key: words for key, words in self._words.items() if key[0] != node_id}
         self._away.discard(node_id)
 
     async def _write(self, node_ids: Sequence[str]) -> int:
@@ -133,6 +174,7 @@ class FaultKeeper:
                 over = [row for code, row in stood.items() if code not in wanted]
                 for row in over:
                     row.cleared_at = now
+                    self._words.pop((node_id, row.code), None)
                 begun = self._begin(tx, node_id, wanted.keys() - stood.keys(), rows.get(node_id, {}), now)
                 await tx.session.flush()
                 _tell(tx, node_id, [*over, *begun])
@@ -151,10 +193,11 @@ class FaultKeeper:
         for code in sorted(codes):
             row = rows.get(code)
             if row is not None:
-                row.cleared_at, row.began_at, row.times, row.detail = None, now, row.times + 1, wanted[code]
+                row.cleared_at, row.began_at, row.times = None, now, row.times + 1
             elif (row := self._new(node_id, code, wanted[code], now)) is not None:
                 tx.session.add(row)
             if row is not None:
+                self._put_words(row, wanted[code], now)
                 begun.append(row)
         return begun
 

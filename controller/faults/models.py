@@ -19,7 +19,7 @@ class Fault(Base):
     code: Mapped[str] = mapped_column(String(40))
     """``protocol.fields.Code``, or ``rules.OFFLINE``."""
     detail: Mapped[str] = mapped_column(String(500))
-    """The node's words when it last began. Never trusted, always escaped."""
+    """The node's words, at most a minute old. Never trusted, always escaped."""
     since_at: Mapped[datetime] = mapped_column(Instant, index=True)
     """When the centre first knew."""
     began_at: Mapped[datetime] = mapped_column(Instant)

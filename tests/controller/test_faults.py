@@ -338,3 +338,21 @@ async def test_what_was_over_for_long_is_forgotten(lite: Centre, tmp_path: Path)
     lite.clock.step(days=2)
     await forgetting.forget()
     assert [each.code for each in await node.book()] == ["disk_low"]
+
+
+async def test_the_words_of_a_fault_follow_while_it_stands_but_not_each_figure(lite: Centre) -> None:
+    """Ten minutes before a play its file is missed by name and reason, though somebody looks after the fault already."""
+    node = await speaking(lite)
+    await node.says("cache_incomplete", detail="3 recordings that are due within 24 h are not here")
+    await node.second()
+    [fault] = await node.book()
+    await lite.services.faults.acknowledge(lite.actor, fault.id)
+    await node.says("cache_incomplete", detail="b-17 at 09:00 UTC: no_space")
+    await node.second()
+    assert [one.detail for one in await node.book()] == [fault.detail], "within the minute nothing is written"
+    lite.clock.step(minutes=1)
+    await node.says("cache_incomplete", detail="b-17 at 09:00 UTC: no_space")
+    assert await node.second() == 0, "nothing begins and nothing ends"
+    [told] = await node.book()
+    assert (told.id, told.detail) == (fault.id, "b-17 at 09:00 UTC: no_space")
+    assert told.acknowledged_by == lite.actor.person_id
