@@ -341,7 +341,7 @@ async def test_what_was_over_for_long_is_forgotten(lite: Centre, tmp_path: Path)
 
 
 async def test_the_words_of_a_fault_follow_while_it_stands_but_not_each_figure(lite: Centre) -> None:
-    """Ten minutes before a play its file is missed by name and reason, though somebody looks after the fault already."""
+    """Ten minutes before a play its file is missed by name and reason, though somebody looks after it already."""
     node = await speaking(lite)
     await node.says("cache_incomplete", detail="3 recordings that are due within 24 h are not here")
     await node.second()
