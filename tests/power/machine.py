@@ -26,7 +26,7 @@ MEMORY_MB = 384
 DATA_MB = 192
 USER = 900
 """Of the agent in the guest (``guest.py``)."""
-BOOT_S, WAKE_S = 240, 60
+BOOT_S, WAKE_S = 600, 180
 HOSTS = "10.0.2.2 localhost\n"
 """The centre's certificate is for localhost; in the guest that is what the emulated network calls this machine."""
 

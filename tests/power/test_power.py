@@ -26,16 +26,20 @@ pytestmark = [
 
 SEEDS = range(1, 1 + int(os.environ.get("LOA_POWER_CAMPAIGNS", "4")))
 CUTS = 14
-"""In a campaign; its first life begins with the kernel."""
-COLD = {1}
+"""In a campaign; its first life begins with the kernel, or those that are named."""
+COLD = {int(one) for one in os.environ.get("LOA_POWER_COLD", "1").split()}
 RECORDINGS = 384
+KEPT = os.environ.get("LOA_POWER_IMAGE")
 SHARED = Path("/dev/shm")
 MEMORY = SHARED if SHARED.is_dir() else None
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def image() -> AsyncIterator[Image]:
-    """In memory where there is one: a gigabyte that is read in each life."""
+    """In memory where there is one: a gigabyte that is read in each life. One that was kept need not be made again."""
+    if KEPT:
+        yield Image(Path(KEPT))
+        return
     with tempfile.TemporaryDirectory(dir=MEMORY, prefix="loa-power-") as folder:
         made = Image(Path(folder))
         made.build()
