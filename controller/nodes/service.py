@@ -179,7 +179,8 @@ async def _versions(session: AsyncSession) -> Versions:
 
 
 def _lacks(health: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
-    return ((health or {}).get("cache") or {}).get("lacks", ())
+    said: Sequence[Mapping[str, Any]] = ((health or {}).get("cache") or {}).get("lacks", ())
+    return said
 
 
 async def _titles(session: AsyncSession, heard: Any) -> dict[str, str]:

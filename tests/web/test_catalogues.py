@@ -68,7 +68,10 @@ FAMILIES = {
     "rejected": [*Rejection, "other"],
     "warning": [*SoundWarning, "other"],
     "upload_problem": UPLOAD_PROBLEMS,
-    "problem": ["home", *(kind + end for kind in ("not_found", "forbidden", "broken", "too_many") for end in ("", "_said"))],
+    "problem": [
+        "home",
+        *(kind + end for kind in ("not_found", "forbidden", "broken", "too_many") for end in ("", "_said")),
+    ],
 }
 """Texts whose keys are made from a machine's code; what the code may be."""
 
