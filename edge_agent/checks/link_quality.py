@@ -15,12 +15,16 @@ MOST = 6
 WITHIN_S = 3600.0
 
 
+STEADY_S = 80.0
+"""A link that holds for so long is well again, until it breaks once more."""
+
+
 class LinkQuality:
-    """Looks every ten seconds."""
+    """Looks every ten seconds; how long an answer takes is measured by each question for the time."""
 
     fault = Fault.LINK_POOR
     period_s = 10.0
-    clears_within_s = 0.0
+    clears_within_s = STEADY_S
     slow = False
 
     def __init__(
@@ -47,7 +51,7 @@ class LinkQuality:
         self._counted = max(made, self._counted)
         while self._breaks and now_s - self._breaks[0] >= WITHIN_S:
             self._breaks.popleft()
-        if len(self._breaks) >= MOST:
+        if len(self._breaks) >= MOST and now_s - self._breaks[-1] < STEADY_S:
             return f"the link broke {len(self._breaks)} times within an hour"
         rtt_ms = self._rtt_ms()
         return f"an answer takes {rtt_ms / 1000:.1f} s" if rtt_ms is not None and rtt_ms >= SLOW_MS else None

@@ -27,7 +27,7 @@ from edge_agent.checks.base import Check
 from edge_agent.checks.cache import Cache
 from edge_agent.checks.certificate import Certificate
 from edge_agent.checks.lease import LeaseEnded, LeaseEnding
-from edge_agent.checks.link_quality import SLOW_MS, LinkQuality
+from edge_agent.checks.link_quality import MOST, SLOW_MS, LinkQuality
 from edge_agent.checks.muted import Muted
 from edge_agent.checks.round import Rounds
 from edge_agent.checks.runner import Checks
@@ -265,6 +265,16 @@ def _link(name: str, broken: float, whole: float) -> Callable[[Bench], tuple[Run
     return make
 
 
+def _breaking(bench: Bench) -> tuple[Run, Act, Act]:
+    state = {"made": 1}
+    check = LinkQuality(bench.loop.time, connections=lambda: state["made"], rtt_ms=lambda: None)
+
+    def breaks() -> None:
+        state["made"] += MOST
+
+    return bench.rounds(check), breaks, lambda: None
+
+
 def _certificate(bench: Bench) -> tuple[Run, Act, Act]:
     state: dict[str, Any] = {}
     turns = _switch(state, "certificate", certificate(bench.now() - timedelta(days=84)), certificate(bench.now()))
@@ -446,6 +456,7 @@ CASES: dict[str, Case] = {
     Fault.LINK_WEAK: Case("every 20 s", _weak, 20),
     Fault.TOO_HOT: Case("every 10 s", _hot),
     f"{Fault.LINK_POOR} (slow)": Case("every 10 s", _link("rtt", SLOW_MS, 50.0)),
+    f"{Fault.LINK_POOR} (breaks)": Case("every 10 s; well when it held for 80 s", _breaking),
     Fault.CERTIFICATE_ENDING: Case("every minute", _certificate, 60),
     Fault.OUTPUT_MUTED: Case("every 5 s", _muted, 5),
     Fault.OUTPUT_UNDERRUNS: Case("every 10 s, over 50 s", _underruns),

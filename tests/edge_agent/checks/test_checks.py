@@ -17,7 +17,7 @@ from edge_agent.checks.cache import GRACE_S, Cache
 from edge_agent.checks.certificate import Certificate
 from edge_agent.checks.disk_space import LEAST_BYTES, LEAST_INODES, shortage
 from edge_agent.checks.lease import LeaseEnded, LeaseEnding
-from edge_agent.checks.link_quality import MOST, SLOW_MS, WITHIN_S, LinkQuality
+from edge_agent.checks.link_quality import MOST, SLOW_MS, STEADY_S, WITHIN_S, LinkQuality
 from edge_agent.checks.muted import Muted
 from edge_agent.checks.round import Rounds
 from edge_agent.checks.settings import NoSettings
@@ -168,7 +168,7 @@ def test_heat_is_told_from_80_until_below_75_degrees(tmp_path: Path) -> None:
 # The link.
 
 
-def test_a_link_that_breaks_again_and_again_is_told_for_an_hour() -> None:
+def test_a_link_that_breaks_again_and_again_is_told_until_it_holds() -> None:
     watch, made, rtt = Watch(), [0], [None]
     check = LinkQuality(watch, connections=lambda: made[0], rtt_ms=lambda: rtt[0])
     assert check.look() is None
@@ -177,8 +177,17 @@ def test_a_link_that_breaks_again_and_again_is_told_for_an_hour() -> None:
     made[0] += 1
     watch.now_s += 10
     assert (check.look() is not None, check.reconnects) == (True, MOST)
-    watch.now_s += WITHIN_S - 10
+    watch.now_s += STEADY_S - 1
+    assert check.look() is not None
+    watch.now_s += 1
+    assert check.look() is None
+    made[0] += 1
+    assert (check.look() is not None, check.reconnects) == (True, MOST + 1)
+    watch.now_s += WITHIN_S - STEADY_S
     assert (check.look(), check.reconnects) == (None, 1)
+    watch.now_s += WITHIN_S
+    made[0] += 1
+    assert (check.look(), check.reconnects) == (None, 1), "one break an hour is no poor link"
 
 
 class HandRadio:
