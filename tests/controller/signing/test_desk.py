@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -11,6 +12,10 @@ from controller.alarms.service import Alarms
 from controller.approvals.models import Approval
 from controller.broadcasts.models import Broadcast, BroadcastItem, BroadcastTarget
 from controller.broadcasts.schemas import BroadcastIn
+from controller.emergencies.models import Emergency, EmergencyState, MessageKind
+from controller.emergencies.rules import CANCEL_WINDOW
+from controller.emergencies.schemas import MessageIn
+from controller.ids import new_id
 from controller.plans.build import Stamp, build_hold, build_plan
 from controller.plans.models import PlanBody
 from controller.signing.desk import OwnDesk
@@ -18,6 +23,7 @@ from controller.signing.rules import RefusedError
 from controller.wire.signer import REFUSED
 from edge_agent.protocol.content import unpack_body
 from edge_agent.protocol.documents import Plan
+from edge_agent.protocol.states import Level
 from tests.controller.signing.test_rules import VOICE
 from tests.controller.wire.test_dispatcher import Desk, desk
 from tests.edge_agent.centre import broadcast
@@ -106,6 +112,53 @@ async def test_an_emergency_by_one_row_is_not_signed(tmp_path: Path) -> None:
             await tx.session.execute(update(Broadcast).where(Broadcast.id == first).values(level="emergency"))
         await touch(made, scope)
         assert await listed(made, scope) == {second}
+
+
+async def emergency(made: Desk, broadcast_id: str, **said: Any) -> str:
+    """Lift a broadcast to an emergency, as the room that decides them would write it; gives the id of its row."""
+    here = made.centre
+    async with here.database.transaction() as tx:
+        row = await tx.session.get_one(Broadcast, broadcast_id)
+        row.level = Level.EMERGENCY
+        common = {"scopes": [], "slots": [], "release_holds": [], "title": "Lũ", "area_id": row.area_id}
+        decided = {"state": EmergencyState.SENT, "proposed_by": here.person.id, "proposed_at": here.clock()}
+        fields = {"kind": MessageKind.ALERT, "broadcast_id": broadcast_id, **common, **decided, **said}
+        made_of = Emergency(id=new_id(), **fields)
+        tx.session.add(made_of)
+    return made_of.id
+
+
+async def test_one_who_broke_the_glass_is_enough_when_the_cancel_window_is_over(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        scope, first, second = await planned(made)
+        here = made.centre
+        glass = {"break_glass_by": here.person.id, "break_glass_reason": "Không gọi được ai"}
+        await emergency(made, first, **glass, fires_at=here.clock() + CANCEL_WINDOW)
+        await touch(made, scope)
+        assert await listed(made, scope) == {second}
+        here.clock.step(seconds=CANCEL_WINDOW.total_seconds())
+        await touch(made, scope)
+        assert await listed(made, scope) == {first, second}
+
+
+@pytest.mark.parametrize("lacking", ["follows_id", "message_id", "kind"])
+async def test_one_person_ends_an_emergency_by_a_ready_message_alone(tmp_path: Path, lacking: str) -> None:
+    async with desk(tmp_path) as made:
+        scope, first, second = await planned(made)
+        here = made.centre
+        said = {"area_id": scope.removeprefix("areas/"), "kind": "all_clear", "title": "Hết lũ", "voices": []}
+        recording = await here.recording("Hết lũ")
+        said["voices"] = [{"language": "vi", "text": "Hết lũ", "recording_id": recording}]
+        message = await here.services.messages.create(here.actor, MessageIn.model_validate(said))
+        how: dict[str, Any] = {"message_id": message.id, "kind": MessageKind.ALL_CLEAR}
+        how["follows_id"] = await emergency(made, second)
+        about = await emergency(made, first, **how | {lacking: MessageKind.ALERT if lacking == "kind" else None})
+        await touch(made, scope)
+        assert await listed(made, scope) == set()
+        async with here.database.transaction() as tx:
+            await tx.session.execute(update(Emergency).where(Emergency.id == about).values(**{lacking: how[lacking]}))
+        await touch(made, scope)
+        assert await listed(made, scope) == {first}
 
 
 async def test_a_target_that_was_added_behind_the_yes_hears_nothing(tmp_path: Path) -> None:
