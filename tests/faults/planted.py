@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from edge_agent import cuts, inbox
+from edge_agent import cuts
 from edge_agent.clock import Clock
 from edge_agent.evidence import conclude
 from edge_agent.faults import FaultBook
@@ -23,7 +23,7 @@ from edge_agent.player import Player
 from edge_agent.protocol import guards, timeline
 from edge_agent.protocol.content import Broadcast
 from edge_agent.protocol.listings import Listing, merge
-from edge_agent.protocol.signing import TrustStore
+from edge_agent.protocol.signing import TrustStore, open_document
 from edge_agent.protocol.standing import Standing
 from edge_agent.protocol.states import ClockState, Grade, Level, Outcome
 from edge_agent.shelf import Shelf
@@ -155,14 +155,13 @@ def _forgets_a_stop_in_a_restart(patch: Patch) -> None:
 
 def _plays_what_is_meant_for_its_neighbours(patch: Patch) -> None:
     """Believes whoever brings it, and asks for no approval of its own place."""
-    whole = inbox.open_document
 
     def opened(token: bytes, kind: Any, *, audience: str, trust: TrustStore) -> Any:
         body = token.split(b".")[1]
         told = msgspec.json.decode(base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4)))["aud"]
-        return whole(token, kind, audience=told or audience, trust=trust)
+        return open_document(token, kind, audience=told or audience, trust=trust)
 
-    patch.setattr(inbox, "open_document", opened)
+    patch.setattr("edge_agent.inbox.open_document", opened)
     _needs_no_approval(patch)
 
 

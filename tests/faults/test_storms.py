@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -178,7 +179,7 @@ async def test_f32_a_half_open_link_is_on_the_screen_within_45_s_and_its_end_as_
         for way, status in ((Way.HALF_OPEN, "offline"), (Way.OPEN, "online")):
             rig.links[node.node_id].turn(way)
             turned_at = datetime.now(UTC)
-            await until(lambda status=status: _is(rig, node, status), 100, f"it is {status}")
+            await until(partial(_is, rig, node, status), 100, f"it is {status}")
             took.append((datetime.now(UTC) - turned_at).total_seconds())
     assert took[0] <= 45
     assert took[1] <= 45
