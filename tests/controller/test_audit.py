@@ -73,6 +73,7 @@ NOT_DONE = frozenset(
         "POST /api/v1/people/me/factor/confirmation",
         "POST /api/v1/programmes/{programme_id}/archive",
         "POST /api/v1/sessions/factor",
+        "POST /api/v1/updates",
     }
 )
 """What is refused as the matrix asks it, also of those who may: not the hour, the state or the code for it."""
