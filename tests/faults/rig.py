@@ -122,6 +122,23 @@ class Rig(Commune):
             await node.program.process.wait()
         self._down(node)
 
+    @asynccontextmanager
+    async def supervised(self, node: DemoNode) -> AsyncIterator[None]:
+        """Start an agent again whenever it ends, as systemd does, for the length of the block."""
+
+        async def again() -> None:
+            while node.program is not None:
+                await node.program.process.wait()
+                self._down(node)
+                await self.start_node(node)
+
+        task = asyncio.create_task(again(), name="supervisor")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
     async def kill_centre(self) -> None:
         """``kill -9``; its broker dies with it."""
         assert self.centre is not None
