@@ -347,6 +347,19 @@ async def test_the_ceiling_of_what_is_fetched_ahead_is_none_for_what_is_urgent(
     assert set(ceilings) == {10_000_000}
 
 
+def test_what_comes_later_takes_no_byte_while_something_that_comes_first_is_on_its_way(yard: Yard) -> None:
+    fetcher = yard.fetcher
+    for under_way, standing in (
+        ({"a": Lane.BULK}, []),
+        ({"a": Lane.BULK, "b": Lane.URGENT}, ["a"]),
+        ({"a": Lane.BULK, "b": Lane.URGENT, "c": Lane.EMERGENCY}, ["a", "b"]),
+        ({"b": Lane.URGENT, "c": Lane.URGENT}, []),
+    ):
+        fetcher._under_way = under_way
+        assert [name for name, lane in under_way.items() if fetcher._stands_still(lane)] == standing
+    fetcher._under_way = {}
+
+
 def test_a_ceiling_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     waited = list[float]()
 
@@ -359,6 +372,19 @@ def test_a_ceiling_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     for rate in (None, 1000, 100_000):
         download_module._hold_back(Throttle(Stop(), bytes_per_s=lambda rate=rate: rate), 100.0, 8000)  # type: ignore[misc]
     assert waited == [0.0, 7.0, 0.0]
+
+
+def test_a_download_waits_between_two_pieces_until_what_comes_first_is_here() -> None:
+    first, waited = [True, True, False], list[float | None]()
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waited.append(timeout)
+            return False
+
+    download_module._hold_back(Throttle(Stop(), pause=lambda: first.pop(0)), 0.0, 1)
+    assert first == []
+    assert len(waited) == 3
 
 
 async def test_what_stands_still_leaves_the_link_free(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,52 @@
+"""The supervisor hears that the node lives only while its player and its output move."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from edge_agent.checks.runner import Checks
+
+
+class Bench:
+    """A player and an output that a test lets move, and what the supervisor was told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.told: list[str] = []
+        monkeypatch.setattr("edge_agent.systemd.notify", self.told.append)
+        self.player, self.output, self.calls = SimpleNamespace(rounds=0), SimpleNamespace(available=True), 0
+        others: dict[str, Any] = dict.fromkeys(
+            ("rounds", "clock", "faults", "inbox", "keeper", "ledger", "link", "review"), None
+        )
+        player: Any = self.player
+        output: Any = self.output
+        self.checks = Checks(**others, player=player, output=output, output_calls=lambda: self.calls)
+
+    def look(self, *, player: bool, output: bool) -> bool:
+        """Let a second pass in which they moved or not; says whether the supervisor was told."""
+        self.player.rounds += player
+        self.calls += output
+        before = len(self.told)
+        self.checks._feed_watchdog()
+        return self.told[before:] == ["WATCHDOG=1"]
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    bench = Bench(monkeypatch)
+    bench.look(player=True, output=True)
+    return bench
+
+
+@pytest.mark.parametrize(("player", "output"), [(True, True), (False, True), (True, False), (False, False)])
+def test_one_that_stands_still_in_a_living_loop_is_not_said_to_live(
+    bench: Bench, *, player: bool, output: bool
+) -> None:
+    assert bench.look(player=player, output=output) is (player and output)
+    assert bench.look(player=True, output=True)
+
+
+def test_a_node_whose_card_is_known_to_be_gone_lives(bench: Bench) -> None:
+    bench.output.available = False
+    assert bench.look(player=True, output=False)
+    assert not bench.look(player=False, output=False)
