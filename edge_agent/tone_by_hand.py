@@ -7,12 +7,16 @@ import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from audio.glide import LENGTH_MS, glide
 from edge_agent.amplifier.by_hand import powered
-from edge_agent.clock import NS
+from edge_agent.clock import NS, Clock, Instruments, SystemInstruments, Trust
 from edge_agent.config import Options, load_adoption
+from edge_agent.ending import alone
 from edge_agent.errors import ConfigError, InputLostError, OutputError
 from edge_agent.evidence import RATE
+from edge_agent.faults import FaultBook
 from edge_agent.heard import PieceHeard
 from edge_agent.hearing import AFTER_NS, BEFORE_NS, KEEP_S
 from edge_agent.inputs.base import Input
@@ -23,13 +27,19 @@ from edge_agent.keeper import Keeper
 from edge_agent.outputs.base import Output
 from edge_agent.outputs.card import CardOutput
 from edge_agent.outputs.virtual import VirtualOutput
+from edge_agent.protocol.content import Voice
+from edge_agent.protocol.guards import gain_at
 from edge_agent.protocol.quiet import touches, within
+from edge_agent.protocol.states import ClockState
 from edge_agent.shelf import Shelf
 from edge_agent.store import Store
 from edge_agent.tape import Tape
 
 WAIT_S = 6.0
 """An output that has not taken the tone by then does not work."""
+
+
+_TONE = Voice(language="und", sha256="0" * 64, bytes=1, length_ms=LENGTH_MS)
 
 
 def new_output(options: Options, heard_by: Air | None = None) -> Output:
@@ -40,10 +50,10 @@ def new_output(options: Options, heard_by: Air | None = None) -> Output:
     return VirtualOutput(wav, instants) if heard_by is None else VirtualOutput(wav, instants, on_consumed=heard_by.put)
 
 
-def _allowed_gain(options: Options) -> int:
+def _allowed_gain(options: Options, instruments: Instruments | None = None) -> int:
     adoption, store = load_adoption(options.state), Store.open(options.state.database)
     try:
-        now = datetime.now(UTC)
+        now = _believed(store, instruments or SystemInstruments())
         keeper = Keeper(
             adoption.node_id,
             store,
@@ -58,9 +68,19 @@ def _allowed_gain(options: Options) -> int:
         ends_at = now + timedelta(milliseconds=LENGTH_MS)
         if keeper.holds or touches(settings, now, ends_at) or not within(settings, now, ends_at):
             raise ConfigError("nothing may sound here now: quiet hours, outside of the windows, or held")
-        return min(settings.volume_mb + settings.trim_mb, settings.cap_mb)
+        return gain_at(settings, _TONE, now, emergency=False)
     finally:
         store.close()
+
+
+def _believed(store: Store, instruments: Instruments) -> datetime:
+    """Give the time, where the agent would believe it: by day is by a clock that is right."""
+    saved = store.meta("clock")
+    trust = None if saved is None else msgspec.json.decode(saved, type=Trust)
+    clock = Clock(instruments, FaultBook(lambda: datetime.now(UTC)), saved=trust)
+    if clock.state is ClockState.UNTRUSTED:
+        raise ConfigError("the clock is not believed: let the agent connect first, it asks the centre for the time")
+    return clock.now()
 
 
 def hear_tone(options: Options) -> str:
@@ -68,10 +88,14 @@ def hear_tone(options: Options) -> str:
 
     Raises:
         OutputError, InputLostError: one of them does not work, or the tone was not heard.
-        ConfigError: nothing may sound now, or the amplifier's pin has no such name.
+        ConfigError: nothing may sound now, an agent runs, or the amplifier's pin has no such name.
         OSError: the amplifier cannot be switched.
     """
-    gain_mb = _allowed_gain(options)
+    with alone(options.state):
+        return _hear(options, _allowed_gain(options))
+
+
+def _hear(options: Options, gain_mb: int) -> str:
     heard_by = air()
     sent, captured = Tape(KEEP_S), Tape(KEEP_S)
     listener, output = _new_input(options, heard_by), new_output(options, heard_by)

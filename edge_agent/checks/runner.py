@@ -54,7 +54,7 @@ class Checks:
         self._ledger, self._link, self._player, self._output = ledger, link, player, output
         self._review, self._output_calls = review, output_calls
         self.ready = asyncio.Event()
-        self._seen = (-1, -1)
+        self._pulse = Pulse()
         self._asked_s = 0.0
 
     async def run(self) -> None:
@@ -97,8 +97,19 @@ class Checks:
 
     def _feed_watchdog(self) -> None:
         """Tell the supervisor that we live, if the player and the output have moved since the last time."""
-        seen = (self._player.rounds, self._output_calls())
-        alive = seen[0] != self._seen[0] and (seen[1] != self._seen[1] or not self._output.available)
-        self._seen = seen
-        if alive:
+        calls = self._output_calls() if self._output.available else None
+        if self._pulse.beats(self._player.rounds, calls):
             systemd.notify("WATCHDOG=1")
+
+
+class Pulse:
+    """Whether what must move has moved since the last look: a loop that turns beside a player that stands is none."""
+
+    def __init__(self) -> None:
+        self._rounds, self._calls = -1, -1
+
+    def beats(self, rounds: int, calls: int | None) -> bool:
+        """Take in the player's rounds and the output's calls; ``calls`` None: there is no output to move."""
+        alive = rounds != self._rounds and calls != self._calls
+        self._rounds, self._calls = rounds, self._calls if calls is None else calls
+        return alive

@@ -170,6 +170,7 @@ async def test_who_stands_at_the_pole_can_test_by_hand_but_not_in_quiet_hours(ce
     assert await asyncio.to_thread(by_hand, *options) == ["FAILED hearing"]  # no settings have come yet
     with agent(tmp_path, *options):
         await ready(centre)
+        assert await asyncio.to_thread(by_hand, *options) == ["FAILED hearing"], "two would sound at once"
     for _ in range(TRIES):
         if (said := await asyncio.to_thread(by_hand, *options)) == ["ok     hearing"]:
             break
