@@ -37,6 +37,7 @@ MEMORY = SHARED if SHARED.is_dir() else None
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def image() -> AsyncIterator[Image]:
     """In memory where there is one: a gigabyte that is read in each life. One that was kept need not be made again."""
+    pool(RECORDINGS)  # made before a centre runs, which would be cut off meanwhile
     if KEPT:
         yield Image(Path(KEPT))
         return
