@@ -157,6 +157,23 @@ async def test_the_root_takes_no_write_and_what_lasts_lies_on_the_data_partition
     assert list((card.data / "journal").glob("*/system.journal"))
 
 
+async def test_nothing_is_written_beside_the_data_partition_and_nothing_that_must_last_lies_in_memory(
+    node: Machine, card: Card
+) -> None:
+    """After a play and an adoption: what takes writes is that partition or is gone at the next start by intent."""
+    rows = [line.split() for line in node.ask("cat", "/proc/mounts").splitlines()]
+    taking = {row[1] for row in rows if row[2] == "ext4" and "rw" in row[3].split(",")}
+    taking -= {path for path in taking if path.startswith("/run/host/")}  # this machine's, by nspawn
+    bound = {row.split()[1] for row in (node.root / "etc/fstab").read_text().splitlines() if row.startswith("/data/")}
+    assert taking == {"/data", *bound}
+    in_memory = ("/tmp", "/var/tmp", "/run", "/dev/shm")
+    assert node.ask("find", *in_memory, "-xdev", "-type", "f", "-user", "loa-agent") == ""
+    journal = [line for line in node.ask("find", "/run/log", "-name", "*.journal", check=False).splitlines() if line]
+    assert journal == [], "the log is in memory"
+    kept = {path.name for path in (card.data / "loa-agent").iterdir()}
+    assert {"agent.db", "node.key", "node.crt", "node.json", "media"} <= kept
+
+
 async def test_nothing_on_the_node_listens(node: Machine) -> None:
     assert node.ask("ss", "-H", "--listening", "--tcp", "--udp", "--numeric", "--processes") == ""
 
