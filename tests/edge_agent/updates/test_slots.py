@@ -2,6 +2,8 @@
 
 import lzma
 import os
+import re
+import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -79,6 +81,25 @@ def test_a_release_is_laid_down_tried_and_becomes_the_one_that_runs(node: Node) 
     assert laid_in(slot) == FILES
     assert (slot / "bin/python3").readlink() == Path("/usr/bin/python3")
     assert (slot / "attempt").read_text().split() == ["2-1", "3600"]
+
+
+def test_what_tar_itself_packs_is_taken(node: Node, tmp_path: Path) -> None:
+    """With the words of `deploy/debian/bundle`; a path may be longer than the hundred letters of a first field."""
+    script = (Path(__file__).resolve().parents[3] / "deploy/debian/bundle").read_text("utf-8")
+    words = re.findall(r"--(?:format|sort|owner|group|mode)=[\w=,]+|--numeric-owner", script)
+    assert "--format=ustar" in words
+    files = {**FILES, f"{'long/' * 25}numpy-2.4.dist-info/METADATA": b"x" * 513}
+    for name, data in files.items():
+        path = tmp_path / "libs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    done = subprocess.run(
+        ["tar", "--create", *words, "--directory", tmp_path / "libs", "."], capture_output=True, check=True
+    )
+    bundle = lzma.compress(done.stdout)
+    node.ask(release=node.offer(release(2, bundle), bundle))
+    assert node.refused() is None
+    assert laid_in(node.opt.root / "b") == files
 
 
 def test_the_next_one_goes_where_the_one_that_runs_is_not(node: Node) -> None:
