@@ -80,6 +80,8 @@ class Record:
         self.kept: dict[str, Kept] = {}
         self._ours: dict[str, Kept | None] = {}
         """What this session has to say; None of a test that is no more."""
+        self._ran: set[str] = set()
+        """Of these, what it has run. Of the others it knows where they stand, and what they gave is another's word."""
         self._read()
 
     def know(self, nodeid: str, faults: list[str], source: str) -> Kept:
@@ -96,6 +98,7 @@ class Record:
         if not values["fault"]:
             return
         one = self.know(nodeid, values["fault"], values["source"][-1])
+        self._ran.add(nodeid)
         one.end, one.ran_source, one.commit, one.day = end, one.source, self._commit, self._today
         one.figures, one.counts = values["figure"], values["count"]
         one.seen = values["seen"]
@@ -123,7 +126,11 @@ class Record:
 
     def _read(self) -> None:
         text = self._file.read_bytes() if self._file.exists() else b"{}"
-        merged = {**msgspec.json.decode(text, type=dict[str, Kept]), **self._ours}
+        found = msgspec.json.decode(text, type=dict[str, Kept])
+        for nodeid, one in self._ours.items():
+            if one is not None and nodeid in found and nodeid not in self._ran:
+                self._ours[nodeid] = msgspec.structs.replace(found[nodeid], faults=one.faults, source=one.source)
+        merged = {**found, **self._ours}
         self.kept = {name: one for name, one in merged.items() if one is not None}
 
     def document(self) -> str:
