@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from controller.errors import ConflictError, ForbiddenError, NotFoundError
 from controller.http.description import NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
+from controller.people.proof import CodeError
 from controller.policies.errors import PolicyLockedError
 
 from .move_schemas import MoveIn, MoveOut, MoveSeenIn
@@ -19,7 +20,9 @@ async def tree(actor: Acting, services: AnyServices) -> list[AreaOut]:
     return await services.areas.tree(actor)
 
 
-@router.post("", status_code=201, summary="Add an area", responses=may_raise(ForbiddenError, PolicyLockedError))
+@router.post(
+    "", status_code=201, summary="Add an area", responses=may_raise(ForbiddenError, PolicyLockedError, CodeError)
+)
 async def create(wanted: AreaIn, actor: Acting, services: AnyServices) -> AreaOut:
     """Add a place to the tree."""
     given = {field: getattr(wanted, field) for field in AreaIn.model_fields}
@@ -35,7 +38,7 @@ async def get(area_id: str, actor: Acting, services: AnyServices) -> AreaOut:
 @router.patch(
     "/{area_id}",
     summary="Change an area",
-    responses=may_raise(ForbiddenError, NotFoundError, PolicyLockedError),
+    responses=may_raise(ForbiddenError, NotFoundError, PolicyLockedError, CodeError),
 )
 async def change(area_id: str, wanted: AreaChange, actor: Acting, services: AnyServices) -> AreaOut:
     """Change the fields that are given; null means "as the parent". Where it lies, ``POST …/moves`` changes."""
