@@ -78,7 +78,7 @@ faults: setup ## kill every part, cut it off, spoil its files; writes docs/fault
 hostile: setup ## attack every route and every page, long and in Chromium; EXAMPLES, SEED (half an hour)
 	@LOA_FAULTS_LONG=1 LOA_HOSTILE_EXAMPLES=$(EXAMPLES) LOA_HOSTILE_SEED=$(SEED) $(BIN)/pytest -n 2 tests/hostile $(ARGS)
 
-box: setup debian-box ## a whole node without a device, built, booted and broken (as root, some minutes)
+box: setup debian-box ## a whole node without a device, built, booted, broken and updated (as root, half an hour)
 	@$(BIN)/pytest -p tests.faults.record --faults-table tests/box $(ARGS)
 
 power: setup debian-power ## cut the power of a whole machine again and again, in qemu (as root, some minutes)
