@@ -431,17 +431,12 @@ class Agent:
         )
 
     def _new_amplifier(self) -> Amplifier:
-        def starts(within: timedelta) -> list[datetime]:
-            if self.keeper.holds:
-                return []
-            return [listing.broadcast.start_at for listing in self.player.near(within)]
-
         return Amplifier(
             DeadMan(new_pin(self._options.amplifier), hold_s=DEAD_S),
             self.faults,
             now=self.clock.now,
             sounds=lambda: self.stage.is_busy,
-            starts=starts,
+            starts=self.player.starts,
             lead=timedelta(milliseconds=self._options.amplifier_lead_ms),
         )
 

@@ -197,6 +197,10 @@ class Player:
         until_at = self._clock.now() + within
         return [listing for key, listing in self._keeper.listings.items() if self._is_near(key, listing, until_at)]
 
+    def starts(self, within: timedelta) -> list[datetime]:
+        """Give when that begins, or should have begun; nothing does while the node is held."""
+        return [] if self._keeper.holds else [listing.broadcast.start_at for listing in self.near(within)]
+
     # Deciding.
 
     def _decide(self, at: datetime, *, at_once: bool) -> None:

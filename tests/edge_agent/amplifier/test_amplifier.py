@@ -34,7 +34,7 @@ class Rack:
             desk.faults,
             now=desk.clock.now,
             sounds=lambda: desk.stage.is_busy,
-            starts=lambda within: [listing.broadcast.start_at for listing in desk.player.near(within)],
+            starts=desk.player.starts,
         )
 
     @property
@@ -78,6 +78,16 @@ def test_what_does_not_begin_keeps_it_on_for_half_a_minute_and_no_longer(rack: R
     assert rack.look(seconds=0.6)
     assert rack.look(seconds=ALONE.total_seconds())
     assert not rack.look(seconds=1)
+
+
+def test_a_node_that_is_held_powers_nothing_for_what_will_not_sound(rack: Rack) -> None:
+    desk = rack.hall.desk
+    desk.hold("h-1")
+    desk.plan(due("b-1", 1000, rack.hall.voice(1)))
+    assert not rack.look(seconds=0.6)
+    assert not rack.look(seconds=1)
+    desk.hold(released=("h-1",))
+    assert rack.look(seconds=1.1)  # the lists are read once a second
 
 
 def test_a_pin_that_cannot_be_switched_is_a_fault_until_it_can(rack: Rack) -> None:
