@@ -171,7 +171,7 @@ async def test_a_yes_is_for_a_quarter_at_most_and_not_years_ahead(
 ) -> None:
     due, now = apart.due(), apart.clock()
     runs = Runs(zone="UTC", times=("02:05:00",), lasts_ms=3_600_000, count=9) if recurs else None
-    window = {"not_before_at": now + timedelta(days=first), "not_after_at": now + timedelta(days=last)}
+    window: dict[str, Any] = {"not_before_at": now + timedelta(days=first), "not_after_at": now + timedelta(days=last)}
     if fits:
         await apart.approve("lan", due, runs=runs, **window)
         return

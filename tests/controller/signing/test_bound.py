@@ -99,7 +99,7 @@ async def test_what_was_refused_uses_no_yes_up(apart: Apart) -> None:
     assert await refused(apart, msgspec.structs.replace(due, broadcast_id="b-2")) == {}
 
 
-def series(apart: Apart, **how: Any) -> tuple[Runs, dict[str, datetime]]:
+def series(apart: Apart, **how: Any) -> tuple[Runs, dict[str, Any]]:
     """Every day at 02:05 UTC for ten days, and the window of a yes to that."""
     now = apart.clock()
     runs = Runs(zone="UTC", times=("02:05:00",), lasts_ms=FOUR_HOURS, count=10)

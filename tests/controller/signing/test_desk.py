@@ -120,7 +120,7 @@ async def emergency(made: Desk, broadcast_id: str, **said: Any) -> str:
     async with here.database.transaction() as tx:
         row = await tx.session.get_one(Broadcast, broadcast_id)
         row.level = Level.EMERGENCY
-        common = {"scopes": [], "slots": [], "release_holds": [], "title": "Lũ", "area_id": row.area_id}
+        common: dict[str, Any] = {"scopes": [], "slots": [], "release_holds": [], "title": "Lũ", "area_id": row.area_id}
         decided = {"state": EmergencyState.SENT, "proposed_by": here.person.id, "proposed_at": here.clock()}
         fields = {"kind": MessageKind.ALERT, "broadcast_id": broadcast_id, **common, **decided, **said}
         made_of = Emergency(id=new_id(), **fields)
@@ -146,9 +146,9 @@ async def test_one_person_ends_an_emergency_by_a_ready_message_alone(tmp_path: P
     async with desk(tmp_path) as made:
         scope, first, second = await planned(made)
         here = made.centre
-        said = {"area_id": scope.removeprefix("areas/"), "kind": "all_clear", "title": "Hết lũ", "voices": []}
-        recording = await here.recording("Hết lũ")
-        said["voices"] = [{"language": "vi", "text": "Hết lũ", "recording_id": recording}]
+        voices = [{"language": "vi", "text": "Hết lũ", "recording_id": await here.recording("Hết lũ")}]
+        area_id = scope.removeprefix("areas/")
+        said = {"area_id": area_id, "kind": "all_clear", "title": "Hết lũ", "voices": voices}
         message = await here.services.messages.create(here.actor, MessageIn.model_validate(said))
         how: dict[str, Any] = {"message_id": message.id, "kind": MessageKind.ALL_CLEAR}
         how["follows_id"] = await emergency(made, second)
