@@ -84,6 +84,7 @@ async def test_31_no_page_shows_another_communes_things(world: World, who: str) 
                 assert (answer.status_code, answer.text) == (unknown.status_code, unknown.text), path
 
 
+@pytest.mark.long
 async def test_31_the_same_pages_are_there_for_whom_they_are_for(world: World) -> None:
     """Else the test above would show nothing."""
     async with browser_of(world, "own") as client:
@@ -111,7 +112,7 @@ async def test_31_no_form_of_a_page_touches_another_communes_things(world: World
         assert left == theirs, table
 
 
-@pytest.mark.parametrize("who", ["nobody", "own"])
+@pytest.mark.parametrize("who", ["nobody", pytest.param("own", marks=pytest.mark.long)])
 async def test_42_every_route_and_page_carries_the_careful_headers_and_no_foreign_host(world: World, who: str) -> None:
     """Whatever they answer: 200, 303, 401, 403, 404, 405 or 422."""
     poison = {"Host": "evil.test", "X-Forwarded-Host": "evil.test", "Forwarded": "host=evil.test"}
