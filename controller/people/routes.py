@@ -20,10 +20,10 @@ from controller.http.session import (
     agent_of,
     clear_cookie,
     device_of,
-    origin_of,
     remember_device,
     set_cookie,
 )
+from controller.http.tokens import origin_of
 
 from .repository import LastAdministratorError
 from .schemas import (
