@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.errors import BusyError
 from controller.people.proof import Agreed, CodeError, Loosened
-from edge_agent.protocol.documents import Hold, Signed, TrustedKey
+from edge_agent.protocol.documents import Hold, Signed, TrustedKey, Urgent
 from edge_agent.protocol.states import KeyUse
 
 from .frames import (
@@ -119,7 +119,7 @@ class Lane:
 
 
 class Wire:
-    """The way to the signer: a lane for STOP, one for everything else, and one to find out whether it answers."""
+    """The way to the signer: lanes for STOP and emergencies, for everything else, and to find out whether it answers."""
 
     def __init__(self, path: Path, steady: Callable[[], float] = time.monotonic) -> None:
         self._path, self._steady = str(path), steady
@@ -202,7 +202,7 @@ class RemoteDesk:
             ValueError: the document cannot be signed at all.
         """
         request = Sign(document.word, msgspec.json.encode(document), kid, body)
-        answer = await self._wire.asked(request, first=isinstance(document, Hold))
+        answer = await self._wire.asked(request, first=isinstance(document, Hold | Urgent))
         match answer:
             case Token(token):
                 return token
