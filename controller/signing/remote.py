@@ -119,7 +119,7 @@ class Lane:
 
 
 class Wire:
-    """The way to the signer: lanes for STOP and emergencies, for everything else, and to find out whether it answers."""
+    """The way to the signer: lanes for STOP and emergencies, for all else, and to find out whether it answers."""
 
     def __init__(self, path: Path, steady: Callable[[], float] = time.monotonic) -> None:
         self._path, self._steady = str(path), steady

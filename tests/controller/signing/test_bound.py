@@ -12,13 +12,14 @@ from controller.people.proof import CodeError, Loosened, Runs
 from controller.plans.build import NodeFacts, Stamp, build_hold, build_plan, build_settings, build_urgent
 from controller.policies.rules import DEFAULT, EffectivePolicy
 from controller.policies.schemas import Window
+from controller.signing.remote import RemoteDesk
 from controller.signing.ring import begin
 from controller.signing.rules import RefusedError
 from controller.wire.keys import new_key
 from edge_agent.protocol.content import Broadcast
 from edge_agent.protocol.documents import Membership, QuietHours, Settings, Stop, TimeAnswer
 from edge_agent.protocol.states import Drill, KeyUse, Level
-from tests.controller.signing.test_apart import Apart, agreed, apart
+from tests.controller.signing.test_apart import Apart, Direct, agreed, apart
 from tests.controller.signing.test_rules import VOICE
 from tests.edge_agent.centre import SCOPE, broadcast
 
@@ -234,6 +235,24 @@ async def test_stop_waits_for_no_clock(apart: Apart) -> None:
         stop = Stop(broadcast_id="b-1", stopped_at=at)
         for document in (build_hold(stamp, []), build_urgent(stamp, (), [(stop, at + DAY)], {})):
             assert await apart.desk.sign(document, apart.keys.dispatch.kid, body=None, facts={})
+
+
+class Noting(Direct):
+    """Notes what goes first."""
+
+    first = False
+
+    async def asked(self, request: Any, *, first: bool = False) -> Any:
+        self.first = first
+        return await super().asked(request, first=first)
+
+
+async def test_stop_and_emergencies_go_first(apart: Apart) -> None:
+    wire, stamp = Noting(apart.room), Stamp(SCOPE, 1, 1, apart.clock())
+    plan, body = build_plan(stamp, [], covers_until=apart.clock() + DAY, lease_until=apart.clock() + DAY)
+    for document, first in ((build_hold(stamp, []), True), (build_urgent(stamp, (), (), {}), True), (plan, False)):
+        await RemoteDesk(wire).sign(document, apart.keys.dispatch.kid, body=body.packed, facts={})
+        assert wire.first is first
 
 
 def settings(apart: Apart, policy: EffectivePolicy = DEFAULT, **how: Any) -> Settings:
