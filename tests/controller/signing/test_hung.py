@@ -65,7 +65,7 @@ class Moody:
     """A signer at a socket that answers only while it is told to."""
 
     def __init__(self) -> None:
-        self.answers = asyncio.Event()
+        self.answers, self.is_busy = asyncio.Event(), asyncio.Event()
         self.asked = 0
 
     @asynccontextmanager
@@ -80,6 +80,7 @@ class Moody:
                 while (request := await _request(reader)) is not None:
                     self.asked += 1
                     if not isinstance(request, Void):  # what nothing answers while it is busy with something
+                        self.is_busy.set()
                         await self.answers.wait()
                     writer.write(framed(Done()))
             finally:
@@ -130,6 +131,7 @@ async def test_stop_goes_past_whatever_else_is_asked(tmp_path: Path) -> None:
     moody = Moody()
     async with moody.at(tmp_path / "s") as wire:
         others = [asyncio.create_task(wire.asked(WantRing())) for _ in range(20)]
+        await moody.is_busy.wait()
         stop = Void("a hold, as far as the lane goes", NOW)
         assert isinstance(await wire.asked(stop, first=True), Done)
         assert not any(each.done() for each in others)
