@@ -232,7 +232,9 @@ def build_services(
             trusted_keys=authority.trusted_keys,
         ),
         firing=Firing(database, bus, clock, sending, alarms, failures=failures),
-        enrolments=Enrolments(database, clock, documents, nodes=nodes, authority=authority, config=config, alarms=alarms),
+        enrolments=Enrolments(
+            database, clock, documents, nodes=nodes, authority=authority, config=config, alarms=alarms
+        ),
         renewals=Renewals(database, clock, live, authority, alarms),
         revocations=Revocations(database, clock, alarms),
         releases=releases,

@@ -41,7 +41,12 @@ def card(tmp_path: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
     try:
         device = folder.stat().st_dev
         sys = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve().name
-        yield folder, lambda: Path("/sys/fs/ext4", sys, "trigger_fs_error").write_text("1", encoding="ascii")
+        trigger = Path("/sys/fs/ext4", sys, "trigger_fs_error")
+
+        def give_up() -> None:
+            trigger.write_text("1", encoding="ascii")
+
+        yield folder, give_up
     finally:
         _run("umount", "--lazy", str(folder))
 

@@ -1,6 +1,7 @@
 """Rollouts over rows: told through the wire, moved by reports alone, through a restart, and stopped by themselves."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -24,7 +25,7 @@ from tests.controller.factories import ADDRESS, Centre
 
 from .shop import Shop, able, signed
 
-QUICK = {"waves": ("1", "100%"), "soak_s": 600}
+QUICK: dict[str, Any] = {"waves": ("1", "100%"), "soak_s": 600}
 
 
 async def shop_with(here: Centre, count: int) -> tuple[Shop, AreaOut, list[str]]:

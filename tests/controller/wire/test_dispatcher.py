@@ -382,14 +382,14 @@ async def test_answers_rise_in_version_also_within_one_moment(tmp_path: Path) ->
     async with desk(tmp_path) as made:
         trust, life = TrustStore(made.keys.trusted), timedelta(hours=1)
         tokens = [
-            made.signer.answer(ReceiptsAck, "nodes/n-1", life, store_id="s-1", stored_through_seq=seq)
+            await made.signer.answer(ReceiptsAck, "nodes/n-1", life, store_id="s-1", stored_through_seq=seq)
             for seq in range(3)
         ]
         versions = [open_document(token, ReceiptsAck, audience="nodes/n-1", trust=trust).version for token in tokens]
         assert versions == sorted(set(versions))
         restarted = make_desk(made.centre, tmp_path).signer
         made.centre.clock.step(seconds=1)
-        later = restarted.answer(ReceiptsAck, "nodes/n-1", life, store_id="s-1", stored_through_seq=3)
+        later = await restarted.answer(ReceiptsAck, "nodes/n-1", life, store_id="s-1", stored_through_seq=3)
         assert open_document(later, ReceiptsAck, audience="nodes/n-1", trust=trust).version > versions[-1]
 
 
