@@ -34,6 +34,7 @@ from edge_agent.download import Throttle
 from edge_agent.ending import end
 from edge_agent.faults import Fault, FaultBook
 from edge_agent.fetcher import Fetcher
+from edge_agent.giving_way import GivingWay
 from edge_agent.health import HealthReporter, Seen
 from edge_agent.hearing import Ear
 from edge_agent.identity import settle
@@ -239,6 +240,7 @@ class Agent:
             review=self.fetcher.review_faults,
             output_calls=lambda: self.stage.renderer.calls,
         )
+        self.giving_way = GivingWay(is_near=self._is_near, leave=lambda: self.leave("update"))
         self._leaving: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.on_end: Callable[[], None] = lambda: None
         """Called when the end begins: somebody asked for it, or a service is over."""
@@ -259,6 +261,7 @@ class Agent:
             self.checks,
             self.health,
             self.renewer,
+            self.giving_way,
             *([self.updates] if self.updates is not None else []),
             self.link,
         )
@@ -278,6 +281,7 @@ class Agent:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.leave, "shutdown")
+        loop.add_signal_handler(signal.SIGUSR1, self.giving_way.ask)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = []
@@ -294,7 +298,7 @@ class Agent:
                 await self.link.goodbye(reason)
                 await end(tasks)
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
                 loop.remove_signal_handler(number)
             self._store.close()
 

@@ -149,3 +149,22 @@ def test_a_card_that_is_nobodys_waits_instead_of_failing() -> None:
     enrolling = [value for name, value in rows(AGENT.with_name("loa-agent-enrol.service")) if name.startswith("Cond")]
     assert conditions == ["/var/lib/loa-agent/node.json"]
     assert enrolling == ["!/var/lib/loa-agent/node.json", "/boot/firmware/loa.toml"]
+
+
+def test_an_upgraded_package_asks_a_running_agent_to_give_way_and_ends_nothing(tmp_path: Path) -> None:
+    """Its script, with stand-ins for what it calls; what sounds is not cut off for a new version."""
+    (tmp_path / "bin").mkdir()
+    told = tmp_path / "told"
+    names = ("systemctl", "deb-systemd-invoke", "deb-systemd-helper", "systemd-sysusers", "systemd-tmpfiles", "chown")
+    for name in (*names, "python3", "test-d"):
+        path = tmp_path / "bin" / name
+        path.write_text(f'#!/bin/sh\necho {name} "$@" >>{told}\n')
+        path.chmod(0o755)
+    script = (ROOT / "deploy/debian/postinst").read_text().replace("[ -d /run/systemd/system ]", "test-d")
+    environment = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
+    subprocess.run(["sh", "-c", script, "postinst", "configure", "1.0"], env=environment, timeout=20, check=True)
+    lines = [line.split() for line in told.read_text().splitlines()]
+    about = [words[:3] if words[1] == "--system" else words[:2] for words in lines if AGENT.name in words]
+    assert about[-2:] == [["systemctl", "--system", "try-reload-or-restart"], ["deb-systemd-invoke", "start"]]
+    assert not {"stop", "restart"} & {word for words in about for word in words}
+    assert settings(AGENT)["ExecReload"] == "/bin/kill -USR1 $MAINPID"

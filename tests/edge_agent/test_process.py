@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -98,6 +99,20 @@ async def test_a_restart_command_ends_the_process_well(centre: Centre, node: Nod
     leaving = await state(centre, "leaving")
     assert leaving["reason"] == "restart"
     assert node.process is not None
+    assert await asyncio.to_thread(node.process.wait, 10) == 0
+
+
+async def test_who_is_to_give_way_in_a_play_ends_after_it(centre: Centre, node: Node) -> None:
+    """What an upgraded package asks for (the unit's reload)."""
+    voice = centre.add_media(make_opus(1, 1500))
+    node.start()
+    await state(centre, "online")
+    await centre.urgent(broadcast("b-1", soon(1.0), voice))
+    await centre.until(lambda: any(one.state is PlayState.PLAYING for one in centre.plays(NODE, "b-1")))
+    assert node.process is not None
+    node.process.send_signal(signal.SIGUSR1)
+    assert (await centre.until_outcome(NODE, "b-1")).outcome is Outcome.PLAYED
+    assert (await state(centre, "leaving"))["reason"] == "update"
     assert await asyncio.to_thread(node.process.wait, 10) == 0
 
 
