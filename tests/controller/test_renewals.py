@@ -7,7 +7,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, TooManyAttemptsError
 from controller.nodes.models import Node
@@ -143,6 +143,18 @@ async def test_only_a_new_key_is_certified(lite: Centre) -> None:
     for wanted in (csr(other.key), "no request"):
         with pytest.raises(InvalidError):
             await node.ask(csr_pem=wanted)
+
+
+async def test_a_key_that_was_revoked_is_not_certified_again(lite: Centre) -> None:
+    """Not even to the node that had got it."""
+    node = await pole(lite)
+    lite.clock.step(days=DUE_DAYS)
+    certified(await node.ask())
+    async with lite.database.transaction() as tx:
+        stolen = NodeCertificate.public_key == public_x(node.next.public_key())
+        await tx.session.execute(update(NodeCertificate).where(stolen).values(revoked_at=lite.clock()))
+    with pytest.raises(InvalidError, match="revoked"):
+        await node.ask()
 
 
 async def test_after_its_end_a_node_waits_for_a_person(here: Centre) -> None:

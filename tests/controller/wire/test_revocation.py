@@ -22,6 +22,7 @@ from controller.wire.pki import CENTRE
 from edge_agent.protocol.documents import Settings
 from edge_agent.protocol.enrolment import new_claim_code
 from edge_agent.protocol.states import Outcome
+from edge_agent.protocol.topics import Word
 from tests.controller import factories
 from tests.controller.factories import SYSTEM
 
@@ -69,6 +70,10 @@ async def test_a_stolen_node_loses_its_session_and_its_neighbour_notices_nothing
                 with pytest.raises(aiomqtt.MqttError):
                     await stolen.say(stolen.health())
             await refused(stolen)
+            bridge = live.centre.bridge
+            bridge.dropped.clear()
+            bridge._take(f"loa/v1/{stolen.scope}/{Word.HEALTH}", b"{}", retained=False)
+            assert bridge.dropped == {"revoked": 1}, "whatever the broker would still hand on in its name"
             await neighbour.report(event(1, broadcast.id))
             await until(lambda: _is(live, broadcast.id, neighbour, lambda play: play.state == "received"))
             assert not stood.done()
