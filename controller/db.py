@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -19,6 +20,10 @@ from .events import Event, EventBus
 BUSY_TIMEOUT_S = 5
 """How long a writer waits for another process before it gives up with ``BusyError``."""
 
+
+ORDINARY_AT_ONCE = 8
+"""Of the fifteen connections of the pool, for what people ask. The others are for STOP, emergencies and our own loops:
+these wait for no crowd."""
 
 IN_LIST = 500
 """Values in one query: SQLite takes a limited number."""
@@ -85,6 +90,18 @@ class DatabaseUrlError(LoaError):
     code = "database_url"
 
 
+class Ordinary:
+    """A request that waits behind others of its kind."""
+
+    def __init__(self) -> None:
+        self.has_turn = False
+        """Whether it has its turn: whatever it does besides is part of that."""
+
+
+ORDINARY: ContextVar[Ordinary | None] = ContextVar("ordinary", default=None)
+"""None: what goes first, and all that no person asked for."""
+
+
 class Transaction:
     """One unit of work: a session, and the events to tell once it is committed."""
 
@@ -113,6 +130,8 @@ class Database:
         """Called before each transaction that writes; where the disk has no room, it makes some."""
         # SQLite takes one writer at a time: waiting here is fairer than its busy loop.
         self._writers = asyncio.Lock() if sqlite else None
+        self._ordinary = asyncio.Semaphore(ORDINARY_AT_ONCE)
+        self._ordinary_writer = asyncio.Lock() if sqlite else None
         if sqlite:
             event.listen(self.engine.sync_engine, "connect", _configure_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
@@ -124,7 +143,11 @@ class Database:
         Raises:
             BusyError: another process kept the database locked, or its disk is full or gone; nothing was changed.
         """
-        async with self._writers or nullcontext(), AsyncSession(self.engine, expire_on_commit=False) as session:
+        async with (
+            self._turn(self._ordinary_writer),
+            self._writers or nullcontext(),
+            AsyncSession(self.engine, expire_on_commit=False) as session,
+        ):
             work = Transaction(session)
             self.before_write()
             with _named():
@@ -143,9 +166,23 @@ class Database:
         Raises:
             BusyError: the database's disk is gone for a while.
         """
-        async with AsyncSession(self.engine, expire_on_commit=False) as session:
+        async with self._turn(None), AsyncSession(self.engine, expire_on_commit=False) as session:
             with _named():
                 yield session
+
+    @asynccontextmanager
+    async def _turn(self, writer: asyncio.Lock | None) -> AsyncIterator[None]:
+        """Have ordinary requests wait for each other: what goes first waits for one of their writers at most."""
+        request = ORDINARY.get()
+        if request is None or request.has_turn:
+            yield
+            return
+        async with writer or nullcontext(), self._ordinary:
+            request.has_turn = True
+            try:
+                yield
+            finally:
+                request.has_turn = False
 
     async def close(self) -> None:
         """Close all connections."""

@@ -4,6 +4,7 @@ Signing in, codes and enrolment have bounds of their own, where they are. What s
 has a lane of its own: no flood of other requests, by whomever, uses it up.
 """
 
+import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Callable
@@ -17,11 +18,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from controller.clock import Steady, steady_clock
+from controller.db import ORDINARY, Ordinary
 from controller.errors import LoaError, TooManyAttemptsError
 from controller.http_errors import refusal
 from controller.ratelimit import MAX_KEYS, RateLimit, network_of
 
 from .middleware import SAFE_METHODS
+from .precedence import Precedence
 from .tokens import origin_of, token_of
 
 InWords = Callable[[Request, LoaError], Response]
@@ -32,6 +35,10 @@ NEVER_COUNTED = frozenset({"/healthz", "/readyz"})
 FOR_PROGRAMS = ("/api/", "/media/", "/plans/")
 VITAL = re.compile(r"(/api/v1)?/(stop|holds(/[^/]+/release)?|broadcasts/[^/]+/cancel|emergencies(/[^/]+(/[a-z-]+)?)?)")
 """STOP and its release, the end of a broadcast, and an emergency from its form to its all-clear."""
+INSISTENT_WAITS_S = 1.0
+"""Whoever goes on asking after so many refusals is told the next ones this much later: each costs us time as well."""
+MOST_HELD_BACK = 1000
+"""Beyond these, refusals are told at once."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,8 @@ class Rates:
     """Nobody presses STOP more often, and each is a signed document to every node."""
     address: Rate = Rate(600, 30)
     """Of those who are not signed in: sixty browsers of one office that have never been here load what pages need."""
+    refusals: Rate = Rate(30, 1)
+    """Told at once."""
 
 
 NODES = Rates(address=Rate(10_000, 400))
@@ -63,6 +72,7 @@ class _Lane(Enum):
     CHANGES = "changes"
     VITAL = "vital"
     ADDRESS = "address"
+    REFUSALS = "refusals"
 
 
 class Pace:
@@ -70,6 +80,8 @@ class Pace:
 
     def __init__(self, rates: Rates = Rates(), steady: Steady = steady_clock) -> None:
         began = datetime(2000, 1, 1, tzinfo=UTC)
+        self.precedence = Precedence()
+        self._held_back = 0
         self._known: OrderedDict[bytes, str] = OrderedDict()
         self._left = {
             lane: RateLimit(
@@ -98,8 +110,7 @@ class Pace:
         Raises:
             TooManyAttemptsError: too many of this person, or from this address.
         """
-        token = token_of(request)
-        person_id = self._known.get(_key(token)) if token else None
+        person_id = self.person(request)
         if person_id is None:
             self._left[_Lane.ADDRESS].take(network_of(origin_of(request)))
         elif VITAL.fullmatch(request.url.path):
@@ -107,24 +118,54 @@ class Pace:
         else:
             self._left[_Lane.READS if request.method in SAFE_METHODS else _Lane.CHANGES].take(person_id)
 
+    async def hold_back(self, request: Request) -> None:
+        """Let whoever insists wait for the next refusal."""
+        try:
+            self._left[_Lane.REFUSALS].take(self.person(request) or network_of(origin_of(request)))
+        except TooManyAttemptsError:
+            if self._held_back >= MOST_HELD_BACK:
+                return
+            self._held_back += 1
+            try:
+                await asyncio.sleep(INSISTENT_WAITS_S)
+            finally:
+                self._held_back -= 1
+
+    def person(self, request: Request) -> str | None:
+        """Give who asks, where that is known already."""
+        token = token_of(request)
+        return self._known.get(_key(token)) if token else None
+
 
 class Paced:
-    """Refuses what comes too often, before anything is read or asked of the database."""
+    """Refuses what comes too often, before anything is read or asked of the database; the rest goes in its order."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] == "http" and scope["path"] not in NEVER_COUNTED:
-            request = Request(scope)
-            pace: Pace = request.app.state.pace
-            try:
-                pace.take(request)
-            except TooManyAttemptsError as error:
-                await _refusal(request, error)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        if scope["type"] != "http" or scope["path"] in NEVER_COUNTED:
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        pace: Pace = request.app.state.pace
+        try:
+            pace.take(request)
+        except TooManyAttemptsError as error:
+            await pace.hold_back(request)
+            await _refusal(request, error)(scope, receive, send)
+            return
+        person_id = pace.person(request)
+        if person_id is not None and request.method not in SAFE_METHODS and VITAL.fullmatch(scope["path"]):
+            await pace.precedence.go_first(person_id, self._app, scope, receive, send)
+            return
+        await pace.precedence.stand_aside(person_id)
+        mark = ORDINARY.set(Ordinary())
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            ORDINARY.reset(mark)
 
 
 def _refusal(request: Request, error: TooManyAttemptsError) -> Response:
