@@ -23,7 +23,7 @@ def cut_short(play: Play, reason: Reason, at: datetime) -> Progress:
     ended = progress.sounding is None  # by the timeline, which decides ahead of the output
     progress = after_restart(progress, level, at)
     if ended and last >= 0 and not proven:
-        if emergency and progress.repeated != last:
+        if emergency and progress.may_repeat(last):
             progress = msgspec.structs.replace(progress, outcome=None, suspended=False, next_item=last, repeated=last)
         else:
             progress = noted(progress, reason)
@@ -37,9 +37,9 @@ def cut_short(play: Play, reason: Reason, at: datetime) -> Progress:
 def _from_the_first_unheard(play: Play, progress: Progress) -> Progress:
     """Step back by an item that nobody has weighed: the one after it is placed before its last sound has left."""
     before = progress.next_item - 1
-    if before < 0 or before == progress.repeated or any(one.item == before for one in play.heard):
+    if before < 0 or not play.progress.may_repeat(before) or any(one.item == before for one in play.heard):
         return progress
-    return msgspec.structs.replace(progress, next_item=before, repeated=before)
+    return msgspec.structs.replace(progress, next_item=before, repeated=max(before, progress.repeated or 0))
 
 
 def shut_down(play: Play) -> Progress:
@@ -47,5 +47,5 @@ def shut_down(play: Play) -> Progress:
 
     An emergency's item sounds once more after the restart: then nothing was taken away, and nothing is noted.
     """
-    sounds_again = is_emergency(play) and play.progress.repeated != play.progress.next_item - 1
+    sounds_again = is_emergency(play) and play.progress.may_repeat(play.progress.next_item - 1)
     return play.progress if sounds_again else noted(play.progress, Reason.SHUTDOWN)

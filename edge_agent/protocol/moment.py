@@ -40,12 +40,16 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     rejoins: bool = False
     """After a power cut: joins in step with its neighbours, skipping slots that have begun."""
     repeated: int | None = None
-    """Item that sounds again after a crash: at most once more (promise P3)."""
+    """Last item that sounds again after a crash; none up to it does so once more (promise P3)."""
     cut_by: Reason | None = None
     """First thing that kept part of it from sounding."""
     by: str | None = None
     """Broadcast or hold behind ``cut_by``."""
     outcome: Outcome | None = None
+
+    def may_repeat(self, item: int) -> bool:
+        """Say whether an emergency's item that was cut sounds once more."""
+        return self.repeated is None or item > self.repeated
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):

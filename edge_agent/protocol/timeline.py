@@ -78,7 +78,7 @@ def after_restart(progress: Progress, level: Level, at: datetime) -> Progress:
         return progress
     early = sounding is not None and at < sounding.begins_at
     cut = sounding is not None and not early
-    again = cut and emergency and progress.repeated != progress.next_item - 1
+    again = cut and emergency and progress.may_repeat(progress.next_item - 1)
     if cut and not again:
         progress = noted(progress, Reason.POWER)
     return msgspec.structs.replace(
