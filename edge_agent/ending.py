@@ -64,7 +64,7 @@ def alone(state: StateDir) -> Iterator[None]:
     try:
         descriptor = os.open(state.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        if error.errno != errno.EROFS:
+        if error.errno not in {errno.EROFS, errno.EIO}:
             raise
         descriptor = os.open(state.lock, os.O_RDONLY | os.O_CLOEXEC)  # on a failing card: locked all the same
     try:

@@ -88,8 +88,11 @@ class Store:
             return cls._open_aside(path, spare, error)
         except sqlite3.DatabaseError as error:
             log.exception("store %s is damaged, starting anew", path)
-            _move_aside(path)
-            store = cls(_connect(path), path, was_reset=True)
+            try:
+                _move_aside(path)
+            except OSError:
+                return cls._open_aside(path, spare, error)
+            store = cls(_connect(path), path, was_reset=True, spare=spare)
             store.put_meta("reset_reason", str(error).encode())
             return store
 
@@ -97,18 +100,17 @@ class Store:
     def _open_aside(cls, path: Path, spare: Path | None, why: sqlite3.Error) -> Self:
         """Start from what can be read of a store that cannot be written."""
         log.critical("%s cannot be written (%s): going on in memory", path, why)
-        connection, was_reset = _new_spare(spare), False
+        was_reset = False
         try:
             with tempfile.TemporaryDirectory() as folder:
                 for each in (path, path.with_name(f"{path.name}-wal")):
                     if each.exists():
                         shutil.copyfile(each, Path(folder, each.name))
                 with contextlib.closing(_connect(Path(folder, path.name))) as readable:
-                    readable.backup(connection)
+                    connection = _new_spare(spare, readable)
         except (OSError, sqlite3.DatabaseError):
             log.exception("nor can %s be read: nothing is known of before", path)
-            was_reset = True
-            _migrate(connection, path)
+            was_reset, connection = True, _new_spare(spare, None)
         store = cls(connection, path, was_reset=was_reset, spare=spare)
         store.unwritable = str(why)
         return store
@@ -117,6 +119,14 @@ class Store:
     def _resume(cls, path: Path, spare: Path) -> Self:
         """Go on with what an agent kept in memory since the card took no more; back onto the card, if it takes it."""
         kept = sqlite3.connect(spare, isolation_level=None)
+        try:
+            _check_whole(kept)
+            _check_schema(kept, spare)
+        except (sqlite3.DatabaseError, StoreError):
+            log.exception("what was kept in memory cannot be read: going on with what the card has")
+            kept.close()
+            spare.unlink()
+            return cls.open(path, spare=spare)
         try:
             with contextlib.closing(_connect(path)) as card:
                 kept.backup(card)
@@ -208,9 +218,11 @@ class Store:
         """Copy what was committed into memory, and say this transaction there again; gives what the last word gave."""
         log.critical("the store cannot be written (%s): going on in memory", why)
         self._undo()
-        card, spare = self._connection, _new_spare(self._spare)
-        card.backup(spare)
-        card.close()
+        try:
+            spare = _new_spare(self._spare, self._connection)
+        except sqlite3.Error as error:  # nor can it be read: the agent starts anew, with what can be
+            raise StoreError(f"the store can neither be written nor read: {error}") from why
+        self._connection.close()
         self._connection, self.unwritable = spare, str(why)
         cursors = [spare.execute(sql, values) for sql, values in self._said]
         self.on_unwritable()
@@ -237,11 +249,26 @@ def _is_unwritable(error: sqlite3.OperationalError) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNWRITABLE
 
 
-def _new_spare(path: Path | None) -> sqlite3.Connection:
-    """Give an empty database in memory; a file there outlives the process."""
-    if path is not None:
-        path.unlink(missing_ok=True)
-    return sqlite3.connect(":memory:" if path is None else path, isolation_level=None)
+def _new_spare(path: Path | None, source: sqlite3.Connection | None) -> sqlite3.Connection:
+    """Copy a store into memory, or begin one there; a file outlives the process, and has its name only when whole."""
+    unfinished = None if path is None else path.with_name(f"{path.name}.part")
+    if unfinished is not None:
+        unfinished.unlink(missing_ok=True)
+    spare = sqlite3.connect(":memory:" if unfinished is None else unfinished, isolation_level=None)
+    try:
+        if source is not None:
+            source.backup(spare)
+        _migrate(spare, path or Path(":memory:"))
+    except BaseException:
+        spare.close()
+        raise
+    if path is None or unfinished is None:
+        return spare
+    spare.close()
+    failpoints.reach("store.before_spare")
+    unfinished.replace(path)
+    failpoints.reach("store.after_spare")
+    return sqlite3.connect(path, isolation_level=None)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -261,6 +288,12 @@ def _check_whole(connection: sqlite3.Connection) -> None:
     problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if problem != "ok":
         raise sqlite3.DatabaseError(problem)
+
+
+def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found != SCHEMA_VERSION:
+        raise StoreError(f"{path} is no store of this agent (schema {found})")
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

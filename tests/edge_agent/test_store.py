@@ -1,6 +1,7 @@
 """What is committed is on the disk; what is damaged is put aside; nothing is half done. With real kills."""
 
 import contextlib
+import errno
 import os
 import signal
 import sqlite3
@@ -176,6 +177,63 @@ def test_what_was_said_in_memory_outlives_the_agent_and_returns_to_a_card_that_t
     assert (card.unwritable, card.meta("begun-item"), spare.exists()) == (None, b"1", False)
     card.close()
     assert Store.open(path).meta("begun-item") == b"1"
+
+
+@pytest.mark.parametrize("left", [b"", b"not whole"])
+def test_a_spare_that_was_never_whole_decides_nothing(tmp_path: Path, left: bytes) -> None:
+    """An agent that was killed while it went into memory: what the card has counts, holds before all."""
+    path, spare = tmp_path / "agent.db", tmp_path / "run.db"
+    store = Store.open(path)
+    store.run("INSERT INTO holds VALUES (?, ?, ?)", "hold-1", "areas/a", "2026-01-01T00:00:00Z")
+    name = store.store_id
+    store.close()
+    spare.write_bytes(left)
+    again = Store.open(path, spare=spare)
+    assert again.rows("SELECT hold_id FROM holds") == [("hold-1",)]
+    assert (again.store_id, again.was_reset) == (name, False)
+    again.close()
+
+
+class _Unreadable(_Refusing):
+    """Nor can it be read."""
+
+    def backup(self, _: sqlite3.Connection) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+
+def test_a_card_that_can_neither_be_written_nor_read_leaves_no_empty_spare(tmp_path: Path) -> None:
+    path, spare = tmp_path / "agent.db", tmp_path / "run.db"
+    store = Store.open(path, spare=spare)
+    store.put_meta("a", b"1")
+    store._connection = cast("sqlite3.Connection", _Unreadable(store._connection, "INSERT"))
+    with pytest.raises(StoreError, match="neither"):
+        store.put_meta("a", b"2")
+    store.close()
+    assert not spare.exists()
+    again = Store.open(path, spare=spare)
+    assert again.meta("a") == b"1"
+    again.close()
+
+
+def test_a_damaged_store_that_cannot_be_moved_aside_is_begun_anew_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, spare = tmp_path / "agent.db", tmp_path / "run.db"
+    Store.open(path).close()
+    path.write_bytes(b"\xff" * path.stat().st_size)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("edge_agent.store._move_aside", refuse)
+    store = Store.open(path, spare=spare)
+    assert store.was_reset
+    assert store.unwritable is not None
+    assert not store.is_begun, "so that what may have begun is not begun again"
+    store.put_meta("a", b"1")
+    store.close()
 
 
 def test_a_directory_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
