@@ -48,7 +48,7 @@ def come_back(count: int, gone_s: float, seed: int = 1) -> tuple[float, int]:
 
 @pytest.mark.fault("F20")
 @pytest.mark.parametrize("gone_s", [1, 30, 600])
-@pytest.mark.parametrize("count", [2_000, 10_000])
+@pytest.mark.parametrize("count", [2_000, pytest.param(10_000, marks=pytest.mark.long)])
 def test_f20_a_fleet_that_lost_its_broker_comes_back_spread_out(
     count: int, gone_s: float, record_property: Record
 ) -> None:

@@ -19,13 +19,13 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
     return asyncio.run(keep(tmp_path_factory.mktemp("described")))
 
 
-def test_every_sixth_operation_asked_once_breaks_nothing(kept: Kept, tmp_path: Path) -> None:
+def test_every_twentieth_operation_asked_once_breaks_nothing(kept: Kept, tmp_path: Path) -> None:
     """With a request that fits or one that does not; what changes things last."""
     with opened(kept, tmp_path / "world") as asked:
         sent = 0
-        for number, name in enumerate(sorted(NAMES[::6], key=lambda name: (not name.startswith("GET"), name))):
+        for number, name in enumerate(sorted(NAMES[::20], key=lambda name: (not name.startswith("GET"), name))):
             sent += attack(asked, name, "everywhere", examples=1, modes=[MODES[number % 2]])
-    assert sent > len(NAMES) / 8  # of what takes nothing, nothing can be wrong
+    assert sent > len(NAMES) / 30  # of what takes nothing, nothing can be wrong
 
 
 @pytest.mark.long

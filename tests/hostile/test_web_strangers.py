@@ -72,7 +72,7 @@ def acts_of(world: World) -> list[tuple[str, str]]:
     return sorted(found)
 
 
-@pytest.mark.parametrize("who", ["nobody", "sibling"])
+@pytest.mark.parametrize("who", [pytest.param("nobody", marks=pytest.mark.long), "sibling"])
 async def test_31_no_page_shows_another_communes_things(world: World, who: str) -> None:
     """A page of one thing is not there; one of many leaves them out."""
     async with browser_of(world, who) as client:

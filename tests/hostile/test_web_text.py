@@ -82,12 +82,13 @@ class Site:
 
 @asynccontextmanager
 async def site_of(kept: Kept, folder: Path, kind: str, every: int = 1) -> AsyncIterator[Site]:
-    """Plant one kind of text everywhere, and answer as the centre does."""
+    """Plant one kind of text, of people's fields in every how manieth or in none, and answer as the centre does."""
     async with kept.opened(folder) as world:
         world.tokens["everywhere"] = await world.centre.session_of(world.centre.person)
         planted = Planted(kind)
         app = pages(world.centre.services)
-        await by_people(world, planted, every)
+        if every:
+            await by_people(world, planted, every)
         await by_a_node(world, planted)
         await by_a_sign_in(world, planted)
         yield Site(world, planted, app, await world.centre.session_of(world.centre.person))
@@ -121,16 +122,16 @@ class Reader(HTMLParser):
         self.shown.update(int(number) for number in MARK.findall(text))
 
 
-async def test_28_29_every_page_shows_whatever_was_written_as_text(kept: Kept, tmp_path: Path) -> None:
-    """In every fourth field that people fill, and in all that nodes do."""
-    async with site_of(kept, tmp_path / "world", KINDS[0], every=4) as site:
+async def test_28_29_every_page_shows_whatever_a_node_or_a_stranger_wrote_as_text(kept: Kept, tmp_path: Path) -> None:
+    """In all that nodes say and in sign-ins; what people write is tried by tests/web, and whole by ``make hostile``."""
+    async with site_of(kept, tmp_path / "world", KINDS[0], every=0) as site:
         shown: set[int] = set()
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(site.app),
             base_url="https://loa.test",
             headers={"Cookie": f"{COOKIE}={site.token}"},
         ) as client:
-            for path in site.addresses(1):
+            for path in site.addresses(0):
                 answer = await client.get(path)
                 assert answer.status_code in {200, 303, 404, 422}, (path, answer.status_code)
                 reader = Reader()
@@ -138,7 +139,6 @@ async def test_28_29_every_page_shows_whatever_was_written_as_text(kept: Kept, t
                 assert reader.wrong == [], path
                 shown |= reader.shown
         seen = {site.planted.fields[number] for number in shown & site.planted.fields.keys()}
-        assert len(seen) >= SEEN_AT_LEAST / 5, seen
         assert "Online abilities.software" in seen, "what a node says is shown"
 
 

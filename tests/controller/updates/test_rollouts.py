@@ -61,8 +61,8 @@ async def test_a_release_goes_to_one_then_to_all_and_ends_when_all_run_it(here: 
     assert [node.release for node in await here.services.nodes.all(here.actor)] == [7] * 4
 
 
-async def test_a_restart_in_the_middle_goes_on_where_the_rows_are(here: Centre) -> None:
-    shop, area, nodes = await shop_with(here, 3)
+async def test_a_restart_in_the_middle_goes_on_where_the_rows_are(lite: Centre) -> None:
+    shop, area, nodes = await shop_with(lite, 3)
     rollout = await shop.start(area.scope, **QUICK)
     await shop.look()
     shop.next_life()
@@ -75,7 +75,7 @@ async def test_a_restart_in_the_middle_goes_on_where_the_rows_are(here: Centre) 
     await shop.look(minutes=11)
     told = [scope for scope, _ in shop.sent]
     assert sorted(told[2:]) == [f"nodes/{node_id}" for node_id in nodes[1:]]
-    assert (await here.services.rollouts.get(here.actor, rollout.id)).wave == 2
+    assert (await lite.services.rollouts.get(lite.actor, rollout.id)).wave == 2
 
 
 @pytest.mark.fault("F27")
@@ -96,17 +96,17 @@ async def test_trouble_in_the_first_wave_stops_it_says_why_and_alarms(here: Cent
     assert [each["stopped_by"] for each in entries] == ["first_wave"]
 
 
-async def test_good_of_a_release_it_was_never_sent_is_ignored_and_counted(here: Centre) -> None:
-    shop, area, nodes = await shop_with(here, 3)
+async def test_good_of_a_release_it_was_never_sent_is_ignored_and_counted(lite: Centre) -> None:
+    shop, area, nodes = await shop_with(lite, 3)
     rollout = await shop.start(area.scope, **QUICK)
     liar = nodes[2]
     shop.says[liar] = {"release": 3, "update": {"release": 7, "state": "good", "command_id": "made-up"}}
     await shop.look()
-    with here.bus.listen() as events:
+    with lite.bus.listen() as events:
         await shop.look()
-        here.bus.publish(Event(Topic.MISSED))
+        lite.bus.publish(Event(Topic.MISSED))
         assert (await anext(events)).topic is Topic.MISSED, "what was written once is not written again"
-    found = await here.services.rollouts.get(here.actor, rollout.id)
+    found = await lite.services.rollouts.get(lite.actor, rollout.id)
     assert (found.unbelieved, found.counts) == (1, {State.TOLD: 1, State.PLANNED: 2})
     assert next(each.unbelieved for each in found.nodes if each.node_id == liar) == "good"
 
@@ -164,20 +164,20 @@ async def test_each_board_gets_its_own_bundle(lite: Centre) -> None:
     assert amd.board == "amd64"
 
 
-async def test_a_person_pauses_lets_go_on_and_stops(here: Centre) -> None:
-    shop, area, nodes = await shop_with(here, 2)
-    rollouts = here.services.rollouts
+async def test_a_person_pauses_lets_go_on_and_stops(lite: Centre) -> None:
+    shop, area, nodes = await shop_with(lite, 2)
+    rollouts = lite.services.rollouts
     rollout = await shop.start(area.scope, **QUICK)
-    assert (await rollouts.pause(here.actor, rollout.id)).state is RolloutState.PAUSED
+    assert (await rollouts.pause(lite.actor, rollout.id)).state is RolloutState.PAUSED
     assert await shop.look() == []
     with pytest.raises(RolloutError):
-        await rollouts.pause(here.actor, rollout.id)
-    await rollouts.resume(here.actor, rollout.id)
+        await rollouts.pause(lite.actor, rollout.id)
+    await rollouts.resume(lite.actor, rollout.id)
     assert await shop.look() == nodes[:1]
-    assert (await rollouts.stop(here.actor, rollout.id)).reason is Stopped.BY_PERSON
+    assert (await rollouts.stop(lite.actor, rollout.id)).reason is Stopped.BY_PERSON
     for act in (rollouts.pause, rollouts.resume, rollouts.stop):
         with pytest.raises(RolloutError):
-            await act(here.actor, rollout.id)
+            await act(lite.actor, rollout.id)
     assert await shop.look(minutes=30) == []
 
 

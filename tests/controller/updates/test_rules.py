@@ -279,7 +279,7 @@ class Watch:
         assert any(row.state is State.GOOD for row in walk.rows.values())
 
 
-@quickly(derandomize=True, database=None, deadline=None, max_examples=80)
+@quickly(derandomize=True, database=None, deadline=None, max_examples=40)
 @given(
     fates=st.lists(st.sampled_from(FATES), min_size=1, max_size=30),
     drops=st.sampled_from([0.0, 0.005, 0.1]),
