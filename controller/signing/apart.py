@@ -5,6 +5,8 @@ from codes that it checked: never from a row. Holds, stops, answers and commands
 """
 
 import hashlib
+from collections.abc import Generator, Sequence
+from itertools import count
 from typing import Any, Protocol
 
 import msgspec
@@ -12,7 +14,7 @@ import msgspec
 from controller.clock import Clock
 from controller.people.proof import CodeError
 from controller.wire.keys import Keys
-from edge_agent.protocol.content import content_hash
+from edge_agent.protocol.content import Broadcast, content_hash
 from edge_agent.protocol.documents import BY_WORD, Settings, Signed
 from edge_agent.protocol.topics import Word
 
@@ -22,18 +24,26 @@ from .frames import Answer, Approve, Awake, Done, Failed, Refused, Request, Ring
 from .ledger import Ledger
 from .log import Log
 from .ring import RingKey, Step
-from .tally import Tally
+from .rules import Refusal
+from .tally import OVER_AFTER, Tally
 
 KEPT = frozenset({Word.HOLD, Word.URGENT, Word.PLAN, Word.SETTINGS, Word.COMMAND})
 """What is written down when it is signed; answers to nodes are many, and let nothing sound."""
 MOST_NAMED = 200
 """Broadcasts or places named in one line of the log."""
+AT_ONCE = 20
+"""Broadcasts that are judged at a stretch, some milliseconds: then whoever asks for a STOP is answered first."""
+BEGUN_ANEW = 3
+"""So often a document is judged anew because of what was said meanwhile; then without a pause."""
+
+Steps = Generator[None, None, Answer]
+"""The way to an answer, with pauses in which others may be answered."""
 
 
 class Handler(Protocol):
     """Answers requests; the process around it carries bytes."""
 
-    def handle(self, request: Request) -> Answer:
+    def steps(self, request: Request) -> Steps:
         """Never raises for what a request holds."""
         ...
 
@@ -44,12 +54,24 @@ class Strongroom:
     def __init__(self, keys: Keys, ledger: Ledger, clock: Clock, log: Log | None = None) -> None:
         """``log``: where it is written down what was done; None: nowhere, in tests."""
         self._keys, self._ledger, self._clock, self._log = keys, ledger, clock, log
+        self._said = 0
+        """Rises with each change of what people said, and of what that was used for."""
 
     def handle(self, request: Request) -> Answer:
-        """Answer one request."""
+        """Answer one request, without a pause."""
+        steps = self.steps(request)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                answer: Answer = end.value
+                return answer
+
+    def steps(self, request: Request) -> Steps:
+        """Answer one request; a large document with pauses."""
         try:
             if isinstance(request, Sign):
-                return self._sign(request)
+                return (yield from self._sign(request))
             if isinstance(request, Approve):
                 return self._approve(request)
             if isinstance(request, Void):
@@ -68,18 +90,16 @@ class Strongroom:
         except ValueError as error:  # msgspec's own errors among them
             return Failed(code="malformed", message=str(error)[:300])
 
-    def _sign(self, request: Sign) -> Answer:
+    def _sign(self, request: Sign) -> Steps:
         document = msgspec.json.decode(request.document, type=BY_WORD[Word(request.word)])
-        key, now = self._key(document, request.kid), self._clock()
-        check_times(document, now)
+        self._key(document, request.kid)
+        check_times(document, self._clock())
         if isinstance(document, Settings):
             places = (document.aud, *(f"areas/{each.area_id}" for each in document.areas))
             check_guard(document, self._ledger.loosened(places))
         listed = listed_in(document, request.body)
-        given = self._ledger.yeses_to(content_hash(each.items, each.drill) for each in listed)
-        tally = Tally(document.aud, given, self._ledger.used(given), now)
-        judged = {each.broadcast_id: tally.judge(each) for each in listed}
-        refused = {name: why for name, why in judged.items() if why is not None} | too_many(listed)
+        refused, tally = yield from self._judged(document, listed)
+        key = self._key(document, request.kid)  # once more: there may have been a pause
         said: dict[str, Any] = {
             "word": document.word,
             "aud": document.aud,
@@ -90,12 +110,33 @@ class Strongroom:
             whys = {name: why.value for name, why in refused.items()}
             self._note("refused", sure=True, **said, why=dict(list(whys.items())[:MOST_NAMED]), count=len(whys))
             return Refused(refused=whys)
-        self._ledger.use(tally.new)
+        if tally.new:
+            self._ledger.use(tally.new)
+            self._said += 1
         token = self._keys.named(key.kid).sign(document)
         if document.word in KEPT:
             digest = hashlib.sha256(token).hexdigest()
             self._note("signed", **said, key=key.kid, sha256=digest, broadcasts=len(listed))
         return Token(token=token)
+
+    def _judged(
+        self, document: Signed, listed: Sequence[Broadcast]
+    ) -> Generator[None, None, tuple[dict[str, Refusal], Tally]]:
+        """Judge what a document lets sound, by all that people said before its end: no pause is after that."""
+        crowded = too_many(listed)
+        for time in count():
+            said, now = self._said, self._clock()
+            given = self._ledger.yeses_to({content_hash(each.items, each.drill) for each in listed}, now - OVER_AFTER)
+            tally, refused = Tally(document.aud, given, self._ledger.used(given), now), dict[str, Refusal]()
+            for number, each in enumerate(listed, 1):
+                why = tally.judge(each)
+                if why is not None:
+                    refused[each.broadcast_id] = why
+                if number % AT_ONCE == 0 and time < BEGUN_ANEW:
+                    yield
+            if said == self._said:
+                return refused | crowded, tally
+        raise AssertionError
 
     def _note(self, what: str, *, sure: bool = False, **detail: Any) -> None:
         if self._log is not None:
@@ -125,6 +166,7 @@ class Strongroom:
         now, to = self._clock(), request.to
         check_yes(to, now)
         self._ledger.take(request.person_id, request.code, to, now)
+        self._said += 1
         said = msgspec.to_builtins(to)
         if (scopes := said.get("scopes")) is not None:
             said |= {"scopes": sorted(scopes)[:MOST_NAMED], "count": len(scopes)}
@@ -135,7 +177,8 @@ class Strongroom:
 
     def _void(self, request: Void) -> Answer:
         now = self._clock()
-        count = self._ledger.void(request.name, request.content_sha256, min(request.before_at, now), now)
-        if count:
-            self._note("void", sure=True, name=request.name, count=count)
+        voided = self._ledger.void(request.name, request.content_sha256, min(request.before_at, now), now)
+        if voided:
+            self._said += 1
+            self._note("void", sure=True, name=request.name, count=voided)
         return Done()

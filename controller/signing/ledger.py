@@ -144,14 +144,15 @@ class Ledger:
         rows = self._db.execute("SELECT seq, person_id, agreed, given_at FROM agreed WHERE void_at IS NULL")
         return [each for each in map(_given, rows) if each.agreed.not_after_at > now]
 
-    def yeses_to(self, contents: Iterable[str]) -> list[Given]:
-        """Give the yeses that count to some contents, oldest first."""
+    def yeses_to(self, contents: Iterable[str], since_at: datetime) -> list[Given]:
+        """Give the yeses that count to some contents and were not over at an instant, oldest first."""
         found: list[Given] = []
         for content in set(contents):
             rows = self._db.execute(
                 "SELECT seq, person_id, agreed, given_at FROM agreed "
-                "WHERE content_sha256 = ? AND void_at IS NULL ORDER BY seq",
-                (content,),
+                "WHERE content_sha256 = ? AND void_at IS NULL "
+                "AND julianday(json_extract(agreed, '$.not_after_at')) > julianday(?) ORDER BY seq",
+                (content, since_at.isoformat()),
             )
             found += map(_given, rows)
         return found

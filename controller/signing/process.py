@@ -1,4 +1,4 @@
-"""The signer as a process of its own: a Unix socket for one user, one request after the other, nothing else."""
+"""The signer as a process of its own: a Unix socket for one user, nothing else. A large plan lets others go between."""
 
 import asyncio
 import contextlib
@@ -58,16 +58,23 @@ async def _serve(
             if size > MAX_FRAME_BYTES:
                 _log.error("a request of %d bytes", size)
                 return
-            writer.write(framed(_answer(handler, await reader.readexactly(size))))
+            writer.write(framed(await _answer(handler, await reader.readexactly(size))))
             await writer.drain()
 
 
-def _answer(handler: Handler, raw: bytes) -> Answer:
+async def _answer(handler: Handler, raw: bytes) -> Answer:
     try:
         request = requests.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Failed(code="malformed", message=str(error)[:300])
-    return handler.handle(request)
+    steps = handler.steps(request)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            answer: Answer = end.value
+            return answer
+        await asyncio.sleep(0)
 
 
 def peer(connection: socket.socket) -> int:

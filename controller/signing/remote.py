@@ -1,8 +1,9 @@
 """The centre's side of a signer that stands apart: the same desk and the same keys, without private halves.
 
 Nothing waits for the answer but what asked: the socket has threads of its own. A signer that does not answer is an
-error after ``PATIENCE_S``; from then on it is one at once, until it was found to answer (``watch``). What was to be
-signed stays marked.
+error after ``PATIENCE_S``; from then on it is one at once, until it was found to answer (``watch``). That is so for
+each lane by itself, and for that of STOP never: whatever became of a plan, it is tried. What was to be signed stays
+marked.
 """
 
 import asyncio
@@ -47,9 +48,13 @@ from .ring import Ring
 from .rules import Facts, Refusal, RefusedError
 
 PATIENCE_S = 2.0
-"""A plan of thousands of broadcasts takes some tenths of a second."""
+"""For what is small; a hold takes some milliseconds."""
+PATIENCE_PER_MB_S = 4.0
+"""More, for each megabyte of a plan's body: 1,344 broadcasts are 0.5 MB and take 0.5 s on a busy machine."""
+MOST_PATIENCE_S = 12.0
+"""Whoever asks may be within a transaction."""
 GIVEN_UP_S = 30.0
-"""So long nothing is asked that found no answer, unless ``watch`` finds sooner that there is one."""
+"""So long nothing is asked in a lane that found no answer, unless ``watch`` finds sooner that there is one."""
 
 
 class _Named(NamedTuple):
@@ -65,6 +70,8 @@ class Lane:
         self._path = path
         self._socket: socket.socket | None = None
         self._turn = threading.Lock()
+        self.given_up_until = 0.0
+        """By the steady clock: so long nothing is asked here."""
         self.thread = ThreadPoolExecutor(1, thread_name_prefix=f"signer-{name}")
 
     def ask(self, request: Request) -> Answer:
@@ -73,10 +80,11 @@ class Lane:
         Raises:
             BusyError: the signer does not answer.
         """
+        patience_s = _patience_s(request)
         with self._turn:
             for fresh in (self._socket is None, True):
                 try:
-                    return self._ask(framed(request))
+                    return self._ask(framed(request), patience_s)
                 except (OSError, msgspec.DecodeError) as error:
                     self._drop()
                     if fresh or isinstance(error, TimeoutError):
@@ -95,11 +103,12 @@ class Lane:
             self._socket.close()
             self._socket = None
 
-    def _ask(self, frame: bytes) -> Answer:
+    def _ask(self, frame: bytes, patience_s: float) -> Answer:
         if self._socket is None:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self._socket.settimeout(PATIENCE_S)
             self._socket.connect(self._path)
+        self._socket.settimeout(patience_s)
         self._socket.sendall(frame)
         (size,) = LENGTH.unpack(self._read(LENGTH.size))
         if size > MAX_FRAME_BYTES:
@@ -118,13 +127,21 @@ class Lane:
         return b"".join(parts)
 
 
+def _patience_s(request: Request) -> float:
+    """Give how long a request is waited for at most, by its size."""
+    if not isinstance(request, Sign) or request.body is None:
+        return PATIENCE_S
+    unpacked = int.from_bytes(request.body[-4:], "little")  # gzip's ISIZE (RFC 1952)
+    return min(PATIENCE_S + PATIENCE_PER_MB_S * unpacked / 1_000_000, MOST_PATIENCE_S)
+
+
 class Wire:
-    """The way to the signer: lanes for STOP and emergencies, for all else, and to find out whether it answers."""
+    """The way to the signer: lanes for STOP and emergencies, for plans, for all else, and to find out if it answers."""
 
     def __init__(self, path: Path, steady: Callable[[], float] = time.monotonic) -> None:
         self._path, self._steady = str(path), steady
-        self._first, self._rest, self._probe = (Lane(self._path, name) for name in ("stop", "rest", "probe"))
-        self._given_up_until = 0.0
+        names = ("stop", "plans", "rest", "probe")
+        self._first, self._plans, self._rest, self._probe = (Lane(self._path, name) for name in names)
 
     def ask(self, request: Request, *, first: bool = False) -> Answer:
         """Ask and wait; not in the event loop.
@@ -132,9 +149,10 @@ class Wire:
         Raises:
             BusyError: the signer does not answer, or did not a moment ago.
         """
-        if self._steady() < self._given_up_until:
+        lane = self._lane(request, first=first)
+        if lane is not self._first and self._steady() < lane.given_up_until:
             raise BusyError(f"the signer at {self._path} did not answer a moment ago")
-        return self._asked(self._first if first else self._rest, request)
+        return self._asked(lane, request)
 
     async def asked(self, request: Request, *, first: bool = False) -> Answer:
         """Ask, and let others work meanwhile. ``first``: before whatever else is asked.
@@ -142,7 +160,7 @@ class Wire:
         Raises:
             BusyError: the signer does not answer, or did not a moment ago.
         """
-        thread = (self._first if first else self._rest).thread
+        thread = self._lane(request, first=first).thread
         ask = functools.partial(self.ask, request, first=first)
         return await asyncio.get_running_loop().run_in_executor(thread, ask)
 
@@ -153,20 +171,30 @@ class Wire:
             BusyError: it does not.
         """
         ask = functools.partial(self._asked, self._probe, WantRing())
-        await asyncio.get_running_loop().run_in_executor(self._probe.thread, ask)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._probe.thread, ask)
+        except BusyError:
+            self._rest.given_up_until = self._plans.given_up_until = self._probe.given_up_until
+            raise
+        self._rest.given_up_until = self._plans.given_up_until = 0.0
 
     def close(self) -> None:
         """Let go of the connections."""
-        for lane in (self._first, self._rest, self._probe):
+        for lane in (self._first, self._plans, self._rest, self._probe):
             lane.close()
+
+    def _lane(self, request: Request, *, first: bool) -> Lane:
+        if first:
+            return self._first
+        return self._plans if isinstance(request, Sign) and request.body is not None else self._rest
 
     def _asked(self, lane: Lane, request: Request) -> Answer:
         try:
             answer = lane.ask(request)
         except BusyError:
-            self._given_up_until = self._steady() + GIVEN_UP_S
+            lane.given_up_until = self._steady() + GIVEN_UP_S
             raise
-        self._given_up_until = 0.0
+        lane.given_up_until = 0.0
         return answer
 
 

@@ -4,9 +4,11 @@ Deliberately apart from the room that makes plans and from the one that takes ye
 caught here. It reads what the node would obey, not what the rows say that this is.
 """
 
+from bisect import bisect
 from collections.abc import Iterable, Mapping
 from datetime import datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -19,6 +21,7 @@ ONE = "once"
 """Name of the run of what is to be heard once."""
 OFF_ITS_TIME = timedelta(minutes=1)
 """A programme may begin with more or less silence than on the day that was looked at."""
+DAY = timedelta(days=1)
 
 
 class Refusal(StrEnum):
@@ -90,7 +93,13 @@ def review(scope: str, broadcasts: Iterable[Broadcast], facts: Mapping[str, Fact
 
 def judge(scope: str, broadcast: Broadcast, facts: Facts) -> Refusal | None:
     """Say why a broadcast may not be signed for a scope; None: it may."""
-    covering = [each for each in facts.yeses if covers(scope, broadcast, each)]
+    content = content_hash(broadcast.items, broadcast.drill)
+    yeses = (each for each in facts.yeses if each.content_sha256 == content)
+    return decide(broadcast, [each for each in yeses if covers(scope, broadcast, each)], facts)
+
+
+def decide(broadcast: Broadcast, covering: list[YesFact], facts: Facts = NOTHING) -> Refusal | None:
+    """Say whether the yeses that cover a broadcast are enough of them."""
     if broadcast.level is Level.EMERGENCY and broadcast.drill is None and not facts.follows:
         alone = any(each.glass and each.waited for each in covering)
         enough = alone or len({each.person_id for each in covering}) >= PEOPLE_FOR_EMERGENCY
@@ -105,14 +114,13 @@ def judge(scope: str, broadcast: Broadcast, facts: Facts) -> Refusal | None:
 
 
 def covers(scope: str, broadcast: Broadcast, yes: YesFact) -> bool:
-    """Say whether a yes is to this very content, to this place, at this level, at its hour, and to the whole window."""
+    """Say whether a yes to its content is to this place, at this level, at its hour, and to the whole window."""
     return (
-        yes.content_sha256 == content_hash(broadcast.items, broadcast.drill)
-        and scope in yes.scopes
+        scope in yes.scopes
         and yes.level in {None, broadcast.level}
-        and run_of(broadcast, yes.runs) is not None
         and yes.not_before_at <= broadcast.start_at
         and broadcast.latest_end_at <= yes.not_after_at
+        and run_of(broadcast, yes.runs) is not None
     )
 
 
@@ -123,13 +131,32 @@ def run_of(broadcast: Broadcast, runs: Runs | None) -> str | None:
     if broadcast.latest_end_at - broadcast.start_at > timedelta(milliseconds=runs.lasts_ms):
         return None
     local = broadcast.start_at.astimezone(ZoneInfo(runs.zone)).replace(tzinfo=None)
-    nearest = min((at for said in runs.times for at in _near(said, local)), key=lambda at: abs(local - at))
+    nearest = min(_times(runs.times).around(local), key=lambda at: abs(local - at))
     return nearest.isoformat() if abs(local - nearest) <= OFF_ITS_TIME else None
 
 
-def _near(said: str, local: datetime) -> tuple[datetime, ...]:
-    """Give the instants of the wall clock that a time of ``Runs`` is, of the days around one."""
-    if "T" in said:
-        return (datetime.fromisoformat(said),)
-    days = (local.date() + timedelta(days=by) for by in (-1, 0, 1))
-    return tuple(datetime.combine(day, time.fromisoformat(said)) for day in days)
+class _Times(NamedTuple):
+    """Times of ``Runs``, read once: a plan asks for them thousands of times."""
+
+    daily: tuple[time, ...]
+    dated: tuple[datetime, ...]
+    """Both ascending."""
+
+    def around(self, local: datetime) -> list[datetime]:
+        """Give those next to an instant of the wall clock, before it and after."""
+        at = bisect(self.dated, local)
+        found = list(self.dated[max(0, at - 1) : at + 1])
+        if self.daily:
+            at, day = bisect(self.daily, local.time()), local.date()
+            before, after = day - DAY if at == 0 else day, day + DAY if at == len(self.daily) else day
+            found.append(datetime.combine(before, self.daily[at - 1]))
+            found.append(datetime.combine(after, self.daily[at % len(self.daily)]))
+        return found
+
+
+@lru_cache(maxsize=1024)
+def _times(said: tuple[str, ...]) -> _Times:
+    return _Times(
+        tuple(sorted(time.fromisoformat(each) for each in said if "T" not in each)),
+        tuple(sorted(datetime.fromisoformat(each) for each in said if "T" in each)),
+    )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from edge_agent.protocol.content import Broadcast, content_hash
 
 from .ledger import Given, Used
-from .rules import Facts, Refusal, YesFact, covers, judge, run_of
+from .rules import Refusal, YesFact, covers, decide, run_of
 
 GLASS_WAITS = timedelta(seconds=30)
 """The cancel window (DESIGN section 7), kept here too."""
@@ -37,7 +37,7 @@ class Tally:
         known = self._by_content.get(content_hash(broadcast.items, broadcast.drill), [])
         covering = [pair for pair in known if covers(self._scope, broadcast, pair[1])]
         free = [pair for pair in covering if self._is_free(pair[0], broadcast)]
-        why = judge(self._scope, broadcast, Facts(tuple(fact for _, fact in free)))
+        why = decide(broadcast, [fact for _, fact in free])
         if why is not None:
             return Refusal.USED if covering and not free else why
         self._use(broadcast, [given for given, _ in free])

@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import gzip
 import signal
 import sys
 import time
@@ -19,7 +20,7 @@ from controller.db import Database
 from controller.errors import BusyError
 from controller.events import Topic
 from controller.signing import remote
-from controller.signing.frames import LENGTH, Done, Request, Void, WantRing, framed, requests
+from controller.signing.frames import LENGTH, Done, Request, Sign, Void, WantRing, framed, requests
 from controller.signing.remote import Wire
 from controller.wire.signer_watch import SILENT, TOLD_AFTER, SignerWatch
 from edge_agent.protocol.documents import Hold
@@ -137,6 +138,35 @@ async def test_stop_goes_past_whatever_else_is_asked(tmp_path: Path) -> None:
         assert not any(each.done() for each in others)
         moody.answers.set()
         assert all(isinstance(each, Done) for each in await asyncio.gather(*others))
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_stop_is_tried_whatever_became_of_all_else_and_of_the_stop_before(tmp_path: Path) -> None:
+    moody, stop = Moody(), Void("a hold, as far as the lane goes", NOW)
+    async with moody.at(tmp_path / "s") as wire:
+        for ask in (wire.asked(WantRing()), wire.asked(Sign("plan", b"{}", "k", gzip.compress(b""))), wire.probe()):
+            with pytest.raises(BusyError, match="does not answer"):
+                await ask
+        assert isinstance(await wire.asked(stop, first=True), Done)
+        with pytest.raises(BusyError, match="does not answer"):
+            await wire.asked(WantRing(), first=True)
+        assert isinstance(await wire.asked(stop, first=True), Done), "a lane of its own is never given up"
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_plan_that_is_not_answered_shuts_nobody_elses_lane(tmp_path: Path) -> None:
+    moody = Moody()
+    async with moody.at(tmp_path / "s") as wire:
+        with pytest.raises(BusyError, match="does not answer"):
+            await wire.asked(Sign("plan", b"{}", "k", gzip.compress(b"")))
+        assert isinstance(await wire.asked(Void("a code, as far as the lane goes", NOW)), Done)
+
+
+@pytest.mark.parametrize(("size", "waits_s"), [(1_000, 2.004), (500_000, 4.0), (30_000_000, 12.0)])
+def test_a_large_plan_is_waited_for_longer_within_bounds(size: int, waits_s: float) -> None:
+    body = gzip.compress(b" " * size)
+    assert remote._patience_s(Sign("plan", b"{}", "k", body)) == pytest.approx(waits_s)
+    assert remote._patience_s(Sign("hold", b"{}", "k")) == remote.PATIENCE_S
 
 
 async def test_a_signer_that_was_started_anew_is_asked_again_at_once(tmp_path: Path) -> None:

@@ -1,13 +1,13 @@
 """What is signed: a yes to this content, at this place, over this window, by enough people."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
 from controller.people.proof import Runs
-from controller.signing.rules import NOTHING, Facts, Refusal, YesFact, judge
+from controller.signing.rules import NOTHING, Facts, Refusal, YesFact, judge, run_of
 from edge_agent.protocol.content import Broadcast, Voice, content_hash
 from edge_agent.protocol.states import Drill, Level
 from tests.edge_agent.centre import SCOPE, broadcast
@@ -104,6 +104,25 @@ def test_the_authors_yes_is_none_where_another_is_asked() -> None:
     assert judge(SCOPE, DUE, strict) is Refusal.OWN_WORK
     assert judge(SCOPE, DUE, strict._replace(yeses=(yes(), yes(by="minh")))) is None
     assert judge(SCOPE, DUE, strict._replace(yeses=(yes(bounded=True),))) is None
+
+
+@pytest.mark.parametrize(
+    ("start", "names"),
+    [
+        ("2026-03-09T23:59:30", "2026-03-10T00:00:10"),
+        ("2026-03-10T00:00:40", "2026-03-10T00:00:10"),
+        ("2026-03-10T00:01:30", None),
+        ("2026-03-09T23:58:30", "2026-03-09T23:58:00"),
+        ("2026-03-10T11:59:01", "2026-03-10T12:00:00"),
+        ("2026-03-11T12:00:00", None),
+        ("2026-03-11T23:57:00", "2026-03-11T23:58:00"),
+    ],
+)
+def test_the_nearest_of_many_times_names_a_run_also_around_midnight(start: str, names: str | None) -> None:
+    times = ("23:58:00", "2026-03-10T12:00:00", "00:00:10", "2026-01-01T00:00:00")
+    at = datetime.fromisoformat(start).replace(tzinfo=UTC)
+    run = broadcast("b-1", at, VOICE)
+    assert run_of(run, Runs(zone="UTC", times=times, lasts_ms=86_400_000, count=1)) == names
 
 
 @pytest.mark.parametrize("at", ["12:00:00", "11:59:10", f"{NOON:%Y-%m-%d}T12:00:30"])
