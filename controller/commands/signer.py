@@ -6,12 +6,14 @@ import pwd
 import signal
 import sys
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 from controller.audit.heads import Head
 from controller.clock import system_clock
 from controller.errors import LoaError
 from controller.people import totp
+from controller.people.proof import Loosened
 from controller.restoring import next_epoch
 from controller.signing.apart import Strongroom
 from controller.signing.ledger import Given, Ledger
@@ -37,13 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve.add_argument("--user", required=True, help="the centre's: nobody else may ask")
     enrol = acts.add_parser("enrol", help="make the approval secret of a person, shown once, here")
     enrol.add_argument("person", help="id of the person")
-    remove = acts.add_parser("remove", help="take no more codes of a person, and back what they said yes to")
+    remove = acts.add_parser("remove", help="take no more codes of a person, and back what they agreed to")
     remove.add_argument("person")
     acts.add_parser("yeses", help="list what was agreed to and still counts")
     void = acts.add_parser(
         "void", help="take a yes back: what it lets sound is left out of all that is signed from now"
     )
     void.add_argument("seq", type=int, help="its number, as `yeses` lists it")
+    acts.add_parser("quiet-hours", help="list the places whose quiet hours somebody loosened")
+    tighten = acts.add_parser("tighten", help="take loosened quiet hours back: settings with them are signed no more")
+    tighten.add_argument("scope", help="the place, as `quiet-hours` lists it")
     log = acts.add_parser("log", help="look at what was signed, refused and agreed to")
     looks = log.add_subparsers(dest="look", required=True, metavar="LOOK")
     walk = looks.add_parser("verify", help="walk along its hash chain; gives its head, to be written down elsewhere")
@@ -65,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
             _look(options)
         case "raise-epoch":
             _raise_epoch(options.folder, options.to)
-        case "serve" | "enrol" | "remove" | "yeses" | "void":
+        case "serve" | "enrol" | "remove" | "yeses" | "void" | "quiet-hours" | "tighten":
             with closing(Ledger(options.folder / "signer.db")) as ledger, closing(Log(options.folder / FILE)) as log:
                 _with_ledger(options, ledger, log)
         case _:
@@ -74,21 +79,42 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _with_ledger(options: argparse.Namespace, ledger: Ledger, log: Log) -> None:
-    if options.act == "serve":
-        asyncio.run(_serve(options, ledger, log))
-    elif options.act == "enrol":
-        secret = ledger.enrol(options.person)
-        sys.stdout.write(f"{secret}\n{totp.uri(secret, f'approve-{options.person}')}\n")
-    elif options.act == "yeses":
-        sys.stdout.writelines(f"{_line(each)}\n" for each in ledger.standing(system_clock()))
-    elif options.act == "void":
-        if not ledger.void_one(options.seq, system_clock()):
+    now = system_clock()
+    match options.act:
+        case "serve":
+            asyncio.run(_serve(options, ledger, log))
+        case "enrol":
+            log.write("enrolled", now, sure=True, person_id=options.person)  # first: no secret without its line
+            secret = ledger.enrol(options.person)
+            sys.stdout.write(f"{secret}\n{totp.uri(secret, f'approve-{options.person}')}\n")
+        case "yeses":
+            sys.stdout.writelines(f"{_line(each)}\n" for each in ledger.standing(now))
+        case "quiet-hours":
+            sys.stdout.writelines(f"{_hours(person_id, each)}\n" for person_id, each in ledger.all_loosened())
+        case _:
+            _take_back(options, ledger, log, now)
+
+
+def _take_back(options: argparse.Namespace, ledger: Ledger, log: Log, now: datetime) -> None:
+    if options.act == "void":
+        if not ledger.void_one(options.seq, now):
             raise SignerError(f"{options.seq}: there is no such yes that still counts")
+        log.write("void", now, sure=True, seq=options.seq, count=1)
+    elif options.act == "tighten":
+        if not ledger.tighten(options.scope):
+            raise SignerError(f"{options.scope}: nobody loosened its quiet hours")
+        log.write("tightened", now, sure=True, scope=options.scope)
     else:
-        count = ledger.remove(options.person, system_clock())
+        count = ledger.remove(options.person, now)
         if count is None:
             raise SignerError(f"{options.person}: has no approval secret here")
+        log.write("removed", now, sure=True, person_id=options.person, count=count)
         sys.stderr.write(f"{count} yeses are taken back; plans without them go out within 6 h.\n")
+
+
+def _hours(person_id: str, said: Loosened) -> str:
+    hours = ", ".join(f"{each.start}–{each.until}" for each in said.quiet_hours) or "none"
+    return f"{said.scope}\t{person_id}\t{said.zone}\t{hours}"
 
 
 def _line(given: Given) -> str:

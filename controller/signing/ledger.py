@@ -80,11 +80,12 @@ class Ledger:
         return secret
 
     def remove(self, person_id: str, now: datetime) -> int | None:
-        """Take somebody's codes no more, and back what they said yes to; gives how many yeses. None: nobody is."""
+        """Take somebody's codes no more, and back what they agreed to; gives how much that was. None: nobody is."""
         with self._whole():
             if self._db.execute("DELETE FROM approvers WHERE person_id = ?", (person_id,)).rowcount == 0:
                 return None
-            return self._void("person_id = ?", now, person_id)
+            hours = self._db.execute("DELETE FROM loosened WHERE person_id = ?", (person_id,)).rowcount
+            return self._void("person_id = ?", now, person_id) + hours
 
     def take(self, person_id: str, code: str, agreed: Agreed | Loosened, now: datetime) -> None:
         """Check the code of a yes, burn it, and keep the yes.
@@ -173,6 +174,20 @@ class Ledger:
         words = "SELECT said FROM loosened WHERE scope = ?"
         rows = (self._db.execute(words, (scope,)).fetchone() for scope in scopes)
         return [msgspec.json.decode(row[0], type=Loosened) for row in rows if row is not None]
+
+    def all_loosened(self) -> list[tuple[str, Loosened]]:
+        """Give whose quiet hours stand for which place, and who agreed to them."""
+        rows = self._db.execute("SELECT person_id, said FROM loosened ORDER BY scope").fetchall()
+        return [(person_id, msgspec.json.decode(said, type=Loosened)) for person_id, said in rows]
+
+    def tighten(self, scope: str) -> bool:
+        """Let the usual quiet hours hold in a place again; False: nobody loosened them."""
+        return self._db.execute("DELETE FROM loosened WHERE scope = ?", (scope,)).rowcount == 1
+
+    def elsewhere(self) -> int:
+        """Give a number that is another once somebody at the console changed the file."""
+        [(version,)] = self._db.execute("PRAGMA data_version").fetchall()
+        return int(version)
 
     @contextmanager
     def _whole(self) -> Iterator[None]:

@@ -4,10 +4,12 @@ A file of its own, only ever added to. It shows afterwards what was signed and w
 centre say by then; what is cut off at its end is told by a head that somebody wrote down elsewhere.
 """
 
+import fcntl
 import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,7 +47,7 @@ class Entry(NamedTuple):
 
 
 class Log:
-    """The file, open at its end."""
+    """The file, open at its end. The signer has it, and whoever acts at its console: they take turns."""
 
     def __init__(self, path: Path) -> None:
         """Go on after its last line.
@@ -54,20 +56,43 @@ class Log:
             LogError: its last line is no line of a log.
         """
         self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-        last = _last(self._file, path)
-        self._seq, self._prev = (last.seq, last.hash) if last else (0, FIRST)
+        self._path, self._size, self._seq, self._prev = path, -1, 0, FIRST
+        with self._turn():
+            self._catch_up()
 
     def close(self) -> None:
         """Close it."""
         os.close(self._file)
 
     def write(self, what: str, at: datetime, *, sure: bool = False, **detail: Any) -> None:
-        """Add a line; ``sure``: it is on the disk before this returns."""
-        entry = Entry(self._seq + 1, at.isoformat(), what, detail, self._prev)
-        os.write(self._file, json.dumps({**entry._asdict(), "hash": entry.hash}).encode() + b"\n")
+        """Add a line; ``sure``: it is on the disk before this returns.
+
+        Raises:
+            LogError: somebody else left something at its end that is no line of a log.
+        """
+        with self._turn():
+            self._catch_up()
+            entry = Entry(self._seq + 1, at.isoformat(), what, detail, self._prev)
+            self._size += os.write(self._file, json.dumps({**entry._asdict(), "hash": entry.hash}).encode() + b"\n")
         self._seq, self._prev = entry.seq, entry.hash
         if sure:
             os.fsync(self._file)
+
+    def _catch_up(self) -> None:
+        """Go on after what somebody else wrote meanwhile, if anybody did."""
+        if os.fstat(self._file).st_size == self._size:
+            return
+        last = _last(self._file, self._path)
+        self._seq, self._prev = (last.seq, last.hash) if last else (0, FIRST)
+        self._size = os.fstat(self._file).st_size
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
 
 
 def verify(path: Path, known: Head | None = None) -> Head | None:

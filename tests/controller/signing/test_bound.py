@@ -12,6 +12,7 @@ from controller.people.proof import CodeError, Loosened, Runs
 from controller.plans.build import NodeFacts, Stamp, build_hold, build_plan, build_settings, build_urgent
 from controller.policies.rules import DEFAULT, EffectivePolicy
 from controller.policies.schemas import Window
+from controller.signing.log import FILE, verify
 from controller.signing.remote import RemoteDesk
 from controller.signing.ring import begin
 from controller.signing.rules import RefusedError
@@ -302,6 +303,34 @@ async def test_fewer_quiet_hours_take_a_code_and_hold_there_and_below(apart: Apa
     for beyond in ({"quiet_hours": ()}, {"quiet_hours": early, "zone": "UTC"}, {"quiet_hours": early, "areas": ()}):
         with pytest.raises(ValueError, match="loosen"):
             await sign_settings(apart, settings(apart, **beyond))
+
+
+async def test_quiet_hours_that_somebody_loosened_are_listed_and_taken_back(
+    apart: Apart, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    early = (QuietHours(start="22:00", until="04:30"),)
+    to = Loosened(scope="areas/commune", zone="Asia/Ho_Chi_Minh", quiet_hours=early)
+    folder = ["signer", "--folder", str(tmp_path)]
+    await apart.desk.approve("lan", apart.code("lan"), to)
+    await sign_settings(apart, settings(apart, quiet_hours=early))
+    assert main([*folder, "quiet-hours"]) == 0
+    assert capsys.readouterr().out == "areas/commune\tlan\tAsia/Ho_Chi_Minh\t22:00–04:30\n"
+    assert main([*folder, "tighten", "areas/commune"]) == 0
+    assert main([*folder, "tighten", "areas/commune"]) == 1
+    with pytest.raises(ValueError, match="loosen"):
+        await sign_settings(apart, settings(apart, quiet_hours=early))
+    await sign_settings(apart, settings(apart))
+    assert verify(tmp_path / FILE) is not None
+
+
+async def test_who_is_removed_takes_the_quiet_hours_that_they_loosened_along(apart: Apart) -> None:
+    for person, scope in (("lan", "areas/commune"), ("minh", "areas/other")):
+        to = Loosened(scope=scope, zone="Asia/Ho_Chi_Minh", quiet_hours=())
+        await apart.desk.approve(person, apart.code(person), to)
+    assert apart.ledger.remove("lan", apart.clock()) == 1
+    assert [person for person, _ in apart.ledger.all_loosened()] == ["minh"]
+    with pytest.raises(ValueError, match="loosen"):
+        await sign_settings(apart, settings(apart, quiet_hours=()))
 
 
 async def test_a_key_that_nodes_do_not_know_yet_signs_nothing(apart: Apart) -> None:

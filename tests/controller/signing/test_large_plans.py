@@ -1,7 +1,9 @@
 """While a large plan is judged the signer answers others; what they say in between counts for the plan."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,6 +12,7 @@ from controller.people.proof import Runs
 from controller.plans.build import Stamp, build_hold
 from controller.signing.apart import AT_ONCE, BEGUN_ANEW, Steps
 from controller.signing.frames import Answer, Refused, Sign, Token
+from controller.signing.ledger import Ledger
 from edge_agent.protocol.content import Broadcast, PlanBody, content_hash, pack_body
 from edge_agent.protocol.documents import Plan, Signed
 from tests.controller.signing.test_apart import Apart, apart
@@ -71,6 +74,14 @@ async def test_a_yes_that_is_taken_back_meanwhile_counts_no_more(apart: Apart) -
     next(steps)
     apart.clock.step(seconds=1)
     await apart.desk.void("schedules/s", apart.clock())
+    assert isinstance(ended(steps), Refused)
+
+
+async def test_a_yes_that_is_taken_back_at_the_console_meanwhile_counts_no_more(apart: Apart, tmp_path: Path) -> None:
+    steps = apart.room.steps(plan(apart, await series(apart)))
+    next(steps)
+    with closing(Ledger(tmp_path / "signer.db")) as console:
+        assert console.remove("lan", apart.clock()) == 1
     assert isinstance(ended(steps), Refused)
 
 

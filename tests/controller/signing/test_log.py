@@ -89,6 +89,23 @@ def test_the_tail_is_found_in_a_long_log(tmp_path: Path, monkeypatch: pytest.Mon
     assert head.seq == 5
 
 
+def test_what_is_done_at_the_console_is_written_in_the_chain_of_the_signer_that_runs(tmp_path: Path) -> None:
+    path, folder = tmp_path / FILE, ["signer", "--folder", str(tmp_path)]
+    running = Log(path)
+    running.write("signed", AT)
+    assert main([*folder, "enrol", "mallory"]) == 0
+    running.write("signed", AT)
+    assert main([*folder, "remove", "mallory"]) == 0
+    running.write("yes", AT, sure=True)
+    running.write("signed", AT)
+    running.close()
+    assert [each["what"] for each in lines(path)] == ["signed", "enrolled", "signed", "removed", "yes", "signed"]
+    assert [each["detail"].get("person_id") for each in lines(path)][1::2] == ["mallory", "mallory", None]
+    head = verify(path)
+    assert head is not None
+    assert head.seq == 6
+
+
 async def test_yeses_refusals_and_signatures_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     clock, ledger, log = SteppedClock(), Ledger(tmp_path / "signer.db"), Log(tmp_path / FILE)
     wire = Direct(Strongroom(load_keys(tmp_path), ledger, clock, log))
