@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
@@ -104,13 +104,16 @@ class Nodes:
         self._tree = await read_tree(self._session) if self._emergencies else None
 
     async def read(
-        self, rollout_id: str, seen: Sight = EVERYTHING, *, settled: bool = True
+        self, rollout_id: str, seen: Sight = EVERYTHING, *, settled: bool = True, soaking: int | None = None
     ) -> AsyncIterator[list[tuple[Known, Member]]]:
-        """Give those in sight, some at a time; without those of which nothing more is expected if wanted."""
+        """Give those in sight, some at a time; without those of which nothing more is expected if wanted.
+
+        ``soaking`` names a wave whose good ones are looked at all the same.
+        """
         of_rollout = RolloutNode.rollout_id == rollout_id
         query = select(*_COLUMNS).join(Node, Node.id == RolloutNode.node_id).where(of_rollout, seen.where(Node.area_id))
         if not settled:
-            query = query.where(RolloutNode.state.not_in(_OVER))
+            query = query.where(~_is_over(soaking))
         query, last = query.order_by(RolloutNode.node_id).limit(READ_AT_ONCE), ""
         while True:
             rows = [Known._make(row) for row in await self._session.execute(query.where(RolloutNode.node_id > last))]
@@ -176,11 +179,24 @@ def _bundle_for(abilities: Mapping[str, Any], bundles: Bundles) -> Release | Non
     return bundles.get((str(abilities.get("board")), str(abilities.get("python"))))
 
 
-async def settled_of(session: AsyncSession, rollout_id: str) -> list[Member]:
+def soaking_in(course: Course) -> int | None:
+    """Name the wave whose good nodes have to stay so before the next may begin; None: there is no next."""
+    return course.wave if course.wave + 1 < len(course.waves) else None
+
+
+def _is_over(soaking: int | None) -> ColumnElement[bool]:
+    over = RolloutNode.state.in_(_OVER)
+    if soaking is None:
+        return over
+    # A row without a wave compares to neither.
+    return over & ~((RolloutNode.state == State.GOOD) & (func.coalesce(RolloutNode.wave, -1) == soaking))
+
+
+async def settled_of(session: AsyncSession, rollout_id: str, soaking: int | None = None) -> list[Member]:
     """Give the nodes of which nothing more is expected; what they say now does not matter."""
     columns = (RolloutNode.node_id, RolloutNode.state, RolloutNode.state_at, RolloutNode.wave)
     query = select(*columns).where(RolloutNode.rollout_id == rollout_id)
-    rows = await session.execute(query.where(RolloutNode.state.in_(_OVER)))
+    rows = await session.execute(query.where(_is_over(soaking)))
     return [Member(node_id, State(state), at, wave) for node_id, state, at, wave in rows]
 
 

@@ -17,7 +17,8 @@ WAVES = ("1", "5%", "25%", "100%")
 """How many of the nodes have been told at the end of each wave (brief of issue 4; Mender and hawkBit work alike)."""
 MAX_WAVES = 16
 SOAK = timedelta(hours=1)
-"""Between the end of a wave and the next: a fault that a quarter of an hour hides shows in four programmes of a day."""
+"""Between the end of a wave and the next: a fault that a quarter of an hour hides shows in four programmes of a day.
+Who was good and falls silent in it is waited for, and is lost after ``LOST_AFTER``."""
 ERROR_PERCENT = 5
 """Of a wave after the first, so many may go wrong. In the first, none."""
 READABLE = timedelta(minutes=30)
@@ -29,10 +30,12 @@ AWAY_AFTER = timedelta(hours=1)
 command of before can reach it."""
 LOST_AFTER = timedelta(minutes=60)
 """Silent for so long while it tries a release, a node is lost: three tries of a quarter of an hour are over by then."""
+TRIED_FOR = timedelta(hours=7)
+"""One that still tries after so long is lost, heard or not: its starter ends a trial that says nothing after six."""
 AT_ONCE = 200
 """Nodes told in one look: each is a row and a command, and others want the database and the broker too."""
 PATIENCE = timedelta(hours=24)
-"""A wave waits so long for nodes that are away, and for a node that does not come further."""
+"""A wave waits so long for nodes that are away, and for a node that does not come further: then that one is lost."""
 
 _WAVE = re.compile(r"(?:[1-9][0-9]{0,4}|(?:[1-9][0-9]?|100)%)\Z")
 
@@ -53,7 +56,7 @@ class State(StrEnum):
     """It could not, and what was there before runs again."""
     REFUSED = "refused"
     LOST = "lost"
-    """Not heard from while it tried."""
+    """Not heard from while it was to try or had just been good, or it came no further."""
     SKIPPED = "skipped"
     """It needs none, or cannot take it; the reason says which."""
 
@@ -76,6 +79,8 @@ class Stopped(StrEnum):
     """Something went wrong in the first wave."""
     TOO_MANY = "too_many"
     """More went wrong in a later wave than may."""
+    STUCK = "stuck"
+    """Of a wave none was good, and none came any further."""
     EXPIRED = "expired"
     """No node takes the release any more."""
 
@@ -246,18 +251,40 @@ def _moved(course: Course, member: Member, now: datetime) -> Member:
         wave = course.wave if member.wave is None else member.wave
         return replace(member, state=found, wave=wave, state_at=now)
     if member.state not in SETTLED and member.gone:
-        return replace(member, state=State.SKIPPED, state_at=now)
+        return replace(member, state=State.SKIPPED, wave=None, state_at=now)  # it shows nothing of the release
     if member.state is State.PLANNED and member.running >= course.release:
         return replace(member, state=State.SKIPPED, state_at=now)
-    silent_as = _by_silence(member, now)
-    if silent_as is None:
+    found = _after_good(course, member, now) if member.state is State.GOOD else _by_time(member, now)
+    if found is None:
         return member
-    return replace(member, state=silent_as, wave=None if silent_as is State.PLANNED else member.wave, state_at=now)
+    return replace(member, state=found, wave=None if found is State.PLANNED else member.wave, state_at=now)
 
 
-def _by_silence(member: Member, now: datetime) -> State | None:
-    """Give the state to which a node comes that is not heard from; None: it stays."""
-    if member.online or member.state not in UNDER_WAY:
+def _after_good(course: Course, member: Member, now: datetime) -> State | None:
+    """Give the state to which a node comes that was good and is so no more; None: it stays."""
+    if not _soaks(course, member):
+        return None
+    if not member.online:
+        return State.LOST if _silent(member, now) >= LOST_AFTER else None
+    said = member.report
+    left = said is not None and said.state is UpdateState.GOOD and said.release == course.release > member.running
+    return State.RETURNED if left else None
+
+
+def _soaks(course: Course, member: Member) -> bool:
+    """Say whether the next wave hangs on what a good node does now."""
+    return member.state is State.GOOD and member.wave == course.wave and course.wave + 1 < len(course.waves)
+
+
+def _by_time(member: Member, now: datetime) -> State | None:
+    """Give the state to which a node comes that is not heard from, or comes no further; None: it stays."""
+    if member.state not in UNDER_WAY:
+        return None
+    if member.state in {State.WAITING, State.TRYING} and not member.spared:
+        since = now - (member.state_at or now)
+        if since >= (TRIED_FOR if member.state is State.TRYING else PATIENCE):
+            return State.LOST
+    if member.online:
         return None
     if (member.left_for_update or member.state is State.TRYING) and _silent(member, now) >= LOST_AFTER:
         return State.LOST
@@ -276,7 +303,7 @@ def _said(course: Course, member: Member) -> State | None:
         return None
     state = State.GOOD if runs and said.state is UpdateState.REFUSED else State(said.state.value)
     if member.state is State.LOST:  # it is back; how that ended is still its own to say
-        return state if state in SETTLED else None
+        return state if state in SETTLED and member.online else None
     if member.state in SETTLED or (state in _ORDER and member.state in _ORDER and _rank(state) <= _rank(member.state)):
         return None
     return state
@@ -319,10 +346,25 @@ def _silent(member: Member, now: datetime) -> timedelta:
 def _why_stop(course: Course, members: Sequence[Member], now: datetime) -> Stopped | None:
     for wave in range(course.wave + 1):
         inside = [each for each in members if each.wave == wave]
-        wrong = sum(each.state in TROUBLE for each in inside)
-        if wrong > (0 if wave == 0 else len(inside) * course.error_percent // 100):
+        if sum(each.state in TROUBLE for each in inside) > _may_fail(course, wave, inside):
             return Stopped.FIRST_WAVE if wave == 0 else Stopped.TOO_MANY
-    return Stopped.EXPIRED if now >= course.expires_at else None
+    if now >= course.expires_at:
+        return Stopped.EXPIRED
+    own = [each for each in members if each.wave == course.wave]
+    return Stopped.STUCK if course.wave + 1 < len(course.waves) and own and _is_stuck(own, now) else None
+
+
+def _may_fail(course: Course, wave: int, inside: Collection[Member]) -> int:
+    return 0 if wave == 0 else len(inside) * course.error_percent // 100
+
+
+def _is_stuck(own: Collection[Member], now: datetime) -> bool:
+    """Say whether nothing good is to be expected of a wave any more."""
+    return all(each.state in TROUBLE or (each.state in UNDER_WAY and _stays(each, now)) for each in own)
+
+
+def _stays(member: Member, now: datetime) -> bool:
+    return not member.spared and member.state_at is not None and now - member.state_at >= PATIENCE
 
 
 def _is_over(course: Course, members: Sequence[Member], now: datetime) -> bool:
@@ -336,23 +378,27 @@ def _is_over(course: Course, members: Sequence[Member], now: datetime) -> bool:
     if len(inside) < reach(course.waves[course.wave], course.total) and waited < PATIENCE:
         return False
     own = [each for each in inside if each.wave == course.wave]
-    if not any(each.state is State.GOOD for each in inside) or (own and not _any_good(own) and waited < PATIENCE):
+    # Without anybody new the wave was either of no size, or nobody is there who could be told: then the next waits too.
+    shown = own if own or len(inside) < reach(course.waves[course.wave], course.total) else inside
+    if not any(each.state is State.GOOD for each in shown) or _too_many_silent(course, own):
         return False
     ended = max((each.state_at for each in own if each.state_at is not None), default=course.wave_since_at)
     return now - max(ended, course.wave_since_at) >= course.soak
 
 
-def _any_good(members: Collection[Member]) -> bool:
-    return any(each.state in {State.GOOD, State.SKIPPED} for each in members)
+def _too_many_silent(course: Course, own: Collection[Member]) -> bool:
+    """Say whether more would have gone wrong than may, if those that were good and are silent are dead."""
+    silent = sum(each.state is State.GOOD and not each.online for each in own)
+    return silent + sum(each.state in TROUBLE for each in own) > _may_fail(course, course.wave, own)
 
 
 def _holds_up(member: Member, now: datetime) -> bool:
     """Say whether the wave waits for a node: it is under way, and neither away nor stuck."""
     if member.state not in UNDER_WAY:
         return False
-    away = not member.online and _silent(member, now) >= AWAY_AFTER
-    stuck = member.state_at is not None and now - member.state_at >= PATIENCE
-    return not away and not stuck
+    # One that waits and falls silent may have died at the switch.
+    away = not member.online and member.state is not State.WAITING and _silent(member, now) >= AWAY_AFTER
+    return not away and not _stays(member, now)
 
 
 def _next_ones(course: Course, members: Sequence[Member]) -> list[str]:

@@ -26,7 +26,7 @@ from edge_agent.protocol.documents import CommandAction
 from edge_agent.protocol.updates import UpdateReport
 
 from .models import Rollout, RolloutNode
-from .repository import Nodes, bundles_of, course_of, settled_of
+from .repository import Nodes, bundles_of, course_of, settled_of, soaking_in
 from .rules import (
     AT_ONCE,
     OPEN,
@@ -114,8 +114,9 @@ class Steering:
                 return None
             nodes = Nodes(session, self._live, now, await bundles_of(session, row.release))
             await nodes.look_for_emergencies()
-            members = await settled_of(session, row.id)
-            async for some in nodes.read(row.id, settled=False):
+            soaking = soaking_in(course_of(row))
+            members = await settled_of(session, row.id, soaking)
+            async for some in nodes.read(row.id, settled=False, soaking=soaking):
                 members += [member for _, member in some]
         return _Seen(row.id, row.state, course_of(row), members, nodes.tokens, now)
 
