@@ -17,8 +17,8 @@ class Before(msgspec.Struct, frozen=True):
     """It had reached the broker within the last hour."""
     sounded: bool
     """Its output was there."""
-    scopes: int
-    """Of so many scopes it held orders."""
+    held: tuple[str, ...] = ()
+    """Scopes of which it held orders."""
 
 
 class Signs(NamedTuple):
@@ -30,7 +30,10 @@ class Signs(NamedTuple):
     """Of the output, which ask for sound."""
     output: bool
     linked: bool
-    scopes: int
+    held: frozenset[str]
+    """Scopes of which there are orders."""
+    listens: frozenset[str]
+    """Scopes whose orders it is to obey; a node may be moved meanwhile."""
 
 
 class Gate:
@@ -58,7 +61,8 @@ class Gate:
 
     def _why(self, now: Signs) -> str:
         lost_sound = self._before.sounded and not now.output
-        if self._still >= STILL or lost_sound or now.scopes < self._before.scopes:
+        lost_orders = (frozenset(self._before.held) & now.listens) - now.held
+        if self._still >= STILL or lost_sound or lost_orders:
             return UNHEALTHY
         # Where the one before reached nobody either, it is not the release: going back would mend nothing.
         return NO_LINK if self._before.linked and not self._linked else ""

@@ -25,6 +25,8 @@ CURRENT, TRIAL = "current", "trial"
 MAX_STARTS = 3
 """Of one trial; ``deploy/debian/loa-agent`` counts them."""
 GOOD, CRASHED, OVERDUE = "good", "crashed", "overdue"
+NOT_QUIET = "not_quiet"
+"""No verdict: the trial has not begun, and something sounds or is due. It is taken back, and may be asked for again."""
 _BOARDS: dict[str, Board] = {"x86_64": "amd64", "aarch64": "arm64"}
 _LONGEST = 1024 * 1024
 _StructT = TypeVar("_StructT", bound=msgspec.Struct)
@@ -34,6 +36,12 @@ class UpdateError(AgentError):
     """An update cannot be laid down; the message says why."""
 
     code = "update"
+
+
+class TrustLostError(UpdateError):
+    """Which keys are believed, and what was taken before, cannot be read any more."""
+
+    code = "trust_lost"
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -114,16 +122,27 @@ class Inbox:
         """How a trial ended, a word: ``good`` or why not; by the one on trial, or by the starter."""
         return self.root / f"over.{attempt}"
 
+    def later(self, attempt: str) -> Path:
+        """While it is there the starter does not begin with a trial: something sounds or is due."""
+        return self.root / f"later.{attempt}"
+
 
 class Opt:
     """The folder of the slots; the agent only reads it."""
 
     def __init__(self, root: Path = OPT) -> None:
-        self.root, self.told_path = root, root / "told.json"
+        self.root, self.told_path, self.copy_path = root, root / "told.json", root / "told.copy.json"
 
     def told(self) -> Told:
-        """Read what has been laid down; nothing has when it cannot be read."""
-        return read(self.told_path, Told) or Told()
+        """Read what has been laid down, from its copy if need be; nothing is believed where neither can be read."""
+        return read(self.told_path, Told) or read(self.copy_path, Told) or Told()
+
+    def is_lost(self) -> bool:
+        """Say whether there was something that cannot be read any more: nobody may begin anew in its place."""
+        if read(self.told_path, Told) is not None or read(self.copy_path, Told) is not None:
+            return False
+        there = (self.told_path, self.copy_path, *(self.root / slot / "release.json" for slot in SLOTS))
+        return any(os.path.lexists(path) for path in there)
 
     def laid(self, name: str) -> Laid | None:
         """Read what lies in a slot, or behind a link to one; None for the card's own."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.config import write_atomically
+from edge_agent.config import sync_directory, write_atomically
 from edge_agent.download import Throttle
 from edge_agent.errors import FetchError
 from edge_agent.faults import FaultBook
@@ -34,11 +34,13 @@ from edge_agent.updates.gate import Before, Gate, Signs
 from edge_agent.updates.layout import (
     CRASHED,
     GOOD,
+    NOT_QUIET,
     TRIAL,
     Ask,
     Inbox,
     Opt,
     Told,
+    TrustLostError,
     Verdict,
     running,
     this_machine,
@@ -56,6 +58,7 @@ BACKOFF_S = (10.0, 600.0)
 """First and longest wait after a download that failed; doubled, full jitter."""
 OVER_S = 6 * 3600
 """Beyond the trial's length, the starter ends a trial that has said nothing: its verdict waits for what sounds."""
+_LOST = "which update keys are believed cannot be read any more: write the card anew"
 _META = "update"
 
 
@@ -130,6 +133,9 @@ class Updates:
             log.warning("release of command %s: another one is on trial", command.command_id)
             return False
         self._cancel()
+        if self._opt.is_lost():
+            self._refuse(Record(command.command_id, token, UpdateState.REFUSED), TrustLostError.code, _LOST)
+            return True
         try:
             release = open_release(token.encode(), trust=TrustStore(self._keys()))
             told = self._opt.told()
@@ -213,7 +219,10 @@ class Updates:
         elif one is None or not under_way or one.attempt is None:
             return
         attempt = one.attempt or ""
-        if mine == attempt and (trial is None or self._said(attempt) == GOOD):
+        later = trial == attempt and one.token and self._inbox.later(attempt).exists()
+        if mine != attempt and later and not self._said(attempt):
+            self._put(one)  # it was not begun with
+        elif mine == attempt and (trial is None or self._said(attempt) == GOOD):
             self._be_good(one)
         elif mine == attempt:
             self._put(msgspec.structs.replace(one, state=UpdateState.TRYING))
@@ -245,7 +254,9 @@ class Updates:
                 self._fetching = asyncio.create_task(self._fetch(release), name="fetch-update")
             return
         told = self._opt.told()
-        if told.refused is not None and told.refused.wish == one.command_id:
+        if self._opt.is_lost():
+            self._refuse(one, TrustLostError.code, _LOST)
+        elif told.refused is not None and told.refused.wish == one.command_id:
             self._refuse(one, told.refused.code, told.refused.detail)
         elif self._is_ready(one, told):
             self._put(msgspec.structs.replace(one, state=UpdateState.WAITING, reason=None))
@@ -253,8 +264,7 @@ class Updates:
     def _look_waiting(self, one: Record) -> None:
         told = self._opt.told()
         if one.attempt is not None and self._opt.on_trial() == one.attempt:
-            if self._is_quiet():
-                self.on_leave()
+            self._look_armed(one.attempt)
         elif not self._is_ready(one, told):
             self._put(msgspec.structs.replace(one, state=UpdateState.FETCHING, attempt=None))
         elif self._is_quiet():
@@ -263,9 +273,21 @@ class Updates:
         elif one.attempt is not None:
             self._put(msgspec.structs.replace(one, attempt=None, before=None))
 
+    def _look_armed(self, attempt: str) -> None:
+        """Give way while it is quiet; else see to it that no crash or power cut does so in the middle of a play."""
+        later = self._inbox.later(attempt)
+        if not self._is_quiet():
+            if self._verdict is None:
+                self._verdict = Verdict(attempt, NOT_QUIET)
+                later.touch()
+                sync_directory(self._inbox.root)
+        elif self._verdict is None:  # what is being taken back is waited for
+            later.unlink(missing_ok=True)
+            self.on_leave()
+
     def _look_trying(self, one: Record) -> None:
         if self._gate is None:
-            before = one.before or Before(linked=False, sounded=False, scopes=0)
+            before = one.before or Before(linked=False, sounded=False)
             self._gate = Gate(before, self._signs, trial_s=self._trial_s, monotonic_s=self._monotonic_s)
         verdict = self._gate.look()
         if verdict is None or self._is_busy():
@@ -336,7 +358,7 @@ class Updates:
     def _before(self) -> Before:
         signs, linked_s = self._signs(), self._linked_s
         linked = linked_s is not None and self._monotonic_s() - linked_s < LINKED_S
-        return Before(linked=linked, sounded=signs.output, scopes=signs.scopes)
+        return Before(linked=linked, sounded=signs.output, held=tuple(sorted(signs.held)))
 
     @staticmethod
     def _is_ready(one: Record, told: Told) -> bool:
@@ -362,7 +384,10 @@ class Updates:
         """Say what is wanted of the one who writes, when it has changed, and again while it is not there."""
         told, one = self._opt.told(), self._record
         if self._verdict is not None and self._opt.on_trial() != self._verdict.attempt:
-            fetch.tidy(self._inbox, keep=None)
+            if self._verdict.word == NOT_QUIET:
+                self._inbox.later(self._verdict.attempt).unlink(missing_ok=True)
+            else:
+                fetch.tidy(self._inbox, keep=None)
             self._verdict = None
         here = one is not None and one.state in {UpdateState.FETCHING, UpdateState.WAITING}
         release = self._opened(one) if here and one is not None else None
@@ -372,7 +397,7 @@ class Updates:
             wish=one.command_id if lies and one else "",
             release=one.token if lies and one else None,
             limit_s=int(self._trial_s) + OVER_S,
-            go=one.attempt if lies and one else None,
+            go=one.attempt if lies and one and self._verdict is None else None,
             verdict=self._verdict,
         )
         waits = bool(ask.keys or ask.verdict) or (

@@ -27,6 +27,7 @@ from edge_agent.protocol.updates import Machine, Release, check_bundle, check_re
 from edge_agent.updates.layout import (
     CURRENT,
     GOOD,
+    NOT_QUIET,
     SLOTS,
     TRIAL,
     Ask,
@@ -34,6 +35,8 @@ from edge_agent.updates.layout import (
     Laid,
     Opt,
     Refusal,
+    Told,
+    TrustLostError,
     UpdateError,
     Verdict,
     read,
@@ -85,8 +88,16 @@ class Slots:
         self._told = opt.told()
 
     def work(self) -> None:
-        """Do what is asked until nothing more is."""
+        """Do what is asked until nothing more is.
+
+        Raises:
+            TrustLostError: what is believed cannot be read; whoever asked now would bring his own keys.
+        """
+        if self._opt.is_lost():
+            raise TrustLostError(f"{self._opt.told_path} cannot be read, nor its copy: nothing is laid down any more")
         self._tidy()
+        if self._told != Told() and read(self._opt.copy_path, Told) != self._told:
+            self._say()
         last: Ask | None = None
         for _ in range(_TIMES):
             ask = read(self._inbox.ask, Ask)
@@ -203,7 +214,7 @@ class Slots:
                 ready=None,
                 ready_sha256=None,
             )
-        else:
+        elif verdict.word != NOT_QUIET:
             self._say(ready=None, ready_sha256=None)
         failpoints.reach("update.before_end")
         (self._root / TRIAL).unlink()
@@ -236,6 +247,7 @@ class Slots:
     def _say(self, **changes: object) -> None:
         self._told = msgspec.structs.replace(self._told, **changes)
         write(self._opt.told_path, self._told)
+        write(self._opt.copy_path, self._told)
 
     def _tidy(self) -> None:
         """Throw away what a power cut left half done."""

@@ -75,6 +75,14 @@ def test_whatever_is_missing_what_was_good_last_runs(slots: Path, broken: str) -
     assert start(slots, "run")[0] == "a"
 
 
+def test_while_something_sounds_or_is_due_no_trial_begins_and_none_is_counted(slots: Path) -> None:
+    update(slots, "later.2-1").touch()
+    assert [start(slots, "run")[0] for _ in range(4)] == ["a"] * 4
+    assert not update(slots, "tries.2-1").exists()
+    update(slots, "later.2-1").unlink()
+    assert start(slots, "run")[0] == "b"
+
+
 @pytest.mark.fault("F27")
 def test_a_trial_that_says_nothing_is_ended_and_over(slots: Path) -> None:
     (slots / "b" / "attempt").write_text("2-1 1\n")
