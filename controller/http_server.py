@@ -5,6 +5,7 @@ import contextlib
 import errno
 import socket
 import ssl
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from controller.crowd import Crowd, network_of
 from controller.errors import LoaError
 
 GRACE_S = 3
@@ -21,7 +23,15 @@ BACKLOG = 2048
 MOST_CONNECTIONS = 4000
 """At the nodes' port: a province fetching at once (1,500 nodes, two connections each), and room for others."""
 FIRST_REQUEST_WITHIN_S = 20.0
-"""Whoever connects to the nodes' port and has not asked for anything by then is let go. A node on EDGE needs 3 s."""
+"""Whoever begins at the nodes' port and has not asked for anything by then is let go. A node on EDGE needs 3 s."""
+MOVES_WITHIN_S = 30.0
+"""An answer of which nothing is taken for so long is broken off. A node waits 20 s for anything itself."""
+WRITTEN_AHEAD = 64 * 1024
+"""Bytes of an answer in memory; left alone, asyncio keeps half a megabyte for each that takes nothing."""
+LOOKS = 6
+"""In that time."""
+_ACKNOWLEDGED = 120
+"""Where ``tcpi_bytes_acked`` stands in ``struct tcp_info``, linux/tcp.h."""
 
 
 class HttpError(LoaError):
@@ -53,13 +63,17 @@ class HttpServer:
         before_stop: Callable[[], None] = lambda: None,
         most_connections: int = MOST_CONNECTIONS,
         first_request_within_s: float = FIRST_REQUEST_WITHIN_S,
+        moves_within_s: float = MOVES_WITHIN_S,
+        crowd: Crowd | None = None,
     ) -> None:
         """``tls`` is certificate chain and key; ``before_stop`` ends what would keep connections open.
 
+        ``crowd``: who has to go when there is no room; as ``most_connections`` has it when None.
         ``clients``: the authority of those who may show a certificate. Nobody has to.
         """
         self.name, self._socket, self._tls, self._before_stop = name, bound, tls, before_stop
         self.ready = asyncio.Event()
+        crowd = crowd or Crowd(most_connections)
         self._config = uvicorn.Config(
             app,
             loop="none",
@@ -71,7 +85,7 @@ class HttpServer:
             backlog=BACKLOG,
             timeout_graceful_shutdown=GRACE_S,
             # Anybody may reach the nodes' port; the pages stand behind a proxy, which has such bounds of its own.
-            http=prompt(first_request_within_s) if tls else "auto",
+            http=_prompt(_Bounds(first_request_within_s, moves_within_s, crowd)) if tls else "auto",
             limit_concurrency=most_connections if tls else None,
             # Only the proxy before the pages may say who is behind it, and only from this machine.
             proxy_headers=tls is None,
@@ -105,31 +119,117 @@ class HttpServer:
         raise HttpError(f"{self.name}: the HTTP server ended by itself")
 
 
-def prompt(within_s: float) -> type[asyncio.Protocol]:
-    """Make a protocol that lets go of a connection on which no whole request came in time, and knows who asks."""
+class _Bounds(NamedTuple):
+    asks_within_s: float
+    moves_within_s: float
+    crowd: Crowd
 
-    class Prompt(HttpToolsProtocol):
-        _waiting: asyncio.TimerHandle | None = None
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-            super().connection_made(transport)
-            self._waiting = self.loop.call_later(within_s, transport.abort)
-            self.app_state = {**self.app_state, "peer": _peer(transport)}
+class _Prompt(HttpToolsProtocol):
+    """Lets go of who does not ask, or does not take what was asked for, and knows who asks."""
 
-        def on_headers_complete(self) -> None:
-            self._asked()
-            super().on_headers_complete()
+    bounds: _Bounds
+    network = ""
+    _asking: asyncio.TimerHandle | None = None
+    _taking: asyncio.TimerHandle | None = None
+    _silent_since: float | None = None
+    _taken_at: float | None = None
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._asked()
-            super().connection_lost(exc)
+    @property
+    def still_since(self) -> float | None:
+        return self._taken_at if self._silent_since is None else self._silent_since
 
-        def _asked(self) -> None:
-            if self._waiting is not None:
-                self._waiting.cancel()
-                self._waiting = None
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=WRITTEN_AHEAD)
+        self.network = network_of(self.client[0]) if self.client else ""
+        self._expect()
+        self.bounds.crowd.come(self, self.loop.time())
+        self.app_state = {**self.app_state, "peer": _peer(transport)}
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._asking is None:
+            self._expect()
+
+    def on_message_complete(self) -> None:
+        self._asked()
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._taken_at = self.loop.time()
+        self._look_after(_acknowledged(self.transport))
+
+    def resume_writing(self) -> None:
+        self._taken()
+        super().resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._asked()
+        self._taken()
+        self.bounds.crowd.go(self)
+        super().connection_lost(exc)
+
+    def leave(self) -> None:
+        self.connections.discard(self)  # its place is free now, not only when the loop has come round
+        _break_off(self.transport)
+
+    def _expect(self) -> None:
+        """Wait for a whole request."""
+        self._silent_since = self.loop.time()
+        self._asking = self.loop.call_later(self.bounds.asks_within_s, self.transport.abort)
+
+    def _asked(self) -> None:
+        _end(self._asking)
+        self._silent_since = self._asking = None
+
+    def _taken(self) -> None:
+        _end(self._taking)
+        self._taken_at = self._taking = None
+
+    def _look_after(self, taken: int) -> None:
+        _end(self._taking)
+        self._taking = self.loop.call_later(self.bounds.moves_within_s / LOOKS, self._look, taken)
+
+    def _look(self, before: int) -> None:
+        """See whether the far end takes anything of what waits for it."""
+        now, taken = self.loop.time(), _acknowledged(self.transport)
+        if taken != before or self._taken_at is None:
+            self._taken_at = now
+        if now - self._taken_at < self.bounds.moves_within_s:
+            self._look_after(taken)
+        else:
+            _break_off(self.transport)
+
+
+def _prompt(given: _Bounds) -> type[asyncio.Protocol]:
+    class Prompt(_Prompt):
+        bounds = given
 
     return Prompt
+
+
+def _end(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()
+
+
+def _break_off(transport: asyncio.Transport) -> None:
+    """End a connection with all that the system keeps for it, which the far end would not take either."""
+    found = transport.get_extra_info("socket")
+    if found is not None and found.fileno() >= 0:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+def _acknowledged(transport: asyncio.Transport) -> int:
+    """Count the bytes that the far end has taken of all that was sent to it."""
+    found = transport.get_extra_info("socket")
+    if found is None or found.fileno() < 0:
+        return 0
+    info = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED + 8)
+    return int(struct.unpack_from("=Q", info, _ACKNOWLEDGED)[0])
 
 
 def _peer(transport: asyncio.Transport) -> Peer | None:

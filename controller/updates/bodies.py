@@ -32,7 +32,8 @@ async def bundle(sha256: str, request: Request, services: AnyServices) -> Respon
     """Serve a bundle to a node that shows its certificate; to everybody else there is none."""
     if not _SHA256.match(sha256):
         raise NotFoundError("there is no such bundle", resource="updates")
-    path = await services.releases.bundle(_shown(request), sha256)
+    shown = _shown(request)
+    path = await services.releases.bundle(shown, sha256)
     headers = {"ETag": f'"{sha256}"', "Cache-Control": "private, no-store", "Accept-Ranges": "bytes"}
     if f'"{sha256}"' in request.headers.get("if-none-match", "")[:1000]:
         return Response(status_code=304, headers=headers)
@@ -44,7 +45,7 @@ async def bundle(sha256: str, request: Request, services: AnyServices) -> Respon
         headers["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - begin)
     traffic, counted = services.update_traffic, ExitStack()
-    counted.enter_context(traffic.one_more())
+    counted.enter_context(traffic.one_more(shown.node_id if shown else ""))
     return _Counted(traffic.pieces(path, begin, end), counted, 206 if ranged else 200, headers)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from controller.clock import system_clock
 from controller.errors import BusyError
 from controller.updates.rules import RolloutState, State, Stopped
 from controller.updates.schemas import ReleaseOut, RolloutIn
-from controller.updates.traffic import Traffic
+from controller.updates.traffic import FOR_ONE, Traffic
 from edge_agent.config import StateDir
 from edge_agent.updates.layout import Inbox, Opt, this_machine
 from edge_agent.updates.slots import Slots
@@ -81,7 +81,7 @@ async def check_places(live: Live, client: httpx.AsyncClient, url: str) -> None:
     """Beyond so many who fetch, others come back; who has fetched gives its place back."""
     traffic = Traffic(at_once=1)
     object.__setattr__(live.centre.services, "update_traffic", traffic)
-    with traffic.one_more():
+    with traffic.one_more("node-x"):
         refused = await client.get(url)
     assert (refused.status_code, int(refused.headers["retry-after"]) > 0) == (503, True)
     assert [(await client.get(url)).status_code for _ in range(3)] == [200] * 3
@@ -90,13 +90,26 @@ async def check_places(live: Live, client: httpx.AsyncClient, url: str) -> None:
 async def test_a_place_is_given_back_by_who_breaks_off(tmp_path: Path) -> None:
     traffic, path = Traffic(at_once=1, bytes_per_s=1_000_000), tmp_path / "x.bundle"
     path.write_bytes(b"x" * 1_000_000)
-    with traffic.one_more():
+    with traffic.one_more("node-x"):
         pieces = traffic.pieces(path, 0, 1_000_000)
         await anext(pieces)
         await pieces.aclose()  # type: ignore[attr-defined]  # it is a generator
-        with pytest.raises(BusyError), traffic.one_more():
+        with pytest.raises(BusyError), traffic.one_more("node-x"):
             pass
-    with traffic.one_more():
+    with traffic.one_more("node-x"):
+        pass
+
+
+def test_one_certificate_takes_few_places() -> None:
+    traffic = Traffic(at_once=20)
+    with ExitStack() as many:
+        for _ in range(FOR_ONE):
+            many.enter_context(traffic.one_more("node-bad"))
+        with pytest.raises(BusyError), traffic.one_more("node-bad"):
+            pass
+        with traffic.one_more("node-good"):
+            pass
+    with traffic.one_more("node-bad"):
         pass
 
 
