@@ -1,5 +1,8 @@
 """While a large plan is judged the signer answers others; what they say in between counts for the plan."""
 
+import asyncio
+import gzip
+import os
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
@@ -11,8 +14,10 @@ import msgspec
 from controller.people.proof import Runs
 from controller.plans.build import Stamp, build_hold
 from controller.signing.apart import AT_ONCE, BEGUN_ANEW, Steps
-from controller.signing.frames import Answer, Refused, Sign, Token
+from controller.signing.frames import Answer, Done, Refused, Request, Sign, Token, WantRing
 from controller.signing.ledger import Ledger
+from controller.signing.process import listening
+from controller.signing.remote import Wire
 from edge_agent.protocol.content import Broadcast, PlanBody, content_hash, pack_body
 from edge_agent.protocol.documents import Plan, Signed
 from tests.controller.signing.test_apart import Apart, apart
@@ -67,6 +72,32 @@ async def test_a_stop_is_signed_while_a_plan_is_judged(apart: Apart) -> None:
     hold = build_hold(Stamp(SCOPE, apart.keys.epoch, 1, apart.clock()), [])
     assert isinstance(apart.room.handle(asked(apart, hold)), Token)
     assert isinstance(ended(steps), Token)
+
+
+class Long:
+    """A signer whose plan is done only once somebody else was answered."""
+
+    def __init__(self) -> None:
+        self.begun, self.is_stopped = asyncio.Event(), False
+
+    def steps(self, request: Request) -> Steps:
+        if isinstance(request, Sign):
+            self.begun.set()
+            while not self.is_stopped:
+                yield
+        self.is_stopped = True
+        return Done()
+
+
+async def test_at_the_socket_others_are_answered_while_a_plan_is_judged(tmp_path: Path) -> None:
+    long = Long()
+    async with listening(tmp_path / "s", long, {os.getuid()}):
+        wire = Wire(tmp_path / "s")
+        slow = asyncio.create_task(wire.asked(Sign("plan", b"{}", "k", gzip.compress(b""))))
+        await long.begun.wait()
+        assert isinstance(await wire.asked(WantRing(), first=True), Done)
+        assert isinstance(await slow, Done)
+        wire.close()
 
 
 async def test_a_yes_that_is_taken_back_meanwhile_counts_no_more(apart: Apart) -> None:
