@@ -37,7 +37,8 @@ class World:
         self.seconds, self.rounds = 0.0, 0
         self.linked = self.output = self.moves = True
         self.busy = self.near = self.waits = False
-        self.listens, self.scopes = ("nodes/n1", "areas/xa", "areas/thon"), 3
+        self.listens: tuple[str, ...] = ("nodes/n1", "areas/xa", "areas/thon")
+        self.scopes = 3
         """What it hears, and of how many of these it holds orders."""
         self.keys: tuple[TrustedKey, ...] = (UPDATE.trusted_as(KeyUse.UPDATE), UPDATE.trusted_as(KeyUse.POLICY))
         self.shelf: dict[str, bytes] = {}
