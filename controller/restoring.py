@@ -5,8 +5,8 @@ what has to be done to the rows after they were put back is the same.
 """
 
 import sqlite3
-from collections.abc import Collection, Mapping
-from contextlib import closing
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +17,8 @@ from sqlalchemy import delete, func, select, update
 
 from controller.areas.repository import read_tree
 from controller.audit import service as audit
+from controller.audit.heads import Head
+from controller.audit.models import AuditEntry
 from controller.broadcasts.models import Broadcast
 from controller.db import Database, Transaction
 from controller.errors import LoaError
@@ -40,6 +42,7 @@ EPOCH_STEP = 100
 """No restore goes further: an epoch is never spent by a slip, and a node takes any that is higher."""
 RESTORED = "centre.restored"
 """In the audit."""
+_BESIDE = ("-wal", "-shm")
 PAGES_AT_ONCE = 1_000
 """Of the copy: 4 MB, then writers get a turn."""
 
@@ -93,25 +96,48 @@ def check_copy(path: Path) -> None:
         raise BackupError(f"{path}: damaged ({said})")
 
 
-def put_back(copy: Path, place: Path, *, now: datetime) -> Path | None:
-    """Put a checked copy in the place of the rows; gives where those of before are kept, None if there were none.
+@contextmanager
+def staged(copy: Path, place: Path) -> Iterator[Path]:
+    """Lay a checked copy beside the place of the rows, to be made ready there; gone at the end, unless it was put back.
 
-    Whoever calls keeps every centre out of that folder.
+    So what fails on the way has changed nothing.
     """
     check_copy(copy)
     new = place.with_name(f".{place.name}.restoring")
-    new.unlink(missing_ok=True)
-    copy_rows(copy, new)
+    _forget(new)
+    try:
+        copy_rows(copy, new)
+        yield new
+    finally:
+        _forget(new)
+
+
+def put_back(new: Path, place: Path, *, now: datetime) -> Path | None:
+    """Give what was made ready the place of the rows; gives where those of before are kept, None if there were none.
+
+    Whoever calls keeps every centre out of that folder.
+    """
+    _close_up(new)
     kept = None
     if place.exists():
         kept = place.with_name(f"{place.name}.before-{now:%Y%m%dT%H%M%S}")
-        with closing(sqlite3.connect(place)) as old:
-            old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        place.replace(kept)
-    for beside in ("-wal", "-shm"):
-        place.with_name(place.name + beside).unlink(missing_ok=True)
+        _close_up(place)
+        kept.hardlink_to(place)  # the place is never empty: a centre would begin anew there
     settle(new, place)
     return kept
+
+
+def _close_up(rows: Path) -> None:
+    """Bring all that was committed into the one file."""
+    with closing(sqlite3.connect(rows)) as open_rows:
+        open_rows.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for beside in _BESIDE:
+        rows.with_name(rows.name + beside).unlink(missing_ok=True)
+
+
+def _forget(rows: Path) -> None:
+    for beside in ("", *_BESIDE):
+        rows.with_name(rows.name + beside).unlink(missing_ok=True)
 
 
 async def highest_epoch(database: Database) -> int:
@@ -192,6 +218,8 @@ class Anew(NamedTuple):
     """People whose account was ended since, and is again."""
     tokens: int
     """Machines' keys that were voided: nobody knows which of them were since."""
+    head: Head
+    """How far the audit reaches now; entries that followed the copy are in the rows of before."""
 
 
 async def begin_anew(
@@ -202,9 +230,11 @@ async def begin_anew(
     now: datetime,
     voided: Collection[Voided] = (),
     disabled: Mapping[str, datetime] = MappingProxyType({}),
+    reached: str | None = None,
 ) -> Anew:
     """Have everything held, nothing old said again and everybody sign in again; what was taken away stays so.
 
+    ``reached``: how far the audit was seen to reach before, for the record.
     The documents are signed in the new epoch when the centre starts.
     """
     async with database.transaction() as tx:
@@ -224,10 +254,12 @@ async def begin_anew(
         paused = update(Rollout).where(Rollout.state == RolloutState.RUNNING).values(state=RolloutState.PAUSED)
         await tx.session.execute(paused)
         await tx.session.flush()
-        anew = Anew([hold.id for hold in holds], cut, ended_people, len(revoked))
-        detail = {"epoch": epoch, "stopped": len(stopped)} | anew._asdict()
+        held = [hold.id for hold in holds]
+        detail = {"epoch": epoch, "stopped": len(stopped), "holds": held, "cut_off": cut, "disabled": ended_people}
+        detail |= {"tokens": len(revoked), "audit_reached": reached}
         await audit.write(tx, Actor(person_id, "loa restore"), RESTORED, "centre/rows", detail, at=now)
-        return anew
+        last = (await tx.session.scalars(select(AuditEntry).order_by(AuditEntry.seq.desc()).limit(1))).one()
+        return Anew(held, cut, ended_people, len(revoked), Head(last.seq, last.hash))
 
 
 async def _cut_off_again(tx: Transaction, voided: Collection[Voided], now: datetime) -> list[str]:

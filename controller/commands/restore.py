@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
+from controller.audit.heads import HEAD_FILE, note, noted
 from controller.clock import system_clock
 from controller.config import Config
 from controller.db import Database
@@ -25,6 +26,7 @@ from controller.restoring import (
     next_epoch,
     put_back,
     refuse_older_keys,
+    staged,
 )
 from controller.signing.remote import RemoteKeys, Wire
 from controller.signing.ring import Ring
@@ -52,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
     config = read_config(options)
     if options.rows_are_back == (options.file is not None):
         raise BackupError("give a file that loa backup made, or --rows-are-back")
+    if options.rows_are_back and config.database_url is None:
+        raise BackupError("--rows-are-back is for PostgreSQL (LOA_DATABASE_URL); give the file that loa backup made")
     if options.file is not None and config.database_url is not None:
         raise BackupError("LOA_DATABASE_URL is set: put the rows back with pg_restore, then --rows-are-back")
     with alone(config.state):
@@ -60,32 +64,23 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _restore(config: Config, options: argparse.Namespace) -> None:
-    now = system_clock()
+    now, place, kept = system_clock(), config.state / "loa.db", None
     known, ring = _known(config)
-    voided, kept = VoidBook(config.keys).at(now), None
-    if options.file is not None:
+    if options.file is None:
+        anew, epoch = await _make_ready(config, options, config.database, known=known, ring=ring, now=now)
+    else:
         olds = [last_settings_in(options.file)]
-        if (config.state / "loa.db").is_file():
-            epoch, last = await _told(config)
-            known, olds = max(known, epoch), [*olds, last]
+        if place.is_file():
+            told, last = await _told(config)
+            known, olds = max(known, told), [*olds, last]
         _refuse_older(options, ring, olds)
-        kept = put_back(options.file, config.state / "loa.db", now=now)
-        if kept is not None:
-            sys.stderr.write(f"The rows of before: {kept}\n")
-    database = Database(config.database, EventBus())
-    try:
-        await upgrade(database)
-        person_id = await person_named(database, options.by)
-        epoch = next_epoch(known, await highest_epoch(database), options.epoch)
-        _refuse_older(options, ring, [await last_settings(database)] if options.rows_are_back else ())
-        if config.signer is None:
-            write_epoch(config.keys, epoch)  # first: rows of an older life are signed by nobody any more
-        disabled = {} if kept is None else disabled_in(kept)
-        anew = await begin_anew(database, person_id, epoch, now=now, voided=voided, disabled=disabled)
-    finally:
-        await database.close()
+        with staged(options.file, place) as new:
+            rows = f"sqlite+aiosqlite:///{new}"
+            anew, epoch = await _make_ready(config, options, rows, known=known, ring=ring, now=now)
+            kept = put_back(new, place, now=now)
+    note(config.keys / HEAD_FILE, anew.head)
     sys.stdout.write(f"epoch {epoch}\t{len(anew.holds)} holds\n")
-    sys.stderr.write(_said(anew, rows_were_there=kept is not None))
+    sys.stderr.write(_said(anew, kept))
     if config.signer is not None:
         sys.stderr.write(
             f"Before the centre starts, as the signer's user: loa signer --folder FOLDER raise-epoch {epoch}\n"
@@ -93,14 +88,42 @@ async def _restore(config: Config, options: argparse.Namespace) -> None:
     sys.stderr.write("Everything is held. Look at the plans, then release the holds in the pages.\n")
 
 
-def _said(anew: Anew, *, rows_were_there: bool) -> str:
+async def _make_ready(
+    config: Config, options: argparse.Namespace, rows: str, *, known: int, ring: Ring, now: datetime
+) -> tuple[Anew, int]:
+    """Begin anew in rows that were put back, or are about to be; gives what was done, and the epoch."""
+    database, place = Database(rows, EventBus()), config.state / "loa.db"
+    try:
+        await upgrade(database)
+        person_id = await person_named(database, options.by)
+        epoch = next_epoch(known, await highest_epoch(database), options.epoch)
+        _refuse_older(options, ring, [await last_settings(database)] if options.rows_are_back else ())
+        reached = noted(config.keys / HEAD_FILE)
+        anew = await begin_anew(
+            database,
+            person_id,
+            epoch,
+            now=now,
+            voided=VoidBook(config.keys).at(now),
+            disabled=disabled_in(place) if options.file is not None and place.is_file() else {},
+            reached=None if reached is None else str(reached),
+        )
+    finally:
+        await database.close()
+    if config.signer is None:
+        write_epoch(config.keys, epoch)  # before the rows are in place: those of an older life are signed by nobody
+    return anew, epoch
+
+
+def _said(anew: Anew, kept: Path | None) -> str:
     """Say what stays taken away, and what a person has to look at."""
-    lines = [f"Revoked since the copy, and again: {', '.join(anew.cut_off)}"] if anew.cut_off else []
+    lines = [] if kept is None else [f"The rows of before, with names and password hashes: {kept}"]
+    lines += [f"Revoked since the copy, and again: {', '.join(anew.cut_off)}"] if anew.cut_off else []
     if anew.tokens:
         lines.append(f"{anew.tokens} machines' keys (API tokens) are void: give out new ones")
     if anew.disabled:
         lines.append(f"{anew.disabled} accounts were ended since the copy, and are again")
-    if not rows_were_there:
+    if kept is None:
         lines.append("Accounts and passwords are as in the copy: look through them before people sign in")
     return "".join(f"{line}\n" for line in lines)
 

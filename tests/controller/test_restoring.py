@@ -11,6 +11,8 @@ import pytest
 from msgspec import structs, to_builtins
 from sqlalchemy import select, text, update
 
+from controller.audit.heads import HEAD_FILE, noted
+from controller.audit.models import AuditEntry
 from controller.broadcasts.models import Broadcast
 from controller.broadcasts.schemas import BroadcastIn
 from controller.cli import main
@@ -23,7 +25,7 @@ from controller.nodes.models import Node
 from controller.people.models import ApiToken, Person, Session
 from controller.renewals.models import NodeCertificate
 from controller.renewals.void import VoidBook, Voided
-from controller.restoring import BackupError, check_copy, next_epoch
+from controller.restoring import RESTORED, BackupError, check_copy, next_epoch
 from controller.signing.ring import begin
 from controller.wire.keys import new_key
 from edge_agent.protocol.documents import BY_WORD, Hold
@@ -293,3 +295,48 @@ async def test_a_node_that_makes_holds_up_silences_nobody_else_and_not_without_e
         assert len(holds) == MOST
         assert {hold.scope for hold in holds} == {f"nodes/{liar.id}"}
         assert honest.id not in {node.node_id for hold in holds for node in hold.not_yet}
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} - {"lock"}
+
+
+async def test_a_restore_that_fails_has_changed_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A misspelt login once left the old rows in place: nothing held, nobody disabled again."""
+    async with desk(tmp_path) as made:
+        _, copy = await backed_up(made, tmp_path)
+        left, person = await made.centre.somebody("dung", "operator"), made.centre.person
+        async with made.centre.database.transaction() as tx:
+            await tx.session.execute(update(Person).where(Person.id == left.id).values(disabled_at=made.centre.clock()))
+        assert main(["backup", "--state", str(tmp_path), str(tmp_path / "late.db")]) == 0
+    before = names_in(tmp_path)
+    rows = (tmp_path / "loa.db").stat().st_ino
+    assert await restore(tmp_path, copy, "lann") == 1
+    assert "lann" in capsys.readouterr().err
+    assert (tmp_path / "loa.db").stat().st_ino == rows
+    assert names_in(tmp_path) == before
+    assert await restore(tmp_path, tmp_path / "late.db", person.login) == 0
+    async with factories.centre(tmp_path, known=person) as again, again.database.reading() as session:
+        assert (await session.get_one(Person, left.id)).disabled_at is not None
+
+
+async def test_the_audit_goes_on_from_a_restore_and_says_how_far_it_had_reached(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        scope, copy = await backed_up(made, tmp_path)
+        person = made.centre.person
+        await made.centre.services.holds.order(made.centre.actor, [scope])
+        await made.centre.services.audit.note_head()
+        reached = noted(tmp_path / "keys" / HEAD_FILE)
+    assert await restore(tmp_path, copy, person.login) == 0
+    async with factories.centre(tmp_path, known=person) as again:
+        verdict = await again.services.audit.verify()
+        assert verdict.broken_at is None
+        assert noted(tmp_path / "keys" / HEAD_FILE) == verdict.head
+        async with again.database.reading() as session:
+            entry = (await session.scalars(select(AuditEntry).where(AuditEntry.action == RESTORED))).one()
+        assert entry.detail["audit_reached"] == str(reached)
+
+
+def test_rows_that_are_back_are_those_of_postgresql(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["restore", "--state", str(tmp_path), "--rows-are-back", "--by", "lan"]) == 1
+    assert "PostgreSQL" in capsys.readouterr().err
