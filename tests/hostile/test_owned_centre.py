@@ -4,11 +4,8 @@ The signer is a process of its own, the node a real agent that listens all the w
 """
 
 import asyncio
-import getpass
-import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,13 +33,13 @@ from edge_agent.protocol.enrolment import new_claim_code
 from edge_agent.protocol.signing import SigningKey
 from edge_agent.protocol.topics import Word
 from tests.controller import factories
+from tests.controller.signing.process import WITHIN_S, signer
 from tests.controller.signing.test_apart import agreed
 from tests.controller.wire.live import Live, live_centre
 from tests.edge_agent.centre import VirtualRecording, agent_process, broadcast, make_opus, pcm_of, voice_of
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
 
-WITHIN_S = 30.0
 EVIL, GOOD = make_opus(1, 700), make_opus(2, 700)
 FORGED = 4
 """Messages published in the centre's name."""
@@ -60,26 +57,8 @@ async def loa(*arguments: str) -> str:
     return said.decode()
 
 
-@asynccontextmanager
-async def signer(folder: Path) -> AsyncIterator[Path]:
-    """A signer as a process of its own."""
-    path = folder / "signer.sock"
-    arguments = ("--folder", str(folder / "signer"), "serve", "--socket", str(path), "--user", getpass.getuser())
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "controller.cli", "signer", *arguments, stderr=asyncio.subprocess.PIPE
-    )
-    assert process.stderr is not None
-    try:
-        async with asyncio.timeout(WITHIN_S):
-            assert b"answers" in await process.stderr.readline()
-        yield path
-    finally:
-        process.send_signal(signal.SIGTERM)
-        await process.communicate()
-
-
 async def test_an_owned_centre_makes_no_node_speak_and_still_stops_them(tmp_path: Path) -> None:
-    async with signer(tmp_path) as path, live_centre(tmp_path, signer=path) as live:
+    async with signer(tmp_path) as (path, _), live_centre(tmp_path, signer=path) as live:
         secret = (await loa("--folder", str(tmp_path / "signer"), "enrol", live.rows.person.id)).splitlines()[0]
         area = await live.area()
         scope = f"areas/{area.id}"

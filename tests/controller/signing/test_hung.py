@@ -1,10 +1,8 @@
 """A signer apart that hangs: whoever asks is told, nobody else waits, people know, and what was ordered goes out."""
 
 import asyncio
-import getpass
 import gzip
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,31 +24,12 @@ from controller.wire.signer_watch import SILENT, TOLD_AFTER, SignerWatch
 from edge_agent.protocol.documents import Hold
 from edge_agent.protocol.reports import TimeAsk
 from tests.controller import factories
+from tests.controller.signing.process import WITHIN_S, signer
 from tests.controller.wire.live import live_centre
 
-WITHIN_S = 30.0
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 STOOD_S = 1.0
 """The loop of a busy machine may stand for some tenths of a second; the socket is waited at for two."""
-
-
-@asynccontextmanager
-async def signer(folder: Path) -> AsyncIterator[tuple[Path, asyncio.subprocess.Process]]:
-    """A signer as a process of its own, which may be stopped."""
-    path = folder / "signer.sock"
-    arguments = ("--folder", str(folder / "signer"), "serve", "--socket", str(path), "--user", getpass.getuser())
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "controller.cli", "signer", *arguments, stderr=asyncio.subprocess.PIPE
-    )
-    assert process.stderr is not None
-    try:
-        async with asyncio.timeout(WITHIN_S):
-            assert b"answers" in await process.stderr.readline()
-        yield path, process
-    finally:
-        process.send_signal(signal.SIGCONT)
-        process.send_signal(signal.SIGTERM)
-        await process.communicate()
 
 
 async def longest_stand(until: asyncio.Event) -> float:

@@ -20,7 +20,6 @@ from edge_agent.checks.lease import LeaseEnded, LeaseEnding
 from edge_agent.checks.link_quality import MOST, SLOW_MS, STEADY_S, WITHIN_S, LinkQuality
 from edge_agent.checks.muted import Muted
 from edge_agent.checks.round import Rounds
-from edge_agent.checks.runner import Pulse
 from edge_agent.checks.settings import NoSettings
 from edge_agent.checks.signal import WEAK, WELL, SignalStrength
 from edge_agent.checks.storage import Storage
@@ -416,18 +415,3 @@ async def test_a_look_that_hangs_is_a_fault_and_holds_up_no_other(monkeypatch: p
         free.set()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-# The watchdog.
-
-
-def test_the_watchdog_is_fed_by_what_moves_and_not_by_the_loop_that_looks() -> None:
-    pulse = Pulse()
-    assert pulse.beats(1, 1)
-    assert pulse.beats(2, 2)
-    assert not pulse.beats(2, 3), "the player stands"
-    assert not pulse.beats(3, 3), "the output asks for nothing"
-    assert pulse.beats(4, 4)
-    assert pulse.beats(5, None), "without an output the player is enough: the card is looked after elsewhere"
-    assert not pulse.beats(5, None)
-    assert pulse.beats(6, 5)
