@@ -33,7 +33,7 @@ SEED := 0
 # The set-up steps share .venv and dpkg's lock; pytest and apt would only be in each other's way.
 .NOTPARALLEL:
 .PHONY: help setup demo test listen lint format bench faults hostile box package bundle screenshots lock debian-demo debian-test debian-box \
-	debian-power power venv-demo venv-dev
+	debian-power power venv-demo venv-dev as-root
 
 help: ## list what can be typed
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' Makefile | expand -t 14
@@ -78,10 +78,10 @@ faults: setup ## kill every part, cut it off, spoil its files; writes docs/fault
 hostile: setup ## attack every route and every page, long and in Chromium; EXAMPLES, SEED (half an hour)
 	@LOA_FAULTS_LONG=1 LOA_HOSTILE_EXAMPLES=$(EXAMPLES) LOA_HOSTILE_SEED=$(SEED) $(BIN)/pytest -n 2 tests/hostile $(ARGS)
 
-box: setup debian-box ## a whole node without a device, built, booted, broken and updated (as root, half an hour)
+box: as-root setup debian-box ## a whole node without a device, built, booted, broken and updated (as root, half an hour)
 	@$(BIN)/pytest -p tests.faults.record --faults-table tests/box $(ARGS)
 
-power: setup debian-power ## cut the power of a whole machine again and again, in qemu (as root, some minutes)
+power: as-root setup debian-power ## cut the power of a whole machine again and again, in qemu (as root, some minutes)
 	@LOA_FAULTS_LONG=1 $(BIN)/pytest -p tests.faults.record --faults-table tests/power $(ARGS)
 
 package: venv-dev ## the agent as a Debian package, for this processor and for the Pi, into dist/
@@ -97,6 +97,10 @@ screenshots: setup ## take the pages' pictures anew
 
 lock: venv-dev ## write requirements/*.txt from pyproject.toml
 	@$(BIN)/python $(SETUP)/lock.py $(if $(UPGRADE),--upgrade)
+
+# Asked before anything is installed. The tests alone would be skipped, which looks like a success.
+as-root:
+	@[ "$$(id -u)" = 0 ] || { echo "make: what boots whole systems has to be root; type: sudo make $(MAKECMDGOALS)" >&2; exit 1; }
 
 debian-demo:
 	@$(SETUP)/debian $(SETUP)/debian-demo.txt
