@@ -402,7 +402,7 @@ def _holds_up(member: Member, now: datetime) -> bool:
 
 
 def _next_ones(course: Course, members: Sequence[Member]) -> list[str]:
-    """Choose who is told besides those that were: who is there, as many as the wave has room for."""
+    """Choose who is told besides those that were: who is there, in their order, as many as the wave has room for."""
     inside = sum(each.wave is not None for each in members)
     room = reach(course.waves[course.wave], course.total) - inside
     ready = [each.node_id for each in members if each.state is State.PLANNED and _can_hear(each)]

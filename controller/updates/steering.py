@@ -4,6 +4,7 @@ Rows are the truth: what a former life of the centre began, this one goes on wit
 """
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -79,6 +80,8 @@ class Steering:
         self._tidied = False
         self.send: SendUpdate = _nobody
         """The wire's."""
+        self.lot = drawn
+        """Gives a node's place in the order in which those of a rollout are told."""
 
     async def look(self) -> None:
         """Take every rollout forward by what is known now."""
@@ -118,6 +121,7 @@ class Steering:
             members = await settled_of(session, row.id, soaking)
             async for some in nodes.read(row.id, settled=False, soaking=soaking):
                 members += [member for _, member in some]
+        members.sort(key=lambda each: self.lot(row.id, each.node_id))
         return _Seen(row.id, row.state, course_of(row), members, nodes.tokens, now)
 
     async def _write(self, seen: "_Seen", steps: Steps) -> bool:
@@ -182,6 +186,14 @@ class _Seen:
 
 
 NOTHING = Steps()
+
+
+def drawn(rollout_id: str, node_id: str) -> bytes:
+    """Draw a node's place in the order in which nodes are told.
+
+    Anew for each rollout: one node that spoils a first wave is not first again, and nobody knows who will be.
+    """
+    return hashlib.sha256(f"{rollout_id}/{node_id}".encode()).digest()
 
 
 async def _rows(tx: Transaction, rollout_id: str, node_ids: Sequence[str]) -> dict[str, RolloutNode]:

@@ -19,7 +19,7 @@ from controller.updates.errors import RolloutError
 from controller.updates.models import Rollout
 from controller.updates.rules import RolloutState, State, Stopped, next_steps
 from controller.updates.schemas import RolloutIn
-from controller.updates.steering import STOPPED
+from controller.updates.steering import STOPPED, drawn
 from edge_agent.protocol.documents import CommandAction
 from tests.controller.factories import ADDRESS, Centre
 
@@ -291,3 +291,17 @@ async def test_a_rollout_whose_rows_cannot_be_read_keeps_no_other_back(lite: Cen
         (await tx.session.get_one(Rollout, broken.id)).waves = ["nonsense", "100%"]
     assert await shop.look() == nodes[1:]
     assert lite.services.failures.names == {f"rollouts/{broken.id}"}
+
+
+async def test_whom_a_rollout_tells_first_is_drawn_anew_each_time(lite: Centre) -> None:
+    """One node that spoils first waves is not first again, and a life of the centre draws as the one before did."""
+    shop, area, nodes = await shop_with(lite, 20)
+    lite.services.steering.lot = drawn
+    first: list[str] = []
+    for _ in range(8):
+        rollout = await shop.start(area.scope, **QUICK)
+        first += await shop.look()
+        order = sorted(nodes, key=lambda each: drawn(rollout.id, each))
+        assert first[-1] == order[0]
+        await lite.services.rollouts.stop(lite.actor, rollout.id)
+    assert len(set(first)) > 1
