@@ -12,7 +12,7 @@ from edge_agent.version import __version__
 
 RTC = Path("/sys/class/rtc/rtc0")
 """The machine's clock with a battery, if Linux knows one (Documentation/ABI/testing/sysfs-class-rtc)."""
-COMMANDS = (CommandAction.RESTART.value, CommandAction.SELF_TEST.value)
+COMMANDS = (CommandAction.RESTART.value, CommandAction.SELF_TEST.value, CommandAction.SEND_LOG.value)
 GRADES: dict[InputKind, Grade] = {"loopback": Grade.E2, "line": Grade.E2, "microphone": Grade.E3}
 """What may be claimed for what is heard by each (DESIGN section 6)."""
 PLAUSIBLE_S = 1_735_689_600

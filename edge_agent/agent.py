@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import ssl
+import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -46,6 +47,8 @@ from edge_agent.judge import ProcessJudge
 from edge_agent.keeper import Keeper
 from edge_agent.ledger import Ledger
 from edge_agent.link import Link
+from edge_agent.log_sending import LogSender
+from edge_agent.logbook import Logbook
 from edge_agent.outputs import mixer
 from edge_agent.outputs.base import Output
 from edge_agent.outputs.card import CardOutput
@@ -171,6 +174,14 @@ class Agent:
             now=self._now,
             bulk_bytes_per_s=None if options.bulk_kbit_s is None else max(1, options.bulk_kbit_s * 125),
         )
+        self.logbook = Logbook(state.log)
+        self.log_sender = LogSender(
+            self.logbook,
+            node_id=self._adoption.node_id,
+            media_url=self._adoption.media_url,
+            tls=lambda: self._tls(as_node=True),
+            yields=self.fetcher.has_urgent,
+        )
         self.voucher = Voucher(keeper, self.shelf, self.player)
         self.reporter = Reporter(
             self._adoption.node_id,
@@ -261,6 +272,7 @@ class Agent:
             self.checks,
             self.health,
             self.renewer,
+            self.log_sender,
             self.giving_way,
             *([self.updates] if self.updates is not None else []),
             self.link,
@@ -279,6 +291,7 @@ class Agent:
             ExceptionGroup: a service has died.
         """
         loop = asyncio.get_running_loop()
+        logging.getLogger().addHandler(self.logbook)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.leave, "shutdown")
         loop.add_signal_handler(signal.SIGUSR1, self.giving_way.ask)
@@ -301,6 +314,8 @@ class Agent:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
                 loop.remove_signal_handler(number)
             self._store.close()
+            logging.getLogger().removeHandler(self.logbook)
+            self.logbook.end(sys.exc_info()[1])
 
     # Wiring.
 
@@ -373,6 +388,8 @@ class Agent:
             self.leave("restart")
         elif command.action is CommandAction.SELF_TEST:
             self.tone.begin(command.command_id)
+        elif command.action is CommandAction.SEND_LOG:
+            self.log_sender.want(command.command_id)
         elif command.action is CommandAction.IDENTIFY:
             self.number.begin(command.command_id)
         elif command.action is CommandAction.REFERENCE and self.ear.present:

@@ -84,6 +84,11 @@ class StateDir:
         return self.root / "update"
 
     @property
+    def log(self) -> Path:
+        """The agent's own last words, for whoever asks from afar."""
+        return self.root / "log"
+
+    @property
     def lock(self) -> Path:
         """Held by the one agent that runs with this state."""
         return self.root / "lock"

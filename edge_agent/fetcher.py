@@ -168,6 +168,10 @@ class Fetcher:
         """Say whether a recording is on its way. Called by worker threads too."""
         return bool(self._under_way)
 
+    def has_urgent(self) -> bool:
+        """Say whether what must sound soon is on its way. Called by worker threads too."""
+        return self._stands_still(Lane.BULK)
+
     def failed(self, sha256: str) -> Fault | None:
         """Say why a recording is not here, if its download has failed."""
         found = self._tries.get(sha256)
