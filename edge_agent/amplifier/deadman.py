@@ -50,15 +50,16 @@ class DeadMan:
                 self._until_s = None
 
     def look(self) -> float | None:
-        """Switch it off if nobody has asked for too long; gives the seconds that are left. Called by the thread."""
-        if self._until_s is None:
-            return None
-        left_s = self._until_s - self._clock_s()
-        if left_s <= 0:
-            self._put(on=False)
-            self._until_s = None
-            return None
-        return left_s
+        """Switch it off if nobody has asked for too long; gives the seconds that are left."""
+        with self._changed:
+            if self._until_s is None:
+                return None
+            left_s = self._until_s - self._clock_s()
+            if left_s <= 0:
+                self._put(on=False)
+                self._until_s = None
+                return None
+            return left_s
 
     def close(self) -> None:
         """Switch it off for good."""

@@ -1,6 +1,7 @@
 """Two pins: a file of one digit, and a GPIO line. That one goes off with the process, if a pull-down does the rest."""
 
 import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from edge_agent.gpio import Line, driver_of
 
 
 class FilePin:
-    """Writes ``1`` or ``0`` into a file: for tests, and for whatever else reads files."""
+    """Writes ``1`` or ``0`` into a file: for tests, and for whatever else reads files, which never finds it empty."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -17,7 +18,12 @@ class FilePin:
 
     def put(self, *, on: bool) -> None:
         """Switch it."""
-        self._path.write_text("1" if on else "0", encoding="ascii")
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            os.write(descriptor, b"1" if on else b"0")
+            os.ftruncate(descriptor, 1)
+        finally:
+            os.close(descriptor)
 
     def close(self) -> None:
         """Switch it off."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -130,6 +131,44 @@ def test_it_goes_off_when_nobody_asks_for_it_any_more(path: Path) -> None:
     pin.look()
     assert (path.read_text(), pin.is_on) == ("0", False)
     pin.close()
+
+
+def test_whoever_looks_beside_its_thread_finds_it_switched(path: Path) -> None:
+    """The thread wakes up late, with the clock moved on; both want it off."""
+    entered, go_on = threading.Event(), threading.Event()
+    now_s = [0.0]
+
+    class SlowPin(FilePin):
+        def put(self, *, on: bool) -> None:
+            if threading.current_thread() is not threading.main_thread():
+                entered.set()
+                assert go_on.wait(10)
+            super().put(on=on)
+
+    pin = DeadMan(SlowPin(path), hold_s=0.05, clock_s=lambda: now_s[0])
+    pin.hold()
+    now_s[0] += 1
+    assert entered.wait(10)
+    threading.Timer(0.05, go_on.set).start()
+    pin.look()
+    assert (go_on.is_set(), path.read_text(), pin.is_on) == (True, "0", False)
+    pin.close()
+
+
+def test_a_file_is_never_found_empty(path: Path) -> None:
+    pin, over, seen = FilePin(path), threading.Event(), set[str]()
+
+    def read() -> None:
+        while not over.is_set():
+            seen.add(path.read_text())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(3000):
+        pin.put(on=number % 2 == 0)
+    over.set()
+    reader.join()
+    assert seen <= {"0", "1"}
 
 
 async def test_its_own_thread_sees_to_that(path: Path) -> None:
