@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import hashlib
 import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -20,11 +19,12 @@ from controller.services import Services
 from controller.updates.rules import ERROR_PERCENT, SOAK, WAVES
 from controller.updates.schemas import RolloutIn, RolloutOut, RolloutWithNodes
 from controller.wire.keys import KeyFileError
+from edge_agent.protocol.bundles import Contents, Packed, check_contents, look
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.errors import ProtocolError
 from edge_agent.protocol.fields import decode
 from edge_agent.protocol.signing import SigningKey
-from edge_agent.protocol.updates import Release
+from edge_agent.protocol.updates import MAX_BUNDLE_BYTES, Release
 
 from .rows import area_named, opened
 from .settings import add_state, read_config
@@ -48,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sign.add_argument("bundle", type=Path)
     sign.add_argument("--key", type=Path, required=True, help="private half of the update key")
     sign.add_argument("--release", type=int, required=True, help="a number above that of every release before")
-    sign.add_argument("--version", required=True, help="for people")
-    sign.add_argument("--board", required=True, choices=["amd64", "arm64"])
+    sign.add_argument("--version", help="refuse a bundle of another one")
+    sign.add_argument("--board", choices=["amd64", "arm64"], help="refuse a bundle that is built for another one")
     sign.add_argument("--python", default="3.11", help="minor version of the node's Python (%(default)s)")
     sign.add_argument("--days", type=int, default=RELEASE_DAYS, help="so long nodes begin with it (%(default)s)")
     sign.add_argument(
@@ -133,31 +133,42 @@ async def _start(services: Services, options: argparse.Namespace) -> RolloutWith
 
 
 def _sign(options: argparse.Namespace) -> int:
-    sha256, size = _measured(options.bundle)
     now = system_clock()
+    packed, found = _seen(options.bundle)
     try:
         release = Release(
             release=options.release,
-            version=options.version,
-            board=options.board,
+            version=options.version or found.version or "0",
+            board=options.board or _board(found),
             python=options.python,
-            size=size,
-            sha256=sha256,
+            size=packed.size,
+            sha256=packed.sha256,
             iat=int(now.timestamp()),
             exp=int((now + timedelta(days=options.days)).timestamp()),
             keys=tuple(_public(path) for path in options.hand_on),
         )
-    except ValueError as error:
-        raise ReleaseFileError(f"{options.bundle}: cannot be released ({error})") from None
+        check_contents(release, found)
+    except (ValueError, ProtocolError) as error:
+        raise ReleaseFileError(f"{options.bundle}: cannot be released: {error}") from None
     target = options.bundle.with_name(f"{options.bundle.name}.release")
     write_whole(target, _key(options.key).sign(release) + b"\n", mode=0o644)
-    _line(release.release, release.version, release.board, release.python, size, target)
+    _line(release.release, release.version, release.board, release.python, packed.size, target)
     return 0
 
 
-def _measured(path: Path) -> tuple[str, int]:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
+def _seen(path: Path) -> tuple[Packed, Contents]:
+    """Read a bundle as a node will."""
+    try:
+        with path.open("rb") as file:
+            packed = Packed(file, MAX_BUNDLE_BYTES)
+            return packed, look(packed)
+    except ProtocolError as error:
+        raise ReleaseFileError(f"{path}: not a bundle of the agent ({error}); make one with: make bundle") from None
+
+
+def _board(found: Contents) -> str:
+    """Say for which board a bundle is; where it is for none or for two, whichever is named is refused."""
+    return next((each for each in ("amd64", "arm64") if each in found.boards), "amd64")
 
 
 def _key(path: Path) -> SigningKey:

@@ -10,7 +10,7 @@ class UpdateKeyError(InvalidError):
 
 
 class BundleError(InvalidError):
-    """The file is not the bundle that was signed."""
+    """The file is not the bundle that was signed, or is none that a node would take."""
 
     code = "update_bundle"
 

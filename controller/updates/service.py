@@ -24,8 +24,9 @@ from controller.people.models import Person
 from controller.people.rights import Act
 from controller.recordings.uploads import UploadLimits, UploadRoom
 from controller.renewals.models import NodeCertificate
+from edge_agent.protocol.bundles import Packed, check_contents, look
 from edge_agent.protocol.documents import TrustedKey
-from edge_agent.protocol.errors import ProtocolError
+from edge_agent.protocol.errors import MalformedError, ProtocolError
 from edge_agent.protocol.fields import utc
 from edge_agent.protocol.signing import TrustStore, open_release, signer_of
 from edge_agent.protocol.states import KeyUse
@@ -74,7 +75,7 @@ class Releases:
             ForbiddenError: only who may do it everywhere.
             UpdateKeyError: no update key that is believed has signed it.
             OldReleaseError: there is one with this number, or a later one.
-            BundleError: it is another file than the one that was signed.
+            BundleError: it is another file than the one that was signed, or not what its release says of it.
             InvalidError: its time is over.
             TooLargeError, TooSlowError, NoSpaceError, TooManyAttemptsError: see ``UploadRoom.store``.
         """
@@ -87,9 +88,13 @@ class Releases:
         stored = await self._room.store(name, actor.person_id or actor.origin, body, declared_bytes)
         try:
             check_bundle(signed, size=stored.bytes, sha256=stored.sha256)
+            await asyncio.to_thread(_look_into, self._room.path(name), signed)
             await asyncio.to_thread(settle, self._room.path(name), self.path(signed.sha256))
-        except ProtocolError as error:
+        except MalformedError as error:
             raise BundleError(f"not the file that was signed: {error}", field="body", problem="hash") from None
+        except ProtocolError as error:
+            said = f"no node would take release {signed.release}: {error}"
+            raise BundleError(said, field="body", problem=error.code) from None
         finally:
             self._room.discard(name)
         return await self._keep(actor, token, signed)
@@ -180,6 +185,12 @@ class Releases:
         except IntegrityError:
             raise _there(signed) from None
         return _out(row, by.name if by else None)
+
+
+def _look_into(path: Path, signed: Signed) -> None:
+    """Read a bundle as a node will: what every one of them would refuse is not sent to any."""
+    with path.open("rb") as file:
+        check_contents(signed, look(Packed(file, signed.size)))
 
 
 def _query() -> Select[Release, str]:

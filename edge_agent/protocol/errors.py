@@ -79,3 +79,9 @@ class NotNewerError(ProtocolError):
     """A release that is not above what the node has taken already."""
 
     code = "not_newer"
+
+
+class BundleError(ProtocolError):
+    """What is in a bundle is not what an agent is made of."""
+
+    code = "bad_bundle"

@@ -21,7 +21,8 @@ import msgspec
 from edge_agent import failpoints
 from edge_agent.checks.disk_space import LEAST_BYTES
 from edge_agent.config import sync_directory
-from edge_agent.protocol.errors import ProtocolError
+from edge_agent.protocol.bundles import Packed
+from edge_agent.protocol.errors import BundleError, ProtocolError
 from edge_agent.protocol.signing import TrustStore, open_release
 from edge_agent.protocol.updates import Machine, Release, check_bundle, check_release
 from edge_agent.updates.layout import (
@@ -43,7 +44,7 @@ from edge_agent.updates.layout import (
     this_machine,
     write,
 )
-from edge_agent.updates.unpack import BundleError, Packed, sync, unpack
+from edge_agent.updates.unpack import sync, unpack
 
 log = logging.getLogger(__name__)
 

@@ -1,10 +1,12 @@
 """Releases made, signed and added in one step, and nodes that say how far they are."""
 
 import hashlib
+import lzma
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,8 +19,27 @@ from edge_agent.protocol.signing import SigningKey
 from edge_agent.protocol.states import KeyUse
 from edge_agent.protocol.updates import Release
 from tests.controller.factories import Centre
+from tests.edge_agent.updates.making import tar_of
 
-BUNDLE = b"a bundle, as far as the centre goes\n" * 100
+ELF = {"amd64": 62, "arm64": 183, "riscv64": 243}
+
+
+def packed(
+    board: str = "arm64", *, version: str = "0.7.0", python: str = "311", files: dict[str, bytes] | None = None
+) -> bytes:
+    """A bundle that is small, and all that a look into it asks for; ``files`` come in addition."""
+    program = b"\x7fELF\x02\x01\x01".ljust(18, b"\0") + ELF[board].to_bytes(2, "little") + bytes(100)
+    inside = {
+        "edge_agent/__main__.py": b"raise SystemExit('an agent, as far as the centre goes')\n",
+        f"_cffi_backend.cpython-{python}-linux-gnu.so": program,
+        "av/_core.abi3.so": program,
+        f"loa-{version}.dist-info/METADATA": b"Name: loa\n" * 200,
+        "tzdata/zones": Random(7).randbytes(3000),  # nothing packs it
+    }
+    return lzma.compress(tar_of(inside | (files or {})))
+
+
+BUNDLE = packed()
 
 
 def new_update_key() -> SigningKey:
@@ -36,7 +57,7 @@ def signed(key: SigningKey, now: datetime, number: int = 7, bundle: bytes = BUND
     """What ``loa updates sign`` writes."""
     said: dict[str, Any] = {
         "release": number,
-        "version": f"0.{number}.0",
+        "version": "0.7.0",
         "board": "arm64",
         "python": "3.11",
         "size": len(bundle),

@@ -1,5 +1,6 @@
 """Updates as people order them: by the API, by command, after a restore; and told before a key ends."""
 
+import lzma
 from pathlib import Path
 
 import msgspec
@@ -17,8 +18,9 @@ from edge_agent.protocol.signing import TrustStore, open_release
 from edge_agent.protocol.states import KeyUse
 from tests.controller.factories import Centre
 from tests.controller.test_commands_rows import Types, run, types
+from tests.edge_agent.updates.making import tar_of
 
-from .shop import BUNDLE, Shop, new_update_key, signed, trust
+from .shop import BUNDLE, Shop, new_update_key, packed, signed, trust
 
 __all__ = ["types"]
 
@@ -61,12 +63,13 @@ async def test_a_release_goes_its_way_by_command(lite: Centre, types: Types, tmp
     bundle, key = tmp_path / "loa.bundle", tmp_path / "update.key"
     bundle.write_bytes(BUNDLE)
     assert main(["keys", "make-update-key", str(key)]) == 0
-    sign = ["updates", "sign", str(bundle), "--key", str(key), "--release", "12", "--version", "0.2.0"]
-    assert main([*sign, "--board", "arm64", "--hand-on", f"{key}.pub"]) == 0
+    sign = ["updates", "sign", str(bundle), "--key", str(key), "--release", "12"]
+    assert main([*sign, "--hand-on", f"{key}.pub"]) == 0
     public = msgspec.json.decode((tmp_path / "update.key.pub").read_bytes(), type=TrustedKey)
     token = (tmp_path / "loa.bundle.release").read_bytes().strip()
     release = open_release(token, trust=TrustStore([public]))
     assert (release.size, release.python, release.keys) == (len(BUNDLE), "3.11", (public,))
+    assert (release.version, release.board) == ("0.7.0", "arm64")  # as the bundle says
 
     status, _, problem = await run(types, "updates", "add", str(bundle))
     assert status == 1
@@ -75,7 +78,7 @@ async def test_a_release_goes_its_way_by_command(lite: Centre, types: Types, tmp
     assert (await run(types, "keys", "trust-update-key", f"{key}.pub"))[0] == 0
     assert (await run(types, "updates", "add", str(bundle)))[0] == 0
     status, out, _ = await run(types, "updates", "list")
-    assert out.split("\t")[:3] == ["12", "0.2.0", "arm64"]
+    assert out.split("\t")[:3] == ["12", "0.7.0", "arm64"]
     status, out, problem = await run(types, "updates", "start", "12", "--to", "Xã Đông", "--waves", "1,100%")
     assert (status, problem) == (0, "")
     rollout_id = out.split("\t")[0]
@@ -91,7 +94,17 @@ async def test_a_release_goes_its_way_by_command(lite: Centre, types: Types, tmp
 
 
 @pytest.mark.parametrize(
-    "wrong", [("--release", "0"), ("--version", "a b"), ("--python", "2.7"), ("--key", "/dev/null"), ("--days", "0")]
+    "wrong",
+    [
+        ("--release", "0"),
+        ("--version", "a b"),
+        ("--version", "0.8.0"),
+        ("--board", "amd64"),
+        ("--python", "2.7"),
+        ("--python", "3.12"),
+        ("--key", "/dev/null"),
+        ("--days", "0"),
+    ],
 )
 def test_what_cannot_be_signed_says_so_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: tuple[str, str]
@@ -99,11 +112,36 @@ def test_what_cannot_be_signed_says_so_in_one_line(
     bundle, key = tmp_path / "loa.bundle", tmp_path / "update.key"
     bundle.write_bytes(BUNDLE)
     assert main(["keys", "make-update-key", str(key)]) == 0
-    given = {"--key": str(key), "--release": "1", "--version": "1", "--board": "amd64"} | dict([wrong])
+    given = {"--key": str(key), "--release": "1"} | dict([wrong])
     capsys.readouterr()
     assert main(["updates", "sign", str(bundle), *(word for pair in given.items() for word in pair)]) == 1
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
+    assert not (tmp_path / "loa.bundle.release").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "breaks off"),
+        (b"a letter home\n" * 100, "Input format not supported"),
+        (BUNDLE[:-9], "breaks off"),
+        (BUNDLE + b"more", "something follows its end"),
+        (lzma.compress(tar_of({"a.txt": b"hello"})), "no agent is in it"),
+        (packed("riscv64"), "ELF 243"),
+        (packed(files={"a": b"", "a/b": b""}), "lies in a file"),
+    ],
+)
+def test_nothing_but_a_bundle_of_the_agent_is_signed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, said: str
+) -> None:
+    bundle, key = tmp_path / "loa.bundle", tmp_path / "update.key"
+    bundle.write_bytes(content)
+    assert main(["keys", "make-update-key", str(key)]) == 0
+    capsys.readouterr()
+    assert main(["updates", "sign", str(bundle), "--key", str(key), "--release", "1"]) == 1
+    out, problem = capsys.readouterr()
+    assert (out, problem.count("\n"), said in problem) == ("", 1, True), problem
     assert not (tmp_path / "loa.bundle.release").exists()
 
 

@@ -1,5 +1,6 @@
 """Releases come in whole, signed, and never backwards; bundles go to our nodes alone."""
 
+import lzma
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -18,8 +19,9 @@ from controller.wire.keys import Keys, load_keys, write_ring
 from edge_agent.protocol.documents import TimeAnswer
 from edge_agent.protocol.states import KeyUse
 from tests.controller.factories import ADDRESS, MORNING, Centre
+from tests.edge_agent.updates.making import tar_of
 
-from .shop import BUNDLE, Shop, body, new_update_key, signed
+from .shop import BUNDLE, Shop, body, new_update_key, packed, signed
 
 
 async def test_what_is_signed_comes_in_and_into_the_audit(here: Centre) -> None:
@@ -35,8 +37,8 @@ async def test_what_is_signed_comes_in_and_into_the_audit(here: Centre) -> None:
 
 async def test_the_boards_of_one_release_come_one_after_the_other(lite: Centre) -> None:
     shop = Shop(lite)
-    await shop.add(bundle=b"arm", board="arm64")
-    await shop.add(bundle=b"amd", board="amd64")
+    await shop.add(board="arm64")
+    await shop.add(bundle=packed("amd64"), board="amd64")
     assert len(await lite.services.releases.list(lite.actor)) == 2
     with pytest.raises(OldReleaseError):
         await shop.add(bundle=b"again", board="amd64")
@@ -84,6 +86,28 @@ async def test_another_file_than_the_one_that_was_signed_leaves_nothing_behind(l
     shop = Shop(lite)
     with pytest.raises(BundleError):
         await lite.services.releases.add(lite.actor, signed(shop.key, lite.clock()), body(came))
+    assert (files(lite), await lite.services.releases.list(lite.actor)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("bundle", "problem"),
+    [
+        (b"a letter home\n" * 100, "bad_bundle"),
+        (lzma.compress(tar_of({"a.txt": b"hello"})), "bad_bundle"),
+        (packed(version="0.6.0"), "bad_bundle"),
+        (packed(files={"../evil": b""}), "bad_bundle"),
+        (packed("amd64"), "wrong_board"),
+        (packed("riscv64"), "wrong_board"),
+        (packed(python="312"), "wrong_python"),
+    ],
+)
+async def test_what_every_node_would_refuse_does_not_come_in_though_it_is_signed(
+    lite: Centre, bundle: bytes, problem: str
+) -> None:
+    shop = Shop(lite)
+    with pytest.raises(BundleError) as refused:
+        await shop.add(bundle=bundle)
+    assert refused.value.fields == {"field": "body", "problem": problem}
     assert (files(lite), await lite.services.releases.list(lite.actor)) == ([], [])
 
 

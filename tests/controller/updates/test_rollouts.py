@@ -23,7 +23,7 @@ from controller.updates.steering import STOPPED, drawn
 from edge_agent.protocol.documents import CommandAction
 from tests.controller.factories import ADDRESS, Centre
 
-from .shop import Shop, able, signed
+from .shop import Shop, able, packed, signed
 
 QUICK: dict[str, Any] = {"waves": ("1", "100%"), "soak_s": 600}
 
@@ -155,7 +155,7 @@ async def test_who_is_away_or_takes_no_updates_is_listed_and_told_when_it_can(li
 
 async def test_each_board_gets_its_own_bundle(lite: Centre) -> None:
     shop, area, nodes = await shop_with(lite, 2)
-    amd = await shop.add(bundle=b"amd", board="amd64")
+    amd = await shop.add(bundle=packed("amd64"), board="amd64")
     lite.services.live.note(nodes[0], abilities=able("amd64"))
     await shop.start(area.scope, waves=("100%",))
     await shop.look()

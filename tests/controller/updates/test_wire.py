@@ -23,7 +23,7 @@ from tests.controller.wire.live import FakeNode, Live, live_centre
 from tests.controller.wire.test_renewed import agent_of
 from tests.controller.wire.test_two_ends import until
 
-from .shop import BUNDLE, body, new_update_key, signed, trust
+from .shop import BUNDLE, body, new_update_key, packed, signed, trust
 
 pytestmark = pytest.mark.broker
 
@@ -34,8 +34,9 @@ async def centre_with_release(folder: Path, **given: Any) -> AsyncIterator[tuple
     key, keys = new_update_key(), folder / "centre" / "keys"
     trust(keys, key, system_clock())
     async with live_centre(folder) as live:
-        token = signed(key, system_clock(), **given)
-        yield live, await live.centre.services.releases.add(SYSTEM, token, body())
+        bundle = packed(given.get("board", "arm64"))
+        token = signed(key, system_clock(), bundle=bundle, **given)
+        yield live, await live.centre.services.releases.add(SYSTEM, token, body(bundle))
 
 
 @asynccontextmanager
@@ -115,7 +116,7 @@ def test_one_certificate_takes_few_places() -> None:
 
 @pytest.mark.fault("F27")
 async def test_a_whole_agent_fetches_what_it_is_told_and_its_refusal_stops_the_rollout(tmp_path: Path) -> None:
-    """The bundle is signed and whole, and holds nothing of an agent: whoever lays it down refuses it."""
+    """The bundle is signed and whole, and what is in it does not even begin: whoever lays it down refuses it."""
     machine = this_machine()
     assert machine is not None
     opt = tmp_path / "opt"
@@ -137,7 +138,7 @@ async def test_a_whole_agent_fetches_what_it_is_told_and_its_refusal_stops_the_r
                 return inbox.bundle(release.sha256).exists() and inbox.ask.exists()
 
             await until(fetched)
-            assert inbox.bundle(release.sha256).read_bytes() == BUNDLE
+            assert inbox.bundle(release.sha256).read_bytes() == packed(machine.board)
             await services.steering.look()
             assert [each.state for each in (await services.rollouts.get(SYSTEM, rollout.id)).nodes] == [State.FETCHING]
 
@@ -149,7 +150,7 @@ async def test_a_whole_agent_fetches_what_it_is_told_and_its_refusal_stops_the_r
             await until(refused)
             found = await services.rollouts.get(SYSTEM, rollout.id)
             assert found.reason is Stopped.FIRST_WAVE
-            assert [(each.state, each.reason) for each in found.nodes] == [(State.REFUSED, "bad_bundle")]
+            assert [(each.state, each.reason) for each in found.nodes] == [(State.REFUSED, "not_started")]
             shown = await services.nodes.get(SYSTEM, node.id)
             assert shown.update is not None
             assert (shown.release, shown.update.state, shown.board) == (0, "refused", machine.board)

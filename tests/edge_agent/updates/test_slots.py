@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent import failpoints
+from edge_agent.protocol import bundles
 from edge_agent.protocol.states import KeyUse
-from edge_agent.updates import unpack as unpacking
 from edge_agent.updates.layout import CURRENT, TRIAL, Verdict
 from edge_agent.updates.slots import NotStartedError
 from tests.edge_agent.updates.making import (
@@ -262,12 +262,12 @@ def test_a_truncated_bundle_is_refused_by_its_hash_or_by_its_end(node: Node, cut
 
 @pytest.mark.fault("F27")
 def test_a_bomb_is_refused_before_it_fills_anything(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unpacking, "MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(bundles, "MAX_BYTES", 1_000_000)
     bomb = lzma.compress(tar_of({}, member("zeros", size=4_000_000)))
     assert len(bomb) < 10_000
     node.ask(release=node.offer(release(2, bomb), bomb))
     assert node.refused() == "bad_bundle"
-    monkeypatch.setattr(unpacking, "MAX_MEMBERS", 10)
+    monkeypatch.setattr(bundles, "MAX_MEMBERS", 10)
     many = lzma.compress(tar_of({f"f{number}": b"" for number in range(11)}))
     node.ask(release=node.offer(release(2, many), many), wish="c2")
     assert node.refused() == "bad_bundle"
