@@ -14,7 +14,7 @@ import inspect
 import os
 import subprocess
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.faults.since import changed_since, rooms_of
 from tests.faults.table import ELSEWHERE, FAULTS
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +35,9 @@ What may go wrong, what we promise then, and whether it held. Written by `make f
 written by hand stands in `tests/faults/table.py`. Evidence here is simulated: outputs are virtual, and what sounded is
 read from their own records, sample by sample. A result is the last one that each test gave, with the commit it ran at;
 a commit with a `+` had changes that were not committed. "No test" and "not run" mean what they say, and "changed since"
-that the test itself is another now than the one that ran.
+that the test itself is another now than the one that ran. Below each result stands how many of the product's files
+changed from the oldest of its commits to `{commit}`, at which this page was written; what the agent's own tests gave is
+held against the agent's files alone. The more there are, the less an old "held" says of what stands here.
 
 | | fault | promise | tests | result |
 |---|---|---|---|---|
@@ -48,6 +51,14 @@ which it could first be known to the node's own word. To the screen it is 3 s mo
 | fault | looked at | said after | its end after |
 |---|---|---|---|
 """
+
+
+ChangedSince = Callable[[str, tuple[str, ...]], int | None]
+"""How many of the product's files, in these rooms, changed since a commit; None: nobody knows."""
+
+
+def _by_git(commit: str, rooms: tuple[str, ...]) -> int | None:
+    return changed_since(ROOT, commit, rooms)
 
 
 class Kept(msgspec.Struct, omit_defaults=True):
@@ -75,8 +86,9 @@ class Kept(msgspec.Struct, omit_defaults=True):
 class Record:
     """All that were kept, by the tests' names. Several sessions may keep at the same time: each writes only its own."""
 
-    def __init__(self, file: Path, commit: str, *, today: str) -> None:
+    def __init__(self, file: Path, commit: str, *, today: str, changed_since: ChangedSince = _by_git) -> None:
         self._file, self._commit, self._today = file, commit, today
+        self._changed_since = changed_since
         self.kept: dict[str, Kept] = {}
         self._ours: dict[str, Kept | None] = {}
         """What this session has to say; None of a test that is no more."""
@@ -136,7 +148,9 @@ class Record:
     def document(self) -> str:
         """Give the table."""
         seen = sorted(line for one in self.kept.values() for line in one.seen)
-        return HEAD + "".join(self._rows()) + SEEN + "".join(f"| {line} |\n" for line in seen)
+        return (
+            HEAD.format(commit=self._commit) + "".join(self._rows()) + SEEN + "".join(f"| {line} |\n" for line in seen)
+        )
 
     def _rows(self) -> Iterator[str]:
         for name, (fault, promise) in FAULTS.items():
@@ -145,7 +159,18 @@ class Record:
                 if name in one.faults:
                     tests[_short(nodeid)].append(one)
             words = "<br>".join(f"`{test}`{_mark(parts)}" for test, parts in tests.items())
-            yield f"| {name} | {fault} | {promise} | {words} | {_result(tests)} |\n"
+            yield f"| {name} | {fault} | {promise} | {words} | {_result(tests)}{self._since(name)} |\n"
+
+    def _since(self, name: str) -> str:
+        """Say how far the product has gone on since the first of a row's results."""
+        ran = [(nodeid, one) for nodeid, one in self.kept.items() if name in one.faults and one.end]
+        if not ran:
+            return ""
+        counts = [self._changed_since(one.commit, rooms_of(nodeid)) for nodeid, one in ran]
+        known = [count for count in counts if count is not None]
+        if len(known) < len(counts):
+            return "<br>product since: unknown"
+        return f"<br>product since: {_files(max(known))}"
 
 
 def _short(nodeid: str) -> str:
@@ -180,6 +205,10 @@ def _result(tests: Mapping[str, list[Kept]]) -> str:
     figures = [*_sums(ran), *dict.fromkeys(figure for one in ran for figure in one.figures)]
     counted = f" ({'; '.join(figures)})" if figures else ""
     return f"{word}{counted}<br>{at}"
+
+
+def _files(count: int) -> str:
+    return "the same" if count == 0 else f"{count} file{'s' if count > 1 else ''} changed"
 
 
 def _by_day(at: tuple[str, str]) -> tuple[str, str]:
