@@ -24,7 +24,7 @@ from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.errors import ProtocolError
 from edge_agent.protocol.fields import decode
 from edge_agent.protocol.signing import SigningKey
-from edge_agent.protocol.updates import MAX_BUNDLE_BYTES, Release
+from edge_agent.protocol.updates import MAX_BUNDLE_BYTES, Board, Release
 
 from .rows import area_named, opened
 from .settings import add_state, read_config
@@ -166,9 +166,9 @@ def _seen(path: Path) -> tuple[Packed, Contents]:
         raise ReleaseFileError(f"{path}: not a bundle of the agent ({error}); make one with: make bundle") from None
 
 
-def _board(found: Contents) -> str:
+def _board(found: Contents) -> Board:
     """Say for which board a bundle is; where it is for none or for two, whichever is named is refused."""
-    return next((each for each in ("amd64", "arm64") if each in found.boards), "amd64")
+    return "arm64" if "arm64" in found.boards else "amd64"
 
 
 def _key(path: Path) -> SigningKey:
