@@ -19,6 +19,6 @@ async def told_to(session: AsyncSession, actor: Actor) -> ColumnElement[bool]:
     acknowledge it for those who can release it.
     """
     places = await rights.reach(session, actor, Act.ALARMS_ACKNOWLEDGE)
-    standing = await session.execute(select(Hold.id, Hold.scope).where(Hold.released_at.is_(None)))
-    silent = await reaching(session, None, places, dict(standing.all()))
+    standing = await session.scalars(select(Hold).where(Hold.released_at.is_(None)))
+    silent = await reaching(session, None, places, standing.all())
     return or_(places.where(Alarm.area_id), Alarm.subject.in_([f"holds/{hold_id}" for hold_id in sorted(silent)]))

@@ -154,8 +154,8 @@ async def _said(session: AsyncSession, tree: Tree, obeyed: Mapping[str, Collecti
                 row.id,
                 scope_name(row.scope, tree, {}),
                 row.ordered_at,
-                frozenset([row.scope]),
-                frozenset(node_id for node_id, kept in obeyed.items() if row.id in kept),
+                frozenset() if row.is_found else frozenset([row.scope]),
+                frozenset(node_id for node_id, kept in obeyed.items() if row.wire_id in kept),
             )
             for row in holds
         ),

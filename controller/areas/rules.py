@@ -10,6 +10,8 @@ from controller.policies.rules import DEFAULT, EffectivePolicy, derive
 
 MAX_DEPTH = 15
 """A node's settings name at most 16 areas."""
+COMMUNE = "commune"
+"""Kind of the areas that neither see nor touch each other's things (promise P9)."""
 
 
 class Place(NamedTuple):
@@ -77,6 +79,10 @@ class Tree:
         chains = [[place.id for place in self.chain(area_id)] for area_id in area_ids]
         shared = set(chains[0]).intersection(*chains[1:]) if chains else set()
         return next((area_id for area_id in (chains[0] if chains else ()) if area_id in shared), None)
+
+    def commune(self, area_id: str) -> str:
+        """Give the nearest commune at or above a place; the place itself where there is none."""
+        return next((place.id for place in self.chain(area_id) if place.kind == COMMUNE), area_id)
 
     def path(self, area_id: str) -> tuple[str, ...]:
         """Give the names from the root down to the place."""

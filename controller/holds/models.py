@@ -1,22 +1,38 @@
 """Table of holds."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
+
+
+def _own_id(context: DefaultExecutionContext) -> Any:
+    """Give what nodes call a hold that was ordered here: its id."""
+    return context.get_current_parameters()["id"]  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
 
 class Hold(Base):
     """Silence ordered on an area or node, until a person releases it."""
 
     __tablename__ = "holds"
+    __table_args__ = (UniqueConstraint("wire_id", "scope"),)
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    wire_id: Mapped[str] = mapped_column(String(64), default=_own_id)
+    """What signed documents and nodes call it: its id. Of found silence, a row in each commune may say the same."""
     scope: Mapped[str] = mapped_column(String(80), index=True)
     ordered_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
-    """None: found at a node that obeys it, after rows were put back that do not know it."""
+    """None: found at nodes that obey it, after rows were put back that do not know it. Such a row orders nothing anew:
+    it reaches those of its commune who say that they obey it."""
     ordered_at: Mapped[datetime] = mapped_column(Instant)
     released_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     released_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    @property
+    def is_found(self) -> bool:
+        """Whether nobody known ordered it: it was found at nodes."""
+        return self.ordered_by is None

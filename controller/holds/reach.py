@@ -1,14 +1,16 @@
 """Whom a hold silences: the nodes at or under its scope, and those that obey it and stand elsewhere by now.
 
 A node obeys until it hears of the release (promise P7), wherever it has been moved meanwhile. This module alone says
-so: what is shown, foreseen, explained and reminded of all asks here.
+so: what is shown, foreseen, explained, released and reminded of all asks here. What was found at nodes (``found``)
+reaches nobody by its place alone, and never another commune's nodes.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
 from controller.areas.targets import areas_of
 from controller.db import in_pieces
@@ -22,13 +24,18 @@ from .models import Hold
 class Reach:
     """Whom one hold silences."""
 
-    def __init__(self, tree: Tree, hold_id: str, scope: str) -> None:
-        self.hold_id, self._scope = hold_id, scope
-        self._below = tree.below(scope.removeprefix("areas/")) if scope.startswith("areas/") else frozenset[str]()
+    def __init__(self, tree: Tree, hold: Hold) -> None:
+        self.hold_id, self._wire_id, self._scope, self._is_found = hold.id, hold.wire_id, hold.scope, hold.is_found
+        kind, _, key = hold.scope.partition("/")
+        self._below = tree.below(key) if kind == "areas" else frozenset[str]()
+        if self._is_found:
+            self._below = frozenset(area_id for area_id in self._below if tree.commune(area_id) == tree.commune(key))
 
     def takes(self, node_id: str, area_id: str, obeyed: Collection[str]) -> bool:
         """Say whether it silences a node, by where that stands and by what it says that it obeys."""
-        return area_id in self._below or self._scope == f"nodes/{node_id}" or self.hold_id in obeyed
+        is_there = self._scope == f"nodes/{node_id}" or area_id in self._below
+        is_obeyed = self._wire_id in obeyed
+        return is_there and is_obeyed if self._is_found else is_there or is_obeyed
 
 
 async def obeyed_by(
@@ -48,35 +55,44 @@ async def obeyed_by(
     return found
 
 
-async def _obeyed_in_sight(session: AsyncSession, live: LiveNodes | None, seen: Sight) -> frozenset[str]:
-    """Name the holds that nodes in sight obey, wherever those were ordered."""
-    query = select(Node.id).where(Node.removed_at.is_(None), seen.where(Node.area_id))
-    return frozenset().union(*(await obeyed_by(session, live, await session.scalars(query))).values())
-
-
-async def reaching(
-    session: AsyncSession, live: LiveNodes | None, seen: Sight, scopes: Mapping[str, str]
+async def _obeyed_in_sight(
+    session: AsyncSession, live: LiveNodes | None, seen: Sight, holds: Sequence[Hold]
 ) -> frozenset[str]:
-    """Name the holds that reach into what is in sight: ordered there or over it, or obeyed by a node there.
-
-    ``scopes``: hold → scope. Without ``live``, obeyed as the rows have it: some seconds old.
-    """
-    areas = await areas_of(session, set(scopes.values()), removed=True)
-    near = frozenset(
-        hold_id
-        for hold_id, scope in scopes.items()
-        if seen.sees(areas.get(scope)) or (scope.startswith("areas/") and seen.knows(areas.get(scope)))
+    """Name the holds that nodes in sight obey, wherever those were ordered."""
+    tree = await read_tree(session)
+    query = select(Node.id, Node.area_id).where(Node.removed_at.is_(None), seen.where(Node.area_id))
+    stands = dict((await session.execute(query)).all())
+    obeyed = await obeyed_by(session, live, stands)
+    reaches = [Reach(tree, hold) for hold in holds]
+    return frozenset(
+        each.hold_id
+        for each in reaches
+        if any(each.takes(node_id, stands[node_id], those) for node_id, those in obeyed.items())
     )
-    away = scopes.keys() - near
-    return near | (await _obeyed_in_sight(session, live, seen) & away if away else frozenset())
+
+
+async def reaching(session: AsyncSession, live: LiveNodes | None, seen: Sight, holds: Sequence[Hold]) -> frozenset[str]:
+    """Name those of the holds that reach into what is in sight: ordered there or over it, or obeyed by a node there.
+
+    Without ``live``, obeyed as the rows have it: some seconds old.
+    """
+    areas = await areas_of(session, {hold.scope for hold in holds}, removed=True)
+    near = frozenset(
+        hold.id
+        for hold in holds
+        if seen.sees(areas.get(hold.scope))
+        or (hold.scope.startswith("areas/") and not hold.is_found and seen.knows(areas.get(hold.scope)))
+    )
+    away = [hold for hold in holds if hold.id not in near]
+    return near | (await _obeyed_in_sight(session, live, seen, away) if away else frozenset())
 
 
 async def silencing(
     session: AsyncSession, live: LiveNodes, tree: Tree, areas: Mapping[str, str], *, without: Collection[str] = ()
 ) -> dict[str, frozenset[str]]:
     """Give, by node, the holds that silence it; ``areas``: node → where it stands; ``without``: holds that will go."""
-    query = select(Hold.id, Hold.scope).where(Hold.released_at.is_(None), Hold.id.not_in(without))
-    standing = [Reach(tree, *row) for row in await session.execute(query)]
+    query = select(Hold).where(Hold.released_at.is_(None), Hold.id.not_in(without))
+    standing = [Reach(tree, hold) for hold in await session.scalars(query)]
     if not standing:
         return {}
     obeyed = await obeyed_by(session, live, areas)

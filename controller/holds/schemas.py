@@ -23,14 +23,18 @@ class HoldOut(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: str
+    wire_id: str
+    """What nodes call it in their ``holds``: its id. One that was found may stand once for each commune whose nodes
+    obey it, under the same name."""
     scope: str
     scope_name: str
     ordered_at: AwareDatetime
     ordered_by: str
     """Name of the person; empty: nobody known any more."""
     found: bool = False
-    """No row knew of it: it was ordered after the copy from which the rows were put back, and a node obeys it still.
-    ``ordered_at`` is then when it was found."""
+    """No row knew of it: it was ordered after the copy from which the rows were put back, and nodes obey it still.
+    ``ordered_at`` is then when it was found, ``scope`` the smallest around those of one commune who obey it, and its
+    nodes are these alone."""
     released_at: AwareDatetime | None
     node_count: int
     """Nodes that will say whether they obey."""

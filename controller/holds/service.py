@@ -87,7 +87,7 @@ class Holds:
             # held, so that of two clicks at once the second one sees the first.
             for scope in sorted(checked):
                 await self._documents.touch(tx, scope, Word.HOLD)
-            held = {hold.scope: hold for hold in await _active(tx.session)}
+            held = {hold.scope: hold for hold in await _active(tx.session) if not hold.is_found}
             holds = [
                 held.get(scope) or await self._add(tx, actor, scope, area_id) for scope, area_id in checked.items()
             ]
@@ -132,11 +132,12 @@ class Holds:
         await tx.session.flush()
         tree, nodes = await read_tree(tx.session), await self._standing(tx.session) if found else []
         for hold, _ in found:
-            moved |= {hold.scope} | {
-                f"nodes/{node.id}"
-                for node in nodes
-                if hold.id in node.obeyed and hold.scope not in tree.scopes(node.id, node.area_id)
-            }
+            obeying = [node for node in _concerned(hold, nodes, tree) if hold.wire_id in node.obeyed]
+            if hold.is_found:
+                moved |= {f"nodes/{node.id}" for node in obeying}
+                continue
+            away = [node for node in obeying if hold.scope not in tree.scopes(node.id, node.area_id)]
+            moved |= {hold.scope, *(f"nodes/{node.id}" for node in away)}
         for scope in sorted(moved):
             await self._documents.touch(tx, scope, Word.HOLD)
 
@@ -154,7 +155,7 @@ class Holds:
         """
         async with self._database.reading() as session:
             seen, holds = await rights.sight(session, actor), await _active(session)
-            shown = await reaching(session, self._live, seen, {hold.id: hold.scope for hold in holds})
+            shown = await reaching(session, self._live, seen, holds)
             return await self._out(session, [hold for hold in holds if hold.id in shown], seen)
 
     async def get(self, actor: Actor, hold_id: str) -> HoldOut:
@@ -172,7 +173,7 @@ class Holds:
 
     async def _known_area(self, session: AsyncSession, hold: Hold | None, seen: Sight) -> str | None:
         """Give the area of a hold that reaches into what is in sight."""
-        if hold is None or not await reaching(session, self._live, seen, {hold.id: hold.scope}):
+        if hold is None or not await reaching(session, self._live, seen, [hold]):
             return None
         return (await areas_of(session, [hold.scope], removed=True)).get(hold.scope)
 
@@ -213,21 +214,22 @@ class Holds:
 
 def _concerned(hold: Hold, nodes: Sequence[_Standing], tree: Tree) -> list[_Standing]:
     """Pick the nodes of its scope, and those that obey it wherever they stand now."""
-    reach = Reach(tree, hold.id, hold.scope)
+    reach = Reach(tree, hold)
     return [node for node in nodes if reach.takes(node.id, node.area_id, node.obeyed)]
 
 
 def _out(hold: Hold, concerned: Sequence[_Standing], tree: Tree, ordered_by: str) -> HoldOut:
     active = hold.released_at is None
     nodes = [node for node in concerned if node.status is not NodeStatus.UNREPORTING]
-    waiting = [node for node in nodes if not node.reported or (hold.id in node.obeyed) is not active]
+    waiting = [node for node in nodes if not node.reported or (hold.wire_id in node.obeyed) is not active]
     return HoldOut(
         id=hold.id,
         scope=hold.scope,
         scope_name=scope_name(hold.scope, tree, {node.id: node.name for node in concerned}),
         ordered_at=hold.ordered_at,
         ordered_by=ordered_by,
-        found=hold.ordered_by is None,
+        wire_id=hold.wire_id,
+        found=hold.is_found,
         released_at=hold.released_at,
         node_count=len(nodes),
         unreporting_count=len(concerned) - len(nodes),

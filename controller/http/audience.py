@@ -89,8 +89,8 @@ async def _in_sight(
             found = await _where(session, ApprovalRequest.id, await concerns(session, actor), keys)
             found |= await _owned(session, seen, OWNED["approval"], keys)
         case Topic.HOLD:
-            scopes = await session.execute(select(Hold.id, Hold.scope).where(Hold.id.in_(keys)))
-            found = set(await reaching(session, None, seen, dict(scopes.all())))
+            holds = await session.scalars(select(Hold).where(Hold.id.in_(keys)))
+            found = set(await reaching(session, None, seen, holds.all()))
         case Topic.ENROLMENT:  # a node that waits stands nowhere yet
             found = set(keys if await rights.places_for(session, actor, Act.NODES_ADOPT) else ())
         case Topic.ALARM:  # in sight is not enough: it may say who tried whose password

@@ -70,6 +70,7 @@ class HoldFacts:
     """One hold of a scope."""
 
     hold_id: str
+    """What nodes call it."""
     ordered_at: datetime
     released_at: datetime | None
     still_obeyed: bool

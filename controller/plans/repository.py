@@ -57,16 +57,17 @@ async def stops_of(session: AsyncSession, scope: str, now: datetime) -> list[tup
 async def holds_of(session: AsyncSession, scope: str, let_go: AbstractSet[str], live: LiveNodes) -> list[HoldFacts]:
     """Read the holds of a scope; nobody obeys those in ``let_go`` any more. Fast: a STOP waits for it.
 
-    To a node also the released holds that it obeys and that only its own document can end.
+    To a node also the holds that it obeys and that only its own document can end, or keeps.
     """
-    holds = (await session.scalars(select(Hold).where(Hold.scope == scope))).all()
+    ordered = select(Hold).where(Hold.scope == scope, Hold.ordered_by.is_not(None))
+    holds = (await session.scalars(ordered)).all()
     own = await _strays(session, scope, let_go, live)
     return [
-        HoldFacts(hold_id=hold.id, ordered_at=hold.ordered_at, released_at=hold.released_at, still_obeyed=True)
+        HoldFacts(hold_id=hold.wire_id, ordered_at=hold.ordered_at, released_at=hold.released_at, still_obeyed=True)
         for hold in own
     ] + [
         HoldFacts(
-            hold_id=hold.id,
+            hold_id=hold.wire_id,
             ordered_at=hold.ordered_at,
             released_at=hold.released_at,
             still_obeyed=hold.released_at is not None and hold.id not in let_go,
@@ -85,7 +86,8 @@ async def _strays(session: AsyncSession, scope: str, let_go: AbstractSet[str], l
 
 async def find_let_go(session: AsyncSession, live: LiveNodes, before: datetime, known: AbstractSet[str]) -> set[str]:
     """Name the holds, released ``before``, without which every node of their scope was heard since."""
-    query = select(Hold.id, Hold.scope, Hold.released_at).where(Hold.released_at < before)
+    ordered = Hold.ordered_by.is_not(None)  # what was found is named to those alone who obey it
+    query = select(Hold.id, Hold.scope, Hold.released_at).where(Hold.released_at < before, ordered)
     released = [row for row in await session.execute(query) if row.id not in known]
     if not released:
         return set()

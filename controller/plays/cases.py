@@ -14,6 +14,7 @@ from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.broadcasts.repository import in_sight, is_seen
 from controller.errors import NotFoundError
 from controller.holds.models import Hold
+from controller.holds.reach import Reach
 from controller.nodes.models import Node
 from controller.people.models import Person
 from controller.people.rights import Sight
@@ -123,8 +124,15 @@ async def who(case: Case, key: str | None) -> ByOut | None:
     """Name the broadcast behind a rule as far as it is in sight; a hold always: it silences a node that is."""
     if key is None:
         return None
-    hold = await case.session.get(Hold, key)
+    hold = await _hold(case, key)
     if hold is None:
         query = select(Broadcast.title).where(Broadcast.id == key, in_sight(case.seen))
         return ByOut(kind="broadcast", id=key, name=await case.session.scalar(query))
-    return ByOut(kind="hold", id=key, name=scope_name(hold.scope, case.tree, {case.node.id: case.node.name}))
+    return ByOut(kind="hold", id=hold.id, name=scope_name(hold.scope, case.tree, {case.node.id: case.node.name}))
+
+
+async def _hold(case: Case, key: str) -> Hold | None:
+    """Give the hold that a node names, or the centre: of what was found in several communes, that of its own."""
+    node = case.node
+    rows = await case.session.scalars(select(Hold).where(or_(Hold.id == key, Hold.wire_id == key)).order_by(Hold.id))
+    return next((hold for hold in rows if Reach(case.tree, hold).takes(node.id, node.area_id, (hold.wire_id,))), None)

@@ -6,7 +6,7 @@ connect. Versions are made in the database, so that one is never used twice.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from controller.db import Database, Transaction
 from controller.errors import BusyError
 from controller.events import Event, EventBus, Topic
 from controller.holds.found import take_up
+from controller.holds.models import Hold as HoldRow
 from controller.plans.models import Document
 from controller.plans.service import WORDS, mark
 from controller.plans.strays import strays
@@ -117,9 +118,10 @@ class Dispatcher:
         await told
 
     async def release_strays(self, obeyed: Mapping[str, Collection[str]]) -> list[str]:
-        """Have nodes told, each by its own document, of releases that nothing else names to them; give their ids.
+        """Have nodes told, each by its own document, of releases and found holds that nothing else names to them.
 
-        ``obeyed`` names, by node, the holds that silence it. Those without a row get one that a person can release.
+        Gives their ids. ``obeyed`` names, by node, the holds that silence it. Those without a row get one that a person
+        can release.
         """
         await take_up(self._database, obeyed, self._clock())
         async with self._database.reading() as session:
@@ -127,8 +129,7 @@ class Dispatcher:
             untold = []
             for node_id, holds in found.items():
                 row = await session.get(Document, (f"nodes/{node_id}", "hold"))
-                named = own_document(row.token, Hold).released if row is not None and row.token is not None else ()
-                if not {hold.id for hold in holds} <= set(named):
+                if row is None or row.token is None or not _says(own_document(row.token, Hold), holds):
                     untold.append(node_id)
         for some in (untold[at : at + BATCH] for at in range(0, len(untold), BATCH)):
             async with self._database.transaction() as tx:
@@ -223,6 +224,12 @@ class Dispatcher:
             _log.debug("%s of %s waits for the broker", told.word, told.scope)
         except RefusedError as error:
             _log.error("%s of %s: %s", told.word, told.scope, error.message)
+
+
+def _says(told: Hold, holds: Iterable[HoldRow]) -> bool:
+    """Say whether a document names holds as they stand now; the release of a name ends it, whatever else stands."""
+    released, active = set(told.released), {order.hold_id for order in told.active}
+    return all(hold.wire_id in released or (hold.released_at is None and hold.wire_id in active) for hold in holds)
 
 
 def _reach(name: str, told: Sequence[Told]) -> None:

@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from msgspec import structs, to_builtins
 from sqlalchemy import select, text, update
 
 from controller.audit.heads import HEAD_FILE, noted
@@ -19,7 +18,6 @@ from controller.cli import main
 from controller.clock import system_clock
 from controller.db import Database
 from controller.events import EventBus
-from controller.holds.found import MOST
 from controller.life_lock import Lease, StartError, alone
 from controller.nodes.models import Node
 from controller.people.models import ApiToken, Person, Session
@@ -36,7 +34,7 @@ from edge_agent.protocol.topics import Word
 from edge_agent.protocol.versions import Version, check_newer
 from tests.controller import factories
 from tests.controller.test_renewals import pole
-from tests.controller.wire.test_dispatcher import Desk, desk, health, make_desk
+from tests.controller.wire.test_dispatcher import Desk, desk, make_desk
 
 
 async def backed_up(made: Desk, folder: Path) -> tuple[str, Path]:
@@ -258,43 +256,6 @@ async def _token(made: Desk, person_id: str) -> None:
         key = ApiToken(id="token-1", token_sha256="0" * 64, person_id=person_id, name="Sensor", acts=[])
         key.created_at, key.expires_at = now, now + timedelta(days=90)
         tx.session.add(key)
-
-
-async def test_a_stop_that_the_rows_forgot_stands_on_the_screen_and_can_be_released(tmp_path: Path) -> None:
-    """Nodes obey it until a release names it, and neither time nor emergency passes it."""
-    async with desk(tmp_path) as made:
-        area = await made.centre.area()
-        first, second = [await made.centre.node(area, name) for name in ("Cụm 1", "Cụm 2")]
-        await made.settle()
-        obeyed = {first.id: ("forgotten",), second.id: ("forgotten",)}
-        for node in (first, second):
-            said = structs.replace(health({}), holds=("forgotten",))
-            made.centre.services.live.note(node.id, health=to_builtins(said), last_heard_at=made.centre.clock())
-        await made.dispatcher.release_strays(obeyed)
-        [shown] = await made.centre.services.holds.active(made.centre.actor)
-        assert (shown.id, shown.found, shown.ordered_by, shown.confirmed_count) == ("forgotten", True, "", 2)
-        await made.dispatcher.release_strays(obeyed)
-        assert len(await made.centre.services.holds.active(made.centre.actor)) == 1, "once"
-        await made.centre.services.holds.release(made.centre.actor, "forgotten")
-        await made.dispatcher.release_strays(obeyed)
-        await made.settle()
-        for node in (first, second):
-            told = made.last(f"nodes/{node.id}", "hold")
-            assert isinstance(told, Hold)
-            assert told.released == ("forgotten",), "each by its own document"
-
-
-async def test_a_node_that_makes_holds_up_silences_nobody_else_and_not_without_end(tmp_path: Path) -> None:
-    async with desk(tmp_path) as made:
-        area = await made.centre.area()
-        liar, honest = [await made.centre.node(area, name) for name in ("Cụm 1", "Cụm 2")]
-        await made.settle()
-        await made.dispatcher.release_strays({liar.id: tuple(f"made-up-{number}" for number in range(100))})
-        await made.settle()
-        holds = await made.centre.services.holds.active(made.centre.actor)
-        assert len(holds) == MOST
-        assert {hold.scope for hold in holds} == {f"nodes/{liar.id}"}
-        assert honest.id not in {node.node_id for hold in holds for node in hold.not_yet}
 
 
 def names_in(folder: Path) -> set[str]:

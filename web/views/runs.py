@@ -146,7 +146,7 @@ def groups(
     plays: Sequence[PlayOut], nodes: Mapping[str, NodeOut], form: Formats, holds: Sequence[HoldOut] = ()
 ) -> list[Group]:
     """Put plays that stand alike together, those that need an eye first; ``holds`` are those that stand."""
-    places = {hold.id: hold.scope_name for hold in holds}
+    places = {hold.wire_id: hold.scope_name for hold in holds}
     lines = [(code_of(play), _play_line(play, nodes.get(play.node_id), form, places)) for play in plays]
     found = (
         Group(name, form.text(f"broadcast.group_{name}"), tuple(line for code, line in lines if code in codes))
