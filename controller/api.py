@@ -31,7 +31,9 @@ from .http.routes import ReadyCheck, contact_router, events_router, health_route
 from .http.stream import OpenStreams
 from .http_errors import ErrorBody
 from .media.routes import router as media
+from .nodes import log_upload
 from .nodes.act_routes import router as node_acts
+from .nodes.log_routes import router as node_logs
 from .nodes.routes import router as nodes
 from .people.proof import HEADER
 from .people.routes import router as people
@@ -66,6 +68,7 @@ def create_app(
         areas,
         nodes,
         node_acts,
+        node_logs,
         recordings,
         bulletins,
         programmes,
@@ -104,6 +107,7 @@ def create_node_app(services: Services) -> FastAPI:
     app = _bare(services, None, NODES)
     app.include_router(enrolments_of_nodes, prefix=PREFIX)
     app.include_router(renewals_of_nodes, prefix=PREFIX)
+    app.include_router(log_upload.router, prefix=PREFIX)
     app.include_router(media)
     app.include_router(bundles.router)
     app.include_router(health_router)

@@ -34,6 +34,7 @@ from .holds.service import Holds
 from .media.service import Media
 from .nodes.acts import NodeActs
 from .nodes.live import LiveNodes
+from .nodes.logs import NodeLogs
 from .nodes.revoking import Revocations
 from .nodes.service import Nodes
 from .people.accounts import Accounts
@@ -80,6 +81,7 @@ class Services:
     policies: Policies
     nodes: Nodes
     node_acts: NodeActs
+    node_logs: NodeLogs
     recordings: Recordings
     bulletins: Bulletins
     programmes: Programmes
@@ -147,7 +149,7 @@ def build_services(
     alarms, passwords = Alarms(database, clock), passwords or Passwords()
     seal = Seal(secret_key(config.keys / SEAL_FILE))
     nodes = Nodes(database, clock, documents, live)
-    failures = Failures()
+    acts, failures = NodeActs(database, clock, live), Failures()
     rolling = Rolling(
         database,
         clock,
@@ -192,7 +194,8 @@ def build_services(
         moves=Moves(database, clock, documents, live),
         policies=Policies(database, clock, documents, trusted_keys=authority.trusted_keys),
         nodes=nodes,
-        node_acts=NodeActs(database, clock, live),
+        node_acts=acts,
+        node_logs=NodeLogs(database, clock, acts),
         recordings=recordings,
         bulletins=Bulletins(database, clock),
         programmes=programmes,

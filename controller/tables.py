@@ -11,7 +11,7 @@ from .emergencies.models import Emergency, ReadyMessage
 from .enrolments.models import Enrolment
 from .faults.models import Fault
 from .holds.models import Hold
-from .nodes.models import Node
+from .nodes.models import Node, NodeLog
 from .people.models import ApiToken, Device, Grant, Person, RecoveryCode, Session
 from .plans.models import Document, PlanBody, PlanVersion
 from .plays.models import Play
@@ -48,6 +48,7 @@ __all__ = [
     "Listening",
     "Node",
     "NodeCertificate",
+    "NodeLog",
     "Person",
     "PlanBody",
     "PlanVersion",

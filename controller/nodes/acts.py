@@ -4,11 +4,12 @@ Nothing is kept for a node that is away: a tone that sounds an hour after the cl
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 from controller.audit import service as audit
 from controller.clock import Clock
-from controller.db import Database
+from controller.db import Database, Transaction
 from controller.errors import BusyError, ConflictError, NotFoundError
 from controller.ids import new_id
 from controller.people import rights
@@ -38,6 +39,14 @@ class NodeUnableError(ConflictError):
     code = "node_unable"
 
 
+Also = Callable[[Transaction, str, datetime], Awaitable[None]]
+"""What is written with the asking, by the command's id."""
+
+
+async def _nothing(_tx: Transaction, _command_id: str, _now: datetime) -> None:
+    return
+
+
 async def _nobody(_scope: str, _fields: dict[str, Any]) -> None:
     raise BusyError("the centre is not connected to its broker yet")
 
@@ -60,7 +69,7 @@ class NodeActs:
             NodeUnableError: it does not offer that.
             BusyError: the broker did not take it.
         """
-        return await self._ask(actor, node_id, CommandAction.SELF_TEST)
+        return await self.ask(actor, node_id, CommandAction.SELF_TEST)
 
     async def identify(self, actor: Actor, node_id: str) -> AskedOut:
         """Let a node say its number aloud (``call_number``).
@@ -68,7 +77,7 @@ class NodeActs:
         Raises:
             NotFoundError, ForbiddenError, NodeAwayError, NodeUnableError, BusyError: as above.
         """
-        return await self._ask(actor, node_id, CommandAction.IDENTIFY)
+        return await self.ask(actor, node_id, CommandAction.IDENTIFY)
 
     async def reference(self, actor: Actor, node_id: str, recording_id: str | None) -> AskedOut:
         """Let a node take its acoustic reference from the next session with a tune, or from the next at all.
@@ -77,17 +86,29 @@ class NodeActs:
             NotFoundError: there is no such node, or no such recording.
             ForbiddenError, NodeAwayError, NodeUnableError, BusyError: as above.
         """
-        return await self._ask(actor, node_id, CommandAction.REFERENCE, recording_id)
+        return await self.ask(actor, node_id, CommandAction.REFERENCE, recording_id)
 
-    async def _ask(
-        self, actor: Actor, node_id: str, action: CommandAction, recording_id: str | None = None
+    async def ask(
+        self,
+        actor: Actor,
+        node_id: str,
+        action: CommandAction,
+        recording_id: str | None = None,
+        *,
+        act: Act = Act.NODES_TEST,
+        also: Also = _nothing,
     ) -> AskedOut:
+        """Ask for something; ``act`` is the right that it takes.
+
+        Raises:
+            NotFoundError, ForbiddenError, NodeAwayError, NodeUnableError, BusyError: as above.
+        """
         now, command_id = self._clock(), new_id()
         async with self._database.transaction() as tx:
             seen, row = await rights.sight(tx.session, actor), await tx.session.get(Node, node_id)
             if row is None or row.removed_at is not None or not seen.sees(row.area_id):
                 raise NotFoundError("there is no such node", resource="nodes", id=node_id[:64])
-            await rights.require(tx.session, actor, Act.NODES_TEST, [row.area_id])
+            await rights.require(tx.session, actor, act, [row.area_id])
             fields: dict[str, Any] = {"command_id": command_id, "action": action}
             if recording_id is not None:
                 tune = await tx.session.get(Recording, recording_id)
@@ -95,8 +116,9 @@ class NodeActs:
                     raise NotFoundError("there is no such recording", resource="recordings", id=recording_id[:64])
                 fields["sha256"] = tune.sha256
             self._check_able(row, action)
+            await also(tx, command_id, now)
             detail = {"action": action.value, "command_id": command_id, "recording_id": recording_id}
-            await audit.write(tx, actor, Act.NODES_TEST, f"nodes/{node_id}", detail, at=now, area_id=row.area_id)
+            await audit.write(tx, actor, act, f"nodes/{node_id}", detail, at=now, area_id=row.area_id)
         await self.send(f"nodes/{node_id}", fields)
         return AskedOut(command_id=command_id, asked_at=now)
 

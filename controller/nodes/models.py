@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
@@ -42,3 +42,22 @@ class Node(Base):
     """Last health, written in batches: a heartbeat is not a row."""
     last_heard_at: Mapped[datetime | None] = mapped_column(Instant)
     """By the centre's clock."""
+
+
+class NodeLog(Base):
+    """What a node was asked to log, and what it brought."""
+
+    __tablename__ = "node_logs"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """Of the command that asked for it."""
+    node_id: Mapped[str] = mapped_column(ForeignKey("nodes.id"), index=True)
+    asked_at: Mapped[datetime] = mapped_column(Instant)
+    asked_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    received_at: Mapped[datetime | None] = mapped_column(Instant)
+    """None while the place stands open, or was never taken."""
+    packed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Gzip of the text, made harmless."""
+    lines: Mapped[int | None]
+    bytes: Mapped[int | None]
+    """Of the text."""

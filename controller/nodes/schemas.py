@@ -136,6 +136,22 @@ class AskedOut(BaseModel):
     asked_at: AwareDatetime
 
 
+class LogOut(BaseModel):
+    """A log that a node was asked for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    """As the command's."""
+    asked_at: AwareDatetime
+    asked_by_name: str | None
+    state: Literal["waiting", "here", "missed"]
+    """``missed``: it did not come in time, and is not taken any more."""
+    received_at: AwareDatetime | None
+    lines: int | None
+    bytes: int | None
+
+
 class ReferenceIn(BaseModel):
     """From which session the acoustic reference is to be taken."""
 

@@ -45,6 +45,8 @@ class Act(StrEnum):
     NODES_CONFIRM = "nodes.confirm"
     """Say that a node whose certificate has ended is still the one on the pole."""
     NODES_TEST = "nodes.test"
+    NODES_LOG = "nodes.log"
+    """Ask for what a node logs, and read it."""
     RECORDINGS_UPLOAD = "recordings.upload"
     RECORDINGS_WITHDRAW = "recordings.withdraw"
     BULLETINS_WRITE = "bulletins.write"
@@ -115,6 +117,7 @@ ALLOWED: Mapping[Role, frozenset[Act]] = {
             Act.NODES_REVOKE,
             Act.NODES_CONFIRM,
             Act.NODES_TEST,
+            Act.NODES_LOG,
             Act.ROLLOUTS_HALT,
             Act.FAULTS_ACKNOWLEDGE,
             Act.HOLDS_ORDER,

@@ -246,6 +246,9 @@ ROUTES: dict[str, Route] = {
     "POST /api/v1/nodes/{node_id}/self-test": Route(Kind.ACT),
     "POST /api/v1/nodes/{node_id}/identify": Route(Kind.ACT),
     "POST /api/v1/nodes/{node_id}/reference": Route(Kind.ACT, {}),
+    "POST /api/v1/nodes/{node_id}/send-log": Route(Kind.ACT),
+    "GET /api/v1/nodes/{node_id}/logs": Route(Kind.RULE),
+    "GET /api/v1/nodes/{node_id}/logs/{log_id}": Route(Kind.RULE),
     "GET /api/v1/nodes/{node_id}/day": Route(Kind.READ),
     "GET /api/v1/nodes/{node_id}/broadcasts/{broadcast_id}/why": Route(Kind.READ),
     "POST /api/v1/calendars": Route(

@@ -1,6 +1,7 @@
 """A province with two communes that have the same things each: what the matrix of rights is tried on."""
 
 import asyncio
+import gzip
 import hashlib
 import shutil
 from collections.abc import AsyncIterator
@@ -21,6 +22,7 @@ from controller.db import Base
 from controller.emergencies.models import Emergency, ReadyMessage
 from controller.faults.models import Fault
 from controller.ids import new_id
+from controller.nodes.models import NodeLog
 from controller.people.models import ApiToken, Device, Session
 from controller.people.rights import Role
 from controller.policies.models import Policy
@@ -140,6 +142,7 @@ def _rows(centre: Centre, commune: AreaOut, name: str, things: Things) -> list[B
         "rollout",
         "paused",
         "release",
+        "log",
     ):
         things[f"{thing}_id"] = new_id()
     said: dict[str, Any] = {"created_by": made_by, "created_at": now, "area_id": commune.id}
@@ -231,6 +234,15 @@ def _rows(centre: Centre, commune: AreaOut, name: str, things: Things) -> list[B
             origin="192.0.2.1",
             created_at=now,
             asked_at=now,
+        ),
+        NodeLog(
+            id=things["log_id"],
+            node_id=things["node_id"],
+            asked_at=now,
+            received_at=now,
+            packed=gzip.compress(name.encode()),
+            lines=1,
+            bytes=len(name.encode()),
         ),
         Fault(
             id=things["fault_id"],
