@@ -125,11 +125,14 @@ def inv_06_played_was_heard(history: History) -> Iterator[str]:
 
 
 def inv_07_what_was_heard_is_told(history: History) -> Iterator[str]:
-    """Once everything is whole again, no sound is unknown to the centre."""
+    """Once everything is whole again, no sound is unknown to the centre; but of a node that was given up."""
     if not history.healed:
         return
     ends = {(told.node, told.broadcast_id): told.outcome for told in history.told if told.outcome}
     for sound, order in _ordered(history):
+        revoked_at = history.nodes[sound.node].revoked_at
+        if revoked_at is not None and sound.ended_at > revoked_at - SILENT_WITHIN:
+            continue  # it had no time to tell
         found = ends.get((sound.node, order.broadcast_id))
         if found not in {Outcome.PLAYED, Outcome.INTERRUPTED}:
             yield f"{_said(sound)} of {order.broadcast_id}; the centre has: {found or 'nothing'}"

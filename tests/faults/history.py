@@ -135,6 +135,8 @@ class NodeTruth:
     knew: dict[str, datetime] = field(default_factory=dict)
     """When it held a broadcast and all its audio."""
     quiet: list[Span] = field(default_factory=list)
+    revoked_at: datetime | None = None
+    """From then on nobody hears its word; None while it is ours."""
 
 
 @dataclass

@@ -206,6 +206,11 @@ class Rig(Commune):
         self._reached_until(node, self._cut_at.pop(node.node_id))
         self.links[node.node_id].turn(Way.OPEN)
 
+    def gone(self, node: DemoNode, at: datetime) -> None:
+        """Note that a node was given up: it is not reached any more, and its word is nobody's."""
+        self.truths[node.node_id].revoked_at = at
+        self._cut_at.setdefault(node.node_id, at)
+
     def _reached_until(self, node: DemoNode, at: datetime) -> None:
         spans = self.truths[node.node_id].reachable
         spans.append(Span(spans[-1].end_at if spans else self.begun_at, at))

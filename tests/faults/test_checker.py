@@ -127,6 +127,7 @@ BROKEN: dict[str, tuple[set[int], list[Edit]]] = {
     "reachable and no emergency": ({5}, [add(orders=[emergency()])]),
     "told but not heard": ({6}, [add(orders=[order("b-2", 1000, withdrawn_at=at(900))]), TOLD_2]),
     "heard but not told": ({7}, [put(told=[])]),
+    "heard and not told before it was given up": ({7}, [put(told=[]), node(revoked_at=at(620))]),
     "heard and told to be missed": ({7}, [put(told=[told(Outcome.MISSED)])]),
     "under a hold": ({8}, [add(silences=[Silence("node-1", "hold-1", at(500), at(700))])]),
     "acknowledged and lost": ({9}, [put(promised=frozenset({"hold-9"}))]),
@@ -154,6 +155,7 @@ FINE: dict[str, list[Edit]] = {
         node(crashes=[at(605)]),
     ],
     "not up": [UNHEARD, node(up=[])],
+    "given up while it sounded": [put(told=[told(Outcome.CANCEL_UNCONFIRMED)]), node(revoked_at=at(605))],
     "did not know it": [UNHEARD, node(knew={})],
     "emergency again after a crash": [add(orders=[emergency()], sounds=ONCE_MORE), TOLD_2, node(crashes=[at(2005)])],
     "emergency nobody could hear of": [
