@@ -1,5 +1,6 @@
 """The pages over HTTP, without a browser: who may see them, what they keep, what they never do."""
 
+import gzip
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -7,16 +8,17 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from controller.broadcasts import room
 from controller.broadcasts.schemas import BroadcastIn
+from controller.nodes.models import NodeLog
 from controller.nodes.rules import NodeKind
 from controller.tables import Base
 from edge_agent.protocol.calling import call_number
 from edge_agent.protocol.enrolment import new_claim_code
 from edge_agent.protocol.states import PlayState
-from tests.controller.factories import ADDRESS, PASSWORD, enrolment_request
+from tests.controller.factories import ADDRESS, PASSWORD, SYSTEM, enrolment_request
 from tests.web.harness import Commune, commune, visitor
 
 PAGES = [
@@ -286,6 +288,31 @@ async def test_a_node_that_can_is_asked_for_a_tone_and_what_it_heard_is_said(sit
         site.centre.clock.step(minutes=5)
         refused = await client.post(f"/nodes/{node.id}/self-test")
         assert (refused.status_code, "mất kết nối nên không nhận" in refused.text) == (422, True)
+
+
+async def test_a_node_is_asked_for_its_log_which_its_page_offers_as_a_file(site: Commune) -> None:
+    sent: list[str] = []
+
+    async def send(scope: str, fields: dict[str, object]) -> None:
+        sent.append(f"{scope} {fields['action']}")
+
+    site.centre.services.node_acts.send = send
+    node = next(iter(site.nodes.values()))
+    async with visitor(site) as client:
+        assert "Nhật ký của cụm" not in (await client.get(f"/nodes/{node.id}")).text
+        site.centre.services.live.note(node.id, abilities={"commands": ["send_log"], "best_grade": 1})
+        site.centre.hears(node.id)
+        assert f'action="/nodes/{node.id}/send-log"' in (await client.get(f"/nodes/{node.id}")).text
+        assert (await client.post(f"/nodes/{node.id}/send-log")).status_code == 303
+        assert sent == [f"nodes/{node.id} send_log"]
+        assert "cụm đang gửi" in (await client.get(f"/nodes/{node.id}")).text
+        (log,) = await site.centre.services.node_logs.list(SYSTEM, node.id)
+        async with site.centre.database.transaction() as tx:
+            came = {"received_at": site.centre.clock(), "packed": gzip.compress(b"words\n"), "lines": 1, "bytes": 6}
+            await tx.session.execute(update(NodeLog).where(NodeLog.id == log.id).values(**came))
+        href = f"/api/v1/nodes/{node.id}/logs/{log.id}"
+        assert f'href="{href}"' in (await client.get(f"/nodes/{node.id}")).text
+        assert (await client.get(href)).text == "words\n"
 
 
 async def test_a_node_is_asked_for_its_number_and_its_page_shows_it(site: Commune) -> None:

@@ -14,6 +14,7 @@ from web.forms import Form, read_form
 from web.pages.frame import nodes_and_runs, whole_page
 from web.problems import Problems, problems_of
 from web.site import Site, Visit
+from web.views.logs import Log, log_said
 from web.views.nodes import Node, one_node
 from web.views.places import choices, link_said, tree
 from web.views.renewals import wishes
@@ -23,6 +24,7 @@ MOST_FAULTS = 20
 """Of a node's history."""
 OFFERED = ("self_test", "identify", "reference")
 """Commands of a node that its page offers."""
+LOG = "send_log"
 ADOPT_FIELDS, AREA_FIELDS = frozenset({"code", "area_id", "name"}), frozenset({"name", "parent_id"})
 
 
@@ -101,6 +103,13 @@ async def _one(visit: Visit, node_id: str) -> Node:
     return one_node(node, await visit.services.days.of(visit.actor, node_id), visit.form, book, may_acknowledge=may)
 
 
+async def _logs(visit: Visit, found: NodeOut) -> list[Log]:
+    """Give what the node sent, or is to send; nothing to who may not read it."""
+    if found.kind is not NodeKind.AGENT or not visit.may(Act.NODES_LOG, found.area_id):
+        return []
+    return [log_said(each, visit.form) for each in await visit.services.node_logs.list(visit.actor, found.id)]
+
+
 async def node_page(visit: Visit, node_id: str, problem: str = "") -> HTMLResponse:
     """Show one node; ``problem`` says what was asked of it in vain."""
     found = await visit.services.nodes.get(visit.actor, node_id)
@@ -112,6 +121,8 @@ async def node_page(visit: Visit, node_id: str, problem: str = "") -> HTMLRespon
         node=await _one(visit, node_id),
         offers=[each for each in OFFERED if each in found.commands and visit.may(Act.NODES_TEST, found.area_id)],
         problem=problem,
+        logs=await _logs(visit, found),
+        may_ask_log=LOG in found.commands and visit.may(Act.NODES_LOG, found.area_id),
         may_revoke=found.kind is NodeKind.AGENT and visit.may(Act.NODES_REVOKE, found.area_id),
     )
 
