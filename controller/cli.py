@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from controller.errors import LoaError
 from edge_agent.version import __version__
@@ -25,6 +26,7 @@ COMMANDS = {
         "all nodes: heard from or not, version, release, faults, end of the certificate",
     ),
     "nodes": ("controller.commands.nodes", "give up a node that was stolen"),
+    "places": ("controller.commands.places", "areas, nodes and accounts by id; what a signer apart is shown"),
     "signer": ("controller.commands.signer", "sign apart, under a user of its own"),
     "backup": ("controller.commands.backup", "copy the rows, beside a running centre"),
     "restore": ("controller.commands.restore", "put rows back; all is silent until released"),
@@ -34,6 +36,7 @@ COMMANDS = {
 """Module and help of each command. Modules are imported when they are needed: ``--help`` starts no framework."""
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 _log = logging.getLogger(__name__)
 
@@ -50,22 +53,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         _log.debug("the machine is at fault", exc_info=True)
-        sys.stderr.write(f"loa: {_said(error)}\n")
+        sys.stderr.write(f"loa: {_said(error, options)}\n")
         return 1
     except KeyboardInterrupt:
         return 130
 
 
-def _said(error: OSError) -> str:
+def _said(error: OSError, options: argparse.Namespace) -> str:
     """Say in one line what the machine did not do, and what would help."""
     what = error.strerror or str(error) or type(error).__name__
-    if error.filename is not None:
-        what = f"{os.fspath(error.filename)!s}: {what}"
-    if isinstance(error, FileExistsError | FileNotFoundError | NotADirectoryError | PermissionError):
-        return f"{what}; give a folder that can be made and written to (--state or LOA_STATE)"
     if error.errno in NO_ROOM:
         return f"{what}; make room on the disk and start again"
-    return what
+    return what if error.filename is None else _said_of(Path(os.fsdecode(error.filename)).absolute(), error, options)
+
+
+def _said_of(path: Path, error: OSError, options: argparse.Namespace) -> str:
+    what, (option, folder) = error.strerror, _own_folder(options)
+    if path == folder or folder in path.parents:
+        return f"{path}: {what}; give a folder that can be made and written to ({option})"
+    if not path.parent.is_dir():
+        return f"{path.parent}: there is no such folder"
+    if isinstance(error, IsADirectoryError):
+        return f"{path}: is a folder; give a file"
+    if error.errno in NOT_OURS:
+        found = path if path.exists() else path.parent  # it was to be made there, under a name of its own
+        return f"{found}: {what}; give one that this user may use, or type this as one who may"
+    return f"{path}: {what}"
+
+
+def _own_folder(options: argparse.Namespace) -> tuple[str, Path]:
+    """Say where a command keeps things, and which option says so."""
+    if hasattr(options, "folder"):
+        return "--folder", options.folder.absolute()
+    typed = getattr(options, "state", None) or os.environ.get("LOA_STATE") or "/var/lib/loa"
+    return "--state or LOA_STATE", Path(typed).absolute()
 
 
 def _start_log(level: str) -> None:

@@ -166,18 +166,19 @@ def _enroll(arguments: argparse.Namespace, state: StateDir) -> int:
         if arguments.speak:
             await claim.say(options, pieces.spelled("Mã kích hoạt", code))
 
-    asyncio.run(
-        enroll(
-            options,
-            server=where.server,
-            ca_sha256=arguments.ca_sha256 or where.ca_sha256,
-            code=where.claim,
-            timeout_s=arguments.timeout,
-            on_code=tell,
-            show=lambda line: print(line, flush=True),  # noqa: T201 - a person reads the claim code here
+    with alone(state):
+        asyncio.run(
+            enroll(
+                options,
+                server=where.server,
+                ca_sha256=arguments.ca_sha256 or where.ca_sha256,
+                code=where.claim,
+                timeout_s=arguments.timeout,
+                on_code=tell,
+                show=lambda line: print(line, flush=True),  # noqa: T201 - a person reads the claim code here
+            )
         )
-    )
-    claim.forget_pictures(state)
+        claim.forget_pictures(state)
     return 0
 
 

@@ -56,7 +56,7 @@ class LastResort:
 
 @contextlib.contextmanager
 def alone(state: StateDir) -> Iterator[None]:
-    """Keep a second agent out of the same state directory.
+    """Keep a second process out of the same state directory: an agent, or one that is being adopted.
 
     Raises:
         ConfigError: another one runs.
@@ -71,7 +71,7 @@ def alone(state: StateDir) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise ConfigError(f"another `loa-agent run` uses {state.root}: stop it, or give another --state") from None
+        raise ConfigError(f"another `loa-agent` uses {state.root}: stop it, or give another --state") from None
     try:
         yield
     finally:

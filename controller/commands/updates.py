@@ -111,8 +111,10 @@ async def _act(config: Config, options: argparse.Namespace) -> None:
 
 async def _add(services: Services, options: argparse.Namespace) -> None:
     signed = options.release or options.bundle.with_name(f"{options.bundle.name}.release")
-    token = signed.read_text(encoding="ascii", errors="replace").strip()
     size = options.bundle.stat().st_size
+    if not signed.exists():
+        raise ReleaseFileError(f"{signed}: there is no such file; it is made by: loa updates sign {options.bundle}")
+    token = signed.read_text(encoding="ascii", errors="replace").strip()
     found = await services.releases.add(ACTOR, token, _pieces(options.bundle), size)
     _line(found.release, found.version, found.board, found.python, found.bytes, f"until {found.expires_at:%F}")
 

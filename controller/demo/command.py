@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json and not options.check:
         raise DemoFailedError("--json goes with --check")
     if options.audio is not None and not options.audio.is_file():
-        raise DemoFailedError(f"{options.audio}: no such file")
+        raise DemoFailedError(f"{options.audio}: there is no such file, or it is a folder")
     if not 0 <= options.port <= MOST_PORT:
         raise DemoFailedError(f"--port {options.port}: give a port from 0 to {MOST_PORT}")
     with tempfile.TemporaryDirectory(prefix="loa-demo-") as folder:

@@ -48,5 +48,13 @@ def test_a_second_agent_is_kept_out_and_told_so(tmp_path: Path) -> None:
     with ending.alone(StateDir(tmp_path)):
         done = loa_agent("run", "--state", str(tmp_path), "--output=virtual")
     assert done.returncode == 1
-    assert done.stderr == (f"loa-agent: another `loa-agent run` uses {tmp_path}: stop it, or give another --state\n")
+    assert done.stderr == (f"loa-agent: another `loa-agent` uses {tmp_path}: stop it, or give another --state\n")
     assert "run `loa-agent enroll` first" in loa_agent("run", "--state", str(tmp_path)).stderr
+
+
+def test_nobody_is_adopted_twice_at_once(tmp_path: Path) -> None:
+    with ending.alone(StateDir(tmp_path)):
+        done = loa_agent("enroll", "--server=https://127.0.0.1:1", "--state", str(tmp_path), "--output=virtual")
+    assert done.returncode == 1
+    assert done.stderr == (f"loa-agent: another `loa-agent` uses {tmp_path}: stop it, or give another --state\n")
+    assert [each.name for each in tmp_path.iterdir()] == ["lock"]
