@@ -51,6 +51,7 @@ _TEXTS = {
     (FIELD, "wrong"): "proof.wrong",
     (FIELD, "locked"): "proof.locked",
     (FIELD, "not_enrolled"): "proof.not_enrolled",
+    (FIELD, "place"): "proof.place",
     (FIELD, "span"): "proof.span",
 }
 _SAME = {"string_too_long": "too_long", "tuple_too_long": "too_long", "string_too_short": "too_short"}

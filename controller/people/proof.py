@@ -23,7 +23,7 @@ Zone = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_+/-]{1,64}\Z")]
 
 
 class CodeError(InvalidError):
-    """The signer does not believe a yes. ``problem`` says why: needed, wrong, locked, not_enrolled, span."""
+    """The signer does not believe a yes. ``problem`` says why: needed, wrong, locked, not_enrolled, place, span."""
 
     code = "approval_code"
 

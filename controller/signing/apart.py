@@ -21,6 +21,7 @@ from edge_agent.protocol.topics import Word
 from .bounds import check_guard, check_times, check_yes, too_many
 from .desk import listed_in
 from .frames import Answer, Approve, Awake, Done, Failed, Refused, Request, RingIs, Sign, Token, Turn, Void
+from .hours import narrowed
 from .ledger import Ledger
 from .log import Log
 from .ring import RingKey, Step
@@ -95,8 +96,7 @@ class Strongroom:
         self._key(document, request.kid)
         check_times(document, self._clock())
         if isinstance(document, Settings):
-            places = (document.aud, *(f"areas/{each.area_id}" for each in document.areas))
-            check_guard(document, self._ledger.loosened(places))
+            self._check_hours(document)
         listed = listed_in(document, request.body)
         refused, tally = yield from self._judged(document, listed)
         key = self._key(document, request.kid)  # once more: there may have been a pause
@@ -118,6 +118,18 @@ class Strongroom:
             digest = hashlib.sha256(token).hexdigest()
             self._note("signed", **said, key=key.kid, sha256=digest, broadcasts=len(listed))
         return Token(token=token)
+
+    def _check_hours(self, settings: Settings) -> None:
+        """Refuse settings beyond what people agreed to; stricter ones leave less of it.
+
+        Raises:
+            ValueError: they are.
+        """
+        standing = self._ledger.hours_at(settings)
+        check_guard(settings, standing)
+        if left := narrowed(settings, standing, self._clock()):
+            self._ledger.narrow(settings.areas[0].area_id, left)
+            self._note("narrowed", sure=True, place=f"areas/{settings.areas[0].area_id}", scopes=sorted(left))
 
     def _judged(
         self, document: Signed, listed: Sequence[Broadcast]

@@ -19,6 +19,7 @@ from edge_agent.protocol.documents import Plan, Settings, Signed, TimeAnswer, Ur
 from edge_agent.protocol.states import Level
 from edge_agent.protocol.topics import Word
 
+from .hours import Hours
 from .rules import Refusal
 
 OFF = timedelta(minutes=5)
@@ -66,8 +67,10 @@ def check_times(document: Signed, now: datetime) -> None:
         raise ValueError("the time is another")
 
 
-def check_guard(settings: Settings, loosened: Iterable[Loosened]) -> None:
+def check_guard(settings: Settings, standing: Iterable[Hours]) -> None:
     """Refuse settings that let a node sound when, or as, nobody agreed that it does. Fewer hours are always fine.
+
+    ``standing``: what people agreed to, of its own place or one above.
 
     Raises:
         ValueError: they do.
@@ -78,8 +81,9 @@ def check_guard(settings: Settings, loosened: Iterable[Loosened]) -> None:
     silent = _silent(settings)
     if settings.zone == DEFAULT_ZONE and minutes_of(USUAL) <= silent:
         return
-    if not any(settings.zone == each.zone and minutes_of(each.quiet_hours) <= silent for each in loosened):
-        raise ValueError("settings loosen quiet hours, and nobody agreed to that with a code")
+    if not any(each.covers(settings.zone, silent) for each in standing):
+        said = "settings loosen quiet hours, and nobody agreed to that with a code since they were stricter"
+        raise ValueError(f"{said}, or the signer does not know the place (loa signer places)")
 
 
 def _silent(settings: Settings) -> frozenset[int]:

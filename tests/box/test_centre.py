@@ -102,7 +102,7 @@ async def test_a_signer_apart_has_the_keys_and_the_centre_cannot_reach_them(mach
     as_centre, as_signer = (("setpriv", f"--reuid={user}", "--clear-groups") for user in ("loa", "loa-signer"))
     assert machine.ask(*as_centre, "cat", f"{APART}/ring.json", check=False) == ""
     loa = ("/opt/loa/.venv/bin/loa", "signer", "--folder", APART)
-    assert "otpauth://" in machine.ask(*as_signer, *loa, "enrol", "somebody")
+    assert "otpauth://" in machine.ask(*as_signer, *loa, "enrol", "somebody", "--everywhere")
     assert machine.ask(*as_signer, *loa, "list").split()[0] == "dispatch"
     machine.ask(*as_signer, *loa, "log", "verify")
     asked = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print(s.recv(1) == b'')"

@@ -24,6 +24,7 @@ from controller.nodes.models import Node
 from controller.people import totp
 from controller.people.proof import CodeError, Loosened
 from controller.plans.models import Document
+from controller.signing.places import KnownArea, Places
 from controller.signing.remote import RemoteDesk, Wire
 from controller.signing.rules import Facts, RefusedError
 from controller.wire.keys import private_pem
@@ -59,9 +60,11 @@ async def loa(*arguments: str) -> str:
 
 async def test_an_owned_centre_makes_no_node_speak_and_still_stops_them(tmp_path: Path) -> None:
     async with signer(tmp_path) as (path, _), live_centre(tmp_path, signer=path) as live:
-        secret = (await loa("--folder", str(tmp_path / "signer"), "enrol", live.rows.person.id)).splitlines()[0]
-        area = await live.area()
-        scope = f"areas/{area.id}"
+        area, folder = await live.area(), ("--folder", str(tmp_path / "signer"))
+        scope, known = f"areas/{area.id}", tmp_path / "places.json"
+        known.write_bytes(msgspec.json.encode(Places(areas=(KnownArea(area.id, area.name),))))
+        await loa(*folder, "places", str(known), "--accept")
+        secret = (await loa(*folder, "enrol", live.rows.person.id, "--area", area.id)).splitlines()[0]
         await loosen(path, tmp_path / "signer", scope)
         state = await adopted(live, area.id, tmp_path / "node")
         command = [sys.executable, "-m", "edge_agent", "run", "--state", str(state), "--output=virtual"]
@@ -87,7 +90,7 @@ async def test_an_owned_centre_makes_no_node_speak_and_still_stops_them(tmp_path
 
 async def loosen(path: Path, folder: Path, scope: str) -> None:
     """Have somebody agree that the place has no quiet hours: the test runs at any."""
-    secret = (await loa("--folder", str(folder), "enrol", "keeper")).splitlines()[0]
+    secret = (await loa("--folder", str(folder), "enrol", "keeper", "--everywhere")).splitlines()[0]
     wire, to = Wire(path), Loosened(scope=scope, zone="Asia/Ho_Chi_Minh", quiet_hours=())
     await RemoteDesk(wire).approve("keeper", totp.code_at(secret, datetime.now(UTC)), to)
     wire.close()

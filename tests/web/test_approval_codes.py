@@ -23,6 +23,7 @@ from controller.policies.schemas import PolicyIn
 from controller.signing.apart import Strongroom
 from controller.signing.frames import Answer, Request
 from controller.signing.ledger import MOST_WRONG, Ledger
+from controller.signing.places import KnownArea, Places
 from controller.signing.remote import RemoteDesk, RemoteKeys, Wire
 from controller.wire.keys import load_keys
 from controller.wire.signer import REFUSED, Signer
@@ -40,7 +41,7 @@ class Elsewhere(Wire):
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         super().__init__(folder)
-        self._thread = ThreadPoolExecutor(1)
+        self._thread, self._clock = ThreadPoolExecutor(1), clock
         self.ledger = self._thread.submit(Ledger, folder / "signer.db").result()
         self._room = Strongroom(load_keys(folder), self.ledger, clock)
 
@@ -48,7 +49,10 @@ class Elsewhere(Wire):
         return self._thread.submit(self._room.handle, request).result()
 
     def enrol(self, person_id: str) -> str:
-        return self._thread.submit(self.ledger.enrol, person_id).result()
+        return self._thread.submit(self.ledger.enrol, person_id, None, self._clock()).result()
+
+    def knows(self, places: Places) -> None:
+        self._thread.submit(self.ledger.take_places, places, self._clock()).result()
 
     def close(self) -> None:
         self._thread.submit(self.ledger.close).result()
@@ -118,6 +122,7 @@ async def apart(tmp_path: Path) -> AsyncIterator[Apart]:
         signer = Signer(services.config, RemoteKeys(wire), here.clock, services.live, desk=desk, alarms=services.alarms)
         opened = Apart(site, wire, signer)
         opened.enrol(here.person)
+        wire.knows(Places(areas=(KnownArea(site.root.id, site.root.name),)))
         yield opened
     wire.close()
 

@@ -52,7 +52,7 @@ def in_words(error: LoaError) -> list[str]:
     return found
 
 
-CODES = ("needed", "wrong", "locked", "not_enrolled", "span")
+CODES = ("needed", "wrong", "locked", "not_enrolled", "place", "span")
 
 
 def test_why_a_code_is_not_believed_is_said_in_every_language() -> None:

@@ -19,6 +19,7 @@ from controller.plans.build import NodeFacts, Stamp, build_hold, build_settings,
 from controller.policies.rules import EffectivePolicy
 from controller.signing.apart import Strongroom
 from controller.signing.ledger import Ledger
+from controller.signing.places import KnownArea, KnownNode, KnownPerson, Places
 from controller.signing.process import listening
 from controller.signing.remote import RemoteDesk, RemoteKeys, Wire
 from controller.signing.ring import begin
@@ -33,6 +34,12 @@ from tests.controller.factories import SteppedClock
 from tests.controller.signing.test_rules import VOICE
 from tests.edge_agent import fakes
 from tests.edge_agent.centre import SCOPE, broadcast
+
+PLACES = Places(
+    areas=(KnownArea("commune", "Xã Đông"), KnownArea("hamlet", "Thôn 1", "commune"), KnownArea("other", "Xã Tây")),
+    nodes=(KnownNode("node-1", "Cụm 1", "hamlet"),),
+    people=(KnownPerson("lan", "lan", "Lan"), KnownPerson("minh", "minh", "Minh"), KnownPerson("nam", "nam.vu", "Nam")),
+)
 
 
 @dataclass
@@ -98,7 +105,8 @@ def apart(tmp_path: Path) -> Any:
     ledger = Ledger(tmp_path / "signer.db")
     room = Strongroom(load_keys(tmp_path / "signer"), ledger, clock)
     for person in ("lan", "minh"):
-        ledger.enrol(person)
+        ledger.enrol(person, None, clock())
+    ledger.take_places(PLACES, clock())
     wire = Direct(room)
     yield Apart(clock, room, ledger, RemoteDesk(wire), RemoteKeys(wire))
     ledger.close()

@@ -93,7 +93,7 @@ def test_what_is_done_at_the_console_is_written_in_the_chain_of_the_signer_that_
     path, folder = tmp_path / FILE, ["signer", "--folder", str(tmp_path)]
     running = Log(path)
     running.write("signed", AT)
-    assert main([*folder, "enrol", "mallory"]) == 0
+    assert main([*folder, "enrol", "mallory", "--everywhere"]) == 0
     running.write("signed", AT)
     assert main([*folder, "remove", "mallory"]) == 0
     running.write("yes", AT, sure=True)
@@ -109,7 +109,7 @@ def test_what_is_done_at_the_console_is_written_in_the_chain_of_the_signer_that_
 async def test_yeses_refusals_and_signatures_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     clock, ledger, log = SteppedClock(), Ledger(tmp_path / "signer.db"), Log(tmp_path / FILE)
     wire = Direct(Strongroom(load_keys(tmp_path), ledger, clock, log))
-    ledger.enrol("lan")
+    ledger.enrol("lan", None, clock())
     apart = Apart(clock, wire.room, ledger, RemoteDesk(wire), RemoteKeys(wire))
     due = apart.due()
     with pytest.raises(RefusedError):
