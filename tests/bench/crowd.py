@@ -43,12 +43,12 @@ class Crowd:
 
 
 @asynccontextmanager
-async def crowd(order: Path) -> AsyncIterator[Crowd]:
-    """Run light nodes for the length of the block."""
+async def crowd(order: Path, program: str = "tests.bench.light") -> AsyncIterator[Crowd]:
+    """Run light nodes for the length of the block; ``program`` is the module that plays them."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tests.bench.light",
+        program,
         str(order),
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,

@@ -116,15 +116,19 @@ class Light:
                 self._subscribe(node)
                 subscribes.append((time.perf_counter() - connected) * 1000)
                 connects.append((connected - begun) * 1000)
-                node.sock.setblocking(False)
-                self._epoll.register(node.sock.fileno(), select.EPOLLIN)
-                self._by_fd[node.sock.fileno()] = node
-                self._nodes.append(node)
+                self._welcome(node)
                 if introduce:
                     self._introduce(node)
                 if len(self._nodes) % ALIVE_EVERY == 0:
                     self.pump(0)  # those that are there must not be given up meanwhile
         return {"connect_ms": connects, "subscribe_ms": subscribes}
+
+    def _welcome(self, node: LightNode) -> None:
+        """Live with a node that is connected and has subscribed."""
+        node.sock.setblocking(False)
+        self._epoll.register(node.sock.fileno(), select.EPOLLIN)
+        self._by_fd[node.sock.fileno()] = node
+        self._nodes.append(node)
 
     def _connect_one(self, context: ssl.SSLContext, node_id: str) -> LightNode:
         raw = socket.create_connection(("127.0.0.1", self._order["port"]), timeout=20)
@@ -177,15 +181,18 @@ class Light:
         if now < self._tidy_at:
             return
         self._tidy_at = now + TIDY_S  # looking at a thousand nodes after every read would be in the figures
-        for node in self._nodes:
-            if node.unsent:
-                node.flush()
-            if node.ping_at <= now:
-                node.ping_at = now + KEEPALIVE_S * 0.7
-                node.send(mqtt5.ping())
-            if self._healthy and node.health_at <= now:
-                node.health_at = now + HEALTH_S
-                self._report(node)
+        for node in [*self._nodes]:
+            self._tend(node, now)
+
+    def _tend(self, node: LightNode, now: float) -> None:
+        if node.unsent:
+            node.flush()
+        if node.ping_at <= now:
+            node.ping_at = now + KEEPALIVE_S * 0.7
+            node.send(mqtt5.ping())
+        if self._healthy and node.health_at <= now:
+            node.health_at = now + HEALTH_S
+            self._report(node)
 
     def _read(self, node: LightNode) -> None:
         while True:
@@ -194,13 +201,17 @@ class Light:
             except ssl.SSLWantReadError:
                 return
             if not data:
-                raise RuntimeError(f"the broker hung up on {node.node_id}")
+                self._hung_up(node)
+                return
             for kind, flags, body in node.packets.feed(data):
                 if kind == mqtt5.PUBLISH:
                     message = mqtt5.read_publish(flags, body)
                     if message.packet_id is not None:
                         node.send(mqtt5.puback(message.packet_id))
                     self._take(node, message)
+
+    def _hung_up(self, node: LightNode) -> None:
+        raise RuntimeError(f"the broker hung up on {node.node_id}")
 
     def _take(self, node: LightNode, message: mqtt5.Publish) -> None:
         watched = message.topic == self._watched

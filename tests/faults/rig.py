@@ -10,11 +10,11 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
@@ -380,16 +380,24 @@ class Rig(Commune):
             connection.close()
 
 
+R = TypeVar("R", bound=Rig)
+
+
 @asynccontextmanager
-async def running_rig(folder: Path, nodes: int = 3, env: dict[str, str] | None = None) -> AsyncIterator[Rig]:
-    """Run a rig for the length of the block; leaving it ends every process."""
+async def running(rig: R) -> AsyncIterator[R]:
+    """Run one for the length of the block; leaving it ends every process."""
     async with AsyncExitStack() as stack:
-        rig = await stack.enter_async_context(Rig(folder, nodes, env))
+        await stack.enter_async_context(rig)
         watch = asyncio.create_task(_watch_machine(rig), name="is the machine there")
         stack.callback(watch.cancel)
         for links in rig.links.values():
             stack.push_async_callback(links.stop)
         yield rig
+
+
+def running_rig(folder: Path, nodes: int = 3, env: dict[str, str] | None = None) -> AbstractAsyncContextManager[Rig]:
+    """Run a rig as it is most often wanted."""
+    return running(Rig(folder, nodes, env))
 
 
 async def _watch_machine(rig: Rig) -> None:
