@@ -204,7 +204,12 @@ class Agent:
         self.updates = None if options.slots is None else self._new_updates(options.slots)
         self._watched = Watched(
             supply=Supply(time.monotonic),
-            quality=LinkQuality(time.monotonic, connections=lambda: self.link.connections, rtt_ms=lambda: clock.rtt_ms),
+            quality=LinkQuality(
+                time.monotonic,
+                connections=lambda: self.link.connections,
+                rtt_ms=self._rtt_ms,
+                fetches=self.fetcher.is_fetching,
+            ),
             signal=SignalStrength((Wireless(), Modem())),
             muted=Muted(self._silenced_by),
             storage=Storage(state.root, refused=lambda: store.unwritable),
@@ -400,6 +405,11 @@ class Agent:
         else:
             self.inbox.count_unsupported("unsupported_command")
 
+    def _rtt_ms(self) -> float | None:
+        """Give the last round trip: to the broker, else to the centre."""
+        found = self.clock.rtt_ms if self.link.rtt_ms is None else self.link.rtt_ms
+        return None if found is None else round(found, 3)
+
     def _is_near(self, within: timedelta) -> bool:
         """Say whether anything sounds, or is to within a time."""
         return self.stage.is_busy or bool(self.player.near(within))
@@ -475,6 +485,7 @@ class Agent:
             identified=self.number.last,
             reference=self.reference.report if self.ear.present else None,
             supply_low=watched.supply.low,
+            link_rtt_ms=self._rtt_ms(),
             link_reconnects=watched.quality.reconnects,
             link_kind=None if signal is None else signal.kind,
             link_signal=None if signal is None else signal.percent,

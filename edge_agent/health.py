@@ -37,6 +37,7 @@ class Seen(NamedTuple):
     identified: SelfTestReport | None
     reference: ReferenceReport | None
     supply_low: bool | None
+    link_rtt_ms: float | None
     link_reconnects: int
     link_kind: str | None
     link_signal: int | None
@@ -111,7 +112,6 @@ class HealthReporter:
             memory_bytes=resident_bytes(),
             disk_free_files=free_files(self._disk),
             temperature_c=degrees(),
-            link_rtt_ms=None if self._clock.rtt_ms is None else round(self._clock.rtt_ms, 3),
             store_id=self._store.store_id,
             last_seq=self._ledger.last_seq,
             acked_seq=self._reporter.acked_seq,

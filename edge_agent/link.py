@@ -9,6 +9,7 @@ import logging
 import random
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -38,9 +39,13 @@ GOODBYE_S = 2.0
 CONNECT_S = 15.0
 RETRY_S = 60.0
 """Until a subscription that was refused is tried again: a person has to mend the broker's rights."""
+MEASURED_S = 60.0
+"""So long a round trip counts as that of now. While nothing else comes, each ``KEEPALIVE_S`` brings one."""
 REFUSED = 0x80
 """MQTT 5 reason codes from here on are refusals."""
 
+_PING, _PONG = "Sending PINGREQ", "Received PINGRESP"
+"""What the library notes of its pings: it tells nobody in another way."""
 _AT_ONCE = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 """Small messages do not wait for the acknowledgement of the last one: that cost 44 ms a round trip."""
 _FIRST = (Word.HOLD, Word.SETTINGS, Word.RECEIPTS_ACK, Word.TIME_ANSWER)
@@ -57,6 +62,18 @@ class _Client(aiomqtt.Client):
     def is_lost(self) -> bool:
         """Whether there is no connection any more, also when aiomqtt has forgotten that: it does so at CONNACK."""
         return self._client.socket() is None
+
+    def measure_pings(self, told: Callable[[float], None]) -> None:
+        """Tell of each ping, seconds, when its answer has come."""
+        sent_s: list[float] = []
+
+        def note(_client: object, _userdata: object, _level: int, said: str) -> None:
+            if said == _PING:
+                sent_s[:] = [time.monotonic()]
+            elif said == _PONG and sent_s:
+                told(time.monotonic() - sent_s.pop())
+
+        self._client.on_log = note
 
     def _on_publish(
         self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Properties
@@ -92,6 +109,8 @@ class Link:
         """Called when all subscriptions stand."""
         self.connections = 0
         """Made since the start."""
+        self._ping: tuple[float, float] | None = None
+        """How long the last one took, and when that was."""
         self._client: aiomqtt.Client | None = None
         self._subscribed: set[Topic] = set()
         self._unheard = False
@@ -106,6 +125,13 @@ class Link:
     def connected(self) -> bool:
         """Whether the link stands."""
         return self._client is not None
+
+    @property
+    def rtt_ms(self) -> float | None:
+        """How long the broker took to answer the last ping; None when there was none within the last minute."""
+        if self._ping is None or time.monotonic() - self._ping[1] > MEASURED_S:
+            return None
+        return self._ping[0] * 1000
 
     def scopes_changed(self) -> None:
         """Listen to the areas of now."""
@@ -189,6 +215,7 @@ class Link:
             will=aiomqtt.Will(str(Topic(self._own, Word.PRESENCE)), lost, qos=Lost.qos, retain=Lost.retain),
         )
         client.on_refused = self._refused
+        client.measure_pings(self._pinged)
         client.pending_calls_threshold = 50
         return client
 
@@ -258,6 +285,9 @@ class Link:
             self._unheard = True
             self._faults.put(Fault.BROKER_REFUSED, f"subscription to {refused[0]} refused")
         self._subscribed.update(set(wanted) - set(refused))
+
+    def _pinged(self, took_s: float) -> None:
+        self._ping = took_s, time.monotonic()
 
     def _refused(self, reason_code: ReasonCode) -> None:
         log.error("the broker refused a message: %s", reason_code)

@@ -10,6 +10,10 @@ from edge_agent.faults import Fault
 
 SLOW_MS = 2000.0
 """Round trip: a fifth of it is what the slowest mobile link of 200 kbit/s takes."""
+SLOW_FETCHING_MS = 5000.0
+"""While the node's own download stands before the answer: what a STOP may take then (promise P7)."""
+AFTER_S = 30.0
+"""So long the last round trip may still be one of that time: one is measured every 20 s (``link``)."""
 MOST = 6
 """Connections within ``WITHIN_S``, the first of a start not counted."""
 WITHIN_S = 3600.0
@@ -20,7 +24,7 @@ STEADY_S = 80.0
 
 
 class LinkQuality:
-    """Looks every ten seconds; how long an answer takes is measured by each question for the time."""
+    """Looks every ten seconds. How long an answer takes is measured by pings each 20 s, or else each minute."""
 
     fault = Fault.LINK_POOR
     period_s = 10.0
@@ -33,9 +37,14 @@ class LinkQuality:
         *,
         connections: Callable[[], int],
         rtt_ms: Callable[[], float | None],
+        fetches: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``connections`` counts those made since the start; ``rtt_ms`` is the last round trip."""
+        """``connections`` counts those made since the start; ``rtt_ms`` is the last round trip.
+
+        ``fetches``: whether something large is on its way to this node.
+        """
         self._monotonic_s, self._connections, self._rtt_ms = monotonic_s, connections, rtt_ms
+        self._fetches, self._fetched_s = fetches, -AFTER_S
         self._counted: int = 0
         self._breaks: deque[float] = deque()
 
@@ -53,5 +62,7 @@ class LinkQuality:
             self._breaks.popleft()
         if len(self._breaks) >= MOST and now_s - self._breaks[-1] < STEADY_S:
             return f"the link broke {len(self._breaks)} times within an hour"
-        rtt_ms = self._rtt_ms()
-        return f"an answer takes {rtt_ms / 1000:.1f} s" if rtt_ms is not None and rtt_ms >= SLOW_MS else None
+        if self._fetches():
+            self._fetched_s = now_s
+        slow_ms, rtt_ms = SLOW_FETCHING_MS if now_s - self._fetched_s < AFTER_S else SLOW_MS, self._rtt_ms()
+        return f"an answer takes {rtt_ms / 1000:.1f} s" if rtt_ms is not None and rtt_ms >= slow_ms else None

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 EVERY_S = 1.0
 UNTRUSTED_S, POOR_S, FRESH_S = 5.0, 60.0, 1800.0
 """Seconds between two questions for the time: while nobody has answered, to see whether a slow link or a wrong clock
-still is, and to keep trust fresh."""
+still is, or when no ping tells how slow the link is, and to keep trust fresh."""
 TIDY_EVERY = 600
 """Checks between two clean-ups: ten minutes."""
 
@@ -93,6 +93,7 @@ class Checks:
         if self._clock.state is ClockState.UNTRUSTED:
             return UNTRUSTED_S
         unsure = self._faults.stands(Fault.LINK_POOR) or self._faults.stands(Fault.CLOCK_OFFSET)
+        unsure = unsure or self._link.rtt_ms is None
         return POOR_S if unsure else FRESH_S
 
     def _feed_watchdog(self) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.edge_agent.centre import Authority
 from tests.edge_agent.fakes import NOON, running, until
 from tests.edge_agent.test_link import link_of
 
-CONNECT, PUBLISH, SUBSCRIBE = 1, 3, 8
+CONNECT, PUBLISH, SUBSCRIBE, PING = 1, 3, 8, 12
 CONNACK = bytes((0x20, 3, 0, 0, 0))
 TAKEN_OVER = bytes((0xE0, 2, 0x8E, 0))
 """DISCONNECT as a broker sends it; in one write with what comes before, both are read in one turn of the loop."""
@@ -32,11 +33,15 @@ class Dropper:
         """Of what asks for that answer."""
         self.connects = 0
         self.dropped = False
+        self.pinged, self.may_answer = asyncio.Event(), asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while True:
                 kind, body = await _packet(reader)
+                if kind >> 4 == PING:
+                    self.pinged.set()
+                    await self.may_answer.wait()
                 answer = self._answer(kind >> 4, kind, body)
                 if not self.dropped and self._after in body:
                     self.dropped = True
@@ -49,6 +54,8 @@ class Dropper:
         if what == CONNECT:
             self.connects += 1
             return CONNACK
+        if what == PING:
+            return bytes((0xD0, 0))
         if what == SUBSCRIBE:
             asked = body.count(b"loa/v1/")
             return bytes((0x90, 3 + asked)) + body[:2] + bytes(1) + bytes((1,)) * asked
@@ -128,3 +135,24 @@ async def test_a_drop_whose_cancellation_is_lost_is_noticed(tmp_path: Path, monk
     monkeypatch.setattr(Link, "_until_rescoped", deaf_once)
     async with linked(Dropper(b"/command"), tmp_path, monkeypatch) as (_, stood):
         await until(lambda: bool(lost) and stood[-1:] == [2])
+
+
+async def test_each_ping_measures_the_link_and_counts_for_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s, broker = [100.0], Dropper(b"never")
+    monkeypatch.setattr(link_module, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    async with linked(broker, tmp_path, monkeypatch) as (link, stood):
+        await until(lambda: stood == [1])
+        assert link.rtt_ms is None
+        assert link._client is not None
+        link._client._client._send_pingreq()  # the library does it when nothing has come for KEEPALIVE_S
+        await asyncio.wait_for(broker.pinged.wait(), 10)
+        now_s[0] += 2.5
+        broker.may_answer.set()
+        await until(lambda: link.rtt_ms is not None)
+        assert link.rtt_ms == pytest.approx(2500)
+        now_s[0] += link_module.MEASURED_S
+        assert link.rtt_ms is not None
+        now_s[0] += 1
+        assert link.rtt_ms is None

@@ -30,7 +30,7 @@ from edge_agent.checks.lease import LeaseEnded, LeaseEnding
 from edge_agent.checks.link_quality import MOST, SLOW_MS, LinkQuality
 from edge_agent.checks.muted import Muted
 from edge_agent.checks.round import Rounds
-from edge_agent.checks.runner import Checks
+from edge_agent.checks.runner import POOR_S, Checks
 from edge_agent.checks.settings import NoSettings
 from edge_agent.checks.signal import SignalStrength
 from edge_agent.checks.storage import Storage
@@ -136,7 +136,7 @@ class Bench:
 
     def every_second(self, review: Act = lambda: None, *, off_ms: Callable[[], float] = lambda: 0.0) -> Run:
         """Look at clock, inbox and what was fetched, as the agent does; ``off_ms``: what the centre's clock says."""
-        desk, link = self.desk, SimpleNamespace(connected=True)
+        desk, link = self.desk, SimpleNamespace(connected=True, rtt_ms=50.0)
 
         async def ask_time() -> None:
             nonce = desk.clock.ask()
@@ -256,13 +256,19 @@ def _weak(bench: Bench) -> tuple[Run, Act, Act]:
     return bench.rounds(SignalStrength([cast("Any", radio)])), *turns
 
 
-def _link(name: str, broken: float, whole: float) -> Callable[[Bench], tuple[Run, Act, Act]]:
-    def make(bench: Bench) -> tuple[Run, Act, Act]:
-        state: dict[str, Any] = {"made": 1, "rtt": 50.0}
-        check = LinkQuality(bench.loop.time, connections=lambda: state["made"], rtt_ms=lambda: state["rtt"])
-        return bench.rounds(check), *_switch(state, name, broken, whole)
+def _slow(bench: Bench) -> tuple[Run, Act, Act]:
+    """The link is measured as seldom as it may be: when no ping is due, by the question for the time."""
+    state: dict[str, Any] = {"measured": 50.0}
+    check = LinkQuality(bench.loop.time, connections=lambda: 1, rtt_ms=lambda: state["measured"])
 
-    return make
+    async def run() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(bench.rounds(check)())
+            while True:
+                await asyncio.sleep(POOR_S)
+                state["measured"] = state["rtt"]
+
+    return run, *_switch(state, "rtt", SLOW_MS, 50.0)
 
 
 def _breaking(bench: Bench) -> tuple[Run, Act, Act]:
@@ -455,7 +461,9 @@ CASES: dict[str, Case] = {
     Fault.UNDER_VOLTAGE: Case("every 5 s; a dip is told for a minute", _supply, 5),
     Fault.LINK_WEAK: Case("every 20 s", _weak, 20),
     Fault.TOO_HOT: Case("every 10 s", _hot),
-    f"{Fault.LINK_POOR} (slow)": Case("every 10 s", _link("rtt", SLOW_MS, 50.0)),
+    f"{Fault.LINK_POOR} (slow)": Case(
+        "every 10 s; the broker is pinged every 20 s, or the time asked every minute", _slow, 60
+    ),
     f"{Fault.LINK_POOR} (breaks)": Case("every 10 s; well when it held for 80 s", _breaking),
     Fault.CERTIFICATE_ENDING: Case("every minute", _certificate, 60),
     Fault.OUTPUT_MUTED: Case("every 5 s", _muted, 5),

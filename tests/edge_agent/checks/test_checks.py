@@ -17,7 +17,15 @@ from edge_agent.checks.cache import GRACE_S, Cache
 from edge_agent.checks.certificate import Certificate
 from edge_agent.checks.disk_space import LEAST_BYTES, LEAST_INODES, shortage
 from edge_agent.checks.lease import LeaseEnded, LeaseEnding
-from edge_agent.checks.link_quality import MOST, SLOW_MS, STEADY_S, WITHIN_S, LinkQuality
+from edge_agent.checks.link_quality import (
+    AFTER_S,
+    MOST,
+    SLOW_FETCHING_MS,
+    SLOW_MS,
+    STEADY_S,
+    WITHIN_S,
+    LinkQuality,
+)
 from edge_agent.checks.muted import Muted
 from edge_agent.checks.round import Rounds
 from edge_agent.checks.settings import NoSettings
@@ -217,6 +225,19 @@ def test_an_answer_that_takes_seconds_is_told() -> None:
     assert check.look() is not None
     rtt[0] = SLOW_MS - 1
     assert check.look() is None
+
+
+def test_the_nodes_own_download_before_an_answer_is_no_poor_link_unless_a_stop_would_take_too_long() -> None:
+    watch, rtt, fetches = Watch(), [SLOW_MS], [True]
+    check = LinkQuality(watch, connections=lambda: 1, rtt_ms=lambda: rtt[0], fetches=lambda: fetches[0])
+    assert check.look() is None
+    rtt[0] = SLOW_FETCHING_MS
+    assert check.look() is not None
+    rtt[0], fetches[0] = SLOW_MS, False
+    watch.now_s += AFTER_S - 1  # what was measured last may still be of that time
+    assert check.look() is None
+    watch.now_s += 1
+    assert check.look() is not None
 
 
 # Leases and certificates.
