@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from controller.broadcasts.schemas import BroadcastOut
+from controller.holds.schemas import HeldByOut
 from controller.nodes.schemas import NodeOut
 from controller.plays.schemas import PlayOut, UnconfirmedOut
 from web.formats import Formats
@@ -55,10 +56,10 @@ def play_mark(play: PlayOut, text: Catalogue) -> Mark:
     if not play.reports:
         return Mark("unknown", "unsure", text("node.unreporting"))
     if play.outcome is None:
-        if play.state == "playing":
+        if play.reached == "playing":
             return Mark("dot", "live", text("state.playing"), pulse=True, simulated=play.simulated)
-        icon = _STEPS[play.state]
-        return Mark(icon, "good" if icon == "ready" else "unsure", text(f"state.{play.state}"))
+        icon = _STEPS[play.reached]
+        return Mark(icon, "good" if icon == "ready" else "unsure", text(f"state.{play.reached}"))
     if play.outcome == "played":
         icon, tone = _GRADES[play.grade or 0]
         return Mark(icon, tone, text(f"grade.e{play.grade or 0}"), simulated=play.simulated)
@@ -86,6 +87,14 @@ def play_why(play: PlayOut, form: Formats) -> str:
     elif play.outcome in {"unknown", "cancel_unconfirmed"} and play.reports:
         said.append(text(f"play.{play.outcome}"))
     return " ".join(said)
+
+
+def held_said(holds: Iterable[HeldByOut], form: Formats) -> list[str]:
+    """Say where silence stands, since when, and how many nodes it keeps from sounding."""
+    return [
+        form.text("say.held", place=hold.scope_name, since=form.since(hold.ordered_at), count=hold.node_count)
+        for hold in holds
+    ]
 
 
 def doubt_said(doubt: UnconfirmedOut | None, form: Formats) -> list[str]:

@@ -1,11 +1,12 @@
 """Puts forecasts into the words of the API. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from controller.approvals.needs import Need
 from controller.errors import ConflictError, InvalidError
+from controller.holds.over import Over
 from controller.nodes.rules import NodeKind
 from edge_agent.protocol.states import Outcome, Reason
 
@@ -40,6 +41,7 @@ def describe(
     online_count: int,
     full: ConflictError | None,
     conflicts: tuple[ConflictOut, ...] = (),
+    held_by: Iterable[Over] = (),
 ) -> PreviewOut:
     """Say what sending a draft would do. ``titles`` are those of the broadcasts that it meets, ``need`` whose yes."""
     targets, window = draft.targets, draft.window
@@ -74,6 +76,7 @@ def describe(
         unusual=verdict.unusual,
         conflicts=conflicts,
         approval=need,
+        held_by=tuple(each.shown for each in held_by),
     )
 
 

@@ -43,6 +43,10 @@ class Phase(StrEnum):
     """By a later version of itself, before it began."""
 
 
+ENDED = frozenset({Phase.OVER, Phase.CANCELLED, Phase.NOT_APPROVED, Phase.REPLACED})
+"""Nothing of it is to come."""
+
+
 class During(StrEnum):
     """How what is said now comes into a session that is on air. The session goes on with its next item."""
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from controller.approvals.models import RequestState
 from controller.approvals.needs import Need
 from controller.areas.targets import MAX_SCOPES
+from controller.holds.schemas import HeldByOut
 from controller.plays.schemas import UnconfirmedOut
 from controller.policies.schemas import BreachOut, CategoryCode, UnusualOut
 from controller.validation import problem_of
@@ -163,6 +164,9 @@ class BroadcastOut(BaseModel):
     """Played ones by grade: ``e1``, ``e2``, ``e3``; simulated ones as ``e1_simulated``."""
     unconfirmed: UnconfirmedOut | None = None
     """It, or an earlier version of it, was taken back where nobody can confirm it."""
+    held_by: tuple[HeldByOut, ...] = ()
+    """Holds that stand now and silence some of its nodes: there it is not heard until they are released, if it may
+    still begin by then. Empty when it is over; lists leave it out."""
 
 
 class NodeRef(BaseModel):
@@ -264,6 +268,8 @@ class PreviewOut(BaseModel):
     """What it meets; unless there is nothing, sending it takes ``confirm_conflicts``."""
     approval: Need
     """Whose yes it takes when the person who asks sends it."""
+    held_by: tuple[HeldByOut, ...] = ()
+    """Holds that stand now and silence some of its nodes."""
 
 
 class ReplayIn(WindowIn):

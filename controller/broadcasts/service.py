@@ -1,5 +1,6 @@
 """Broadcasts: what is said where and when. Sending is approving where policy and rights leave it at that."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,11 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.alarms.service import Alarms
 from controller.approvals import asking
+from controller.areas.repository import nodes_in, read_tree
 from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import ConflictError, InvalidError, NotFoundError
+from controller.holds.over import Over, holds_over
 from controller.nodes.live import LiveNodes
-from controller.nodes.rules import HEARD
+from controller.nodes.rules import HEARD, NodeKind
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
@@ -33,12 +36,12 @@ from .drafts import Draft, make_draft
 from .during import place
 from .forecast import refusal
 from .foreseeing import foresee
-from .models import Broadcast
+from .models import Broadcast, BroadcastTarget
 from .policed import ask_policies, unusual_error
 from .preview import describe, refusal_error
 from .repository import has_begun, in_sight, is_left_behind, is_seen, outs, target_areas
 from .room import PlanFullError, UrgentFullError, check_room
-from .rules import Phase
+from .rules import ENDED, Phase
 from .schemas import BroadcastIn, BroadcastOut, PreviewOut, WindowIn, as_on_the_wire
 from .sending import matter_of, send
 from .superseding import supersede
@@ -216,7 +219,11 @@ class Broadcasts:
         verdict = await ask_policies(session, draft, now=now)
         met = conflict_outs(await meets(session, draft, found), await rights.sight(session, actor))
         online = self._online(draft, now)
-        return describe(draft, found, titles, verdict, need=need, conflicts=met, online_count=online, full=full)
+        areas = {node.id: node.area_id for node in draft.targets.nodes if node.kind == NodeKind.AGENT}
+        held = await holds_over(session, self._live, draft.targets.tree, areas)
+        return describe(
+            draft, found, titles, verdict, need=need, conflicts=met, held_by=held, online_count=online, full=full
+        )
 
     async def cancel(self, actor: Actor, broadcast_id: str) -> BroadcastOut:
         """Take it out of what nodes are told, and stop it where it sounds.
@@ -298,7 +305,20 @@ class Broadcasts:
         found = await outs(session, query, Watch(self._live, seen, self._now()))
         if not found:
             raise _no_broadcast(broadcast_id)
-        return found[0]
+        if found[0].phase in ENDED:
+            return found[0]
+        held = await self._held_by(session, seen, broadcast_id)
+        return found[0].model_copy(update={"held_by": tuple(each.shown for each in held)})
+
+    async def _held_by(self, session: AsyncSession, seen: Sight, broadcast_id: str) -> Sequence[Over]:
+        """Give the holds over its nodes in sight."""
+        tree = await read_tree(session)
+        scopes = await session.scalars(
+            select(BroadcastTarget.scope).where(BroadcastTarget.broadcast_id == broadcast_id)
+        )
+        nodes = await nodes_in(session, tree, scopes.all())
+        areas = {node.id: node.area_id for node in nodes if seen.sees(node.area_id)}
+        return await holds_over(session, self._live, tree, areas)
 
     async def _full(self, session: AsyncSession, draft: Draft, now: datetime) -> ConflictError | None:
         try:

@@ -144,7 +144,7 @@ def standing_of(play: PlayOut, status: NodeStatus) -> Standing:
         case Outcome.INTERRUPTED:
             return Standing.ENDED if play.reason is Reason.STOPPED else Standing.INTERRUPTED
         case None:
-            return _open(play.state, status)
+            return _open(play.reached, status)
         case other:
             return _UNHEARD.get(other, Standing.MISSED)
 

@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from controller.areas.schemas import Language
 from controller.broadcasts.schemas import NodeRef, PreviewOut, Scopes, TargetOut, Title
+from controller.holds.schemas import HeldByOut
 from controller.nodes.rules import NodeStatus
 from controller.validation import NO_BOOL
 from edge_agent.protocol.states import Drill, Outcome, PlayState, Reason
@@ -124,17 +125,9 @@ class FollowIn(BaseModel):
     repeat_every_ms: EveryMs | None = None
 
 
-class HoldRef(BaseModel):
-    """A hold that keeps nodes silent; no emergency passes it."""
+class HoldRef(HeldByOut):
+    """A hold that keeps nodes of an emergency silent."""
 
-    model_config = ConfigDict(frozen=True)
-
-    hold_id: str
-    scope: str
-    scope_name: str
-    ordered_at: AwareDatetime
-    node_count: int
-    """Nodes of the emergency that it silences."""
     may_release: bool
     """Whether who asks has the right."""
     is_released: bool
@@ -201,6 +194,8 @@ class EmergencyOut(BaseModel):
     """None: it ended by itself, or the centre could not send it."""
     problem: str | None
     """Why the centre did not send it: ``too_late``, ``not_confirmed``, or the code of an error."""
+    holds: tuple[HoldRef, ...] = ()
+    """Those that stand in its way now. Lists leave them out."""
 
 
 class NodeFollowUp(BaseModel):
@@ -213,7 +208,8 @@ class NodeFollowUp(BaseModel):
     area_path: tuple[str, ...]
     status: NodeStatus
     standing: Standing
-    state: PlayState
+    state: PlayState | None
+    """What it does now; None when it is over."""
     outcome: Outcome | None
     reason: Reason | None
     grade: int | None
@@ -232,8 +228,6 @@ class NodeFollowUp(BaseModel):
 class EmergencyFollowUp(EmergencyOut):
     """An emergency node by node: who missed it or is out of reach comes first."""
 
-    holds: tuple[HoldRef, ...]
-    """Those that stand in its way now."""
     standings: dict[Standing, int]
     nodes: tuple[NodeFollowUp, ...]
     not_followed: tuple[NodeRef, ...] = ()

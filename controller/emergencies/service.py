@@ -54,7 +54,7 @@ from .schemas import (
 )
 from .sending import Sending
 from .signalling import ensure_signal
-from .views import count_standings, decided_at, follow_up, holds_over, outs
+from .views import count_standings, decided_at, follow_up, holds_in_the_way, outs
 
 NOT_FOLLOWED = "emergencies.not_followed"
 """Alarm: nodes that heard an emergency stand where whoever ended it may not speak; they did not hear its end."""
@@ -93,7 +93,7 @@ class Emergencies:
             found, titles = await foresee(
                 session, self._live, draft, self._trusted_keys, now=now, released=wanted.release_holds
             )
-            holds, silent = await holds_over(session, self._live, actor, nodes, wanted.release_holds)
+            holds, silent = await holds_in_the_way(session, self._live, actor, nodes, wanted.release_holds)
             chain = [place.id for place in wish.targets.tree.chain(wish.area_id)]
             missing = (await missing_messages(session, {wish.area_id: chain}))[wish.area_id]
         statuses = {node.id: self._live.status(node, now) for node in nodes}
@@ -136,7 +136,7 @@ class Emergencies:
             yes, bound = Yes(person_id, proof=actor.proof), bound_to(row, now, until_at)
             prove(tx, yes, f"emergencies/{row.id}", bound, Level.EMERGENCY)
             await self._note(tx, actor, act, row, {"scopes": row.scopes, "release_holds": row.release_holds})
-            return (await outs(tx.session, [row]))[0]
+        return await self._one(actor, row.id)
 
     async def confirm(self, actor: Actor, emergency_id: str) -> EmergencyOut:
         """Say yes to what somebody else proposed: it is said at once, also within the window of a broken glass.
@@ -250,16 +250,14 @@ class Emergencies:
             row = await session.scalar(select(Emergency).where(Emergency.id == emergency_id, in_sight(seen)))
             if row is None:
                 raise _no_emergency(emergency_id)
-            [found] = await outs(session, [row])
             said = await plays.of_broadcast(session, row.broadcast_id, seen) if row.broadcast_id else []
             nodes = await _nodes(session, row, seen)
-            holds, _ = await holds_over(session, self._live, actor, nodes)
+            found = await self._with_holds(session, actor, row, nodes)
             left = await _left(session, row, seen)
         statuses = {node.id: self._live.status(node, now) for node in nodes}
         stands = follow_up(said, statuses, decided_at(row))
         return EmergencyFollowUp(
             **found.model_dump(),
-            holds=tuple(holds),
             standings=count_standings(stands),
             nodes=stands,
             not_followed=_refs(left),
@@ -277,8 +275,16 @@ class Emergencies:
     async def _one(self, actor: Actor, emergency_id: str) -> EmergencyOut:
         async with self._database.reading() as session:
             seen = await rights.sight(session, actor)
-            rows = (await session.scalars(select(Emergency).where(Emergency.id == emergency_id, in_sight(seen)))).all()
-            return (await outs(session, rows))[0]
+            query = select(Emergency).where(Emergency.id == emergency_id, in_sight(seen))
+            row = (await session.scalars(query)).one()
+            return await self._with_holds(session, actor, row, await _nodes(session, row, seen))
+
+    async def _with_holds(
+        self, session: AsyncSession, actor: Actor, row: Emergency, nodes: Sequence[Node]
+    ) -> EmergencyOut:
+        """Show one with the holds that silence some of its nodes."""
+        holds, _ = await holds_in_the_way(session, self._live, actor, nodes)
+        return (await outs(session, [row]))[0].model_copy(update={"holds": tuple(holds)})
 
     async def _found(self, tx: Transaction, actor: Actor, emergency_id: str) -> Emergency:
         seen = await rights.sight(tx.session, actor)

@@ -4,15 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
 from controller.areas.targets import areas_of, node_names, scope_name
 from controller.broadcasts.schemas import TargetOut
-from controller.holds.models import Hold
-from controller.holds.reach import silencing
+from controller.holds.over import holds_over
 from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
 from controller.nodes.rules import NodeStatus
@@ -40,33 +38,25 @@ async def outs(session: AsyncSession, rows: Sequence[Emergency]) -> list[Emergen
     return [_out(row, length_of(await heard(session, row)), people, tree, names) for row in rows]
 
 
-async def holds_over(
+async def holds_in_the_way(
     session: AsyncSession, live: LiveNodes, actor: Actor, nodes: Sequence[Node], releasing: Iterable[str] = ()
 ) -> tuple[list[HoldRef], frozenset[str]]:
     """Give the holds over some nodes, and the ids of the nodes that stay silent when ``releasing`` are released."""
-    tree, releasing = await read_tree(session), frozenset(releasing)
-    query = select(Hold).where(Hold.released_at.is_(None)).order_by(Hold.ordered_at, Hold.id)
-    holds = (await session.scalars(query)).all()
-    silent_by = await silencing(session, live, tree, {node.id: node.area_id for node in nodes})
-    reached = {hold.id: [node.id for node in nodes if hold.id in silent_by.get(node.id, ())] for hold in holds}
-    places = await areas_of(session, [hold.scope for hold in holds if reached[hold.id]])
-    may = await rights.reach(session, actor, Act.HOLDS_RELEASE)
-    names = {node.id: node.name for node in nodes}
+    over = await holds_over(session, live, await read_tree(session), {node.id: node.area_id for node in nodes})
+    if not over:
+        return [], frozenset()
+    places = await areas_of(session, {each.shown.scope for each in over})
+    may, releasing = await rights.reach(session, actor, Act.HOLDS_RELEASE), frozenset(releasing)
     found = [
         HoldRef(
-            hold_id=hold.id,
-            scope=hold.scope,
-            scope_name=scope_name(hold.scope, tree, names),
-            ordered_at=hold.ordered_at,
-            node_count=len(reached[hold.id]),
-            may_release=may.sees(places.get(hold.scope)),
-            is_released=hold.id in releasing,
+            **each.shown.model_dump(),
+            may_release=may.sees(places.get(each.shown.scope)),
+            is_released=each.shown.hold_id in releasing,
         )
-        for hold in holds
-        if reached[hold.id]
+        for each in over
     ]
-    silent = {node_id for each in found if not each.is_released for node_id in reached[each.hold_id]}
-    return found, frozenset(silent)
+    silent = (each.nodes for each in over if each.shown.hold_id not in releasing)
+    return found, frozenset[str]().union(*silent)
 
 
 def follow_up(

@@ -45,6 +45,20 @@ class HoldOut(BaseModel):
     not_yet: tuple[NotYetOut, ...]
 
 
+class HeldByOut(BaseModel):
+    """A hold that keeps nodes silent of those that somebody speaks to; nothing passes it, no emergency either."""
+
+    model_config = ConfigDict(frozen=True)
+
+    hold_id: str
+    scope: str
+    scope_name: str
+    ordered_at: AwareDatetime
+    """Since when."""
+    node_count: int
+    """Nodes among those spoken to that it silences."""
+
+
 class HoldIn(BaseModel):
     """Whom to silence."""
 

@@ -6,7 +6,7 @@ from edge_agent.protocol.states import Level, Outcome, PlayState, Reason
 
 
 class PlayOut(BaseModel):
-    """One node's part in one broadcast."""
+    """One node's part in one broadcast: on its way it has a ``state``, at its end an ``outcome``, and never both."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -16,7 +16,10 @@ class PlayOut(BaseModel):
     reports: bool = True
     """False for a node without an agent: nobody will ever know."""
     area_path: tuple[str, ...]
-    state: PlayState
+    state: PlayState | None
+    """What it does now; None when it is over. A play with an outcome neither waits nor plays."""
+    reached: PlayState
+    """How far it came, also when it is over: one that was heard came to ``playing``."""
     outcome: Outcome | None
     """None while it is not over."""
     reason: Reason | None

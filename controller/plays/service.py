@@ -197,6 +197,9 @@ def _facts(state: str, outcome: str | None, reason: str | None, *rest: Any) -> P
 def _out(play: Play, node_name: str, kind: str, area_path: tuple[str, ...]) -> PlayOut:
     facts = _facts(*(getattr(play, name) for name in PlayFacts._fields))._asdict()
     del facts["item"], facts["item_at"]
+    facts["reached"] = facts["state"]
+    if facts["outcome"] is not None:
+        facts["state"] = None
     return PlayOut(
         broadcast_id=play.broadcast_id,
         node_id=play.node_id,

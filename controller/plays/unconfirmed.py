@@ -35,7 +35,7 @@ async def with_doubts(
     session: AsyncSession, live: LiveNodes, row: Broadcast, plays: Sequence[PlayOut], *, now: datetime
 ) -> list[PlayOut]:
     """Say of plays that were taken back when their node will sound them all the same, unless it reconnects before."""
-    suspects = [play.node_id for play in plays if _may_sound(play.state, play.outcome, row, now)]
+    suspects = [play.node_id for play in plays if _may_sound(play.reached, play.outcome, row, now)]
     silent: set[str] = set()
     for some in in_pieces(suspects):
         nodes = await session.scalars(select(Node).where(Node.id.in_(some)))

@@ -285,7 +285,11 @@ async def test_who_starts_it_sees_who_is_held_and_releases_in_the_same_act(here:
     assert {node.name for node in seen.held} == {"Cụm Tây", "Cụm im"}
     assert [node.node_id for node in seen.offline] == [silent.id]
     assert (seen.broadcast.node_count, seen.broadcast.online_count, seen.broadcast.played_count) == (3, 2, 1)
+    proposed = await propose(here, place, repeats=2)
+    assert [hold.hold_id for hold in proposed.holds] == [hold.id for hold in holds], "the answer says it, too"
+    await here.services.emergencies.cancel(place["operator"], proposed.id)
     sent = await send(here, place, release_holds=[holds[0].id])
+    assert [hold.hold_id for hold in sent.holds] == [holds[1].id]
     assert [hold.id for hold in await here.services.holds.active(here.actor)] == [holds[1].id]
     assert [hold.hold_id for hold in (await here.services.emergencies.get(here.actor, sent.id)).holds] == [holds[1].id]
 

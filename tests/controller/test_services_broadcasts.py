@@ -285,6 +285,23 @@ async def test_the_preview_says_that_a_held_node_stays_silent(here: Centre) -> N
     assert said == {"Cụm Đông": ("missed", "held"), "Cụm Tây": ("played", None)}
 
 
+async def test_who_speaks_under_a_hold_is_told_before_and_after(here: Centre) -> None:
+    """And no more when it is released, is over, or stands elsewhere."""
+    place = await commune(here)
+    [hold] = await here.services.holds.order(here.actor, [place["east"].scope])
+    stands = {"hold_id": hold.id, "scope": place["east"].scope, "scope_name": "Xóm Đông", "node_count": 1}
+    stands |= {"ordered_at": hold.ordered_at}
+    seen = await here.services.broadcasts.preview(here.actor, asked(place))
+    sent = await here.services.broadcasts.create(here.actor, asked(place))
+    again = await here.services.broadcasts.get(here.actor, sent.id)
+    assert [[each.model_dump() for each in told.held_by] for told in (seen, sent, again)] == [[stands]] * 3
+    beside = asked(place, targets=[place["west"].scope])
+    assert (await here.services.broadcasts.preview(here.actor, beside)).held_by == ()
+    assert (await here.services.broadcasts.cancel(here.actor, sent.id)).held_by == ()
+    await here.services.holds.release(here.actor, hold.id)
+    assert (await here.services.broadcasts.preview(here.actor, asked(place))).held_by == ()
+
+
 async def test_the_preview_counts_who_is_there(here: Centre) -> None:
     place = await commune(here)
     here.clock.step(seconds=46)
@@ -368,7 +385,8 @@ async def test_a_play_only_goes_forward_whatever_the_order_of_the_news(here: Cen
     assert not await tell(here, node, sent.id, outcome=Outcome.MISSED, reason=Reason.LATE)
     assert not await tell(here, node, sent.id, **PLAYED)
     play = (await here.services.broadcasts.plays(here.actor, sent.id))[0]
-    assert (play.state, play.outcome, play.started_at, play.start_error_ms) == ("playing", "played", at, 0.25)
+    assert (play.state, play.reached, play.outcome) == (None, "playing", "played"), "it is over, and plays no more"
+    assert (play.started_at, play.start_error_ms) == (at, 0.25)
 
 
 async def test_an_absurd_number_of_a_node_stops_nothing(here: Centre) -> None:

@@ -134,7 +134,7 @@ class Village:
 
         async def cached() -> bool:
             rows = [row for one in broadcasts for row in (await self.plays(one)).values()]
-            return all(row["state"] in {"cached", "armed", "playing"} for row in rows)
+            return all(row["reached"] in {"cached", "armed", "playing"} for row in rows)
 
         await until(cached, within_s, "every node has the sound")
 

@@ -50,6 +50,19 @@ async def test_now_it_is_asked_about_until_it_is_said_how_it_comes_into_the_sess
         assert TICK not in (await client.post("/say/preview", data=typed | {"during": "fade"})).text
 
 
+async def test_silence_that_stands_is_said_before_and_after(site: Commune) -> None:
+    hamlet = site.hamlets["Thôn Trại"]
+    await site.centre.services.holds.order(site.centre.actor, [hamlet.scope])
+    said = "Đang có lệnh dừng ở Thôn Trại từ"
+    typed = {"recording": await site.centre.recording("Mất nước"), "target": [site.root.scope], "when": "now"}
+    async with visitor(site) as client:
+        assert (await client.post("/say/preview", data=typed)).text.count(said) == 1
+        sent = await client.post("/say", data=typed | {"title": "Mất nước", "confirm_unusual": "yes"})
+        assert said in (await client.get(sent.headers["location"])).text
+        typed["target"] = [site.hamlets["Thôn Đồng"].scope]
+        assert said not in (await client.post("/say/preview", data=typed)).text
+
+
 async def test_the_list_of_schedules_names_what_is_owed_to_areas_above(site: Commune) -> None:
     here, who = site.centre.services, site.centre.actor
     hamlet = site.hamlets["Thôn Trại"]

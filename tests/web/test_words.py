@@ -38,7 +38,8 @@ def play(**given: Any) -> PlayOut:
         "node_id": "n",
         "node_name": "Xóm Mới",
         "area_path": ("Xã",),
-        "state": PlayState.PLANNED,
+        "state": None if given.get("outcome") else PlayState.PLANNED,
+        "reached": given.get("state") or PlayState.PLANNED,
         "simulated": False,
         "underruns": None,
         "updated_at": NOW,
@@ -208,6 +209,7 @@ def test_plays_that_were_cut_off_stand_under_their_own_heading() -> None:
 def test_a_play_that_waits_under_a_hold_names_it() -> None:
     hold = HoldOut(
         id="h",
+        wire_id="h",
         scope="areas/a",
         scope_name="Xã Nga My",
         ordered_at=NOW,

@@ -9,7 +9,7 @@ from controller.holds.schemas import HoldOut
 from controller.nodes.schemas import NodeOut
 from controller.plays.schemas import PlayOut
 from web.formats import Formats
-from web.words import FAILED, Mark, doubt_said, node_mark, play_mark, play_why, quiet, run_mark, why_in_words
+from web.words import FAILED, Mark, doubt_said, held_said, node_mark, play_mark, play_why, quiet, run_mark, why_in_words
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,7 @@ def one_run(run: BroadcastOut, plays: Sequence[PlayOut], nodes: Mapping[str, Nod
         said=said,
         mark=run_mark(run, form.text),
         lines=(
+            *held_said(run.held_by, form),
             *doubt_said(run.unconfirmed, form),
             *_returned(run, form),
             *_time_lines(run, form),

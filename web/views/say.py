@@ -11,7 +11,7 @@ from controller.ids import new_id
 from web.formats import Formats
 from web.forms import Form, Unclear, hour_of
 from web.views.dated import breaches, unusual_said
-from web.words import Mark
+from web.words import Mark, held_said
 
 DAYS_AHEAD = 14
 FULL = frozenset({"plan_full", "urgent_full"})
@@ -153,8 +153,10 @@ def preview(draft: Draft, found: PreviewOut, form: Formats) -> Preview:
         names=form.names(found.area_names),
         online=text("count.nodes", count=found.online_count),
     )
-    refused = [_refusal(each, form) for each in found.forecasts if each.outcome != "played"]
-    warnings = [*_breaches(found, form), *_absent(found, form), *refused]
+    said_apart = {"held"} if found.held_by else set()
+    failing = [each for each in found.forecasts if each.outcome != "played" and each.reason not in said_apart]
+    refused = [_refusal(each, form) for each in failing]
+    warnings = [*_held(found, form), *_breaches(found, form), *_absent(found, form), *refused]
     if not found.played_count and any(each.reason == "busy" for each in found.forecasts):
         warnings.append(Mark("part", "unsure", text("say.busy")))
     if found.unreporting_count:
@@ -191,7 +193,12 @@ def replay(found: ReplayPreviewOut, form: Formats) -> Preview:
     return Preview(
         button=text("replay.go"),
         sentence=text("replay.sentence", length=form.length(run.length_ms), nodes=nodes, names=names),
-        warnings=(*_breaches(run, form), *_absent(run, form), *(_conflict(each, form) for each in run.conflicts)),
+        warnings=(
+            *_held(run, form),
+            *_breaches(run, form),
+            *_absent(run, form),
+            *(_conflict(each, form) for each in run.conflicts),
+        ),
         conflicts=_asks_of_conflicts(run),
         unusual=_unusual(run, form),
     )
@@ -232,6 +239,11 @@ def _cut(each: CutOut, form: Formats) -> Mark:
 def _breaches(found: PreviewOut, form: Formats) -> list[Mark]:
     """Name the rules of policies that it breaks; what nodes tell of themselves stands in their forecasts."""
     return [told.mark for told in breaches([each for each in found.breaches if each.rule != "quiet_hours"], form)]
+
+
+def _held(found: PreviewOut, form: Formats) -> list[Mark]:
+    """Say where silence stands that nothing passes."""
+    return [Mark("square", "stop", said) for said in held_said(found.held_by, form)]
 
 
 def _absent(found: PreviewOut, form: Formats) -> list[Mark]:
