@@ -24,7 +24,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES = 1024 * 1024
 """For all but uploads: 4,096 targets are 170 KB."""
 BODY_WITHIN_S = 30
-UPLOADS = re.compile(r"/api/v1/(recordings|approvals/[^/]+/scan)")
+UPLOADS = re.compile(r"/api/v1/(recordings|updates|approvals/[^/]+/scan)")
 """Paths whose bodies are files, with limits of their own (``recordings.uploads``)."""
 
 SECURITY_HEADERS = {

@@ -2,6 +2,7 @@
 
 import lzma
 from pathlib import Path
+from random import Random
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import select
 
 from controller.alarms.models import Alarm
 from controller.cli import main
+from controller.http.middleware import MAX_BODY_BYTES
 from controller.restoring import begin_anew
 from controller.updates.rules import RolloutState, State
 from controller.wire.keys import load_keys
@@ -23,6 +25,17 @@ from tests.edge_agent.updates.making import tar_of
 from .shop import BUNDLE, Shop, new_update_key, packed, signed, trust
 
 __all__ = ["types"]
+
+
+async def test_a_bundle_of_the_size_of_real_ones_is_taken_by_the_api(lite: Centre) -> None:
+    """Others' bodies end at a MiB."""
+    shop = Shop(lite)
+    bundle = packed(files={"noise": Random(1).randbytes(MAX_BODY_BYTES)})
+    assert len(bundle) > MAX_BODY_BYTES
+    async with lite.client() as client:
+        params = {"release": signed(shop.key, lite.clock(), bundle=bundle)}
+        added = await client.post("/api/v1/updates", params=params, content=bundle)
+    assert (added.status_code, added.json()["bytes"]) == (201, len(bundle))
 
 
 async def test_a_release_goes_its_way_by_the_api(lite: Centre) -> None:
