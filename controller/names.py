@@ -79,3 +79,8 @@ def known_zone(zone: str | None) -> str | None:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise InvalidError("zone: not an IANA time zone", field="zone", problem="unknown") from None
     return zone
+
+
+def on_a_terminal(text: str) -> str:
+    """Give a text that a terminal shows and does not obey: rows, nodes and files may say anything. Never empty."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text) or "-"

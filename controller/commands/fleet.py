@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from controller.config import Config
+from controller.names import on_a_terminal
 from controller.nodes.schemas import NodeOut
 from controller.people.actor import Actor
 
@@ -58,6 +59,4 @@ def _lines(nodes: Sequence[NodeOut]) -> list[dict[str, Any]]:
 
 
 def _plain(value: object) -> str:
-    """Show one value; what a node says may bring control characters for a terminal."""
-    text = ",".join(value) if isinstance(value, list) else str(value or "-")
-    return "".join(letter if letter.isprintable() else "?" for letter in text) or "-"
+    return on_a_terminal(",".join(value) if isinstance(value, list) else str(value or "-"))

@@ -3,12 +3,14 @@
 import argparse
 import asyncio
 import getpass
+import json
 import os
 import sys
 from collections.abc import Awaitable, Callable
 
 from controller.config import Config
 from controller.errors import LoaError
+from controller.names import on_a_terminal
 from controller.people.accounts import GRACE
 from controller.people.actor import Actor
 from controller.people.rights import Role
@@ -41,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--locale", choices=("vi", "en"), default="vi", help="language of the pages (%(default)s)")
     add.add_argument("--once", action="store_true", help="the password is good for one sign-in, then it is changed")
     _add_role(add, default=Role.ADMINISTRATOR)
-    add_state(acts.add_parser("list", help="who may sign in"))
+    listed = acts.add_parser("list", help="who may sign in: id, login, name, roles, state")
+    add_state(listed)
+    listed.add_argument("--json", action="store_true", help="for machines: one list of objects")
     grant = acts.add_parser("grant", help="give somebody one more role")
     add_state(grant)
     _add_login(grant)
@@ -109,15 +113,19 @@ class _Command:
         _say(f"{person.login} can sign in now{until}.")
 
     async def list(self) -> None:
-        names = await area_names(self._database)
-        for person in await self._accounts.list(self._actor):
+        names, people = await area_names(self._database), await self._accounts.list(self._actor)
+        if self._options.json:
+            sys.stdout.write(json.dumps([each.model_dump(mode="json") for each in people], ensure_ascii=False) + "\n")
+            return
+        for person in people:
             roles = ", ".join(
                 f"{grant.role} ({names.get(grant.area_id, grant.area_id) if grant.area_id else EVERYWHERE})"
                 for grant in person.grants
             )
             factor = "second factor" if person.second_factor else "password only"
             state = "closed" if person.disabled_at else factor
-            sys.stdout.write("\t".join((person.login, person.name, roles or "no role", state)) + "\n")
+            words = (person.id, person.login, person.name, roles or "no role", state)
+            sys.stdout.write("\t".join(map(on_a_terminal, words)) + "\n")
 
     async def grant(self) -> None:
         person_id, area_id = await self._person(), await self._area()

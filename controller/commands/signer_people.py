@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.errors import LoaError
+from controller.names import on_a_terminal as plain
 from controller.people import totp
 from controller.signing.hours import Hours
 from controller.signing.ledger import Given, Ledger
@@ -18,7 +19,6 @@ from controller.signing.places import (
     PlacesError,
     described,
     differences,
-    plain,
     read_places,
 )
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from controller.errors import LoaError
+from controller.names import on_a_terminal as plain
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 MAX_BYTES = 32 * 1024 * 1024
@@ -167,11 +168,6 @@ def differences(before: Places, after: Places) -> list[str]:
         other = [key for key in new if key in old and old[key].itself != new[key].itself]
         lines += [f"~ {key}\t{old[key].shown} → {new[key].shown}" for key in other]
     return lines
-
-
-def plain(text: str) -> str:
-    """Give a text that a terminal shows as it is: names come from the rows."""
-    return "".join(each if each.isprintable() else "?" for each in text) or "-"
 
 
 class _Thing(NamedTuple):

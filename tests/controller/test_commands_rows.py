@@ -21,6 +21,7 @@ from controller.people.rights import Act, Role
 from controller.policies.schemas import CategoryName, PolicyIn, PolicyRules, Window
 from controller.programmes.schemas import ProgrammeOut
 from controller.schedules.schemas import ScheduleIn
+from controller.signing.places import read_places
 from tests.controller.factories import Centre
 from tests.controller.test_programmes import programme, sound
 
@@ -156,3 +157,35 @@ async def test_the_last_entry_is_printed_and_asked_for_again(lite: Centre, types
     status, _, problem = await run(types, "audit", "verify", "--head", f"9:{'0' * 64}")
     assert (status, "entry 9" in problem) == (1, True)
     assert "no head" in (await run(types, "audit", "verify", "--head", "9"))[2]
+
+
+async def test_accounts_are_listed_by_the_id_that_a_signer_apart_knows(lite: Centre, types: Types) -> None:
+    area = await lite.area("Xã Nga My")
+    thuy = await lite.somebody("thuy", Role.APPROVER, area)
+    status, out, _ = await run(types, "person", "list")
+    assert (status, [line.split("\t")[:4] for line in out.splitlines() if "thuy" in line]) == (
+        0,
+        [[thuy.id, "thuy", thuy.name, "approver (Xã Nga My)"]],
+    )
+    _, out, _ = await run(types, "person", "list", "--json")
+    assert [(each["id"], each["login"]) for each in json.loads(out) if each["login"] == "thuy"] == [(thuy.id, "thuy")]
+
+
+async def test_what_a_signer_apart_is_shown_is_every_area_node_and_open_account(
+    lite: Centre, types: Types, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commune = await lite.area("Xã Nga My", kind="commune")
+    hamlet = await lite.area("Xóm Đông", commune)
+    node = await lite.node(hamlet)
+    _, out, _ = await run(types, "places", "--json")
+    known = read_places(out.encode())
+    assert known.chain(hamlet.id) == (hamlet.id, commune.id)
+    assert known.is_within(f"nodes/{node.id}", {commune.id})
+    assert known.person_named(lite.person.login) == known.person_named(lite.person.id) is not None
+    (tmp_path / "places.json").write_text(out)
+    words = ("signer", "--folder", str(tmp_path / "signer"), "places", str(tmp_path / "places.json"))
+    assert main([*words, "--accept"]) == 0
+    assert main(words) == 0
+    assert "knows them so" in capsys.readouterr().err
+    _, out, _ = await run(types, "places")
+    assert f"  Xóm Đông\tareas/{hamlet.id}" in out.splitlines()
