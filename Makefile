@@ -1,7 +1,7 @@
 # What people type; `make` alone lists it. Every target installs what it needs, once, into .venv (see deploy/setup/).
 # Settings: CHECK=1 ends the demo with a verdict, AUDIO=FILE gives it a recording, ARGS='-k name' goes to pytest,
-# UPGRADE=1 lets `make lock` take newer versions, PYTHON=python3.12 chooses what makes .venv; SEEDS, KILLS, BOUNDARIES:
-# below, at FAULTS.
+# UPGRADE=1 lets `make lock` take newer versions, PYTHON=python3.12 chooses what makes .venv; SEEDS, KILLS, BOUNDARIES,
+# CAMPAIGNS: below, at FAULTS.
 
 SHELL := /bin/sh
 PYTHON ?= python3
@@ -25,6 +25,8 @@ FAULTS := tests/faults tests/edge_agent/test_process.py tests/edge_agent/test_st
 SEEDS := 1000
 KILLS := 100
 BOUNDARIES := 1
+# Each cuts the power of one node 14 times.
+CAMPAIGNS := 4
 # Requests that are made up of each operation, for each person and kind; another seed makes others.
 EXAMPLES := 20
 SEED := 0
@@ -79,10 +81,13 @@ hostile: setup ## attack every route and every page, long and in Chromium; EXAMP
 	@LOA_FAULTS_LONG=1 LOA_HOSTILE_EXAMPLES=$(EXAMPLES) LOA_HOSTILE_SEED=$(SEED) $(BIN)/pytest -n 2 tests/hostile $(ARGS)
 
 box: as-root setup debian-box ## a whole node without a device, built, booted, broken and updated (as root, half an hour)
+	@[ -e dist/box-centre.tar ] || echo "make: the first time it makes its Debian, two of them: some minutes without a word" >&2
 	@$(BIN)/pytest -p tests.faults.record --faults-table tests/box $(ARGS)
 
-power: as-root setup debian-power ## cut the power of a whole machine again and again, in qemu (as root, some minutes)
-	@LOA_FAULTS_LONG=1 $(BIN)/pytest -p tests.faults.record --faults-table tests/power $(ARGS)
+power: as-root setup debian-power ## cut the power of a whole machine again and again, in qemu; CAMPAIGNS (as root, half an hour)
+	@[ -e dist/box-power.tar ] || echo "make: the first time it makes its Debian: some minutes without a word" >&2
+	@LOA_FAULTS_LONG=1 LOA_POWER_CAMPAIGNS=$(CAMPAIGNS) \
+		$(BIN)/pytest -p tests.faults.record --faults-table tests/power $(ARGS)
 
 package: venv-dev ## the agent as a Debian package, for this processor and for the Pi, into dist/
 	@deploy/debian/build amd64

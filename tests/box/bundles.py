@@ -9,8 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.box.machine import ROOT, run
-
-LIBS = "lib/python3.11/site-packages"
+from tests.box.package import LIBS
 
 
 def environment(folder: Path) -> Path:

@@ -24,6 +24,8 @@ SYSTEM = "systemd,systemd-sysv,dbus,udev,python3,iproute2"
 HOST, NODE, PREFIX = "198.51.100.1", "198.51.100.2", 30
 """Addresses for documentation (RFC 5737): nobody else has them."""
 BOOT_S = 120
+INSTALL_S = 300
+"""To unpack the agent and to compile it, on a busy machine."""
 FIRST_PROCESS = "/usr/lib/systemd/systemd"
 _CGROUPS = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified")
 
@@ -121,13 +123,13 @@ class Machine:
         """Say what systemd says of the whole system."""
         return self.ask("systemctl", "is-system-running", check=False).strip()
 
-    def ask(self, *command: str, check: bool = True) -> str:
+    def ask(self, *command: str, check: bool = True, timeout_s: float = 60) -> str:
         """Run a command on it, as its root."""
         done = subprocess.run(
             ["nsenter", f"--target={self._leader}", "--all", "--", *command],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=timeout_s,
             check=False,
         )
         assert not check or done.returncode == 0, f"{command}: {done.stderr}"
@@ -146,6 +148,17 @@ class Machine:
     def signal(self, name: str, unit: str) -> None:
         """Send the process of a unit a signal."""
         self.ask("systemctl", "kill", f"--signal={name}", "--kill-who=main", unit)
+
+    def install(self, package: str) -> None:
+        """Lay a package over the one before; for that its root takes writes, until it is switched off."""
+        self.ask("mount", "-o", "remount,rw", "/")
+        self.ask("dpkg", "--install", package, timeout_s=INSTALL_S)
+
+    def exposure(self, unit: str) -> float:
+        """Say how much systemd counts that a unit may do here, drop-ins and all: from 0 to 10."""
+        said = self.ask("systemd-analyze", "security", "--no-pager", unit)
+        (level,) = re.findall(r"exposure level for \S+: ([0-9.]+)", said)
+        return float(level)
 
     def journal(self, *words: str) -> str:
         """Give what its log says."""

@@ -5,21 +5,19 @@ supply. Some minutes; `make box`. What only a real device can show is in docs/ha
 """
 
 import json
-import os
 import re
 import shutil
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from audio import tune
 from controller.demo.commune import Commune
-from tests.box.card import Card, prepare
-from tests.box.machine import HOST, Machine, cable, cgroup, last_words, missing
+from tests.box.adoption import AGENT, CODE, adopt, start, until_online, until_ready
+from tests.box.card import Card
+from tests.box.machine import HOST, Machine, last_words, missing
 from tests.e2e.waiting import until
 
 pytestmark = [
@@ -28,8 +26,6 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
-AGENT = "loa-agent.service"
-CODE = "ABCD-2345"
 WATCHDOG_S, ABORT_S, START_S = 30, 5, 15
 """Of loa-agent.service; and a node's start on a busy machine."""
 
@@ -38,46 +34,6 @@ WITHOUT_THE_UNIT = {
     *("raw network", "netlink", "see other processes", "become root", "mount", "a namespace of its own"),
 }
 """What the probe can do as the node's root, so that we know it tries in earnest."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def card(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Card]:
-    made = prepare(tmp_path_factory.mktemp("box"))
-    with made.mounted():
-        yield made
-    made.image.unlink()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def node(card: Card) -> AsyncIterator[Machine]:
-    name = f"loabox{os.getpid()}"
-    with cable(name) as network, cgroup(name) as members:
-        machine = Machine(card.root, network, members, log=card.folder / "console.log", binds=card.binds())
-        try:
-            yield machine
-        finally:
-            await machine.cut_power()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(card: Card) -> AsyncIterator[Commune]:
-    folder = card.folder / "commune"
-    folder.mkdir()
-    env = {"LOA_NODE_HOST": HOST, "LOA_PUBLIC_NAME": HOST}
-    async with Commune(folder, (), env=env) as commune:
-        yield commune
-
-
-async def status(centre: Commune) -> str:
-    (row,) = await centre.call("GET", "/nodes")
-    return str(row["status"])
-
-
-async def until_online(centre: Commune) -> None:
-    async def online() -> bool:
-        return await status(centre) == "online"
-
-    await until(online, 60, "a node that is online")
 
 
 async def test_the_image_holds_nothing_that_belongs_to_one_node_or_to_the_centre(card: Card) -> None:
@@ -118,19 +74,8 @@ async def test_a_card_without_a_centre_waits_and_fails_nothing(node: Machine) ->
 async def test_the_boot_file_is_all_that_a_card_needs_to_become_a_node(
     node: Machine, card: Card, centre: Commune
 ) -> None:
-    port = centre.env["LOA_MEDIA_PORT"]
-    text = f'server = "https://{HOST}:{port}"\nca_sha256 = "{centre.ca_sha256()}"\nclaim = "{CODE}"\n'
-    (card.boot / "loa.toml").write_text(text)
-    (card.boot / "loa.toml").chmod(0o600)  # as the boot partition is mounted
-    await node.switch_on()
-
-    async def waiting() -> bool:
-        return bool(await centre.call("GET", "/enrolments"))
-
-    await until(waiting, 60, "a node that asks for adoption")
-    body = {"claim_code": CODE, "area_id": centre.areas["commune"], "name": "Cột loa đầu làng"}
-    await centre.call("POST", "/enrolments/adopt", json=body)
-    await until(lambda: node.serving(AGENT), 60, "an agent that is ready")
+    await start(card, node, centre)
+    await adopt(node, centre)
     await until_online(centre)
     assert f"Claim code: {CODE}" in node.journal("--unit=loa-agent-enrol")
     assert "Claim code: " in last_words(node.log)
@@ -221,7 +166,7 @@ async def test_after_a_power_cut_the_same_node_is_back_by_itself(node: Machine, 
     cut_at = datetime.now(UTC)
     await node.cut_power()
     await node.switch_on()
-    await until(lambda: node.serving(AGENT), 60, "an agent that is ready")
+    await until_ready(node)
     assert node.ask("cat", "/etc/machine-id") == before
     assert node.unit("loa-agent-enrol.service", "ConditionResult") == {"ConditionResult": "no"}
 

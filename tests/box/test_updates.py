@@ -4,9 +4,7 @@ One node, as it would be on a pole, a centre, and an update key that neither of 
 in this order. A trial is short here; what counts its starts, kills what hangs and goes back is as shipped.
 """
 
-import os
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,10 @@ import pytest_asyncio
 
 from controller.demo.commune import Commune
 from tests.box import bundles
-from tests.box.card import Card, prepare
-from tests.box.machine import HOST, ROOT, Machine, cable, cgroup, missing, run
+from tests.box.adoption import AGENT, READY_S, adopt, start, until_ready
+from tests.box.card import Card
+from tests.box.machine import ROOT, Machine, missing, run
+from tests.box.package import newer
 from tests.e2e.waiting import until
 
 pytestmark = [
@@ -26,8 +26,6 @@ pytestmark = [
     pytest.mark.fault("F27"),
 ]
 
-AGENT = "loa-agent.service"
-CODE = "ABCD-2345"
 TRIAL_S = 30
 LAY_S = 400
 """Fetched, unpacked, compiled, looked at and put on the disk, behind everything else on a busy machine."""
@@ -37,33 +35,6 @@ OPTIONS = f"""[Service]
 ExecStart=
 ExecStart=/usr/bin/loa-agent run --slots /opt/loa --output virtual --trial-s {TRIAL_S}
 """
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def card(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Card]:
-    made = prepare(tmp_path_factory.mktemp("updates"), data_mb=1024)
-    with made.mounted():
-        yield made
-    made.image.unlink()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def node(card: Card) -> AsyncIterator[Machine]:
-    name = f"loaupd{os.getpid()}"
-    with cable(name) as network, cgroup(name) as members:
-        machine = Machine(card.root, network, members, log=card.folder / "console.log", binds=card.binds())
-        try:
-            yield machine
-        finally:
-            await machine.cut_power()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(card: Card) -> AsyncIterator[Commune]:
-    folder = card.folder / "commune"
-    folder.mkdir()
-    async with Commune(folder, (), env={"LOA_NODE_HOST": HOST, "LOA_PUBLIC_NAME": HOST}) as commune:
-        yield commune
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +57,7 @@ class Updates:
     def sign(self, bundle: Path, release: int) -> Path:
         """Sign it with the key that neither node nor centre has."""
         board = run("dpkg", "--print-architecture").strip()
-        words = ("--key", self.key, "--release", str(release), "--version", f"0.{release}", "--board", board)
+        words = ("--key", self.key, "--release", str(release), "--board", board)
         self.loa("updates", "sign", bundle, *words)
         return bundle.with_name(f"{bundle.name}.release")
 
@@ -133,22 +104,12 @@ async def updates(card: Card, node: Machine, centre: Commune) -> Updates:
     made.loa("keys", "trust-update-key", made.key.with_name(f"{made.key.name}.pub"))
     await centre.stop()
     await centre.start_centre()
-    port = centre.env["LOA_MEDIA_PORT"]
-    text = f'server = "https://{HOST}:{port}"\nca_sha256 = "{centre.ca_sha256()}"\nclaim = "{CODE}"\n'
-    (card.boot / "loa.toml").write_text(text)
-    await node.switch_on()
-    for folder in (f"{AGENT}.d",):
-        node.ask("mkdir", "-p", f"/run/systemd/system/{folder}")
-        node.ask("sh", "-c", 'printf %s "$1" >"$2"', "sh", OPTIONS, f"/run/systemd/system/{folder}/trial.conf")
+    await start(card, node, centre)
+    drop_in = f"/run/systemd/system/{AGENT}.d"
+    node.ask("mkdir", "-p", drop_in)
+    node.ask("sh", "-c", 'printf %s "$1" >"$2"', "sh", OPTIONS, f"{drop_in}/trial.conf")
     node.ask("systemctl", "daemon-reload")
-
-    async def waiting() -> bool:
-        return bool(await centre.call("GET", "/enrolments"))
-
-    await until(waiting, 60, "a node that asks for adoption")
-    body = {"claim_code": CODE, "area_id": centre.areas["commune"], "name": "Cột loa đầu làng"}
-    await centre.call("POST", "/enrolments/adopt", json=body)
-    await until(lambda: node.serving(AGENT), 60, "an agent that is ready")
+    await adopt(node, centre)
     return made
 
 
@@ -161,6 +122,19 @@ async def test_a_good_release_runs_and_stays(updates: Updates, libs: Path) -> No
     await updates.until(rollout, "good", TRIAL_S + 60)
     await until(lambda: updates.current() == "b", 60, "a slot that is the good one")
     assert not (updates.card.data / "opt-loa" / "trial").is_symlink()
+    assert await updates.faults() == set()
+
+
+async def test_a_package_that_is_installed_takes_no_release_back(updates: Updates, package: Path) -> None:
+    """The agent gives way to what it is itself; the package's own is what there is when no slot is any more."""
+    version = newer(package, updates.card.data / "newer.deb")
+    before, told = updates.node.serving(AGENT), (updates.card.data / "opt-loa" / "told.json").read_bytes()
+    updates.node.install("/data/newer.deb")
+    await until(lambda: updates.node.serving(AGENT) not in {0, before}, READY_S, "an agent that gave way")
+    assert version in updates.node.ask("/usr/lib/loa-agent/bin/python3", "-I", "-m", "edge_agent", "--version")
+    assert updates.runs().startswith("/opt/loa/b/")
+    assert updates.current() == "b"
+    assert (updates.card.data / "opt-loa" / "told.json").read_bytes() == told
     assert await updates.faults() == set()
 
 
@@ -195,13 +169,13 @@ async def test_an_older_release_is_never_begun_not_even_by_the_agent_itself(upda
     assert updates.current() == "b"
     assert not (updates.card.data / "opt-loa" / "trial").is_symlink()
     updates.node.ask("systemctl", "start", AGENT)
-    await until(lambda: updates.node.serving(AGENT), 60, "an agent that is ready")
+    await until_ready(updates.node)
     assert updates.runs().startswith("/opt/loa/b/")
 
 
 async def test_after_a_power_cut_the_good_one_runs(updates: Updates) -> None:
     await updates.node.cut_power()
     await updates.node.switch_on()
-    await until(lambda: updates.node.serving(AGENT), 60, "an agent that is ready")
+    await until_ready(updates.node)
     assert updates.runs().startswith("/opt/loa/b/")
     assert updates.node.state() == "running"

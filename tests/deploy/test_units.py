@@ -167,4 +167,4 @@ def test_an_upgraded_package_asks_a_running_agent_to_give_way_and_ends_nothing(t
     about = [words[:3] if words[1] == "--system" else words[:2] for words in lines if AGENT.name in words]
     assert about[-2:] == [["systemctl", "--system", "try-reload-or-restart"], ["deb-systemd-invoke", "start"]]
     assert not {"stop", "restart"} & {word for words in about for word in words}
-    assert settings(AGENT)["ExecReload"] == "/bin/kill -USR1 $MAINPID"
+    assert settings(AGENT)["ExecReload"] == "/bin/sh -c 'kill -USR1 $MAINPID'"

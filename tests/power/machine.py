@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.box.machine import ROOT, debian, run
+from tests.box import package
+from tests.box.machine import debian, run
 from tests.power.disk import Disk
 
 HERE = Path(__file__).resolve().parent
@@ -64,8 +65,7 @@ class Image:
         for name, path in (("vmlinuz", self.kernel), ("initrd.img", self.initrd)):
             (found,) = (tree / "boot").glob(f"{name}-*")
             shutil.move(found, path)
-        package = run(ROOT / "deploy" / "debian" / "build").strip()
-        run("dpkg-deb", "--extract", package, tree)
+        run("dpkg-deb", "--extract", package.build(), tree)
         run("chroot", tree, "python3", "-m", "compileall", "-q", "/usr/lib/loa-agent/lib")
         for name in ("data", "var/lib/loa-agent", "opt/power"):
             (tree / name).mkdir(parents=True, exist_ok=True)
