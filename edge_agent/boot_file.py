@@ -37,7 +37,9 @@ def read_boot_file(path: Path) -> BootFile:
     try:
         with path.open("rb") as file:
             words = tomllib.loads(file.read(_LONGEST).decode())
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
         raise ConfigError(f"{path} cannot be read: {error}") from None
     unknown = words.keys() - BootFile.__dataclass_fields__.keys() - _OTHERS
     if unknown:

@@ -186,6 +186,9 @@ def _update(arguments: argparse.Namespace, _: StateDir) -> int:
     from edge_agent.updates.layout import Inbox, Opt  # noqa: PLC0415 - as above
     from edge_agent.updates.slots import Slots  # noqa: PLC0415 - as above
 
+    for each in (arguments.inbox, arguments.slots):
+        if not each.is_dir():
+            raise ConfigError(f"{each}: there is no such folder")
     Slots(Inbox(arguments.inbox), Opt(arguments.slots)).work()
     return 0
 

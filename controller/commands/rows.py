@@ -14,6 +14,7 @@ from controller.enrolments.authority import IssuedCertificate
 from controller.errors import LoaError
 from controller.events import EventBus
 from controller.migrations.upgrade import upgrade
+from controller.nodes.models import Node
 from controller.people.repository import by_login
 from controller.services import Services, build_services
 from controller.wire.keys import load_keys
@@ -33,7 +34,7 @@ class NotHereError(LoaError):
 
 
 class UnknownError(LoaError):
-    """Nobody has this login, or no area this name."""
+    """Nobody has this login, or no area or node this name."""
 
     code = "unknown"
 
@@ -107,3 +108,20 @@ async def area_named(database: Database, wanted: str) -> str:
         problem = "there is no area" if not found else f"{len(found)} areas are"
         raise UnknownError(f"{problem} called {wanted!r}; give the id of one")
     return found[0]
+
+
+async def node_named(database: Database, wanted: str) -> str:
+    """Give the id of a node by its id, or by a name that only one has; of those that are gone, only when none is there.
+
+    Raises:
+        UnknownError: there is none, or several.
+    """
+    async with database.reading() as session:
+        rows = (await session.execute(select(Node.id, Node.name, Node.removed_at, Node.revoked_at))).all()
+    called = [row for row in rows if wanted in {row.id, row.name}]
+    here = [row for row in called if row.removed_at is None]
+    found = here or [row for row in called if row.revoked_at is not None]
+    if len(found) != 1:
+        problem = "there is no node" if not found else f"{len(found)} nodes are"
+        raise UnknownError(f"{problem} called {wanted!r}; give the id of one; see: loa fleet")
+    return found[0].id

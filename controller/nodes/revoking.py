@@ -9,7 +9,7 @@ from controller.alarms.service import Alarms
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database, Transaction
-from controller.errors import InvalidError, NotFoundError
+from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.events import Event, Topic
 from controller.faults.repository import clear_all
 from controller.names import clean_name
@@ -38,6 +38,7 @@ class Revocations:
 
         Raises:
             NotFoundError: there is no such node.
+            ConflictError: it was revoked before.
             ForbiddenError: the person may not do that there.
             InvalidError: no reason was given, or the node has no key that could be stolen.
         """
@@ -69,8 +70,11 @@ async def cut_off(tx: Transaction, row: Node, now: datetime) -> tuple[list[str],
 
 async def _row(session: AsyncSession, actor: Actor, node_id: str) -> Node:
     seen, row = await rights.sight(session, actor), await session.get(Node, node_id)
-    if row is None or row.removed_at is not None or not seen.sees(row.area_id):
+    there = row is not None and (row.removed_at is None or row.revoked_at is not None)
+    if row is None or not there or not seen.sees(row.area_id):
         raise NotFoundError("there is no such node", resource="nodes", id=node_id[:64])
+    if row.revoked_at is not None:
+        raise ConflictError(f"{row.name}: was revoked already, {row.revoked_at:%Y-%m-%d %H:%M} UTC", id=row.id)
     return row
 
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from controller.errors import ForbiddenError, NotFoundError
+from controller.errors import ConflictError, ForbiddenError, NotFoundError
 from controller.http.description import NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
 
@@ -42,7 +42,9 @@ async def change(node_id: str, wanted: NodeChange, actor: Acting, services: AnyS
 
 
 @router.post(
-    "/{node_id}/revoke", summary="Give up a stolen node, for good", responses=may_raise(ForbiddenError, NotFoundError)
+    "/{node_id}/revoke",
+    summary="Give up a stolen node, for good",
+    responses=may_raise(ForbiddenError, NotFoundError, ConflictError),
 )
 async def revoke(node_id: str, wanted: RevokeIn, actor: Acting, services: AnyServices) -> RevokedOut:
     """Void its certificates, cut it off, end its plays. One that enrols again is a new node."""

@@ -33,6 +33,21 @@ def test_a_mistake_ends_in_one_clear_line(tmp_path: Path, words: list[str], says
     assert says in done.stderr
 
 
+@pytest.mark.parametrize(("words", "says"), [
+    (["enroll", "--boot-file=HERE/none", "--state=HERE/state"], "none cannot be read: No such file or directory"),
+    (["enroll", "--boot-file=HERE/folder", "--state=HERE/state"], "folder cannot be read: Is a directory"),
+    (["enroll", "--boot-file=HERE/empty", "--state=HERE/state"], "empty: server is missing"),
+    (["update", "HERE/none", "HERE/folder"], "none: there is no such folder"),
+    (["update", "HERE/folder", "HERE/empty"], "empty: there is no such folder"),
+])  # fmt: skip
+def test_a_file_or_folder_that_cannot_be_used_is_named(tmp_path: Path, words: list[str], says: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty").touch()
+    done = loa_agent(*(word.replace("HERE", str(tmp_path)) for word in words))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith(f"loa-agent: {tmp_path}/{says}")
+
+
 def test_a_state_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = loa_agent("run", "--state", str(tmp_path / "file" / "state"))

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from controller.cli import main as loa
-from controller.errors import InvalidError, NotFoundError
+from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.plans.models import Document
 from controller.plays.schemas import PlayOut
 from controller.renewals.models import NodeCertificate
@@ -151,7 +151,7 @@ async def test_a_revoked_node_is_gone_told_and_comes_back_only_as_another(tmp_pa
         await services.revocations.revoke(live.rows.actor, node.node_id, "mất trộm")
         with pytest.raises(NotFoundError):
             await services.nodes.get(live.rows.actor, node.node_id)
-        with pytest.raises(NotFoundError):
+        with pytest.raises(ConflictError, match="was revoked already"):
             await services.revocations.revoke(live.rows.actor, node.node_id, "mất trộm")
         [alarm] = await services.alarms.list(live.rows.actor, waiting=True)
         assert (alarm.kind, alarm.subject, alarm.detail["reason"]) == ("nodes.revoked", node.scope, "mất trộm")
