@@ -502,6 +502,7 @@ class Agent:
 
         def bring(release: Release, throttle: Throttle) -> None:
             self.shelf.make_room(release.size, self.fetcher.needed())
+            throttle.bytes_per_s = self.fetcher.bulk_rate
             download = bundles.over_https(self._adoption.media_url, lambda: self._tls(as_node=True), throttle)
             bundles.bring(inbox, release, download)
 

@@ -21,6 +21,8 @@ PIECE = 8 * 1024
 HELD_BYTES = 48 * 1024
 """What the kernel takes in for a download that stands still: the far end sends no more, and the link is free. Left to
 itself it takes megabytes. At a tenth of a second there and back it still lets through 4 Mbit/s."""
+LOOK_S = 0.5
+"""Between two looks at the ceiling while a download is ahead of it: it may rise, or fall away."""
 
 
 @dataclass(slots=True)
@@ -77,13 +79,14 @@ def _receive(
         size = 0
     else:
         raise FetchError(f"{url}: unexpected answer {response.status} {response.reason}")
-    started_s, got = time.monotonic(), 0
+    pace = _Pace()
     while piece := response.read1(PIECE):
-        size, got = size + len(piece), got + len(piece)
+        size += len(piece)
         if size > limit:
             raise CorruptError(f"{url}: more than the promised {limit} bytes")
         into.write(piece)
-        _hold_back(throttle, started_s, got)
+        pace.got += len(piece)
+        _hold_back(throttle, pace)
     if response.length:
         raise FetchError(f"{url}: broke off at byte {size}")
 
@@ -93,16 +96,33 @@ def _range_start(response: http.client.HTTPResponse) -> int | None:
     return int(words[0]) if words[0].isascii() and words[0].isdigit() else None
 
 
-def _hold_back(throttle: Throttle, started_s: float, got: int) -> None:
+@dataclass(slots=True)
+class _Pace:
+    """How much came since the ceiling is what it is."""
+
+    rate: int | None = None
+    since_s: float = 0.0
+    got: int = 0
+
+    def ahead_s(self, rate: int | None) -> float:
+        """Say how much too early this is; from a new ceiling on counts only what comes under it."""
+        now_s = time.monotonic()
+        if rate != self.rate:
+            self.rate, self.since_s, self.got = rate, now_s, 0
+        return self.got / rate - (now_s - self.since_s) if rate else 0.0
+
+
+def _hold_back(throttle: Throttle, pace: _Pace) -> None:
     """Wait as the throttle says.
 
     Raises:
         FetchError: it was told to stop.
     """
-    rate = throttle.bytes_per_s()
-    ahead_s = got / rate - (time.monotonic() - started_s) if rate else 0.0
-    if throttle.stop.wait(max(0.0, ahead_s)):
+    if throttle.stop.is_set():
         raise FetchError("stopped")
+    while (ahead_s := pace.ahead_s(throttle.bytes_per_s())) > 0:
+        if throttle.stop.wait(min(ahead_s, LOOK_S)):
+            raise FetchError("stopped")
     while throttle.pause():
         if throttle.stop.wait(0.05):
             raise FetchError("stopped")

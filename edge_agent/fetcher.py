@@ -96,7 +96,7 @@ class Fetcher:
         now: Callable[[], datetime],
         bulk_bytes_per_s: int | None = None,
     ) -> None:
-        """``bulk_bytes_per_s``: ceiling of what is fetched ahead; None for none."""
+        """``bulk_bytes_per_s``: this machine's ceiling of what is fetched ahead, beside that of settings, if any."""
         self._keeper, self._shelf, self._faults = keeper, shelf, faults
         self._base, self._tls, self._now = media_url, tls, now
         self.ready = asyncio.Event()
@@ -167,6 +167,13 @@ class Fetcher:
     def is_fetching(self) -> bool:
         """Say whether a recording is on its way. Called by worker threads too."""
         return bool(self._under_way)
+
+    def bulk_rate(self) -> int | None:
+        """Give the ceiling of what is not urgent, bytes a second: the lower of two. Called by worker threads too."""
+        settings = self._keeper.settings
+        said = settings.download_kbit_s if settings is not None else None
+        ceilings = [self.bulk_bytes_per_s, None if said is None else said * 125]
+        return min((each for each in ceilings if each is not None), default=None)
 
     def has_urgent(self) -> bool:
         """Say whether what must sound soon is on its way. Called by worker threads too."""
@@ -268,7 +275,7 @@ class Fetcher:
         voice, name = want.voice, want.voice.sha256
 
         def ceiling() -> int | None:
-            return self.bulk_bytes_per_s if self._lane_of(name) is Lane.BULK else None
+            return self.bulk_rate() if self._lane_of(name) is Lane.BULK else None
 
         throttle = Throttle(self._stop, lambda: self._stands_still(self._lane_of(name)), ceiling)
         wants = self._all_wanted()

@@ -164,6 +164,7 @@ def build_settings(
         trusted_keys=trusted_keys,
         revoked_keys=revoked_keys,
         pinned=node.pinned,
+        download_kbit_s=local.download_kbit_s,
     )
 
 

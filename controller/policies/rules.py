@@ -64,6 +64,7 @@ class EffectivePolicy:
     minutes_a_day: int | None = None
     night: Night | None = None
     lease_hours: int | None = None
+    download_kbit_s: int | None = None
     self_approval: SelfApproval | None = None
     second_person: tuple[SecondPerson, ...] | None = None
     """None: nobody said anything."""

@@ -102,6 +102,8 @@ class PolicyRules(BaseModel):
     night: Night | None = None
     lease_hours: Annotated[int, Field(ge=12, le=720), NO_BOOL] | None = None
     """How long a node that is cut off goes on playing its plan. Leases are renewed every 6 h: half a day at least."""
+    download_kbit_s: Annotated[int, Field(ge=32, le=100_000), NO_BOOL] | None = None
+    """Ceiling of what a node fetches ahead of time, and of its updates; what is urgent knows none."""
     self_approval: SelfApproval | None = None
     second_person: Annotated[tuple[SecondPerson, ...], Field(max_length=50)] | None = None
     """Empty: nothing takes a second person."""
@@ -138,6 +140,7 @@ Rule = Literal[
     "minutes_a_day",
     "night",
     "lease_hours",
+    "download_kbit_s",
     "self_approval",
     "second_person",
     "categories",

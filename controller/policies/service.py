@@ -7,10 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import nodes_in, read_tree
 from controller.areas.rules import Tree
+from controller.areas.targets import tree_around
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database, Transaction
-from controller.errors import ConflictError, NotFoundError
+from controller.errors import ConflictError
 from controller.events import Event, Topic
 from controller.people import rights
 from controller.people.actor import Actor
@@ -142,11 +143,7 @@ class Policies:
 
     async def _seen(self, session: AsyncSession, actor: Actor, area_id: str, *, whole: bool = False) -> Tree:
         """Give the tree if the area is known to the person; ``whole``: if what lies in it is in sight."""
-        seen, tree = await rights.sight(session, actor), await read_tree(session)
-        known = seen.sees(area_id) if whole else seen.knows(area_id)
-        if area_id not in tree.places or not known:
-            raise NotFoundError("there is no such area", resource="areas", id=area_id[:64])
-        return tree
+        return await tree_around(session, await rights.sight(session, actor), area_id, whole=whole)
 
     async def _follow(self, tx: Transaction, tree: Tree, area_id: str) -> None:
         """Have said anew what rests upon the policy. What stays the same is not signed again."""

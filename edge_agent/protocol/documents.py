@@ -189,6 +189,8 @@ class Settings(Signed, frozen=True, kw_only=True):
     """Recordings to be kept here always, fetched before others: what an emergency may need when nothing connects."""
     revoked_keys: Annotated[tuple[KeyId, ...], Meta(max_length=64)] = ()
     """Keys that others may have: what they signed is void at once, as if it had never come. Named for good."""
+    download_kbit_s: Annotated[int, Meta(ge=8, le=1_000_000)] | None = None
+    """Ceiling of what is fetched ahead of time, thousands of bits a second. What is urgent knows none."""
 
     def __post_init__(self) -> None:
         """Check that no key is believed and not believed."""

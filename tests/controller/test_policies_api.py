@@ -83,6 +83,7 @@ async def test_who_saw_an_older_version_changes_nothing(here: Centre) -> None:
         {"sessions_a_day": -1},
         {"minutes_a_session": 0},
         {"lease_hours": 6},
+        {"download_kbit_s": 31},
         {"night": {"start": "20:00", "until": "05:00", "cap_mb": 1}},
         {"second_person": [{"level": "emergency"}]},
         {"music": "loud"},
@@ -244,7 +245,7 @@ async def test_windows_night_and_lease_stand_in_signed_documents(tmp_path: Path)
         async with made.centre.client() as client:
             night = {"start": "20:00", "until": "06:00", "cap_mb": -1200}
             windows = [{"start": "05:00", "until": "20:00"}]
-            await put(client, place["area"].id, windows=windows, night=night, lease_hours=24)
+            await put(client, place["area"].id, windows=windows, night=night, lease_hours=24, download_kbit_s=256)
         before = len(made.broker.published)
         await made.settle()
         settings, plan = made.last(place["first"].scope, "settings"), made.last(place["east"].scope, "plan")
@@ -253,11 +254,13 @@ async def test_windows_night_and_lease_stand_in_signed_documents(tmp_path: Path)
         assert [(each.start, each.until) for each in settings.windows] == [("05:00", "20:00")]
         assert settings.night_cap is not None
         assert (settings.night_cap.window.start, settings.night_cap.cap_mb) == ("20:00", -1200)
+        assert settings.download_kbit_s == 256
         assert plan.lease_until == made.centre.clock() + timedelta(hours=24)
         told = len(made.broker.published)
         assert told > before
         async with made.centre.client() as client:
-            await put(client, place["area"].id, 1, windows=windows, night=night, lease_hours=24, sessions_a_day=4)
+            rules = {"windows": windows, "night": night, "lease_hours": 24, "download_kbit_s": 256}
+            await put(client, place["area"].id, 1, **rules, sessions_a_day=4)
         await made.settle()
         assert len(made.broker.published) == told  # what nodes are told is the same
 

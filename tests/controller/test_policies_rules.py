@@ -96,6 +96,7 @@ OWN = st.fixed_dictionaries(
         "minutes_a_session": st.integers(1, 60),
         "minutes_a_day": st.integers(1, 200),
         "lease_hours": st.integers(12, 720),
+        "download_kbit_s": st.integers(32, 1000),
         "second_person": st.just([{"category": "*", "level": "*"}]),
     },
 )

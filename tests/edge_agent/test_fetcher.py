@@ -8,10 +8,10 @@ import random
 import socket
 import ssl
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -102,10 +102,10 @@ def held_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """Let a line be slow for everything of more than 500,000 bytes, until told."""
     over, real = threading.Event(), download_module._hold_back
 
-    def slow(throttle: Throttle, started_s: float, got: int) -> None:
-        while got > 500_000 and not over.wait(0.01) and not throttle.stop.is_set():
+    def slow(throttle: Throttle, pace: Any) -> None:
+        while pace.got > 500_000 and not over.wait(0.01) and not throttle.stop.is_set():
             pass
-        real(throttle, started_s, got)
+        real(throttle, pace)
 
     monkeypatch.setattr(download_module, "_hold_back", slow)
     yield over.set
@@ -326,15 +326,47 @@ async def test_the_nodes_of_a_commune_do_not_all_ask_at_once(
     desk.close()
 
 
+async def test_the_ceiling_of_settings_holds_and_rises_and_falls_away_in_the_middle_of_a_download(yard: Yard) -> None:
+    assert yard.fetcher.bulk_rate() is None
+    yard.desk.settle(download_kbit_s=8)  # 1,000 bytes a second: two million take half an hour
+    voice = yard.serve(os.urandom(2_000_000))
+    yard.desk.plan(yard.due("b-1", voice))
+    part = yard.desk.shelf.part(voice.sha256)
+    await until(lambda: part.exists() and part.stat().st_size > 0)
+    assert part.stat().st_size < 100_000
+    yard.fetcher.bulk_bytes_per_s = 500  # the lower of both
+    assert yard.fetcher.bulk_rate() == 500
+    yard.fetcher.bulk_bytes_per_s = 5000
+    assert yard.fetcher.bulk_rate() == 1000
+    yard.fetcher.bulk_bytes_per_s = None
+    yard.desk.settle()
+    await until(lambda: yard.has(voice))
+    assert len(yard.asked(voice)) == 1
+
+
+def test_a_new_ceiling_forgives_and_asks_nothing_of_what_came_under_the_old_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr(download_module, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    pace = download_module._Pace(got=10_000_000)
+    assert pace.ahead_s(1000) == 0.0  # else it would stand still for three hours
+    pace.got += 2000
+    assert pace.ahead_s(1000) == 2.0
+    now_s[0] = 1.5
+    assert pace.ahead_s(1000) == 0.5
+    assert pace.ahead_s(None) == 0.0
+
+
 async def test_the_ceiling_of_what_is_fetched_ahead_is_none_for_what_is_urgent(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ahead, now, ceilings = yard.serve(os.urandom(SIZE)), yard.serve(os.urandom(SIZE)), list[int | None]()
     real = download_module._hold_back
 
-    def noted(throttle: Throttle, started_s: float, got: int) -> None:
+    def noted(throttle: Throttle, pace: Any) -> None:
         ceilings.append(throttle.bytes_per_s())
-        real(throttle, started_s, got)
+        real(throttle, pace)
 
     monkeypatch.setattr(download_module, "_hold_back", noted)
     yard.fetcher.bulk_bytes_per_s = 10_000_000
@@ -361,17 +393,18 @@ def test_what_comes_later_takes_no_byte_while_something_that_comes_first_is_on_i
 
 
 def test_a_ceiling_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    waited = list[float]()
+    now_s = [100.0]
 
     class Stop(threading.Event):
         def wait(self, timeout: float | None = None) -> bool:
-            waited.append(timeout or 0.0)
+            now_s[0] += timeout or 0.0
             return False
 
-    monkeypatch.setattr(time, "monotonic", lambda: 101.0)
-    for rate in (None, 1000, 100_000):
-        download_module._hold_back(Throttle(Stop(), bytes_per_s=lambda rate=rate: rate), 100.0, 8000)  # type: ignore[misc]
-    assert waited == [0.0, 7.0, 0.0]
+    monkeypatch.setattr(download_module, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    for rate, took_s in ((None, 0.0), (1000, 7.0), (100_000, 0.0)):
+        now_s[0], pace = 101.0, download_module._Pace(rate, 100.0, 8000)
+        download_module._hold_back(Throttle(Stop(), bytes_per_s=lambda rate=rate: rate), pace)  # type: ignore[misc]
+        assert now_s[0] - 101.0 == pytest.approx(took_s)
 
 
 def test_a_download_waits_between_two_pieces_until_what_comes_first_is_here() -> None:
@@ -382,9 +415,9 @@ def test_a_download_waits_between_two_pieces_until_what_comes_first_is_here() ->
             waited.append(timeout)
             return False
 
-    download_module._hold_back(Throttle(Stop(), pause=lambda: first.pop(0)), 0.0, 1)
+    download_module._hold_back(Throttle(Stop(), pause=lambda: first.pop(0)), download_module._Pace())
     assert first == []
-    assert len(waited) == 3
+    assert len(waited) == 2
 
 
 async def test_what_stands_still_leaves_the_link_free(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:

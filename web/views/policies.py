@@ -10,8 +10,9 @@ from controller.policies.schemas import PolicyOut, PolicyRules, RuleOut, Window
 from web.formats import Formats
 from web.forms import MOST_VERSION, Form, Unclear, hour_of, number_of
 
-NUMBERS = ("sessions_a_day", "minutes_a_session", "minutes_a_day", "lease_hours")
-MOST_NUMBER = 1440
+NUMBERS = ("sessions_a_day", "minutes_a_session", "minutes_a_day", "lease_hours", "download_kbit_s")
+MOST_NUMBER, MOST_OF = 1440, {"download_kbit_s": 100_000}
+"""Of what is counted in minutes or times, and of what is not."""
 SECOND = {"none": (), "priority": ({"level": "priority"},), "all": ({},)}
 """What the form can say of the second person."""
 KEPT = "kept"
@@ -214,7 +215,8 @@ def _hour(typed: str, field: str, form: Formats) -> str:
 
 
 def _number(typed: str, field: str, form: Formats) -> int:
-    found = number_of(typed, most=MOST_NUMBER)
+    most = MOST_OF.get(field, MOST_NUMBER)
+    found = number_of(typed, most=most)
     if found is None:
-        raise Unclear({field: form.text("wrong.number", most=MOST_NUMBER)})
+        raise Unclear({field: form.text("wrong.number", most=most)})
     return found

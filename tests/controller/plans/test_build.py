@@ -150,7 +150,7 @@ def test_a_later_stamp_alone_is_no_reason_for_a_new_version_but_a_new_epoch_is(e
 def test_settings_carry_the_policy_of_the_place() -> None:
     windows = (Window(start="05:00", until="07:30"), Window(start="16:30", until="18:00"))
     night = Night(start="20:00", until="06:00", cap_mb=-900)
-    local = EffectivePolicy(windows=windows, night=night, lease_hours=24)
+    local = EffectivePolicy(windows=windows, night=night, lease_hours=24, download_kbit_s=256)
     keys = tuple(TrustedKey(kid=f"{n:016x}", use=use, x="A" * 43) for n, use in enumerate(list(KeyUse)[:2]))
     built = build_settings(STAMP, NodeFacts(), [], local, keys)
     assert [(window.start, window.until) for window in built.windows] == [("05:00", "07:30"), ("16:30", "18:00")]
@@ -161,6 +161,7 @@ def test_settings_carry_the_policy_of_the_place() -> None:
         -900,
     )
     assert built.clock_hold_ms == 24 * 3_600_000
+    assert built.download_kbit_s == 256
 
 
 def test_another_lease_is_a_reason_for_a_new_version() -> None:

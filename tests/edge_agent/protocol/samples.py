@@ -142,6 +142,7 @@ SAMPLES: tuple[Wire, ...] = (
         trusted_keys=TRUSTED,
         pinned=(voice("siren", 12, language="und"),),
         revoked_keys=("f" * 16,),
+        download_kbit_s=256,
     ),
     Command(
         **_claims(NODE),

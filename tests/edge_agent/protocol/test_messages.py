@@ -149,6 +149,7 @@ BAD_VALUES: list[tuple[str, str, Any]] = [
     *[("Settings", "languages", bad) for bad in ((), ("VI",), ("v",), ("vi_VN",), ("vi-",), ("vi-" + "x" * 9,))],
     *[("Settings", "max_broadcast_ms", bad) for bad in (-1, 86_400_001)],
     *[("Settings", "plays_per_hour", bad) for bad in (-1, 1001)],
+    *[("Settings", "download_kbit_s", bad) for bad in (7, 1_000_001)],
     *[("Settings", "clock_hold_ms", bad) for bad in (-1, 30 * 86_400_000 + 1)],
     *[("Settings", "health_interval_ms", bad) for bad in (999, 600_001)],
     *[("Settings", "revoked_keys", (bad,)) for bad in ("", "0" * 15, "G" * 16)],
