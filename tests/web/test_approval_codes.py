@@ -54,6 +54,14 @@ class Elsewhere(Wire):
     def knows(self, places: Places) -> None:
         self._thread.submit(self.ledger.take_places, places, self._clock()).result()
 
+    def binds(self, person_id: str, areas: set[str]) -> None:
+        self._thread.submit(self.ledger.bind, person_id, areas, self._clock()).result()
+
+    def forgets(self) -> None:
+        """As if it had not stood apart when people said yes."""
+        for given in self._thread.submit(self.ledger.standing, self._clock()).result():
+            self._thread.submit(self.ledger.void_one, given.seq, self._clock()).result()
+
     def close(self) -> None:
         self._thread.submit(self.ledger.close).result()
         self._thread.shutdown()
@@ -224,6 +232,37 @@ async def test_a_series_waits_for_a_code_whoever_writes_it_and_keeps_it_for_a_qu
             assert bool(waiting) is is_asked, "anew after a quarter"
     async with apart.site.centre.database.reading() as session:
         assert not list(await session.scalars(select(Alarm.id).where(Alarm.kind == REFUSED)))
+
+
+async def test_what_was_agreed_to_before_the_signer_stood_apart_is_agreed_to_after_an_edit(apart: Apart) -> None:
+    """As ``docs/signer.md`` says: rows say yes, the signer knows none."""
+    made, services = await programme(apart.site, length_ms=24_000), apart.site.centre.services
+    async with visitor(apart.site) as client:
+        await client.post("/schedules/new", data=planned(made, apart.site, confirm_unusual="yes"))
+        [path] = re.findall(r'href="(/approvals/\w+)"', (await client.get("/approvals")).text)
+        [file] = re.findall(r'data-listening="/api/v1/recordings/(\w+)/listening"', (await client.get(path)).text)
+        await hear(apart.site, client, file)
+        await client.post(path, data={"act": "approve", "approval_code": apart.code()})
+        apart.elsewhere.forgets()
+        assert await apart.told() == set()
+        [schedule] = await services.schedules.list(apart.site.centre.actor)
+        edit = planned(made, apart.site, confirm_unusual="yes", hour="17h31", version=schedule.version)
+        assert (await client.post(f"/schedules/{schedule.id}/edit", data=edit)).status_code == 303
+        [path] = re.findall(r'href="(/approvals/\w+)"', (await client.get("/approvals")).text)
+        done = await client.post(path, data={"act": "approve", "approval_code": apart.code()})
+        assert done.headers["location"] == "/approvals?done=approved"
+    assert await apart.told() == {"Buổi chiều"}
+
+
+async def test_a_code_for_another_place_is_refused_in_words_and_stays_good(apart: Apart) -> None:
+    apart.elsewhere.binds(apart.site.centre.person.id, set())
+    code = apart.code()
+    async with visitor(apart.site) as client:
+        refused = await client.post("/say", data=await apart.say(approval_code=code))
+        assert "không dùng cho nơi này" in refused.text
+        apart.elsewhere.binds(apart.site.centre.person.id, {apart.site.root.id})
+        assert (await client.post("/say", data=await apart.say(approval_code=code))).status_code == 303
+    assert await apart.told() == {"Họp thôn"}
 
 
 async def test_an_emergency_takes_a_code_of_each_of_two_people(apart: Apart) -> None:
