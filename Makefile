@@ -27,6 +27,8 @@ KILLS := 100
 BOUNDARIES := 1
 # Each cuts the power of one node 14 times.
 CAMPAIGNS := 4
+# Minutes that a commune of real processes lives with no rest.
+SOAK := 3
 # Requests that are made up of each operation, for each person and kind; another seed makes others.
 EXAMPLES := 20
 SEED := 0
@@ -34,7 +36,7 @@ SEED := 0
 .DEFAULT_GOAL := help
 # The set-up steps share .venv and dpkg's lock; pytest and apt would only be in each other's way.
 .NOTPARALLEL:
-.PHONY: help setup demo test listen lint format bench faults hostile box package bundle screenshots lock debian-demo debian-test debian-box \
+.PHONY: help setup demo test listen lint format bench faults soak hostile box package bundle screenshots lock debian-demo debian-test debian-box \
 	debian-power power venv-demo venv-dev as-root
 
 help: ## list what can be typed
@@ -77,17 +79,20 @@ faults: setup ## kill every part, cut it off, spoil its files; writes docs/fault
 	@LOA_FAULTS_LONG=1 LOA_FAULTS_SEEDS=$(SEEDS) LOA_FAULTS_KILLS=$(KILLS) LOA_FAULTS_BOUNDARIES=$(BOUNDARIES) \
 		$(BIN)/pytest -p tests.faults.record --faults-table --collect-only -q $(FAULTS) >/dev/null
 
+soak: setup ## let a commune live for SOAK minutes among faults and updates, then see what it broke and what it takes
+	@LOA_FAULTS_LONG=1 LOA_SOAK_MINUTES=$(SOAK) $(BIN)/pytest -p tests.faults.record --faults-table tests/soak $(ARGS)
+
 hostile: setup ## attack every route and every page, long and in Chromium; EXAMPLES, SEED (half an hour)
 	@LOA_FAULTS_LONG=1 LOA_HOSTILE_EXAMPLES=$(EXAMPLES) LOA_HOSTILE_SEED=$(SEED) $(BIN)/pytest -n 2 tests/hostile $(ARGS)
 
 box: as-root setup debian-box ## a whole node without a device, built, booted, broken and updated (as root, half an hour)
 	@[ -e dist/box-centre.tar ] || echo "make: the first time it makes its Debian, two of them: some minutes without a word" >&2
-	@$(BIN)/pytest -p tests.faults.record --faults-table tests/box $(ARGS)
+	@$(BIN)/pytest -rs -p tests.faults.record --faults-table tests/box $(ARGS)
 
 power: as-root setup debian-power ## cut the power of a whole machine again and again, in qemu; CAMPAIGNS (as root, half an hour)
 	@[ -e dist/box-power.tar ] || echo "make: the first time it makes its Debian: some minutes without a word" >&2
 	@LOA_FAULTS_LONG=1 LOA_POWER_CAMPAIGNS=$(CAMPAIGNS) \
-		$(BIN)/pytest -p tests.faults.record --faults-table tests/power $(ARGS)
+		$(BIN)/pytest -rs -p tests.faults.record --faults-table tests/power $(ARGS)
 
 package: venv-dev ## the agent as a Debian package, for this processor and for the Pi, into dist/
 	@deploy/debian/build amd64

@@ -46,6 +46,8 @@ class NodeSpec:
     env: dict[str, str] = field(default_factory=dict)
     through: tuple[str, ...] = ()
     """Command that starts the agent, as ``nice -n -10``: what its unit file says on a real node."""
+    options: tuple[str, ...] = ()
+    """More of ``loa-agent run``."""
 
 
 THREE_HAMLETS = (
@@ -225,6 +227,7 @@ class Commune:
         argv += ["--output", node.spec.output]
         if node.spec.device:
             argv += ["--device", node.spec.device]
+        argv += node.spec.options
         node.program = await Program.start(
             f"loa-agent run ({node.spec.name})",
             argv,

@@ -28,9 +28,11 @@ class Returning(Light):
         self._waiting: list[tuple[float, str, float]] = []
         """When each tries again (monotonic), and how long it had waited for that at most."""
         self._lost_at: list[float] = []
-        self._tried_at: list[float] = []
+        self._due_at: list[float] = []
+        """When those that are back were to try, which one thread may be late for."""
         self._back_at: list[float] = []
         """Unix time, of this storm."""
+        self._tries = 0
 
     def _hung_up(self, node: LightNode) -> None:
         self._epoll.unregister(node.sock.fileno())
@@ -59,14 +61,15 @@ class Returning(Light):
         """Live, and let one come back whose time it is."""
         super().pump(0 if self._waiting and self._waiting[0][0] <= time.monotonic() else timeout_s)
         if self._waiting and self._waiting[0][0] <= time.monotonic():
-            _, node_id, wait_s = heapq.heappop(self._waiting)
-            self._tried_at.append(time.time())
+            due_s, node_id, wait_s = heapq.heappop(self._waiting)
+            self._tries += 1
             try:
                 self._come_back(node_id)
             except (OSError, RuntimeError):  # refused, or hung up on in between
                 self._later(node_id, next_wait_s(wait_s, served=False))
             else:
                 self._back_at.append(time.time())
+                self._due_at.append(time.time() - (time.monotonic() - due_s))
 
     def _come_back(self, node_id: str) -> None:
         context = ssl.create_default_context(cadata=self._order["ca"])
@@ -84,15 +87,15 @@ class Returning(Light):
         """As all light nodes; ``storm`` begins to count, ``back`` waits until all are there."""
         match order["do"]:
             case "storm":
-                self._lost_at, self._tried_at, self._back_at = [], [], []
+                self._lost_at, self._due_at, self._back_at, self._tries = [], [], [], 0
                 return {}
             case "back":
                 until = time.monotonic() + order["wait_s"]
                 everybody = len(self._pems)
                 while time.monotonic() < until and (len(self._nodes) < everybody or not self._back_at):
                     self.pump(0.05)
-                found = {"lost_at": self._lost_at, "tried_at": self._tried_at, "back_at": self._back_at}
-                return {"there": len(self._nodes), **found}
+                found = {"lost_at": self._lost_at, "due_at": self._due_at, "back_at": self._back_at}
+                return {"there": len(self._nodes), "tries": self._tries, **found}
             case _:
                 return super().obey(order)
 
