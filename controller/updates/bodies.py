@@ -11,8 +11,7 @@ from starlette.responses import StreamingResponse
 from controller.errors import BusyError, NotFoundError
 from controller.http.description import may_raise
 from controller.http.session import AnyServices
-
-from .service import Shown
+from controller.nodes.shown import shown
 
 router = APIRouter(tags=["media"])
 
@@ -32,8 +31,8 @@ async def bundle(sha256: str, request: Request, services: AnyServices) -> Respon
     """Serve a bundle to a node that shows its certificate; to everybody else there is none."""
     if not _SHA256.match(sha256):
         raise NotFoundError("there is no such bundle", resource="updates")
-    shown = _shown(request)
-    path = await services.releases.bundle(shown, sha256)
+    who = shown(request)
+    path = await services.releases.bundle(who, sha256)
     headers = {"ETag": f'"{sha256}"', "Cache-Control": "private, no-store", "Accept-Ranges": "bytes"}
     if f'"{sha256}"' in request.headers.get("if-none-match", "")[:1000]:
         return Response(status_code=304, headers=headers)
@@ -45,7 +44,7 @@ async def bundle(sha256: str, request: Request, services: AnyServices) -> Respon
         headers["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - begin)
     traffic, counted = services.update_traffic, ExitStack()
-    counted.enter_context(traffic.one_more(shown.node_id if shown else ""))
+    counted.enter_context(traffic.one_more(who.node_id if who else ""))
     return _Counted(traffic.pieces(path, begin, end), counted, 206 if ranged else 200, headers)
 
 
@@ -60,12 +59,6 @@ class _Counted(StreamingResponse):
         """Send it."""
         with self._counted:
             await super().__call__(scope, receive, send)
-
-
-def _shown(request: Request) -> Shown | None:
-    """Give whose certificate was shown on this connection, and checked (``http_server``)."""
-    found = getattr(request.state, "peer", None)
-    return Shown(*found) if found else None
 
 
 def _asked(value: str, size: int) -> tuple[int, int, bool]:

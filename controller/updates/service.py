@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Select, func, select
@@ -16,14 +15,12 @@ from controller.db import Database
 from controller.errors import InvalidError, NotFoundError
 from controller.files import settle
 from controller.ids import new_id
-from controller.nodes.models import Node
-from controller.nodes.rules import NodeKind
+from controller.nodes.shown import Shown, node_of
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.models import Person
 from controller.people.rights import Act
 from controller.recordings.uploads import UploadLimits, UploadRoom
-from controller.renewals.models import NodeCertificate
 from edge_agent.protocol.bundles import Packed, check_contents, look
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.errors import MalformedError, ProtocolError
@@ -39,15 +36,6 @@ from .schemas import ReleaseOut
 
 ORPHANED_AFTER_S = 86_400.0
 """A file that no row names is left over from an end in between; one that is just coming is younger."""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """Who asks for a bundle, by a certificate that was checked."""
-
-    node_id: str
-    serial: str
-    """Hexadecimal, in small letters."""
 
 
 class Releases:
@@ -127,7 +115,7 @@ class Releases:
         """
         found = None
         async with self._database.reading() as session:
-            if asks is not None and await _is_ours(session, asks):
+            if await node_of(session, asks) is not None:
                 found = await session.scalar(select(Release.id).where(Release.sha256 == sha256).limit(1))
         path = self.path(sha256)
         if found is None or not await asyncio.to_thread(path.is_file):
@@ -211,14 +199,6 @@ async def _check_newer(session: AsyncSession, signed: Signed) -> None:
 def _there(signed: Signed) -> OldReleaseError:
     said = f"release {signed.release} for {signed.board} and Python {signed.python} is here already"
     return OldReleaseError(said, highest=signed.release)
-
-
-async def _is_ours(session: AsyncSession, asks: Shown) -> bool:
-    node = await session.get(Node, asks.node_id)
-    if node is None or node.removed_at is not None or node.kind != NodeKind.AGENT:
-        return False
-    issued = await session.get(NodeCertificate, asks.serial)
-    return issued is not None and issued.node_id == node.id and issued.revoked_at is None
 
 
 def _remove_others(folder: Path, known: set[str]) -> None:

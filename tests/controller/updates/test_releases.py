@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import select
 
 from controller.errors import ForbiddenError, InvalidError, NoSpaceError, NotFoundError
+from controller.nodes.shown import Shown
 from controller.people.actor import Actor
 from controller.renewals.models import NodeCertificate
 from controller.signing.ring import RotationError, Step, drop_update, trust_update
 from controller.updates.errors import BundleError, OldReleaseError, UpdateKeyError
-from controller.updates.service import Shown
 from controller.wire.keys import Keys, load_keys, write_ring
 from edge_agent.protocol.documents import TimeAnswer
 from edge_agent.protocol.states import KeyUse
