@@ -183,13 +183,13 @@ def _enroll(arguments: argparse.Namespace, state: StateDir) -> int:
 
 
 def _update(arguments: argparse.Namespace, _: StateDir) -> int:
-    from edge_agent.updates.layout import Inbox, Opt  # noqa: PLC0415 - as above
+    from edge_agent.updates.layout import CARD_KEY, Inbox, Opt  # noqa: PLC0415 - as above
     from edge_agent.updates.slots import Slots  # noqa: PLC0415 - as above
 
     for each in (arguments.inbox, arguments.slots):
         if not each.is_dir():
             raise ConfigError(f"{each}: there is no such folder")
-    Slots(Inbox(arguments.inbox), Opt(arguments.slots)).work()
+    Slots(Inbox(arguments.inbox), Opt(arguments.slots), card_key=CARD_KEY).work()
     return 0
 
 

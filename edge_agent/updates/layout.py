@@ -19,6 +19,8 @@ from edge_agent.protocol.updates import Board, Machine, Release
 
 OPT = Path("/opt/loa")
 """Environments, and the names by which they are run (decision 0027). The agent cannot write it."""
+CARD_KEY = Path("/etc/loa-agent/update-key.pub")
+"""The update key that the card was made with, if it was; on the root that nobody writes (``deploy/image/trusted``)."""
 SLOTS = ("a", "b")
 CURRENT, TRIAL = "current", "trial"
 """Links to a slot: the one that was good last, and the one that has to show that it is."""
@@ -80,7 +82,8 @@ class Told(msgspec.Struct, frozen=True, omit_defaults=True):
     """What has been laid down: ``told.json`` beside the slots, whole each time."""
 
     pins: tuple[TrustedKey, ...] = ()
-    """The update keys that are believed. The first ones are those of the first asking; later ones come in releases."""
+    """The update keys that are believed. The first are the card's, or those of the first asking; later ones come in
+    releases."""
     taken: int = 0
     """The highest release that was ever begun."""
     good: int = 0

@@ -22,6 +22,7 @@ from edge_agent import failpoints
 from edge_agent.checks.disk_space import LEAST_BYTES
 from edge_agent.config import sync_directory
 from edge_agent.protocol.bundles import Packed
+from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.errors import BundleError, ProtocolError
 from edge_agent.protocol.signing import TrustStore, open_release
 from edge_agent.protocol.updates import Machine, Release, check_bundle, check_release
@@ -78,10 +79,12 @@ class Slots:
         inbox: Inbox,
         opt: Opt,
         *,
+        card_key: Path | None = None,
         machine: Machine | None = None,
         look: Callable[[Path], None] | None = None,
     ) -> None:
-        self._inbox, self._opt, self._root = inbox, opt, opt.root
+        """``card_key``: the key that the card was made with, if it was made with one."""
+        self._inbox, self._opt, self._root, self._card_key = inbox, opt, opt.root, card_key
         found = machine or this_machine()
         if found is None:
             raise UpdateError("no bundles are built for this processor")
@@ -116,9 +119,19 @@ class Slots:
     # What is believed.
 
     def _pin(self, ask: Ask) -> None:
-        if ask.keys and not self._told.pins:
-            self._say(pins=TrustStore(key for key in ask.keys if key.use == "update").keys)
+        keys = () if self._told.pins else self._first_keys(ask)
+        if keys:
+            self._say(pins=TrustStore(key for key in keys if key.use == "update").keys)
             log.info("pinned: %s", ", ".join(key.kid for key in self._told.pins))
+
+    def _first_keys(self, ask: Ask) -> tuple[TrustedKey, ...]:
+        """Give the card's own where it has one: one that cannot be read is not replaced by whoever asks."""
+        if self._card_key is None or not os.path.lexists(self._card_key):
+            return ask.keys
+        key = read(self._card_key, TrustedKey)
+        if key is None:
+            log.error("%s is no public half of an update key: nothing is believed", self._card_key)
+        return (key,) if key is not None else ()
 
     # What lies in the slot that does not run.
 

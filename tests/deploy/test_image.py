@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from controller.cli import main
 from edge_agent.cli import _parser
+from edge_agent.protocol.documents import TrustedKey
+from edge_agent.updates.layout import CARD_KEY, read
 
 IMAGE = Path(__file__).resolve().parents[2] / "deploy" / "image"
 FILES = IMAGE / "files"
@@ -172,3 +175,34 @@ def test_the_recipe_changes_nothing_when_it_is_not_told_clearly(words: list[str]
     done = subprocess.run([IMAGE / "node", *words], capture_output=True, text=True, timeout=20, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr
+
+
+def trusted(root: Path, file: Path) -> tuple[int, str]:
+    (root / "etc").mkdir(exist_ok=True)
+    command = [IMAGE / "trusted", root, file]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    return done.returncode, done.stderr
+
+
+def test_a_card_is_made_with_the_update_key_that_its_node_believes(tmp_path: Path) -> None:
+    assert main(["keys", "make-update-key", str(tmp_path / "update.key")]) == 0
+    public = tmp_path / "update.key.pub"
+    assert trusted(tmp_path, public) == (0, "")
+    laid = tmp_path / CARD_KEY.relative_to("/")
+    assert laid.read_bytes() == public.read_bytes()
+    assert laid.stat().st_mode & 0o777 == 0o644  # another user than its maker reads it
+    assert read(laid, TrustedKey) is not None
+    recipe = (IMAGE / "node").read_text("utf-8")
+    assert "--update-key) update_key=$2 ;;" in recipe
+    assert '"$here/trusted" "$root" "$update_key"' in recipe
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("update.key", "private half"), ("letter", "not the public"), ("none", "no")]
+)
+def test_nothing_but_the_public_half_goes_on_a_card(tmp_path: Path, name: str, said: str) -> None:
+    assert main(["keys", "make-update-key", str(tmp_path / "update.key")]) == 0
+    (tmp_path / "letter").write_text("hello")
+    status, problem = trusted(tmp_path, tmp_path / name)
+    assert (status, problem.count("\n"), said in problem) == (2, 1, True), problem
+    assert not (tmp_path / "etc/loa-agent").exists()

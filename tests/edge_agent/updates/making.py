@@ -76,6 +76,7 @@ class Node:
         (self.opt.root / "current").symlink_to("a")
         self.look: Callable[[Path], None] = lambda _: None
         self.keys = (UPDATE.trusted_as(KeyUse.UPDATE),)
+        self.card_key = folder / "update-key.pub"
 
     def offer(self, one: Release, bundle: bytes = GOOD, *, key: SigningKey = UPDATE, name: str | None = None) -> str:
         """Lay a bundle beside what is asked; gives the token."""
@@ -89,7 +90,7 @@ class Node:
 
     def work(self) -> None:
         """Do what is asked."""
-        Slots(self.inbox, self.opt, machine=PI, look=self.look).work()
+        Slots(self.inbox, self.opt, card_key=self.card_key, machine=PI, look=self.look).work()
 
     def current(self) -> Path:
         """Where the starter begins, whatever is on trial."""

@@ -6,8 +6,8 @@ import pytest
 
 from edge_agent.protocol.states import KeyUse
 from edge_agent.protocol.updates import UpdateState
-from edge_agent.updates.layout import TrustLostError
-from tests.edge_agent.updates.making import STRANGER, UPDATE, Node, release
+from edge_agent.updates.layout import TrustLostError, write
+from tests.edge_agent.updates.making import NEXT, STRANGER, UPDATE, Node, release
 from tests.edge_agent.updates.test_service import World, world
 from tests.edge_agent.updates.test_slots import make_good
 
@@ -81,3 +81,21 @@ async def test_the_agent_says_that_nobody_is_believed(world: World, when: str) -
         world.updates.look()
     assert world.state == (UpdateState.REFUSED, "trust_lost")
     assert world.stands() == {"update_refused"}
+
+
+def test_a_card_that_was_made_with_a_key_believes_nobody_who_asks_first(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    write(node.card_key, UPDATE.trusted_as(KeyUse.UPDATE))
+    ask_as_a_stranger(node)
+    assert (node.refused(), believed(node)) == ("unknown_key", [UPDATE.kid])
+    make_good(node, 2, keys=(NEXT.trusted_as(KeyUse.UPDATE),))
+    node.ask(release=node.offer(release(3)), wish="c3")
+    assert (node.refused(), believed(node)) == ("unknown_key", [NEXT.kid]), "what a release handed on goes before"
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_a_cards_key_that_cannot_be_read_is_nobodys_to_replace(tmp_path: Path, left: bytes) -> None:
+    node = Node(tmp_path)
+    node.card_key.write_bytes(left)
+    ask_as_a_stranger(node)
+    assert (node.refused(), believed(node)) == ("unknown_key", [])
