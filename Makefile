@@ -89,7 +89,7 @@ box: as-root setup debian-box ## a whole node without a device, built, booted, b
 	@[ -e dist/box-centre.tar ] || echo "make: the first time it makes its Debian, two of them: some minutes without a word" >&2
 	@$(BIN)/pytest -rs -p tests.faults.record --faults-table tests/box $(ARGS)
 
-power: as-root setup debian-power ## cut the power of a whole machine again and again, in qemu; CAMPAIGNS (as root, half an hour)
+power: as-root setup debian-power ## cut the power of a whole machine again and again, in qemu; CAMPAIGNS (as root, five minutes each)
 	@[ -e dist/box-power.tar ] || echo "make: the first time it makes its Debian: some minutes without a word" >&2
 	@LOA_FAULTS_LONG=1 LOA_POWER_CAMPAIGNS=$(CAMPAIGNS) \
 		$(BIN)/pytest -rs -p tests.faults.record --faults-table tests/power $(ARGS)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import os
+import platform
 import shutil
 import signal
 import struct
@@ -45,6 +46,8 @@ def missing() -> str:
     """Say what this machine lacks; empty when nothing."""
     if os.geteuid() != 0:
         return "it takes root"
+    if platform.machine() != "x86_64":
+        return "its machine is an amd64, of this machine's own packages"
     names = ("qemu-system-x86_64", "mmdebstrap", "mke2fs", "e2fsck", "dpkg-deb", "mosquitto")
     lacking = [name for name in names if not shutil.which(name)]
     return f"not installed: {', '.join(lacking)}" if lacking else ""
