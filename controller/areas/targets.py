@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.db import in_pieces
-from controller.errors import ForbiddenError, InvalidError
+from controller.errors import ForbiddenError, InvalidError, NotFoundError
 from controller.nodes.models import Node
 from controller.people import rights
 from controller.people.actor import Actor
@@ -95,6 +95,18 @@ async def require_place(session: AsyncSession, actor: Actor, act: Act, area_id: 
     if area_id not in tree.places or not seen.knows(area_id):
         raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
     await rights.require(session, actor, act, [area_id])
+    return tree
+
+
+async def tree_around(session: AsyncSession, seen: Sight, area_id: str, *, whole: bool = False) -> Tree:
+    """Give the tree if somebody knows the area that they name; ``whole``: if what lies in it is in their sight.
+
+    Raises:
+        NotFoundError: there is none for them. A list of what is in it would be empty, and look as if all were well.
+    """
+    tree = await read_tree(session)
+    if area_id not in tree.places or not (seen.sees(area_id) if whole else seen.knows(area_id)):
+        raise NotFoundError("there is no such area", resource="areas", id=area_id[:64])
     return tree
 
 

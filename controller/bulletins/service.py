@@ -7,6 +7,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.models import Area
+from controller.areas.targets import tree_around
 from controller.audit import service as audit
 from controller.broadcasts import renewing
 from controller.clock import Clock
@@ -296,7 +297,7 @@ class Bulletins:
         not placed yet. ``before``: last id of the page before.
 
         Raises:
-            NotFoundError: there is no bulletin ``before``.
+            NotFoundError: there is no bulletin ``before``, or no such area.
         """
         now = self._clock()
         async with self._database.reading() as session:
@@ -304,6 +305,7 @@ class Bulletins:
             found = select(Bulletin.id).join(BulletinVersion, current_version()).where(in_sight(seen, now))
             found = found.where(Bulletin.state == state if state else Bulletin.state != BulletinState.ARCHIVED)
             if area_id is not None:
+                await tree_around(session, seen, area_id)
                 found = found.where(Bulletin.area_id == area_id)
             if category is not None:
                 found = found.where(BulletinVersion.category == category)

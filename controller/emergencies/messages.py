@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.models import Area
 from controller.areas.repository import nodes_in, read_tree
+from controller.areas.targets import tree_around
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database, Transaction
@@ -107,15 +108,20 @@ class Messages:
     async def list(
         self, actor: Actor, *, kind: MessageKind | None = None, area_id: str | None = None, archived: bool = False
     ) -> list[MessageOut]:
-        """Give the messages of the areas in sight and above, by title; ``area_id``: those usable in that area."""
+        """Give the messages of the areas in sight and above, by title; ``area_id``: those usable in that area.
+
+        Raises:
+            NotFoundError: there is no such area.
+        """
         async with self._database.reading() as session:
-            seen, tree = await rights.sight(session, actor), await read_tree(session)
+            seen = await rights.sight(session, actor)
             query = select(ReadyMessage).order_by(ReadyMessage.title, ReadyMessage.id)
             if seen.areas is not None:
                 query = query.where(or_(seen.where(ReadyMessage.area_id), ReadyMessage.area_id.in_(seen.above)))
             if kind is not None:
                 query = query.where(ReadyMessage.kind == kind)
             if area_id is not None:
+                tree = await tree_around(session, seen, area_id)
                 query = query.where(ReadyMessage.area_id.in_([place.id for place in tree.chain(area_id)]))
             if not archived:
                 query = query.where(ReadyMessage.archived_at.is_(None))

@@ -110,7 +110,7 @@ async def write(wanted: MessageIn, actor: Acting, services: AnyServices) -> Mess
     return await services.messages.create(actor, wanted)
 
 
-@messages.get("", summary="Ready messages")
+@messages.get("", summary="Ready messages", responses=NOT_FOUND)
 async def list_messages(
     actor: Acting,
     services: AnyServices,

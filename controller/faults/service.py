@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Select, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.areas.repository import read_tree
+from controller.areas.targets import tree_around
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database
@@ -128,9 +128,7 @@ async def _one(session: AsyncSession, seen: Sight, fault_id: str, *, lock: bool 
 
 
 async def _below(session: AsyncSession, seen: Sight, area_id: str) -> list[str]:
-    if not seen.sees(area_id):
-        raise NotFoundError("there is no such area", resource="areas", id=area_id[:64])
-    return sorted((await read_tree(session)).below(area_id))
+    return sorted((await tree_around(session, seen, area_id, whole=True)).below(area_id))
 
 
 async def _node(session: AsyncSession, seen: Sight, node_id: str) -> str:

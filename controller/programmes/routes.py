@@ -23,7 +23,7 @@ async def create(wanted: ProgrammeIn, actor: Acting, services: AnyServices) -> P
     return await services.programmes.create(actor, wanted)
 
 
-@router.get("", summary="Programmes")
+@router.get("", summary="Programmes", responses=NOT_FOUND)
 async def list_programmes(
     actor: Acting,
     services: AnyServices,

@@ -7,6 +7,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.models import Area
+from controller.areas.targets import tree_around
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database, Transaction
@@ -190,7 +191,11 @@ class Programmes:
     async def list(
         self, actor: Actor, *, area_id: str | None = None, templates: bool | None = None, archived: bool = False
     ) -> Sequence[ProgrammeRow]:
-        """Give programmes in sight, the last changed first, with the templates of areas above."""
+        """Give programmes in sight, the last changed first, with the templates of areas above.
+
+        Raises:
+            NotFoundError: there is no such area.
+        """
         async with self._database.reading() as session:
             seen = await rights.sight(session, actor)
             counts = select(func.count()).where(ProgrammeItem.programme_id == Programme.id).scalar_subquery()
@@ -200,6 +205,7 @@ class Programmes:
             query = select(Programme, counts).where(readable)
             query = query.where(Programme.archived_at.is_not(None) if archived else Programme.archived_at.is_(None))
             if area_id is not None:
+                await tree_around(session, seen, area_id)
                 query = query.where(Programme.area_id == area_id)
             if templates is not None:
                 query = query.where(Programme.is_template.is_(templates))

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from controller.areas.repository import read_tree
+from controller.areas.targets import tree_around
 from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import ConflictError, LoaError
@@ -42,10 +42,14 @@ class Exchange:
         self._database, self._clock, self._schedules = database, clock, schedules
 
     async def write(self, actor: Actor, *, area_id: str | None = None) -> bytes:
-        """Write the schedules in sight as a file; those of an area and below it when one is named."""
+        """Write the schedules in sight as a file; those of an area and below it when one is named.
+
+        Raises:
+            NotFoundError: there is no such area.
+        """
         async with self._database.reading() as session:
             seen = await rights.sight(session, actor)
-            below = None if area_id is None else (await read_tree(session)).below(area_id)
+            below = None if area_id is None else (await tree_around(session, seen, area_id)).below(area_id)
             query = select(Schedule).where(Schedule.ended_at.is_(None)).order_by(Schedule.title, Schedule.id)
             rows = [
                 row

@@ -64,7 +64,7 @@ RESTORE_ERRORS = may_raise(
 )
 
 
-@router.get("", summary="Schedules")
+@router.get("", summary="Schedules", responses=may_raise(NotFoundError))
 async def list_schedules(
     actor: Acting,
     services: AnyServices,
@@ -122,7 +122,7 @@ async def all_dates(from_at: When, until_at: When, actor: Acting, services: AnyS
     "/calendar.ics",
     summary="Schedules as an iCalendar file",
     response_class=Response,
-    responses={200: {"content": {"text/calendar": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {"text/calendar": {"schema": {"type": "string"}}}}, **may_raise(NotFoundError)},
 )
 async def write_file(
     actor: Acting, services: AnyServices, area_id: Annotated[str | None, Query(max_length=64)] = None

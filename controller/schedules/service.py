@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
-from controller.areas.targets import areas_of
+from controller.areas.targets import areas_of, tree_around
 from controller.audit import service as audit
 from controller.broadcasts.models import Broadcast
 from controller.broadcasts.schemas import AskedOut
@@ -307,11 +307,15 @@ class Schedules:
         return Watch(self._live, seen, self._clock())
 
     async def list(self, actor: Actor, *, area_id: str | None = None, ended: bool = False) -> list[ScheduleOut]:
-        """Give the schedules in sight, by title; of one area and those below it when one is named."""
+        """Give the schedules in sight, by title; of one area and those below it when one is named.
+
+        Raises:
+            NotFoundError: there is no such area.
+        """
         async with self._database.reading() as session:
             seen = await rights.sight(session, actor)
             rows = await session.scalars(select(Schedule).order_by(Schedule.title, Schedule.id))
-            below = None if area_id is None else (await read_tree(session)).below(area_id)
+            below = None if area_id is None else (await tree_around(session, seen, area_id)).below(area_id)
             kept = [
                 row
                 for row in rows

@@ -343,3 +343,27 @@ async def test_a_grant_that_ended_ends_what_a_stream_tells(lite: Centre) -> None
         assert await audience.heard(
             tx.session, all_of.east.operator, blind, [Event(Topic.AREA, all_of.east.area.id), Event(Topic.MISSED)]
         ) == [Event(Topic.MISSED)]
+
+
+async def test_a_list_of_what_is_in_an_area_that_is_not_there_is_no_empty_list(here: Centre) -> None:
+    """Whatever takes an area to look in: one that nobody knows, or that is another commune's, is not found."""
+    other = await here.area("Xã khác", kind="commune")
+    own = await here.area("Xã nhà", kind="commune")
+    operator = await here.somebody("hoa", Role.OPERATOR, own)
+    async with here.client(who=operator) as client:
+        paths = (await client.get("/api/v1/openapi.json")).json()["paths"]
+        asking = {
+            (path, each["name"])
+            for path, acts in paths.items()
+            for each in acts.get("get", {}).get("parameters", ())
+            if each["name"] in {"area", "area_id"} and each["in"] == "query" and "{" not in path
+        }
+        assert len(asking) >= 7
+        for path, name in sorted(asking):
+            for area_id, status in ((other.id, 404), ("nope", 404), (own.id, 200)):
+                answer = await client.get(path, params={name: area_id})
+                assert answer.status_code == status, (path, area_id, answer.text)
+                assert status == 200 or answer.json()["error"]["fields"]["resource"] == "areas"
+    async with here.client() as everywhere:
+        for path, name in sorted(asking):
+            assert (await everywhere.get(path, params={name: "nope"})).status_code == 404, path
