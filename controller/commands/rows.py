@@ -124,4 +124,4 @@ async def node_named(database: Database, wanted: str) -> str:
     if len(found) != 1:
         problem = "there is no node" if not found else f"{len(found)} nodes are"
         raise UnknownError(f"{problem} called {wanted!r}; give the id of one; see: loa fleet")
-    return found[0].id
+    return str(found[0].id)
