@@ -43,6 +43,9 @@ EPOCH_STEP = 100
 RESTORED = "centre.restored"
 """In the audit."""
 _BESIDE = ("-wal", "-shm")
+KEPT = 3
+"""Of the rows of before, beside those of now: they take room, and hold names and password hashes."""
+_BEFORE = ".before-"
 PAGES_AT_ONCE = 1_000
 """Of the copy: 4 MB, then writers get a turn."""
 
@@ -120,11 +123,20 @@ def put_back(new: Path, place: Path, *, now: datetime) -> Path | None:
     _close_up(new)
     kept = None
     if place.exists():
-        kept = place.with_name(f"{place.name}.before-{now:%Y%m%dT%H%M%S}")
+        kept = place.with_name(f"{place.name}{_BEFORE}{now:%Y%m%dT%H%M%S}")
         _close_up(place)
         kept.hardlink_to(place)  # the place is never empty: a centre would begin anew there
     settle(new, place)
     return kept
+
+
+def forget_older(place: Path, *needed: Path) -> list[Path]:
+    """Remove rows of before but the ``KEPT`` newest, and what is ``needed``, as what was just put back; gives those."""
+    found = sorted(place.parent.glob(f"{place.name}{_BEFORE}[0-9]*T[0-9]*"), reverse=True)
+    older = [each for each in found[KEPT:] if not any(each.samefile(other) for other in needed)]
+    for each in older:
+        _forget(each)
+    return older
 
 
 def _close_up(rows: Path) -> None:

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -16,10 +16,12 @@ from controller.life_lock import alone
 from controller.migrations.upgrade import upgrade
 from controller.renewals.void import VoidBook
 from controller.restoring import (
+    KEPT,
     Anew,
     BackupError,
     begin_anew,
     disabled_in,
+    forget_older,
     highest_epoch,
     last_settings,
     last_settings_in,
@@ -80,7 +82,8 @@ async def _restore(config: Config, options: argparse.Namespace) -> None:
             kept = put_back(new, place, now=now)
     note(config.keys / HEAD_FILE, anew.head)
     sys.stdout.write(f"epoch {epoch}\t{len(anew.holds)} holds\n")
-    sys.stderr.write(_said(anew, kept))
+    older = forget_older(place, options.file) if kept is not None else []
+    sys.stderr.write(_said(anew, kept, older))
     if config.signer is not None:
         sys.stderr.write(
             f"Before the centre starts, as the signer's user: loa signer --folder FOLDER raise-epoch {epoch}\n"
@@ -115,9 +118,11 @@ async def _make_ready(
     return anew, epoch
 
 
-def _said(anew: Anew, kept: Path | None) -> str:
+def _said(anew: Anew, kept: Path | None, older: Sequence[Path]) -> str:
     """Say what stays taken away, and what a person has to look at."""
     lines = [] if kept is None else [f"The rows of before, with names and password hashes: {kept}"]
+    if older:
+        lines.append(f"Removed, as only the last {KEPT} are kept: {', '.join(each.name for each in older)}")
     lines += [f"Revoked since the copy, and again: {', '.join(anew.cut_off)}"] if anew.cut_off else []
     if anew.tokens:
         lines.append(f"{anew.tokens} machines' keys (API tokens) are void: give out new ones")

@@ -185,7 +185,7 @@ async def stamped(made: Desk) -> None:
     """Say of which version the rows are: those of unit tests are made without migrations."""
     async with made.centre.database.transaction() as tx:
         await tx.session.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
-        await tx.session.execute(text("INSERT INTO alembic_version VALUES ('0004')"))
+        await tx.session.execute(text("INSERT INTO alembic_version VALUES ('0005')"))
 
 
 async def restore(folder: Path, copy: Path, login: str, *more: str) -> int:
@@ -301,3 +301,23 @@ async def test_the_audit_goes_on_from_a_restore_and_says_how_far_it_had_reached(
 def test_rows_that_are_back_are_those_of_postgresql(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["restore", "--state", str(tmp_path), "--rows-are-back", "--by", "lan"]) == 1
     assert "PostgreSQL" in capsys.readouterr().err
+
+
+async def test_only_the_last_rows_of_before_are_kept_and_never_those_that_are_put_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They take room, and hold names and password hashes."""
+    async with desk(tmp_path) as made:
+        _, copy = await backed_up(made, tmp_path)
+        person = made.centre.person
+    older = [tmp_path / f"loa.db.before-2026010{day}T000000" for day in range(1, 6)]
+    for each in older:
+        shutil.copy(copy, each)
+    (tmp_path / "loa.db.before-the-move").touch()
+    assert await restore(tmp_path, older[0], person.login) == 0
+    there = {name for name in names_in(tmp_path) if name.startswith("loa.db.before-")}
+    kept = {each.name for each in (older[0], *older[3:])}
+    newest = there - kept - {"loa.db.before-the-move"}
+    assert there > kept | {"loa.db.before-the-move"}
+    assert len(newest) == 1, "what was just replaced"
+    assert f"only the last 3 are kept: {older[2].name}, {older[1].name}\n" in capsys.readouterr().err
