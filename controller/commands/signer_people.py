@@ -85,6 +85,8 @@ class _Console:
     def places(self) -> None:
         if self._options.file is None:
             _print(described(self._known))
+            if not self._known.areas:
+                _say("The signer knows no places yet: loa places --json > FILE, then loa signer places FILE.")
             return
         wanted = read_places(_read(self._options.file))
         changes = differences(self._known, wanted)
