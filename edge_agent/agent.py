@@ -15,11 +15,6 @@ import msgspec
 
 from edge_agent import pieces, systemd, tls
 from edge_agent.abilities import RTC, abilities, battery_agrees
-from edge_agent.amplifier.deadman import DeadMan
-from edge_agent.amplifier.drivers import new_pin
-from edge_agent.amplifier.switch import DEAD_S, Amplifier
-from edge_agent.button.drivers import new_button
-from edge_agent.button.watch import ButtonWatch
 from edge_agent.checks.all import Watched, all_checks
 from edge_agent.checks.cache import Cache
 from edge_agent.checks.link_quality import LinkQuality
@@ -35,24 +30,21 @@ from edge_agent.download import Throttle
 from edge_agent.ending import end
 from edge_agent.faults import Fault, FaultBook
 from edge_agent.fetcher import Fetcher
+from edge_agent.fittings import amplifier_of, button_of, input_of, output_of, silenced_by
 from edge_agent.giving_way import GivingWay
 from edge_agent.health import HealthReporter, Seen
 from edge_agent.hearing import Ear
 from edge_agent.identity import settle
 from edge_agent.inbox import Inbox
-from edge_agent.inputs.base import Input
-from edge_agent.inputs.card import CardInput
-from edge_agent.inputs.virtual import VirtualInput, air
+from edge_agent.inputs.virtual import air
 from edge_agent.judge import ProcessJudge
 from edge_agent.keeper import Keeper
 from edge_agent.ledger import Ledger
 from edge_agent.link import Link
 from edge_agent.log_sending import LogSender
 from edge_agent.logbook import Logbook
-from edge_agent.outputs import mixer
 from edge_agent.outputs.base import Output
-from edge_agent.outputs.card import CardOutput
-from edge_agent.outputs.virtual import VirtualOutput
+from edge_agent.outputs.virtual import unheard
 from edge_agent.outputs.watch import OutputWatch
 from edge_agent.own import OwnSound, Piece
 from edge_agent.player import Player
@@ -79,10 +71,6 @@ from edge_agent.updates.service import Updates
 from edge_agent.voucher import Voucher
 
 log = logging.getLogger(__name__)
-
-
-def _untapped(_block: bytes, _at_ns: int) -> None:
-    """Nobody listens."""
 
 
 class Service(Protocol):
@@ -132,7 +120,7 @@ class Agent:
         )
         judge = ProcessJudge()
         self.ear = Ear(
-            None if options.input == "none" else self._new_input,
+            None if options.input == "none" else lambda: input_of(options, self._air),
             options.input_kind,
             judge,
             self.faults,
@@ -147,7 +135,7 @@ class Agent:
             self.shelf,
             simulated=options.output == "virtual",
             ear=self.ear,
-            tap=self.ear.sent.put if self.ear.present else _untapped,
+            tap=self.ear.sent.put if self.ear.present else unheard,
         )
         self.output = OutputWatch(self._new_output, self.stage.renderer, self.faults)
         self.player = Player(
@@ -159,8 +147,14 @@ class Agent:
             stage=self.stage,
             output=self.output,
         )
-        self.amplifier = self._new_amplifier() if options.amplifier != "none" else None
-        self.button = self._new_button() if options.button != "none" else None
+        self.amplifier = amplifier_of(
+            options,
+            self.faults,
+            now=clock.now,
+            sounds=lambda: self.stage.is_busy,
+            starts=self.player.starts,
+        )
+        self.button = button_of(options, self.faults, self.player.stop_here)
         self.tone = self._new_own(pieces.tone())
         self.number = self._new_own(pieces.number(self._adoption.node_id))
         self.inbox = Inbox(keeper, clock, self.faults, on_ack=self._take_ack, on_command=self._command)
@@ -211,7 +205,7 @@ class Agent:
                 fetches=self.fetcher.is_fetching,
             ),
             signal=SignalStrength((Wireless(), Modem())),
-            muted=Muted(self._silenced_by),
+            muted=Muted(lambda: silenced_by(options)),
             storage=Storage(state.root, refused=lambda: store.unwritable),
             cache=Cache(
                 keeper,
@@ -439,15 +433,7 @@ class Agent:
         self.faults.put(Fault.STORE_RESET, f"the store was {what}: what had been begun is not known any more")
 
     def _new_output(self) -> Output:
-        if self._options.output == "card":
-            return CardOutput(self._options.device)
-        state = self._options.state
-        return VirtualOutput(
-            state.wav,
-            state.instants,
-            utc_minus_monotonic_ns=self.clock.utc_minus_monotonic_ns,
-            on_consumed=_untapped if self._air is None else self._air.put,
-        )
+        return output_of(self._options, self._air, utc_minus_monotonic_ns=self.clock.utc_minus_monotonic_ns)
 
     def _new_own(self, piece: Piece) -> OwnSound:
         return OwnSound(
@@ -459,21 +445,6 @@ class Agent:
             is_near=self._is_near,
             has_output=lambda: self.output.available,
             listens=self.ear.present,
-        )
-
-    def _new_amplifier(self) -> Amplifier:
-        return Amplifier(
-            DeadMan(new_pin(self._options.amplifier), hold_s=DEAD_S),
-            self.faults,
-            now=self.clock.now,
-            sounds=lambda: self.stage.is_busy,
-            starts=self.player.starts,
-            lead=timedelta(milliseconds=self._options.amplifier_lead_ms),
-        )
-
-    def _new_button(self) -> ButtonWatch:
-        return ButtonWatch(
-            new_button(self._options.button), self.faults, monotonic_s=time.monotonic, press=self.player.stop_here
         )
 
     def _seen(self) -> Seen:
@@ -535,15 +506,6 @@ class Agent:
 
     def _update(self) -> UpdateReport | None:
         return self.updates.report if self.updates is not None else None
-
-    def _silenced_by(self) -> str | None:
-        return mixer.silenced_by(mixer.mixer_of(self._options.device)) if self._options.output == "card" else None
-
-    def _new_input(self) -> Input:
-        options = self._options
-        if options.input == "card":
-            return CardInput(options.input_device, simulated=options.input_simulated)
-        return VirtualInput(self._air if options.output == "virtual" else None)
 
     def _tls(self, *, as_node: bool) -> ssl.SSLContext:
         check_dates = self.clock.state is not ClockState.UNTRUSTED

@@ -16,8 +16,8 @@ from audio.speech import Voice, speak
 from edge_agent.amplifier.by_hand import powered
 from edge_agent.config import Options, StateDir, write_atomically
 from edge_agent.errors import ConfigError, OutputError
+from edge_agent.fittings import output_of
 from edge_agent.pieces import WORDS_PER_MINUTE
-from edge_agent.tone_by_hand import new_output
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ async def say(options: Options, words: str) -> bool:
 
 
 def _play(options: Options, sound: bytes) -> bool:
-    output, piece = new_output(options), _Piece(sound)
+    output, piece = output_of(options), _Piece(sound)
     with powered(options):
         output.open(piece.render, lambda _: None, lambda _: None)
         try:

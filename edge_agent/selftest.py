@@ -14,9 +14,10 @@ from cryptography import x509
 from edge_agent import tls
 from edge_agent.config import Options, load_adoption, load_key
 from edge_agent.errors import AgentError, OutputError
+from edge_agent.fittings import output_of
 from edge_agent.shelf import Shelf
 from edge_agent.store import Store
-from edge_agent.tone_by_hand import hear_tone, new_output
+from edge_agent.tone_by_hand import hear_tone
 
 LISTEN_S = 3.0
 """An output that asks for no second of sound within this does not work."""
@@ -89,7 +90,7 @@ def _output(options: Options) -> str:
         if frames >= 48_000:
             second.set()
 
-    output = new_output(options)
+    output = output_of(options)
     output.open(render, lambda _: None, lambda _: None)
     try:
         if not second.wait(LISTEN_S):

@@ -17,16 +17,12 @@ from edge_agent.ending import alone
 from edge_agent.errors import ConfigError, InputLostError, OutputError
 from edge_agent.evidence import RATE
 from edge_agent.faults import FaultBook
+from edge_agent.fittings import input_of, output_of
 from edge_agent.heard import PieceHeard
 from edge_agent.hearing import AFTER_NS, BEFORE_NS, KEEP_S
-from edge_agent.inputs.base import Input
-from edge_agent.inputs.card import CardInput
-from edge_agent.inputs.virtual import Air, VirtualInput, air
+from edge_agent.inputs.virtual import air
 from edge_agent.judge import ProcessJudge
 from edge_agent.keeper import Keeper
-from edge_agent.outputs.base import Output
-from edge_agent.outputs.card import CardOutput
-from edge_agent.outputs.virtual import VirtualOutput
 from edge_agent.protocol.content import Voice
 from edge_agent.protocol.guards import gain_at
 from edge_agent.protocol.quiet import touches, within
@@ -40,14 +36,6 @@ WAIT_S = 6.0
 
 
 _TONE = Voice(language="und", sha256="0" * 64, bytes=1, length_ms=LENGTH_MS)
-
-
-def new_output(options: Options, heard_by: Air | None = None) -> Output:
-    """Make the output that was configured; a virtual one is heard by what listens to the air."""
-    if options.output == "card":
-        return CardOutput(options.device)
-    wav, instants = options.state.wav, options.state.instants
-    return VirtualOutput(wav, instants) if heard_by is None else VirtualOutput(wav, instants, on_consumed=heard_by.put)
 
 
 def _allowed_gain(options: Options, instruments: Instruments | None = None) -> int:
@@ -98,7 +86,7 @@ def hear_tone(options: Options) -> str:
 def _hear(options: Options, gain_mb: int) -> str:
     heard_by = air()
     sent, captured = Tape(KEEP_S), Tape(KEEP_S)
-    listener, output = _new_input(options, heard_by), new_output(options, heard_by)
+    listener, output = input_of(options, heard_by), output_of(options, heard_by)
     player = _Glide(sent, gain_mb / 100)
     with powered(options):
         output.open(player.render, lambda _: None, lambda _: None)
@@ -115,12 +103,6 @@ def _hear(options: Options, gain_mb: int) -> str:
     if not ended:
         raise OutputError(f"{options.output}: it took no tone to its end")
     return _verdict(options, player.first_ns, sent, captured)
-
-
-def _new_input(options: Options, hears: Air) -> Input:
-    if options.input == "card":
-        return CardInput(options.input_device, simulated=options.input_simulated)
-    return VirtualInput(hears if options.output == "virtual" else None)
 
 
 def _verdict(options: Options, first_ns: int, sent: Tape, captured: Tape) -> str:

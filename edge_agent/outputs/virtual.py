@@ -83,6 +83,15 @@ class Recording:
         self.frames, self._marked = 0, -RATE
 
 
+def of_this_machine() -> int:
+    """Turn the outputs' clock into UTC by the clocks of the machine."""
+    return time.time_ns() - time.monotonic_ns()
+
+
+def unheard(_block: bytes, _at_ns: int) -> None:
+    """Nobody listens."""
+
+
 class VirtualOutput:
     """See the module."""
 
@@ -94,8 +103,8 @@ class VirtualOutput:
         wav: Path,
         instants: Path,
         *,
-        utc_minus_monotonic_ns: Callable[[], int] = lambda: time.time_ns() - time.monotonic_ns(),
-        on_consumed: Callable[[bytes, int], None] = lambda _block, _at_ns: None,
+        utc_minus_monotonic_ns: Callable[[], int] = of_this_machine,
+        on_consumed: Callable[[bytes, int], None] = unheard,
     ) -> None:
         """``on_consumed`` is told of each block that has passed, and when its first frame did (monotonic)."""
         self._paths, self._utc_minus, self._on_consumed = (wav, instants), utc_minus_monotonic_ns, on_consumed
