@@ -33,7 +33,7 @@ from controller.plans.models import Document
 from controller.renewals.void import Voided
 from controller.signing.ring import Ring
 from controller.updates.models import Rollout
-from controller.updates.rules import RolloutState
+from controller.updates.states import RolloutState
 from controller.wire.signer import own_document
 from edge_agent.protocol.documents import Settings
 from edge_agent.protocol.topics import Word

@@ -16,8 +16,8 @@ from controller.errors import InvalidError, LoaError
 from controller.files import write_whole
 from controller.people.actor import Actor
 from controller.services import Services
-from controller.updates.rules import ERROR_PERCENT, SOAK, WAVES
 from controller.updates.schemas import RolloutIn, RolloutOut, RolloutWithNodes
+from controller.updates.waves import ERROR_PERCENT, SOAK, WAVES
 from controller.wire.keys import KeyFileError
 from edge_agent.protocol.bundles import Contents, Packed, check_contents, look
 from edge_agent.protocol.documents import TrustedKey

@@ -22,7 +22,7 @@ from edge_agent.protocol.states import Level
 from edge_agent.protocol.updates import UpdateReport
 
 from .models import Release, Rollout, RolloutNode
-from .rules import OPEN, SETTLED, Course, Member, State
+from .states import OPEN, SETTLED, Course, Member, State
 
 EMERGENCY_AHEAD = timedelta(minutes=10)
 """As far ahead of what is to sound a node begins with nothing else (issue 4)."""

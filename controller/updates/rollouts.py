@@ -24,8 +24,9 @@ from controller.people.rights import Act, Sight
 from .errors import RolloutError
 from .models import Rollout, RolloutNode
 from .repository import Known, Nodes, bundles_of, busy_elsewhere, in_sight, running_on
-from .rules import OPEN, SETTLED, Member, RolloutState, Skipped, State, Stopped, check_waves
 from .schemas import RolloutIn, RolloutNodeOut, RolloutOut, RolloutWithNodes
+from .states import OPEN, SETTLED, Member, RolloutState, Skipped, State, Stopped
+from .waves import check_waves
 
 
 class Rollouts:

@@ -6,7 +6,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from controller.nodes.rules import NodeStatus
 
-from .rules import ERROR_PERCENT, MAX_WAVES, SOAK, WAVES, RolloutState, State, Stopped
+from .states import RolloutState, State, Stopped
+from .waves import ERROR_PERCENT, MAX_WAVES, SOAK, WAVES
 
 MAX_NUMBER = 2**53 - 1
 

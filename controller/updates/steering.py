@@ -28,20 +28,9 @@ from edge_agent.protocol.updates import UpdateReport
 
 from .models import Rollout, RolloutNode
 from .repository import Nodes, bundles_of, course_of, settled_of, soaking_in
-from .rules import (
-    AT_ONCE,
-    OPEN,
-    READABLE,
-    TROUBLE,
-    Course,
-    Member,
-    RolloutState,
-    State,
-    Steps,
-    Tell,
-    next_steps,
-)
+from .rules import AT_ONCE, READABLE, next_steps
 from .service import Releases
+from .states import OPEN, TROUBLE, Course, Member, RolloutState, State, Steps, Tell
 
 STEER, STEER_S = "rollouts", 20
 """Name of the regular work; nodes report every 30 s."""

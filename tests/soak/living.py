@@ -21,7 +21,7 @@ from controller.clock import system_clock
 from controller.config import Config
 from controller.demo.commune import DemoNode
 from controller.demo.processes import ProgramFailedError
-from controller.updates.rules import RolloutState
+from controller.updates.states import RolloutState
 from edge_agent.config import StateDir
 from edge_agent.updates.layout import Inbox, Opt, this_machine
 from edge_agent.updates.slots import Slots

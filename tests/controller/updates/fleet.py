@@ -4,16 +4,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 
-from controller.updates.rules import (
-    PATIENCE,
-    Course,
-    Member,
-    RolloutState,
-    State,
-    Steps,
-    Stopped,
-    next_steps,
-)
+from controller.updates.progress import PATIENCE
+from controller.updates.rules import next_steps
+from controller.updates.states import Course, Member, RolloutState, State, Steps, Stopped
 from edge_agent.protocol.updates import UpdateReport, UpdateState
 from tests.controller.factories import MORNING
 

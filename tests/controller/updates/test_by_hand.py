@@ -12,7 +12,7 @@ from controller.alarms.models import Alarm
 from controller.cli import main
 from controller.http.middleware import MAX_BODY_BYTES
 from controller.restoring import begin_anew
-from controller.updates.rules import RolloutState, State
+from controller.updates.states import RolloutState, State
 from controller.wire.keys import load_keys
 from controller.wire.rotation import ENDS, Rotation
 from edge_agent.protocol.documents import TrustedKey

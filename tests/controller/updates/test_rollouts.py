@@ -17,8 +17,9 @@ from controller.people import rights
 from controller.people.actor import Actor
 from controller.updates.errors import RolloutError
 from controller.updates.models import Rollout
-from controller.updates.rules import RolloutState, State, Stopped, next_steps
+from controller.updates.rules import next_steps
 from controller.updates.schemas import RolloutIn
+from controller.updates.states import RolloutState, State, Stopped
 from controller.updates.steering import STOPPED, drawn
 from edge_agent.protocol.documents import CommandAction
 from tests.controller.factories import ADDRESS, Centre

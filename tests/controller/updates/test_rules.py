@@ -10,22 +10,10 @@ from hypothesis import given
 from hypothesis import settings as quickly
 from hypothesis import strategies as st
 
-from controller.updates.rules import (
-    AGAIN_AFTER,
-    AWAY_AFTER,
-    LOST_AFTER,
-    PATIENCE,
-    TROUBLE,
-    UNDER_WAY,
-    Member,
-    RolloutState,
-    State,
-    Steps,
-    Stopped,
-    check_waves,
-    next_steps,
-    reach,
-)
+from controller.updates.progress import AWAY_AFTER, LOST_AFTER, PATIENCE
+from controller.updates.rules import AGAIN_AFTER, next_steps
+from controller.updates.states import TROUBLE, UNDER_WAY, Member, RolloutState, State, Steps, Stopped
+from controller.updates.waves import check_waves, reach
 from edge_agent.protocol.updates import UpdateReport, UpdateState
 
 from .fleet import CRASHES, DIES, FINE, LIES, NEVER_THERE, REFUSES, RELEASE, Walk, fleet

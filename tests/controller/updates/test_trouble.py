@@ -6,18 +6,10 @@ from typing import Any
 
 import pytest
 
-from controller.updates.rules import (
-    PATIENCE,
-    SOAK,
-    WAVES,
-    Course,
-    Member,
-    RolloutState,
-    State,
-    Steps,
-    Stopped,
-    next_steps,
-)
+from controller.updates.progress import PATIENCE
+from controller.updates.rules import next_steps
+from controller.updates.states import Course, Member, RolloutState, State, Steps, Stopped
+from controller.updates.waves import SOAK, WAVES
 from edge_agent.protocol.updates import UpdateReport, UpdateState
 from tests.controller.factories import Centre
 

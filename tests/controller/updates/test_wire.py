@@ -12,8 +12,8 @@ import pytest
 
 from controller.clock import system_clock
 from controller.errors import BusyError
-from controller.updates.rules import RolloutState, State, Stopped
 from controller.updates.schemas import ReleaseOut, RolloutIn
+from controller.updates.states import RolloutState, State, Stopped
 from controller.updates.traffic import FOR_ONE, Traffic
 from edge_agent.config import StateDir
 from edge_agent.updates.layout import Inbox, Opt, this_machine
