@@ -79,7 +79,7 @@ class Living(Rig):
             "stand_still": self._stand_still,
             "kill_node": self._kill,
             "kill_broker": self._kill_broker,
-            "volume": self._change_volume,
+            "settings": self._change_settings,
             "stop": self._stop,
             "identify": self._identify,
             "self_test": self._self_test,
@@ -163,8 +163,10 @@ class Living(Rig):
     async def _kill_broker(self, _node: DemoNode) -> None:
         await self.kill_broker()
 
-    async def _change_volume(self, node: DemoNode) -> None:
-        await self.call("PATCH", f"/nodes/{node.node_id}", json={"volume_mb": -self._rng.randrange(0, 600)})
+    async def _change_settings(self, node: DemoNode) -> None:
+        """Of a kind that leaves the sound as it is: what sounded is told by its samples."""
+        languages = self._rng.choice([["vi"], ["vi", "en"]])
+        await self.call("PATCH", f"/areas/{node.area_id}", json={"languages": languages})
 
     async def _stop(self, _node: DemoNode) -> None:
         begun_at = datetime.now(UTC)
