@@ -110,7 +110,7 @@ lock: venv-dev ## write requirements/*.txt from pyproject.toml
 
 # Asked before anything is installed. The tests alone would be skipped, which looks like a success.
 as-root:
-	@[ "$$(id -u)" = 0 ] || { echo "make: what boots whole systems has to be root; type: sudo make $(MAKECMDGOALS)" >&2; exit 1; }
+	@[ "$$(id -u)" = 0 ] || { echo "make: what boots whole systems has to be root; type: make setup && sudo make $(MAKECMDGOALS)" >&2; exit 1; }
 
 debian-demo:
 	@$(SETUP)/debian $(SETUP)/debian-demo.txt
