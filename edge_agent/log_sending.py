@@ -47,6 +47,7 @@ class LogSender:
         self._book, self._node_id, self._netloc = book, node_id, urlsplit(media_url).netloc
         self._tls, self._yields = tls, yields
         self._wanted: str | None = None
+        self._writing: asyncio.Task[None] | None = None
         self._nudge = asyncio.Event()
         self._stop = threading.Event()
         self.ready = asyncio.Event()
@@ -68,9 +69,16 @@ class LogSender:
                 wanted, self._wanted = self._wanted, None
                 if wanted is not None:
                     await self._send(wanted)
-                await in_thread(self._book.write_down)
+                self._write_down()
         finally:
             self._stop.set()
+            if self._writing is not None:
+                self._writing.cancel()  # its thread is left to itself
+
+    def _write_down(self) -> None:
+        """Begin to, unless the last time has not come back: a card that hangs keeps nothing from going out."""
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(in_thread(self._book.write_down))
 
     async def _send(self, command_id: str) -> None:
         for wait_s in TRIES_S:

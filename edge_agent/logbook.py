@@ -17,6 +17,8 @@ KEEP_BYTES = 192 * 1024
 """Of text, in memory; the file is begun anew when it has twice as much."""
 MOST_UNWRITTEN = 2000
 """Lines that wait for the file."""
+PATIENCE_S = 1.0
+"""A writing that has not come back by then hangs with its card."""
 MAX_LINE = 600
 """Characters; the rest of a line is left out."""
 LEFT_OUT = "[left out]"
@@ -63,7 +65,9 @@ class Logbook(logging.Handler):
 
     def write_down(self) -> None:
         """Put what is new into the file. A card that refuses is for others to tell of; one that hangs, hangs this."""
-        with self._writing:
+        if not self._writing.acquire(timeout=PATIENCE_S):
+            return
+        try:
             with self._mutex:
                 new, whole = list(self._unwritten), list(self._lines)
                 self._unwritten.clear()
@@ -71,6 +75,8 @@ class Logbook(logging.Handler):
                 anew = self._path.exists() and self._path.stat().st_size > 2 * KEEP_BYTES
                 with self._path.open("w" if anew else "a", encoding="utf-8", errors="replace") as file:
                     file.writelines(f"{line}\n" for line in (whole if anew else new))
+        finally:
+            self._writing.release()
 
     def end(self, error: BaseException | None) -> None:
         """Write down the last of this process: also what ended it."""

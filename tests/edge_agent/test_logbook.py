@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -153,3 +154,19 @@ async def test_what_the_centre_does_not_answer_is_tried_again_and_what_it_refuse
         sender.want("c-1")
         await asyncio.wait_for(over.wait(), 10)
     assert statuses == [503, 404]
+
+
+async def test_a_card_that_hangs_keeps_no_log_from_going_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, came, mended = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def answer(_: bytes) -> tuple[int, bytes]:
+        loop.call_soon_threadsafe(came.set)
+        return 204, b""
+
+    monkeypatch.setattr(Logbook, "write_down", lambda _: mended.wait(30))
+    async with sending(tmp_path, answer) as sender:
+        for _ in range(2):
+            came.clear()
+            sender.want("c-1")
+            await asyncio.wait_for(came.wait(), 10)
+    mended.set()
