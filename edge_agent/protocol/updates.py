@@ -1,7 +1,7 @@
 """Updates of the agent: what the update key says may exist, which of it a node takes, and what became of it.
 
-When and where is the dispatch key's to say: a release rides inside a ``Command``. Which files a bundle may hold is for
-whoever unpacks it.
+When and where is the dispatch key's to say: a release rides inside a ``Command``. What a bundle is made of stands in
+``bundles``.
 """
 
 from datetime import datetime

@@ -7,9 +7,7 @@ Every step stands in the store before it is taken, so that the next process, of 
 import asyncio
 import hashlib
 import logging
-import random
 import sqlite3
-import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -19,17 +17,15 @@ import msgspec
 
 from edge_agent.config import sync_directory, write_atomically
 from edge_agent.download import Throttle
-from edge_agent.errors import FetchError
 from edge_agent.faults import FaultBook
 from edge_agent.protocol.documents import Command, TrustedKey
-from edge_agent.protocol.errors import MalformedError, ProtocolError, WrongBoardError
-from edge_agent.protocol.signing import TrustStore, open_release
-from edge_agent.protocol.states import KeyUse
-from edge_agent.protocol.updates import Release, UpdateReport, UpdateState, check_release
+from edge_agent.protocol.errors import ProtocolError
+from edge_agent.protocol.updates import Release, UpdateReport, UpdateState
 from edge_agent.store import Store
-from edge_agent.threads import in_thread
 from edge_agent.updates import fetch
 from edge_agent.updates.asking import Asking
+from edge_agent.updates.belief import Belief
+from edge_agent.updates.bringing import Bringing
 from edge_agent.updates.gate import Before, Gate, Signs
 from edge_agent.updates.layout import (
     CRASHED,
@@ -43,7 +39,6 @@ from edge_agent.updates.layout import (
     TrustLostError,
     Verdict,
     running,
-    this_machine,
 )
 from edge_agent.updates.record import UNDER_WAY, Record
 
@@ -54,8 +49,6 @@ QUIET = timedelta(minutes=10)
 """Nothing sounds, and nothing starts within: the moment to begin with another release."""
 LINKED_S = 3600.0
 """So long ago the broker may have been reached for a link to be expected of the next release."""
-BACKOFF_S = (10.0, 600.0)
-"""First and longest wait after a download that failed; doubled, full jitter."""
 OVER_S = 6 * 3600
 """Beyond the trial's length, the starter ends a trial that has said nothing: its verdict waits for what sounds."""
 _LOST = "which update keys are believed cannot be read any more: write the card anew"
@@ -89,9 +82,9 @@ class Updates:
     ) -> None:
         """Say who does what; ``bring`` fetches a bundle, ``yields`` says whether it has to wait, both in a thread."""
         self._opt, self._inbox, self._store, self._faults = opt, inbox, store, faults
-        self._trusted, self._now, self._knows_date, self._linked = trusted, now, knows_date, linked
+        self._now, self._knows_date, self._linked = now, knows_date, linked
         self._signs, self._is_near, self._is_busy = signs, is_near, is_busy
-        self._bring, self._yields, self._trial_s, self._monotonic_s = bring, yields, trial_s, monotonic_s
+        self._trial_s, self._monotonic_s = trial_s, monotonic_s
         self._running = running(prefix)
         self.on_change: Callable[[], None] = lambda: None
         self.on_leave: Callable[[], None] = lambda: None
@@ -101,12 +94,9 @@ class Updates:
         self._gate: Gate | None = None
         self._verdict: Verdict | None = None
         self._asking = Asking(inbox, monotonic_s)
-        self._read: tuple[tuple[str, tuple[TrustedKey, ...]], Release] | None = None
-        """A token, the keys of then, and what it said: a look every two seconds need not check a signature."""
+        self._belief = Belief(opt, trusted)
+        self._bringing = Bringing(bring, yields=yields, monotonic_s=monotonic_s)
         self._linked_s: float | None = None
-        self._next_s, self._failures = 0.0, 0
-        self._fetching: asyncio.Task[None] | None = None
-        self._stop = threading.Event()
         self.ready = asyncio.Event()
 
     # What others read.
@@ -132,22 +122,17 @@ class Updates:
         if trying or self._opt.on_trial() is not None:
             log.warning("release of command %s: another one is on trial", command.command_id)
             return False
-        self._cancel()
+        self._bringing.cancel()
         if self._opt.is_lost():
             self._refuse(Record(command.command_id, token, UpdateState.REFUSED), TrustLostError.code, _LOST)
             return True
         try:
-            release = open_release(token.encode(), trust=TrustStore(self._keys()))
-            told = self._opt.told()
             now = self._now() if self._knows_date() else None
-            machine = this_machine()
-            if machine is None:
-                raise WrongBoardError("no bundles are built for this processor")
-            check_release(release, machine, taken=told.taken, good=max(told.good, self.release), now=now)
+            release = self._belief.taken(token, running=self.release, now=now)
         except ProtocolError as error:
             self._refuse(Record(command.command_id, token, UpdateState.REFUSED), error.code, str(error))
             return True
-        self._next_s, self._failures = 0.0, 0
+        self._bringing.forget_failures()
         self._put(
             Record(command.command_id, token, UpdateState.FETCHING, release=release.release, version=release.version)
         )
@@ -180,7 +165,7 @@ class Updates:
                     log.error("update: %s", error)  # noqa: TRY400 - a card that takes no write ends no node
                 await asyncio.sleep(LOOK_S)
         finally:
-            self._cancel()
+            self._bringing.cancel()
 
     def look(self) -> None:
         """Take the next step, if it is time.
@@ -250,8 +235,7 @@ class Updates:
         if release is None:
             return
         if not self._inbox.bundle(release.sha256).exists():
-            if self._fetching is None and self._monotonic_s() >= self._next_s:
-                self._fetching = asyncio.create_task(self._fetch(release), name="fetch-update")
+            self._bringing.begin(release, self._not_brought)
             return
         told = self._opt.told()
         if self._opt.is_lost():
@@ -322,38 +306,15 @@ class Updates:
 
     def _opened(self, one: Record) -> Release | None:
         """Read it again: keys may have changed since."""
-        by = (one.token, self._keys())
-        if self._read is not None and self._read[0] == by:
-            return self._read[1]
         try:
-            release = open_release(one.token.encode(), trust=TrustStore(by[1]))
+            return self._belief.opened(one.token)
         except ProtocolError as error:
             self._refuse(one, error.code, str(error))
             return None
-        self._read = by, release
-        return release
 
-    async def _fetch(self, release: Release) -> None:
-        throttle = Throttle(self._stop, self._yields)
-        try:
-            await in_thread(self._bring, release, throttle)
-        except (FetchError, MalformedError, OSError) as error:
-            self._failures += 1
-            wait_s = min(BACKOFF_S[1], BACKOFF_S[0] * 2**self._failures)
-            self._next_s = self._monotonic_s() + random.uniform(wait_s / 4, wait_s)  # noqa: S311 - not a secret
-            log.warning("update: %s", error)
-            code = getattr(error, "code", "no_room")
-            if self._record is not None and self._record.state is UpdateState.FETCHING:
-                self._put(msgspec.structs.replace(self._record, reason=code))
-        finally:
-            self._fetching = None
-
-    def _cancel(self) -> None:
-        self._stop.set()
-        self._stop = threading.Event()
-        if self._fetching is not None:
-            self._fetching.cancel()
-            self._fetching = None
+    def _not_brought(self, code: str) -> None:
+        if self._record is not None and self._record.state is UpdateState.FETCHING:
+            self._put(msgspec.structs.replace(self._record, reason=code))
 
     def _before(self) -> Before:
         signs, linked_s = self._signs(), self._linked_s
@@ -366,9 +327,6 @@ class Updates:
 
     def _is_quiet(self) -> bool:
         return not self._is_busy() and not self._is_near(QUIET)
-
-    def _keys(self) -> tuple[TrustedKey, ...]:
-        return tuple(key for key in self._trusted() if key.use is KeyUse.UPDATE)
 
     def _put(self, record: Record) -> None:
         if record == self._record:
@@ -393,7 +351,7 @@ class Updates:
         release = self._opened(one) if here and one is not None else None
         lies = release is not None and self._inbox.bundle(release.sha256).exists()
         ask = Ask(
-            keys=self._keys() if not told.pins else (),
+            keys=self._belief.keys if not told.pins else (),
             wish=one.command_id if lies and one else "",
             release=one.token if lies and one else None,
             limit_s=int(self._trial_s) + OVER_S,

@@ -18,7 +18,7 @@ from edge_agent.protocol.signing import SigningKey
 from edge_agent.protocol.states import KeyUse
 from edge_agent.protocol.updates import Release, UpdateState
 from edge_agent.store import Store
-from edge_agent.updates import asking, fetch, service
+from edge_agent.updates import asking, belief, fetch, service
 from edge_agent.updates.gate import Signs
 from edge_agent.updates.layout import Opt, Verdict
 from edge_agent.updates.service import Updates
@@ -119,8 +119,8 @@ class World:
             self.seconds += 2
             self.now += timedelta(seconds=2)
             self.updates.look()
-            if self.updates._fetching is not None:
-                await asyncio.wait([self.updates._fetching])
+            if self.updates._bringing.task is not None:
+                await asyncio.wait([self.updates._bringing.task])
             self.node.work()
 
     async def until_left(self) -> None:
@@ -144,7 +144,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(service, "this_machine", lambda: PI)
+    monkeypatch.setattr(belief, "this_machine", lambda: PI)
     made = World(tmp_path)
     yield made
     made.store.close()
