@@ -3,6 +3,7 @@
 import gzip
 import os
 import zlib
+from contextlib import suppress
 
 import pytest
 from sqlalchemy import func, select
@@ -111,12 +112,14 @@ NONSENSE = {
 }
 
 
-@pytest.mark.parametrize("what", NONSENSE)
-async def test_what_is_no_log_is_refused_and_the_place_stays(what: str, here: Centre) -> None:
+async def test_what_is_no_log_is_refused_and_the_place_stays(here: Centre) -> None:
     node, log_id = await asked(here)
-    own = await shown(here, node)
-    with pytest.raises(InvalidError):
-        await here.services.node_logs.take(own, node.id, log_id, NONSENSE[what])
+    own, taken = await shown(here, node), []
+    for what, packed in NONSENSE.items():
+        with suppress(InvalidError):
+            await here.services.node_logs.take(own, node.id, log_id, packed)
+            taken.append(what)
+    assert taken == []
     await here.services.node_logs.take(own, node.id, log_id, pack_log(LINES))
 
 
@@ -128,7 +131,7 @@ async def test_what_a_terminal_or_browser_would_obey_is_text_alone(here: Centre)
     text = await here.services.node_logs.text(here.actor, node.id, log_id)
     assert all(each.isprintable() or each == "\n" for each in text)
     assert text == "?]0;title??[2J?31m?gnp.exe?????<script>xss()</script> .??\nXã Đông"
-    async with here.client() as client:
+    async with here.client(who=here.person) as client:
         answer = await client.get(f"/api/v1/nodes/{node.id}/logs/{log_id}")
     assert answer.text == text
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
@@ -150,15 +153,15 @@ async def test_the_last_few_of_a_node_are_kept_and_not_for_ever(here: Centre) ->
         assert await tx.session.scalar(select(func.count()).select_from(NodeLog)) == 0
 
 
-@pytest.mark.parametrize("role", [Role.OPERATOR, Role.APPROVER, Role.HELPER, Role.OBSERVER])
-async def test_who_may_not_look_after_nodes_neither_asks_nor_reads(role: Role, here: Centre) -> None:
+async def test_who_may_not_look_after_nodes_neither_asks_nor_reads(here: Centre) -> None:
     node, log_id = await asked(here)
     await here.services.node_logs.take(await shown(here, node), node.id, log_id, pack_log(LINES))
-    person = await here.somebody("minh", role, await here.services.areas.get(here.actor, node.area_id))
-    someone = Actor(person.id, "192.0.2.9")
-    with pytest.raises(ForbiddenError):
-        await here.services.node_logs.ask(someone, node.id)
-    with pytest.raises(ForbiddenError):
-        await here.services.node_logs.list(someone, node.id)
-    with pytest.raises(ForbiddenError):
-        await here.services.node_logs.text(someone, node.id, log_id)
+    area, logs = await here.services.areas.get(here.actor, node.area_id), here.services.node_logs
+    for role in Role:
+        someone = Actor((await here.somebody(role.value, role, area)).id, "192.0.2.9")
+        if role in {Role.TECHNICIAN, Role.ADMINISTRATOR}:
+            assert await logs.text(someone, node.id, log_id)
+            continue
+        for asking in (logs.ask(someone, node.id), logs.list(someone, node.id), logs.text(someone, node.id, log_id)):
+            with pytest.raises(ForbiddenError):
+                await asking
