@@ -1,5 +1,7 @@
 """What commands share that work on the rows beside a running centre: the services, and whom or what was named."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,14 +13,17 @@ from controller.clock import system_clock
 from controller.config import Config
 from controller.db import Database
 from controller.enrolments.authority import IssuedCertificate
-from controller.errors import LoaError
+from controller.errors import BusyError, LoaError
 from controller.events import EventBus
 from controller.migrations.upgrade import upgrade
 from controller.nodes.models import Node
 from controller.people.repository import by_login
 from controller.services import Services, build_services
+from controller.signing.remote import RemoteKeys, Wire
 from controller.wire.keys import load_keys
 from edge_agent.protocol.documents import TrustedKey
+
+_log = logging.getLogger(__name__)
 
 
 class NothingThereError(LoaError):
@@ -72,9 +77,27 @@ async def opened(config: Config, *, may_be_new: bool = False) -> AsyncIterator[S
     database = Database(config.database, bus)
     try:
         await upgrade(database)
-        yield build_services(config, database, bus, system_clock, _NoAuthority(load_keys(config.keys).trusted))
+        authority = _NoAuthority(await asyncio.to_thread(_trusted, config))
+        yield build_services(config, database, bus, system_clock, authority)
     finally:
         await database.close()
+
+
+def _trusted(config: Config) -> tuple[TrustedKey, ...]:
+    """Give the public halves of the keys, from whoever has them; none, if that is a signer that does not answer.
+
+    Where it stands apart no keys are made here: no node would know them.
+    """
+    if config.signer is None:
+        return load_keys(config.keys).trusted
+    wire = Wire(config.signer)
+    try:
+        return RemoteKeys(wire).trusted
+    except BusyError as error:
+        _log.warning("%s; this goes on as if there were no keys", error.message)
+        return ()
+    finally:
+        wire.close()
 
 
 async def person_named(database: Database, login: str) -> str:

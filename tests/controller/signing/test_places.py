@@ -9,6 +9,8 @@ import msgspec
 import pytest
 
 from controller.cli import main
+from controller.commands import rows
+from controller.config import Config
 from controller.people.proof import CodeError, Loosened
 from controller.plans.build import Stamp, build_hold
 from controller.signing.log import FILE, verify
@@ -285,3 +287,16 @@ async def test_yeses_name_loosened_hours_too_and_void_takes_them_back(
     with pytest.raises(ValueError, match="loosen"):
         await sign_settings(apart, settings(apart, quiet_hours=EARLY, **rest))
     assert logged(tmp_path)[-1]["what"] == "tightened"
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_commands_beside_a_centre_make_no_keys_where_the_signer_has_them(
+    apart: Apart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, answers: bool
+) -> None:
+    """A release that is added there is checked by the update keys that the signer names."""
+    if answers:
+        monkeypatch.setattr(rows, "RemoteKeys", lambda _wire: apart.keys)
+    config = Config(state=tmp_path / "centre", signer=tmp_path / "nobody.sock")
+    async with rows.opened(config, may_be_new=True) as services:
+        assert services.releases._trusted() == (apart.keys.trusted if answers else ())
+    assert not (config.keys / "ring.json").exists()
