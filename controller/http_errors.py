@@ -2,6 +2,7 @@
 
 import logging
 from typing import Any, cast
+from zoneinfo import ZoneInfoNotFoundError
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -23,6 +24,7 @@ from .errors import (
     TooLargeError,
     TooManyAttemptsError,
 )
+from .names import ZoneGoneError
 from .recordings.uploads import TooSlowError
 from .validation import problem_of
 
@@ -37,6 +39,7 @@ STATUS: dict[type[LoaError], int] = {
     TooLargeError: 413,
     TooManyAttemptsError: 429,
     BusyError: 503,
+    ZoneGoneError: 503,
     NoSpaceError: 507,
 }
 """Class → status; a child has its parent's."""
@@ -89,6 +92,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(IntegrityError, _somebody_was_faster)
     app.add_exception_handler(OperationalError, _database_busy)
+    app.add_exception_handler(ZoneInfoNotFoundError, _zone_gone)
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -137,6 +141,12 @@ def _database_busy(_request: Request, raised: Exception) -> JSONResponse:
     _log.error("database: %s", raised)
     headers = {"Retry-After": str(BUSY_RETRY_S)}
     return respond(503, BusyError.code, "the database is busy; nothing was changed", headers=headers)
+
+
+def _zone_gone(_request: Request, raised: Exception) -> JSONResponse:
+    error = ZoneGoneError.of(cast("ZoneInfoNotFoundError", raised))
+    _log.error("%s", error.message)
+    return refusal(error)
 
 
 def _unforeseen(_request: Request, _raised: Exception) -> JSONResponse:

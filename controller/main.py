@@ -21,6 +21,7 @@ from web.app import add_pages
 
 from .api import create_app, create_node_app
 from .approvals.expiry import EXPIRE, EXPIRE_S
+from .areas.zones import ZONES, ZONES_S, ZoneWatch
 from .audit.heads import NOTE, NOTE_S
 from .broadcasts.late_words import LATE_WORDS, LATE_WORDS_S
 from .clock import Clock, system_clock
@@ -255,6 +256,7 @@ def _build(
             "keys": (Rotation(database, clock, keys, services.live, services.alarms).look, LOOK_S),
             STEER: (services.steering.look, STEER_S),
             DISK: (DiskWatch(database, clock, services.alarms, Reserve(config.state)).look, DISK_S),
+            ZONES: (ZoneWatch(database, services.alarms).look, ZONES_S),
             WATCH: (Ends(database, clock, services.alarms, authority.ends).look, WATCH_S),
             **taking_back,
         },

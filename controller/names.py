@@ -4,7 +4,7 @@ import re
 import unicodedata
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from .errors import InvalidError
+from .errors import InvalidError, LoaError
 
 MAX_NAME = 200
 
@@ -72,13 +72,34 @@ def known_zone(zone: str | None) -> str | None:
     Raises:
         InvalidError: this machine knows no zone of that name.
     """
-    if zone is None:
-        return None
+    if zone is not None and not is_zone(zone):
+        raise InvalidError("zone: not an IANA time zone", field="zone", problem="unknown")
+    return zone
+
+
+def is_zone(zone: str) -> bool:
+    """Say whether this machine knows a time zone of that name."""
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidError("zone: not an IANA time zone", field="zone", problem="unknown") from None
-    return zone
+        return False
+    return True
+
+
+class ZoneGoneError(LoaError):
+    """What was asked for keeps time by a zone that the centre's machine knows no more. ``zone`` says which."""
+
+    code = "zone_gone"
+
+    @classmethod
+    def of(cls, raised: ZoneInfoNotFoundError) -> "ZoneGoneError":
+        """Say it of what the library raised."""
+        zone = str(raised).strip("'\"").rpartition(" ")[2]
+        return cls(
+            f"the centre's machine knows no time zone {zone!r} any more; install its tables (tzdata), "
+            "or give the place or schedule another zone",
+            zone=zone,
+        )
 
 
 def on_a_terminal(text: str) -> str:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -27,6 +27,7 @@ from controller.errors import (
 )
 from controller.http.session import identify
 from controller.http.tokens import origin_of, token_of
+from controller.names import ZoneGoneError, is_zone
 from controller.people.actor import Actor
 from controller.people.identity import Identity
 from controller.people.proof import FIELD
@@ -141,7 +142,8 @@ class Site:
     def formats(self, text: Catalogue, areas: list[AreaOut]) -> Formats:
         """Say times by the clock of the uppermost area."""
         zone = areas[0].effective.zone if areas else DEFAULT_ZONE
-        return Formats(text, ZoneInfo(zone), self.services.clock())
+        # With its tables gone STOP is pressed all the same; what is alarming about it is told elsewhere.
+        return Formats(text, ZoneInfo(zone if is_zone(zone) else DEFAULT_ZONE), self.services.clock())
 
     async def visit(self, request: Request) -> Visit:
         """Say who asks.
@@ -187,6 +189,8 @@ def page_route(site: Site) -> type[APIRoute]:
                     return to_sign_in(request)
                 except LoaError as error:
                     return problem_page(site, request, error)
+                except ZoneInfoNotFoundError as error:
+                    return problem_page(site, request, ZoneGoneError.of(error))
 
             return handler
 
@@ -228,8 +232,8 @@ def problem_page(site: Site, request: Request, error: LoaError) -> Response:
         kind, status = "forbidden", 403
     said = text(f"problem.{kind}_said")
     key = f"wrong.{error.code}"
-    if kind == "broken" and error.code in {"conflict", "busy"} and text.has(key):
-        said = text(key)
+    if kind == "broken" and error.code in {"conflict", "busy", "zone_gone"} and text.has(key):
+        said = text(key, **error.fields)
     return site.html("problem.html", text, status=status, heading=text(f"problem.{kind}"), said=said)
 
 

@@ -20,6 +20,7 @@ from controller.errors import (
     TooManyAttemptsError,
 )
 from controller.http_errors import CODES, status_of
+from controller.names import ZoneGoneError
 
 from .middleware import CROSS_ORIGIN, SAFE_METHODS
 
@@ -66,7 +67,7 @@ def _from_shape(method: str, operation: Mapping[str, Any], *, parsed: bool) -> I
     """``parsed``: by the framework, which said that it may refuse what is sent."""
     security = operation["security"]
     yield 500, {"internal": "Something went wrong at the centre; it is in its log."}
-    yield 503, _said(BusyError)
+    yield 503, {**_said(BusyError), **_said(ZoneGoneError)}
     yield 429, _said(TooManyAttemptsError)
     if security and {} not in security:
         yield 401, {**_said(NotSignedInError), **_said(SecondFactorError), **_said(PasswordDueError)}

@@ -25,6 +25,7 @@ OPTIONAL = [{}, *SIGNED_IN]
 FROM_SHAPE = {
     "internal",
     "busy",
+    "zone_gone",
     "too_many_attempts",
     "cross_origin",
     "malformed",
@@ -96,7 +97,7 @@ async def test_the_description_says_who_needs_a_session_and_so_it_is(lite: Centr
                 422: {"approval_code", "invalid", "not_airable", "policy_breach", "quiet_hours", "refused_by_all"},
                 429: {"too_many_attempts"},
                 500: {"internal"},
-                503: {"busy"},
+                503: {"busy", "zone_gone"},
             },
         ),
         (
@@ -109,13 +110,19 @@ async def test_the_description_says_who_needs_a_session_and_so_it_is(lite: Centr
                 422: {"invalid"},
                 429: {"too_many_attempts", "upload_quota"},
                 500: {"internal"},
-                503: {"busy"},
+                503: {"busy", "zone_gone"},
                 507: {"no_space"},
             },
         ),
         (
             ("GET", "/media/{sha256}.opus"),
-            {404: {"not_found"}, 410: {"gone"}, 429: {"too_many_attempts"}, 500: {"internal"}, 503: {"busy"}},
+            {
+                404: {"not_found"},
+                410: {"gone"},
+                429: {"too_many_attempts"},
+                500: {"internal"},
+                503: {"busy", "zone_gone"},
+            },
         ),
         (
             ("GET", "/api/v1/areas"),
@@ -123,7 +130,7 @@ async def test_the_description_says_who_needs_a_session_and_so_it_is(lite: Centr
                 401: {"not_signed_in", "password_due", "second_factor"},
                 429: {"too_many_attempts"},
                 500: {"internal"},
-                503: {"busy"},
+                503: {"busy", "zone_gone"},
             },
         ),
         (("GET", "/healthz"), {}),

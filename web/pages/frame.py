@@ -13,7 +13,7 @@ from controller.nodes.schemas import NodeOut
 from controller.people.rights import Act
 from web.forms import own_path
 from web.offers import DESK, MENU, offered
-from web.site import DEFAULT_ZONE, Site, Visit, here
+from web.site import Site, Visit, here
 from web.views.places import own_scopes, stop_places
 from web.views.release import starts_at_release
 from web.views.strip import Calls, Strip, strip
@@ -43,15 +43,10 @@ UNDONE = {"unsent": "stop.unsent"}
 """The same for an act that did not happen."""
 
 
-def zone_of(visit: Visit) -> str:
-    """Name the zone of the uppermost area."""
-    return visit.areas[0].effective.zone if visit.areas else DEFAULT_ZONE
-
-
 async def nodes_and_runs(visit: Visit) -> tuple[list[NodeOut], list[BroadcastOut]]:
     """Read what most pages need."""
     services, actor = visit.services, visit.actor
-    return await asyncio.gather(services.nodes.all(actor), services.broadcasts.today(actor, zone_of(visit)))
+    return await asyncio.gather(services.nodes.all(actor), services.broadcasts.today(actor, str(visit.form.zone)))
 
 
 async def read_strip(visit: Visit, nodes: Sequence[NodeOut], runs: Sequence[BroadcastOut]) -> Strip:
