@@ -9,13 +9,14 @@ import pytest
 from sqlalchemy import func, select
 
 from controller.errors import ForbiddenError, InvalidError, NotFoundError
-from controller.nodes.logs import CAME, KEPT, KEPT_FOR, forget
+from controller.nodes.logs import CAME, KEPT, KEPT_FOR
 from controller.nodes.models import NodeLog
 from controller.nodes.schemas import NodeOut
 from controller.nodes.shown import Shown
 from controller.people.actor import Actor
 from controller.people.rights import Role
 from controller.renewals.models import NodeCertificate
+from controller.retention import Forgetting
 from edge_agent.protocol.documents import CommandAction
 from edge_agent.protocol.logs import LOG_WITHIN, MAX_LOG_BYTES, MAX_PACKED_LOG_BYTES, pack_log
 from tests.controller.factories import Centre
@@ -148,9 +149,12 @@ async def test_the_last_few_of_a_node_are_kept_and_not_for_ever(here: Centre) ->
         seen.append((await logs.ask(here.actor, node.id)).command_id)
         await logs.take(own, node.id, seen[-1], pack_log(LINES))
     assert [each.id for each in await logs.list(here.actor, node.id)] == seen[:0:-1]
-    async with here.database.transaction() as tx:
-        await forget(tx.session, here.clock() + KEPT_FOR)
-        assert await tx.session.scalar(select(func.count()).select_from(NodeLog)) == 0
+    sweep = Forgetting(here.database, here.clock, here.services.live, evidence_days=731)
+    for left in (KEPT, 0):
+        await sweep.forget()
+        async with here.database.reading() as session:
+            assert await session.scalar(select(func.count()).select_from(NodeLog)) == left
+        here.clock.step(days=KEPT_FOR.days)
 
 
 async def test_who_may_not_look_after_nodes_neither_asks_nor_reads(here: Centre) -> None:
