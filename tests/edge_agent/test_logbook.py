@@ -142,7 +142,7 @@ async def test_what_the_centre_does_not_answer_is_tried_again_and_what_it_refuse
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_sending, "TRIES_S", (0.0, 0.0, 0.0))
-    answers, statuses = [503, 404, 204], []
+    answers, statuses = [503, 404, 204], list[int]()
     loop, over = asyncio.get_running_loop(), asyncio.Event()
 
     def answer(_: bytes) -> tuple[int, bytes]:
