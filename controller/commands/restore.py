@@ -61,6 +61,8 @@ def run(options: argparse.Namespace) -> int:
     if options.file is not None and config.database_url is not None:
         raise BackupError("LOA_DATABASE_URL is set: put the rows back with pg_restore, then --rows-are-back")
     with alone(config.state):
+        if options.file is not None and not options.file.is_file():
+            raise BackupError(f"{options.file}: there is no such file, or it is a folder")
         asyncio.run(_restore(config, options))
     return 0
 
