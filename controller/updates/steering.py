@@ -69,7 +69,7 @@ class Steering:
         self._tidied = False
         self.send: SendUpdate = _nobody
         """The wire's."""
-        self.lot = drawn
+        self.lot: Callable[[str, str], bytes] = drawn
         """Gives a node's place in the order in which those of a rollout are told."""
 
     async def look(self) -> None:
