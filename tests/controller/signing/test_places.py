@@ -155,8 +155,8 @@ async def test_a_hamlet_that_is_stricter_ends_nothing_for_the_rest_of_the_commun
     await sign_settings(apart, settings(apart))
     with pytest.raises(ValueError, match="since they were stricter"):
         await sign_settings(apart, settings(apart, quiet_hours=EARLY))
-    rest = {"aud": "nodes/node-2", "areas": (Membership(area_id="commune"),)}
-    await sign_settings(apart, settings(apart, quiet_hours=EARLY, **rest))
+    rest = settings(apart, quiet_hours=EARLY, aud="nodes/node-2", areas=(Membership(area_id="commune"),))
+    await sign_settings(apart, rest)
 
 
 async def test_settings_that_were_on_their_way_take_no_new_code_back(apart: Apart) -> None:
@@ -283,9 +283,9 @@ async def test_yeses_name_loosened_hours_too_and_void_takes_them_back(
     assert hours == f"areas/commune\tlan\tquiet hours\t{ZONE}\t22:00–04:30\tless is left in: hamlet"
     assert run(tmp_path, "void", "areas/commune") == 0
     assert run(tmp_path, "void", "areas/commune") == 1
-    rest = {"aud": "nodes/node-2", "areas": (Membership(area_id="commune"),)}
+    rest = settings(apart, quiet_hours=EARLY, aud="nodes/node-2", areas=(Membership(area_id="commune"),))
     with pytest.raises(ValueError, match="loosen"):
-        await sign_settings(apart, settings(apart, quiet_hours=EARLY, **rest))
+        await sign_settings(apart, rest)
     assert logged(tmp_path)[-1]["what"] == "tightened"
 
 
