@@ -17,7 +17,6 @@ def upgrade() -> None:
     _create_certificates()
     _create_faults()
     _create_updates()
-    _create_logs()
     _bind_requests()
     with op.batch_alter_table("holds", schema=None) as batch_op:
         batch_op.alter_column("ordered_by", existing_type=sa.String(length=64), nullable=True)
@@ -98,25 +97,6 @@ def _create_faults() -> None:
         batch_op.create_index(batch_op.f("ix_faults_cleared_at"), ["cleared_at"], unique=False)
         batch_op.create_index("ix_faults_node_id_code", ["node_id", "code"], unique=False)
         batch_op.create_index(batch_op.f("ix_faults_since_at"), ["since_at"], unique=False)
-
-
-def _create_logs() -> None:
-    op.create_table(
-        "node_logs",
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("node_id", sa.String(length=64), nullable=False),
-        sa.Column("asked_at", Instant(), nullable=False),
-        sa.Column("asked_by", sa.String(length=64), nullable=True),
-        sa.Column("received_at", Instant(), nullable=True),
-        sa.Column("packed", sa.LargeBinary(), nullable=True),
-        sa.Column("lines", sa.Integer(), nullable=True),
-        sa.Column("bytes", sa.Integer(), nullable=True),
-        sa.ForeignKeyConstraint(["asked_by"], ["people.id"], name=op.f("fk_node_logs_asked_by_people")),
-        sa.ForeignKeyConstraint(["node_id"], ["nodes.id"], name=op.f("fk_node_logs_node_id_nodes")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_node_logs")),
-    )
-    with op.batch_alter_table("node_logs", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_node_logs_node_id"), ["node_id"], unique=False)
 
 
 def _create_updates() -> None:
