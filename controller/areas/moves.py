@@ -15,6 +15,7 @@ from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.events import Event, Topic
 from controller.holds.models import Hold
 from controller.holds.reach import obeyed_by
+from controller.nodes import logs
 from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
 from controller.people import rights
@@ -87,6 +88,7 @@ class Moves:
             scopes = move.after.scopes(node.id, move.area_after(node))
             await plays.leave(tx, node.id, scopes, now=now)
             await plays.join(tx, node.id, scopes, now=now)
+        await logs.leave_behind(tx.session, [node.id for node in move.nodes])
 
     async def _describe(self, session: AsyncSession, move: Move) -> MoveOut:
         now = self._clock()

@@ -5,6 +5,7 @@ The text is a node's own and believed by nobody: bounded, made harmless as it co
 
 import asyncio
 import gzip
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import CursorResult, delete, select, update
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.audit import service as audit
 from controller.clock import Clock
-from controller.db import Database, Transaction
+from controller.db import Database, Transaction, in_pieces
 from controller.errors import InvalidError, NotFoundError
 from controller.events import Event, Topic
 from controller.people import rights
@@ -134,6 +135,12 @@ class NodeLogs:
 async def forget(session: AsyncSession, now: datetime) -> None:
     """Delete what nobody looks at any more."""
     await session.execute(delete(NodeLog).where(NodeLog.asked_at <= now - KEPT_FOR))
+
+
+async def leave_behind(session: AsyncSession, node_ids: Iterable[str]) -> None:
+    """Delete the logs of nodes that go elsewhere, and close places that wait: they are of where they were asked for."""
+    for some in in_pieces(sorted(node_ids)):
+        await session.execute(delete(NodeLog).where(NodeLog.node_id.in_(some)))
 
 
 async def _place(session: AsyncSession, asks: Shown | None, node_id: str, log_id: str, now: datetime) -> Node:

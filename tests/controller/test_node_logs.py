@@ -8,6 +8,7 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import func, select
 
+from controller.areas.move_schemas import MoveIn, MoveSeenIn
 from controller.errors import ForbiddenError, InvalidError, NotFoundError
 from controller.nodes.logs import CAME, KEPT, KEPT_FOR
 from controller.nodes.models import NodeLog
@@ -169,3 +170,23 @@ async def test_who_may_not_look_after_nodes_neither_asks_nor_reads(here: Centre)
         for asking in (logs.ask(someone, node.id), logs.list(someone, node.id), logs.text(someone, node.id, log_id)):
             with pytest.raises(ForbiddenError):
                 await asking
+
+
+@pytest.mark.parametrize("moves", ["the node", "its commune"])
+async def test_logs_stay_behind_when_a_node_goes_to_other_people(here: Centre, moves: str) -> None:
+    """They say what happened in the old place, and who of it asked; a place that waits takes nothing any more."""
+    node, log_id = await asked(here)
+    own, logs = await shown(here, node), here.services.node_logs
+    await logs.take(own, node.id, log_id, pack_log(LINES))
+    here.clock.step(seconds=1)
+    waiting = (await logs.ask(here.actor, node.id)).command_id
+    into = await here.area("Tỉnh Tây", kind="province")
+    there = Actor((await here.somebody("there", "technician", into)).id, "192.0.2.9")
+    wanted = MoveIn(nodes=(node.id,)) if moves == "the node" else MoveIn(areas=(node.area_id,))
+    seen = await here.services.moves.preview(here.actor, into.id, wanted)
+    await here.services.moves.move(here.actor, into.id, MoveSeenIn(**wanted.model_dump(), seen_sha256=seen.sha256))
+    assert await logs.list(there, node.id) == []
+    with pytest.raises(NotFoundError):
+        await logs.text(there, node.id, log_id)
+    with pytest.raises(NotFoundError):
+        await logs.take(own, node.id, waiting, pack_log(LINES))
