@@ -1,6 +1,7 @@
 """Heard or not, in streets that are made up. A few here, a thousand in the benchmarks (``tests.bench.ears``)."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -72,9 +73,12 @@ def judged(sent: Samples, captured: Samples) -> Hearing:
     return listen(sent, captured)
 
 
-@pytest.mark.parametrize("sent", [sine(440, 5), spoken(seconds=1.4), (spoken() // 2000).astype(np.int16)])
-def test_what_cannot_tell_says_so(sent: Samples) -> None:
+@pytest.mark.parametrize(
+    "make", [lambda: sine(440, 5), lambda: spoken(seconds=1.4), lambda: (spoken() // 2000).astype(np.int16)]
+)
+def test_what_cannot_tell_says_so(make: Callable[[], Samples]) -> None:
     """A steady tone fits anywhere, a word is too short, and what is all but silent is not to be heard."""
+    sent = make()
     heard_there, nothing_there = (
         late(sent, 100),
         int16(0.01 * np.random.default_rng(1).standard_normal(len(sent) + ROOM)),

@@ -11,7 +11,6 @@ import pytest
 from fastapi import FastAPI
 
 from controller import http_errors
-from controller.api import create_app
 from controller.broadcasts import routes as broadcasts
 from controller.errors import ForbiddenError, LoaError
 from controller.http.description import may_raise
@@ -41,7 +40,7 @@ AT_THE_ROOT = ("media", "contact_router")
 
 @pytest.fixture
 def app(lite: Centre) -> FastAPI:
-    return create_app(lite.services)
+    return api(lite.services)
 
 
 def test_the_description_is_complete(app: FastAPI) -> None:

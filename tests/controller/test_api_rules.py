@@ -14,7 +14,7 @@ from controller.http.routes import ReadyCheck
 from controller.people.actor import Actor
 from controller.tables import Base
 from tests.controller.descriptions import operations
-from tests.controller.factories import PASSWORD, Centre
+from tests.controller.factories import PASSWORD, Centre, api
 
 OPEN = {
     ("POST", "/api/v1/sessions"),
@@ -35,7 +35,7 @@ def filled(path: str) -> str:
 
 
 async def test_everything_but_a_short_list_needs_a_session(lite: Centre) -> None:
-    app = create_app(lite.services)
+    app = api(lite.services)
     async with lite.client(signed_in=False) as client:
         for method, path, _ in operations(app):
             if (method, path) not in OPEN:
@@ -48,7 +48,7 @@ async def test_everything_but_a_short_list_needs_a_session(lite: Centre) -> None
 
 async def test_another_sites_page_changes_nothing_with_our_cookie(lite: Centre) -> None:
     """A form or a script elsewhere sends the cookie along if the browser lets it; we refuse it all the same."""
-    app = create_app(lite.services)
+    app = api(lite.services)
     opened = await lite.services.people.sign_in(login="lan", password=PASSWORD, origin="tests")
     foreign: list[dict[str, str]] = [
         {"Sec-Fetch-Site": "cross-site"},
@@ -79,7 +79,7 @@ async def test_reading_changes_nothing(lite: Centre) -> None:
     node = await lite.node(await lite.area())
     async with lite.client() as client:
         before = await contents(lite)
-        for method, path, _ in operations(create_app(lite.services)):
+        for method, path, _ in operations(api(lite.services)):
             if method == "GET" and path != "/api/v1/events":
                 await client.get(filled(path))
                 await client.head(filled(path))

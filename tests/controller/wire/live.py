@@ -1,8 +1,11 @@
 """A whole centre in this process, with a real broker, and nodes that are no more than their certificate."""
 
 import asyncio
+import atexit
 import contextlib
+import shutil
 import ssl
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,7 +19,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from controller.areas.schemas import AreaOut
 from controller.config import Config
+from controller.db import Database
+from controller.events import EventBus
 from controller.main import Centre, running
+from controller.migrations.upgrade import upgrade
 from controller.people.actor import Actor
 from controller.people.service import People
 from controller.wire.keys import private_pem
@@ -66,7 +72,11 @@ class Live:
 @asynccontextmanager
 async def live_centre(folder: Path, **given: Any) -> AsyncIterator[Live]:
     """Run a centre for the length of the block; a second one in the same folder finds what the first one left."""
-    async with running(settings(folder / "centre", **given)) as centre:
+    config = settings(folder / "centre", **given)
+    if not config.state.exists():
+        config.state.mkdir(parents=True)
+        shutil.copyfile(await _first_database(), config.state / "loa.db")
+    async with running(config) as centre:
         services = centre.services
         people = People(services.database, services.clock, session_hours=1, passwords=factories.quick_passwords())
         system = Actor(None, "tests")
@@ -75,6 +85,21 @@ async def live_centre(folder: Path, **given: Any) -> AsyncIterator[Live]:
         opened = await people.sign_in(login="lan", password=factories.PASSWORD, origin=factories.ADDRESS)
         clock: Any = services.clock
         yield Live(centre, factories.Centre(services, clock, services.database, services.events, opened.person), folder)
+
+
+_made: list[Path] = []
+
+
+async def _first_database() -> Path:
+    """A database that went all steps and is empty, made once: the steps take longer than all else of a start."""
+    if not _made:
+        folder = Path(tempfile.mkdtemp(prefix="loa-first-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        database = Database(f"sqlite+aiosqlite:///{folder / 'loa.db'}", EventBus())
+        await upgrade(database)
+        await database.close()
+        _made.append(folder / "loa.db")
+    return _made[0]
 
 
 @dataclass
