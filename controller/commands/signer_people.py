@@ -96,9 +96,12 @@ class _Console:
         elif not self._options.accept:
             _say(f"{len(changes)} changes. Nothing is taken; if each is right, say it again with --accept.")
         else:
-            self._note("places", changes=changes[:MOST_LOGGED], count=len(changes))
-            self._ledger.take_places(wanted, self._now)
-            _say(f"{len(changes)} changes taken.")
+            yeses = self._ledger.take_places(wanted, self._now)
+            self._note("places", changes=changes[:MOST_LOGGED], count=len(changes), yeses=yeses)
+            _say(f"{len(changes)} changes taken; {yeses} yeses are taken back.")
+            strangers = [each for each in self._ledger.approvers() if not wanted.is_account(each)]
+            if strangers:
+                _say(f"Enrolled, but no account by id, and good for nothing now: {' '.join(map(plain, strangers))}.")
 
     def enrol(self) -> None:
         wanted, areas = self._options.person, self._areas()
@@ -106,12 +109,15 @@ class _Console:
         if known is None and self._known.people:
             raise ConsoleError(f"{wanted}: no account that the signer knows; see: loa person list, loa signer places")
         person = known.id if known else wanted
-        is_there = person in self._ledger.approvers()
-        if is_there and not self._options.replace:
+        entries = self._entries()
+        if entries and not self._options.replace:
             said = "has an approval entry already; --replace makes that one void, remove also what was agreed to by it"
             raise ConsoleError(f"{wanted}: {said}")
+        for each in entries:
+            if each != person:
+                self._remove(each)
         # First: no secret without its line.
-        self._note("enrolled", person_id=person, areas=_logged(areas), replaced=is_there)
+        self._note("enrolled", person_id=person, areas=_logged(areas), replaced=bool(entries))
         secret = self._ledger.enrol(person, areas, self._now)
         _print([secret, totp.uri(secret, f"approve-{known.login if known else person}")])
         if known is None:
@@ -121,8 +127,11 @@ class _Console:
         _say(f"Good for {_named(self._known, areas)}.")
 
     def bind(self) -> None:
-        person, areas = self._enrolled(), self._areas()
-        count = self._ledger.bind(person, areas, self._now)
+        areas, known = self._areas(), self._known.person_named(self._options.person)
+        person = known.id if known else self._options.person
+        count = self._ledger.bind(person, areas, self._now) if self._known.is_account(person) else None
+        if count is None:
+            raise self._not_enrolled()
         self._note("bound", person_id=person, areas=_logged(areas), count=count)
         _say(f"Good for {_named(self._known, areas)}; {count} yeses are taken back.")
 
@@ -130,10 +139,16 @@ class _Console:
         _print(_approver(self._known, *each) for each in self._ledger.approvers().items())
 
     def remove(self) -> None:
-        person = self._enrolled()
-        count = self._ledger.remove(person, self._now)
-        self._note("removed", person_id=person, count=count)
+        entries = self._entries()
+        if not entries:
+            raise self._not_enrolled()
+        count = sum(map(self._remove, entries))
         _say(f"{count} yeses are taken back; plans without them go out within 6 h.")
+
+    def _remove(self, person_id: str) -> int:
+        count = self._ledger.remove(person_id, self._now) or 0
+        self._note("removed", person_id=person_id, count=count)
+        return count
 
     def yeses(self) -> None:
         _print(map(_yes, self._ledger.standing(self._now)))
@@ -164,14 +179,18 @@ class _Console:
         named = self._options.area
         return None if self._options.everywhere else frozenset(self._known.area_named(each).id for each in named)
 
-    def _enrolled(self) -> str:
-        """Give the id of who was named and is enrolled, be it an account no more."""
-        wanted = self._options.person
-        known = self._known.person_named(wanted)
-        person: str = known.id if known else wanted
-        if person not in self._ledger.approvers():
-            raise ConsoleError(f"{wanted}: has no approval secret here; see: loa signer approvers")
-        return person
+    def _entries(self) -> list[str]:
+        """Give the names by which who was named is enrolled, be it an account no more.
+
+        Before accounts were known, a login was taken for an id.
+        """
+        known = self._known.person_named(self._options.person)
+        names = (known.id, known.login) if known else (self._options.person,)
+        enrolled = self._ledger.approvers()
+        return [each for each in dict.fromkeys(names) if each in enrolled]
+
+    def _not_enrolled(self) -> ConsoleError:
+        return ConsoleError(f"{self._options.person}: has no approval secret here; see: loa signer approvers")
 
     def _note(self, what: str, **detail: Any) -> None:
         self._log.write(what, self._now, sure=True, **detail)
@@ -202,7 +221,7 @@ def _named(places: Places, areas: Collection[str] | None) -> str:
     if areas is None:
         return "every place"
     if not areas:
-        return "no place: enrolled before places were asked for; see: bind"
+        return "no place: no account by this id, or enrolled before places were asked for; see: remove, bind"
     names = (f"{plain(places.name(each)) if places.chain(each) else 'gone'} ({each})" for each in sorted(areas))
     return f"{', '.join(names)} and what lies below"
 
@@ -212,25 +231,28 @@ def _logged(areas: Collection[str] | None) -> list[str] | None:
 
 
 def _approver(places: Places, person_id: str, areas: Collection[str] | None) -> str:
-    known = places.person_named(person_id)
-    name = f"{plain(known.login)}\t{plain(known.name)}" if known else "-\t-"
-    return f"{person_id}\t{name}\t{_named(places, areas)}"
+    known = next((each for each in places.people if each.id == person_id), None)
+    login, name = (known.login, known.name) if known else ("-", "-")
+    return _row(person_id, login, name, _named(places, areas))
 
 
 def _hours(given: Hours, less: Collection[str]) -> str:
     said = given.said
     hours = ", ".join(f"{each.start}–{each.until}" for each in said.quiet_hours) or "none"
-    ends = f"\tless is left in: {' '.join(less)}" if less else ""
-    return f"{said.scope}\t{given.person_id}\tquiet hours\t{said.zone}\t{hours}{ends}"
+    ends = (f"less is left in: {' '.join(less)}",) if less else ()
+    return _row(said.scope, given.person_id, "quiet hours", said.zone, hours, *ends)
 
 
 def _yes(given: Given) -> str:
     agreed = given.agreed
     often = "once" if agreed.runs is None else f"{agreed.runs.count} times at {', '.join(agreed.runs.times)}"
     window = f"{agreed.not_before_at:%Y-%m-%d %H:%M}–{agreed.not_after_at:%Y-%m-%d %H:%M} UTC"
-    return (
-        f"{given.seq}\t{given.person_id}\t{agreed.name}\t{agreed.level}\t{window}\t{often}\t{' '.join(agreed.scopes)}"
-    )
+    return _row(str(given.seq), given.person_id, agreed.name, agreed.level, window, often, " ".join(agreed.scopes))
+
+
+def _row(*fields: str) -> str:
+    """Put fields beside each other: the pages named most of them, and the terminal obeys none."""
+    return "\t".join(map(plain, fields))
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -113,18 +113,26 @@ class Ledger:
     def _bind(self, person_id: str, areas: Collection[str] | None, now: datetime) -> int:
         said = msgspec.json.encode(None if areas is None else sorted(areas)).decode()
         self._db.execute("INSERT OR REPLACE INTO bound (person_id, areas) VALUES (?, ?)", (person_id, said))
+        return self._keep_within(person_id, areas, now)
+
+    def _keep_within(self, person_id: str, areas: Collection[str] | None, now: datetime) -> int:
+        """Take back what somebody agreed to outside these areas; gives how much that was."""
         theirs = [each for each in self.standing(now) if each.person_id == person_id]
         hours = [each.said.scope for each in self.all_loosened() if each.person_id == person_id]
         count = sum(self.void_one(each.seq, now) for each in theirs if not self._is_within(each.agreed.scopes, areas))
         return count + sum(self.tighten(scope) for scope in hours if not self._is_within([scope], areas))
 
     def approvers(self) -> dict[str, tuple[str, ...] | None]:
-        """Give who is enrolled, and for which areas; None: everywhere."""
+        """Give who is enrolled, and for which areas; None: everywhere. No account that is known: nowhere."""
         rows = self._db.execute(
             "SELECT approvers.person_id, bound.areas FROM approvers LEFT JOIN bound USING (person_id) ORDER BY 1"
         )
+        places = self.places()
         # Without any: enrolled before there were bounds. Then they are good nowhere.
-        return {person_id: _areas.decode(said) if said is not None else () for person_id, said in rows}
+        return {
+            person_id: _areas.decode(said) if said is not None and places.is_account(person_id) else ()
+            for person_id, said in rows
+        }
 
     def places(self) -> Places:
         """Give what the keeper last took; nothing, if that was never."""
@@ -134,10 +142,16 @@ class Ledger:
             self._places, self._taken = read_places(said), row
         return self._places
 
-    def take_places(self, places: Places, now: datetime) -> None:
-        """Know areas, nodes and accounts so from now on."""
+    def take_places(self, places: Places, now: datetime) -> int:
+        """Know areas, nodes and accounts so from now on; what lies outside somebody's areas by then is taken back.
+
+        Gives how much that was.
+        """
         row = (msgspec.json.encode(places), now.isoformat())
-        self._db.execute("INSERT OR REPLACE INTO places (one, said, taken_at) VALUES (1, ?, ?)", row)
+        with self._whole():
+            self._db.execute("INSERT OR REPLACE INTO places (one, said, taken_at) VALUES (1, ?, ?)", row)
+            self._taken = None
+            return sum(self._keep_within(person_id, areas, now) for person_id, areas in self.approvers().items())
 
     def _is_within(self, scopes: Iterable[str], areas: Collection[str] | None) -> bool:
         places = self.places()

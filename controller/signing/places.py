@@ -93,8 +93,23 @@ class Places(msgspec.Struct, frozen=True, dict=True):
         return found[0]
 
     def person_named(self, wanted: str) -> KnownPerson | None:
-        """Give an account by its id or login; None: it is not known."""
-        return next((each for each in self.people if wanted in {each.id, each.login}), None)
+        """Give an account by its id or login; None: it is not known.
+
+        Raises:
+            PlacesError: it is the id of one and the login of another.
+        """
+        found = [each for each in self.people if wanted in {each.id, each.login}]
+        if len(found) > 1:
+            raise PlacesError(f"{len(found)} accounts are called {wanted!r}; say which by its id")
+        return found[0] if found else None
+
+    def is_account(self, person_id: str) -> bool:
+        """Say whether an account has this id, as far as accounts are known at all."""
+        return not self.people or person_id in self._accounts
+
+    @cached_property
+    def _accounts(self) -> frozenset[str]:
+        return frozenset(each.id for each in self.people)
 
     @cached_property
     def _areas(self) -> Mapping[str, KnownArea]:

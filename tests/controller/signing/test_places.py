@@ -203,7 +203,7 @@ def test_the_keeper_sees_what_would_be_otherwise_before_it_is(
     assert run(tmp_path, "places") == 0
     assert capsys.readouterr().out.splitlines() == described(PLACES)
     [taken] = logged(tmp_path)
-    assert (taken["what"], taken["detail"]["count"]) == ("places", 7)
+    assert (taken["what"], taken["detail"]["count"], taken["detail"]["yeses"]) == ("places", 7, 0)
     assert verify(tmp_path / FILE) is not None
 
 
@@ -268,6 +268,72 @@ def test_without_a_list_of_accounts_it_is_said_whose_word_is_taken(
 ) -> None:
     assert run(tmp_path, "enrol", "mallory", "--everywhere") == 0
     assert "whoever has the account id 'mallory'" in capsys.readouterr().err
+
+
+def test_one_person_is_one_whether_enrolled_before_the_list_or_after(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before the list a login is taken for an id; two telephones of one person would be an emergency's two people."""
+    for word in ("nam.vu", "nam"):
+        assert run(tmp_path, "enrol", word, "--everywhere") == 0
+    capsys.readouterr()
+    assert run(tmp_path, "places", listed(tmp_path / "places.json", PLACES), "--accept") == 0
+    assert "no account by id, and good for nothing now: nam.vu." in capsys.readouterr().err
+    assert run(tmp_path, "approvers") == 0
+    by_id, by_login = capsys.readouterr().out.splitlines()
+    assert by_id.endswith("every place")
+    assert by_login.startswith("nam.vu\t-\t-\tno place")
+    assert run(tmp_path, "remove", "nam") == 0
+    capsys.readouterr()
+    assert run(tmp_path, "approvers") == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_who_has_an_entry_under_the_login_gets_no_second_unsaid(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, "enrol", "nam.vu", "--everywhere") == 0
+    assert run(tmp_path, "places", listed(tmp_path / "places.json", PLACES), "--accept") == 0
+    for word in ("nam.vu", "nam"):
+        assert run(tmp_path, "enrol", word, "--everywhere") == 1
+        assert run(tmp_path, "bind", word, "--everywhere") == 1
+    assert run(tmp_path, "enrol", "nam.vu", "--everywhere", "--replace") == 0
+    capsys.readouterr()
+    assert run(tmp_path, "approvers") == 0
+    assert capsys.readouterr().out == "nam\tnam.vu\tNam\tevery place\n"
+
+
+async def test_a_newer_list_takes_back_what_lies_in_nobodys_places_any_more(apart: Apart) -> None:
+    """A hamlet that left, and an account that did: of neither is anything signed by the yeses of before."""
+    apart.ledger.bind("minh", {"commune"}, apart.clock())
+    due, late = apart.due(), apart.due(level=Level.PRIORITY)
+    await apart.approve("minh", due, scopes=("areas/hamlet",))
+    await loosen(apart, "minh", "areas/hamlet")
+    await apart.approve("lan", late, scopes=("areas/hamlet",))
+    assert await apart.desk.sign(urgent(apart, "areas/hamlet", due), apart.keys.dispatch.kid, body=None, facts={})
+    left = msgspec.structs.replace(
+        PLACES, areas=(*PLACES.areas[:1], KnownArea("hamlet", "Thôn 1", "other"), PLACES.areas[2])
+    )
+    assert apart.ledger.take_places(left, apart.clock()) == 2
+    assert [each.person_id for each in apart.ledger.standing(apart.clock())] == ["lan"]
+    with pytest.raises(RefusedError):
+        await apart.desk.sign(urgent(apart, "areas/hamlet", due), apart.keys.dispatch.kid, body=None, facts={})
+    gone = msgspec.structs.replace(left, people=PLACES.people[1:])
+    assert apart.ledger.take_places(gone, apart.clock()) == 1
+    with pytest.raises(CodeError, match="not good there"):
+        await apart.approve("lan", late, scopes=("areas/hamlet",))
+
+
+async def test_the_console_shows_what_pages_named_and_obeys_none_of_it(
+    apart: Apart, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apart.clock.now = apart.clock.now.replace(year=2100)
+    over = apart.clock() + timedelta(days=1)
+    await apart.approve("minh", apart.due(), name="broadcasts/x\x1b[1A\x1b[2K\r\u202e\n", not_after_at=over)
+    assert run(tmp_path, "yeses") == 0
+    [line] = capsys.readouterr().out.splitlines()
+    assert "broadcasts/x?[1A?[2K???" in line
+    assert "\x1b" not in line
 
 
 async def test_yeses_name_loosened_hours_too_and_void_takes_them_back(
