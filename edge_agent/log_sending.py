@@ -7,12 +7,13 @@ import logging
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 from edge_agent.errors import AgentError, FetchError, GoneError
 from edge_agent.logbook import Logbook
-from edge_agent.protocol.logs import LOG_TYPE, log_path, pack_log
+from edge_agent.protocol.logs import LOG_TYPE, LOG_WITHIN, log_path, pack_log
 from edge_agent.threads import in_thread
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,9 @@ log = logging.getLogger(__name__)
 WRITE_DOWN_S = 60.0
 """Seconds between two writings of what is new."""
 TRIES_S = (0.0, 10.0, 60.0)
-"""Waits before each try; the centre takes it for ten minutes."""
+"""Waits before each try."""
+GIVES_UP_S = LOG_WITHIN.total_seconds()
+"""From when it was wanted; by then the centre takes it no more."""
 TIMEOUT_S = 20.0
 PIECE = 4 * 1024
 HELD_BYTES = 16 * 1024
@@ -47,7 +50,6 @@ class LogSender:
         self._book, self._node_id, self._netloc = book, node_id, urlsplit(media_url).netloc
         self._tls, self._yields = tls, yields
         self._wanted: str | None = None
-        self._writing: asyncio.Task[None] | None = None
         self._nudge = asyncio.Event()
         self._stop = threading.Event()
         self.ready = asyncio.Event()
@@ -58,35 +60,33 @@ class LogSender:
         self._nudge.set()
 
     async def run(self) -> None:
-        """Send and write down for ever."""
+        """Send and write down for ever, neither of which waits for the other."""
         self.ready.set()
+        writing = asyncio.create_task(self._write_down(), name="log-writer")
         try:
             while True:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(WRITE_DOWN_S):
-                        await self._nudge.wait()
+                await self._nudge.wait()
                 self._nudge.clear()
                 wanted, self._wanted = self._wanted, None
                 if wanted is not None:
                     await self._send(wanted)
-                self._write_down()
         finally:
             self._stop.set()
-            if self._writing is not None:
-                self._writing.cancel()  # its thread is left to itself
+            writing.cancel()  # its thread is left to itself
 
-    def _write_down(self) -> None:
-        """Begin to, unless the last time has not come back: a card that hangs keeps nothing from going out."""
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(in_thread(self._book.write_down))
+    async def _write_down(self) -> None:
+        """For ever; on a card that hangs, once."""
+        while True:
+            await asyncio.sleep(WRITE_DOWN_S)
+            await in_thread(self._book.write_down)
 
     async def _send(self, command_id: str) -> None:
+        until_s = time.monotonic() + GIVES_UP_S
         for wait_s in TRIES_S:
-            if self._wanted is not None:
+            if await self._is_later_wanted(wait_s):
                 return
-            await asyncio.sleep(wait_s)
             try:
-                await in_thread(self._post, command_id)
+                await in_thread(self._post, command_id, until_s)
             except GoneError as error:
                 log.warning("the log is not wanted any more: %s", error)
                 return
@@ -96,22 +96,29 @@ class LogSender:
                 log.info("the log was sent")
                 return
 
-    def _post(self, command_id: str) -> None:
+    async def _is_later_wanted(self, within_s: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._nudge.wait()
+        return self._wanted is not None
+
+    def _post(self, command_id: str, until_s: float) -> None:
         """Send it once. Runs in a worker thread.
 
         Raises:
-            GoneError: the centre does not take it, and never will.
+            GoneError: the centre does not take it, and never will, or nobody waits for it any more.
             FetchError: anything else.
         """
-        while self._yields():
-            self._pause()
+        self._give_way(until_s)
         packed = pack_log(self._book.lines())
         connection = http.client.HTTPSConnection(self._netloc, timeout=TIMEOUT_S, context=self._tls())
         headers = {"Content-Type": LOG_TYPE, "Content-Length": str(len(packed))}
         try:
             connection.connect()
             connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, HELD_BYTES)
-            connection.request("POST", log_path(self._node_id, command_id), body=self._pieces(packed), headers=headers)
+            connection.request(
+                "POST", log_path(self._node_id, command_id), body=self._pieces(packed, until_s), headers=headers
+            )
             answer = connection.getresponse()
             answer.read(1024)
         except (OSError, http.client.HTTPException) as error:
@@ -123,12 +130,17 @@ class LogSender:
         if answer.status != 204:
             raise FetchError(f"{self._netloc}: unexpected answer {answer.status} {answer.reason}")
 
-    def _pieces(self, packed: bytes) -> Iterator[bytes]:
+    def _pieces(self, packed: bytes, until_s: float) -> Iterator[bytes]:
         for begin in range(0, len(packed), PIECE):
-            while self._yields():
-                self._pause()
+            self._give_way(until_s)
             yield packed[begin : begin + PIECE]
 
-    def _pause(self) -> None:
-        if self._stop.wait(AGAIN_S):
-            raise FetchError("stopped")
+    def _give_way(self, until_s: float) -> None:
+        """Wait until nothing urgent wants the link, or nobody this log."""
+        while self._yields():
+            if self._stop.wait(AGAIN_S):
+                raise FetchError("stopped")
+            if self._wanted is not None:
+                raise GoneError("a later one is wanted")
+            if time.monotonic() >= until_s:
+                raise GoneError("something urgent took the link for too long")

@@ -1,17 +1,21 @@
 """The agent's own last words, for whoever asks from afar: in memory, and in a file that outlives a restart.
 
-Written seldom, for a card wears out by it: what a power cut takes is the last minute. What could open something never
-goes in, whoever logged it.
+Written seldom, for a card wears out by it: what a power cut takes is the last minute. What has the shape of a secret
+never goes in, whoever logged it.
 """
 
 import contextlib
 import logging
+import os
 import re
 import threading
 import time
 import traceback
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
+
+from edge_agent.config import write_atomically
 
 KEEP_BYTES = 192 * 1024
 """Of text, in memory; the file is begun anew when it has twice as much."""
@@ -21,10 +25,13 @@ PATIENCE_S = 1.0
 """A writing that has not come back by then hangs with its card."""
 MAX_LINE = 600
 """Characters; the rest of a line is left out."""
+LOOKED_AT = 2 * MAX_LINE
+"""Characters of a line that are looked through for secrets: one that the end of ``MAX_LINE`` cuts is still known by its
+shape, and a line of any length, which whoever stands in the way may send, costs no more."""
 LEFT_OUT = "[left out]"
 _SECRETS = re.compile(
     r"-----BEGIN .*?(?:-----END [^-]*-----|\Z)"  # a key or certificate (RFC 7468)
-    r"|eyJ[\w-]{8,}(?:\.[\w-]*)+"  # a signed document (RFC 7515)
+    r"|(?<![\w-])eyJ[\w-]{8,}(?:\.[\w-]*)+"  # a signed document (RFC 7515)
     r"|(?<![\w-])(?=[\w-]*[A-Z])[\w-]{43}(?![\w-])"  # 32 bytes as base64url: half of a key; hashes are hexadecimal
     r"|(?<![\w-])[0-9A-HJKMNP-TV-Z]{4}(?:-[0-9A-HJKMNP-TV-Z]{4})+(?![\w-])",  # a claim code
     re.DOTALL,
@@ -51,7 +58,8 @@ class Logbook(logging.Handler):
         """Take one."""
         try:
             lines = scrubbed(self.format(record)).split("\n")
-        except (TypeError, ValueError, KeyError):  # what cannot be put into words ends nothing; others tell of it
+        except Exception:  # noqa: BLE001 - what cannot be put into words, for any reason, ends nobody who logs
+            self.handleError(record)
             return
         with self._mutex:
             for line in lines:
@@ -69,14 +77,23 @@ class Logbook(logging.Handler):
             return
         try:
             with self._mutex:
-                new, whole = list(self._unwritten), list(self._lines)
+                new, whole = _packed(self._unwritten), _packed(self._lines)
                 self._unwritten.clear()
-            with contextlib.suppress(OSError):
-                anew = self._path.exists() and self._path.stat().st_size > 2 * KEEP_BYTES
-                with self._path.open("w" if anew else "a", encoding="utf-8", errors="replace") as file:
-                    file.writelines(f"{line}\n" for line in (whole if anew else new))
+            if new:
+                with contextlib.suppress(OSError):
+                    self._add(new, whole)
         finally:
             self._writing.release()
+
+    def _add(self, new: bytes, whole: bytes) -> None:
+        """Put it on the card; a cut leaves what was there before."""
+        if self._path.exists() and self._path.stat().st_size > 2 * KEEP_BYTES:
+            write_atomically(self._path, whole)
+            return
+        with self._path.open("ab") as file:
+            file.write(new)
+            file.flush()
+            os.fsync(file.fileno())
 
     def end(self, error: BaseException | None) -> None:
         """Write down the last of this process: also what ended it."""
@@ -92,11 +109,16 @@ class Logbook(logging.Handler):
 
 
 def scrubbed(said: str) -> str:
-    """Leave out what could open something, and what is too long of a line."""
+    """Leave out what has the shape of a secret, and what is too long of a line."""
+    looked_at = "\n".join(line[:LOOKED_AT] for line in said.splitlines())
     return "\n".join(
         line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]} {LEFT_OUT}"
-        for line in _SECRETS.sub(LEFT_OUT, said).splitlines()
+        for line in _SECRETS.sub(LEFT_OUT, looked_at).splitlines()
     )
+
+
+def _packed(lines: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode(errors="replace")
 
 
 def _read(path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import random
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -11,10 +12,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge_agent import log_sending, tls
+from edge_agent import log_sending, logbook, tls
 from edge_agent.config import StateDir, load_adoption, load_key
 from edge_agent.log_sending import LogSender
-from edge_agent.logbook import KEEP_BYTES, LEFT_OUT, MAX_LINE, Logbook, scrubbed
+from edge_agent.logbook import KEEP_BYTES, LEFT_OUT, LOOKED_AT, MAX_LINE, Logbook, scrubbed
 from edge_agent.protocol.enrolment import new_claim_code
 from edge_agent.protocol.logs import MAX_LOG_BYTES, MAX_PACKED_LOG_BYTES, log_path, pack_log, unpack_log
 from edge_agent.protocol.signing import public_x
@@ -71,6 +72,54 @@ def test_what_could_open_something_is_left_out(tmp_path: Path) -> None:
     broadcast, sha256 = "5f0c9f1e6f6a4e3e9a5b7f6c1d2e3f40", "a" * 64
     assert scrubbed(f"{broadcast} {sha256} 2026-03-09") == f"{broadcast} {sha256} 2026-03-09"
     assert scrubbed("x" * (MAX_LINE + 1)) == f"{'x' * MAX_LINE} {LEFT_OUT}"
+    at_the_end = scrubbed(f"{'.' * (MAX_LINE - 20)}{x}")
+    assert x[:20] not in at_the_end, "what the end of a line cuts has a shape too"
+    assert at_the_end == f"{'.' * (MAX_LINE - 20)}{LEFT_OUT}"
+
+
+def test_a_line_costs_no_more_the_longer_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever answers in the centre's place chooses what is logged of the answer."""
+    looked_at = list[str]()
+
+    class Looking:
+        def sub(self, _: str, said: str) -> str:
+            looked_at.append(said)
+            return said
+
+    monkeypatch.setattr(logbook, "_SECRETS", Looking())
+    scrubbed("\n".join(["eyJ" * 20_000] * 3))
+    assert [len(line) for line in looked_at[0].splitlines()] == [LOOKED_AT] * 3
+
+
+def test_whatever_goes_wrong_while_it_is_put_into_words_ends_nobody_who_logs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Mute:
+        def __str__(self) -> str:
+            raise AttributeError("no words")
+
+    monkeypatch.setattr(logging, "raiseExceptions", False)  # it would print them
+    book = Logbook(tmp_path / "log")
+    say(book, "%s", Mute())
+    say(book, "after it")
+    assert book.lines()[-1].endswith("after it")
+
+
+def test_a_cut_while_the_file_is_begun_anew_leaves_the_one_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = Logbook(tmp_path / "log")
+    (tmp_path / "log").write_bytes(b"of before\n" * (KEEP_BYTES // 4))
+    say(book, "new")
+    before = (tmp_path / "log").read_bytes()
+
+    def cut(_: int) -> None:
+        assert (tmp_path / "log").read_bytes() == before
+        raise OSError("the power went")
+
+    monkeypatch.setattr(os, "fsync", cut)
+    book.write_down()
+    assert (tmp_path / "log").read_bytes() == before
 
 
 def test_the_last_lines_are_packed_as_many_as_may_go() -> None:
@@ -143,14 +192,20 @@ async def test_what_the_centre_does_not_answer_is_tried_again_and_what_it_refuse
 ) -> None:
     monkeypatch.setattr(log_sending, "TRIES_S", (0.0, 0.0, 0.0))
     answers, statuses = [503, 404, 204], list[int]()
-    loop, over = asyncio.get_running_loop(), asyncio.Event()
+    over = asyncio.Event()
 
     def answer(_: bytes) -> tuple[int, bytes]:
         statuses.append(answers[len(statuses)])
         return statuses[-1], b""
 
-    async with sending(tmp_path, answer) as sender:  # it writes down after it has sent, or given up
-        monkeypatch.setattr(Logbook, "write_down", lambda _: loop.call_soon_threadsafe(over.set))
+    async with sending(tmp_path, answer) as sender:
+        send = sender._send
+
+        async def whole(command_id: str) -> None:
+            await send(command_id)
+            over.set()
+
+        monkeypatch.setattr(sender, "_send", whole)
         sender.want("c-1")
         await asyncio.wait_for(over.wait(), 10)
     assert statuses == [503, 404]
@@ -163,6 +218,7 @@ async def test_a_card_that_hangs_keeps_no_log_from_going_out(tmp_path: Path, mon
         loop.call_soon_threadsafe(came.set)
         return 204, b""
 
+    monkeypatch.setattr(log_sending, "WRITE_DOWN_S", 0.0)
     monkeypatch.setattr(Logbook, "write_down", lambda _: mended.wait(30))
     async with sending(tmp_path, answer) as sender:
         for _ in range(2):
@@ -170,3 +226,49 @@ async def test_a_card_that_hangs_keeps_no_log_from_going_out(tmp_path: Path, mon
             sender.want("c-1")
             await asyncio.wait_for(came.wait(), 10)
     mended.set()
+
+
+async def test_a_log_that_waits_keeps_nothing_from_the_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, written = asyncio.get_running_loop(), asyncio.Event()
+    monkeypatch.setattr(log_sending, "WRITE_DOWN_S", 0.01)
+    monkeypatch.setattr(Logbook, "write_down", lambda _: loop.call_soon_threadsafe(written.set))
+    waits = asyncio.Event()
+
+    def yields() -> bool:
+        loop.call_soon_threadsafe(waits.set)
+        return True
+
+    async with sending(tmp_path, lambda _: (204, b""), yields=yields) as sender:
+        sender.want("c-1")
+        await asyncio.wait_for(waits.wait(), 10)
+        for _ in range(2):
+            written.clear()
+            await asyncio.wait_for(written.wait(), 10)
+
+
+@pytest.mark.parametrize("why", ["a later one is wanted", "nobody waits for it any more"])
+async def test_a_log_that_waits_ends_when_nobody_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    monkeypatch.setattr(log_sending, "AGAIN_S", 0.01)
+    if why != "a later one is wanted":
+        monkeypatch.setattr(log_sending, "GIVES_UP_S", 0.0)
+    loop, waits, ended = asyncio.get_running_loop(), asyncio.Event(), asyncio.Queue[str]()
+
+    def yields() -> bool:
+        loop.call_soon_threadsafe(waits.set)
+        return True
+
+    async with sending(tmp_path, lambda _: (204, b""), yields=yields) as sender:
+        send = sender._send
+
+        async def whole(command_id: str) -> None:
+            await send(command_id)
+            ended.put_nowait(command_id)
+
+        monkeypatch.setattr(sender, "_send", whole)
+        sender.want("c-1")
+        await asyncio.wait_for(waits.wait(), 10)
+        if why == "a later one is wanted":
+            sender.want("c-2")
+        assert await asyncio.wait_for(ended.get(), 10) == "c-1"
