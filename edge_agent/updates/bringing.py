@@ -62,4 +62,5 @@ class Bringing:
             log.warning("update: %s", error)
             failed(getattr(error, "code", "no_room"))
         finally:
-            self.task = None
+            if self.task is asyncio.current_task():  # another may have begun since this one was cancelled
+                self.task = None
