@@ -16,7 +16,11 @@ def rooms_of(nodeid: str) -> tuple[str, ...]:
 
 @cache
 def changed_since(root: Path, commit: str, rooms: tuple[str, ...]) -> int | None:
-    """Count the product's files that are another now than at a commit; None when git does not know it."""
-    git = ["git", "-C", str(root), "diff", "--name-only", "--no-renames", commit.removesuffix("+"), "HEAD", "--"]
-    asked = subprocess.run([*git, *rooms], capture_output=True, text=True, check=False)
-    return len(asked.stdout.splitlines()) if asked.returncode == 0 else None
+    """Count the product's files that are another here, committed or not, than at a commit; None: git knows it not."""
+    git = ["git", "-C", str(root)]
+    changed = [*git, "diff", "--name-only", "--no-renames", commit.removesuffix("+"), "--", *rooms]
+    new = [*git, "ls-files", "--others", "--exclude-standard", "--", *rooms]
+    asked = [subprocess.run(words, capture_output=True, text=True, check=False) for words in (changed, new)]
+    if any(each.returncode != 0 for each in asked):
+        return None
+    return len({name for each in asked for name in each.stdout.splitlines()})

@@ -89,6 +89,10 @@ def test_git_counts_the_files_of_the_rooms_alone_and_knows_no_other_commit(tmp_p
     assert changed_since(tmp_path, old, PRODUCT) == 4
     assert changed_since(tmp_path, f"{old}+", OF_THE_NODE) == 1
     assert changed_since(tmp_path, new, PRODUCT) == 0
+    changed_since.cache_clear()
+    (tmp_path / "audio/a.py").write_text("not committed")
+    (tmp_path / "controller/new.py").write_text("not even added")
+    assert changed_since(tmp_path, new, PRODUCT) == 2, "what runs is what lies here"
     assert changed_since(tmp_path, "0123abcd", PRODUCT) is None
     assert changed_since(tmp_path, "", PRODUCT) is None
 

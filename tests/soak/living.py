@@ -124,10 +124,11 @@ class Living(Rig):
 
     # What happens.
 
-    async def something(self) -> None:
-        """Let one thing happen, drawn."""
+    async def something(self, name: str | None = None) -> None:
+        """Let one thing happen: of ``acts``, or drawn."""
         names = sorted(self.acts)
-        [name] = self._rng.choices(names, [1 if name in SILENCES else 3 for name in names])
+        if name is None:
+            [name] = self._rng.choices(names, [1 if name in SILENCES else 3 for name in names])
         spared = name == "kill_node"
         self.done.append(name)
         await self.acts[name](self._rng.choice(self.nodes[1:] if spared else self.nodes))

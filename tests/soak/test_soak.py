@@ -33,6 +33,7 @@ async def test_a_commune_that_lives_long_breaks_no_invariant_and_takes_no_more(
     async with running(Living(tmp_path, rng)) as rig, rig.helped():
         begun_at = datetime.now(UTC)
         ends_at, next_at = begun_at + timedelta(minutes=MINUTES), begun_at
+        await rig.something("bad_update")  # one at least: F27 is of this test
         while datetime.now(UTC) < ends_at:
             if datetime.now(UTC) >= next_at:
                 next_at += timedelta(seconds=every_s)
@@ -48,7 +49,9 @@ async def test_a_commune_that_lives_long_breaks_no_invariant_and_takes_no_more(
         history = rig.lived(begun_at, ended_at)
     grown = rig.grown(begun_at, ended_at)
     assert {"centre", "agent 1"} <= set(grown), "nothing lived all the time"
-    assert [end for end in rollouts if end != ("stopped", "refused", "not_started")] == []
+    assert set(rollouts) == {("stopped", "refused", "not_started")}, (
+        "a bad release was not refused, or none was told of"
+    )
     whole = sum(sound.whole for sound in history.sounds)
     assert whole >= len(rig.nodes) * len(rig.orders) / 2, "too much was excused"
     assert [str(one) for one in violations(history)] == []
