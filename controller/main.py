@@ -194,8 +194,8 @@ def _build(
     dispatcher = Dispatcher(database, bus, clock, signer, bridge)
     commander = Commander(signer, bridge)
     services.node_acts.send, services.steering.send = commander.send, commander.send
-    laggards = Laggards(database, bus, dispatcher)
     clones, faults = Clones(database, services.alarms), FaultKeeper(database, clock)
+    laggards = Laggards(database, bus, dispatcher, on_refused=faults.note_refused)
 
     def note_health(node_id: str, health: Health) -> None:
         laggards.note_health(node_id, health)

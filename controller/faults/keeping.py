@@ -25,7 +25,7 @@ from edge_agent.protocol.reports import Health
 
 from .models import Fault
 from .repository import latest, standing
-from .rules import OFFLINE
+from .rules import HOLDS_UNKNOWN, OFFLINE, OWN
 
 LOOK_EVERY_S = 1.0
 """With the second of ``wire.presence`` and the 43 s of ``OFFLINE_AFTER`` this keeps promise P6."""
@@ -54,6 +54,8 @@ class FaultKeeper:
         self._said: dict[str, dict[str, str]] = {}
         """What each node said last: code → its words."""
         self._away: set[str] = set()
+        self._refused: dict[str, int] = {}
+        """Holds that a node claims to obey and that got no row."""
         self._written: dict[str, set[str]] = {}
         """Codes that stand in rows, by node."""
         self._words: dict[tuple[str, str], _Words] = {}
@@ -67,7 +69,7 @@ class FaultKeeper:
 
     def note_health(self, node_id: str, said: Health) -> None:
         """Take in what a node says is wrong with it."""
-        self._said[node_id] = {fault.code: fault.detail for fault in said.faults if fault.code != OFFLINE}
+        self._said[node_id] = {fault.code: fault.detail for fault in said.faults if fault.code not in OWN}
         self._changed.add(node_id)
 
     def note_status(self, node_id: str, status: NodeStatus) -> None:
@@ -77,6 +79,12 @@ class FaultKeeper:
         else:
             self._away.discard(node_id)
         self._changed.add(node_id)
+
+    def note_refused(self, node_id: str, count: int) -> None:
+        """Take in how many holds a node claims to obey that there is no room for."""
+        if count != self._refused.get(node_id, 0):
+            self._refused[node_id] = count
+            self._changed.add(node_id)
 
     async def run(self) -> None:
         """Write every second what changed."""
@@ -124,9 +132,11 @@ class FaultKeeper:
         """Give what is to stand: code → words. A node that was not heard yet has what it had."""
         written = self._written.get(node_id, set())
         said = self._said.get(node_id)
-        found = dict.fromkeys(written - {OFFLINE}, "") if said is None else dict(said)
+        found = dict.fromkeys(written - OWN, "") if said is None else dict(said)
         if node_id in self._away and (OFFLINE in written or node_id not in self._early()):
             found[OFFLINE] = ""
+        if self._refused.get(node_id):
+            found[HOLDS_UNKNOWN] = ""
         return found
 
     def _differs(self, node_id: str) -> bool:

@@ -17,7 +17,7 @@ class Fault(Base):
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     node_id: Mapped[str] = mapped_column(ForeignKey("nodes.id"))
     code: Mapped[str] = mapped_column(String(40))
-    """``protocol.fields.Code``, or ``rules.OFFLINE``."""
+    """``protocol.fields.Code``, or one of ``rules.OWN``."""
     detail: Mapped[str] = mapped_column(String(500))
     """The node's words, at most a minute old. Never trusted, always escaped."""
     since_at: Mapped[datetime] = mapped_column(Instant, index=True)

@@ -5,6 +5,10 @@ from enum import StrEnum
 
 OFFLINE = "offline"
 """What the centre alone can know: the node is not heard from."""
+HOLDS_UNKNOWN = "holds_unknown"
+"""So is this: it says that it obeys more holds than there is room for. It may be in strange hands."""
+OWN = frozenset({OFFLINE, HOLDS_UNKNOWN})
+"""Words of the centre: no node says them of itself."""
 
 COMES_AND_GOES = timedelta(minutes=10)
 """What begins again so soon after it ended is the same fault: one row with a count, and its acknowledgement stands."""

@@ -2,10 +2,11 @@
 
 A node obeys until it hears of the release (promise P7), wherever it has been moved meanwhile. This module alone says
 so: what is shown, foreseen, explained, released and reminded of all asks here. What was found at nodes (``found``)
-reaches nobody by its place alone, and never another commune's nodes.
+reaches those alone that it names: while it stands, as long as they stay in its place; its release goes after them.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,22 +21,38 @@ from controller.people.rights import Sight
 
 from .models import Hold
 
+CLAIMS = 32
+"""Of the holds that a node says it obeys, so many are looked up: one for each of its areas, and some of before."""
+
+
+def believed(said: Collection[str]) -> tuple[str, ...]:
+    """Give those of the holds that a node says it obeys which are looked up: what it says is a claim, and costs us."""
+    return tuple(islice(said, CLAIMS))
+
 
 class Reach:
-    """Whom one hold silences."""
+    """Whom one hold silences, or lets go."""
 
     def __init__(self, tree: Tree, hold: Hold) -> None:
-        self.hold_id, self._wire_id, self._scope, self._is_found = hold.id, hold.wire_id, hold.scope, hold.is_found
+        self.hold_id, self._wire_id, self._scope = hold.id, hold.wire_id, hold.scope
+        self._named = frozenset(hold.nodes or ()) if hold.is_found else None
+        self._is_over = hold.released_at is not None
         kind, _, key = hold.scope.partition("/")
         self._below = tree.below(key) if kind == "areas" else frozenset[str]()
-        if self._is_found:
+        if self._named is not None:
             self._below = frozenset(area_id for area_id in self._below if tree.commune(area_id) == tree.commune(key))
 
     def takes(self, node_id: str, area_id: str, obeyed: Collection[str]) -> bool:
         """Say whether it silences a node, by where that stands and by what it says that it obeys."""
-        is_there = self._scope == f"nodes/{node_id}" or area_id in self._below
-        is_obeyed = self._wire_id in obeyed
-        return is_there and is_obeyed if self._is_found else is_there or is_obeyed
+        if self._named is None:
+            return self.covers(node_id, area_id) or self._wire_id in obeyed
+        if node_id not in self._named:
+            return False
+        return self._wire_id in obeyed if self._is_over else self.covers(node_id, area_id)
+
+    def covers(self, node_id: str, area_id: str) -> bool:
+        """Say whether a node stands at or under its scope; of found silence, in its commune."""
+        return self._scope == f"nodes/{node_id}" or area_id in self._below
 
 
 async def obeyed_by(

@@ -132,10 +132,12 @@ class Holds:
         await tx.session.flush()
         tree, nodes = await read_tree(tx.session), await self._standing(tx.session) if found else []
         for hold, _ in found:
-            obeying = [node for node in _concerned(hold, nodes, tree) if hold.wire_id in node.obeyed]
             if hold.is_found:
-                moved |= {f"nodes/{node.id}" for node in obeying}
+                told = {node.id for node in nodes if node.id in (hold.nodes or ()) or hold.wire_id in node.obeyed}
+                named, hold.nodes = hold.nodes or [], await _let_go(tx.session, hold, nodes, tree)
+                moved |= {f"nodes/{node_id}" for node_id in told.intersection((*named, *hold.nodes))}
                 continue
+            obeying = [node for node in _concerned(hold, nodes, tree) if hold.wire_id in node.obeyed]
             away = [node for node in obeying if hold.scope not in tree.scopes(node.id, node.area_id)]
             moved |= {hold.scope, *(f"nodes/{node.id}" for node in away)}
         for scope in sorted(moved):
@@ -216,6 +218,14 @@ def _concerned(hold: Hold, nodes: Sequence[_Standing], tree: Tree) -> list[_Stan
     """Pick the nodes of its scope, and those that obey it wherever they stand now."""
     reach = Reach(tree, hold)
     return [node for node in nodes if reach.takes(node.id, node.area_id, node.obeyed)]
+
+
+async def _let_go(session: AsyncSession, hold: Hold, nodes: Sequence[_Standing], tree: Tree) -> list[str]:
+    """Name whom the release of found silence is for: all who stand there and whom no other row keeps silent."""
+    same = (Hold.wire_id == hold.wire_id) & Hold.released_at.is_(None) & (Hold.id != hold.id)
+    kept = {node_id for other in await session.scalars(select(Hold).where(same)) for node_id in other.nodes or ()}
+    reach = Reach(tree, hold)
+    return sorted(node.id for node in nodes if node.id not in kept and reach.covers(node.id, node.area_id))
 
 
 def _out(hold: Hold, concerned: Sequence[_Standing], tree: Tree, ordered_by: str) -> HoldOut:

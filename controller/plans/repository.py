@@ -11,6 +11,7 @@ from controller.areas.repository import nodes_in, read_tree
 from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.broadcasts.wire_form import wire_forms
 from controller.holds.models import Hold
+from controller.holds.reach import believed
 from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
 from edge_agent.protocol import content
@@ -80,8 +81,10 @@ async def holds_of(session: AsyncSession, scope: str, let_go: AbstractSet[str], 
 async def _strays(session: AsyncSession, scope: str, let_go: AbstractSet[str], live: LiveNodes) -> Sequence[Hold]:
     kind, _, node_id = scope.partition("/")
     node = await session.get(Node, node_id) if kind == "nodes" else None
-    holds = (live.over(node).health or {}).get("holds", ()) if node is not None else ()
-    return (await strays(session, {node_id: holds}, let_go)).get(node_id, []) if holds else []
+    if node is None:
+        return []
+    said = believed((live.over(node).health or {}).get("holds", ()))
+    return (await strays(session, {node_id: said}, let_go)).get(node_id, [])
 
 
 async def find_let_go(session: AsyncSession, live: LiveNodes, before: datetime, known: AbstractSet[str]) -> set[str]:

@@ -21,6 +21,7 @@ from controller.errors import BusyError
 from controller.events import Event, EventBus, Topic
 from controller.holds.found import take_up
 from controller.holds.models import Hold as HoldRow
+from controller.holds.reach import believed
 from controller.plans.models import Document
 from controller.plans.service import WORDS, mark
 from controller.plans.strays import strays
@@ -65,6 +66,8 @@ class Dispatcher:
         self._marked = asyncio.Event()
         self.versions: dict[tuple[str, str], Version] = {}
         """Newest version by scope and word."""
+        self.refused: dict[str, int] = {}
+        """Of the holds that a node said last it obeys, those that got no row for want of room."""
         self.unbuilt: dict[tuple[str, str], datetime] = {}
         """Documents that could not be built, and when that was tried last."""
         self.ready = asyncio.Event()
@@ -123,9 +126,12 @@ class Dispatcher:
         Gives their ids. ``obeyed`` names, by node, the holds that silence it. Those without a row get one that a person
         can release.
         """
-        await take_up(self._database, obeyed, self._clock())
+        claims = await take_up(self._database, obeyed, self._clock())
+        for node_id in obeyed:
+            self.refused[node_id] = claims.refused[node_id]
+        said = {node_id: believed(holds) for node_id, holds in obeyed.items()}
         async with self._database.reading() as session:
-            found = await strays(session, obeyed, self._signer.let_go)
+            found = await strays(session, said, self._signer.let_go)
             untold = []
             for node_id, holds in found.items():
                 row = await session.get(Document, (f"nodes/{node_id}", "hold"))

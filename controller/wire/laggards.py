@@ -49,9 +49,12 @@ class Laggards:
         bus: EventBus,
         dispatcher: Dispatcher,
         *,
+        on_refused: Callable[[str, int], None] = lambda _node_id, _count: None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database, self._bus, self._dispatcher, self._now = database, bus, dispatcher, now
+        self._on_refused = on_refused
+        """Told, of each node that spoke, how many holds it claims for which there is no room."""
         self._said: dict[str, Health] = {}
         self._behind: dict[Key, _Behind] = {}
         self._areas: dict[str, str] | None = None
@@ -80,6 +83,8 @@ class Laggards:
         silenced = {node_id: health.holds for node_id, health in said.items() if health.holds}
         if silenced:
             await self._release_strays(silenced)
+        for node_id in said:
+            self._on_refused(node_id, self._dispatcher.refused.get(node_id, 0) if node_id in silenced else 0)
         areas, now = await self._places(), self._now()
         missing = {
             key

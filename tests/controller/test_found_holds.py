@@ -4,25 +4,31 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 import pytest_asyncio
 from alembic import command
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 
+from controller.areas.move_schemas import MoveIn, MoveSeenIn
 from controller.areas.schemas import AreaOut
 from controller.db import Database
 from controller.errors import ForbiddenError, NotFoundError
 from controller.events import EventBus
-from controller.holds.found import MOST
+from controller.faults.keeping import FaultKeeper
+from controller.faults.rules import HOLDS_UNKNOWN
+from controller.holds.found import AT_ONCE, MOST, take_up
+from controller.holds.models import Hold as Row
 from controller.holds.schemas import HoldOut
 from controller.migrations.upgrade import settings, upgrade
 from controller.nodes.models import Node
 from controller.nodes.schemas import NodeOut
 from controller.people.actor import Actor
+from controller.wire.laggards import Laggards
 from edge_agent.protocol.documents import Hold
 from tests.controller import factories
 from tests.controller.approving import Commune, commune
-from tests.controller.wire.test_dispatcher import Desk, desk, make_desk
+from tests.controller.wire.test_dispatcher import Desk, desk, health, make_desk
 
 FORGOTTEN = "forgotten"
 
@@ -65,6 +71,14 @@ async def silent(tmp_path: Path) -> AsyncIterator[Silent]:
         communes = [await commune(made.centre, name, province) for name in ("Xã A", "Xã B")]
         await made.settle()
         yield Silent(made, province, *communes)
+
+
+async def _move(silent: Silent, *, into: Commune | None = None, **what: list[str]) -> None:
+    moves, area_id = silent.here.services.moves, (into or silent.first).area.id
+    seen = await moves.preview(silent.here.actor, area_id, MoveIn.model_validate(what))
+    wanted = MoveSeenIn.model_validate({**what, "seen_sha256": seen.sha256})
+    await moves.move(silent.here.actor, area_id, wanted)
+    await silent.made.settle()
 
 
 async def test_a_stop_that_the_rows_forgot_is_its_communes_and_can_be_released(silent: Silent) -> None:
@@ -236,5 +250,94 @@ async def test_rows_of_before_keep_their_name(tmp_path: Path) -> None:
         await tx.session.execute(text(row), {"at": str(factories.MORNING - timedelta(days=1))})
     await upgrade(database)
     async with database.reading() as session:
-        assert (await session.execute(text("SELECT id, wire_id, scope FROM holds"))).all() == [("h1", "h1", "nodes/n1")]
+        hold = (await session.scalars(select(Row))).one()
+    assert (hold.id, hold.wire_id, hold.scope, hold.nodes) == ("h1", "h1", "nodes/n1", ["n1"])
     await database.close()
+
+
+async def test_a_release_frees_no_node_that_another_commune_holds(silent: Silent) -> None:
+    """Moved afterwards into the commune that released the same name, alone or with its hamlet, it stays silent."""
+    here, first, second = silent.here, silent.first, silent.second
+    hamlet = await here.area("Thôn", second.area)
+    below = [await here.node(hamlet, f"Thôn {number}") for number in (1, 2)]
+    await silent.says(first.node, second.node, *below)
+    (of_first,) = await silent.shown(first.leader)
+    await silent.release(first.leader, of_first)
+    await _move(silent, nodes=[second.node.id], areas=[hamlet.id])
+    moved = (second.node, *below)
+    await silent.says(*moved)
+    for node in moved:
+        assert (silent.told(node.scope).released, silent.active(node.scope)) == ((), [FORGOTTEN])
+    theirs = await silent.shown(first.leader)
+    assert sum(hold.node_count for hold in theirs) == len(moved)
+    for hold in theirs:
+        await silent.release(first.leader, hold)
+    for node in moved:
+        assert silent.told(node.scope).released == (FORGOTTEN,), "by who looks after its place now"
+
+
+async def test_who_comes_back_after_the_release_of_its_commune_is_told_then(silent: Silent) -> None:
+    late = await silent.here.node(silent.first.area, "Cụm 2")
+    other = await silent.here.node(silent.first.area, "Cụm 3")
+    await silent.says(silent.first.node, other)
+    (hold,) = await silent.shown()
+    await silent.release(silent.first.leader, hold)
+    await silent.says(late)
+    assert silent.told(late.scope).released == (FORGOTTEN,)
+    assert await silent.shown() == []
+
+
+async def test_a_wiped_card_does_not_end_what_was_found(silent: Silent) -> None:
+    first = silent.first
+    await silent.says(first.node)
+    await silent.says(first.node, holds=())
+    (stop,) = await silent.here.services.holds.order(first.leader, [first.node.scope])
+    await silent.made.settle()
+    assert set(silent.active(first.node.scope)) == {FORGOTTEN, stop.id}
+    (found,) = [hold for hold in await silent.shown() if hold.found]
+    assert [node.node_id for node in found.not_yet] == [first.node.id]
+
+
+async def test_what_there_is_no_room_for_is_only_read_for_and_counted(silent: Silent) -> None:
+    """A stolen node may say so with each report: a STOP waits for none of it."""
+    here, first = silent.here, silent.first
+    liars = [first.node, *[await here.node(first.area, f"Kẻ gian {number}") for number in range(2)]]
+    many = {node.id: tuple(f"made-up-{node.id}-{number}" for number in range(256)) for node in liars}
+    for node in liars:
+        await silent.says(node, holds=many[node.id])
+    while (await take_up(here.database, many, here.clock())).taken:
+        pass
+    asked: list[str] = []
+    here.database.before_write = lambda: asked.append("a write")
+    others = {key: tuple(f"other-{number}-{key}" for number in range(256)) for key in many}
+    for said in (many, others):
+        await silent.made.dispatcher.release_strays(said)
+    assert asked == []
+    assert {key: silent.made.dispatcher.refused[key] for key in others} == dict.fromkeys(others, 256)
+
+
+async def test_one_look_writes_few_rows_at_once(silent: Silent) -> None:
+    here = silent.here
+    liars = [await here.node(silent.first.area, f"Kẻ gian {number}") for number in range(3)]
+    claims = {node.id: tuple(f"{node.id}-{number}" for number in range(256)) for node in liars}
+    assert len((await take_up(here.database, claims, here.clock())).taken) == AT_ONCE
+
+
+async def test_a_node_that_claims_what_there_is_no_room_for_has_a_fault(silent: Silent) -> None:
+    here, node = silent.here, silent.first.node
+    keeper = FaultKeeper(here.database, here.clock)
+    laggards = Laggards(here.database, here.bus, silent.made.dispatcher, on_refused=keeper.note_refused)
+
+    async def faults_after(*holds: str) -> list[str]:
+        said = msgspec.structs.replace(health({}), holds=holds)
+        laggards.note_health(node.id, said)
+        keeper.note_health(node.id, said)
+        await laggards.look()
+        await keeper.look()
+        return [each.code for each in await here.services.faults.list(here.actor, standing=True)]
+
+    assert await faults_after("one", "two") == []
+    assert await faults_after(*(f"made-up-{number}" for number in range(256))) == [HOLDS_UNKNOWN]
+    assert await faults_after("one", "two") == []
+    await faults_after(*(f"made-up-{number}" for number in range(256)))
+    assert await faults_after() == []

@@ -15,7 +15,7 @@ from controller.broadcasts.rules import Phase
 from controller.bulletins.models import BulletinState
 from controller.emergencies.models import EmergencyState, MessageKind
 from controller.emergencies.rules import Standing
-from controller.faults.rules import OFFLINE
+from controller.faults.rules import OWN
 from controller.nodes.rules import NodeStatus
 from controller.people.rights import Role
 from controller.plays.verdicts import ORDER
@@ -46,8 +46,8 @@ FAMILIES = {
     "link_kind": [*get_args(Signal.__annotations__["kind"]), "other"],
     "self_test": ["heard", "not_heard", "unsure", "not_listened", "refused", "failed"],
     "reference": ["none", "wanted", "taken", "same", "weaker", "different", "silent"],
-    "fault": [*Fault, OFFLINE, "other"],
-    "fault_short": [*Fault, OFFLINE, "other"],
+    "fault": [*Fault, *OWN, "other"],
+    "fault_short": [*Fault, *OWN, "other"],
     "leaving": ["other", "shutdown", "restart", "update"],
     "state": PlayState,
     "grade": [*(f"e{grade}" for grade in Grade), "simulated"],

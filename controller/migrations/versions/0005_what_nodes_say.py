@@ -21,10 +21,23 @@ def upgrade() -> None:
 def _name_holds() -> None:
     with op.batch_alter_table("holds", schema=None) as batch_op:
         batch_op.add_column(sa.Column("wire_id", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("nodes", sa.JSON(none_as_null=True), nullable=True))
     op.execute("UPDATE holds SET wire_id = id")
     with op.batch_alter_table("holds", schema=None) as batch_op:
         batch_op.alter_column("wire_id", existing_type=sa.String(length=64), nullable=False)
-        batch_op.create_unique_constraint(batch_op.f("uq_holds_wire_id_scope"), ["wire_id", "scope"])
+        batch_op.create_index(batch_op.f("ix_holds_wire_id"), ["wire_id"], unique=False)
+    _name_who_was_found()
+
+
+def _name_who_was_found() -> None:
+    """Who else obeys what was found says so again, and gets a row."""
+    holds = sa.table(
+        "holds", sa.column("id"), sa.column("scope"), sa.column("ordered_by"), sa.column("nodes", sa.JSON())
+    )
+    found = sa.select(holds.c.id, holds.c.scope).where(holds.c.ordered_by.is_(None))
+    for hold_id, scope in op.get_bind().execute(found).all():
+        kind, _, key = scope.partition("/")
+        op.execute(holds.update().where(holds.c.id == hold_id).values(nodes=[key] if kind == "nodes" else []))
 
 
 def _create_logs() -> None:
