@@ -50,11 +50,11 @@ demo: debian-demo venv-demo ## a small commune: broker, controller and three nod
 	@$(BIN)/loa demo $(if $(filter-out 0,$(CHECK)),--check --json) $(if $(AUDIO),--audio '$(AUDIO)')
 
 # Four processes, as half of the time is waiting, file by file in the order of tests/conftest.py; then, with
-# nobody beside them, the two communes that are judged by their sound. With ARGS a part of them, as it is told.
+# nobody beside them, the communes that are judged by their sound. With ARGS a part of them, as it is told.
 test: setup ## all tests but the box
 ifeq ($(strip $(ARGS)),)
 	@$(BIN)/pytest --ignore=tests/box -m 'not listening' -n 4 --dist loadfile --no-loadscope-reorder
-	@$(BIN)/pytest -m listening -n 2 --dist loadfile $(LISTENING)
+	@$(BIN)/pytest -m listening -n 3 --dist loadfile $(LISTENING)
 else
 	@$(BIN)/pytest $(ARGS)
 endif
