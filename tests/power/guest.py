@@ -19,11 +19,13 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import audio.decode  # noqa: F401 - the agent loads it after its start: here it is to be in memory before
 import edge_agent.agent
 import edge_agent.cli
+import edge_agent.fittings
 import edge_agent.store
 from edge_agent import failpoints
 from edge_agent.outputs.virtual import VirtualOutput
@@ -162,6 +164,13 @@ def hear_ready(line: Line) -> None:
         listen()
 
 
+def instead_of(module: ModuleType, name: str, ours: object) -> None:
+    """Let a module use ours; a name that has moved away is an error, and no quiet guest."""
+    if not hasattr(module, name):
+        raise AttributeError(f"{module.__name__} has no {name} any more")
+    setattr(module, name, ours)
+
+
 def become_agent(line: Line, life: Life) -> None:
     """Be the agent, as its own user, with the output's truth told outside."""
 
@@ -175,9 +184,9 @@ def become_agent(line: Line, life: Life) -> None:
             if any(block):
                 line.say(b"b", struct.pack("<q", at_ns) + block)
 
-    vars(edge_agent.agent)["VirtualOutput"] = Told  # where the agent takes it from
+    instead_of(edge_agent.fittings, "VirtualOutput", Told)  # where the agent takes it from
     if life["careless"]:
-        vars(edge_agent.store)["_connect"] = careless
+        instead_of(edge_agent.store, "_connect", careless)
     failpoints.arm(stop_at(line, life["stop_at"], life["stop_count"]))
     os.dup2(os.open(port(2), os.O_WRONLY), 2)
     os.setgroups([])
