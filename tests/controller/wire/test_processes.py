@@ -166,7 +166,7 @@ async def test_nobody_else_of_the_machine_reads_the_state(tmp_path: Path) -> Non
 
 def test_the_readmes_settings_let_nodes_in_and_keep_the_pages_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     readme = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
-    [said] = re.findall(r"^    export (LOA_.*)$", readme, re.MULTILINE)
+    [said] = re.findall(r"^    export (LOA_STATE=.*)$", readme, re.MULTILINE)
     for name, value in (each.split("=") for each in said.split()):
         monkeypatch.setenv(name, value)
     config = Config()
