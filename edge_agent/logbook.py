@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 
+from edge_agent import failpoints
 from edge_agent.config import write_atomically
 
 KEEP_BYTES = 192 * 1024
@@ -93,7 +94,9 @@ class Logbook(logging.Handler):
         with self._path.open("ab") as file:
             file.write(new)
             file.flush()
+            failpoints.reach("log.before_sync")
             os.fsync(file.fileno())
+            failpoints.reach("log.after_sync")
 
     def end(self, error: BaseException | None) -> None:
         """Write down the last of this process: also what ended it."""
