@@ -7,7 +7,7 @@ what has to be done to the rows after they were put back is the same.
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -44,8 +44,11 @@ RESTORED = "centre.restored"
 """In the audit."""
 _BESIDE = ("-wal", "-shm")
 KEPT = 3
-"""Of the rows of before, beside those of now: they take room, and hold names and password hashes."""
+KEPT_FOR = timedelta(days=30)
+"""Of the rows of before stay the newest, and all that are no older: who tries one copy after the other loses nothing.
+Those beyond both go: they take room, and hold names and password hashes."""
 _BEFORE = ".before-"
+_WHEN = "%Y%m%dT%H%M%S"
 PAGES_AT_ONCE = 1_000
 """Of the copy: 4 MB, then writers get a turn."""
 
@@ -123,20 +126,29 @@ def put_back(new: Path, place: Path, *, now: datetime) -> Path | None:
     _close_up(new)
     kept = None
     if place.exists():
-        kept = place.with_name(f"{place.name}{_BEFORE}{now:%Y%m%dT%H%M%S}")
+        kept = place.with_name(f"{place.name}{_BEFORE}{now:{_WHEN}}")
         _close_up(place)
         kept.hardlink_to(place)  # the place is never empty: a centre would begin anew there
     settle(new, place)
     return kept
 
 
-def forget_older(place: Path, *needed: Path) -> list[Path]:
-    """Remove rows of before but the ``KEPT`` newest, and what is ``needed``, as what was just put back; gives those."""
-    found = sorted(place.parent.glob(f"{place.name}{_BEFORE}[0-9]*T[0-9]*"), reverse=True)
-    older = [each for each in found[KEPT:] if not any(each.samefile(other) for other in needed)]
+def forget_older(place: Path, *needed: Path, now: datetime) -> list[Path]:
+    """Remove rows of before but the ``KEPT`` newest, those of ``KEPT_FOR``, and what is ``needed``; gives those."""
+    found = {each: at for each in place.parent.glob(f"{place.name}{_BEFORE}*") if (at := _kept_at(each, place))}
+    older = [each for each in sorted(found, reverse=True)[KEPT:] if now - found[each] > KEPT_FOR]
+    older = [each for each in older if not any(each.samefile(other) for other in needed)]
     for each in older:
         _forget(each)
     return older
+
+
+def _kept_at(rows: Path, place: Path) -> datetime | None:
+    """Say when rows of before were replaced; None for what lies beside them, or has a name that a person gave."""
+    try:
+        return datetime.strptime(rows.name.removeprefix(place.name + _BEFORE), _WHEN).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _close_up(rows: Path) -> None:

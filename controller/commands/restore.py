@@ -16,7 +16,7 @@ from controller.life_lock import alone
 from controller.migrations.upgrade import upgrade
 from controller.renewals.void import VoidBook
 from controller.restoring import (
-    KEPT,
+    KEPT_FOR,
     Anew,
     BackupError,
     begin_anew,
@@ -84,7 +84,7 @@ async def _restore(config: Config, options: argparse.Namespace) -> None:
             kept = put_back(new, place, now=now)
     note(config.keys / HEAD_FILE, anew.head)
     sys.stdout.write(f"epoch {epoch}\t{len(anew.holds)} holds\n")
-    older = forget_older(place, options.file) if kept is not None else []
+    older = forget_older(place, options.file, now=now) if kept is not None else []
     sys.stderr.write(_said(anew, kept, older))
     if config.signer is not None:
         sys.stderr.write(
@@ -124,7 +124,7 @@ def _said(anew: Anew, kept: Path | None, older: Sequence[Path]) -> str:
     """Say what stays taken away, and what a person has to look at."""
     lines = [] if kept is None else [f"The rows of before, with names and password hashes: {kept}"]
     if older:
-        lines.append(f"Removed, as only the last {KEPT} are kept: {', '.join(each.name for each in older)}")
+        lines.append(f"Removed, older than {KEPT_FOR.days} days: {', '.join(each.name for each in older)}")
     lines += [f"Revoked since the copy, and again: {', '.join(anew.cut_off)}"] if anew.cut_off else []
     if anew.tokens:
         lines.append(f"{anew.tokens} machines' keys (API tokens) are void: give out new ones")

@@ -23,7 +23,7 @@ from controller.nodes.models import Node
 from controller.people.models import ApiToken, Person, Session
 from controller.renewals.models import NodeCertificate
 from controller.renewals.void import VoidBook, Voided
-from controller.restoring import RESTORED, BackupError, check_copy, next_epoch
+from controller.restoring import KEPT, RESTORED, BackupError, check_copy, forget_older, next_epoch
 from controller.signing.ring import begin
 from controller.wire.keys import new_key
 from edge_agent.protocol.documents import BY_WORD, Hold
@@ -303,7 +303,7 @@ def test_rows_that_are_back_are_those_of_postgresql(tmp_path: Path, capsys: pyte
     assert "PostgreSQL" in capsys.readouterr().err
 
 
-async def test_only_the_last_rows_of_before_are_kept_and_never_those_that_are_put_back(
+async def test_rows_of_before_are_kept_for_a_month_and_never_those_that_are_put_back(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """They take room, and hold names and password hashes."""
@@ -320,4 +320,14 @@ async def test_only_the_last_rows_of_before_are_kept_and_never_those_that_are_pu
     newest = there - kept - {"loa.db.before-the-move"}
     assert there > kept | {"loa.db.before-the-move"}
     assert len(newest) == 1, "what was just replaced"
-    assert f"only the last 3 are kept: {older[2].name}, {older[1].name}\n" in capsys.readouterr().err
+    assert f"older than 30 days: {older[2].name}, {older[1].name}\n" in capsys.readouterr().err
+
+
+def test_who_tries_one_copy_after_the_other_loses_no_rows_of_before(tmp_path: Path) -> None:
+    place = tmp_path / "loa.db"
+    tried = [tmp_path / f"loa.db.before-20260309T0{hour}0000" for hour in range(9)]
+    for each in tried:
+        each.touch()
+        each.with_name(f"{each.name}-wal").touch()
+    assert forget_older(place, now=factories.MORNING) == []
+    assert forget_older(place, now=factories.MORNING + timedelta(days=60)) == tried[-1 - KEPT :: -1]
