@@ -98,18 +98,29 @@ def an_emergency_sounds_once_more_at_most(story: Story) -> Iterator[str]:
 
 
 def routine_goes_on_with_its_next_item(story: Story) -> Iterator[str]:
-    """What was under way goes on at its first item whose time has not passed, and never before where it stood."""
+    """What was under way goes on at its first item whose time has not passed, and never before where it stood.
+
+    Two may be under way, when an emergency cut one: then the one that comes first by the node's rule goes on.
+    """
     for life in story.lives:
         heard, ready_at = story.routine(life), life.ready_at
         if not heard or ready_at is None:
             continue
         first, item = heard[0]
-        for name, progress, files in _under_way(story, life):
+        going = list(_under_way(story, life))
+        before = {name: _rank(story.orders[name]) for name, _, _ in going}
+        for name, progress, files in going:
             due = _still_due(story.orders[name], progress, files, ready_at + MARGIN)
-            if due and (first != name or item > due[0]):
+            gives_way = first in before and before[first] < before[name]
+            if due and not gives_way and (first != name or item > due[0]):
                 yield f"{life}: {heard[0]} sounded first, due of {name} were {due}"
             if first == name and item < progress["next_item"]:
                 yield f"{life}: {heard[0]} sounded, the next of {name} was {progress['next_item']}"
+
+
+def _rank(one: Broadcast) -> tuple[int, str]:
+    """Give what decides between two of one level: the operator's order, then the id."""
+    return one.order, one.broadcast_id
 
 
 def _under_way(story: Story, life: Life) -> Iterator[tuple[str, dict[str, Any], list[str]]]:

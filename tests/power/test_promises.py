@@ -24,9 +24,10 @@ NOON = datetime(2026, 11, 22, 5, tzinfo=UTC)
 POOL = pool()
 ROUTINE = broadcast("routine-1", NOON, *(one.voice for one in POOL[:4]), late=timedelta(hours=1))
 EMERGENCY = broadcast("emergency-2", NOON, POOL[4].voice, level=Level.EMERGENCY)
-ORDERS = {one.broadcast_id: one for one in (ROUTINE, EMERGENCY)}
+LATER = broadcast("routine-3", NOON, *(one.voice for one in POOL[5:9]), late=timedelta(hours=1))
+ORDERS = {one.broadcast_id: one for one in (ROUTINE, LATER, EMERGENCY)}
 Said = tuple[tuple[str, Any], ...]
-MEDIA = [f"media/{one.voice.sha256}.opus" for one in POOL[:5]]
+MEDIA = [f"media/{one.voice.sha256}.opus" for one in POOL[:9]]
 EVENT = PlayEvent(seq=1, at=NOON, broadcast_id="routine-1", state=PlayState.RECEIVED)
 TOLD = json.loads('{"seq": 1, "at": "2026-11-22T05:00:00Z", "broadcast_id": "routine-1", "state": "received"}')
 
@@ -40,9 +41,14 @@ def life(number: int, *heard: int, clock: str = "network", more: Said = (), **st
     return Life(number, Aim("moment"), clock, True, False, Cache.LOST, frames, sounds=sounds)
 
 
-def under_way(next_item: int, since: timedelta = timedelta(0)) -> dict[str, Any]:
+def under_way(next_item: int, since: timedelta = timedelta(0), name: str = "routine-1") -> dict[str, Any]:
     began = (NOON - since).isoformat()
-    return {"routine-1": {"began_at": began, "anchor_at": began, "next_item": next_item, "outcome": None}}
+    return {name: {"began_at": began, "anchor_at": began, "next_item": next_item, "outcome": None}}
+
+
+AHEAD = timedelta(minutes=-1)
+BOTH = under_way(1, AHEAD) | under_way(1, AHEAD, name="routine-3")
+"""An emergency cut the later one, and the other began after it."""
 
 
 BROKEN = {
@@ -54,6 +60,7 @@ BROKEN = {
     "an_emergency_sounds_once_more_at_most": [life(1, 4), life(2, 4), life(3, 4)],
     "routine_goes_on_with_its_next_item": [life(1, 1, plays=under_way(2, timedelta(hours=1)))],
     "routine_goes_on_with_its_next_item: ('routine-1'": [life(1, 1, plays=under_way(2))],
+    "routine_goes_on_with_its_next_item: ('routine-3'": [life(1, 6, plays=BOTH)],
     "nothing_routine_sounds_by_a_wrong_clock": [life(1, 0, clock="none")],
     "receipts_stay_as_they_were_told": [life(1), life(2, events=[[1, {**TOLD, "broadcast_id": "routine-9"}]])],
     "receipts_stay_as_they_were_told: ": [life(1, events=[[2, TOLD]])],
@@ -69,7 +76,7 @@ def test_a_promise_that_is_broken_is_named(promise: str) -> None:
 
 def test_lives_that_keep_every_promise_are_not_blamed() -> None:
     kept = Receipts(iss="node-1", iat=1, store_id="s-1", kept_from_seq=1, events=(EVENT,))
-    lives = [life(1, 0, 4), life(2, 4, 2, plays=under_way(1, timedelta(hours=1)))]
+    lives = [life(1, 0, 4), life(2, 4, 2, plays=under_way(1, timedelta(hours=1))), life(3, 1, 6, plays=BOTH)]
     assert violations(lives, ORDERS, [kept]) == []
 
 
