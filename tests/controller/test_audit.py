@@ -70,6 +70,7 @@ NOT_DONE = frozenset(
         "POST /api/v1/nodes/{node_id}/reference",
         "POST /api/v1/nodes/{node_id}/renewal",
         "POST /api/v1/nodes/{node_id}/self-test",
+        "POST /api/v1/nodes/{node_id}/send-log",
         "POST /api/v1/people/me/factor/confirmation",
         "POST /api/v1/programmes/{programme_id}/archive",
         "POST /api/v1/sessions/factor",
