@@ -41,6 +41,16 @@ Steps = Generator[None, None, Answer]
 """The way to an answer, with pauses in which others may be answered."""
 
 
+def ended(steps: Steps) -> Answer:
+    """Take all steps, without a pause."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            answer: Answer = end.value
+            return answer
+
+
 class Handler(Protocol):
     """Answers requests; the process around it carries bytes."""
 
@@ -60,13 +70,7 @@ class Strongroom:
 
     def handle(self, request: Request) -> Answer:
         """Answer one request, without a pause."""
-        steps = self.steps(request)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                answer: Answer = end.value
-                return answer
+        return ended(self.steps(request))
 
     def steps(self, request: Request) -> Steps:
         """Answer one request; a large document with pauses."""

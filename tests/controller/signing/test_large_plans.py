@@ -13,8 +13,8 @@ import msgspec
 
 from controller.people.proof import Runs
 from controller.plans.build import Stamp, build_hold
-from controller.signing.apart import AT_ONCE, BEGUN_ANEW, Steps
-from controller.signing.frames import Answer, Done, Refused, Request, Sign, Token, WantRing
+from controller.signing.apart import AT_ONCE, BEGUN_ANEW, Steps, ended
+from controller.signing.frames import Done, Refused, Request, Sign, Token, WantRing
 from controller.signing.ledger import Ledger
 from controller.signing.process import listening
 from controller.signing.remote import Wire
@@ -55,15 +55,6 @@ async def series(apart: Apart) -> list[Broadcast]:
     window: dict[str, Any] = {"not_before_at": apart.clock(), "not_after_at": apart.clock() + 20 * DAY}
     await apart.approve("lan", due, name="schedules/s", runs=runs, **window)
     return [broadcast(f"b-{n}", due.start_at + n * timedelta(minutes=10), VOICE) for n in range(3 * AT_ONCE)]
-
-
-def ended(steps: Steps) -> Answer:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            answer: Answer = end.value
-            return answer
 
 
 async def test_a_stop_is_signed_while_a_plan_is_judged(apart: Apart) -> None:
