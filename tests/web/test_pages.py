@@ -262,13 +262,19 @@ async def test_one_press_without_scripts_stops_everything(site: Commune) -> None
     assert [hold.scope for hold in await site.centre.services.holds.active(site.centre.actor)] == [site.root.scope]
 
 
-async def test_a_node_that_can_is_asked_for_a_tone_and_what_it_heard_is_said(site: Commune) -> None:
+def commands_of(site: Commune) -> list[str]:
+    """Take note of what nodes are asked to do, instead of sending it."""
     sent: list[str] = []
 
     async def send(scope: str, fields: dict[str, object]) -> None:
         sent.append(f"{scope} {fields['action']}")
 
     site.centre.services.node_acts.send = send
+    return sent
+
+
+async def test_a_node_that_can_is_asked_for_a_tone_and_what_it_heard_is_said(site: Commune) -> None:
+    sent = commands_of(site)
     node = next(iter(site.nodes.values()))
     async with visitor(site) as client:
         assert "self-test" not in (await client.get(f"/nodes/{node.id}")).text
@@ -291,12 +297,7 @@ async def test_a_node_that_can_is_asked_for_a_tone_and_what_it_heard_is_said(sit
 
 
 async def test_a_node_is_asked_for_its_log_which_its_page_offers_as_a_file(site: Commune) -> None:
-    sent: list[str] = []
-
-    async def send(scope: str, fields: dict[str, object]) -> None:
-        sent.append(f"{scope} {fields['action']}")
-
-    site.centre.services.node_acts.send = send
+    sent = commands_of(site)
     node = next(iter(site.nodes.values()))
     async with visitor(site) as client:
         assert "Nhật ký của cụm" not in (await client.get(f"/nodes/{node.id}")).text
@@ -316,12 +317,7 @@ async def test_a_node_is_asked_for_its_log_which_its_page_offers_as_a_file(site:
 
 
 async def test_a_node_is_asked_for_its_number_and_its_page_shows_it(site: Commune) -> None:
-    sent: list[str] = []
-
-    async def send(scope: str, fields: dict[str, object]) -> None:
-        sent.append(f"{scope} {fields['action']}")
-
-    site.centre.services.node_acts.send = send
+    sent = commands_of(site)
     node = next(iter(site.nodes.values()))
     async with visitor(site) as client:
         assert "Số của cụm" not in (await client.get(f"/nodes/{node.id}")).text
