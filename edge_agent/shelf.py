@@ -167,16 +167,16 @@ class Shelf:
         place = self._aside or self._directory
         missing = size + self._reserve_bytes - self.free_bytes()
         if self._aside is not None:
-            missing = size + sum(path.stat().st_size for path in place.iterdir()) - ASIDE_BYTES
+            missing = size + sum(found.st_size for _, found in _standing(place.iterdir())) - ASIDE_BYTES
         keep = set(needed)
-        idle = [path for path in place.iterdir() if path.stem not in keep]
-        idle.sort(key=lambda one: one.stat().st_mtime)
-        for path in (*idle, *(place / f"{sha256}.opus" for sha256 in spare)):
+        idle = sorted(
+            _standing(path for path in place.iterdir() if path.stem not in keep), key=lambda one: one[1].st_mtime
+        )
+        for path, found in (*idle, *_standing(place / f"{sha256}.opus" for sha256 in spare)):
             if missing <= 0:
                 return
-            if path.exists():
-                missing -= path.stat().st_size
-                path.unlink()
+            missing -= found.st_size
+            path.unlink(missing_ok=True)
         if missing > 0:
             raise NoSpaceError(f"{place}: {missing} bytes short for a recording of {size}; free some space")
 
@@ -208,6 +208,15 @@ def _pieces(path: Path, sha256: str) -> tuple[bytes, ...] | None:
         log.error("%s cannot be read: %s", path.name, error)  # noqa: TRY400 - the disk's, the way here does not matter
         return None
     return found.pieces if found.whole == sha256 else None
+
+
+def _standing(paths: Iterable[Path]) -> list[tuple[Path, os.stat_result]]:
+    """Leave out what another download has renamed or thrown out meanwhile."""
+    found = []
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            found.append((path, path.stat()))
+    return found
 
 
 def _throw_away(path: Path) -> None:

@@ -1,5 +1,6 @@
 """Fetching over real HTTPS from a server that breaks off, forgets, lies and withdraws."""
 
+import contextlib
 import errno
 import hashlib
 import http.client
@@ -77,8 +78,13 @@ class Yard:
         """Let the disk hold so many bytes of recordings and no more."""
         media = self.desk.shelf.path("x").parent
 
+        def size_of(path: Path) -> int:
+            with contextlib.suppress(FileNotFoundError):  # Deleted since it was listed: there is room again.
+                return path.stat().st_size
+            return 0
+
         def free() -> int:
-            return int(size) - sum(path.stat().st_size for path in media.iterdir())
+            return int(size) - sum(size_of(path) for path in media.iterdir())
 
         monkeypatch.setattr(self.desk.shelf, "free_bytes", free)
 
@@ -583,6 +589,16 @@ def test_what_nobody_needs_makes_room_oldest_first(tmp_path: Path, monkeypatch: 
     with pytest.raises(NoSpaceError, match="bytes short"):
         shelf.make_room(10_000, needed={"a" * 64})
     assert shelf.has("a" * 64)
+
+
+def test_what_goes_while_room_is_made_ends_no_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = Shelf(tmp_path, reserve_bytes=1000)
+    monkeypatch.setattr(shelf, "free_bytes", lambda: 1000)
+    # Listed, and gone when it is looked at: as the part of another download, which has become a recording.
+    shelf.part("a" * 64).symlink_to("gone")
+    shelf.path("b" * 64).write_bytes(bytes(100))
+    shelf.make_room(100, needed=())
+    assert not shelf.has("b" * 64)
 
 
 def test_of_what_is_needed_the_spare_go_in_their_order_and_no_others(
