@@ -208,7 +208,7 @@ class _Job:
         heard, settings = self._heard, self._settings
         if heard.clipped:
             yield SoundWarning.CLIPPED
-        if self._result_lufs(result) < settings.loudness_lufs - LOUDNESS_SLACK:
+        elif self._result_lufs(result) < settings.loudness_lufs - LOUDNESS_SLACK:
             yield SoundWarning.VERY_QUIET
         if heard.longest_silence_ms >= LONG_SILENCE_MS or heard.silence_ms > SILENT_SHARE * heard.length_ms:
             yield SoundWarning.LONG_SILENCE

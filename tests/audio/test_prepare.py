@@ -219,6 +219,15 @@ async def test_clipped_sound_is_said_to_be_clipped(tmp_path: Path) -> None:
     assert result.warnings == (SoundWarning.CLIPPED,)
 
 
+async def test_loud_peaks_over_a_quiet_rest_are_said_to_be_too_loud_and_not_too_quiet_as_well(tmp_path: Path) -> None:
+    beep = sounds.driven(sounds.speech(SPEECH_S, dbfs=-3), 30)[:2400]
+    quiet = sounds.speech(SPEECH_S, dbfs=-50)
+    data = np.concatenate([quiet, beep, quiet, quiet, beep, quiet])
+    result = await prepared(tmp_path, sounds.wav(data))
+    assert SoundWarning.CLIPPED in result.warnings
+    assert SoundWarning.VERY_QUIET not in result.warnings
+
+
 async def test_a_long_silence_is_said(tmp_path: Path) -> None:
     voice = sounds.speech(SPEECH_S)
     gap = np.concatenate([voice, sounds.silence(11), voice, voice, voice])
