@@ -24,6 +24,7 @@ from .enrolments.routes import for_nodes as enrolments_of_nodes
 from .enrolments.routes import router as enrolments
 from .faults.routes import router as faults
 from .holds.routes import router as holds
+from .http.compressed import Compressed
 from .http.description import complete
 from .http.middleware import SameOrigin, SecurityHeaders, SmallBodies
 from .http.pace import NODES, Pace, Paced, Rates
@@ -35,12 +36,15 @@ from .nodes import log_upload
 from .nodes.act_routes import router as node_acts
 from .nodes.log_routes import router as node_logs
 from .nodes.routes import router as nodes
+from .overview.routes import router as overview
 from .people.proof import HEADER
 from .people.routes import router as people
 from .plays.routes import router as plays
 from .policies.routes import router as policies
 from .programmes.routes import router as programmes
 from .recordings.routes import router as recordings
+from .recordings.upload_routes import router as uploads
+from .recordings.upload_routes import speech
 from .renewals.routes import for_nodes as renewals_of_nodes
 from .renewals.routes import router as renewals
 from .schedules.routes import calendars, days
@@ -61,15 +65,19 @@ def create_app(
 ) -> FastAPI:
     """Make the application for people: the whole API. ``/readyz`` asks the checks besides, and tells the notes."""
     app = _bare(services, ready_checks)
+    app.add_middleware(Compressed)
     app.state.ready_notes = dict(ready_notes or {})
     api = APIRouter(prefix=PREFIX)
     for router in (
         people,
         areas,
+        overview,
         nodes,
         node_acts,
         node_logs,
+        speech,
         recordings,
+        uploads,
         bulletins,
         programmes,
         schedules,

@@ -36,6 +36,8 @@ class Config(BaseSettings):
     """"Now" means a common start this far ahead, so that neighbours start together."""
     plan_days: Annotated[int, Ge(1), Le(31)] = 7
     lease_days: Annotated[int, Ge(1), Le(31)] = 7
+    tiles: Path | None = None
+    """Pictures of the ground for the map: a file of the kind MBTiles (raster). The map works without them."""
     max_upload_bytes: Annotated[int, Gt(0)] = 200 * 1024 * 1024
     uploads_a_day: Annotated[int, Gt(0)] = 300
     """Of one person, within 24 hours…"""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import DateTime, Dialect, MetaData, TypeDecorator, event
 from sqlalchemy.engine import Connection
@@ -119,6 +119,19 @@ class Transaction:
         self.last.append(act)
 
 
+KEPT = "kept"
+"""In ``AsyncSession.info`` of what is read together: answers that cannot change within one snapshot, by question."""
+
+
+class _Together(NamedTuple):
+    database: "Database"
+    task: asyncio.Task[Any] | None
+    session: AsyncSession
+
+
+_TOGETHER: ContextVar[_Together | None] = ContextVar("together", default=None)
+
+
 class Database:
     """Hands out transactions. Opened once in ``main.py`` and handed down."""
 
@@ -166,9 +179,27 @@ class Database:
         Raises:
             BusyError: the database's disk is gone for a while.
         """
+        shared = _TOGETHER.get()
+        if shared is not None and shared.database is self and shared.task is asyncio.current_task():
+            yield shared.session
+            return
         async with self._turn(None), AsyncSession(self.engine, expire_on_commit=False) as session:
             with _named():
                 yield session
+
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator[None]:
+        """Have all that this task reads in the block be one snapshot, and what is in sight be asked once.
+
+        What is read side by side has sessions of its own, and so has what writes.
+        """
+        async with self.reading() as session:
+            session.info[KEPT] = {}
+            token = _TOGETHER.set(_Together(self, asyncio.current_task(), session))
+            try:
+                yield
+            finally:
+                _TOGETHER.reset(token)
 
     @asynccontextmanager
     async def _turn(self, writer: asyncio.Lock | None) -> AsyncIterator[None]:

@@ -4,7 +4,7 @@ An event is a hint to look at the rows again, never a record: a listener that fa
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -58,9 +58,12 @@ class EventBus:
     def __init__(self, *, backlog: int = 1000) -> None:
         self._backlog = backlog
         self._queues: set[asyncio.Queue[Event]] = set()
+        self._noting: list[Callable[[Event], None]] = []
 
     def publish(self, event: Event) -> None:
         """Tell all listeners; one that is full gets a single ``MISSED`` instead of its backlog."""
+        for note in self._noting:
+            note(event)
         for queue in self._queues:
             if queue.full():
                 while not queue.empty():
@@ -68,6 +71,10 @@ class EventBus:
                 queue.put_nowait(Event(Topic.MISSED))
             else:
                 queue.put_nowait(event)
+
+    def note_in(self, note: Callable[[Event], None]) -> None:
+        """Call this at every event, for as long as the bus lives. It only notes: it does not wait and does not fail."""
+        self._noting.append(note)
 
     @contextmanager
     def listen(self) -> Iterator[AsyncIterator[Event]]:

@@ -29,6 +29,12 @@ def settle(written: Path, path: Path) -> None:
     _sync_folder(path.parent)
 
 
+def name_beside(path: Path, other: Path) -> None:
+    """Give a file that is on the disk a second name, and make it stay."""
+    other.hardlink_to(path)
+    _sync_folder(other.parent)
+
+
 def sync_file(file: IO[bytes]) -> None:
     """Wait until what was written is on the disk."""
     file.flush()

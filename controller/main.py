@@ -201,6 +201,7 @@ def _build(
         laggards.note_health(node_id, health)
         clones.note_health(node_id, health)
         faults.note_health(node_id, health)
+        services.node_health.note_health(node_id, health)
 
     presence = PresenceWatch(
         database,
@@ -263,7 +264,15 @@ def _build(
     )
     # It reads whom the broker is not to let in before the broker lets anybody in.
     members: list[Member] = [revoker, broker, bridge, *of_the_signer, dispatcher, laggards, clones, faults, presence]
-    others: list[Member] = [ingest, services.recordings, services.firing, scheduler, for_pages, for_nodes]
+    others: list[Member] = [
+        services.node_health,
+        ingest,
+        services.recordings,
+        services.firing,
+        scheduler,
+        for_pages,
+        for_nodes,
+    ]
     return centre, [*members, *others, Life(database)]
 
 

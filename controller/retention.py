@@ -8,6 +8,7 @@
 | receipt_stores | for good: what was acknowledged must not count anew. One a life of a node's store |
 | faults | ``evidence_days`` after they ended |
 | node_logs | 30 days, the last five of a node |
+| node_health_days | 30 days |
 | plan_versions, plan_bodies | see ``plans.pruning`` |
 | documents | the current one of each topic: as many as there are places and nodes |
 | broadcasts with items, targets, approvals, plays; recordings; holds | for good: the record of what was aired, grows \
@@ -31,7 +32,7 @@ from .clock import Clock
 from .db import Database
 from .enrolments.models import Enrolment
 from .faults import service as faults
-from .nodes import logs
+from .nodes import history, logs
 from .nodes.live import LiveNodes
 from .people.models import Session
 from .plans.pruning import prune
@@ -61,6 +62,7 @@ class Forgetting:
         async with self._database.transaction() as tx:
             await faults.forget(tx.session, now, self._evidence)
             await logs.forget(tx.session, now)
+            await history.forget(tx.session, now)
             await tx.session.execute(delete(Session).where(Session.expires_at <= now))
             await tx.session.execute(
                 delete(Enrolment).where(Enrolment.expires_at <= now, Enrolment.adopted_at.is_(None))

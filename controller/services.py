@@ -1,5 +1,6 @@
 """The services of the centre, built once. Routes, pages, wire and scheduler get them from here."""
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from audio.prepare import Settings
@@ -13,7 +14,9 @@ from .areas.moves import Moves
 from .areas.service import Areas
 from .audit.heads import HEAD_FILE
 from .audit.service import Audit
+from .broadcasts.history import History
 from .broadcasts.late_words import LateWords
+from .broadcasts.listed import BroadcastPlays
 from .broadcasts.replays import Replays
 from .broadcasts.service import Broadcasts
 from .bulletins.service import Bulletins
@@ -33,10 +36,14 @@ from .holds.lasting import LastingHolds
 from .holds.service import Holds
 from .media.service import Media
 from .nodes.acts import NodeActs
+from .nodes.contacts import Contacts
+from .nodes.history import NodeHealth
+from .nodes.lists import NodeLists
 from .nodes.live import LiveNodes
 from .nodes.logs import NodeLogs
 from .nodes.revoking import Revocations
 from .nodes.service import Nodes
+from .overview.service import Overviews
 from .people.accounts import Accounts
 from .people.factors import Factors
 from .people.passwords import Passwords
@@ -46,20 +53,29 @@ from .people.service import People
 from .people.signins import SignIns
 from .people.tokens import Tokens
 from .plans.service import Documents
+from .plays.of_node import NodePlays
 from .plays.why import Whys
 from .policies.service import Policies
 from .programmes.service import Programmes
+from .recordings.cutting import Cutting
+from .recordings.library import Library
 from .recordings.quota import Quota
+from .recordings.resumable import Resumables
 from .recordings.service import Recordings
+from .recordings.speech import Speech
 from .recordings.uploads import UploadLimits, UploadRoom
 from .renewals.service import Renewals
 from .schedules.calendars import AreaCalendars
+from .schedules.copying import WeekCopies
 from .schedules.day import Days
 from .schedules.exchange import Exchange
+from .schedules.feed import Feeds
 from .schedules.rolling import Rolling
 from .schedules.service import Schedules
 from .schedules.single_dates import SingleDates
+from .schedules.templating import Templates
 from .schedules.whatif import ScheduleWhatIfs
+from .tiles import Tiles
 from .updates.rollouts import Rollouts
 from .updates.service import Releases
 from .updates.steering import Steering
@@ -80,18 +96,31 @@ class Services:
     moves: Moves
     policies: Policies
     nodes: Nodes
+    node_lists: NodeLists
+    node_health: NodeHealth
+    node_plays: NodePlays
+    broadcast_plays: BroadcastPlays
+    contacts: Contacts
     node_acts: NodeActs
     node_logs: NodeLogs
     recordings: Recordings
+    resumables: Resumables
+    speech: Speech
+    library: Library
+    cutting: Cutting
     bulletins: Bulletins
     programmes: Programmes
     schedules: Schedules
     single_dates: SingleDates
+    templates: Templates
+    week_copies: WeekCopies
+    feeds: Feeds
     what_ifs: ScheduleWhatIfs
     calendars: AreaCalendars
     days: Days
     exchange: Exchange
     broadcasts: Broadcasts
+    history: History
     replays: Replays
     late_words: LateWords
     approvals: Approvals
@@ -118,6 +147,8 @@ class Services:
     failures: Failures
     """Work that failed when it was last tried, for readiness."""
     media: Media
+    overview: Overviews
+    tiles: Tiles
     live: LiveNodes
     """Where the ingest notes what nodes say."""
     database: Database
@@ -127,6 +158,10 @@ class Services:
     config: Config
     witness: Witness | None
     """Who checks the yeses of people, where the signer stands apart."""
+
+    def together(self) -> AbstractAsyncContextManager[None]:
+        """Read all that the block asks for as one snapshot: what a page needs of many services costs one session."""
+        return self.database.together()
 
     def proof(self, code: str = "") -> Proof | None:
         """Give how whoever acts proves a yes, with what they typed; None where nobody asks for that."""
@@ -150,6 +185,7 @@ def build_services(
     seal = Seal(secret_key(config.keys / SEAL_FILE))
     nodes = Nodes(database, clock, documents, live)
     acts, failures = NodeActs(database, clock, live), Failures()
+    overviews = Overviews(database, clock, bus, live)
     rolling = Rolling(
         database,
         clock,
@@ -194,13 +230,25 @@ def build_services(
         moves=Moves(database, clock, documents, live),
         policies=Policies(database, clock, documents, trusted_keys=authority.trusted_keys),
         nodes=nodes,
+        node_lists=NodeLists(database, nodes, overviews),
+        node_health=NodeHealth(database, clock),
+        node_plays=NodePlays(database, clock, live),
+        broadcast_plays=BroadcastPlays(database, clock, live),
+        contacts=Contacts(database),
         node_acts=acts,
         node_logs=NodeLogs(database, clock, acts),
         recordings=recordings,
+        resumables=Resumables(database, clock, recordings, room, quota),
+        speech=Speech(database, recordings),
+        library=Library(database, clock, recordings),
+        cutting=Cutting(database, recordings, room, media=config.media),
         bulletins=Bulletins(database, clock),
         programmes=programmes,
         schedules=schedules,
         single_dates=single_dates,
+        templates=Templates(database, programmes, schedules),
+        week_copies=WeekCopies(database, clock, schedules),
+        feeds=Feeds(database, clock, live),
         what_ifs=ScheduleWhatIfs(
             database,
             clock,
@@ -215,6 +263,7 @@ def build_services(
         days=Days(database, clock, live, trusted_keys=authority.trusted_keys),
         whys=Whys(database, clock, live, trusted_keys=authority.trusted_keys),
         broadcasts=broadcasts,
+        history=History(database, clock, live),
         replays=Replays(database, clock, broadcasts, lead_ms=config.lead_ms),
         late_words=LateWords(database, clock, documents),
         approvals=Approvals(database, clock, documents, lead_ms=config.lead_ms, failures=failures),
@@ -246,10 +295,12 @@ def build_services(
         update_traffic=Traffic(),
         faults=Faults(database, clock),
         alarms=alarms,
-        audit=Audit(database, head_file=config.keys / HEAD_FILE),
+        audit=Audit(database, clock, head_file=config.keys / HEAD_FILE),
         documents=documents,
         failures=failures,
         media=Media(database, clock, config.media),
+        overview=overviews,
+        tiles=Tiles(config.tiles),
         live=live,
         database=database,
         events=bus,

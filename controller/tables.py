@@ -11,14 +11,14 @@ from .emergencies.models import Emergency, ReadyMessage
 from .enrolments.models import Enrolment
 from .faults.models import Fault
 from .holds.models import Hold
-from .nodes.models import Node, NodeLog
+from .nodes.models import Node, NodeHealthDay, NodeLog
 from .people.models import ApiToken, Device, Grant, Person, RecoveryCode, Session
 from .plans.models import Document, PlanBody, PlanVersion
 from .plays.models import Play
 from .policies.models import Policy
 from .programmes.models import Programme, ProgrammeItem
 from .receipts.models import Receipt, ReceiptStore
-from .recordings.models import Recording
+from .recordings.models import Recording, Upload
 from .renewals.models import NodeCertificate, Renewal
 from .schedules.models import Calendar, Schedule, ScheduleException
 from .updates.models import Release, Rollout, RolloutNode
@@ -48,6 +48,7 @@ __all__ = [
     "Listening",
     "Node",
     "NodeCertificate",
+    "NodeHealthDay",
     "NodeLog",
     "Person",
     "PlanBody",
@@ -68,4 +69,5 @@ __all__ = [
     "Schedule",
     "ScheduleException",
     "Session",
+    "Upload",
 ]

@@ -25,9 +25,10 @@ from controller.policies.rules import EffectivePolicy
 from controller.schedules.models import Schedule
 
 from . import yeses
-from .models import Approval, ApprovalRequest, RequestState
+from .models import Approval, ApprovalRequest
 from .needs import Need, Place, Said, decide
 from .shown import Shown
+from .states import RequestState
 from .yeses import Bound, Yes
 
 VOID = "approvals.void"

@@ -15,9 +15,10 @@ from controller.areas.repository import read_tree
 from controller.areas.targets import node_names, scope_name
 from controller.broadcasts.models import Broadcast
 from controller.bulletins.drafting import told_by
-from controller.bulletins.models import Bulletin, BulletinState
+from controller.bulletins.models import Bulletin
 from controller.bulletins.repository import versions
 from controller.bulletins.rules import differences
+from controller.bulletins.states import BulletinState
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.repository import names_of

@@ -10,7 +10,8 @@ from controller.db import Database
 from controller.errors import ConflictError, ForbiddenError, NotFoundError
 from controller.people import rights
 from controller.people.actor import Actor
-from controller.recordings.models import Recording, RecordingState
+from controller.recordings.models import Recording
+from controller.recordings.states import RecordingState
 
 from . import listening
 from .listening import Span

@@ -1,7 +1,6 @@
 """Tables of approval requests, approvals and listening."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, String, Text
@@ -9,17 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
 
-
-class RequestState(StrEnum):
-    """How far a request is."""
-
-    OPEN = "open"
-    APPROVED = "approved"
-    RETURNED = "returned"
-    VOID = "void"
-    """What was asked for has been changed, or is over: it may be asked for anew."""
-    WITHDRAWN = "withdrawn"
-    """Who asked took it back: of a schedule it is asked for anew when that is edited."""
+from .states import RequestState
 
 
 class ApprovalRequest(Base):

@@ -18,9 +18,10 @@ from controller.names import clean_name
 from controller.people.actor import Actor
 from controller.recordings.uploads import UploadLimits, UploadRoom
 
-from .models import ApprovalRequest, RequestState
+from .models import ApprovalRequest
 from .repository import found, require_still
 from .schemas import ApprovalRow
+from .states import RequestState
 from .views import rows_out
 
 MOST_BYTES = 10 * 1024 * 1024

@@ -17,9 +17,10 @@ from controller.schedules.models import Calendar, Schedule, ScheduleException
 from edge_agent.protocol.states import Level
 
 from . import hands
-from .models import Approval, ApprovalRequest, RequestState
+from .models import Approval, ApprovalRequest
 from .needs import asks_another
 from .shown import PROGRAMME
+from .states import RequestState
 
 
 async def reach(session: AsyncSession, actor: Actor) -> Sight:

@@ -21,8 +21,8 @@ from controller.policies.errors import PolicyBreachError, UnusualHourError
 from controller.recordings.uploads import TooSlowError
 
 from .errors import NotListenedError, OwnWorkError
-from .models import RequestState
 from .schemas import AloneOut, ApprovalOut, ApprovalRow, ApproveIn, ListeningIn, ListeningOut, PaperIn, ReturnIn
+from .states import RequestState
 
 router = APIRouter(prefix="/approvals", tags=["approvals"])
 recordings = APIRouter(prefix="/recordings", tags=["approvals"])

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from controller.validation import NO_BOOL
 from edge_agent.protocol.states import Level
 
-from .models import RequestState
+from .states import RequestState
 
 MOST_SPANS = 200
 Milliseconds = Annotated[int, Ge(0), Le(24 * 3_600_000), NO_BOOL]
@@ -75,6 +75,10 @@ class FileOut(BaseModel):
     sha256: str
     media_url: str
     length_ms: int
+    is_machine: bool
+    """A machine speaks, and whoever shows it says so."""
+    words: str | None
+    """What a machine was told to read; None: a person speaks, it is a cut, or it is nobody's in sight."""
     news: Literal["new", "changed", "known"]
     """``changed``: they approved this before, without this file. ``known``: they approved this file before."""
     heard_ms: int

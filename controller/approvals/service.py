@@ -14,24 +14,31 @@ from controller.errors import ConflictError, ForbiddenError, LoaError
 from controller.events import Event, Topic
 from controller.failures import Failures
 from controller.names import clean_name
+from controller.paging import Found, Wanted
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act
 from controller.plans.service import Documents
+from controller.policies.errors import UnusualHourError
 
-from . import expiry, hours, listening
+from . import expiry, finding, hours, listening
 from .admitting import Admission
 from .changes import changes_of
 from .errors import NotListenedError, OwnWorkError
-from .models import ApprovalRequest, RequestState
+from .models import ApprovalRequest
 from .repository import aimed_at, asks_second_person, authors_of, concerns, found, require_still
 from .schemas import ApprovalOut, ApprovalRow, ApproveIn, ReturnIn
+from .states import RequestState
 from .views import files_out, rows_out
 from .yeses import Yes
 
 MAX_REASON = 500
 WITHDRAW = "approvals.withdraw"
 AS_ASKED = ApproveIn()
+DECIDABLE = frozenset({None, NotListenedError.code, UnusualHourError.code})
+"""Refusals that the person can mend by listening, or by a tick."""
+MOST_LOOKED_AT = 5
+"""Requests looked at for one that can be decided."""
 
 
 class Approvals:
@@ -55,6 +62,32 @@ class Approvals:
             return await rows_out(
                 session, (await session.scalars(query.order_by(order).limit(limit))).all(), self._now()
             )
+
+    async def find(self, actor: Actor, wanted: Wanted) -> Found[ApprovalRow]:
+        """Give one part of all that somebody may decide, or asked for: decided ones, too.
+
+        Sorts: ``asked``, ``start``, ``title``; filter: ``state``.
+        """
+        async with self._database.reading() as session:
+            rows, total = await finding.found_rows(session, actor, wanted)
+            return Found(tuple(await rows_out(session, rows, self._now())), total)
+
+    async def count_waiting(self, actor: Actor) -> int:
+        """Count what others asked for and this person may decide."""
+        async with self._database.reading() as session:
+            return await finding.count_waiting(session, actor)
+
+    async def next_waiting(self, actor: Actor) -> ApprovalOut | None:
+        """Give the most urgent of those that this person can decide now; if there is none such, the most urgent."""
+        async with self._database.reading() as session:
+            query = (await finding.waiting(session, actor)).limit(MOST_LOOKED_AT)
+            first: ApprovalOut | None = None
+            for row in (await session.scalars(query)).all():
+                shown = await self._out(session, actor, row)
+                if shown.refusal in DECIDABLE:
+                    return shown
+                first = first or shown
+            return first
 
     async def get(self, actor: Actor, request_id: str) -> ApprovalOut:
         """Give one, with all that would be heard and what of it is new to whoever asks.

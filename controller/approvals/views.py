@@ -16,19 +16,23 @@ from controller.people.actor import Actor
 from controller.people.repository import names_of
 from controller.people.rights import Sight
 from controller.programmes.models import ProgrammeItem
-from controller.recordings.models import Recording, RecordingState
+from controller.recordings.models import Recording
+from controller.recordings.states import RecordingOrigin, RecordingState
 from controller.schedules.models import Schedule, ScheduleException
 from edge_agent.protocol.content import content_hash
 from edge_agent.protocol.states import Level
 
 from . import listening
 from .changes import subjects_of
-from .models import ApprovalRequest, RequestState
+from .models import ApprovalRequest
 from .schemas import AimOut, ApprovalRow, FileOut
+from .states import RequestState
 
 
 async def rows_out(session: AsyncSession, rows: Sequence[ApprovalRequest], now: datetime) -> list[ApprovalRow]:
     """Give requests as the queue shows them."""
+    if not rows:
+        return []  # the strip of every page asks
     tree = await read_tree(session)
     people = await names_of(session, {each for row in rows for each in (row.asked_by, row.decided_by) if each})
     nodes = await node_names(session, {scope for row in rows for scope in row.scopes})
@@ -77,6 +81,8 @@ async def files_out(session: AsyncSession, actor: Actor, request: ApprovalReques
                 sha256=sha256,
                 media_url=f"/media/{sha256}.opus",
                 length_ms=(row.length_ms if row else None) or 0,
+                is_machine=row is not None and (row.voice is not None or row.origin == RecordingOrigin.MACHINE),
+                words=row.words if row else None,
                 news="known" if heard and heard.approved_at else "changed" if before else "new",
                 heard_ms=listening.heard_ms(heard.heard) if heard else 0,
                 whole=heard is not None and heard.whole_at is not None,

@@ -9,10 +9,12 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.approvals.models import ApprovalRequest, RequestState
+from controller.approvals.models import ApprovalRequest
+from controller.approvals.states import RequestState
 from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.db import Transaction, in_pieces
-from controller.emergencies.models import UNDECIDED, Emergency, EmergencyState
+from controller.emergencies.models import UNDECIDED, Emergency
+from controller.emergencies.states import EmergencyState
 from controller.events import Event, Topic
 from controller.schedules.models import Schedule
 

@@ -7,12 +7,14 @@ from sqlalchemy import JSON, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
+from controller.search import Searchable
 
 
-class Area(Base):
+class Area(Searchable, Base):
     """A place. What it does not set, it has from its parent."""
 
     __tablename__ = "areas"
+    searched = ("name",)
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     parent_id: Mapped[str | None] = mapped_column(ForeignKey("areas.id"), index=True)
@@ -25,4 +27,7 @@ class Area(Base):
     """``[{"start": "22:00", "until": "05:00"}]``; empty: none; None: the parent's."""
     languages: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     """In the order in which they are to be heard; None: the parent's."""
+    latitude: Mapped[float | None]
+    """Degrees, WGS 84: where a map shows its name; None with the next: nobody said."""
+    longitude: Mapped[float | None]
     created_at: Mapped[datetime] = mapped_column(Instant)

@@ -1,7 +1,7 @@
 """Areas: the tree of places, and what nodes have from it."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from controller.people.proof import Loosened
 from controller.people.rights import Act, Sight
 from controller.plans.service import Documents
 from controller.policies.locks import check_locks
-from controller.policies.rules import OF_THE_AREA
+from controller.policies.rules import OF_THE_AREA, EffectivePolicy
 from controller.policies.usual import is_loosened
 from edge_agent.protocol.documents import QuietHours
 from edge_agent.protocol.topics import AREA_WORDS, Word
@@ -179,12 +179,31 @@ async def _prove(tx: Transaction, actor: Actor, area_id: str) -> None:
 
 async def _all(session: AsyncSession, seen: Sight) -> list[AreaOut]:
     tree, counts = await read_tree(session), await count_nodes(session)
-    return [_out(tree, counts, place.id, seen) for place in tree.walk() if seen.knows(place.id)]
+    below = _below(tree, {area_id: count for area_id, count in counts.items() if seen.sees(area_id)})
+    alike: dict[Any, EffectiveOut] = {}
+    return [_out(tree, below, place.id, seen, alike) for place in tree.walk() if seen.knows(place.id)]
 
 
-def _out(tree: Tree, counts: dict[str, int], area_id: str, seen: Sight) -> AreaOut:
-    place, found = tree.places[area_id], tree.effective(area_id)
-    path = tree.path(area_id)
+def _below(tree: Tree, counts: Mapping[str, int]) -> dict[str, int]:
+    """Sum up counts of areas for each that they lie in."""
+    found = dict(counts)
+    for place in reversed([*tree.walk()]):  # children before their parents
+        if place.parent_id:
+            found[place.parent_id] = found.get(place.parent_id, 0) + found.get(place.id, 0)
+    return found
+
+
+def _effective(found: EffectivePolicy, alike: dict[Any, EffectiveOut]) -> EffectiveOut:
+    """Show what holds in an area; nearly all areas of a province have the same, which is made once."""
+    key = (found.zone, found.quiet_hours, found.languages)
+    if key not in alike:
+        windows = tuple(QuietWindow(start=each.start, until=each.until) for each in found.quiet_hours)
+        alike[key] = EffectiveOut(zone=found.zone, quiet_hours=windows, languages=found.languages)
+    return alike[key]
+
+
+def _out(tree: Tree, below: Mapping[str, int], area_id: str, seen: Sight, alike: dict[Any, EffectiveOut]) -> AreaOut:
+    place, path = tree.places[area_id], tree.path(area_id)
     return AreaOut(
         id=place.id,
         parent_id=place.parent_id,
@@ -193,15 +212,11 @@ def _out(tree: Tree, counts: dict[str, int], area_id: str, seen: Sight) -> AreaO
         depth=len(path) - 1,
         path=path,
         in_sight=seen.sees(area_id),
-        node_count=sum(counts.get(below, 0) for below in tree.below(area_id) if seen.sees(below)),
+        node_count=below.get(area_id, 0),
         zone=place.zone,
         quiet_hours=_windows_out(place.quiet_hours),
         languages=tuple(place.languages) if place.languages is not None else None,
-        effective=EffectiveOut(
-            zone=found.zone,
-            quiet_hours=tuple(QuietWindow(start=each.start, until=each.until) for each in found.quiet_hours),
-            languages=found.languages,
-        ),
+        effective=_effective(tree.effective(area_id), alike),
     )
 
 

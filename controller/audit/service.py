@@ -4,19 +4,24 @@ import asyncio
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import Select, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.clock import Clock
 from controller.db import Database, Transaction
+from controller.paging import Found, Wanted, paged
 from controller.people import rights
 from controller.people.actor import Actor
-from controller.people.models import Person
+from controller.people.models import Grant, Person
 from controller.people.rights import Act
+from controller.search import matches
+from controller.spans import span_of
 
 from .heads import Head, HeadError, note, noted
 from .models import AuditEntry
@@ -29,6 +34,9 @@ _LOCK = 0x6C6F61
 """PostgreSQL advisory lock: one writer of the chain at a time. SQLite has one writer anyway."""
 
 _STEP = 500
+
+TAKEN = "exports.take"
+"""Action: a list was taken along as a table."""
 
 _log = logging.getLogger(__name__)
 
@@ -95,25 +103,68 @@ def entry_hash(entry: AuditEntry) -> str:
 class Audit:
     """Reads the audit. There is nothing here that changes it."""
 
-    def __init__(self, database: Database, *, head_file: Path) -> None:
-        self._database, self._head_file = database, head_file
+    def __init__(self, database: Database, clock: Clock, *, head_file: Path) -> None:
+        self._database, self._clock, self._head_file = database, clock, head_file
 
-    async def list(self, actor: Actor, *, limit: int = 100, before: int | None = None) -> list[AuditOut]:
+    async def list(
+        self, actor: Actor, *, limit: int = 100, before: int | None = None, wanted: Wanted | None = None
+    ) -> list[AuditOut]:
         """Give the latest entries in sight, newest first; ``before`` is the last ``seq`` of the page before.
+
+        ``wanted``: narrowed by its words and filters, as ``find``.
+
+        Raises:
+            ForbiddenError: the person may not read the audit.
+            InvalidError: a filter says what it cannot mean.
+        """
+        query = _narrowed(wanted or Wanted())
+        if before is not None:
+            query = query.where(AuditEntry.seq < before)
+        async with self._database.reading() as session:
+            query = await _readable(session, actor, query)
+            rows = (await session.execute(query.order_by(AuditEntry.seq.desc()).limit(limit))).all()
+        return [_out(entry, name) for entry, name in rows]
+
+    async def find(self, actor: Actor, wanted: Wanted) -> Found[AuditOut]:
+        """Give one part of the entries in sight, in their order (``at``).
+
+        Filters: ``person`` (an id), ``kind`` (what comes before the dot of the action), ``action``, ``subject``,
+        ``from`` and ``until`` (instants, ISO 8601). Words are those of the person, or of the subject.
+
+        Raises:
+            ForbiddenError: the person may not read the audit.
+            InvalidError: a filter says what it cannot mean.
+        """
+        async with self._database.reading() as session:
+            query = await _readable(session, actor, _narrowed(wanted))
+            rows, total = await paged(session, query, wanted, {"at": AuditEntry.seq}, last=AuditEntry.seq)
+        return Found(tuple(_out(entry, name) for entry, name in rows), total)
+
+    async def people(self, actor: Actor) -> Sequence[tuple[str, str]]:
+        """Give id and name of those whose acts may stand in the entries in sight: who works there, and everywhere.
 
         Raises:
             ForbiddenError: the person may not read the audit.
         """
-        query = select(AuditEntry, Person.name).outerjoin(Person, Person.id == AuditEntry.person_id)
-        if before is not None:
-            query = query.where(AuditEntry.seq < before)
         async with self._database.reading() as session:
             await rights.require(session, actor, Act.AUDIT_READ)
             seen = await rights.sight(session, actor)
-            if seen.areas is not None:
-                query = query.where(AuditEntry.area_id.in_(seen.areas))
-            rows = (await session.execute(query.order_by(AuditEntry.seq.desc()).limit(limit))).all()
-        return [_out(entry, name) for entry, name in rows]
+            query = select(Person.id, Person.name).join(Grant, Grant.person_id == Person.id).distinct()
+            query = query.where(or_(Grant.area_id.is_(None), seen.where(Grant.area_id)))
+            return [(key, name) for key, name in await session.execute(query.order_by(Person.name, Person.id))]
+
+    async def taken(self, actor: Actor, what: str, total: int) -> None:
+        """Write down that somebody takes a list along; ``what``: its name among our resources.
+
+        Raises:
+            ForbiddenError: the audit itself, by who may not read it.
+        """
+        async with self._database.transaction() as tx:
+            if what == "audit":
+                await rights.require(tx.session, actor, Act.AUDIT_READ)
+            places = {grant.area_id for grant in await tx.session.scalars(_grants(actor))}
+            where = next(iter(places)) if len(places) == 1 else None
+            await write(tx, actor, TAKEN, f"exports/{what}", {"rows": total}, at=self._clock(), area_id=where)
 
     async def verify(self, known: Head | None = None) -> Verdict:
         """Walk along the whole chain, which has to reach the head that was noted last, and the one that is ``known``.
@@ -143,6 +194,29 @@ class Audit:
                 return
         if last is not None and (before is None or last.seq > before.seq):
             await asyncio.to_thread(note, self._head_file, Head(last.seq, last.hash))
+
+
+def _grants(actor: Actor) -> Select[Grant]:
+    return select(Grant).where(Grant.person_id == actor.person_id)
+
+
+async def _readable(session: AsyncSession, actor: Actor, query: Select[AuditEntry, str]) -> Select[AuditEntry, str]:
+    await rights.require(session, actor, Act.AUDIT_READ)
+    seen = await rights.sight(session, actor)
+    return query.where(seen.where(AuditEntry.area_id))
+
+
+def _narrowed(wanted: Wanted) -> Select[AuditEntry, str]:
+    query = select(AuditEntry, Person.name).outerjoin(Person, Person.id == AuditEntry.person_id)
+    columns = {"person": AuditEntry.person_id, "action": AuditEntry.action, "subject": AuditEntry.subject}
+    for name, column in columns.items():
+        if value := wanted.having.get(name):
+            query = query.where(column == value)
+    if kind := wanted.having.get("kind"):
+        query = query.where(AuditEntry.action.startswith(f"{kind}.", autoescape=True))
+    if wanted.q:
+        query = query.where(or_(matches(Person.search, wanted.q), matches(AuditEntry.subject, wanted.q)))
+    return query.where(*span_of(wanted, AuditEntry.at))
 
 
 async def _reaches(session: AsyncSession, head: Head) -> bool:

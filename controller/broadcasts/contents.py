@@ -14,7 +14,8 @@ from controller.people.rights import Sight
 from controller.programmes.layout import LaidOut, lay_out_parts
 from controller.programmes.models import ItemKind, Programme, ProgrammeItem
 from controller.programmes.repository import languages_of, lay_out, read_parts
-from controller.recordings.models import Recording, RecordingState
+from controller.recordings.models import Recording
+from controller.recordings.states import RecordingState
 
 from .rules import Piece, Slot, items_of
 from .schemas import BroadcastIn

@@ -6,12 +6,14 @@ from sqlalchemy import ForeignKey, String, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
+from controller.search import Searchable
 
 
-class Broadcast(Base):
+class Broadcast(Searchable, Base):
     """One dated run to a target."""
 
     __tablename__ = "broadcasts"
+    searched = ("title",)
     __table_args__ = (UniqueConstraint("created_by", "idempotency_key"),)
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)

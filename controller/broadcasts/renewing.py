@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from controller.approvals import asking
 from controller.approvals.models import ApprovalRequest
 from controller.areas.targets import areas_of, resolve
-from controller.bulletins.models import Bulletin, BulletinState, BulletinVersion
+from controller.bulletins.models import Bulletin, BulletinVersion
+from controller.bulletins.states import BulletinState
 from controller.clock import Clock
 from controller.db import Transaction
 from controller.events import Event, Topic

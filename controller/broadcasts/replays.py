@@ -10,8 +10,8 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.targets import areas_of, resolve
-from controller.bulletins.models import BulletinState
 from controller.bulletins.repository import is_offered, worded
+from controller.bulletins.states import BulletinState
 from controller.clock import Clock
 from controller.db import Database
 from controller.errors import ConflictError, InvalidError, NotFoundError

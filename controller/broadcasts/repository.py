@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from controller.approvals.models import ApprovalRequest, RequestState
+from controller.approvals.models import ApprovalRequest
+from controller.approvals.states import RequestState
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
 from controller.areas.targets import areas_of, node_names, scope_name
@@ -45,14 +46,14 @@ def in_sight(seen: Sight) -> ColumnElement[bool]:
     """
     if seen.areas is None:
         return true()
-    sounds_there = (
-        select(Play.node_id)
-        .join(Node, Node.id == Play.node_id)
-        .where(Play.broadcast_id == Broadcast.id, seen.where(Node.area_id))
-        .correlate(Broadcast)
-        .exists()
-    )
-    return or_(is_of(seen), and_(Broadcast.awaits_approval.is_(False), sounds_there))
+    return or_(is_of(seen), and_(Broadcast.awaits_approval.is_(False), sounds_in(seen)))
+
+
+def sounds_in(seen: Sight) -> ColumnElement[bool]:
+    """Give the condition under which a broadcast is, or was, for a node there."""
+    there = select(Play.node_id).join(Node, Node.id == Play.node_id)
+    there = there.where(Play.broadcast_id == Broadcast.id, seen.where(Node.area_id))
+    return there.correlate(Broadcast).exists()
 
 
 def is_of(seen: Sight) -> ColumnElement[bool]:
@@ -104,8 +105,19 @@ async def target_areas(session: AsyncSession, broadcast_id: str) -> set[str]:
     return set((await areas_of(session, (await session.scalars(query)).all(), removed=True)).values())
 
 
-async def outs(session: AsyncSession, query: Select[Broadcast], watch: Watch) -> list[BroadcastOut]:
-    """Give the broadcasts of a query as the API shows them, in its order: nodes and targets in sight alone count."""
+async def outs(
+    session: AsyncSession,
+    query: Select[Broadcast],
+    watch: Watch,
+    *,
+    whole: Sight | None = None,
+    look_at_outputs: bool = True,
+) -> list[BroadcastOut]:
+    """Give the broadcasts of a query as the API shows them, in its order: nodes and targets in sight alone count.
+
+    ``whole``: all that may be read, where less of it is looked at. Without ``look_at_outputs`` nobody is told whether
+    what is on air sounds at virtual outputs alone: for who knows it from the nodes' own words.
+    """
     rows = (await session.scalars(query)).all()
     if not rows:
         return []
@@ -113,7 +125,9 @@ async def outs(session: AsyncSession, query: Select[Broadcast], watch: Watch) ->
     counts, items = await _counts(session, ids, seen), await _items(session, ids)
     unreporting = await _unreporting_counts(session, ids, seen)
     targets, people = await _targets(session, ids, seen), await names_of(session, {row.created_by for row in rows})
-    asked, unconfirmed = await _asked(session, rows, seen), await of_runs(session, watch, rows)
+    asked, unconfirmed = await _asked(session, rows, whole or seen), await of_runs(session, watch, rows)
+    sounding = [key for key in ids if any(each.state is PlayState.PLAYING for each in counts[key] if not each.outcome)]
+    virtual = await _simulated(session, sounding, seen) if look_at_outputs else set()
     return [
         _out(
             row,
@@ -124,6 +138,7 @@ async def outs(session: AsyncSession, query: Select[Broadcast], watch: Watch) ->
             created_by=people.get(row.created_by, ""),
             asked=asked.get(row.id),
             unconfirmed=unconfirmed.get(row.id),
+            simulated=row.id in virtual,
             now=watch.now,
         )
         for row in rows
@@ -220,6 +235,22 @@ async def _counts(session: AsyncSession, ids: Sequence[str], seen: Sight) -> dic
     return found
 
 
+async def _simulated(session: AsyncSession, ids: Sequence[str], seen: Sight) -> set[str]:
+    """Pick of these, which are on air, those that sound at virtual outputs alone, as the rows of nodes have it."""
+    real = (
+        select(Play.node_id)
+        .join(Node, Node.id == Play.node_id)
+        .where(Play.broadcast_id == Broadcast.id, Play.state == PlayState.PLAYING, Play.outcome.is_(None))
+        .where(seen.where(Node.area_id), func.coalesce(Node.abilities["output"].as_string(), "") != "virtual")
+        .correlate(Broadcast)
+        .exists()
+    )
+    found = set[str]()
+    for some in in_pieces(ids):
+        found |= set(await session.scalars(select(Broadcast.id).where(Broadcast.id.in_(some), ~real)))
+    return found
+
+
 async def _unreporting(session: AsyncSession, seen: Sight = EVERYTHING) -> Sequence[str]:
     """Name the nodes without an agent: few or none."""
     return (await session.scalars(select(Node.id).where(Node.kind != NodeKind.AGENT, seen.where(Node.area_id)))).all()
@@ -309,6 +340,7 @@ def _out(
     created_by: str,
     asked: AskedOut | None,
     unconfirmed: UnconfirmedOut | None,
+    simulated: bool,
     now: datetime,
 ) -> BroadcastOut:
     cancelled = row.cancelled_at is not None
@@ -347,4 +379,5 @@ def _out(
         counts=by_name(counts),
         grades=by_grade(counts),
         unconfirmed=unconfirmed,
+        simulated=simulated,
     )

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Query
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
+from controller.paging import Wanted
 from controller.people.proof import CodeError
 from controller.plays.schemas import PlayOut
 from controller.policies.errors import PolicyBreachError, UnusualHourError
@@ -22,6 +23,7 @@ from .schemas import BroadcastIn, BroadcastOut, PreviewOut, ReplayIn, ReplayPrev
 router = APIRouter(prefix="/broadcasts", tags=["broadcasts"])
 
 LONGEST_LIST = timedelta(days=62)
+_Text = Annotated[str, Query(max_length=200)]
 _NOW = ReplayIn()
 SENDING = (
     ForbiddenError,
@@ -71,21 +73,48 @@ async def preview(
     return await services.broadcasts.preview(actor, wanted, edits=edits)
 
 
-@router.get("", summary="Broadcasts of a time")
+@router.get("", summary="Broadcasts of a time", responses=NOT_FOUND)
 async def list_broadcasts(
     actor: Acting,
     services: AnyServices,
     from_at: Annotated[When | None, Query()] = None,
     to_at: Annotated[When | None, Query()] = None,
+    area_id: Annotated[str | None, Query(max_length=64)] = None,
 ) -> list[BroadcastOut]:
-    """Give those that start in the time, and those still on air at its beginning; today's when no time is given."""
+    """Give those that start in the time, and those still on air at its beginning; today's when no time is given.
+
+    ``area_id``: only what is for nodes of that area and all below it, with their counts alone.
+    """
     if from_at is None and to_at is None:
-        return await services.broadcasts.today(actor)
+        return await services.broadcasts.today(actor, area_id=area_id)
     if from_at is None or to_at is None or not from_at < to_at <= from_at + LONGEST_LIST:
         raise InvalidError(
             f"from_at, to_at: give both, at most {LONGEST_LIST.days} days apart", field="to_at", problem="range"
         )
-    return await services.broadcasts.list(actor, from_at=from_at, to_at=to_at)
+    return await services.broadcasts.list(actor, from_at=from_at, to_at=to_at, area_id=area_id)
+
+
+@router.get("/history", summary="What was aired", responses=NOT_FOUND)
+async def history(
+    actor: Acting,
+    services: AnyServices,
+    *,
+    q: _Text = "",
+    area_id: _Text = "",
+    result: _Text = "",
+    kind: _Text = "",
+    from_at: _Text = "",
+    until_at: _Text = "",
+    offset: Annotated[int, Query(ge=0, le=10**6)] = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> list[BroadcastOut]:
+    """Give what was to begin until now, the latest first; ``q``: words of the title, accents may be left out.
+
+    ``result``: ``whole``, ``missed``, ``open``, ``cancelled``, ``unsaid``; ``kind``: a level, or ``drill``.
+    """
+    having = {"area": area_id, "result": result, "kind": kind, "from": from_at, "until": until_at}
+    wanted = Wanted(q=q, sort="start", down=True, offset=offset, limit=limit, having=having)
+    return list((await services.history.find(actor, wanted)).rows)
 
 
 @router.get("/{broadcast_id}", summary="One broadcast", responses=NOT_FOUND)

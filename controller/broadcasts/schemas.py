@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from annotated_types import Ge, Le
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from controller.approvals.models import RequestState
 from controller.approvals.needs import Need
+from controller.approvals.states import RequestState
 from controller.areas.targets import MAX_SCOPES
 from controller.holds.schemas import HeldByOut
 from controller.plays.schemas import UnconfirmedOut
@@ -162,6 +162,8 @@ class BroadcastOut(BaseModel):
     """Plays by outcome, the open ones by state."""
     grades: dict[str, int]
     """Played ones by grade: ``e1``, ``e2``, ``e3``; simulated ones as ``e1_simulated``."""
+    simulated: bool = False
+    """All nodes that sound now play to a virtual output."""
     unconfirmed: UnconfirmedOut | None = None
     """It, or an earlier version of it, was taken back where nobody can confirm it."""
     held_by: tuple[HeldByOut, ...] = ()

@@ -1,30 +1,24 @@
 """Broadcasts: what is said where and when. Sending is approving where policy and rights leave it at that."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.alarms.service import Alarms
 from controller.approvals import asking
-from controller.areas.repository import nodes_in, read_tree
 from controller.clock import Clock
 from controller.db import Database, Transaction
-from controller.errors import ConflictError, InvalidError, NotFoundError
-from controller.holds.over import Over, holds_over
+from controller.errors import ConflictError, InvalidError
+from controller.holds.over import holds_over
 from controller.nodes.live import LiveNodes
 from controller.nodes.rules import HEARD, NodeKind
 from controller.people import rights
 from controller.people.actor import Actor
-from controller.people.rights import Act, Sight
+from controller.people.rights import Act
 from controller.plans.service import Documents
-from controller.plays import service as plays
-from controller.plays.schemas import PlayOut
-from controller.plays.unconfirmed import Watch, with_doubts
 from controller.schedules.conflicts import conflict_error, conflict_outs
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.states import Level
@@ -36,13 +30,13 @@ from .drafts import Draft, make_draft
 from .during import place
 from .forecast import refusal
 from .foreseeing import foresee
-from .models import Broadcast, BroadcastTarget
+from .known import KnownBroadcasts, no_broadcast
+from .models import Broadcast
 from .policed import ask_policies, unusual_error
 from .preview import describe, refusal_error
-from .repository import has_begun, in_sight, is_left_behind, is_seen, outs, target_areas
+from .repository import has_begun, is_seen, target_areas
 from .room import PlanFullError, UrgentFullError, check_room
-from .rules import ENDED, Phase
-from .schemas import BroadcastIn, BroadcastOut, PreviewOut, WindowIn, as_on_the_wire
+from .schemas import BroadcastIn, BroadcastOut, PreviewOut, WindowIn
 from .sending import matter_of, send
 from .superseding import supersede
 
@@ -50,8 +44,8 @@ MAX_KEY = 100
 """Characters of an idempotency key."""
 
 
-class Broadcasts:
-    """All broadcasts, past and to come."""
+class Broadcasts(KnownBroadcasts):
+    """All broadcasts, past and to come: sent, changed, taken back."""
 
     def __init__(
         self,
@@ -65,7 +59,8 @@ class Broadcasts:
         plan_days: int,
         trusted_keys: tuple[TrustedKey, ...],
     ) -> None:
-        self._database, self._clock, self._documents, self._live = database, clock, documents, live
+        super().__init__(database, clock, live)
+        self._documents = documents
         self._lead, self._covers = timedelta(milliseconds=lead_ms), timedelta(days=plan_days)
         self._alarms, self._trusted_keys = alarms, trusted_keys
 
@@ -125,7 +120,7 @@ class Broadcasts:
     async def _to_change(self, session: AsyncSession, actor: Actor, broadcast_id: str, now: datetime) -> Broadcast:
         row = await session.get(Broadcast, broadcast_id, with_for_update=True)
         if row is None or not await is_seen(session, await rights.sight(session, actor), broadcast_id):
-            raise _no_broadcast(broadcast_id)
+            raise no_broadcast(broadcast_id)
         await rights.require(session, actor, Act.BROADCASTS_CREATE, await target_areas(session, broadcast_id))
         if row.cancelled_at is not None or row.superseded_at is not None:
             raise ConflictError("this broadcast is cancelled or replaced already", problem="cancelled")
@@ -238,7 +233,7 @@ class Broadcasts:
         async with self._database.transaction() as tx:
             row = await tx.session.get(Broadcast, broadcast_id, with_for_update=True)
             if row is None or not await is_seen(tx.session, await rights.sight(tx.session, actor), broadcast_id):
-                raise _no_broadcast(broadcast_id)
+                raise no_broadcast(broadcast_id)
             await rights.require(tx.session, actor, Act.BROADCASTS_CANCEL, await target_areas(tx.session, broadcast_id))
             if row.cancelled_at is not None:
                 raise ConflictError("this broadcast is cancelled already", problem="cancelled")
@@ -247,78 +242,6 @@ class Broadcasts:
                 raise ConflictError("this broadcast is over", problem="over")
             await cancelling.note(tx, actor, row, still_open, now=now)
         return await self.get(actor, broadcast_id)
-
-    async def get(self, actor: Actor, broadcast_id: str) -> BroadcastOut:
-        """Give one broadcast.
-
-        Raises:
-            NotFoundError: there is none.
-        """
-        async with self._database.reading() as session:
-            return await self._one(session, await rights.sight(session, actor), broadcast_id)
-
-    async def plays(self, actor: Actor, broadcast_id: str) -> list[PlayOut]:
-        """Give what became of it at each node in sight, area by area.
-
-        Raises:
-            NotFoundError: there is no such broadcast.
-        """
-        async with self._database.reading() as session:
-            seen = await rights.sight(session, actor)
-            if not await is_seen(session, seen, broadcast_id):
-                raise _no_broadcast(broadcast_id)
-            row = await session.get_one(Broadcast, broadcast_id)
-            found = await plays.of_broadcast(session, broadcast_id, seen)
-            return await with_doubts(session, self._live, row, found, now=self._now())
-
-    async def today(self, actor: Actor, zone: str = "Asia/Ho_Chi_Minh") -> list[BroadcastOut]:
-        """Give the broadcasts of today by the wall clock of ``zone``, with those of yesterday that are not over."""
-        local = self._now().astimezone(ZoneInfo(zone))
-        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-        tomorrow = (midnight + timedelta(days=1)).replace(hour=0)
-        return await self.list(actor, from_at=midnight, to_at=tomorrow)
-
-    async def list(self, actor: Actor, *, from_at: datetime, to_at: datetime, limit: int = 500) -> list[BroadcastOut]:
-        """Give those that start in ``[from_at, to_at)`` or began before and still may sound, by start.
-
-        What was replaced is not among them, but where nothing stands in its place and nodes may still sound it.
-        """
-        now = self._now()
-        under_way = (Broadcast.start_at < from_at) & (Broadcast.latest_end_at > max(now, from_at))
-        query = (
-            select(Broadcast)
-            .where(or_(Broadcast.superseded_at.is_(None), is_left_behind(now)))
-            .where(Broadcast.start_at < to_at, or_(Broadcast.start_at >= from_at, under_way))
-            .order_by(Broadcast.start_at, Broadcast.id)
-            .limit(limit)
-        )
-        async with self._database.reading() as session:
-            seen = await rights.sight(session, actor)
-            found = await outs(session, query.where(in_sight(seen)), Watch(self._live, seen, now))
-        return [each for each in found if each.phase is not Phase.REPLACED or each.unconfirmed is not None]
-
-    def _now(self) -> datetime:
-        return as_on_the_wire(self._clock())
-
-    async def _one(self, session: AsyncSession, seen: Sight, broadcast_id: str) -> BroadcastOut:
-        query = select(Broadcast).where(Broadcast.id == broadcast_id, in_sight(seen))
-        found = await outs(session, query, Watch(self._live, seen, self._now()))
-        if not found:
-            raise _no_broadcast(broadcast_id)
-        if found[0].phase in ENDED:
-            return found[0]
-        held = await self._held_by(session, seen, broadcast_id)
-        return found[0].model_copy(update={"held_by": tuple(each.shown for each in held)})
-
-    async def _held_by(self, session: AsyncSession, seen: Sight, broadcast_id: str) -> Sequence[Over]:
-        """Give the holds over its nodes in sight."""
-        tree = await read_tree(session)
-        scopes = await session.scalars(
-            select(BroadcastTarget.scope).where(BroadcastTarget.broadcast_id == broadcast_id)
-        )
-        nodes = await nodes_in(session, tree, scopes.all())
-        areas = {node.id: node.area_id for node in nodes if seen.sees(node.area_id)}
-        return await holds_over(session, self._live, tree, areas)
 
     async def _full(self, session: AsyncSession, draft: Draft, now: datetime) -> ConflictError | None:
         try:
@@ -347,7 +270,3 @@ def _checked_key(key: str | None) -> str | None:
             f"Idempotency-Key: 1 to {MAX_KEY} printable characters", field="idempotency_key", problem="characters"
         )
     return key
-
-
-def _no_broadcast(broadcast_id: str) -> NotFoundError:
-    return NotFoundError("there is no such broadcast", resource="broadcasts", id=broadcast_id[:64])

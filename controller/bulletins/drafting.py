@@ -12,11 +12,13 @@ from controller.areas.repository import read_tree
 from controller.errors import InvalidError
 from controller.names import clean_name
 from controller.people.rights import Sight
-from controller.recordings.models import Recording, RecordingState
+from controller.recordings.models import Recording
+from controller.recordings.states import RecordingState
+from controller.search import kept
 
 from .models import BulletinVersion, BulletinVoice
 from .repository import offers_recording
-from .rules import Words, content_sha256, search_text
+from .rules import Words, content_sha256
 from .schemas import VoiceIn
 
 PLAIN = ("title", "category", "level", "author", "source", "document_number")
@@ -35,7 +37,7 @@ class Version:
         """Give the rows, the version's own first."""
         words = [voice.text for voice in self.voices]
         number = self.plain["document_number"]
-        found = search_text([self.plain["title"], self.plain["author"], self.plain["source"], number, *words])
+        found = kept([self.plain["title"], self.plain["author"], self.plain["source"], number, *words])
         row = BulletinVersion(
             bulletin_id=bulletin_id,
             version=version,

@@ -1,22 +1,13 @@
 """Tables of bulletins, their versions and voices."""
 
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
 
-
-class BulletinState(StrEnum):
-    """How far a bulletin is. Only what is approved may be placed in a programme that is to be aired."""
-
-    DRAFT = "draft"
-    SUBMITTED = "submitted"
-    APPROVED = "approved"
-    RETURNED = "returned"
-    ARCHIVED = "archived"
+from .states import BulletinState
 
 
 class Bulletin(Base):
@@ -66,7 +57,7 @@ class BulletinVersion(Base):
     content_sha256: Mapped[str] = mapped_column(String(64), index=True)
     """Over title, words and voices: two versions that say the same have the same."""
     search_text: Mapped[str] = mapped_column(Text)
-    """All its words twice, as written and without accents: see ``bulletins.rules``."""
+    """All its words twice, as written and without accents: see ``search``."""
     saved_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     saved_at: Mapped[datetime] = mapped_column(Instant)
 

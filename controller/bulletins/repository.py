@@ -12,7 +12,8 @@ from controller.db import in_pieces
 from controller.people.rights import Sight
 from controller.programmes.models import Programme, ProgrammeItem
 
-from .models import Bulletin, BulletinState, BulletinVersion, BulletinVoice
+from .models import Bulletin, BulletinVersion, BulletinVoice
+from .states import BulletinState
 
 
 @dataclass(frozen=True)

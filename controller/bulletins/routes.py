@@ -9,7 +9,6 @@ from controller.errors import ConflictError, ForbiddenError, NotFoundError
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
 
-from .models import BulletinState
 from .schemas import (
     BulletinChange,
     BulletinIn,
@@ -21,6 +20,7 @@ from .schemas import (
     VersionOut,
     VersionSeen,
 )
+from .states import BulletinState
 
 router = APIRouter(prefix="/bulletins", tags=["bulletins"])
 

@@ -1,15 +1,14 @@
-"""What becomes of a bulletin, what makes two the same, how they are found and how versions differ. Pure."""
+"""What becomes of a bulletin, what makes two the same and how versions differ. Pure."""
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from controller.errors import ConflictError
 
-from .models import BulletinState
+from .states import BulletinState
 
 
 class Step(StrEnum):
@@ -64,26 +63,6 @@ def content_sha256(title: str, voices: Iterable[Words]) -> str:
     """Hash what a version says: its title, and words and sound of each language in their order."""
     said = [title, *([*each] for each in voices)]
     return hashlib.sha256(json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
-
-
-def fold(text: str) -> str:
-    """Give lower-case words without accents: ``Lũ lụt ở Đà Bắc`` → ``lu lut o da bac``."""
-    bare = unicodedata.normalize("NFD", text.casefold())
-    return "".join(letter for letter in bare if not unicodedata.combining(letter)).replace("đ", "d")
-
-
-def search_text(parts: Iterable[str | None]) -> str:
-    """Give the words as they are written and without accents, for ``search_words`` to be found in.
-
-    A word typed with accents is found only where it stands with the same ones; one without, everywhere.
-    """
-    plain = unicodedata.normalize("NFC", " ".join(each for each in parts if each)).casefold()
-    return f"{plain}\n{fold(plain)}"
-
-
-def search_words(query: str, most: int = 8) -> tuple[str, ...]:
-    """Give the words that all have to be found."""
-    return tuple(unicodedata.normalize("NFC", query).casefold().split())[:most]
 
 
 class Difference(NamedTuple):

@@ -7,10 +7,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from controller.areas.schemas import Language
 from controller.broadcasts.schemas import When
 from controller.policies.schemas import CategoryCode
-from controller.recordings.models import RecordingState
+from controller.recordings.states import RecordingState
 from controller.validation import NO_BOOL
 
-from .models import BulletinState
+from .states import BulletinState
 
 MAX_VOICES = 16
 """As many as ``edge_agent.protocol.content.Item`` takes."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.models import Area
@@ -16,18 +16,21 @@ from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.events import Event, Topic
 from controller.ids import new_id
 from controller.names import clean_name
+from controller.paging import Found, Wanted, paged
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.models import Person
 from controller.people.rights import Act
 from controller.programmes.changes import bulletin_changed
+from controller.programmes.checks import areas_above
 from controller.programmes.owing import owed_in
+from controller.search import matches
 
 from . import yes
 from .drafting import PLAIN, check, check_category, told_by
-from .models import Bulletin, BulletinState, BulletinVersion, BulletinVoice
+from .models import Bulletin, BulletinVersion, BulletinVoice
 from .repository import current_version, in_sight, offered, versions
-from .rules import Step, advance, differences, search_words
+from .rules import Step, advance, differences
 from .schemas import (
     MAX_REASON,
     BulletinChange,
@@ -40,6 +43,7 @@ from .schemas import (
     VersionSeen,
     VoiceIn,
 )
+from .states import BulletinState
 from .views import outs, version_outs
 
 
@@ -277,6 +281,26 @@ class Bulletins:
         readable = select(Bulletin.id).where(Bulletin.id.in_(ids), in_sight(seen, self._clock()))
         return await outs(session, (await session.scalars(readable)).all(), seen)
 
+    async def find(self, actor: Actor, wanted: Wanted) -> Found[BulletinOut]:
+        """Give bulletins in sight, sorted by ``saved`` or ``title``; archived ones only by their state.
+
+        Narrowed by ``state``, ``category`` and ``area``; ``of`` ``above``: what areas above offer; ``for`` an
+        area: what its programmes may hold.
+        """
+        now = self._clock()
+        async with self._database.reading() as session:
+            seen = await rights.sight(session, actor)
+            query = _narrowed(select(Bulletin.id).join(BulletinVersion, current_version()), wanted)
+            query = query.where(in_sight(seen, now), matches(BulletinVersion.search_text, wanted.q))
+            if wanted.having.get("of") == "above":
+                query = query.where(Bulletin.area_id.in_(seen.above))
+            if area_id := wanted.having.get("for"):
+                above = Bulletin.area_id.in_(await areas_above(session, area_id)) & offered(now)
+                query = query.where((Bulletin.area_id == area_id) | above)
+            orders = {"saved": BulletinVersion.saved_at, "title": BulletinVersion.search_text}
+            rows, total = await paged(session, query, wanted, orders, last=Bulletin.id)
+            return Found(tuple(await outs(session, [key for (key,) in rows], seen)), total)
+
     async def list(
         self,
         actor: Actor,
@@ -314,8 +338,7 @@ class Bulletins:
             owing = await owed_in(session, seen, now=now) if owed else {}
             if owed:
                 found = found.where(Bulletin.id.in_(owing))
-            for word in search_words(query):
-                found = found.where(BulletinVersion.search_text.contains(word, autoescape=True))
+            found = found.where(matches(BulletinVersion.search_text, query))
             if before is not None:
                 last = await session.scalar(select(Bulletin).where(Bulletin.id == before, in_sight(seen, now)))
                 if last is None:
@@ -323,6 +346,16 @@ class Bulletins:
                 found = found.where(tuple_(Bulletin.created_at, Bulletin.id) < (last.created_at, last.id))
             found = found.order_by(Bulletin.created_at.desc(), Bulletin.id.desc()).limit(limit)
             return await outs(session, (await session.scalars(found)).all(), seen, owing)
+
+
+def _narrowed(query: Select[str], wanted: Wanted) -> Select[str]:
+    state, having = wanted.having.get("state"), wanted.having
+    query = query.where(Bulletin.state == state if state else Bulletin.state != BulletinState.ARCHIVED)
+    if category := having.get("category"):
+        query = query.where(BulletinVersion.category == category)
+    if area_id := having.get("area"):
+        query = query.where(Bulletin.area_id == area_id)
+    return query
 
 
 async def _add(tx: Transaction, rows: Sequence[Any]) -> None:

@@ -8,12 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from controller.areas.models import Area
 from controller.people.repository import names_of
 from controller.people.rights import Sight
-from controller.recordings.models import Recording, RecordingState
+from controller.recordings.models import Recording
+from controller.recordings.states import RecordingState
 
 from .drafting import PLAIN
-from .models import BulletinState, BulletinVersion, BulletinVoice
+from .models import BulletinVersion, BulletinVoice
 from .repository import Worded, worded
 from .schemas import BulletinOut, OwedIn, VersionOut, VoiceOut
+from .states import BulletinState
 
 Owing = Mapping[str, Sequence[str]]
 """By bulletin, the areas that owe it."""

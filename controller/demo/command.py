@@ -9,7 +9,7 @@ import socket
 import sys
 import tempfile
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from controller.errors import LoaError
 from .check import Expected, NodeVerdict, VirtualRecording, judge_node, report
 from .commune import LOGIN, THREE_HAMLETS, Commune, NodeSpec
 from .notice import TEXT, TITLE
+from .processes import ProgramFailedError
+from .template import TEMPLATE, make_template
 
 
 class DemoFailedError(LoaError):
@@ -35,6 +37,15 @@ AHEAD = timedelta(seconds=5)
 """How far ahead the check schedules its first broadcast."""
 GRACE_S = 30
 """How long nodes may take to report after a broadcast's end."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What is broadcast."""
+
+    file: Path
+    words: Path | None
+    """The same without the tune before it; None: the file was brought."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +112,7 @@ async def _verdict(options: argparse.Namespace, folder: Path) -> int:
 
 async def _check(options: argparse.Namespace, folder: Path) -> list[NodeVerdict]:
     """Broadcast once 5 s ahead and once now to all nodes, and compare."""
-    file = await _recording(options, folder)
+    file = (await _notice(options, folder)).file
     reference = await correlate.load(file)
     async with AsyncExitStack() as stack:
         _say("starting a broker, a controller and three nodes")
@@ -133,14 +144,14 @@ async def _broadcast(commune: Commune, recording: dict[str, Any], kind: str, sta
 
 async def _show(options: argparse.Namespace, folder: Path, stop: asyncio.Event) -> int:
     """Leave a real broadcast playing and the pages open, until Ctrl-C."""
-    file = await _recording(options, folder)
+    notice = await _notice(options, folder)
     specs = list(THREE_HAMLETS)
     card = sound_card()
     if card:
         specs[0] = replace(specs[0], output="card")
     _say("starting a broker, a controller and three nodes")
     async with Commune(folder, specs, port=_port(options.port)) as commune:
-        recording = await commune.upload(file, TITLE)
+        recording = await commune.upload(notice.file, TITLE)
         await commune.broadcast(TITLE, recording)
         later = datetime.now(UTC) + timedelta(minutes=5)
         await commune.broadcast(f"{TITLE} (phát lại)", recording, start_at=later.isoformat())
@@ -153,8 +164,21 @@ async def _show(options: argparse.Namespace, folder: Path, stop: asyncio.Event) 
             "  the commune has no quiet hours, so that the demo sounds at any hour; real ones rest from 22:00 to 05:00"
         )
         _say("  Ctrl-C ends everything")
+        await _prepare(commune, recording, notice, folder)  # after the address: nobody waits for it
         await _watch(commune, stop)
     return 0
+
+
+async def _prepare(commune: Commune, recording: dict[str, Any], notice: Notice, folder: Path) -> None:
+    """Have a template to plan from. What sounds goes on without; a program that ended is told by ``_watch``."""
+    file = folder / "nhac-hieu.wav"
+    await asyncio.to_thread(file.write_bytes, tune.signature())
+    try:
+        await make_template(commune, recording, tune=file, words=notice.words)
+    except ProgramFailedError as error:
+        _say(f"  no template: {error}")
+        return
+    _say(f"  ready      a template, {TEMPLATE}: Lên lịch on the first page plans it for tomorrow at 05:00")
 
 
 async def _watch(commune: Commune, stop: asyncio.Event) -> None:
@@ -172,16 +196,16 @@ async def _watch(commune: Commune, stop: asyncio.Event) -> None:
             program.check()
 
 
-async def _recording(options: argparse.Namespace, folder: Path) -> Path:
+async def _notice(options: argparse.Namespace, folder: Path) -> Notice:
     if options.audio is not None:
-        path: Path = options.audio
-        return path
+        return Notice(options.audio, None)
     _say("making a notice: our signature tune, then espeak-ng reads Vietnamese")
     spoken = await speech.speak(TEXT)
-    file = folder / "thong-bao.mp3"
+    file, words = folder / "thong-bao.mp3", folder / "loi-doc.wav"
     joined = await mix.join([tune.signature(), spoken])
     await asyncio.to_thread(file.write_bytes, await mix.to_mp3(joined))
-    return file
+    await asyncio.to_thread(words.write_bytes, spoken)
+    return Notice(file, words)
 
 
 def sound_card() -> bool:

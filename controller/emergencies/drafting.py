@@ -1,6 +1,6 @@
 """Checks what was asked of an emergency, and works out the rest: what is heard, where, and whom it is for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,16 +17,19 @@ from controller.nodes.models import Node
 from controller.people.rights import Sight
 from controller.programmes.layout import Part, Spoken
 from controller.programmes.repository import languages_of
-from controller.recordings.models import Recording, RecordingState
+from controller.recordings.models import Recording
+from controller.recordings.states import RecordingState
 from edge_agent.protocol.content import Item, Voice, content_hash
 from edge_agent.protocol.states import Drill, Level
 
 from . import attention
 from .hearers import may_have_heard
-from .models import UNDECIDED, Emergency, MessageKind, ReadyMessage
+from .models import UNDECIDED, Emergency, ReadyMessage
 from .pinning import messages_of, sounding
 from .rules import compose, led_by, length_of, thawed, window_of
 from .schemas import EmergencyIn, FollowIn
+from .sounds import words_of
+from .states import MessageKind
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Wish:
     slots: tuple[Slot, ...]
     targets: Targets
     drill: Drill | None
+    words: Mapping[str, str]
+    """What recordings say, as far as it is written down."""
 
     def draft(self, start_at: datetime) -> Draft:
         """Give the broadcast that it would become."""
@@ -66,7 +71,8 @@ async def make_wish(session: AsyncSession, wanted: EmergencyIn, seen: Sight) -> 
             field="message_id",
             problem="kind",
         )
-    return Wish(kind, title, area_id, wanted.message_id, slots, targets, wanted.drill)
+    words = await words_of(session, slots, targets, message)
+    return Wish(kind, title, area_id, wanted.message_id, slots, targets, wanted.drill, words)
 
 
 async def make_follow_up(
@@ -89,7 +95,8 @@ async def make_follow_up(
     parts = await _parts(session, message, (), seen)
     drill = Drill(followed.drill) if followed.drill else None
     slots = await _composed(session, parts, targets, drill, wanted, worded_for=aimed)
-    wish = Wish(kind, message.title, area_id, message.id, slots, targets, drill)
+    words = await words_of(session, slots, aimed, message)
+    wish = Wish(kind, message.title, area_id, message.id, slots, targets, drill, words)
     return wish, [node for node in moved if node not in within]
 
 
@@ -107,7 +114,7 @@ async def draft_of(session: AsyncSession, row: Emergency, start_at: datetime, *,
     Raises:
         InvalidError: no node is left, or a recording was withdrawn meanwhile.
     """
-    slots = thawed(row.slots) if as_proposed else await heard(session, row)
+    slots = await heard(session, row, as_proposed=as_proposed)
     targets = await still_there(session, row.scopes)
     wanted = {recording_id for slot in slots for recording_id in slot.recording_ids}
     query = select(Recording.id).where(Recording.id.in_(wanted), Recording.withdrawn_at.is_(None))
@@ -116,19 +123,30 @@ async def draft_of(session: AsyncSession, row: Emergency, start_at: datetime, *,
     return _draft(row.title, slots, targets, Drill(row.drill) if row.drill else None, start_at)
 
 
-async def heard(session: AsyncSession, row: Emergency) -> tuple[Slot, ...]:
+async def heard(session: AsyncSession, row: Emergency, *, as_proposed: bool = False) -> tuple[Slot, ...]:
     """Give what is heard if it is sent now, and what was, if it is: what was proposed, the signal before it.
 
     The first emergency of a centre may be proposed while the signal is still being made. That goes before whatever was
     laid out without it, and is shown so to who confirms. Never before a drill: its first word is that it is one.
+    ``as_proposed``: see ``draft_of``.
     """
     slots = thawed(row.slots)
-    signal = await attention.find(session) if row.state in UNDECIDED and not row.drill else None
+    signal = await attention.find(session) if not as_proposed and _may_lead(row) else None
     if signal is None or not slots or any(signal.id in slot.recording_ids for slot in slots):
         return slots
     said = await _spoken(session, signal.id)
     voice = Voice(language=said.language, sha256=said.sha256, bytes=said.bytes, length_ms=said.length_ms)
     return led_by(Slot(Item(offset_ms=0, voices=(voice,)), (signal.id,)), slots)
+
+
+async def signal_comes(session: AsyncSession, row: Emergency, *, as_proposed: bool = False) -> bool:
+    """Say whether the signal is still being made, and goes before what ``heard`` gives if it is ready in time."""
+    return not as_proposed and _may_lead(row) and await attention.is_coming(session)
+
+
+def _may_lead(row: Emergency) -> bool:
+    """Say whether the signal may still go before it."""
+    return row.state in UNDECIDED and not row.drill
 
 
 def bound_to(row: Emergency, now: datetime, until_at: datetime) -> Bound:

@@ -25,9 +25,10 @@ from controller.events import Event, EventBus, Topic
 from controller.failures import Failures
 from controller.people.actor import Actor
 
-from .models import Emergency, EmergencyState
+from .models import Emergency
 from .rules import LATEST_FIRING, PROPOSAL_LASTS
 from .sending import Sending
+from .states import EmergencyState
 
 ORIGIN = "emergencies"
 HOLDS_STAND = "emergencies.holds_stand"

@@ -20,14 +20,16 @@ from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
 from controller.plans.service import Documents
-from controller.recordings.models import Recording, RecordingState
+from controller.recordings.models import Recording
 from controller.recordings.service import Recordings
+from controller.recordings.states import RecordingState
 from edge_agent.protocol.topics import Word
 
-from .models import MessageKind, ReadyMessage
+from .models import ReadyMessage
 from .pinning import missing_messages, sounding
 from .schemas import MessageChange, MessageIn, MessageOut, MessageVoice
 from .signalling import ensure_signal
+from .states import MessageKind
 
 
 class Messages:

@@ -1,7 +1,6 @@
 """Tables of emergencies and of messages that lie ready."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, String, Text
@@ -9,30 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
 
-
-class MessageKind(StrEnum):
-    """What a ready message is for."""
-
-    ALERT = "alert"
-    ALL_CLEAR = "all_clear"
-    FALSE_ALARM = "false_alarm"
-    DRILL = "drill"
-    """Says that what is heard around it is not the real thing."""
-
-
-class EmergencyState(StrEnum):
-    """How far an emergency is."""
-
-    PROPOSED = "proposed"
-    """One person wants it; another must confirm."""
-    COUNTING_DOWN = "counting_down"
-    """Decided with break-glass; can be cancelled until it fires."""
-    SENT = "sent"
-    ENDED = "ended"
-    """All-clear or false alarm was sent, or its time is over."""
-    CANCELLED = "cancelled"
-    """Before anything was sent."""
-
+from .states import EmergencyState, MessageKind
 
 UNDECIDED = frozenset({EmergencyState.PROPOSED, EmergencyState.COUNTING_DOWN})
 """Steps at which nothing was sent yet and still may be."""
@@ -75,16 +51,22 @@ class Emergency(Base):
     slots: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     """What is heard: as it was seen by who proposed it, then as it was sent.
 
-    ``[{"item": wire item, "recording_ids"}]``; the two differ by the signal alone, see ``drafting.heard``."""
+    ``[{"item": wire item, "recording_ids"}]``; the two differ by the signal alone, see ``drafting.heard``. Where a
+    recording is first heard also ``"words"``: ``{recording_id: what it says}``, by its ready message as it was then."""
     release_holds: Mapped[list[str]] = mapped_column(JSON, default=list)
     """Holds that are released in the same act."""
     state: Mapped[str] = mapped_column(String(16), index=True)
     proposed_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     proposed_at: Mapped[datetime] = mapped_column(Instant)
+    idempotency_key: Mapped[str | None] = mapped_column(String(100))
+    """Of the form that proposed it: sent again, that form leads here."""
     confirmed_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
     break_glass_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    reason_code: Mapped[str | None] = mapped_column(String(40))
+    """With break-glass: ``GlassReason``; None: one in words alone."""
     break_glass_reason: Mapped[str | None] = mapped_column(Text)
+    """Its words, else its code: never empty where the glass was broken."""
     fires_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
     """End of the cancel window."""
     sent_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -8,13 +8,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from controller.areas.repository import nodes_in, read_tree
 from controller.clock import Clock
 from controller.db import Transaction, in_pieces
+from controller.events import Event, Topic
 from controller.plans.service import mark
-from controller.recordings.models import Recording, RecordingState
+from controller.recordings.models import Recording
+from controller.recordings.states import RecordingState
 from edge_agent.protocol.content import Voice
 from edge_agent.protocol.topics import Word
 
 from . import attention
-from .models import UNDECIDED, Emergency, MessageKind, ReadyMessage
+from .models import UNDECIDED, Emergency, ReadyMessage
+from .states import MessageKind
 
 MAX_PINNED = 256
 """As many as ``edge_agent.protocol.documents.Settings`` takes."""
@@ -70,9 +73,14 @@ async def pinned(session: AsyncSession, chain: Sequence[str]) -> tuple[Voice, ..
 
 
 async def recording_ready(tx: Transaction, row: Recording, clock: Clock) -> None:
-    """Have the nodes with ready messages told when the signal is ready, which was made for the first of them."""
+    """Have the nodes with ready messages told when the signal is ready, which was made for the first of them.
+
+    Besides, whoever looks at an emergency that it will go before.
+    """
     if not row.is_signal:
         return
+    for open_one in await tx.session.scalars(select(Emergency.id).where(Emergency.state.in_(UNDECIDED))):
+        tx.tell(Event(Topic.EMERGENCY, open_one))
     areas = await tx.session.scalars(select(ReadyMessage.area_id).where(ReadyMessage.archived_at.is_(None)).distinct())
     scopes = [f"areas/{area_id}" for area_id in areas]
     nodes = await nodes_in(tx.session, await read_tree(tx.session), scopes, reports=False)

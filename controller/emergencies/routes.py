@@ -11,7 +11,6 @@ from controller.http.session import Acting, AnyServices
 from controller.people.proof import CodeError
 
 from .errors import AlreadyProposedError, NotOpenError, SamePersonError
-from .models import EmergencyState, MessageKind
 from .schemas import (
     BreakGlassIn,
     EmergencyFollowUp,
@@ -23,6 +22,7 @@ from .schemas import (
     MessageIn,
     MessageOut,
 )
+from .states import EmergencyState, MessageKind
 
 router = APIRouter(prefix="/emergencies", tags=["emergencies"])
 messages = APIRouter(prefix="/messages", tags=["emergencies"])

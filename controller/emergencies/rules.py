@@ -1,8 +1,10 @@
 """What an emergency sounds like, how long people may think, and how its nodes stand afterwards. Pure."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
@@ -24,6 +26,8 @@ LATEST_SENDING = LATEST_FIRING + timedelta(minutes=2)
 SIGNER_LATER = timedelta(seconds=1)
 """A signer apart counts the cancel window from when it had the code, which is after we began to count."""
 PROPOSAL_LASTS = timedelta(hours=1)
+SAME_AGAIN_WITHIN = timedelta(minutes=1)
+"""The same from the same person within this is one tap that came twice: it leads to the first proposal."""
 FOLLOWS_WITHIN = timedelta(days=7)
 """A storm is over some days after its warning; later, an all-clear is a new emergency."""
 LATEST_START_AFTER = timedelta(minutes=30)
@@ -109,9 +113,19 @@ def _too_long() -> InvalidError:
     return InvalidError(words, field="repeats", problem="too_long", most=most)
 
 
-def frozen(slots: Iterable[Slot]) -> list[dict[str, object]]:
-    """Write slots as a row keeps them."""
-    return [{"item": msgspec.to_builtins(slot.item), "recording_ids": list(slot.recording_ids)} for slot in slots]
+def frozen(slots: Iterable[Slot], words: Mapping[str, str] = MappingProxyType({})) -> list[dict[str, Any]]:
+    """Write slots as a row keeps them; ``words``: what recordings say, each put where it is first heard."""
+    kept, left = list[dict[str, Any]](), dict(words)
+    for slot in slots:
+        said = {each: left.pop(each) for each in slot.recording_ids if each in left}
+        row = {"item": msgspec.to_builtins(slot.item), "recording_ids": list(slot.recording_ids)}
+        kept.append(row | ({"words": said} if said else {}))
+    return kept
+
+
+def words_in(kept: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Read from a row what its recordings say, as far as that is written down."""
+    return {recording_id: text for each in kept for recording_id, text in each.get("words", {}).items()}
 
 
 def thawed(kept: Iterable[dict[str, object]]) -> tuple[Slot, ...]:

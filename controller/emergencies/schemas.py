@@ -11,8 +11,8 @@ from controller.nodes.rules import NodeStatus
 from controller.validation import NO_BOOL
 from edge_agent.protocol.states import Drill, Outcome, PlayState, Reason
 
-from .models import EmergencyState, MessageKind
 from .rules import MOST_REPEATS, Standing
+from .states import EmergencyState, GlassReason, MessageKind
 
 MAX_TEXT = 4_000
 """Characters in one language: some five minutes of speech; an emergency is short."""
@@ -111,7 +111,10 @@ class BreakGlassIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    reason: Annotated[str, Field(max_length=MAX_REASON)]
+    reason_code: GlassReason | None = None
+    """None: in words alone, as ``other``."""
+    reason: Annotated[str, Field(max_length=MAX_REASON)] = ""
+    """Its words. With another code than ``other`` they may be left out."""
 
 
 class FollowIn(BaseModel):
@@ -134,6 +137,15 @@ class HoldRef(HeldByOut):
     """Whether it would be released in the same act."""
 
 
+class Spot(NodeRef):
+    """A node on a map."""
+
+    latitude: float
+    longitude: float
+    heard_from: bool
+    """It is in contact, and no hold keeps it silent."""
+
+
 class EmergencyPreview(BaseModel):
     """What would happen; nothing is saved."""
 
@@ -143,16 +155,22 @@ class EmergencyPreview(BaseModel):
     """What nodes would do, by the function that they play by, once the holds that were named are released."""
     drill: Drill | None
     languages: tuple[str, ...]
-    """In which it can be heard."""
+    """In which it can be heard, the signal aside."""
     offline: tuple[NodeRef, ...]
     """Not heard from: they say it if they come back within half an hour."""
     holds: tuple[HoldRef, ...]
     held: tuple[NodeRef, ...]
     """Nodes that stay silent because of holds that are not released."""
+    spots: tuple[Spot, ...]
+    """Where on a map those nodes stand whose position is known."""
     unreporting_count: int
     """Wired and FM clusters: they say nothing of it, and nobody will know."""
     missing_messages: tuple[MessageKind, ...]
     """With what it could not be ended by one click: none is ready there or above."""
+    has_signal: bool = False
+    """The signal goes before it, and is counted in ``broadcast``. A drill begins with that it is one."""
+    signal_comes: bool = False
+    """The signal is not made yet: ``broadcast`` is without it, and it goes first if it is ready in time."""
 
 
 class PersonRef(BaseModel):
@@ -162,6 +180,13 @@ class PersonRef(BaseModel):
 
     person_id: str
     name: str
+
+
+class SecondOut(PersonRef):
+    """Somebody who may say the second yes."""
+
+    phone: str | None
+    """Seen by who has to call: whoever may propose it there."""
 
 
 class EmergencyOut(BaseModel):
@@ -183,7 +208,10 @@ class EmergencyOut(BaseModel):
     confirmed_by: PersonRef | None
     confirmed_at: AwareDatetime | None
     break_glass_by: PersonRef | None
+    reason_code: GlassReason | None
+    """Of a broken glass; None: in words alone."""
     break_glass_reason: str | None
+    """Its words; None: the code says it."""
     fires_at: AwareDatetime | None
     """With a broken glass: until then it can be cancelled."""
     sent_at: AwareDatetime | None
@@ -196,6 +224,8 @@ class EmergencyOut(BaseModel):
     """Why the centre did not send it: ``too_late``, ``not_confirmed``, or the code of an error."""
     holds: tuple[HoldRef, ...] = ()
     """Those that stand in its way now. Lists leave them out."""
+    is_repeat: bool = False
+    """Of a proposal: nothing was added, this is what the same person proposed within the last minute."""
 
 
 class NodeFollowUp(BaseModel):
@@ -225,9 +255,33 @@ class NodeFollowUp(BaseModel):
     """
 
 
+class SoundOut(BaseModel):
+    """One recording that is heard."""
+
+    model_config = ConfigDict(frozen=True)
+
+    recording_id: str
+    title: str
+    language: str
+    media_url: str
+    length_ms: int
+    times: int
+    """How often it is heard in all, wherever its language is."""
+    words: str
+    """What a machine was told to read, else what its ready message said when this was proposed; empty: not known."""
+    is_signal: bool
+    """The signal that goes before every emergency: nobody speaks."""
+    is_machine: bool
+    """A machine speaks."""
+
+
 class EmergencyFollowUp(EmergencyOut):
     """An emergency node by node: who missed it or is out of reach comes first."""
 
+    sounds: tuple[SoundOut, ...] = ()
+    """All that is heard, in the order in which each begins: what a yes is given to."""
+    signal_comes: bool = False
+    """The signal is still being made: it goes before ``sounds`` if it is ready before this is sent."""
     standings: dict[Standing, int]
     nodes: tuple[NodeFollowUp, ...]
     not_followed: tuple[NodeRef, ...] = ()
@@ -235,3 +289,5 @@ class EmergencyFollowUp(EmergencyOut):
 
     They were moved to where whoever ended it may not speak; those who look after that place were told.
     """
+    seconds: tuple[SecondOut, ...] = ()
+    """While it waits for a yes: who may say it in all its places, the nearest first. Empty to who may not propose."""

@@ -19,8 +19,9 @@ from controller.plans.service import Documents
 from edge_agent.protocol.topics import Word
 
 from .drafting import draft_of
-from .models import Emergency, EmergencyState
-from .rules import frozen
+from .models import Emergency
+from .rules import frozen, words_in
+from .states import EmergencyState
 
 SENT = "emergencies.send"
 """Action of the audit entry; it follows from other acts and takes no right of its own."""
@@ -31,7 +32,7 @@ class Sending:
 
     def __init__(self, documents: Documents, holds: Holds, *, lead_ms: int, proven: bool = False) -> None:
         """``proven``: the signer stands apart, where yeses were given to what was proposed."""
-        self._proven = proven
+        self.proven = proven
         self._documents, self._holds, self._lead = documents, holds, timedelta(milliseconds=lead_ms)
 
     async def send(
@@ -54,7 +55,7 @@ class Sending:
             UrgentFullError: too much is being said at once in a place.
             ForbiddenError: who decides may not release those holds, unless ``despite_holds``.
         """
-        draft = await draft_of(tx.session, row, now + self._lead, as_proposed=self._proven)
+        draft = await draft_of(tx.session, row, now + self._lead, as_proposed=self.proven)
         await check_room(tx.session, draft, covers=timedelta.max, now=now)
         # Documents before audit, as everywhere, so that no two wait crosswise.
         released, kept = await self._release(tx, actor, row, despite=despite_holds)
@@ -64,7 +65,8 @@ class Sending:
         await self._holds.note_released(tx, actor, released)
         for broadcast, still_open in stopped:
             await cancelling.note(tx, actor, broadcast, still_open, now=now)
-        row.broadcast_id, row.slots = await save(tx, actor, draft, yeses=yeses, now=now), frozen(draft.slots)
+        row.broadcast_id = await save(tx, actor, draft, yeses=yeses, now=now)
+        row.slots = frozen(draft.slots, words_in(row.slots))
         row.sent_at, row.state = now, EmergencyState.SENT
         await tx.session.flush()
         detail = {"title": row.title, "kind": row.kind, "drill": row.drill, "broadcast_id": row.broadcast_id}

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,11 +21,11 @@ from controller.db import Database, Transaction
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from controller.events import Event, Topic
 from controller.holds.service import Holds
-from controller.ids import new_id
 from controller.names import clean_name
 from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
 from controller.nodes.rules import HEARD, NodeStatus
+from controller.paging import Found, Wanted
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.models import Person
@@ -36,13 +35,22 @@ from controller.recordings.service import Recordings
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.states import Level
 
-from .drafting import Wish, bound_to, make_follow_up, make_wish
-from .errors import AlreadyProposedError, NotOpenError, SamePersonError
+from . import attention
+from .drafting import Wish, bound_to, heard, make_follow_up, make_wish, signal_comes
+from .errors import NotOpenError, SamePersonError
+from .finding import found_rows
 from .hearers import not_followed
-from .models import UNDECIDED, Emergency, EmergencyState, MessageKind
+from .models import UNDECIDED, Emergency
 from .pinning import missing_messages
+from .proposing import check_first, proposed_before, write_row
 from .repository import in_sight
-from .rules import CANCEL_WINDOW, FOLLOWS_WITHIN, LATEST_SENDING, PROPOSAL_LASTS, SIGNER_LATER, frozen
+from .rules import (
+    CANCEL_WINDOW,
+    FOLLOWS_WITHIN,
+    LATEST_SENDING,
+    PROPOSAL_LASTS,
+    SIGNER_LATER,
+)
 from .schemas import (
     MAX_REASON,
     BreakGlassIn,
@@ -52,9 +60,12 @@ from .schemas import (
     EmergencyPreview,
     FollowIn,
 )
+from .seconds import seconds_of
 from .sending import Sending
 from .signalling import ensure_signal
-from .views import count_standings, decided_at, follow_up, holds_in_the_way, outs
+from .sounds import sounds_of
+from .states import EmergencyState, GlassReason, MessageKind
+from .views import count_standings, decided_at, follow_up, holds_in_the_way, outs, spots_of
 
 NOT_FOLLOWED = "emergencies.not_followed"
 """Alarm: nodes that heard an emergency stand where whoever ended it may not speak; they did not hear its end."""
@@ -96,22 +107,30 @@ class Emergencies:
             holds, silent = await holds_in_the_way(session, self._live, actor, nodes, wanted.release_holds)
             chain = [place.id for place in wish.targets.tree.chain(wish.area_id)]
             missing = (await missing_messages(session, {wish.area_id: chain}))[wish.area_id]
+            signal = await attention.find(session)
+        spoken = [slot for slot in wish.slots if signal is None or signal.id not in slot.recording_ids]
         statuses = {node.id: self._live.status(node, now) for node in nodes}
         online = sum(status in HEARD for status in statuses.values())
         offline = {NodeStatus.OFFLINE, NodeStatus.NEVER_SEEN}
         return EmergencyPreview(
             broadcast=describe(draft, found, titles, Verdict(), need=Need.ANOTHER, online_count=online, full=None),
             drill=wish.drill,
-            languages=tuple(dict.fromkeys(voice.language for slot in wish.slots for voice in slot.item.voices)),
+            languages=tuple(dict.fromkeys(voice.language for slot in spoken for voice in slot.item.voices)),
             offline=_refs(node for node in nodes if statuses[node.id] in offline),
             holds=tuple(holds),
             held=_refs(node for node in nodes if node.id in silent),
+            spots=spots_of(nodes, statuses, silent),
             unreporting_count=sum(status is NodeStatus.UNREPORTING for status in statuses.values()),
             missing_messages=missing,
+            has_signal=signal is not None and not wish.drill,
+            signal_comes=signal is None and not wish.drill and not self._sending.proven,
         )
 
-    async def propose(self, actor: Actor, wanted: EmergencyIn) -> EmergencyOut:
+    async def propose(self, actor: Actor, wanted: EmergencyIn, *, idempotency_key: str | None = None) -> EmergencyOut:
         """Write down what is to be heard, for another person to confirm. From here on it cannot be changed.
+
+        The same from the same person within a minute, or with the same key, is what they proposed before: on a slow
+        link a person presses twice.
 
         Raises:
             InvalidError: a field is wrong, or nothing would be heard.
@@ -128,15 +147,25 @@ class Emergencies:
         await ensure_signal(self._database, self._recordings, actor, wish.area_id)
         async with self._database.transaction() as tx:
             await rights.require(tx.session, actor, act, wish.targets.area_ids)
-            await self._check_holds(tx, actor, wanted.release_holds)
-            if not wanted.again:
-                await _check_first(tx.session, wish, await rights.sight(tx.session, actor), now)
-            row = await _add(tx, wish, person_id, now, release_holds=list(wanted.release_holds))
-            until_at = now + PROPOSAL_LASTS + LATEST_SENDING
-            yes, bound = Yes(person_id, proof=actor.proof), bound_to(row, now, until_at)
-            prove(tx, yes, f"emergencies/{row.id}", bound, Level.EMERGENCY)
-            await self._note(tx, actor, act, row, {"scopes": row.scopes, "release_holds": row.release_holds})
-        return await self._one(actor, row.id)
+            known = await proposed_before(tx.session, wish, wanted, person_id, key=idempotency_key, now=now)
+            key = known.id if known else await self._write_down(tx, actor, wish, wanted, key=idempotency_key, now=now)
+            is_repeat = known is not None and (idempotency_key is None or known.idempotency_key != idempotency_key)
+        return (await self._one(actor, key)).model_copy(update={"is_repeat": is_repeat})
+
+    async def _write_down(
+        self, tx: Transaction, actor: Actor, wish: Wish, wanted: EmergencyIn, *, key: str | None, now: datetime
+    ) -> str:
+        person_id, released = _person(actor), list(wanted.release_holds)
+        act = Act.EMERGENCIES_DRILL if wanted.drill else Act.EMERGENCIES_PROPOSE
+        await self._check_holds(tx, actor, released)
+        if not wanted.again:
+            await check_first(tx.session, wish, await rights.sight(tx.session, actor), now)
+        row = await write_row(tx, wish, person_id, now, release_holds=released, idempotency_key=key)
+        yes = Yes(person_id, proof=actor.proof)
+        bound = bound_to(row, now, now + PROPOSAL_LASTS + LATEST_SENDING)
+        prove(tx, yes, f"emergencies/{row.id}", bound, Level.EMERGENCY)
+        await self._note(tx, actor, act, row, {"scopes": row.scopes, "release_holds": row.release_holds})
+        return row.id
 
     async def confirm(self, actor: Actor, emergency_id: str) -> EmergencyOut:
         """Say yes to what somebody else proposed: it is said at once, also within the window of a broken glass.
@@ -170,19 +199,21 @@ class Emergencies:
             CodeError: the signer stands apart, and does not believe the code.
         """
         now, person_id = self._now(), _somebody(actor)
-        reason = clean_name(wanted.reason, field="reason", most=MAX_REASON)
+        reason = _reason(wanted)
         async with self._database.transaction() as tx:
             row = await self._undecided(tx, actor, emergency_id, Act.EMERGENCIES_BREAK_GLASS, now)
             if row.state != EmergencyState.PROPOSED:
                 raise _not_open(row)
             await self._check_holds(tx, actor, row.release_holds)
             row.break_glass_by, row.break_glass_reason = person_id, reason
+            row.reason_code = wanted.reason_code
             await self._count_down(tx, actor, row, now)
             by = (await tx.session.get_one(Person, person_id)).name
-            detail = {"title": row.title, "reason": reason, "by": by, "drill": row.drill}
+            why = {"reason": reason} | ({"reason_code": str(wanted.reason_code)} if wanted.reason_code else {})
+            detail = {"title": row.title, **why, "by": by, "drill": row.drill}
             subject = f"emergencies/{row.id}"
             await self._alarms.raise_(tx, "emergencies.break_glass", row.area_id, subject, detail)
-            await self._note(tx, actor, Act.EMERGENCIES_BREAK_GLASS, row, {"reason": reason})
+            await self._note(tx, actor, Act.EMERGENCIES_BREAK_GLASS, row, dict(why))
         return await self._one(actor, emergency_id)
 
     async def cancel(self, actor: Actor, emergency_id: str) -> EmergencyOut:
@@ -228,7 +259,7 @@ class Emergencies:
             await _check_followable(tx.session, followed, kind, now)
             seen, may = await rights.sight(tx.session, actor), await rights.reach(tx.session, actor, act)
             wish, beyond = await make_follow_up(tx.session, followed, kind, wanted, seen=seen, may=may)
-            row = await _add(tx, wish, person_id, now, follows_id=followed.id)
+            row = await write_row(tx, wish, person_id, now, follows_id=followed.id)
             if actor.proof is None:
                 await self._sending.send(tx, actor, row, [Yes(person_id)], now=now)
             else:  # the signer apart knows no ready message from another: one person's word, as with a broken glass
@@ -254,6 +285,10 @@ class Emergencies:
             nodes = await _nodes(session, row, seen)
             found = await self._with_holds(session, actor, row, nodes)
             left = await _left(session, row, seen)
+            seconds = await seconds_of(session, actor, row)
+            proven = self._sending.proven
+            sounds = await sounds_of(session, await heard(session, row, as_proposed=proven), row.slots)
+            comes = await signal_comes(session, row, as_proposed=proven)
         statuses = {node.id: self._live.status(node, now) for node in nodes}
         stands = follow_up(said, statuses, decided_at(row))
         return EmergencyFollowUp(
@@ -261,6 +296,9 @@ class Emergencies:
             standings=count_standings(stands),
             nodes=stands,
             not_followed=_refs(left),
+            seconds=seconds,
+            sounds=sounds,
+            signal_comes=comes,
         )
 
     async def list(self, actor: Actor, *, state: EmergencyState | None = None, limit: int = 50) -> list[EmergencyOut]:
@@ -270,7 +308,14 @@ class Emergencies:
             if state is not None:
                 query = query.where(Emergency.state == state)
             query = query.order_by(Emergency.proposed_at.desc(), Emergency.id).limit(limit)
-            return await outs(session, (await session.scalars(query)).all())
+            rows = (await session.scalars(query)).all()
+            return await outs(session, rows, as_proposed=self._sending.proven)
+
+    async def find(self, actor: Actor, wanted: Wanted) -> Found[EmergencyOut]:
+        """Give one part of those in sight. Sorts: ``proposed``, ``title``; filters: ``state``, ``drill``."""
+        async with self._database.reading() as session:
+            rows, total = await found_rows(session, await rights.sight(session, actor), wanted)
+            return Found(tuple(await outs(session, rows, as_proposed=self._sending.proven)), total)
 
     async def _one(self, actor: Actor, emergency_id: str) -> EmergencyOut:
         async with self._database.reading() as session:
@@ -284,7 +329,8 @@ class Emergencies:
     ) -> EmergencyOut:
         """Show one with the holds that silence some of its nodes."""
         holds, _ = await holds_in_the_way(session, self._live, actor, nodes)
-        return (await outs(session, [row]))[0].model_copy(update={"holds": tuple(holds)})
+        (shown,) = await outs(session, [row], as_proposed=self._sending.proven)
+        return shown.model_copy(update={"holds": tuple(holds)})
 
     async def _found(self, tx: Transaction, actor: Actor, emergency_id: str) -> Emergency:
         seen = await rights.sight(tx.session, actor)
@@ -340,60 +386,6 @@ class Emergencies:
         return as_on_the_wire(self._clock())
 
 
-async def _add(
-    tx: Transaction,
-    wish: Wish,
-    person_id: str,
-    now: datetime,
-    *,
-    follows_id: str | None = None,
-    release_holds: Sequence[str] = (),
-) -> Emergency:
-    row = Emergency(
-        id=new_id(),
-        area_id=wish.area_id,
-        kind=wish.kind,
-        title=wish.title,
-        drill=wish.drill,
-        scopes=list(wish.targets.scopes),
-        message_id=wish.message_id,
-        slots=frozen(wish.slots),
-        release_holds=list(release_holds),
-        state=EmergencyState.PROPOSED,
-        proposed_by=person_id,
-        proposed_at=now,
-        follows_id=follows_id,
-    )
-    tx.session.add(row)
-    await tx.session.flush()
-    return row
-
-
-async def _check_first(session: AsyncSession, wish: Wish, seen: Sight, now: datetime) -> None:
-    """Refuse what is under way already: two who hear of one flood both propose it."""
-    there, said = {node.id for node in wish.targets.nodes}, _recordings(frozen(wish.slots))
-    under_way = Emergency.state.in_({*UNDECIDED, EmergencyState.SENT})
-    query = select(Emergency).where(under_way, Emergency.kind == wish.kind, in_sight(seen))
-    tree = await read_tree(session)
-    for row in await session.scalars(query.order_by(Emergency.proposed_at, Emergency.id)):
-        same = row.message_id == wish.message_id if wish.message_id else _recordings(row.slots) == said
-        stale = row.state == EmergencyState.PROPOSED and now - row.proposed_at > PROPOSAL_LASTS
-        if stale or not same or row.drill != wish.drill:
-            continue
-        if any(node.id in there for node in await nodes_in(session, tree, row.scopes, reports=False)):
-            raise AlreadyProposedError(
-                f"{row.title!r} is {row.state} there already; say again to propose it all the same",
-                field="again",
-                emergency_id=row.id,
-                title=row.title,
-                state=str(row.state),
-            )
-
-
-def _recordings(slots: Sequence[dict[str, Any]]) -> set[str]:
-    return {recording_id for slot in slots for recording_id in slot["recording_ids"]}
-
-
 async def _check_followable(session: AsyncSession, row: Emergency, kind: MessageKind, now: datetime) -> None:
     sent = row.sent_at is not None and now - row.sent_at <= FOLLOWS_WITHIN
     if not sent or row.kind != MessageKind.ALERT:
@@ -419,6 +411,13 @@ async def _left(session: AsyncSession, row: Emergency, seen: Sight) -> list[Node
     places = await areas_of(session, row.scopes, removed=True)
     whole = all(map(seen.sees, places.values()))
     return [node for node in await not_followed(session, row) if whole or seen.sees(node.area_id)]
+
+
+def _reason(wanted: BreakGlassIn) -> str:
+    """Give the words, else the code, that stand for why nobody else was asked."""
+    if wanted.reason_code in {None, GlassReason.OTHER} or wanted.reason.strip():
+        return clean_name(wanted.reason, field="reason", most=MAX_REASON)
+    return str(wanted.reason_code)
 
 
 def _person(actor: Actor) -> str:

@@ -1,7 +1,7 @@
 """Emergencies as the API shows them: by name, with the holds in their way, and node by node."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,7 +13,7 @@ from controller.broadcasts.schemas import TargetOut
 from controller.holds.over import holds_over
 from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
-from controller.nodes.rules import NodeStatus
+from controller.nodes.rules import HEARD, NodeStatus
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.repository import names_of
@@ -22,20 +22,24 @@ from controller.plays.schemas import PlayOut
 from edge_agent.protocol.states import Drill
 
 from .drafting import heard
-from .models import Emergency, EmergencyState, MessageKind
+from .models import Emergency
 from .rules import Standing, length_of, standing_of
-from .schemas import EmergencyOut, HoldRef, NodeFollowUp, PersonRef
+from .schemas import EmergencyOut, HoldRef, NodeFollowUp, PersonRef, Spot
+from .states import EmergencyState, GlassReason, MessageKind
 
 _URGENCY = {standing: place for place, standing in enumerate(Standing)}
 _MS = timedelta(milliseconds=1)
 
 
-async def outs(session: AsyncSession, rows: Sequence[Emergency]) -> list[EmergencyOut]:
-    """Show emergencies."""
+async def outs(session: AsyncSession, rows: Sequence[Emergency], *, as_proposed: bool) -> list[EmergencyOut]:
+    """Show emergencies; ``as_proposed``: see ``draft_of``."""
+    if not rows:
+        return []  # every page asks, and nearly always there is none
     people = await _people(session, rows)
     names = await node_names(session, {scope for row in rows for scope in row.scopes})
     tree = await read_tree(session)
-    return [_out(row, length_of(await heard(session, row)), people, tree, names) for row in rows]
+    lengths = [length_of(await heard(session, row, as_proposed=as_proposed)) for row in rows]
+    return [_out(row, length_ms, people, tree, names) for row, length_ms in zip(rows, lengths, strict=True)]
 
 
 async def holds_in_the_way(
@@ -77,6 +81,21 @@ def decided_at(row: Emergency) -> datetime | None:
     return row.confirmed_at or row.fires_at or row.sent_at
 
 
+def spots_of(nodes: Iterable[Node], statuses: Mapping[str, NodeStatus], silent: Collection[str]) -> tuple[Spot, ...]:
+    """Say where nodes stand on a map, as far as known; ``silent``: ids of those that a hold keeps so."""
+    return tuple(
+        Spot(
+            node_id=node.id,
+            name=node.name,
+            latitude=node.latitude,
+            longitude=node.longitude,
+            heard_from=statuses[node.id] in HEARD and node.id not in silent,
+        )
+        for node in nodes
+        if node.latitude is not None and node.longitude is not None
+    )
+
+
 def _node(play: PlayOut, status: NodeStatus, decided_at: datetime | None) -> NodeFollowUp:
     took = play.started_at - decided_at if play.started_at is not None and decided_at is not None else None
     return NodeFollowUp(
@@ -113,7 +132,8 @@ def _out(
         confirmed_by=people.get(row.confirmed_by or ""),
         confirmed_at=row.confirmed_at,
         break_glass_by=people.get(row.break_glass_by or ""),
-        break_glass_reason=row.break_glass_reason,
+        reason_code=GlassReason(row.reason_code) if row.reason_code else None,
+        break_glass_reason=row.break_glass_reason if row.break_glass_reason != row.reason_code else None,
         fires_at=row.fires_at,
         sent_at=row.sent_at,
         broadcast_id=row.broadcast_id,

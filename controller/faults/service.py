@@ -1,9 +1,10 @@
 """Faults: shown to whoever sees the node, acknowledged by whoever looks after them."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import ColumnElement, Select, and_, case, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.targets import tree_around
@@ -14,16 +15,27 @@ from controller.errors import ConflictError, NotFoundError
 from controller.events import Event, Topic
 from controller.names import clean_name
 from controller.nodes.models import Node
+from controller.paging import Found, Order, Wanted, paged
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.models import Person
 from controller.people.rights import Act, Sight
+from controller.search import matches
 
 from .models import Fault
-from .rules import state_of
+from .rules import OFFLINE, FaultState, state_of
 from .schemas import FaultEntryOut
 
 MAX_NOTE = 500
+_ORDERS: Mapping[str, Order | tuple[Order, ...]] = {
+    "need": (
+        case((Fault.cleared_at.is_not(None), 2), (Fault.acknowledged_at.is_not(None), 1), else_=0),
+        case((Fault.code == OFFLINE, 0), else_=1),
+        Fault.since_at,
+        Fault.code,
+    ),
+    "since": Fault.since_at,
+}
 
 
 class _Read(NamedTuple):
@@ -64,6 +76,28 @@ class Faults:
                 query = query.where(Fault.cleared_at.is_(None) == standing)
             rows = await session.execute(query.order_by(Fault.began_at.desc(), Fault.id).limit(limit))
             return [_out(_Read(fault, name, area, by)) for fault, name, area, by in rows]
+
+    async def find(self, actor: Actor, wanted: Wanted) -> Found[FaultEntryOut]:
+        """Give one part of the faults in sight: ``need`` (new ones first, then lost nodes, then the oldest), ``since``.
+
+        Words are those of the node's name. Filters: ``state`` (``FaultState``, or nothing: all that stand), ``code``,
+        ``area`` (there and below), ``node``.
+
+        Raises:
+            NotFoundError: there is no such area or node.
+        """
+        having = wanted.having
+        async with self._database.reading() as session:
+            seen = await rights.sight(session, actor)
+            query = _query(seen).where(_stands_so(having.get("state", "")), matches(Node.search, wanted.q))
+            if code := having.get("code"):
+                query = query.where(Fault.code == code)
+            if area_id := having.get("area"):
+                query = query.where(Node.area_id.in_(await _below(session, seen, area_id)))
+            if node_id := having.get("node"):
+                query = query.where(Fault.node_id == await _node(session, seen, node_id))
+            rows, total = await paged(session, query, wanted, _ORDERS, last=Fault.id)
+            return Found(tuple(_out(_Read(fault, name, area, by)) for fault, name, area, by in rows), total)
 
     async def get(self, actor: Actor, fault_id: str) -> FaultEntryOut:
         """Give one fault.
@@ -116,6 +150,19 @@ def _query(seen: Sight) -> Select[Fault, str, str, str]:
         .outerjoin(Person, Person.id == Fault.acknowledged_by)
         .where(Node.removed_at.is_(None), seen.where(Node.area_id))
     )
+
+
+def _stands_so(state: str) -> ColumnElement[bool]:
+    stands = Fault.cleared_at.is_(None)
+    match state:
+        case FaultState.NEW:
+            return and_(stands, Fault.acknowledged_at.is_(None))
+        case FaultState.ACKNOWLEDGED:
+            return and_(stands, Fault.acknowledged_at.is_not(None))
+        case FaultState.CLEARED:
+            return Fault.cleared_at.is_not(None)
+        case _:
+            return stands
 
 
 async def _one(session: AsyncSession, seen: Sight, fault_id: str, *, lock: bool = False) -> _Read:

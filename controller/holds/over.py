@@ -22,6 +22,11 @@ class Over(NamedTuple):
     nodes: frozenset[str]
 
 
+async def is_any_held(session: AsyncSession) -> bool:
+    """Say whether silence is ordered or was found anywhere: nearly always it is not."""
+    return await session.scalar(select(Hold.id).where(Hold.released_at.is_(None)).limit(1)) is not None
+
+
 async def holds_over(session: AsyncSession, live: LiveNodes, tree: Tree, areas: Mapping[str, str]) -> list[Over]:
     """Give the holds over some nodes, oldest first; ``areas``: node → where it stands."""
     silent_by = await silencing(session, live, tree, areas)

@@ -1,6 +1,7 @@
 """Holds: STOP and its release. One person, one click, any scope."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -29,6 +30,8 @@ from .models import Hold
 from .reach import Reach, reaching
 from .schemas import HoldOut, NotYetOut
 
+LETTING_GO = timedelta(minutes=10)
+"""So long after its release it is told who has not obeyed that; a node out of reach is told by other means."""
 AT_ONCE = 200
 """Nodes between two looks at what is urgent: some 3 ms."""
 
@@ -159,6 +162,16 @@ class Holds:
             seen, holds = await rights.sight(session, actor), await _active(session)
             shown = await reaching(session, self._live, seen, holds)
             return await self._out(session, [hold for hold in holds if hold.id in shown], seen)
+
+    async def letting_go(self, actor: Actor) -> list[HoldOut]:
+        """Give the holds released within ``LETTING_GO`` that some node in sight still obeys, oldest first."""
+        since = self._clock() - LETTING_GO
+        query = select(Hold).where(Hold.released_at > since).order_by(Hold.released_at, Hold.id)
+        async with self._database.reading() as session:
+            seen, holds = await rights.sight(session, actor), list(await session.scalars(query))
+            shown = await reaching(session, self._live, seen, holds) if holds else frozenset()
+            found = await self._out(session, [hold for hold in holds if hold.id in shown], seen)
+            return [each for each in found if any(node.status is not NodeStatus.NEVER_SEEN for node in each.not_yet)]
 
     async def get(self, actor: Actor, hold_id: str) -> HoldOut:
         """Give one hold, released or not.

@@ -24,13 +24,19 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES = 1024 * 1024
 """For all but uploads: 4,096 targets are 170 KB."""
 BODY_WITHIN_S = 30
-UPLOADS = re.compile(r"/api/v1/(recordings|updates|approvals/[^/]+/scan)")
-"""Paths whose bodies are files, with limits of their own (``recordings.uploads``)."""
+UPLOADS = re.compile(r"/api/v1/(recordings|updates|approvals/[^/]+/scan)|/shared")
+"""Paths whose bodies are files, with limits of their own (``recordings.uploads``); the last one is read by nobody here.
+
+Uploads in pieces are not among them: a piece is as small as any other body."""
+
+REFUSES_ALL = "/shared"
+"""Where a browser itself takes what a phone shares. What reaches us all the same its route refuses, in plain words."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-        "frame-ancestors 'none'"
+        "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
+        "connect-src 'self'; worker-src 'self'; manifest-src 'self'; object-src 'none'; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'"
     ),
     "Strict-Transport-Security": "max-age=31536000",  # counts behind the proxy; over plain HTTP browsers pass it over
     "X-Content-Type-Options": "nosniff",
@@ -38,7 +44,7 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Permissions-Policy": "camera=(), geolocation=(self), microphone=(self)",
 }
 
 
@@ -74,7 +80,7 @@ class SameOrigin:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] == "http" and scope["method"] not in SAFE_METHODS and not _allowed(Headers(scope=scope)):
+        if scope["type"] == "http" and _changes(scope) and not _allowed(Headers(scope=scope)):
             response = respond(403, CROSS_ORIGIN, "this request came from another site")
             await response(scope, receive, send)
             return
@@ -115,6 +121,10 @@ class SmallBodies:
             return message
 
         await self._app(scope, receive_little, send)
+
+
+def _changes(scope: Scope) -> bool:
+    return scope["method"] not in SAFE_METHODS and scope["path"] != REFUSES_ALL
 
 
 def _allowed(headers: Headers) -> bool:

@@ -35,6 +35,7 @@ NEVER_COUNTED = frozenset({"/healthz", "/readyz"})
 FOR_PROGRAMS = ("/api/", "/media/", "/plans/")
 VITAL = re.compile(r"(/api/v1)?/(stop|holds(/[^/]+/release)?|broadcasts/[^/]+/cancel|emergencies(/[^/]+(/[a-z-]+)?)?)")
 """STOP and its release, the end of a broadcast, and an emergency from its form to its all-clear."""
+PICTURES = "/tiles/"
 INSISTENT_WAITS_S = 1.0
 """Whoever goes on asking after so many refusals is told the next ones this much later: each costs us time as well."""
 MOST_HELD_BACK = 1000
@@ -61,6 +62,8 @@ class Rates:
     """Of those who are not signed in: sixty browsers of one office that have never been here load what pages need."""
     refusals: Rate = Rate(30, 1)
     """Told at once."""
+    pictures: Rate = Rate(900, 40)
+    """Of the ground: a look around a map is 30 at once, and takes nothing from its person's other pages."""
 
 
 NODES = Rates(address=Rate(10_000, 400))
@@ -71,6 +74,7 @@ class _Lane(Enum):
     READS = "reads"
     CHANGES = "changes"
     VITAL = "vital"
+    PICTURES = "pictures"
     ADDRESS = "address"
     REFUSALS = "refusals"
 
@@ -115,6 +119,8 @@ class Pace:
             self._left[_Lane.ADDRESS].take(network_of(origin_of(request)))
         elif VITAL.fullmatch(request.url.path):
             self._left[_Lane.VITAL].take(person_id)
+        elif request.url.path.startswith(PICTURES):
+            self._left[_Lane.PICTURES].take(person_id)
         else:
             self._left[_Lane.READS if request.method in SAFE_METHODS else _Lane.CHANGES].take(person_id)
 

@@ -13,12 +13,14 @@ from controller.bulletins.repository import offers_recording
 from controller.clock import Clock
 from controller.db import Database
 from controller.emergencies.pinning import is_pinned
+from controller.emergencies.repository import says
 from controller.errors import GoneError, NotFoundError
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import NOTHING
 from controller.plans.models import PlanBody
-from controller.recordings.models import Recording, RecordingState
+from controller.recordings.models import Recording
+from controller.recordings.states import RecordingState
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ class Media:
             if not public:
                 seen = await rights.sight(session, actor) if actor is not None else NOTHING
                 now = self._clock()
-                waits = actor is not None and await waits_for(session, actor, sha256)
+                waits = actor is not None and (
+                    await waits_for(session, actor, sha256) or await says(session, seen, sha256)
+                )
                 rows = [
                     row
                     for row in rows

@@ -6,7 +6,7 @@ from controller.errors import BusyError, ForbiddenError, NotFoundError
 from controller.http.description import may_raise
 from controller.http.session import Acting, AnyServices
 
-from .acts import NodeAwayError, NodeUnableError
+from .acts import NodeAwayError, NodeSoundsError, NodeUnableError
 from .schemas import AskedOut, ReferenceIn
 
 router = APIRouter(prefix="/nodes", tags=["nodes"])
@@ -23,6 +23,17 @@ async def self_test(node_id: str, actor: Acting, services: AnyServices) -> Asked
 async def identify(node_id: str, actor: Acting, services: AnyServices) -> AskedOut:
     """Ask; it says ``call_number`` twice, quietly, and what became of it stands in ``identified`` of the node."""
     return await services.node_acts.identify(actor, node_id)
+
+
+@router.post(
+    "/{node_id}/restart",
+    status_code=202,
+    summary="Let a node's program start anew",
+    responses=may_raise(ForbiddenError, NotFoundError, NodeAwayError, NodeUnableError, NodeSoundsError, BusyError),
+)
+async def restart(node_id: str, actor: Acting, services: AnyServices) -> AskedOut:
+    """Ask; it says goodbye and comes back within a minute. What it plays is cut, but for an emergency."""
+    return await services.node_acts.restart(actor, node_id)
 
 
 @router.post(

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from controller.audit import service as audit
+from controller.broadcasts.models import Broadcast
 from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import BusyError, ConflictError, NotFoundError
@@ -17,6 +18,7 @@ from controller.people.actor import Actor
 from controller.people.rights import Act
 from controller.recordings.models import Recording
 from edge_agent.protocol.documents import CommandAction
+from edge_agent.protocol.states import Level
 
 from .live import LiveNodes
 from .models import Node
@@ -37,6 +39,12 @@ class NodeUnableError(ConflictError):
     """The node does not offer that: it is too old, or has nothing that listens."""
 
     code = "node_unable"
+
+
+class NodeSoundsError(ConflictError):
+    """The node sounds an emergency: it is not restarted now."""
+
+    code = "node_sounds"
 
 
 Also = Callable[[Transaction, str, datetime], Awaitable[None]]
@@ -78,6 +86,22 @@ class NodeActs:
             NotFoundError, ForbiddenError, NodeAwayError, NodeUnableError, BusyError: as above.
         """
         return await self.ask(actor, node_id, CommandAction.IDENTIFY)
+
+    async def restart(self, actor: Actor, node_id: str) -> AskedOut:
+        """Let a node's program start anew. What it plays is cut and goes on with its next item.
+
+        Raises:
+            NotFoundError, ForbiddenError, NodeAwayError, NodeUnableError, BusyError: as above.
+            NodeSoundsError: an emergency sounds there.
+        """
+
+        async def spare(tx: Transaction, _command_id: str, _now: datetime) -> None:
+            playing = (self._live.health(node_id) or {}).get("now_playing")
+            row = await tx.session.get(Broadcast, playing["broadcast_id"]) if playing else None
+            if row is not None and row.level == Level.EMERGENCY:
+                raise NodeSoundsError("the node sounds an emergency", id=node_id)
+
+        return await self.ask(actor, node_id, CommandAction.RESTART, also=spare)
 
     async def reference(self, actor: Actor, node_id: str, recording_id: str | None) -> AskedOut:
         """Let a node take its acoustic reference from the next session with a tune, or from the next at all.

@@ -39,14 +39,22 @@ class LiveNodes:
 
     def __init__(self) -> None:
         self._heard: dict[str, Heard] = {}
+        self._fresh: set[str] = set()
 
     def note(self, node_id: str, **said: Any) -> Heard:
         """Keep what a node said: fields of ``Heard``."""
         heard = self._heard[node_id] = replace(self._heard.get(node_id, Heard()), **said)
+        self._fresh.add(node_id)
         return heard
+
+    def fresh(self) -> set[str]:
+        """Give who said something since this was asked last: there is one who asks (``overview``)."""
+        found, self._fresh = self._fresh, set()
+        return found
 
     def shift(self, by: timedelta) -> None:
         """Follow the centre's clock, which was set: what was heard so long ago stays heard so long ago."""
+        self._fresh.update(self._heard)
         for node_id, heard in self._heard.items():
             self._heard[node_id] = replace(
                 heard,

@@ -1,18 +1,20 @@
 """Table of nodes."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, LargeBinary, String
+from sqlalchemy import JSON, Date, ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
+from controller.search import Searchable
 
 
-class Node(Base):
+class Node(Searchable, Base):
     """A loudspeaker cluster: one agent with its amplifier and horns."""
 
     __tablename__ = "nodes"
+    searched = ("name",)
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), index=True)
@@ -42,6 +44,25 @@ class Node(Base):
     """Last health, written in batches: a heartbeat is not a row."""
     last_heard_at: Mapped[datetime | None] = mapped_column(Instant)
     """By the centre's clock."""
+    latitude: Mapped[float | None]
+    """Degrees, WGS 84; None with the next: nobody said where it stands."""
+    longitude: Mapped[float | None]
+    position_accuracy_m: Mapped[float | None]
+    """As the telephone said that took the position; None: it was set by hand."""
+    position_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    position_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class NodeHealthDay(Base):
+    """What a node told of itself in one day, in few figures."""
+
+    __tablename__ = "node_health_days"
+
+    node_id: Mapped[str] = mapped_column(ForeignKey("nodes.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    """In UTC."""
+    samples: Mapped[list[Any]] = mapped_column(JSON)
+    """By time; nothing for the times of which nothing is known."""
 
 
 class NodeLog(Base):

@@ -1,12 +1,15 @@
 """Nodes over HTTP."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
 
 from controller.errors import ConflictError, ForbiddenError, NotFoundError
 from controller.http.description import NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
 
-from .schemas import NodeChange, NodeIn, NodeOut, RevokedOut, RevokeIn
+from .schemas import ContactOut, HealthOut, MapOut, NodeChange, NodeIn, NodeOut, RevokedOut, RevokeIn
 
 router = APIRouter(prefix="/nodes", tags=["nodes"])
 
@@ -23,6 +26,12 @@ async def create(wanted: NodeIn, actor: Acting, services: AnyServices) -> NodeOu
     return await services.nodes.create(actor, kind=wanted.kind, area_id=wanted.area_id, name=wanted.name)
 
 
+@router.get("/map", summary="Where nodes stand, and how")
+async def spots(actor: Acting, services: AnyServices) -> MapOut:
+    """Give every node in sight of which somebody said where it stands."""
+    return await services.node_lists.map(actor)
+
+
 @router.get("/{node_id}", summary="One node", responses=NOT_FOUND)
 async def get(node_id: str, actor: Acting, services: AnyServices) -> NodeOut:
     """Give one node."""
@@ -31,14 +40,36 @@ async def get(node_id: str, actor: Acting, services: AnyServices) -> NodeOut:
 
 @router.patch("/{node_id}", summary="Change a node", responses=may_raise(ForbiddenError, NotFoundError))
 async def change(node_id: str, wanted: NodeChange, actor: Acting, services: AnyServices) -> NodeOut:
-    """Rename it, or set its volume. Where it stands, ``POST /areas/{area_id}/moves`` changes."""
+    """Rename it, set its volume, say where it stands. Its area, ``POST /areas/{area_id}/moves`` changes."""
     return await services.nodes.change(
         actor,
         node_id,
         name=wanted.name,
         volume_mb=wanted.volume_mb,
         trim_mb=wanted.trim_mb,
+        position=wanted.position,
     )
+
+
+@router.get("/{node_id}/contacts", summary="Whom to call about a node", responses=NOT_FOUND)
+async def contacts(node_id: str, actor: Acting, services: AnyServices) -> list[ContactOut]:
+    """Give its helpers and technicians, the nearest first, those with a telephone before those without."""
+    return await services.contacts.of(actor, node_id)
+
+
+@router.get("/{node_id}/health", summary="How a node was", responses=NOT_FOUND)
+async def health(
+    node_id: str,
+    actor: Acting,
+    services: AnyServices,
+    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
+    until: Annotated[AwareDatetime | None, Query()] = None,
+) -> HealthOut:
+    """Give what it told of itself in steps of ten minutes, of the last day unless asked; kept for 30 days.
+
+    A step of which nothing is known is left out.
+    """
+    return await services.node_health.of(actor, node_id, since, until)
 
 
 @router.post(

@@ -9,6 +9,8 @@ from controller.areas.move_schemas import refuse_to_move
 from .rules import NodeKind, NodeStatus
 
 Millibel = Annotated[int, Field(ge=-6000, le=1200, strict=True)]
+FURTHEST_OFF_M = 100.0
+"""A position that is less sure than this names another house, or another hamlet."""
 
 
 class NowPlayingOut(BaseModel):
@@ -161,6 +163,29 @@ class ReferenceIn(BaseModel):
     """The signature tune; left out: the next session, and what it begins with."""
 
 
+class PositionIn(BaseModel):
+    """Where a node stands."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+    """Degrees, WGS 84."""
+    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+    accuracy_m: Annotated[float, Field(ge=0, le=FURTHEST_OFF_M, allow_inf_nan=False)] | None = None
+    """As the telephone said that took it; None: it was set by hand."""
+
+
+class PositionOut(BaseModel):
+    """Where a node stands, as a person said."""
+
+    model_config = ConfigDict(frozen=True)
+
+    latitude: float
+    longitude: float
+    accuracy_m: float | None
+    at: AwareDatetime | None
+
+
 class NodeOut(BaseModel):
     """One agent with its amplifier and horns."""
 
@@ -217,6 +242,9 @@ class NodeOut(BaseModel):
     """Given for one node; a list leaves it out."""
     volume_mb: int
     trim_mb: int
+    settings_confirmed: bool | None = None
+    """It obeys the newest settings; None: it has none, or is of a kind that reports nothing."""
+    position: PositionOut | None = None
     enrolled_at: AwareDatetime
     certificate_expires_at: AwareDatetime | None
     """None for a node without an agent."""
@@ -235,11 +263,109 @@ class NodeChange(BaseModel):
     name: str | None = None
     volume_mb: Millibel | None = None
     trim_mb: Millibel | None = None
+    position: PositionIn | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _stays_where_it_stands(cls, given: Any) -> Any:
         return refuse_to_move(given, "area_id")
+
+
+class SpotOut(BaseModel):
+    """A node on the map."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    name: str
+    area_id: str
+    latitude: float
+    longitude: float
+    status: NodeStatus
+    since_at: AwareDatetime | None
+    faults: tuple[str, ...]
+    """Codes of what is wrong, by its own word, while it is heard from."""
+    is_left: bool
+    """Something is wrong that nobody looks after."""
+    is_playing: bool
+    is_held: bool
+    """Silenced until a hold is released, by its own word."""
+    simulated: bool
+    """What it plays goes to no loudspeaker."""
+
+
+class MapOut(BaseModel):
+    """Where nodes in sight stand, and how."""
+
+    model_config = ConfigDict(frozen=True)
+
+    spots: tuple[SpotOut, ...]
+    """What asks for a hand first."""
+    unplaced: int
+    """Nodes of which nobody said where they stand."""
+
+
+class ContactOut(BaseModel):
+    """Somebody who looks after a node where it stands."""
+
+    model_config = ConfigDict(frozen=True)
+
+    person_id: str
+    name: str
+    role: Literal["helper", "technician"]
+    area_id: str | None
+    """For which place they were asked to; None: everywhere."""
+    phone: str | None
+
+
+class HealthStepOut(BaseModel):
+    """What a node told of itself within ten minutes; None for what it did not tell."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: AwareDatetime
+    """Its beginning."""
+    heard: float
+    """In how much of it the node was heard from, 0 to 1, by the minute."""
+    temperature_c: float | None = None
+    """The highest."""
+    link_rtt_ms: float | None = None
+    """The middle of what it told. The same for the next."""
+    link_signal: int | None = None
+    clock_offset_ms: float | None = None
+    """The one farthest from nothing."""
+    supply_low: bool | None = None
+    """At any time."""
+    disk_free_bytes: int | None = None
+    """The last."""
+    faults: tuple[str, ...] = ()
+    """Codes of all that it named."""
+
+
+class HealthOut(BaseModel):
+    """How a node was over a time."""
+
+    model_config = ConfigDict(frozen=True)
+
+    from_at: AwareDatetime
+    until_at: AwareDatetime
+    steps: tuple[HealthStepOut, ...]
+
+
+class SoundsOut(BaseModel):
+    """What of ours sounds at a node, by its word, and where in it that is now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    broadcast_id: str
+    title: str
+    sha256: str
+    """Of the recording: ``/media/{sha256}.opus``."""
+    language: str
+    length_ms: int
+    at_ms: int
+    """Since it began, by the node's word and the centre's clock."""
+    ends_at: AwareDatetime
 
 
 class NodeIn(BaseModel):

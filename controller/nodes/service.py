@@ -1,7 +1,7 @@
 """Nodes: how they stand, and what a person may change about them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from controller.areas.targets import require_place
 from controller.audit import service as audit
 from controller.broadcasts.models import Broadcast
 from controller.clock import Clock
-from controller.db import Database
+from controller.db import Database, in_pieces
 from controller.errors import InvalidError, NotFoundError
 from controller.events import Event, Topic
 from controller.faults.repository import Standing, acknowledged
@@ -32,7 +32,17 @@ from edge_agent.protocol.topics import Word
 from .live import Heard, LiveNodes
 from .models import Node
 from .rules import NodeKind, NodeStatus, StatusSince, status_of
-from .schemas import ConditionOut, FaultOut, NodeOut, NowPlayingOut, ReferenceOut, SelfTestOut, UpdateOut
+from .schemas import (
+    ConditionOut,
+    FaultOut,
+    NodeOut,
+    NowPlayingOut,
+    PositionIn,
+    PositionOut,
+    ReferenceOut,
+    SelfTestOut,
+    UpdateOut,
+)
 
 Versions = dict[str, dict[str, tuple[int, int]]]
 
@@ -63,6 +73,15 @@ class Nodes:
         """
         async with self._database.reading() as session:
             return await self._one(session, await rights.sight(session, actor), node_id)
+
+    async def some(self, actor: Actor, node_ids: Collection[str]) -> list[NodeOut]:
+        """Give those of these nodes that are in sight, in the order given: a page of a list."""
+        async with self._database.reading() as session:
+            seen = await rights.sight(session, actor)
+            found: dict[str, NodeOut] = {}
+            for some in in_pieces(list(node_ids), AT_ONCE):
+                found |= {node.id: node for node in await self._read(session, seen, some)}
+        return [found[node_id] for node_id in node_ids if node_id in found]
 
     async def create(self, actor: Actor, *, kind: NodeKind, area_id: str, name: str) -> NodeOut:
         """Add a cluster without an agent. It has no key: nobody can speak in its name.
@@ -104,8 +123,9 @@ class Nodes:
         name: str | None = None,
         volume_mb: int | None = None,
         trim_mb: int | None = None,
+        position: PositionIn | None = None,
     ) -> NodeOut:
-        """Rename, or set the volume; what is None stays. Where it stands, a move changes.
+        """Rename, set the volume, or say where it stands on the ground; what is None stays. Its area, a move changes.
 
         Raises:
             NotFoundError: there is no such node.
@@ -116,36 +136,44 @@ class Nodes:
             "volume_mb": _gain(volume_mb, "volume_mb"),
             "trim_mb": _gain(trim_mb, "trim_mb"),
         }
-        changed = {field: value for field, value in wanted.items() if value is not None}
+        changed: dict[str, Any] = {field: value for field, value in wanted.items() if value is not None}
         async with self._database.transaction() as tx:
             seen = await rights.sight(tx.session, actor)
             row = await _row(tx.session, seen, node_id)
             await rights.require(tx.session, actor, Act.NODES_CHANGE, [row.area_id])
+            at = self._clock()
             for field, value in changed.items():
                 setattr(row, field, value)
+            if position is not None:
+                _place(row, position, actor, at)
             await tx.session.flush()
             if changed.keys() - {"name"}:
                 await self._documents.touch(tx, f"nodes/{node_id}", Word.SETTINGS)
-            at = self._clock()
+            if position is not None:
+                changed["position"] = position.model_dump()
             await audit.write(tx, actor, Act.NODES_CHANGE, f"nodes/{node_id}", changed, at=at, area_id=row.area_id)
             tx.tell(Event(Topic.NODE, node_id))
             return await self._one(tx.session, seen, node_id)
 
     async def _one(self, session: AsyncSession, seen: Sight, node_id: str) -> NodeOut:
-        found = await self._read(session, seen, node_id)
+        found = await self._read(session, seen, [node_id], whole=True)
         if not found:
             raise NotFoundError("there is no such node", resource="nodes", id=node_id[:64])
         return found[0]
 
-    async def _read(self, session: AsyncSession, seen: Sight, node_id: str | None = None) -> list[NodeOut]:
+    async def _read(
+        self, session: AsyncSession, seen: Sight, node_ids: Sequence[str] | None = None, *, whole: bool = False
+    ) -> list[NodeOut]:
+        """Read nodes in sight: all, or these; ``whole``: with what is told of one alone."""
         query = select(Node).where(Node.removed_at.is_(None), seen.where(Node.area_id))
-        if node_id is not None:
-            query = query.where(Node.id == node_id)
+        if node_ids is not None:
+            query = query.where(Node.id.in_(node_ids))
         rows: list[Node] = []
         stream = await session.stream_scalars(query.execution_options(yield_per=AT_ONCE))
         async for part in stream.partitions():
             rows += part
-        tree, versions = await read_tree(session), await _versions(session)
+        tree, versions = await read_tree(session), await _versions(session, node_ids)
+        unsigned = await _unsigned(session, node_ids)
         heard = {row.id: self.live.over(row) for row in rows}
         titles, looked_after = await _titles(session, heard.values()), await acknowledged(session)
         order = {place.id: index for index, place in enumerate(tree.walk())}
@@ -155,8 +183,11 @@ class Nodes:
             if count % AT_ONCE == 0:
                 await asyncio.sleep(0)  # a STOP does not wait until a province has been read
             node = _out(row, heard[row.id], tree=tree, versions=versions, titles=titles, now=now)
-            if node_id is not None:
+            if whole:
                 node = _with_condition(node, heard[row.id].health, titles)
+            if row.kind == NodeKind.AGENT:
+                told = False if node.scope in unsigned else _confirmed(heard[row.id].health, node.scope, versions)
+                node = node.model_copy(update={"settings_confirmed": told})
             found.append(_with_care(node, looked_after))
         return sorted(found, key=lambda node: (order[node.area_id], in_reading_order(node.name), node.id))
 
@@ -168,9 +199,25 @@ async def _row(session: AsyncSession, seen: Sight, node_id: str) -> Node:
     return row
 
 
-async def _versions(session: AsyncSession) -> Versions:
-    """Give the newest signed version by scope and word."""
+def _place(row: Node, position: PositionIn, actor: Actor, at: datetime) -> None:
+    row.latitude, row.longitude = position.latitude, position.longitude
+    row.position_accuracy_m, row.position_by, row.position_at = position.accuracy_m, actor.person_id, at
+
+
+async def _unsigned(session: AsyncSession, node_ids: Sequence[str] | None) -> frozenset[str]:
+    """Name the nodes (as scopes) whose settings were changed and not signed yet."""
+    query = select(Document.scope).where(Document.word == Word.SETTINGS, Document.dirty_since.is_not(None))
+    if node_ids is not None:
+        query = query.where(Document.scope.in_([f"nodes/{node_id}" for node_id in node_ids]))
+    return frozenset(await session.scalars(query))
+
+
+async def _versions(session: AsyncSession, node_ids: Sequence[str] | None = None) -> Versions:
+    """Give the newest signed version by scope and word: of all, or of areas and these nodes."""
     query = select(Document.scope, Document.word, Document.epoch, Document.version).where(Document.version.is_not(None))
+    if node_ids is not None:
+        own = Document.scope.in_([f"nodes/{node_id}" for node_id in node_ids])
+        query = query.where(Document.scope.startswith("areas/") | own)
     found: Versions = {}
     for scope, word, epoch, version in await session.execute(query):
         if epoch is not None and version is not None:
@@ -201,6 +248,23 @@ def up_to_date(health: Mapping[str, Any] | None, scopes: Sequence[str], versions
             if has is None or (has["epoch"], has["version"]) < newest or not has.get("complete", True):
                 return False
     return True
+
+
+def _confirmed(health: Mapping[str, Any] | None, scope: str, versions: Versions) -> bool | None:
+    """Say whether a node obeys its newest signed settings; None: none were signed."""
+    newest = versions.get(scope, {}).get(Word.SETTINGS)
+    if newest is None:
+        return None
+    has = (health or {}).get("held", {}).get(scope, {}).get(Word.SETTINGS)
+    return has is not None and (has["epoch"], has["version"]) >= newest
+
+
+def _position(row: Node) -> PositionOut | None:
+    if row.latitude is None or row.longitude is None:
+        return None
+    return PositionOut(
+        latitude=row.latitude, longitude=row.longitude, accuracy_m=row.position_accuracy_m, at=row.position_at
+    )
 
 
 def _out(
@@ -246,6 +310,7 @@ def _out(
         temperature_c=health.get("temperature_c"),
         volume_mb=row.volume_mb,
         trim_mb=row.trim_mb,
+        position=_position(row),
         enrolled_at=row.enrolled_at,
         certificate_expires_at=row.certificate_expires_at,
     )

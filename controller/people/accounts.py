@@ -14,15 +14,27 @@ from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.ids import new_id
-from controller.names import clean_name
+from controller.names import clean_name, in_reading_order
+from controller.paging import Found, Wanted, part_of
 from controller.ratelimit import RateLimit
+from controller.search import kept, words
 
 from . import rights
-from .actor import Actor
+from .actor import ME, Actor
 from .identity import Identity, must_show
 from .models import ApiToken, Grant, Person
 from .passwords import Passwords
-from .repository import by_login, grants_of, keep_an_administrator, managed, place_of, seen, shown, sign_out_everywhere
+from .repository import (
+    by_login,
+    grants_of,
+    keep_an_administrator,
+    managed,
+    own_or_managed,
+    place_of,
+    seen,
+    shown,
+    sign_out_everywhere,
+)
 from .rights import ALLOWED, Act, Role
 from .schemas import Needs, PersonOut
 
@@ -34,6 +46,8 @@ TRIES = 10
 ONE_MORE_EVERY = timedelta(minutes=1)
 """Whoever found an open browser does not find out the password with it."""
 
+_BETWEEN = str.maketrans(".-()/", "     ")
+_PHONE = re.compile(r"\+?[0-9](?: ?[0-9]){2,14}\Z")
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{1,62}[a-z0-9]\Z")
 
 
@@ -62,6 +76,26 @@ class Accounts:
             for person in everybody
             if reach.areas is None or any(reach.sees(grant.area_id) for grant in grants.get(person.id, ()))
         ]
+
+    async def find(self, actor: Actor, wanted: Wanted) -> Found[PersonOut]:
+        """Give one part of those of ``list``, sorted by ``name`` or ``login``.
+
+        Filters: ``role``, ``area`` (of a role), ``state`` (``open``, ``closed``, ``without_factor``,
+        ``without_phone``). Words are those of name and login.
+
+        Raises:
+            ForbiddenError: the person looks after nobody's account.
+        """
+        looked_for = words(wanted.q)
+        found = [
+            each
+            for each in await self.list(actor)
+            if _fits(each, wanted.having) and all(word in kept([each.name, each.login]) for word in looked_for)
+        ]
+        found.sort(key=lambda each: each.login)
+        if wanted.sort != "login":
+            found.sort(key=lambda each: in_reading_order(each.name))
+        return part_of(found[::-1] if wanted.down else found, wanted)
 
     async def get(self, actor: Actor, person_id: str) -> PersonOut:
         """Give one person.
@@ -128,6 +162,7 @@ class Accounts:
         person_id: str,
         *,
         name: str | None = None,
+        phone: str | None = None,
         password: str | None = None,
         disabled: bool | None = None,
     ) -> PersonOut:
@@ -149,6 +184,8 @@ class Accounts:
             if name is not None:
                 person.name = clean_name(name)
                 detail["name"] = person.name
+            if phone is not None:
+                person.phone, detail["phone"] = clean_phone(phone), True  # the number is nobody's who reads the audit
             if hashed is not None:
                 person.password_hash, person.password_due = hashed, person.id != actor.person_id
                 person.failed_attempts, person.last_failed_at, person.locked_until = 0, None, None
@@ -162,6 +199,21 @@ class Accounts:
                 await sign_out_everywhere(tx, person.id)
             await self._note(tx, actor, Act.PEOPLE_CHANGE, person, grants=grants, detail=detail)
         return shown(person, grants)
+
+    async def set_phone(self, actor: Actor, phone: str) -> PersonOut:
+        """Say at which telephone one is called; empty: at none.
+
+        Raises:
+            InvalidError: it is no number.
+            ForbiddenError: a machine asks.
+            NotFoundError: nobody acts.
+        """
+        number = clean_phone(phone)
+        async with self._database.transaction() as tx:
+            person, grants = await own_or_managed(tx.session, actor, ME)
+            person.phone = number
+            await self._note(tx, actor, "people.set_phone", person, grants=grants, detail={})
+            return shown(person, grants)
 
     async def change_password(self, who: Identity, *, old: str, new: str, origin: str) -> None:
         """Choose a new password of one's own; ends all sessions but the one that asks, and forgets the browsers.
@@ -283,6 +335,31 @@ async def _grantable(session: AsyncSession, actor: Actor, role: str, area_id: st
         raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
     for act in sorted(ALLOWED[Role(role)]):
         await rights.require(session, actor, act, [area_id])
+
+
+def clean_phone(typed: str) -> str | None:
+    """Give a telephone number with single spaces; None: nothing was typed.
+
+    Raises:
+        InvalidError: it is none.
+    """
+    number = " ".join(unicodedata.normalize("NFKC", typed).translate(_BETWEEN).split())
+    if number and not _PHONE.match(number):
+        raise InvalidError("phone: 3 to 15 digits, such as 0912 345 678", field="phone", problem="characters")
+    return number or None
+
+
+def _fits(person: PersonOut, having: Mapping[str, str]) -> bool:
+    """Say whether somebody stands as filters ask."""
+    role, area_id = having.get("role"), having.get("area")
+    stands = {
+        "open": person.disabled_at is None,
+        "closed": person.disabled_at is not None,
+        "without_factor": person.disabled_at is None and not person.second_factor,
+        "without_phone": person.disabled_at is None and person.phone is None,
+    }
+    works = any((not role or each.role == role) and (not area_id or each.area_id == area_id) for each in person.grants)
+    return (works or not (role or area_id)) and stands.get(having.get("state", ""), True)
 
 
 def _clean_login(login: str) -> str:

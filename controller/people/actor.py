@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from .proof import Proof
 
+ME = "me"
+"""In a path: whoever asks."""
+
 
 @dataclass(frozen=True)
 class Actor:

@@ -42,6 +42,10 @@ class Factors:
         self._seal = seal
         self._tries = RateLimit(burst=TRIES, every=ONE_MORE_EVERY, clock=clock)
 
+    def asks_password(self, who: Identity) -> bool:
+        """Say whether ``begin`` asks for the password: to replace a factor, and for the first one unless ``FRESH``."""
+        return who.person.second_factor or self._clock() - who.since > FRESH
+
     async def begin(self, who: Identity, *, password: str | None = None) -> SecretOut:
         """Make a secret and show it this once; it counts from the first right code on.
 

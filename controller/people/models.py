@@ -6,16 +6,20 @@ from sqlalchemy import JSON, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
+from controller.search import Searchable
 
 
-class Person(Base):
+class Person(Searchable, Base):
     """Somebody who signs in."""
 
     __tablename__ = "people"
+    searched = ("name", "login")
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     login: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(200))
+    phone: Mapped[str | None] = mapped_column(String(40))
+    """To be called at; shown only to those who have something in sight that the person looks after."""
     password_hash: Mapped[str] = mapped_column(String(300))
     """Argon2id, in PHC form."""
     password_due: Mapped[bool] = mapped_column(default=False, server_default=false())

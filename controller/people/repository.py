@@ -10,14 +10,11 @@ from controller.db import Transaction
 from controller.errors import ConflictError, ForbiddenError, NotFoundError
 
 from . import rights
-from .actor import Actor
+from .actor import ME, Actor
 from .identity import must_show
 from .models import Device, Grant, Person, Session
 from .rights import Act, Role
 from .schemas import GrantOut, PersonOut
-
-ME = "me"
-"""In a path: whoever asks."""
 
 
 class LastAdministratorError(ConflictError):
@@ -56,6 +53,7 @@ def shown(person: Person, grants: Iterable[Grant]) -> PersonOut:
         id=person.id,
         login=person.login,
         name=person.name,
+        phone=person.phone or None,
         grants=tuple(GrantOut(id=grant.id, role=grant.role, area_id=grant.area_id) for grant in grants),
         locale=person.locale,
         second_factor=person.totp_secret is not None,

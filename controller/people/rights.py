@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from controller.areas.models import Area
-from controller.errors import ForbiddenError, InvalidError, NotSignedInError
+from controller.db import KEPT
+from controller.errors import ForbiddenError, InvalidError, NotFoundError, NotSignedInError
 
 from .actor import Actor
 from .models import Grant, Person
@@ -235,12 +236,30 @@ async def sight(session: AsyncSession, actor: Actor) -> Sight:
     """
     if actor.person_id is None:
         return EVERYTHING
-    return await _below(session, {grant.area_id for grant in await _grants(session, actor.person_id)})
+    kept: dict[object, Sight] = session.info.get(KEPT, {})
+    question = (sight, actor.person_id)
+    if question not in kept:
+        kept[question] = await _below(session, {grant.area_id for grant in await _grants(session, actor.person_id)})
+    return kept[question]
 
 
 def may(role: str, act: Act) -> bool:
     """Say whether a role allows an act; an unknown role allows nothing."""
     return role in set(Role) and act in ALLOWED[Role(role)]
+
+
+async def within(session: AsyncSession, seen: Sight, area_id: str | None) -> Sight:
+    """Narrow what is in sight to one area and all below it; None: as it is. The names above stay known.
+
+    Raises:
+        NotFoundError: there is no such area in sight.
+    """
+    if area_id is None:
+        return seen
+    here = await _below(session, {area_id})
+    if not here.areas or not seen.sees(area_id):
+        raise NotFoundError("there is no such area", resource="areas", id=area_id[:64])
+    return here
 
 
 async def _grants(session: AsyncSession, person_id: str) -> list[Grant]:
@@ -254,10 +273,15 @@ async def _below(session: AsyncSession, places: AbstractSet[str | None]) -> Sigh
     """Give what lies at and below some areas, None being everything, with what is above those."""
     if None in places:
         return EVERYTHING
-    chains = await _chains(session)
-    seen = frozenset(area_id for area_id, chain in chains.items() if not places.isdisjoint(chain))
-    above = frozenset(each for area_id in places if area_id is not None for each in chains.get(area_id, ())) - seen
-    return Sight(seen, above)
+    if not places:
+        return NOTHING
+    # Asked of the database area by area: a page of one commune does not read a province's tree.
+    here = select(Area.id, Area.parent_id).where(Area.id.in_(places))
+    down, up = here.cte("down", recursive=True), here.cte("up", recursive=True)
+    down = down.union(select(Area.id, Area.parent_id).join(down, Area.parent_id == down.c.id))
+    up = up.union(select(Area.id, Area.parent_id).join(up, Area.id == up.c.parent_id))
+    seen = frozenset(await session.scalars(select(down.c.id)))
+    return Sight(seen, frozenset(await session.scalars(select(up.c.id))) - seen)
 
 
 async def _chains(session: AsyncSession) -> dict[str, tuple[str, ...]]:

@@ -31,7 +31,7 @@ from .schemas import (
     ConfirmationIn,
     DeviceOut,
     GrantIn,
-    LocaleIn,
+    OwnChange,
     PasswordChange,
     PersonChange,
     PersonIn,
@@ -98,10 +98,16 @@ async def me(person: SignedInPerson) -> PersonOut:
     return person
 
 
-@router.patch("/people/me", summary="Choose the language of the pages", responses=may_raise(ForbiddenError))
-async def set_locale(wanted: LocaleIn, actor: Acting, services: AnyServices) -> PersonOut:
-    """Change one's own settings."""
-    return await services.people.set_locale(actor, wanted.locale)
+@router.patch(
+    "/people/me", summary="Change one's own settings", responses=may_raise(ForbiddenError, NotFoundError, InvalidError)
+)
+async def change_own(wanted: OwnChange, actor: Acting, person: SignedInPerson, services: AnyServices) -> PersonOut:
+    """Choose the language of the pages, and say at which telephone one is called."""
+    if wanted.locale is not None:
+        person = await services.people.set_locale(actor, wanted.locale)
+    if wanted.phone is not None:
+        person = await services.accounts.set_phone(actor, wanted.phone)
+    return person
 
 
 @router.post(
@@ -191,7 +197,12 @@ async def get_person(person_id: str, actor: Acting, services: AnyServices) -> Pe
 async def change_person(person_id: str, wanted: PersonChange, actor: Acting, services: AnyServices) -> PersonOut:
     """Change the name, set a new password, close or open the account of somebody who works only where one may."""
     return await services.accounts.change(
-        actor, person_id, name=wanted.name, password=wanted.password, disabled=wanted.disabled
+        actor,
+        person_id,
+        name=wanted.name,
+        phone=wanted.phone,
+        password=wanted.password,
+        disabled=wanted.disabled,
     )
 
 

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 Code = Annotated[str, Field(min_length=6, max_length=40)]
 Password = Annotated[str, Field(max_length=1000)]
+Phone = Annotated[str, Field(max_length=100)]
 
 
 class Needs(StrEnum):
@@ -39,6 +40,8 @@ class PersonOut(BaseModel):
     id: str
     login: str
     name: str
+    phone: str | None = None
+    """To be called at; None: not told."""
     grants: tuple[GrantOut, ...]
     locale: str
     """Language of the pages: ``vi`` or ``en``."""
@@ -74,12 +77,15 @@ class SignedIn(BaseModel):
     """What comes next: until then this session may do nothing else. None: nothing, go ahead."""
 
 
-class LocaleIn(BaseModel):
-    """Language of the pages."""
+class OwnChange(BaseModel):
+    """What a person changes of their own account; what is not named stays."""
 
     model_config = ConfigDict(extra="forbid")
 
-    locale: str
+    locale: str | None = None
+    """Language of the pages."""
+    phone: Phone | None = None
+    """Empty: none."""
 
 
 class CodeIn(BaseModel):
@@ -159,6 +165,8 @@ class PersonChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(max_length=1000)] | None = None
+    phone: Phone | None = None
+    """Empty: none."""
     password: Password | None = None
     """A new one, for the next sign-in only, at which the person chooses another; ends all sessions."""
     disabled: bool | None = None

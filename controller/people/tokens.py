@@ -12,9 +12,9 @@ from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.ids import new_id
 from controller.names import clean_name
 
-from .actor import Actor
+from .actor import ME, Actor
 from .models import ApiToken
-from .repository import ME, hash_of, own_or_managed, place_of
+from .repository import hash_of, own_or_managed, place_of
 from .rights import Act
 from .schemas import TokenMade, TokenOut
 

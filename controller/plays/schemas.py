@@ -28,7 +28,7 @@ class PlayOut(BaseModel):
     grade: int | None
     """Grade of evidence, 0 to 3."""
     simulated: bool
-    """The grade rests on a virtual output."""
+    """The grade rests on a virtual output or a simulated microphone; while it sounds: at no real output."""
     started_at: AwareDatetime | None
     """By the node's clock."""
     start_error_ms: float | None
@@ -39,6 +39,31 @@ class PlayOut(BaseModel):
     may_play_at: AwareDatetime | None = None
     """It was taken back, which this node cannot confirm: it is out of reach, has it, and will play it then unless it
     reconnects before."""
+
+
+class PlayedNotOut(BaseModel):
+    """Nodes at which a broadcast did not sound as it should, all for the same reason; or that said nothing of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    outcome: Outcome
+    reason: Reason | None
+    count: int
+    first: tuple[tuple[str, str], ...]
+    """Ids and names of the first of them, by name."""
+
+
+class PlayGroupsOut(BaseModel):
+    """The plays of one broadcast at the nodes in sight, by what became of them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    counts: dict[str, int]
+    """By outcome, the open ones by state; nodes that report nothing among them."""
+    first: tuple[PlayOut, ...]
+    """The first of each of these, area by area."""
+    waiting: tuple[str, ...]
+    """Names of the nodes that were asked about and have not done their part."""
 
 
 class MayPlayOut(BaseModel):

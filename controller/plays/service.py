@@ -26,6 +26,8 @@ from .schemas import PlayOut
 IN_LIST = 200
 """Plays in one query: far below SQLite's limit of bound values."""
 
+SHOWN = (Play, Node.name, Node.area_id, Node.kind, Node.abilities["output"].as_string() == "virtual")
+"""What ``out`` is made of."""
 _Key = tuple[str, str]
 """Broadcast, node."""
 _table = cast("Table", Play.__table__)
@@ -176,12 +178,11 @@ async def of_broadcast(session: AsyncSession, broadcast_id: str, seen: Sight = E
     """Give the plays of one broadcast at the nodes in sight, area by area."""
     tree = await read_tree(session)
     order = {place.id: index for index, place in enumerate(tree.walk())}
-    columns = (Play, Node.name, Node.area_id, Node.kind)
-    query = select(*columns).join(Node, Node.id == Play.node_id).where(Play.broadcast_id == broadcast_id)
+    query = select(*SHOWN).join(Node, Node.id == Play.node_id).where(Play.broadcast_id == broadcast_id)
     query = query.where(seen.where(Node.area_id))
     rows = (await session.execute(query)).all()
     found = sorted(rows, key=lambda row: (order[row[2]], in_reading_order(row[1]), row[0].node_id))
-    return [_out(play, name, kind, tree.path(area_id)) for play, name, area_id, kind in found]
+    return [out(play, name, kind, tree.path(area_id), virtual=virtual) for play, name, area_id, kind, virtual in found]
 
 
 def _facts(state: str, outcome: str | None, reason: str | None, *rest: Any) -> PlayFacts:
@@ -194,10 +195,13 @@ def _facts(state: str, outcome: str | None, reason: str | None, *rest: Any) -> P
     )
 
 
-def _out(play: Play, node_name: str, kind: str, area_path: tuple[str, ...]) -> PlayOut:
+def out(play: Play, node_name: str, kind: str, area_path: tuple[str, ...], *, virtual: bool | None) -> PlayOut:
+    """Show a play; ``virtual``: what sounds at this node now sounds at no real output."""
     facts = _facts(*(getattr(play, name) for name in PlayFacts._fields))._asdict()
     del facts["item"], facts["item_at"]
     facts["reached"] = facts["state"]
+    is_sounding = facts["outcome"] is None and facts["state"] is PlayState.PLAYING
+    facts["simulated"] = play.simulated or (is_sounding and bool(virtual))
     if facts["outcome"] is not None:
         facts["state"] = None
     return PlayOut(

@@ -21,6 +21,7 @@ from controller.schedules.day import look
 from edge_agent.protocol import why as protocol
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.moment import View
+from edge_agent.protocol.states import Level
 
 from .cases import Case, read_case, stopped_by_centre, who
 from .doubts import doubts
@@ -59,6 +60,9 @@ class Whys:
             is_past=case.is_over,
             at=at,
             outcome=case.outcome,
+            level=Level(case.row.level),
+            grade=case.play.grade if case.play is not None else None,
+            simulated=case.play is not None and case.play.simulated,
             reason=case.reason,
             blocker=blocker_of(rules),
             rules=rules,

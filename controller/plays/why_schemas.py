@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from edge_agent.protocol.rules import RuleName, Verdict
-from edge_agent.protocol.states import Outcome, PlayState, Reason
+from edge_agent.protocol.states import Level, Outcome, PlayState, Reason
 
 
 class CentreRule(StrEnum):
@@ -111,6 +111,11 @@ class WhyOut(BaseModel):
     """The instant that decides, or decided."""
     outcome: Outcome | None
     """As ``PlayOut.outcome``; None while it is not over."""
+    level: Level
+    grade: int | None
+    """Grade of evidence, 0 to 3, of what it played."""
+    simulated: bool
+    """The grade rests on a virtual output or a simulated microphone."""
     reason: Reason | None
     blocker: CentreRule | RuleName | DeviceRule | None
     """First rule that blocks; None when nothing does: it sounds, or nobody knows."""

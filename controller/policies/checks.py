@@ -9,7 +9,8 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Select, case, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.approvals.models import ApprovalRequest, RequestState
+from controller.approvals.models import ApprovalRequest
+from controller.approvals.states import RequestState
 from controller.areas.rules import Tree
 from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.db import in_pieces

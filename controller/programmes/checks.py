@@ -7,12 +7,14 @@ from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
-from controller.bulletins.models import Bulletin, BulletinState, BulletinVersion
+from controller.bulletins.models import Bulletin, BulletinVersion
 from controller.bulletins.repository import current_version, is_offered, offered
 from controller.bulletins.schemas import OfferLevel
+from controller.bulletins.states import BulletinState
 from controller.errors import InvalidError
 from controller.people.rights import EVERYTHING, Sight
-from controller.recordings.models import Recording, RecordingState
+from controller.recordings.models import Recording
+from controller.recordings.states import RecordingState
 
 from .models import ItemKind, Programme, ProgrammeItem
 from .schemas import BulletinRef, ItemIn

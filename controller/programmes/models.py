@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
+from controller.search import Searchable
 
 
 class ItemKind(StrEnum):
@@ -20,10 +21,11 @@ class ItemKind(StrEnum):
     """In a template: a place for bulletins of a category, filled when a programme is made from it."""
 
 
-class Programme(Base):
+class Programme(Searchable, Base):
     """An ordered list of what is to be heard in one session."""
 
     __tablename__ = "programmes"
+    searched = ("title",)
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), index=True)

@@ -7,11 +7,13 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.rules import Tree
-from controller.bulletins.models import Bulletin, BulletinState
+from controller.bulletins.models import Bulletin
 from controller.bulletins.repository import Worded, is_offered, worded
+from controller.bulletins.states import BulletinState
 from controller.errors import NotFoundError
 from controller.people.rights import Sight
-from controller.recordings.models import Recording, RecordingState
+from controller.recordings.models import Recording
+from controller.recordings.states import RecordingState
 
 from .layout import LaidOut, NotAirableError, Part, Spoken, lay_out_parts
 from .models import ItemKind, Programme, ProgrammeItem
@@ -89,20 +91,41 @@ async def read_parts(
     Raises:
         NotAirableError: names the item and why.
     """
+    bulletins, recordings = await _said(session, items)
+    parts = []
+    for item in items:
+        if item.bulletin_id is not None:
+            _check_bulletin(item, bulletins[item.bulletin_id], own, at)
+        parts.append(_part(item, bulletins, recordings))
+    return parts
+
+
+async def known_parts(session: AsyncSession, items: Sequence[ProgrammeItem]) -> list[Part]:
+    """Turn items into parts as far as there is sound, approved or not: to see how long they are, never to air them.
+
+    What has no sound yet is a part without length.
+    """
+    said, parts = await _said(session, items), []
+    for item in items:
+        try:
+            parts.append(_part(item, *said))
+        except NotAirableError:
+            parts.append(Part(item.position))
+    return parts
+
+
+async def _said(
+    session: AsyncSession, items: Sequence[ProgrammeItem]
+) -> tuple[dict[str, Worded], dict[str, Recording]]:
+    """Read the bulletins of items, and all recordings that could be heard, by id."""
     bulletins = await worded(session, [each.bulletin_id for each in items if each.bulletin_id])
     wanted = {each.recording_id for each in items if each.recording_id}
     wanted |= {voice.recording_id for each in bulletins.values() for voice in each.voices if voice.recording_id}
-    recordings = {row.id: row for row in await session.scalars(select(Recording).where(Recording.id.in_(wanted)))}
-    return [_part(item, own, bulletins, recordings, at) for item in items]
+    rows = await session.scalars(select(Recording).where(Recording.id.in_(wanted)))
+    return bulletins, {row.id: row for row in rows}
 
 
-def _part(
-    item: ProgrammeItem,
-    own: Sight,
-    bulletins: dict[str, Worded],
-    recordings: dict[str, Recording],
-    at: datetime | None,
-) -> Part:
+def _part(item: ProgrammeItem, bulletins: dict[str, Worded], recordings: dict[str, Recording]) -> Part:
     if item.kind == ItemKind.PAUSE:
         return Part(item.position, pause_ms=item.pause_ms or 0)
     if item.kind == ItemKind.SLOT:
@@ -111,7 +134,6 @@ def _part(
         recording = recordings[item.recording_id or ""]
         return Part(item.position, recording.title, (_spoken(item, recording.title, recording),), 0, item.gain_mb)
     found = bulletins[item.bulletin_id]
-    _check_bulletin(item, found, own, at)
     title = found.words.title
     voices = tuple(
         _spoken(item, title, recordings[voice.recording_id], voice.language)

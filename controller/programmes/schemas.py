@@ -155,9 +155,9 @@ class ItemOut(BaseModel):
     category: str | None
     gain_mb: int
     offset_ms: int | None
-    """When it begins, from the start of the session; None while the programme cannot be aired."""
+    """When it begins, from the start of the session, as far as what stands before it has sound; None: it has none."""
     length_ms: int | None
-    """With all its languages; None as above."""
+    """With all its languages; None as long as it has no sound."""
     languages: tuple[str, ...]
     """Those that are heard, in the order of its voices."""
 
@@ -198,8 +198,10 @@ class ProgrammeOut(BaseModel):
     items: tuple[ItemOut, ...]
     session_ms: int | None
     """All of it with lead-in, gaps and pauses, in the languages of its own area; None while it cannot be aired."""
+    known_ms: int
+    """The same as far as there is sound, whether it may be aired or not."""
     content_sha256: str | None
-    """What approvals bind; None as above."""
+    """What approvals bind; None as long as it cannot be aired."""
     why_not: WhyNot | None
     missing: tuple[MissingOut, ...]
     owed: tuple[BulletinRef, ...]

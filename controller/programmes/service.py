@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.models import Area
@@ -14,10 +14,12 @@ from controller.db import Database, Transaction
 from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.ids import new_id
 from controller.names import clean_name
+from controller.paging import Found, Wanted, paged
 from controller.people import rights
 from controller.people.actor import Actor
-from controller.people.rights import Act
+from controller.people.rights import Act, Sight
 from controller.schedules.models import Calendar, Schedule
+from controller.search import matches
 
 from .changes import programme_changed
 from .checks import candidates, check_items
@@ -61,26 +63,31 @@ class Programmes:
         Raises:
             NotFoundError: there is no such programme for this person.
             InvalidError: a field is wrong, or something in it is not there for this person or area.
+            ForbiddenError: this person writes no programmes there.
         """
         async with self._database.transaction() as tx:
-            row = await self._seen(tx.session, actor, programme_id)
-            items = await items_of(tx.session, programme_id)
-            slots = {item.position for item in items if item.kind == ItemKind.SLOT}
-            fill = {each.position: each.bulletins for each in wanted.fill}
-            if wanted.is_template and fill:
-                raise InvalidError("fill: slots of a template stay open", field="fill", problem="slot")
-            if not fill.keys() <= slots:
-                raise InvalidError("fill: there is no slot at this position", field="fill", problem="unknown")
-            made = items if wanted.is_template else [each for item in items for each in _filled(item, fill)]
-            new = ProgrammeIn(
-                area_id=wanted.area_id or row.area_id,
-                title=wanted.title,
-                is_template=wanted.is_template,
-                lead_in_ms=row.lead_in_ms,
-                gap_ms=row.gap_ms,
-                items=_at_most([_item_in(item) for item in made]),
-            )
-            return await self._add(tx, actor, new, _recordings(items), {"from": programme_id})
+            return await self.copied(tx, actor, programme_id, wanted)
+
+    async def copied(self, tx: Transaction, actor: Actor, programme_id: str, wanted: CopyIn) -> ProgrammeOut:
+        """Do as ``copy``, in a transaction of the caller's."""
+        row = await self._seen(tx.session, actor, programme_id)
+        items = await items_of(tx.session, programme_id)
+        slots = {item.position for item in items if item.kind == ItemKind.SLOT}
+        fill = {each.position: each.bulletins for each in wanted.fill}
+        if wanted.is_template and fill:
+            raise InvalidError("fill: slots of a template stay open", field="fill", problem="slot")
+        if not fill.keys() <= slots:
+            raise InvalidError("fill: there is no slot at this position", field="fill", problem="unknown")
+        made = items if wanted.is_template else [each for item in items for each in _filled(item, fill)]
+        new = ProgrammeIn(
+            area_id=wanted.area_id or row.area_id,
+            title=wanted.title,
+            is_template=wanted.is_template,
+            lead_in_ms=row.lead_in_ms,
+            gap_ms=row.gap_ms,
+            items=_at_most([_item_in(item) for item in made]),
+        )
+        return await self._add(tx, actor, new, _recordings(items), {"from": programme_id})
 
     async def change(self, actor: Actor, programme_id: str, wanted: ProgrammeChange) -> ProgrammeOut:
         """Change what is given. Schedules that air it are rolled anew; what was approved has to be approved again.
@@ -188,6 +195,25 @@ class Programmes:
                 if item.kind == ItemKind.SLOT
             ]
 
+    async def find(self, actor: Actor, wanted: Wanted) -> Found[ProgrammeRow]:
+        """Give programmes in sight with the templates of areas above, sorted by ``changed`` or ``title``.
+
+        Narrowed by ``kind`` (``programme``, ``template``) and ``area``; archived ones by ``state`` (``archived``).
+        """
+        async with self._database.reading() as session:
+            query = _listed(await rights.sight(session, actor))
+            is_archived = wanted.having.get("state") == "archived"
+            archived = Programme.archived_at
+            query = query.where(archived.is_not(None) if is_archived else archived.is_(None))
+            if kind := wanted.having.get("kind"):
+                query = query.where(Programme.is_template.is_(kind == "template"))
+            if area_id := wanted.having.get("area"):
+                query = query.where(Programme.area_id == area_id)
+            query = query.where(matches(Programme.search, wanted.q))
+            orders = {"changed": Programme.changed_at, "title": Programme.search}
+            rows, total = await paged(session, query, wanted, orders, last=Programme.id)
+            return Found(tuple(_in_list(row, items) for row, items in rows), total)
+
     async def list(
         self, actor: Actor, *, area_id: str | None = None, templates: bool | None = None, archived: bool = False
     ) -> Sequence[ProgrammeRow]:
@@ -198,11 +224,7 @@ class Programmes:
         """
         async with self._database.reading() as session:
             seen = await rights.sight(session, actor)
-            counts = select(func.count()).where(ProgrammeItem.programme_id == Programme.id).scalar_subquery()
-            readable = seen.where(Programme.area_id)
-            if seen.above:
-                readable |= Programme.is_template & Programme.area_id.in_(seen.above)
-            query = select(Programme, counts).where(readable)
+            query = _listed(seen)
             query = query.where(Programme.archived_at.is_not(None) if archived else Programme.archived_at.is_(None))
             if area_id is not None:
                 await tree_around(session, seen, area_id)
@@ -275,6 +297,15 @@ class Programmes:
         said["items"] = [each.model_dump(mode="json", include=set(OF_AN_ITEM)) for each in heard]
         await audit.write(tx, actor, Act.PROGRAMMES_WRITE, f"programmes/{row.id}", said, at=now, area_id=row.area_id)
         return found
+
+
+def _listed(seen: Sight) -> Select[Programme, int]:
+    """Give the query of all that somebody may read, with the number of items of each."""
+    counts = select(func.count()).where(ProgrammeItem.programme_id == Programme.id).scalar_subquery()
+    readable = seen.where(Programme.area_id)
+    if seen.above:
+        readable |= Programme.is_template & Programme.area_id.in_(seen.above)
+    return select(Programme, counts).where(readable)
 
 
 async def _replace(tx: Transaction, row: Programme, items: Sequence[ProgrammeItem]) -> None:

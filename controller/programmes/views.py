@@ -16,7 +16,7 @@ from controller.recordings.models import Recording
 from .layout import LaidOut, NotAirableError, lay_out_parts
 from .models import ItemKind, Programme, ProgrammeItem
 from .owing import owed
-from .repository import items_of, languages_of, own_of, read_parts
+from .repository import items_of, known_parts, languages_of, own_of, read_parts
 from .schemas import ItemOut, MissingOut, ProgrammeOut, WhyNot
 
 
@@ -32,7 +32,9 @@ async def out(session: AsyncSession, row: Programme, *, now: datetime, own: bool
     """Show a programme as it would be aired now in its own area. Who made a template above stays unsaid below."""
     items = await items_of(session, row.id)
     laid_out, why_not = await _laid_out(session, row, items, now)
-    places = _places(laid_out) if laid_out else {}
+    known = laid_out or await _known(session, row, items)
+    places = _places(known) if known else {}
+    pauses_ms = sum(item.pause_ms or 0 for item in items)
     titles = await _titles(session, items)
     present = frozenset(item.bulletin_id for item in items if item.bulletin_id)
     person = await session.get(Person, row.created_by)
@@ -46,6 +48,7 @@ async def out(session: AsyncSession, row: Programme, *, now: datetime, own: bool
         gap_ms=row.gap_ms,
         items=tuple(_item(item, titles, places.get(item.position)) for item in items),
         session_ms=laid_out.session_ms if laid_out else None,
+        known_ms=known.session_ms if known else row.lead_in_ms + pauses_ms,
         content_sha256=laid_out.content_sha256 if laid_out else None,
         why_not=why_not,
         missing=tuple(MissingOut(**each._asdict()) for each in laid_out.missing) if laid_out else (),
@@ -69,6 +72,15 @@ async def _laid_out(
     except NotAirableError as error:
         said = error.fields
         return None, WhyNot(problem=said["problem"], position=said.get("position"), title=said.get("title", ""))
+
+
+async def _known(session: AsyncSession, row: Programme, items: Sequence[ProgrammeItem]) -> LaidOut | None:
+    """Lay out what has sound, of a programme that may not be aired as it is; None: nothing has."""
+    languages = languages_of(await read_tree(session), [row.area_id])
+    try:
+        return lay_out_parts(await known_parts(session, items), languages, gap_ms=row.gap_ms, lead_in_ms=row.lead_in_ms)
+    except NotAirableError:
+        return None
 
 
 def _places(laid_out: LaidOut) -> dict[int, _Place]:

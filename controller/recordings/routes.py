@@ -5,6 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from controller.errors import (
+    BusyError,
+    ConflictError,
     ForbiddenError,
     NoSpaceError,
     TooLargeError,
@@ -15,13 +17,16 @@ from controller.http.body import FILE, declared, streamed
 from controller.http.description import ENDS_ONCE, NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
 
-from .schemas import RecordingOut, WaveformOut
+from .schemas import CutIn, RecordingOut, UseOut, WaveformOut
 from .uploads import TooSlowError
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
 
 UPLOAD_ERRORS = may_raise(
     ForbiddenError, TooLargeError, TooSlowError, TooManyAttemptsError, UploadQuotaError, NoSpaceError
+)
+CUT_ERRORS = NOT_FOUND | may_raise(
+    ForbiddenError, ConflictError, BusyError, TooLargeError, TooManyAttemptsError, UploadQuotaError, NoSpaceError
 )
 
 
@@ -57,9 +62,10 @@ async def list_recordings(
     services: AnyServices,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     before: str | None = None,
+    q: Annotated[str, Query(max_length=200)] = "",
 ) -> list[RecordingOut]:
-    """Give the newest first; ``before`` is the last id of the page before."""
-    return await services.recordings.list(actor, limit=limit, before=before)
+    """Give the newest first; ``before`` is the last id of the page before. ``q`` finds with and without accents."""
+    return await services.recordings.list(actor, limit=limit, before=before, query=q)
 
 
 @router.get("/{recording_id}", summary="One recording", responses=NOT_FOUND)
@@ -72,6 +78,18 @@ async def get(recording_id: str, actor: Acting, services: AnyServices) -> Record
 async def waveform(recording_id: str, actor: Acting, services: AnyServices) -> WaveformOut:
     """Give the peaks of a ready recording."""
     return await services.recordings.waveform(actor, recording_id)
+
+
+@router.get("/{recording_id}/uses", summary="Where a recording is used", responses=NOT_FOUND)
+async def uses(recording_id: str, actor: Acting, services: AnyServices) -> tuple[UseOut, ...]:
+    """Give what needs it: bulletins, programmes, ready messages, and recordings cut out of it."""
+    return await services.library.uses(actor, recording_id)
+
+
+@router.post("/{recording_id}/cuts", status_code=202, summary="Cut a recording", responses=CUT_ERRORS)
+async def cut(recording_id: str, wanted: CutIn, actor: Acting, services: AnyServices) -> RecordingOut:
+    """Make a new recording of pieces of this one, which stays as it is."""
+    return await services.cutting.cut(actor, recording_id, wanted)
 
 
 @router.post("/{recording_id}/withdraw", summary="Withdraw a recording", responses=ENDS_ONCE)

@@ -1,62 +1,66 @@
 """Recordings: taken in, processed one at a time, listed, withdrawn."""
 
 import asyncio
-import contextlib
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import select, tuple_
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from audio.errors import AudioError, Rejected, ToolMissingError
-from audio.prepare import Prepared, Settings, prepare
+from audio.prepare import Settings, prepare
 from controller.areas.service import LANGUAGE
 from controller.audit import service as audit
 from controller.broadcasts.models import Broadcast, BroadcastItem
 from controller.bulletins.repository import offers_recording
 from controller.clock import Clock
 from controller.db import Database, Transaction
-from controller.emergencies.pinning import recording_ready, title_of_open, title_of_user
-from controller.errors import BusyError, ConflictError, InvalidError, NotFoundError, TooManyAttemptsError
+from controller.emergencies.pinning import title_of_open, title_of_user
+from controller.errors import ConflictError, InvalidError, NotFoundError, TooManyAttemptsError
 from controller.events import Event, EventBus, Topic
 from controller.ids import new_id
 from controller.names import clean_file_name, clean_name
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.models import Person
-from controller.people.rights import EVERYTHING, Act, Sight
+from controller.people.rights import EVERYTHING, Act
 from controller.programmes.changes import recording_changed
+from controller.search import matches
 
-from .models import Recording, RecordingState
+from .models import Recording
+from .processing import AGAIN_AFTER_S, Prepare, Processing, reuse, row_of
 from .quota import Quota
 from .schemas import RecordingOut, WaveformOut
-from .uploads import UploadRoom
-
-Prepare = Callable[[Path, Path, Settings | None, Callable[[float], None] | None], Awaitable[Prepared]]
+from .states import RecordingOrigin, RecordingState
+from .uploads import Stored, UploadRoom
 
 MAX_WAITING = 20
 """Recordings of one person that may wait for processing."""
 
-PROGRESS_STEP = 0.05
-AGAIN_AFTER_S = 60.0
-"""A recording that the machine could not process is tried again: a disk gets room, a program is installed."""
-PACKAGES = {"ffprobe": "ffmpeg"}
-"""Debian's package of a program, where it is called otherwise."""
-MACHINE_AT_FAULT = (OSError, BusyError, OperationalError, ToolMissingError)
-"""Nothing that a recording could help: it waits. The rest of the centre, STOP above all, goes on."""
-UNFORESEEN = (ArithmeticError, LookupError, TypeError, ValueError)
-"""A mistake of ours that one file brings out: that file is refused, and not the life of the centre."""
 
-_log = logging.getLogger(__name__)
+@dataclass(frozen=True)
+class Incoming:
+    """What is known of a recording before its sound is."""
+
+    title: str
+    file_name: str
+    language: str
+    area_id: str | None
+    """Whose it is; None: the centre's own."""
+    origin: str = RecordingOrigin.UPLOADED
+    voice: str | None = None
+    """Which voice spoke, if it was a machine's."""
+    is_signal: bool = False
+    words: str | None = None
+    """What a machine was told to read; None: a person speaks, or a cut of it."""
 
 
-class Recordings:
-    """All recordings, and the loop that processes them."""
+Also = Callable[[Transaction, str], Awaitable[None]]
+"""Something that is written with a new recording, or not at all; given its id."""
 
-    name = "recordings"
+
+class Recordings(Processing):
+    """All recordings; the loop that processes them is its base."""
 
     def __init__(
         self,
@@ -71,17 +75,8 @@ class Recordings:
         again_after_s: float = AGAIN_AFTER_S,
         quota: Quota | None = None,
     ) -> None:
-        self._database, self._clock, self._bus = database, clock, bus
-        self._uploads, self._media, self._settings, self._process = uploads, media, settings, process
-        self._quota = quota
-        self._progress: dict[str, float] = {}
-        self._more, self._again_after_s = asyncio.Event(), again_after_s
-        self.stuck = False
-        """Whether a recording waits because the machine could not process it."""
-        self.missing_package: str | None = None
-        """What has to be installed before recordings can be processed."""
-        self.ready = asyncio.Event()
-        """Set when the loop has looked at what a former life left behind."""
+        super().__init__(database, clock, bus, uploads, media=media, settings=settings, process=process)
+        self._again_after_s, self._quota = again_after_s, quota
 
     async def upload(
         self,
@@ -94,10 +89,14 @@ class Recordings:
         declared_bytes: int | None = None,
         area_id: str | None = None,
         is_signal: bool = False,
+        origin: RecordingOrigin = RecordingOrigin.UPLOADED,
+        voice: str | None = None,
+        words: str | None = None,
     ) -> RecordingOut:
         """Take in a file. It is processed afterwards; a file that is known and ready is ready at once.
 
         ``area_id`` says whose it is; None: see ``rights.home``. ``is_signal``: it goes before every emergency.
+        ``voice`` and ``words``: with a machine's, which one, and what it was told to read. Nobody else gives them.
 
         Raises:
             InvalidError: a field is wrong, the file is empty, or its length is not what was declared.
@@ -105,31 +104,54 @@ class Recordings:
             TooLargeError, TooSlowError, NoSpaceError, TooManyAttemptsError: see ``UploadRoom.store``.
             UploadQuotaError: more than one person may upload within a day.
         """
-        title = clean_name(title, field="title")
-        if not LANGUAGE.match(language) or len(language) > 35:
-            raise InvalidError("language: a tag such as vi, hmn, tyz", field="language", problem="unknown")
+        title, language = clean_name(title, field="title"), checked_language(language)
         async with self._database.reading() as session:
             area_id = await rights.home(session, actor, Act.RECORDINGS_UPLOAD, area_id)
             await _check_queue(session, actor)
             await self._check_quota(session, actor, declared_bytes or 0)
         recording_id = new_id()
         stored = await self._uploads.store(recording_id, actor.person_id or actor.origin, body, declared_bytes)
+        incoming = Incoming(title, clean_file_name(file_name), language, area_id, origin, voice, is_signal, words)
+        return await self._take_in(actor, recording_id, stored, incoming)
+
+    async def adopt(self, actor: Actor, file: Path, incoming: Incoming, *, also: Also | None = None) -> RecordingOut:
+        """Take in a file that is on the disk already; it stays where it is. ``also``: what is written with it.
+
+        Raises:
+            ForbiddenError: no role of the person allows it there.
+            TooManyAttemptsError: too many of this person wait for processing.
+            UploadQuotaError: more than one person may upload within a day.
+        """
+        async with self._database.reading() as session:
+            await rights.require(session, actor, Act.RECORDINGS_UPLOAD, [incoming.area_id])
+            await _check_queue(session, actor)
+        recording_id = new_id()
+        stored = await asyncio.to_thread(self._uploads.adopt, recording_id, file)
+        return await self._take_in(actor, recording_id, stored, incoming, also)
+
+    async def _take_in(
+        self, actor: Actor, recording_id: str, stored: Stored, incoming: Incoming, also: Also | None = None
+    ) -> RecordingOut:
+        """Write the row of an original that is in its place, and have it processed."""
         row = Recording(
             id=recording_id,
-            title=title,
-            file_name=clean_file_name(file_name),
-            language=language,
+            title=incoming.title,
+            file_name=incoming.file_name,
+            language=incoming.language,
             state=RecordingState.PROCESSING,
             source_sha256=stored.sha256,
             source_bytes=stored.bytes,
             warnings=[],
-            is_signal=is_signal,
-            area_id=area_id,
+            is_signal=incoming.is_signal,
+            area_id=incoming.area_id,
             uploaded_by=actor.person_id,
             created_at=self._clock(),
+            origin=incoming.origin,
+            voice=incoming.voice,
+            words=incoming.words,
         )
         try:
-            found = await self._add(actor, row)
+            found = await self._add(actor, row, also)
         except BaseException:
             self._uploads.discard(recording_id)
             raise
@@ -149,8 +171,17 @@ class Recordings:
             row, own = await self._readable(session, actor, recording_id)
             return self._out(row, await _person_names(session) if own else {})
 
-    async def list(self, actor: Actor, *, limit: int = 50, before: str | None = None) -> list[RecordingOut]:
+    async def outs(self, session: AsyncSession, rows: Iterable[Recording]) -> Sequence[RecordingOut]:
+        """Show rows that were read elsewhere; whoever read them saw to it that they are in sight."""
+        names = await _person_names(session)
+        return [self._out(row, names) for row in rows]
+
+    async def list(
+        self, actor: Actor, *, limit: int = 50, before: str | None = None, query: str = ""
+    ) -> list[RecordingOut]:
         """Give the latest recordings in sight, newest first; ``before`` is the last id of the page before.
+
+        ``query``: words of title and file name; without accents it finds those with them too.
 
         The signal before emergencies is none that could be chosen: used for anything else, it would wear off.
 
@@ -159,14 +190,13 @@ class Recordings:
         """
         async with self._database.reading() as session:
             seen = await rights.sight(session, actor)
-            query = select(Recording).where(Recording.withdrawn_at.is_(None), Recording.is_signal.is_(False))
-            query = query.where(seen.where(Recording.area_id))
+            found = select(Recording).where(Recording.withdrawn_at.is_(None), Recording.is_signal.is_(False))
+            found = found.where(seen.where(Recording.area_id), matches(Recording.search, query))
             if before is not None:
-                last = await _row(session, before, seen)
-                query = query.where(tuple_(Recording.created_at, Recording.id) < (last.created_at, last.id))
-            rows = await session.scalars(query.order_by(Recording.created_at.desc(), Recording.id.desc()).limit(limit))
-            names = await _person_names(session)
-            return [self._out(row, names) for row in rows]
+                last = await row_of(session, before, seen)
+                found = found.where(tuple_(Recording.created_at, Recording.id) < (last.created_at, last.id))
+            rows = await session.scalars(found.order_by(Recording.created_at.desc(), Recording.id.desc()).limit(limit))
+            return [*await self.outs(session, rows)]
 
     async def waveform(self, actor: Actor, recording_id: str) -> WaveformOut:
         """Give the level over time.
@@ -197,7 +227,7 @@ class Recordings:
             .limit(1)
         )
         async with self._database.transaction() as tx:
-            row = await _row(tx.session, recording_id, await rights.sight(tx.session, actor))
+            row = await row_of(tx.session, recording_id, await rights.sight(tx.session, actor))
             await rights.require(tx.session, actor, Act.RECORDINGS_WITHDRAW, [row.area_id])
             if row.withdrawn_at is not None:
                 raise ConflictError("this recording is withdrawn already", problem="withdrawn")
@@ -217,126 +247,14 @@ class Recordings:
             tx.tell(Event(Topic.RECORDING, recording_id))
             return self._out(row, await _person_names(tx.session))
 
-    async def run(self) -> None:
-        """Process what waits, one recording at a time, until cancelled. A former life's work is taken up."""
-        self.stuck = not await self._tidy()
-        self.ready.set()
-        while True:
-            self._more.clear()
-            self.stuck = not await self._process_waiting()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._again_after_s if self.stuck else None):
-                    await self._more.wait()
-
-    async def _tidy(self) -> bool:
-        """Remove what a former life left half done; False when the machine did not let us."""
-        try:
-            await asyncio.to_thread(self._uploads.tidy, set(await self._waiting()))
-            await asyncio.to_thread(_remove_parts, self._media)
-        except MACHINE_AT_FAULT:
-            _log.exception("what a former life left half done stays")
-            return False
-        return True
-
-    async def _process_waiting(self) -> bool:
-        """Try every recording that waits; False when the machine kept one from being processed."""
-        all_done = True
-        try:
-            waiting = await self._waiting()
-        except MACHINE_AT_FAULT:
-            _log.exception("the recordings that wait cannot be read; tried again in %.0f s", self._again_after_s)
-            return False
-        for recording_id in waiting:
-            try:
-                await self._process_one(recording_id)
-            except ToolMissingError as error:
-                self.missing_package = PACKAGES.get(error.tool, error.tool)
-                words = "recording %s waits: %s is not installed (apt install %s); tried again in %.0f s"
-                package = self.missing_package
-                _log.error(words, recording_id, package, package, self._again_after_s)
-                all_done = False
-            except MACHINE_AT_FAULT:
-                _log.exception("recording %s waits; tried again in %.0f s", recording_id, self._again_after_s)
-                all_done = False
-        return all_done
-
-    async def _waiting(self) -> tuple[str, ...]:
-        query = (
-            select(Recording.id)
-            .where(Recording.state == RecordingState.PROCESSING)
-            .order_by(Recording.created_at, Recording.id)
-        )
-        async with self._database.reading() as session:
-            return tuple(await session.scalars(query))
-
-    async def _process_one(self, recording_id: str) -> None:
-        try:
-            async with self._database.transaction() as tx:
-                row = await _row(tx.session, recording_id)
-                if await _reuse(tx.session, row):
-                    tx.tell(Event(Topic.RECORDING, recording_id))
-                    self._uploads.discard(recording_id)
-                    return
-            changes = await self._prepare(recording_id)
-            self.missing_package = None
-            async with self._database.transaction() as tx:
-                row = await _row(tx.session, recording_id)
-                for field, value in changes.items():
-                    setattr(row, field, value)
-                await tx.session.flush()
-                await recording_changed(tx, recording_id)
-                await recording_ready(tx, row, self._clock)
-                tx.tell(Event(Topic.RECORDING, recording_id))
-            self._uploads.discard(recording_id)
-        finally:
-            self._progress.pop(recording_id, None)
-
-    async def _prepare(self, recording_id: str) -> dict[str, Any]:
-        """Process the original; gives the columns that follow from it."""
-        source = self._uploads.path(recording_id)
-        await asyncio.to_thread(self._media.mkdir, parents=True, exist_ok=True)
-        try:
-            done = await self._process(
-                source, self._media, self._settings, lambda share: self._tell(recording_id, share)
-            )
-        except Rejected as verdict:
-            fields = {"found": verdict.found, "limit": verdict.limit}
-            return {
-                "state": RecordingState.REJECTED,
-                "reason": str(verdict.reason),
-                "reason_fields": {name: value for name, value in fields.items() if value is not None},
-            }
-        except ToolMissingError:
-            raise  # the machine is at fault, not the recording
-        except (AudioError, FileNotFoundError, *UNFORESEEN) as error:
-            if isinstance(error, FileNotFoundError) and source.exists():
-                raise  # the original is there: something else is missing
-            _log.exception("recording %s could not be processed", recording_id)
-            return {"state": RecordingState.REJECTED, "reason": "failed", "reason_fields": {}}
-        return {
-            "state": RecordingState.READY,
-            "sha256": done.sha256,
-            "bytes": done.size,
-            "length_ms": done.length_ms,
-            "loudness_lufs": done.loudness_lufs,
-            "true_peak_dbtp": done.true_peak_dbtp,
-            "silence_ms": done.silence_ms,
-            "waveform": [*done.waveform],
-            "warnings": [str(warning) for warning in done.warnings],
-        }
-
-    def _tell(self, recording_id: str, share: float) -> None:
-        told = self._progress.get(recording_id)
-        if told is None or share - told >= PROGRESS_STEP:
-            self._progress[recording_id] = share
-            self._bus.publish(Event(Topic.RECORDING, recording_id))
-
-    async def _add(self, actor: Actor, row: Recording) -> RecordingOut:
+    async def _add(self, actor: Actor, row: Recording, also: Also | None = None) -> RecordingOut:
         async with self._database.transaction() as tx:
             await self._check_quota(tx.session, actor, row.source_bytes)  # others of his may have come meanwhile
             tx.session.add(row)
             await tx.session.flush()
-            await _reuse(tx.session, row)
+            await reuse(tx.session, row)
+            if also is not None:
+                await also(tx, row.id)
             await _audited(tx, actor, row)
             tx.tell(Event(Topic.RECORDING, row.id))
             return self._out(row, await _person_names(tx.session))
@@ -349,7 +267,7 @@ class Recordings:
         """Give a recording in sight, or one of a bulletin that an area above offers; and whether it is in sight."""
         seen = await rights.sight(session, actor)
         offered = await offers_recording(session, seen, recording_id, self._clock())
-        row = await _row(session, recording_id, EVERYTHING if offered else seen)
+        row = await row_of(session, recording_id, EVERYTHING if offered else seen)
         return row, seen.sees(row.area_id)
 
     def _out(self, row: Recording, names: dict[str, str]) -> RecordingOut:
@@ -360,6 +278,11 @@ class Recordings:
             file_name=row.file_name,
             language=row.language,
             area_id=row.area_id,
+            origin=RecordingOrigin(row.origin),
+            voice=row.voice,
+            words=row.words,
+            derived_from=row.derived_from,
+            cut_ms=tuple((start, until) for start, until in row.cut_ms) if row.cut_ms else None,
             state=RecordingState(row.state),
             progress=self._progress.get(row.id, 0.0) if row.state == RecordingState.PROCESSING else None,
             reason="tool_missing" if row.state == RecordingState.PROCESSING and self.missing_package else row.reason,
@@ -379,43 +302,6 @@ class Recordings:
         )
 
 
-RESULT = (
-    "state",
-    "sha256",
-    "bytes",
-    "length_ms",
-    "loudness_lufs",
-    "true_peak_dbtp",
-    "silence_ms",
-    "waveform",
-    "warnings",
-)
-"""Columns that processing fills."""
-
-
-def _remove_parts(media: Path) -> None:
-    """Remove what was being written when a former life was killed. One recording at a time: nobody writes yet."""
-    for part in media.glob(".*.part"):  # as ``audio.prepare`` names them
-        part.unlink(missing_ok=True)
-
-
-async def _reuse(session: AsyncSession, row: Recording) -> bool:
-    """Take over the result of the same original, if it is there: same input, same sound."""
-    query = (
-        select(Recording)
-        .where(Recording.source_sha256 == row.source_sha256, Recording.state == RecordingState.READY)
-        .where(Recording.id != row.id, Recording.withdrawn_at.is_(None))
-        .limit(1)
-    )
-    known = await session.scalar(query)
-    if known is None:
-        return False
-    for field in RESULT:
-        setattr(row, field, getattr(known, field))
-    await session.flush()
-    return True
-
-
 async def _check_queue(session: AsyncSession, actor: Actor) -> None:
     query = select(Recording.id).where(
         Recording.uploaded_by == actor.person_id, Recording.state == RecordingState.PROCESSING
@@ -426,17 +312,21 @@ async def _check_queue(session: AsyncSession, actor: Actor) -> None:
         )
 
 
+def checked_language(language: str) -> str:
+    """Give a language's tag if it is one.
+
+    Raises:
+        InvalidError: it is none.
+    """
+    if not LANGUAGE.match(language) or len(language) > 35:
+        raise InvalidError("language: a tag such as vi, hmn, tyz", field="language", problem="unknown")
+    return language
+
+
 async def _audited(tx: Transaction, actor: Actor, row: Recording) -> None:
     detail = {"title": row.title, "source_sha256": row.source_sha256, "source_bytes": row.source_bytes}
     subject = f"recordings/{row.id}"
     await audit.write(tx, actor, Act.RECORDINGS_UPLOAD, subject, detail, at=row.created_at, area_id=row.area_id)
-
-
-async def _row(session: AsyncSession, recording_id: str, seen: Sight = EVERYTHING) -> Recording:
-    row = await session.get(Recording, recording_id)
-    if row is None or not seen.sees(row.area_id):
-        raise NotFoundError("there is no such recording", resource="recordings", id=recording_id[:64])
-    return row
 
 
 async def _person_names(session: AsyncSession) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from controller.errors import InvalidError, LoaError, NoSpaceError, TooLargeError, TooManyAttemptsError
-from controller.files import settle, sync_file
+from controller.files import name_beside, settle, sync_file
 
 _PIECE = 256 * 1024
 """Bytes written at once: one hop to a thread for many small chunks."""
@@ -83,6 +84,24 @@ class UploadRoom:
                 part.unlink(missing_ok=True)
                 self._arriving -= {part.name}
         return stored
+
+    def adopt(self, recording_id: str, file: Path) -> Stored:
+        """Give a file that is on the disk a place here as well; whoever brought it removes its own name."""
+        self._arriving.add(recording_id)
+        with file.open("rb") as opened:
+            digest, size = hashlib.file_digest(opened, "sha256").hexdigest(), os.fstat(opened.fileno()).st_size
+        name_beside(file, self.path(recording_id))
+        return Stored(digest, size)
+
+    def check(self, size: int, *, more: int = 0) -> None:
+        """See to it that a file may become so long, and that the disk takes ``more``.
+
+        Raises:
+            TooLargeError: more bytes than allowed.
+            NoSpaceError: the disk would fall below its reserve.
+        """
+        self._check_size(size)
+        self._check_space(more or size)
 
     def discard(self, recording_id: str) -> None:
         """Remove an original."""

@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.approvals.models import ApprovalRequest, RequestState
+from controller.approvals.models import ApprovalRequest
+from controller.approvals.states import RequestState
 from controller.broadcasts.models import Broadcast
 from controller.broadcasts.schemas import AskedOut, as_on_the_wire
 from controller.broadcasts.wire_form import wire_forms

@@ -21,9 +21,10 @@ from controller.people.rights import Act, Sight
 
 from .days import dates_between, read_days
 from .drafts import check_programme
-from .models import Calendar, OnCalendarDay, Schedule
+from .models import Calendar, Schedule
 from .schemas import CalendarChange, CalendarIn, CalendarOut
 from .silence import require_lifting
+from .states import OnCalendarDay
 from .walltime import wall_time
 
 SHOWN = timedelta(days=400)

@@ -21,9 +21,10 @@ from edge_agent.protocol.states import Level
 from .expand import Occurrence
 from .looking import Looking
 from .meetings import Conflict, Other, Span, meetings, within
-from .models import Overrun, Schedule, ScheduleException
+from .models import Schedule, ScheduleException
 from .planning import Planner, is_aired
 from .repository import exceptions_of
+from .states import Overrun
 from .timing import fixed_end
 
 MOST_CONFLICTS = 20

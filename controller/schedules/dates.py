@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -15,12 +16,13 @@ from controller.policies.checks import Besides
 
 from .expand import Occurrence
 from .looking import Looking
-from .models import DateChange, Schedule, ScheduleException
+from .models import Schedule, ScheduleException
 from .over import known_lately, without_over
 from .planning import Planner, is_aired
 from .policed import Where, refused_dates
 from .repository import exceptions_of
 from .schemas import DateOut
+from .states import DateChange
 
 Changes = Mapping[str, Sequence[ScheduleException]]
 
@@ -32,6 +34,14 @@ class Planned(NamedTuple):
     awaits_approval: bool
 
 
+class Counted(NamedTuple):
+    """What counts when policies are asked."""
+
+    besides: Besides
+    standing: Container[str]
+    """Names of dates that are planned."""
+
+
 async def date_outs(
     looking: Looking,
     rows: Sequence[Schedule],
@@ -40,11 +50,12 @@ async def date_outs(
     now: datetime,
     check: Besides | None = None,
     watch: Watch | None = None,
+    planners: Mapping[str, Planner] = MappingProxyType({}),
 ) -> list[DateOut]:
     """Give the dates of schedules by start.
 
     ``check``: say what keeps each from being aired, which takes longer; but for this, what is planned is counted.
-    ``watch``: say what nodes may still sound of what was taken back.
+    ``watch``: say what nodes may still sound of what was taken back. ``planners``: by schedule, where they are known.
     """
     ids = [row.id for row in rows]
     changes = changes if changes is not None else await exceptions_of(looking.session, ids)
@@ -56,7 +67,11 @@ async def date_outs(
         given = await looking.dates(row, changes.get(row.id, ()))
         dates = without_over(row, changes.get(row.id, ()), given, lately.get(row.id, {}), now=now)
         standing = {name: each for (schedule_id, name), each in planned.items() if schedule_id == row.id}
-        errors = {} if check is None else await _errors(looking, row, dates, standing, check)
+        errors: dict[str, InvalidError] = {}
+        if check is not None:
+            planner = planners.get(row.id) or await Planner.of(looking.session, row, looking.tree)
+            where = Where(looking.tree, planner.nodes, row.area_id, row.zone)
+            errors = await _errors(looking.session, where, planner, dates, Counted(check, standing))
         for date in dates:
             name = date.recurrence.isoformat()
             found.append(_out(row, date, said.get(name), standing.get(name), errors.get(name)))
@@ -75,14 +90,13 @@ async def _with_doubts(session: AsyncSession, watch: Watch, dates: Sequence[Date
 
 
 async def _errors(
-    looking: Looking, row: Schedule, dates: Iterable[Occurrence], standing: Container[str], besides: Besides
+    session: AsyncSession, where: Where, planner: Planner, dates: Iterable[Occurrence], counted: Counted
 ) -> dict[str, InvalidError]:
     """Give what keeps dates from being aired, by name. What stands in plans breaks no rule: it was asked about."""
-    planner = await Planner.of(looking.session, row, looking.tree)
     planned, errors = await planner.plan_all(filter(is_aired, dates))
+    besides, standing = counted
     asked = [each for name, each in planned.items() if besides.schedule_id is not None or name not in standing]
-    where = Where(looking.tree, planner.nodes, row.area_id, row.zone)
-    return {**errors, **await refused_dates(looking.session, where, asked, besides=besides)}
+    return {**errors, **await refused_dates(session, where, asked, besides=besides)}
 
 
 def _out(

@@ -266,6 +266,8 @@ def _out(entry: Entry, play: Play | None, found: Resolved, now: datetime) -> Day
         reason=Reason(reason) if reason else None,
         by=play.interrupted_by if play is not None and said else end.by if end else None,
         is_past=said or wire.latest_end_at <= now,
+        grade=play.grade if play is not None else None,
+        simulated=play is not None and play.simulated,
         sounds=tuple(
             SoundOut(
                 begins_at=each.begins_at,

@@ -140,6 +140,17 @@ def _holidays(year: int) -> tuple[date, ...]:
     return tuple(_NATIONAL(years=year))
 
 
+@lru_cache(maxsize=64)
+def _named(year: int) -> dict[date, tuple[str, str]]:
+    local, english = (_NATIONAL(years=year, language=language) for language in ("vi", "en_US"))
+    return {day: (str(name), str(english.get(day, name))) for day, name in local.items()}
+
+
+def holiday_names(day: date) -> tuple[str, str] | None:
+    """Name the public holiday of a day, in Vietnamese and in English; None: it is none."""
+    return _named(day.year).get(day)
+
+
 @lru_cache(maxsize=4096)
 def _solar(year: int, month: int, day: int) -> date:
     found = lunar_to_solar(LunarDate(day, month, year))

@@ -10,7 +10,8 @@ from controller.errors import InvalidError
 from controller.names import clean_name, known_zone
 from controller.people.rights import Sight
 from controller.programmes.models import Programme
-from controller.recordings.models import Recording, RecordingState
+from controller.recordings.models import Recording
+from controller.recordings.states import RecordingState
 
 from .expand import check_rule
 from .models import Schedule

@@ -16,10 +16,11 @@ from controller.people.rights import Act, Sight
 
 from . import ical
 from .drafts import check_programme
-from .models import DateChange, Schedule, ScheduleException
+from .models import Schedule, ScheduleException
 from .repository import exceptions_of, series_of
 from .schemas import CalendarFile, CalendarFileIn, ScheduleIn
 from .service import Schedules
+from .states import DateChange
 
 HOST = "@loa"
 """Names of ours in files: the schedule's id, then this."""

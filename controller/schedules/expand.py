@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from controller.errors import InvalidError
 
-from .models import DateChange
 from .rrules import parsed, parts_of, walk
+from .states import DateChange
 from .walltime import instant, wall_time
 
 NAMES_HOURS = ("BYHOUR", "BYMINUTE", "BYSETPOS", "UNTIL")

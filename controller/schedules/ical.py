@@ -16,8 +16,8 @@ import icalendar
 from controller.errors import InvalidError
 
 from .expand import Change
-from .models import DateChange
 from .rrules import check_parts
+from .states import DateChange
 from .walltime import instant, wall_time
 
 PRODUCT = "-//Loa//schedules//VI"

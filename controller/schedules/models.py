@@ -1,46 +1,22 @@
 """Tables of schedules, their exceptions, and calendars."""
 
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, Date, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
+from controller.search import Searchable
+
+from .states import Overrun
 
 
-class Overrun(StrEnum):
-    """What happens when a session is longer than its time."""
-
-    REFUSE = "refuse"
-    """It is refused before it is saved."""
-    DROP = "drop"
-    """Items that do not fit before the end are left out, the last first."""
-    FINISH = "finish"
-    """The item under way at the end is finished, later ones are left out."""
-
-
-class DateChange(StrEnum):
-    """What became of a single date of a series."""
-
-    CANCELLED = "cancelled"
-    MOVED = "moved"
-    KEPT = "kept"
-    """At its time in spite of the calendars that were known as it was said, maybe with another programme."""
-
-
-class OnCalendarDay(StrEnum):
-    """What a calendar does to the schedules that follow it."""
-
-    SUSPEND = "suspend"
-    REPLACE = "replace"
-
-
-class Schedule(Base):
+class Schedule(Searchable, Base):
     """When a programme airs. Local rules are wall-clock time and a zone."""
 
     __tablename__ = "schedules"
+    searched = ("title",)
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), index=True)

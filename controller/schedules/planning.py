@@ -22,11 +22,13 @@ from controller.nodes.models import Node
 from controller.programmes.layout import LaidOut, Part, Slot
 from controller.programmes.models import Programme, ProgrammeItem
 from controller.programmes.repository import borrows, languages_of, lay_out, lay_out_items
-from controller.recordings.models import Recording, RecordingState
+from controller.recordings.models import Recording
+from controller.recordings.states import RecordingState
 from edge_agent.protocol.content import Item, Voice
 
 from .expand import Occurrence, Verdict
-from .models import Overrun, Schedule
+from .models import Schedule
+from .states import Overrun
 from .timing import Frame, Session, fit, fixed_end
 
 

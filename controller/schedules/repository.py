@@ -14,7 +14,8 @@ from controller.db import in_pieces
 
 from .days import dates_between, read_days
 from .expand import Change, DayRule, Days, Series, renamed
-from .models import Calendar, DateChange, OnCalendarDay, Schedule, ScheduleException
+from .models import Calendar, Schedule, ScheduleException
+from .states import DateChange, OnCalendarDay
 
 
 def series_of(row: Schedule, exceptions: Iterable[ScheduleException] = ()) -> Series:

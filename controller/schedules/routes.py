@@ -15,6 +15,7 @@ from controller.policies.schemas import WhatIfOut
 from controller.programmes.layout import NotAirableError
 
 from .conflicts import ScheduleConflictError
+from .feed_schemas import FeedOut, WeekCopyIn, WeekCopyOut
 from .ical import NotACalendarError
 from .schemas import (
     CalendarChange,
@@ -30,6 +31,7 @@ from .schemas import (
     ScheduleIn,
     ScheduleOut,
     SchedulePreview,
+    TemplateScheduleIn,
     WallTime,
 )
 from .silence import DaySuspendedError
@@ -79,6 +81,56 @@ async def list_schedules(
 async def create(wanted: ScheduleIn, actor: Acting, services: AnyServices) -> ScheduleOut:
     """Write a schedule and plan its first dates."""
     return await services.schedules.create(actor, wanted)
+
+
+@router.post(
+    "/from-template",
+    status_code=201,
+    summary="Write a schedule of a template",
+    responses=may_raise(*WRITE_ERRORS, NotFoundError),
+)
+async def create_from_template(wanted: TemplateScheduleIn, actor: Acting, services: AnyServices) -> ScheduleOut:
+    """Make a programme of a template, fill its slots, and plan it: all of it or nothing."""
+    return await services.templates.create(actor, wanted)
+
+
+@router.post(
+    "/from-template/preview",
+    summary="What saving a schedule of a template would do",
+    responses=may_raise(ForbiddenError, NotFoundError),
+)
+async def preview_from_template(wanted: TemplateScheduleIn, actor: Acting, services: AnyServices) -> SchedulePreview:
+    """Give its next dates and what it meets; saves nothing."""
+    return await services.templates.preview(actor, wanted)
+
+
+@router.get("/feed", summary="Days as a page shows them", responses=may_raise(InvalidError, NotFoundError))
+async def feed(
+    from_date: Day,
+    until_date: Day,
+    actor: Acting,
+    services: AnyServices,
+    area_id: Annotated[str | None, Query(max_length=64)] = None,
+) -> FeedOut:
+    """Give the dates of schedules and single broadcasts of some days, with holidays, lunar days and what meets what.
+
+    From ``from_date`` to the day before ``until_date``, at most 62 days; of an area and below it when one is named.
+    """
+    return await services.feeds.of(actor, from_date, until_date, area_id)
+
+
+@router.post("/copies", status_code=201, summary="Copy a week", responses=may_raise(*WRITE_ERRORS, NotFoundError))
+async def copy_week(wanted: WeekCopyIn, actor: Acting, services: AnyServices) -> WeekCopyOut:
+    """Plan a week as another was, each date by itself: all of it or nothing. What a rule gives anyway is left out."""
+    return await services.week_copies.copy(actor, wanted)
+
+
+@router.post(
+    "/copies/preview", summary="What copying a week would do", responses=may_raise(ForbiddenError, NotFoundError)
+)
+async def preview_week(wanted: WeekCopyIn, actor: Acting, services: AnyServices) -> WeekCopyOut:
+    """Say of each date of the week what would become of it; saves nothing."""
+    return await services.week_copies.preview(actor, wanted)
 
 
 @router.post("/preview", summary="What saving a schedule would do", responses=may_raise(ForbiddenError, NotFoundError))

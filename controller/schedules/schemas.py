@@ -9,14 +9,14 @@ from controller.approvals.needs import Need
 from controller.broadcasts.schemas import AskedOut, ConflictOut, Scopes, Title
 from controller.plays.schemas import MayPlayOut, UnconfirmedOut
 from controller.policies.schemas import BreachOut, UnusualOut
-from controller.programmes.schemas import BulletinRef
+from controller.programmes.schemas import MAX_ITEMS, BulletinRef, FillIn
 from controller.validation import NO_BOOL, problem_of
 from edge_agent.protocol.states import Level, Outcome, Reason, StartMode
 
 from .days import FIRST_DAY, LAST_DAY, MAX_DAYS, CalendarDay
 from .expand import Verdict
-from .models import DateChange, OnCalendarDay, Overrun
 from .rrules import MAX_RULE
+from .states import DateChange, OnCalendarDay, Overrun
 
 
 def _naive_second(local: datetime) -> datetime:
@@ -44,13 +44,12 @@ Key = Annotated[str, Field(max_length=64)]
 Reasoning = Annotated[str, Field(max_length=200)]
 
 
-class ScheduleIn(BaseModel):
-    """A new schedule, or what an old one is to be from now on."""
+class ScheduleRule(BaseModel):
+    """When, where and how something airs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: Title
-    programme_id: Key
     targets: Scopes
     """``areas/{id}`` and ``nodes/{id}``."""
     starts_at_local: WallTime
@@ -89,10 +88,28 @@ class ScheduleIn(BaseModel):
             raise problem_of(error.errors()) from None
 
 
+class ScheduleIn(ScheduleRule):
+    """A new schedule, or what an old one is to be from now on."""
+
+    programme_id: Key
+
+
 class ScheduleChange(ScheduleIn):
     """What a schedule is to be; ``version`` is the one that was seen."""
 
     version: Annotated[int, NO_BOOL]
+
+
+class TemplateScheduleIn(ScheduleRule):
+    """A new schedule of a programme that is made from a template in the same act."""
+
+    template_id: Key
+    fill: Annotated[list[FillIn], Field(max_length=MAX_ITEMS)] = []
+    """What goes into its slots; those not named are left out."""
+
+    def of_programme(self, programme_id: str) -> ScheduleIn:
+        """Give the schedule of the programme that was made."""
+        return ScheduleIn(programme_id=programme_id, **self.model_dump(exclude={"template_id", "fill"}))
 
 
 class ScheduleOut(BaseModel):
@@ -287,6 +304,10 @@ class DayEntryOut(BaseModel):
     """Broadcast or hold behind the reason."""
     is_past: bool
     """Outcome and reason are the node's own word."""
+    grade: int | None = None
+    """Grade of evidence, 0 to 3, of what it played."""
+    simulated: bool = False
+    """The grade rests on a virtual output or a simulated microphone."""
     sounds: tuple[SoundOut, ...]
 
 

@@ -15,9 +15,10 @@ from controller.people.actor import Actor
 from controller.people.rights import Act
 from edge_agent.protocol.states import Level
 
-from .models import Calendar, OnCalendarDay, Schedule
+from .models import Calendar, Schedule
 from .repository import Calendars
 from .schemas import UnheededOut
+from .states import OnCalendarDay
 
 ROUTINE = (Level.NORMAL, Level.PRIORITY)
 

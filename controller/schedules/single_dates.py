@@ -20,12 +20,13 @@ from .dates import date_outs
 from .drafts import check_programme
 from .expand import has_date
 from .looking import Looking
-from .models import DateChange, Schedule, ScheduleException
+from .models import Schedule, ScheduleException
 from .one_date import refuse_date
 from .repository import exceptions_of, series_of
 from .schemas import DateOut, ExceptionIn
 from .service import Schedules
 from .silence import in_spite_of
+from .states import DateChange
 from .walltime import instant
 from .yes import agree_anew
 
@@ -65,6 +66,16 @@ class SingleDates:
                 detail["in_spite_of"] = changes[-1].in_spite_of
             await self._schedules.note(tx, actor, row, detail)
         return await self._date(actor, row, recurrence)
+
+    async def check(self, actor: Actor, schedule_id: str, recurrence: datetime, wanted: ExceptionIn) -> None:
+        """Say by an error what ``except_`` would say; changes nothing.
+
+        Raises:
+            LoaError: as ``except_``.
+        """
+        async with self._database.reading() as session:
+            row, changes = await self.drafted(session, actor, schedule_id, recurrence, wanted)
+            await refuse_date(session, actor, row, changes, wanted, recurrence=recurrence, now=self._clock())
 
     async def restore(
         self, actor: Actor, schedule_id: str, recurrence: datetime, *, confirm_conflicts: bool = False

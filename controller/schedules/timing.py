@@ -13,7 +13,7 @@ import msgspec
 from controller.errors import InvalidError
 from edge_agent.protocol.content import Item, Voice
 
-from .models import Overrun
+from .states import Overrun
 from .walltime import instant
 
 END_MARGIN = timedelta(seconds=60)

@@ -15,9 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from controller.approvals import asking, listening, yeses
 from controller.approvals.asking import Matter
 from controller.approvals.cover import Standing
-from controller.approvals.models import ApprovalRequest, RequestState
+from controller.approvals.models import ApprovalRequest
 from controller.approvals.needs import Need, Said, asks_another
 from controller.approvals.shown import DATES, Shown, shown
+from controller.approvals.states import RequestState
 from controller.approvals.yeses import Bound, Yes
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree

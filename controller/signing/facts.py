@@ -13,7 +13,8 @@ from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
 from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.db import in_pieces
-from controller.emergencies.models import Emergency, MessageKind
+from controller.emergencies.models import Emergency
+from controller.emergencies.states import MessageKind
 from controller.nodes.models import Node
 from controller.policies.models import Policy
 from edge_agent.protocol.states import Level

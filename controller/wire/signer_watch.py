@@ -15,7 +15,8 @@ from controller.alarms.service import Alarms
 from controller.approvals.models import Approval
 from controller.clock import Clock
 from controller.db import Database
-from controller.emergencies.models import Emergency, EmergencyState
+from controller.emergencies.models import Emergency
+from controller.emergencies.states import EmergencyState
 from controller.errors import BusyError
 from controller.events import Event, EventBus, Topic
 

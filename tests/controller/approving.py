@@ -24,7 +24,7 @@ from controller.wire.signer import Signer, own_document
 from edge_agent.protocol import content
 from edge_agent.protocol.content import unpack_body
 from edge_agent.protocol.documents import Urgent
-from tests.controller.factories import ADDRESS, Centre
+from tests.controller.factories import ADDRESS, Centre, made_once
 
 ANOTHER: dict[str, Any] = {"second_person": [{"category": "*"}]}
 """The policy that asks for a second person, whatever it is about."""
@@ -89,6 +89,7 @@ class Commune:
         return {each.broadcast_id for each in await told(self.here)}
 
 
+@made_once
 async def commune(here: Centre, name: str = "Xã Đông", parent: AreaOut | None = None, **rules: Any) -> Commune:
     """A commune whose policy says this; nothing: it leaves it to rights."""
     area = await here.area(name, parent, kind="commune")

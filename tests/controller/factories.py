@@ -2,16 +2,18 @@
 
 import asyncio
 import atexit
+import os
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import httpx
 import msgspec
@@ -22,18 +24,19 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import FastAPI
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 
 from audio.prepare import Settings
 from controller.api import create_app
 from controller.areas.schemas import AreaOut
 from controller.config import Config
 from controller.db import Database
-from controller.events import EventBus
+from controller.events import Event, EventBus
 from controller.http.pace import Pace, Rate, Rates
 from controller.http.routes import ReadyCheck
 from controller.http.stream import OpenStreams
 from controller.ids import new_id
+from controller.nodes.live import Heard
 from controller.nodes.schemas import NodeOut
 from controller.people.actor import Actor
 from controller.people.models import Person, Session
@@ -41,8 +44,9 @@ from controller.people.passwords import Passwords
 from controller.people.proof import Witness
 from controller.people.repository import hash_of
 from controller.people.schemas import PersonOut
-from controller.recordings.models import Recording, RecordingState
+from controller.recordings.models import Recording
 from controller.recordings.service import Recordings
+from controller.recordings.states import RecordingState
 from controller.recordings.uploads import UploadLimits, UploadRoom
 from controller.services import Services, build_services
 from controller.tables import Base
@@ -51,6 +55,7 @@ from controller.wire.pki import Authority
 from edge_agent.protocol.enrolment import EnrolmentRequest, claim_hash, new_claim_code
 from edge_agent.protocol.reports import Abilities, PlayEvent
 from edge_agent.protocol.states import Grade
+from tests.controller import kept
 from tests.controller.descriptions import Described
 
 MORNING = datetime(2026, 3, 9, 2, 0, tzinfo=UTC)
@@ -92,6 +97,8 @@ class Centre:
     person: PersonOut
     keys: dict[str, Ed25519PrivateKey] = field(default_factory=dict)
     """Private keys of the nodes, by node id."""
+    as_it_began: bool = False
+    """Nothing was written since it was opened, with the administrator alone."""
 
     @property
     def actor(self) -> Actor:
@@ -235,18 +242,113 @@ async def centre(
     services = build_services(
         config, database, bus, clock, authority, passwords=quick_passwords(), upload_limits=limits, witness=witness
     )
-    person = known or await services.people.add(SYSTEM, login="lan", name="Nguyễn Thị Lan", password=PASSWORD)
-    async with database.transaction() as tx:  # most tests are not about second factors, and some jump by years
-        (await tx.session.get_one(Person, person.id)).grace_until = MORNING + timedelta(days=36_525)
+    if known is not None:
+        await _give_years(database, known)
+    person = known or await _administrator(services, database)
+    made = Centre(services, clock, database, bus, person, as_it_began=known is None and witness is None)
+    event.listen(database.engine.sync_engine, "commit", lambda _: setattr(made, "as_it_began", False))
     try:
-        yield Centre(services, clock, database, bus, person)
+        yield made
     finally:
         await database.close()
         assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # every pool that we use has it
 
 
+@dataclass
+class _Kept:
+    """A place that was made once."""
+
+    rows: kept.Rows
+    place: Any
+    here: Centre | None = None
+    """Where: what it refers to as ``here``."""
+    now: datetime = MORNING
+    keys: dict[str, Ed25519PrivateKey] = field(default_factory=dict)
+    heard: dict[str, Heard] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+
+
+_KEPT: dict[tuple[str, str], _Kept] = {}
+"""By kind of database and name: of each kind, a process has one at a time."""
+
+
+async def _administrator(services: Services, database: Database) -> PersonOut:
+    """Have an administrator in a database that is empty otherwise."""
+    kind = database.engine.dialect.name
+    if known := _KEPT.get((kind, "administrator")):
+        await kept.put_back(database.engine, known.rows)
+        return cast("PersonOut", deepcopy(known.place))
+    if kind == "postgresql":
+        await kept.put_back(database.engine, kept.Rows())
+    person = await services.people.add(SYSTEM, login="lan", name="Nguyễn Thị Lan", password=PASSWORD)
+    await _give_years(database, person)
+    _KEPT[kind, "administrator"] = _Kept(await kept.keep(database.engine, "administrator"), deepcopy(person))
+    return person
+
+
+async def _give_years(database: Database, person: PersonOut) -> None:
+    """Most tests are not about second factors, and some jump by years."""
+    async with database.transaction() as tx:
+        (await tx.session.get_one(Person, person.id)).grace_until = MORNING + timedelta(days=36_525)
+
+
+_Make = TypeVar("_Make", bound=Callable[..., Awaitable[Any]])
+
+
+def made_once(make: _Make) -> _Make:
+    """Mark what makes a place that many tests begin with: in a centre as it began, what was made once is put back.
+
+    What it makes are rows, nodes and what they said: no files, and nothing that a service remembers but by its events.
+    It is really made for whoever asks with more than plain values, at another hour, or after something else.
+    """
+
+    @wraps(make)
+    async def place(here: Centre, *args: Any, **given: Any) -> Any:
+        asked = repr((args, given))
+        if not here.as_it_began or here.clock() != MORNING or not _plain([*args, *given.values()]):
+            return await make(here, *args, **given)
+        key = here.database.engine.dialect.name, f"{make.__module__}.{make.__qualname__} {asked}"
+        if key in _KEPT:
+            return await _put_back(here, _KEPT[key])
+        events: list[Event] = []
+        here.bus.note_in(events.append)
+        made = await make(here, *args, **given)
+        heard = {node_id: here.services.live.heard(node_id) for node_id in here.keys}
+        rows, same = await kept.keep(here.database.engine, f"kept {len(_KEPT)}"), deepcopy(made, {id(here): here})
+        _KEPT[key] = _Kept(rows, same, here, here.clock(), dict(here.keys), heard, list(events))
+        return made
+
+    return cast("_Make", place)
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(_plain(each) for each in value)
+    if isinstance(value, dict):
+        return _plain([*value, *value.values()])
+    return type(value) in {str, int, float, bool, type(None)}
+
+
+async def _put_back(here: Centre, known: _Kept) -> Any:
+    await kept.put_back(here.database.engine, known.rows)
+    here.as_it_began, here.clock.now = False, known.now
+    here.keys.update(known.keys)
+    for node_id, said in known.heard.items():
+        here.services.live.note(node_id, **vars(said))
+    for happened in known.events:
+        here.bus.publish(happened)
+    return deepcopy(known.place, {id(known.here): here})
+
+
 def _config(folder: Path) -> Config:
-    return Config(state=folder, disk_reserve_bytes=0, broker_port=28_883, media_port=28_443)
+    environment = tuple(sorted((key, value) for key, value in os.environ.items() if key.upper().startswith("LOA_")))
+    return _settings(environment).model_copy(update={"state": folder})
+
+
+@cache
+def _settings(_environment: tuple[tuple[str, str], ...]) -> Config:
+    """Read once: pydantic looks for every field in every place that could set it."""
+    return Config(disk_reserve_bytes=0, broker_port=28_883, media_port=28_443)
 
 
 def _authority(config: Config, clock: SteppedClock) -> Authority:

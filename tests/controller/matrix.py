@@ -84,6 +84,7 @@ class Route:
     """With a list: the thing that is in sight or not."""
     content: bytes | None = None
     """Sent as it is."""
+    headers: dict[str, str] = field(default_factory=dict)
     answers: dict[str, Answer] = field(default_factory=dict)
     """Where it differs from what its kind expects, and its comment says why."""
 
@@ -109,6 +110,11 @@ _AT_SIX = {
     "confirm_conflicts": True,
     "confirm_unusual": True,
 }
+_OF_A_TEMPLATE = {
+    **{name: said for name, said in _AT_SIX.items() if name != "programme_id"},
+    "template_id": "{programme_id}",
+}
+_A_WEEK_OVER = {"area_id": "{area_id}", "from_week": "2026-03-09", "into_week": "2026-03-16"}
 _FLOOD = {"message_id": "{message_id}", "targets": ["areas/{area_id}"], "again": True}
 _A_WEEK = {"from_at": "2026-03-09T00:00:00Z", "until_at": "2026-03-16T00:00:00Z"}
 
@@ -160,6 +166,10 @@ ROUTES: dict[str, Route] = {
         Kind.READ, query={"start_at": "2026-03-09T06:00:00Z", "length_ms": "60000"}
     ),
     "GET /api/v1/nodes": Route(Kind.LIST, shows="node_id"),
+    "GET /api/v1/nodes/map": Route(Kind.LIST, shows="node_id"),
+    "GET /api/v1/nodes/{node_id}/contacts": Route(Kind.READ),
+    "GET /api/v1/nodes/{node_id}/health": Route(Kind.READ),
+    "GET /api/v1/nodes/{node_id}/plays": Route(Kind.READ),
     "POST /api/v1/nodes": Route(Kind.AIM, {"kind": "wired", "area_id": "{hamlet_id}", "name": "Cụm có dây"}),
     "POST /api/v1/areas/{area_id}/moves/preview": Route(Kind.ACT, {"nodes": ["{node_id}"]}),
     # 409: the preview was not seen
@@ -184,6 +194,8 @@ ROUTES: dict[str, Route] = {
     "GET /api/v1/recordings": Route(Kind.LIST, shows="recording_id"),
     "GET /api/v1/recordings/{recording_id}": Route(Kind.READ),
     "GET /api/v1/recordings/{recording_id}/waveform": Route(Kind.READ),
+    "GET /api/v1/recordings/{recording_id}/uses": Route(Kind.READ),
+    "POST /api/v1/recordings/{recording_id}/cuts": Route(Kind.ACT, {"spans_ms": [[0, 5000]]}),
     "POST /api/v1/recordings/{recording_id}/withdraw": Route(Kind.ACT, path={"recording_id": "spare_id"}),
     # a draft's file is not there here, as for strangers: test_sight tells the two apart
     "GET /media/{sha256}.opus": Route(Kind.OPEN, answers=dict.fromkeys(WHO, Answer.HIDDEN)),
@@ -216,6 +228,13 @@ ROUTES: dict[str, Route] = {
     "POST /api/v1/schedules": Route(Kind.AIM, _AT_SIX),
     "POST /api/v1/schedules/preview": Route(Kind.AIM, _AT_SIX),
     "POST /api/v1/schedules/what-if": Route(Kind.AIM, _AT_SIX),
+    "POST /api/v1/schedules/from-template": Route(Kind.AIM, _OF_A_TEMPLATE),
+    "POST /api/v1/schedules/from-template/preview": Route(Kind.AIM, _OF_A_TEMPLATE),
+    "GET /api/v1/schedules/feed": Route(
+        Kind.LIST, query={"from_date": "2026-03-09", "until_date": "2026-03-16"}, shows="schedule_id"
+    ),
+    "POST /api/v1/schedules/copies": Route(Kind.AIM, _A_WEEK_OVER),
+    "POST /api/v1/schedules/copies/preview": Route(Kind.AIM, _A_WEEK_OVER),
     "GET /api/v1/schedules": Route(Kind.LIST, shows="schedule_id"),
     "GET /api/v1/schedules/dates": Route(Kind.LIST, query=_A_WEEK, shows="schedule_id"),
     "GET /api/v1/schedules/calendar.ics": Route(Kind.LIST, shows="schedule_id"),
@@ -246,6 +265,7 @@ ROUTES: dict[str, Route] = {
     "POST /api/v1/nodes/{node_id}/self-test": Route(Kind.ACT),
     "POST /api/v1/nodes/{node_id}/identify": Route(Kind.ACT),
     "POST /api/v1/nodes/{node_id}/reference": Route(Kind.ACT, {}),
+    "POST /api/v1/nodes/{node_id}/restart": Route(Kind.ACT),
     "POST /api/v1/nodes/{node_id}/send-log": Route(Kind.ACT),
     "GET /api/v1/nodes/{node_id}/logs": Route(Kind.RULE),
     "GET /api/v1/nodes/{node_id}/logs/{log_id}": Route(Kind.RULE),
@@ -268,6 +288,9 @@ ROUTES: dict[str, Route] = {
     "POST /api/v1/broadcasts": Route(Kind.AIM, _SAID),
     "POST /api/v1/broadcasts/preview": Route(Kind.LOOK, _SAID),
     "GET /api/v1/broadcasts": Route(Kind.LIST, shows="broadcast_id"),
+    "GET /api/v1/broadcasts/history": Route(
+        Kind.LIST, shows="broadcast_id", query={"until_at": "2026-03-20T00:00:00Z"}
+    ),
     "GET /api/v1/broadcasts/{broadcast_id}": Route(Kind.READ),
     "GET /api/v1/broadcasts/{broadcast_id}/plays": Route(Kind.READ),
     "PUT /api/v1/broadcasts/{broadcast_id}": Route(Kind.ACT, _SAID | {"title": "Thông báo sửa"}),
@@ -292,9 +315,24 @@ ROUTES: dict[str, Route] = {
     ),
     "GET /api/v1/approvals/by-authors": Route(Kind.LIST, shows="approval_id", answers={"observer": Answer.FORBIDDEN}),
     "POST /api/v1/approvals/by-authors/{approval_id}/seen": Route(Kind.RULE),
+    "POST /api/v1/recordings/speech": Route(Kind.AIM, {"text": "Mời bà con", "area_id": "{area_id}"}),
+    "POST /api/v1/recordings/reading": Route(Kind.SELF, {"text": "Mời bà con"}, answers={"observer": Answer.FORBIDDEN}),
+    # an upload is its person's alone: to everybody else it is not there
+    "POST /api/v1/uploads": Route(
+        Kind.AIM,
+        query={"area_id": "{area_id}"},
+        headers={"Upload-Length": "9", "Upload-Metadata": "title eA=="},
+    ),
+    **{
+        f"{method} /api/v1/uploads/{{upload_id}}": Route(
+            Kind.READ, path={"upload_id": "area_id"}, headers=headers, answers=dict.fromkeys(WHO[1:], Answer.HIDDEN)
+        )
+        for method, headers in (("GET", {}), ("PATCH", {"Upload-Offset": "0"}), ("DELETE", {}))
+    },
     "POST /api/v1/recordings/{recording_id}/listening": Route(Kind.READ, {"spans": [[0, 1000]]}),
     # holds
     "POST /api/v1/holds": Route(Kind.AIM, {"scopes": ["areas/{area_id}"]}),
+    "GET /api/v1/overview": Route(Kind.LIST, shows="hamlet_id"),
     "GET /api/v1/holds": Route(Kind.LIST, shows="hold_id"),
     "GET /api/v1/holds/{hold_id}": Route(Kind.READ),
     "POST /api/v1/holds/{hold_id}/release": Route(Kind.ACT),

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import select, update
 
 from controller.approvals.errors import NotListenedError, OwnWorkError
-from controller.approvals.models import Approval, RequestState
+from controller.approvals.models import Approval
 from controller.approvals.needs import Need
 from controller.approvals.schemas import ReturnIn
+from controller.approvals.states import RequestState
 from controller.audit.models import AuditEntry
 from controller.broadcasts.models import Broadcast
 from controller.broadcasts.rules import Phase

@@ -10,8 +10,8 @@ from controller.approvals import listening
 from controller.approvals.errors import OwnWorkError
 from controller.audit.models import AuditEntry
 from controller.people.actor import Actor
-from controller.schedules.models import DateChange
 from controller.schedules.schemas import CalendarIn, ExceptionIn, ScheduleChange, ScheduleOut
+from controller.schedules.states import DateChange
 from tests.controller.approving import ANOTHER, Commune, commune
 from tests.controller.factories import Centre
 from tests.controller.schedules.village import programme, wish

@@ -7,8 +7,8 @@ from controller.approvals.schemas import ApprovalOut, ChangeOut
 from controller.bulletins.schemas import BulletinChange, OfferIn, VersionSeen
 from controller.programmes.models import ItemKind
 from controller.programmes.schemas import ItemIn, ProgrammeIn
-from controller.schedules.models import DateChange
 from controller.schedules.schemas import ExceptionIn, ScheduleChange, ScheduleOut
+from controller.schedules.states import DateChange
 from tests.controller.approving import ANOTHER, Commune, commune
 from tests.controller.factories import Centre
 from tests.controller.schedules.village import programme, wish

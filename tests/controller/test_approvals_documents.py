@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from controller.approvals.models import ApprovalRequest, RequestState
+from controller.approvals.models import ApprovalRequest
 from controller.approvals.schemas import ReturnIn
+from controller.approvals.states import RequestState
 from controller.broadcasts.models import Broadcast
 from controller.errors import LoaError
 from controller.people.actor import Actor

@@ -7,16 +7,17 @@ import pytest
 from sqlalchemy import select
 
 from controller.approvals.errors import OwnWorkError
-from controller.approvals.models import Approval, RequestState
+from controller.approvals.models import Approval
 from controller.approvals.needs import Need
 from controller.approvals.schemas import ReturnIn
+from controller.approvals.states import RequestState
 from controller.broadcasts.rules import Phase
 from controller.bulletins.schemas import OfferIn
 from controller.people.actor import Actor
 from controller.programmes.models import ItemKind
 from controller.programmes.schemas import ItemIn, ProgrammeChange, ProgrammeIn
-from controller.schedules.models import DateChange
 from controller.schedules.schemas import ExceptionIn, ScheduleChange, ScheduleOut
+from controller.schedules.states import DateChange
 from tests.controller.approving import ANOTHER, Commune, commune, told
 from tests.controller.factories import Centre
 from tests.controller.schedules.village import broadcasts, locals_of, programme, wish

@@ -32,6 +32,11 @@ SAYS_NOTHING = {
     "POST /api/v1/schedules/what-if": "looks only",
     "POST /api/v1/schedules/{schedule_id}/dates/{recurrence_local}/what-if": "looks only",
     "POST /api/v1/schedules/{schedule_id}/end/what-if": "looks only",
+    "POST /api/v1/schedules/copies/preview": "looks only",
+    "POST /api/v1/schedules/copies": "the week of the matrix has nothing to copy",
+    "POST /api/v1/schedules/from-template/preview": "looks only",
+    "POST /api/v1/recordings/reading": "says how a text would be read",
+    "POST /api/v1/uploads": "nothing came yet; the recording that it becomes has its entry",
     "POST /api/v1/schedules/import": "the file of the matrix is empty",
     "PATCH /api/v1/people/me": "the language of one's own pages",
     "POST /api/v1/people/me/factor": "a secret that counts only once it is confirmed, which has its entry",
@@ -47,12 +52,15 @@ WITH_MORE = {
         "emergencies.confirm",
     ],
     "POST /api/v1/messages": ["recordings.upload", "messages.write"],
+    "POST /api/v1/schedules/from-template": ["programmes.write", "schedules.write"],
 }
 """Acts that do others on the way, each with its entry: the first of a place makes its attention signal a recording."""
 
 NOT_DONE = frozenset(
     {
         "DELETE /api/v1/schedules/{schedule_id}/dates/{recurrence_local}",
+        "DELETE /api/v1/uploads/{upload_id}",
+        "PATCH /api/v1/uploads/{upload_id}",
         "POST /api/v1/approvals/{request_id}/approve",
         "POST /api/v1/approvals/{request_id}/withdraw",
         "POST /api/v1/areas/{area_id}/moves",
@@ -69,10 +77,12 @@ NOT_DONE = frozenset(
         "POST /api/v1/nodes/{node_id}/identify",
         "POST /api/v1/nodes/{node_id}/reference",
         "POST /api/v1/nodes/{node_id}/renewal",
+        "POST /api/v1/nodes/{node_id}/restart",
         "POST /api/v1/nodes/{node_id}/self-test",
         "POST /api/v1/nodes/{node_id}/send-log",
         "POST /api/v1/people/me/factor/confirmation",
         "POST /api/v1/programmes/{programme_id}/archive",
+        "POST /api/v1/recordings/{recording_id}/cuts",
         "POST /api/v1/sessions/factor",
         "POST /api/v1/updates",
     }

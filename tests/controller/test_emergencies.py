@@ -16,9 +16,9 @@ from controller.broadcasts.repository import as_sent
 from controller.broadcasts.room import Room, UrgentFullError
 from controller.broadcasts.schemas import BroadcastIn
 from controller.emergencies.errors import AlreadyProposedError, NotOpenError, SamePersonError
-from controller.emergencies.models import EmergencyState, MessageKind
 from controller.emergencies.rules import CANCEL_WINDOW, PROPOSAL_LASTS
 from controller.emergencies.schemas import BreakGlassIn, EmergencyIn, EmergencyOut, FollowIn, MessageIn
+from controller.emergencies.states import EmergencyState, MessageKind
 from controller.errors import ConflictError, ForbiddenError, InvalidError
 from controller.nodes.rules import NodeKind
 from controller.people.actor import Actor
@@ -27,7 +27,7 @@ from controller.people.schemas import PersonOut
 from controller.recordings.models import Recording
 from edge_agent.protocol.content import Broadcast
 from edge_agent.protocol.states import Drill, Grade, Level, Outcome, PlayState, Reason
-from tests.controller.factories import ADDRESS, Centre
+from tests.controller.factories import ADDRESS, Centre, made_once
 from tests.controller.test_services_areas import dirty
 from tests.controller.test_services_broadcasts import asked, commune, tell
 
@@ -50,6 +50,7 @@ async def message(here: Centre, area: AreaOut, kind: MessageKind = MessageKind.A
     return (await here.services.messages.create(here.actor, wanted)).id
 
 
+@made_once
 async def village(here: Centre) -> dict[str, Any]:
     """A commune with two nodes, the signal, messages of each kind, and a leader beside the administrator."""
     signal = await here.recording("Tín hiệu", length_ms=1_600, is_signal=True)
@@ -366,6 +367,33 @@ async def test_the_same_for_the_same_place_is_proposed_twice_only_on_purpose(lit
     await propose(lite, place, message_id=other, **west)
     await lite.services.emergencies.cancel(place["operator"], east.id)
     await propose(lite, place, message_id=other, targets=[place["east"].scope])
+
+
+async def test_the_same_from_the_same_person_within_a_minute_is_what_they_proposed_before(lite: Centre) -> None:
+    """Two taps on a slow link: neither refused nor proposed twice."""
+    place = await village(lite)
+    taps = [propose(lite, place) for _ in range(2)]
+    first, second = await asyncio.gather(*taps)
+    assert first.id == second.id
+    assert (await propose(lite, place, again=True)).id != first.id, "said to be meant once more"
+    with pytest.raises(AlreadyProposedError):
+        await propose(lite, place, targets=[place["east"].scope])  # not the same: elsewhere
+    with pytest.raises(AlreadyProposedError):
+        await propose(lite, place, repeats=2)
+    lite.clock.step(seconds=61)
+    with pytest.raises(AlreadyProposedError):
+        await propose(lite, place)
+
+
+async def test_a_form_that_is_sent_again_leads_to_its_proposal_however_late(lite: Centre) -> None:
+    place = await village(lite)
+    emergencies, who, wanted = lite.services.emergencies, place["operator"], wish(place, again=True)
+    first = await emergencies.propose(who, wanted, idempotency_key="tap")
+    lite.clock.step(seconds=300)
+    assert (await emergencies.propose(who, wanted, idempotency_key="tap")).id == first.id
+    assert (await emergencies.propose(place["leader"], wanted, idempotency_key="tap")).id != first.id
+    await emergencies.cancel(who, first.id)
+    assert (await emergencies.propose(who, wanted, idempotency_key="tap")).id != first.id, "it was taken back"
 
 
 async def test_a_proposal_that_nobody_confirmed_within_its_hour_keeps_no_other_out(lite: Centre) -> None:

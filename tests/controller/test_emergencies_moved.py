@@ -6,13 +6,13 @@ from sqlalchemy import select
 
 from controller.alarms.schemas import AlarmOut
 from controller.areas.schemas import AreaOut
-from controller.emergencies.models import MessageKind
 from controller.emergencies.schemas import EmergencyOut, FollowIn
+from controller.emergencies.states import MessageKind
 from controller.people.actor import Actor
 from controller.people.rights import Role
 from controller.plays.models import Play
 from edge_agent.protocol.states import Drill, Outcome, Reason
-from tests.controller.factories import Centre
+from tests.controller.factories import Centre, made_once
 from tests.controller.test_emergencies import acting, message, send, village
 from tests.controller.test_moves import move
 from tests.controller.test_services_broadcasts import tell
@@ -31,6 +31,7 @@ async def not_followed(here: Centre, who: Actor, made: EmergencyOut) -> list[str
     return [node.name for node in (await here.services.emergencies.get(who, made.id)).not_followed]
 
 
+@made_once
 async def apart(here: Centre) -> dict[str, Any]:
     """A village in a province, with another commune beside it that looks after itself."""
     place = await village(here)

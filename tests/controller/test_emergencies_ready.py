@@ -10,14 +10,15 @@ from sqlalchemy import select
 from audio import tune
 from controller.areas.schemas import AreaOut
 from controller.emergencies import attention
-from controller.emergencies.models import MessageKind
 from controller.emergencies.rules import GAP_MS
 from controller.emergencies.schemas import FollowIn, MessageIn, MessageOut
 from controller.emergencies.signalling import TITLE
+from controller.emergencies.states import MessageKind
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from controller.people.actor import Actor
 from controller.people.rights import Role
-from controller.recordings.models import Recording, RecordingState
+from controller.recordings.models import Recording
+from controller.recordings.states import RecordingState
 from edge_agent.protocol.documents import Settings, Urgent
 from edge_agent.protocol.states import Drill
 from tests.controller.factories import ADDRESS, Centre
@@ -137,8 +138,11 @@ async def test_a_signal_that_was_still_being_made_goes_before_what_was_proposed(
     await lite.services.recordings.withdraw(lite.actor, place["signal"])
     made = await propose(lite, place, repeats=2)
     unsent = await lite.services.emergencies.propose(place["operator"], wish(place, again=True))
+    shown = await lite.services.emergencies.get(place["leader"], made.id)
+    assert (shown.signal_comes, [each.is_signal for each in shown.sounds]) == (True, [False])
     signal = await lite.recording("Tín hiệu", length_ms=1_600, is_signal=True)
     shown = await lite.services.emergencies.get(place["leader"], made.id)
+    assert (shown.signal_comes, [each.is_signal for each in shown.sounds]) == (False, [True, False])
     assert shown.length_ms == made.length_ms + 1_600 + GAP_MS
     sent = await lite.services.emergencies.confirm(place["leader"], made.id)
     said = await wire(lite, sent.broadcast_id)
@@ -153,7 +157,7 @@ async def test_without_the_signal_it_is_said_all_the_same(lite: Centre) -> None:
     place = await village(lite)
     await lite.services.recordings.withdraw(lite.actor, place["signal"])
     seen = await lite.services.emergencies.preview(place["operator"], wish(place))
-    assert seen.broadcast.length_ms == 24_000
+    assert (seen.broadcast.length_ms, seen.signal_comes) == (24_000, True)
 
 
 async def test_a_message_of_above_is_read_and_used_below_and_changed_only_above(lite: Centre) -> None:

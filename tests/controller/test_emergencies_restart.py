@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import update
 
 from controller.emergencies.firing import HOLDS_STAND
-from controller.emergencies.models import EmergencyState
 from controller.emergencies.rules import CANCEL_WINDOW, LATEST_FIRING
 from controller.emergencies.sending import Sending
+from controller.emergencies.states import EmergencyState
 from controller.events import Event, Topic
 from controller.people.models import Grant
 from controller.people.rights import Role

@@ -15,7 +15,7 @@ from controller.nodes.models import Node
 from controller.people import rights
 from controller.people.actor import Actor
 from tests.controller.approving import Commune, commune
-from tests.controller.factories import Centre
+from tests.controller.factories import Centre, made_once
 
 
 class Moved:
@@ -26,6 +26,7 @@ class Moved:
 
 
 @pytest_asyncio.fixture
+@made_once
 async def moved(here: Centre) -> Moved:
     province = await here.area("Tỉnh", kind="province")
     first, second = await commune(here, "Xã A", province), await commune(here, "Xã B", province)

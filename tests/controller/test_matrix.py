@@ -39,6 +39,8 @@ async def ask(client: httpx.AsyncClient, name: str, route: Route, things: Things
     method, _, path = name.partition(" ")
     named = things | {parameter: things[thing] for parameter, thing in route.path.items()}
     sent: dict[str, Any] = {"params": filled(route.query, things)} if route.query else {}
+    if route.headers:
+        sent["headers"] = route.headers
     if route.content is not None:
         sent["content"] = route.content
     elif route.body is not None:

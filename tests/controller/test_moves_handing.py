@@ -8,13 +8,13 @@ import pytest_asyncio
 from controller.areas.move_schemas import HandedOut, MoveIn, MoveOut, MoveSeenIn
 from controller.areas.schemas import AreaOut
 from controller.broadcasts.models import Broadcast
-from controller.emergencies.models import EmergencyState
+from controller.emergencies.states import EmergencyState
 from controller.errors import ForbiddenError, NotFoundError
 from controller.people.rights import Role
 from controller.schedules.models import Schedule
 from controller.schedules.schemas import ScheduleOut
 from tests.controller.approving import ANOTHER, Commune, commune
-from tests.controller.factories import Centre
+from tests.controller.factories import Centre, made_once
 from tests.controller.schedules.village import programme, wish
 from tests.controller.test_emergencies import acting, propose, village
 
@@ -43,6 +43,7 @@ class Two:
 
 
 @pytest_asyncio.fixture
+@made_once
 async def two(here: Centre) -> Two:
     province = await here.area("Tỉnh", kind="province")
     found = Two(here, await commune(here, "Xã A", province), await commune(here, "Xã B", province))

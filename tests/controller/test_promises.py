@@ -15,7 +15,7 @@ import pytest
 from controller.areas.rules import Place, Tree
 from controller.plans.build import NodeFacts, Stamp, build_settings
 from controller.schedules.expand import Change, DayRule, Days, Series, Verdict, expand
-from controller.schedules.models import DateChange
+from controller.schedules.states import DateChange
 from edge_agent.protocol import timeline
 from edge_agent.protocol.content import Broadcast
 from edge_agent.protocol.documents import Membership, QuietHours, Settings

@@ -19,7 +19,7 @@ from controller.plays.models import Play
 from controller.policies.schemas import PolicyIn, PolicyRules, SecondPerson, Window
 from edge_agent.protocol.states import Outcome, Reason
 from tests.controller import approving
-from tests.controller.factories import Centre
+from tests.controller.factories import Centre, made_once
 from tests.controller.schedules import village
 from tests.controller.test_services_areas import dirty
 from tests.controller.words import approved
@@ -45,6 +45,7 @@ async def sent(here: Centre, area: AreaOut, **given: Any) -> BroadcastOut:
     return await here.services.broadcasts.create(here.actor, BroadcastIn(**{**said, **given}))
 
 
+@made_once
 async def over(here: Centre, **given: Any) -> tuple[AreaOut, BroadcastOut, dict[str, NodeOut]]:
     """A broadcast of ten that ended differently at each node of a commune; it is eleven."""
     area = await here.area(quiet_hours=[])

@@ -33,8 +33,12 @@ from edge_agent.protocol.states import KeyUse
 from edge_agent.protocol.topics import Word
 from edge_agent.protocol.versions import Version, check_newer
 from tests.controller import factories
+from tests.controller.test_migrations import STEPS
 from tests.controller.test_renewals import pole
 from tests.controller.wire.test_dispatcher import Desk, desk, make_desk
+
+NEWEST = max(path.name for path in STEPS.glob("0*.py"))[:4]
+"""The step that the rows of the tests are of: they are made without migrations."""
 
 
 async def backed_up(made: Desk, folder: Path) -> tuple[str, Path]:
@@ -185,7 +189,7 @@ async def stamped(made: Desk) -> None:
     """Say of which version the rows are: those of unit tests are made without migrations."""
     async with made.centre.database.transaction() as tx:
         await tx.session.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
-        await tx.session.execute(text("INSERT INTO alembic_version VALUES ('0005')"))
+        await tx.session.execute(text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": NEWEST})
 
 
 async def restore(folder: Path, copy: Path, login: str, *more: str) -> int:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from controller.errors import InvalidError
 from controller.schedules.days import dates_between, read_days
 from controller.schedules.expand import Change, DayRule, Days, Occurrence, Series, Verdict, check_rule, expand
-from controller.schedules.models import DateChange
+from controller.schedules.states import DateChange
 
 HANOI = "Asia/Ho_Chi_Minh"
 BERLIN = "Europe/Berlin"

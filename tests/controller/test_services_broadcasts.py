@@ -23,12 +23,13 @@ from edge_agent.protocol.listings import merge
 from edge_agent.protocol.reports import PlayEvent
 from edge_agent.protocol.states import Grade, Outcome, PlayState, Reason
 from edge_agent.protocol.timeline import View, project
-from tests.controller.factories import Centre, play_event
+from tests.controller.factories import Centre, made_once, play_event
 from tests.controller.test_services_areas import dirty
 
 HALF_A_MINUTE = timedelta(seconds=24)
 
 
+@made_once
 async def commune(here: Centre) -> dict[str, Any]:
     """A commune with two hamlets, a node in each, and one recording; gives what a request needs."""
     area = await here.area("Xã Nga My", kind="commune")

@@ -16,6 +16,7 @@ from controller.areas.schemas import AreaOut
 from controller.audit.models import AuditEntry
 from controller.broadcasts.models import Broadcast
 from controller.broadcasts.schemas import BroadcastIn, BroadcastOut
+from controller.emergencies.schemas import EmergencyIn
 from controller.errors import ForbiddenError, InvalidError, NotFoundError
 from controller.events import Event, Topic
 from controller.http import audience
@@ -28,7 +29,7 @@ from controller.people.rights import Act, Role
 from controller.policies.schemas import PolicyIn, PolicyRules, SecondPerson
 from controller.recordings.models import Recording
 from edge_agent.protocol.enrolment import new_claim_code
-from tests.controller.factories import ADDRESS, PASSWORD, SYSTEM, Centre, enrolment_request, served
+from tests.controller.factories import ADDRESS, PASSWORD, SYSTEM, Centre, enrolment_request, made_once, served
 from tests.controller.test_api_events import listening, next_event
 from tests.controller.two_communes import sign_in
 
@@ -69,6 +70,7 @@ async def person(here: Centre, role: Role, *areas: AreaOut) -> Actor:
     return Actor(added.id, ADDRESS)
 
 
+@made_once
 async def province(here: Centre) -> Province:
     area = await here.area("Tỉnh", kind="province")
     nobody_else = PolicyIn(version=0, rules=PolicyRules(second_person=()))
@@ -283,6 +285,38 @@ async def test_a_draft_is_played_to_who_sees_it(lite: Centre) -> None:
         assert (await client.get(f"/media/{sha256}.opus")).status_code == 200
 
 
+async def test_what_an_emergency_holds_is_played_to_who_may_decide_it_and_only_until_it_is_decided(
+    lite: Centre,
+) -> None:
+    """It is an own recording of somebody farther above: the leader of the place hears it before the yes."""
+    all_of = await province(lite)
+    own = await lite.recording(area_id=all_of.area.id)
+    async with lite.database.reading() as session:
+        sha256 = (await session.get_one(Recording, own)).sha256
+    await asyncio.to_thread(put, lite.services.config.media, f"{sha256}.opus")
+    leader = await person(lite, Role.APPROVER, all_of.east.area)
+    elsewhere = await person(lite, Role.APPROVER, all_of.west.area)
+    tokens = [await sign_in(lite, who.person_id or "") for who in (leader, all_of.east.operator, elsewhere)]
+
+    async def served_to() -> list[int]:
+        async with lite.client(signed_in=False) as client:
+            heads = [{}, *({"Authorization": f"Bearer {token}"} for token in tokens)]
+            return [(await client.get(f"/media/{sha256}.opus", headers=head)).status_code for head in heads]
+
+    async def proposed() -> str:
+        wanted = {"recordings": [own], "title": "Vỡ đê", "targets": [all_of.east.area.scope]}
+        made = await lite.services.emergencies.propose(all_of.operator, EmergencyIn.model_validate(wanted))
+        return made.id
+
+    assert await served_to() == [404, 404, 404, 404]
+    mistaken = await proposed()
+    assert await served_to() == [404, 200, 200, 404]
+    await lite.services.emergencies.cancel(all_of.operator, mistaken)
+    assert await served_to() == [404, 404, 404, 404]
+    [sound] = (await lite.services.emergencies.get(leader, await proposed())).sounds
+    assert (sound.media_url, await served_to()) == (f"/media/{sha256}.opus", [404, 200, 200, 404])
+
+
 async def test_events_of_others_do_not_arrive(lite: Centre) -> None:
     all_of = await province(lite)
     headers = {"Authorization": f"Bearer {await sign_in(lite, all_of.east.operator.person_id or '')}"}
@@ -345,6 +379,10 @@ async def test_a_grant_that_ended_ends_what_a_stream_tells(lite: Centre) -> None
         ) == [Event(Topic.MISSED)]
 
 
+WEEK = {"from_date": "2026-11-23", "until_date": "2026-11-30"}
+"""What some of these lists have to be told besides."""
+
+
 async def test_a_list_of_what_is_in_an_area_that_is_not_there_is_no_empty_list(here: Centre) -> None:
     """Whatever takes an area to look in: one that nobody knows, or that is another commune's, is not found."""
     other = await here.area("Xã khác", kind="commune")
@@ -359,11 +397,16 @@ async def test_a_list_of_what_is_in_an_area_that_is_not_there_is_no_empty_list(h
             if each["name"] in {"area", "area_id"} and each["in"] == "query" and "{" not in path
         }
         assert len(asking) >= 7
+        besides = {
+            path: {each["name"]: WEEK[each["name"]] for each in paths[path]["get"]["parameters"] if each["required"]}
+            for path, _ in asking
+        }
         for path, name in sorted(asking):
             for area_id, status in ((other.id, 404), ("nope", 404), (own.id, 200)):
-                answer = await client.get(path, params={name: area_id})
+                answer = await client.get(path, params=besides[path] | {name: area_id})
                 assert answer.status_code == status, (path, area_id, answer.text)
                 assert status == 200 or answer.json()["error"]["fields"]["resource"] == "areas"
     async with here.client() as everywhere:
         for path, name in sorted(asking):
-            assert (await everywhere.get(path, params={name: "nope"})).status_code == 404, path
+            answer = await everywhere.get(path, params=besides[path] | {name: "nope"})
+            assert answer.status_code == 404, path

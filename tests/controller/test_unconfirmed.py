@@ -7,8 +7,8 @@ import httpx
 from sqlalchemy import select, update
 
 from controller.plays.models import Play
-from controller.schedules.models import DateChange
 from controller.schedules.schemas import ExceptionIn
+from controller.schedules.states import DateChange
 from edge_agent.protocol.states import PlayState
 from tests.controller.approving import Commune, commune
 from tests.controller.factories import Centre

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from controller.areas.schemas import AreaOut, QuietWindow
 from controller.policies.schemas import PolicyIn, PolicyRules
 from controller.schedules.expand import Series, begun_by, expand
-from controller.schedules.models import DateChange
 from controller.schedules.schemas import ExceptionIn, ScheduleOut
+from controller.schedules.states import DateChange
 from tests.controller.factories import MORNING, Centre
 from tests.controller.schedules.village import broadcasts, programme, trung_loc, wish
 

@@ -8,8 +8,8 @@ import httpx
 from controller.people.actor import Actor
 from controller.programmes.models import ItemKind
 from controller.programmes.schemas import ItemIn, ProgrammeChange
-from controller.schedules.models import DateChange, OnCalendarDay, Overrun
 from controller.schedules.schemas import CalendarIn, ExceptionIn
+from controller.schedules.states import DateChange, OnCalendarDay, Overrun
 from tests.controller.factories import Centre
 from tests.controller.schedules.village import broadcasts, programme, scheduled, trung_loc
 

@@ -19,7 +19,7 @@ from edge_agent.protocol.reports import Receipts
 from edge_agent.protocol.rules import RuleName, Verdict
 from edge_agent.protocol.states import Outcome, PlayState, Reason
 from edge_agent.protocol.why import blocker_of, explain
-from tests.controller.factories import Centre, play_event
+from tests.controller.factories import Centre, made_once, play_event
 from tests.controller.schedules import village
 from tests.edge_agent.protocol.scenarios import evening
 from tests.edge_agent.protocol.walks import walk
@@ -31,6 +31,7 @@ TOO_LATE = {RuleName.IN_TIME, RuleName.NOT_OVER}
 """Whether its latest start or its latest end had gone by when the node came to look is not reported."""
 
 
+@made_once
 async def place(here: Centre, **area: Any) -> tuple[AreaOut, NodeOut]:
     made = await here.area(**area)
     return made, await here.node(made)

@@ -23,6 +23,7 @@ from controller.emergencies.models import Emergency, ReadyMessage
 from controller.faults.models import Fault
 from controller.ids import new_id
 from controller.nodes.models import NodeLog
+from controller.nodes.schemas import PositionIn
 from controller.people.models import ApiToken, Device, Session
 from controller.people.rights import Role
 from controller.policies.models import Policy
@@ -63,6 +64,7 @@ async def _commune(centre: Centre, province: AreaOut, name: str, things: Things)
     commune = await centre.area(name, province, kind="commune")
     hamlet = await centre.area(f"Thôn của {name}", commune)
     node, held = await centre.node(hamlet, f"Cụm của {name}"), await centre.node(hamlet, f"Cụm lặng của {name}")
+    await centre.services.nodes.change(centre.actor, node.id, position=PositionIn(latitude=21.0, longitude=105.8))
     lost = await centre.node(hamlet, f"Cụm mất của {name}")
     recording = await centre.recording(f"Tiếng của {name}", area_id=commune.id)
     spare = await centre.recording(f"Tiếng khác của {name}", area_id=commune.id)

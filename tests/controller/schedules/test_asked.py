@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from controller.approvals.models import RequestState
 from controller.approvals.schemas import ReturnIn
+from controller.approvals.states import RequestState
 from controller.programmes.schemas import ProgrammeChange
-from controller.schedules.models import DateChange
 from controller.schedules.schemas import ExceptionIn, ScheduleChange
+from controller.schedules.states import DateChange
 from tests.controller.approving import ANOTHER, Commune, commune
 from tests.controller.factories import Centre
 from tests.controller.schedules.village import programme, wish

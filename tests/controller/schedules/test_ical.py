@@ -9,7 +9,7 @@ import pytest
 
 from controller.schedules.expand import Change, Series, expand
 from controller.schedules.ical import NotACalendarError, Planned, read, write
-from controller.schedules.models import DateChange
+from controller.schedules.states import DateChange
 
 HANOI = "Asia/Ho_Chi_Minh"
 OTHERS = """BEGIN:VCALENDAR

@@ -10,8 +10,8 @@ import pytest
 
 from controller.areas.schemas import AreaOut
 from controller.schedules.days import CalendarDay, FixedDay
-from controller.schedules.models import DateChange, OnCalendarDay
 from controller.schedules.schemas import CalendarIn, ExceptionIn, ScheduleChange, ScheduleOut
+from controller.schedules.states import DateChange, OnCalendarDay
 from tests.controller.factories import Centre
 from tests.controller.schedules.village import broadcasts, locals_of, programme, wish
 

@@ -12,9 +12,9 @@ from controller.errors import ForbiddenError
 from controller.people.actor import Actor
 from controller.policies.errors import PolicyBreachError
 from controller.schedules.conflicts import ScheduleConflictError
-from controller.schedules.models import DateChange
 from controller.schedules.schemas import CalendarChange, CalendarIn, CalendarOut, DateOut, ExceptionIn, ScheduleOut
 from controller.schedules.silence import DaySuspendedError
+from controller.schedules.states import DateChange
 from tests.controller.approving import ANOTHER, Commune, commune
 from tests.controller.factories import Centre
 from tests.controller.schedules.village import broadcasts, locals_of, programme, scheduled, wish

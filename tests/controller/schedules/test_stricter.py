@@ -11,8 +11,8 @@ import pytest
 from controller.areas.schemas import AreaOut
 from controller.policies.errors import PolicyBreachError
 from controller.policies.schemas import PolicyIn, PolicyRules
-from controller.schedules.models import DateChange
 from controller.schedules.schemas import ExceptionIn
+from controller.schedules.states import DateChange
 from tests.controller.factories import Centre
 from tests.controller.schedules.village import broadcasts, locals_of, scheduled
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.schedules.models import Overrun
+from controller.schedules.states import Overrun
 from controller.schedules.timing import Frame, OverrunError, Session, fit, fixed_end
 from edge_agent.protocol.content import Broadcast, Item, Voice
 from edge_agent.protocol.states import Level

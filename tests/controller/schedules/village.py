@@ -12,7 +12,7 @@ from controller.plays.models import Play
 from controller.programmes.models import ItemKind
 from controller.programmes.schemas import ItemIn, ProgrammeIn
 from controller.schedules.schemas import ScheduleIn, ScheduleOut
-from tests.controller.factories import Centre
+from tests.controller.factories import Centre, made_once
 
 HANOI_BEHIND = timedelta(hours=7)
 MINUTE_MS = 60_000
@@ -47,6 +47,7 @@ async def scheduled(here: Centre, area: AreaOut, *minutes: float, **given: Any) 
     return await here.services.schedules.create(here.actor, wish(area, await programme(here, area, *minutes), **given))
 
 
+@made_once
 async def trung_loc(here: Centre, **area: Any) -> tuple[AreaOut, ScheduleOut]:
     """A commune that hears its relay at five, and has for a month."""
     commune = await here.area("Trung Lộc", kind="commune", **area)

@@ -12,9 +12,10 @@ from controller.alarms.service import Alarms
 from controller.approvals.models import Approval
 from controller.broadcasts.models import Broadcast, BroadcastItem, BroadcastTarget
 from controller.broadcasts.schemas import BroadcastIn
-from controller.emergencies.models import Emergency, EmergencyState, MessageKind
+from controller.emergencies.models import Emergency
 from controller.emergencies.rules import CANCEL_WINDOW
 from controller.emergencies.schemas import MessageIn
+from controller.emergencies.states import EmergencyState, MessageKind
 from controller.ids import new_id
 from controller.plans.build import Stamp, build_hold, build_plan
 from controller.plans.models import PlanBody

@@ -75,7 +75,10 @@ async def test_a_bundle_is_fetched_with_a_nodes_certificate_and_continued_where_
             await live.centre.services.revocations.revoke(SYSTEM, stolen.node_id, "mất trộm")
             assert (await client.get(url)).status_code == 404, "also on the connection that it has"
         async with httpx.AsyncClient(base_url=live.centre.url) as client:
-            assert (await client.get(url)).status_code == 404, "not at the pages' port"
+            answer = await client.get(url)
+            assert (answer.status_code, answer.headers["location"].split("?")[0]) == (303, "/sign-in"), (
+                "only pages here"
+            )
 
 
 async def check_places(live: Live, client: httpx.AsyncClient, url: str) -> None:

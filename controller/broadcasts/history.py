@@ -1,0 +1,95 @@
+"""What was aired, to whom, and what became of it: a list of days gone by. What is still to come is the schedules'."""
+
+from sqlalchemy import ColumnElement, and_, exists, select, true
+
+from controller.clock import Clock
+from controller.db import Database
+from controller.errors import InvalidError
+from controller.nodes.live import LiveNodes
+from controller.nodes.models import Node
+from controller.paging import Found, Wanted, paged
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.rights import Sight
+from controller.plays.models import Play
+from controller.plays.unconfirmed import Watch
+from controller.search import matches
+from controller.spans import span_of
+from edge_agent.protocol.states import Level, Outcome
+
+from .models import Broadcast
+from .repository import in_sight, outs, sounds_in
+from .schemas import BroadcastOut, as_on_the_wire
+
+RESULTS = ("whole", "missed", "open", "cancelled", "unsaid")
+"""Heard wherever it was to be; not everywhere; not over; taken back; never given its yes."""
+KINDS = (*Level, "drill")
+_NOT_WELL = (Outcome.INTERRUPTED, Outcome.MISSED, Outcome.REFUSED, Outcome.EXPIRED, Outcome.UNKNOWN)
+
+
+class History:
+    """Reads what was aired."""
+
+    def __init__(self, database: Database, clock: Clock, live: LiveNodes) -> None:
+        self._database, self._clock, self._live = database, clock, live
+
+    async def find(self, actor: Actor, wanted: Wanted) -> Found[BroadcastOut]:
+        """Give one part of what was to begin, sorted by ``start`` or ``title``; of several versions the last alone.
+
+        Filters: ``area``, ``result`` (``RESULTS``), ``kind`` (``KINDS``), ``from`` and ``until`` (instants,
+        ISO 8601; without ``until`` what was to begin by now).
+
+        Raises:
+            InvalidError: a filter says what it cannot mean.
+            NotFoundError: there is no such area in sight.
+        """
+        now = as_on_the_wire(self._clock())
+        async with self._database.reading() as session:
+            whole = await rights.sight(session, actor)
+            area_id = wanted.having.get("area") or None
+            seen = await rights.within(session, whole, area_id)
+            query = (
+                select(Broadcast.id)
+                .where(
+                    Broadcast.superseded_at.is_(None),
+                    true() if wanted.having.get("until") else Broadcast.start_at <= now,
+                )
+                .where(in_sight(whole), true() if area_id is None else sounds_in(seen))
+                .where(_result(wanted.having.get("result", ""), seen), _kind(wanted.having.get("kind", "")))
+                .where(*span_of(wanted, Broadcast.start_at), matches(Broadcast.search, wanted.q))
+            )
+            orders = {"start": Broadcast.start_at, "title": Broadcast.title}
+            rows, total = await paged(session, query, wanted, orders, last=Broadcast.id)
+            ids = [row.id for row in rows]
+            chosen = select(Broadcast).where(Broadcast.id.in_(ids))
+            found = {each.id: each for each in await outs(session, chosen, Watch(self._live, seen, now), whole=whole)}
+        return Found(tuple(found[each] for each in ids), total)
+
+
+def _result(result: str, seen: Sight) -> ColumnElement[bool]:
+    play = exists().where(Play.broadcast_id == Broadcast.id)
+    if seen.areas is not None:
+        play = play.where(Play.node_id == Node.id, seen.where(Node.area_id))
+    missed, open_ = play.where(Play.outcome.in_(_NOT_WELL)), play.where(Play.outcome.is_(None))
+    sent = and_(Broadcast.cancelled_at.is_(None), Broadcast.awaits_approval.is_(False))
+    found = {
+        "": true(),
+        "whole": and_(sent, play.where(Play.outcome == Outcome.PLAYED), ~missed, ~open_),
+        "missed": and_(sent, missed),
+        "open": and_(sent, open_),
+        "cancelled": Broadcast.cancelled_at.is_not(None),
+        "unsaid": and_(Broadcast.cancelled_at.is_(None), Broadcast.awaits_approval),
+    }
+    if result not in found:
+        raise InvalidError(f"result: one of {', '.join(RESULTS)}", field="result", problem="unknown")
+    return found[result]
+
+
+def _kind(kind: str) -> ColumnElement[bool]:
+    if not kind:
+        return true()
+    if kind not in KINDS:
+        raise InvalidError(f"kind: one of {', '.join(KINDS)}", field="kind", problem="unknown")
+    if kind == "drill":
+        return Broadcast.drill.is_not(None)
+    return and_(Broadcast.level == kind, Broadcast.drill.is_(None))

@@ -1,0 +1,40 @@
+"""How far an emergency is, why somebody decided alone, what a ready message is for. Pure: pages name them too."""
+
+from enum import StrEnum
+
+
+class MessageKind(StrEnum):
+    """What a ready message is for."""
+
+    ALERT = "alert"
+    ALL_CLEAR = "all_clear"
+    FALSE_ALARM = "false_alarm"
+    DRILL = "drill"
+    """Says that what is heard around it is not the real thing."""
+
+
+class EmergencyState(StrEnum):
+    """How far an emergency is."""
+
+    PROPOSED = "proposed"
+    """One person wants it; another must confirm."""
+    COUNTING_DOWN = "counting_down"
+    """Decided with break-glass; can be cancelled until it fires."""
+    SENT = "sent"
+    ENDED = "ended"
+    """All-clear or false alarm was sent, or its time is over."""
+    CANCELLED = "cancelled"
+    """Before anything was sent."""
+
+
+class GlassReason(StrEnum):
+    """Why nobody else was asked. A button each: whoever decides alone has no time to type."""
+
+    NOBODY_REACHED = "nobody_reached"
+    """No second person could be reached."""
+    LIFE_IN_MINUTES = "life_in_minutes"
+    """Lives are in danger within minutes."""
+    CUT_OFF = "cut_off"
+    """No contact with those above."""
+    OTHER = "other"
+    """In words."""

@@ -1,0 +1,1 @@
+"""How all nodes in sight stand, kept up to date by what changes."""

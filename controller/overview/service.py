@@ -1,0 +1,164 @@
+"""How all nodes in sight stand, for what is on every page."""
+
+import heapq
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.broadcasts.models import Broadcast
+from controller.clock import Clock
+from controller.db import Database
+from controller.events import EventBus
+from controller.faults.rules import OFFLINE
+from controller.nodes.live import LiveNodes
+from controller.people import rights
+from controller.people.actor import Actor
+
+from .roster import Roster
+from .schemas import AreaCount, FaultCount, NodeBrief, Overview, SoundingOut, Those
+from .stands import Stand, Sum
+
+MOST_UNWELL = 50
+MOST_NAMED = 5
+MOST_KEPT = 100
+"""Sights whose overview is kept for the next who has the same."""
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Overviews:
+    """How nodes stand, counted."""
+
+    def __init__(self, database: Database, clock: Clock, bus: EventBus, live: LiveNodes) -> None:
+        self._database, self._clock, self._roster = database, clock, Roster(bus, live)
+        self._kept: dict[frozenset[str] | None, Overview] = {}
+        self._kept_of = -1
+
+    async def of(self, actor: Actor, area_id: str | None = None) -> Overview:
+        """Give how the nodes in sight stand; ``area_id``: those of that area and all below it.
+
+        Raises:
+            NotFoundError: there is no such area in sight.
+        """
+        async with self._database.reading() as session:
+            seen = await rights.within(session, await rights.sight(session, actor), area_id)
+            await self._roster.refresh(session, self._clock())
+            found = self._summed(seen.areas)
+            return await _titled(session, found)
+
+    async def stands(self, actor: Actor) -> list[Stand]:
+        """Give how each node in sight stands, in no order: for lists that are sorted by it."""
+        async with self._database.reading() as session:
+            seen = await rights.sight(session, actor)
+            await self._roster.refresh(session, self._clock())
+            return self._roster.stands(seen.areas)
+
+    def _summed(self, areas: frozenset[str] | None) -> Overview:
+        if self._kept_of != self._roster.version or len(self._kept) >= MOST_KEPT:
+            self._kept, self._kept_of = {}, self._roster.version
+        if areas not in self._kept:
+            sums = self._roster.sums
+            self._kept[areas] = _overview({key: sums[key] for key in sums if areas is None or key in areas})
+        return self._kept[areas]
+
+
+async def _titled(session: AsyncSession, found: Overview) -> Overview:
+    """Add the titles of what sounds."""
+    if not found.sounding:
+        return found
+    ids = [each.broadcast_id for each in found.sounding]
+    rows = await session.execute(select(Broadcast.id, Broadcast.title).where(Broadcast.id.in_(ids)))
+    titles = dict(rows.all())
+    sounding = [each.model_copy(update={"title": titles.get(each.broadcast_id)}) for each in found.sounding]
+    return found.model_copy(update={"sounding": tuple(sounding)})
+
+
+def _overview(sums: dict[str, Sum]) -> Overview:
+    whole = Sum()
+    for each in sums.values():
+        whole.add(each)
+    unwell = whole.unwell
+    return Overview(
+        total=whole.total,
+        by_status=whole.by_status,
+        areas=tuple(
+            AreaCount(area_id=area_id, total=each.total, by_status=each.by_status, unwell=len(each.unwell))
+            for area_id, each in sorted(sums.items())
+        ),
+        unwell=_briefs(heapq.nsmallest(MOST_UNWELL, unwell, key=_worst_first)),
+        lost=_those([(each.since_at, each) for each in unwell if each.is_lost and OFFLINE not in each.looked_after]),
+        faults=_faults(unwell),
+        looked_after=_those([(each.since_at, each) for each in unwell if each.looked_after]),
+        sounding=tuple(
+            SoundingOut(
+                broadcast_id=broadcast_id,
+                title=None,
+                nodes=found.nodes,
+                ends_at=found.ends_at,
+                simulated=found.simulated,
+                node_id=found.node_id,
+            )
+            for broadcast_id, found in sorted(whole.sounding.items(), key=lambda each: (-each[1].nodes, each[0]))
+        ),
+    )
+
+
+def _worst_first(stand: Stand) -> tuple[bool, bool, datetime, str, str]:
+    return (not stand.is_left, not stand.is_lost, _since(stand) or _LONG_AGO, stand.node.name, stand.node.id)
+
+
+def _since(stand: Stand) -> datetime | None:
+    """Give since when a node is lost, or has the oldest of its faults."""
+    if stand.is_lost:
+        return stand.since_at
+    return min((since_at for _, since_at in stand.faults if since_at is not None), default=None)
+
+
+def _brief(stand: Stand) -> NodeBrief:
+    node = stand.node
+    return NodeBrief(
+        id=node.id,
+        name=node.name,
+        area_id=node.area_id,
+        status=stand.status,
+        since_at=_since(stand),
+        faults=tuple(code for code, _ in stand.faults),
+        looked_after=stand.looked_after,
+    )
+
+
+def _briefs(stands: Iterable[Stand]) -> tuple[NodeBrief, ...]:
+    return tuple(_brief(each) for each in stands)
+
+
+_Dated = tuple[datetime | None, Stand]
+
+
+def _those(found: Sequence[_Dated]) -> Those:
+    count, since_at, first = _told(found)
+    return Those(count=count, since_at=since_at, first=first)
+
+
+def _faults(unwell: Collection[Stand]) -> tuple[FaultCount, ...]:
+    """Say each fault once, with all nodes that have it and that nobody looks after."""
+    by_code: dict[str, list[_Dated]] = {}
+    for stand in unwell:
+        for code, since_at in stand.left:
+            by_code.setdefault(code, []).append((since_at, stand))
+    most_first = sorted(by_code.items(), key=lambda found: (-len(found[1]), found[0]))
+    counts = []
+    for code, those in most_first:
+        count, since_at, first = _told(those)
+        counts.append(FaultCount(code=code, count=count, since_at=since_at, first=first))
+    return tuple(counts)
+
+
+def _told(found: Sequence[_Dated]) -> tuple[int, datetime | None, tuple[NodeBrief, ...]]:
+    """Count nodes and name the first of them, those of the oldest date first."""
+    oldest = heapq.nsmallest(
+        MOST_NAMED, found, key=lambda each: (each[0] or _NEVER, each[1].node.name, each[1].node.id)
+    )
+    return len(found), oldest[0][0] if oldest else None, _briefs(stand for _, stand in oldest)
