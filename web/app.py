@@ -2,6 +2,8 @@
 
 import os
 from functools import partial
+from pathlib import Path
+from types import ModuleType
 
 from fastapi import APIRouter, FastAPI
 from starlette.responses import Response
@@ -10,61 +12,82 @@ from starlette.types import Scope
 
 from controller.errors import NotFoundError
 from controller.services import Services
+from web.joined import JOINED, KINDS, STATIC, joined
 from web.pages import (
     accounts,
+    activity,
     alarms,
     approvals,
     broadcasts,
     bulletins,
+    calendars,
+    day,
     emergencies,
     faults,
+    faults_list,
+    feed,
     frame,
+    help_pages,
+    history,
     holds,
+    look,
     messages,
     node_acts,
+    node_health,
+    node_map,
+    node_settings,
     nodes,
     people,
+    places,
     policies,
     programmes,
+    recordings,
     renewals,
     say,
     schedules,
+    settings,
+    setup,
+    shell,
+    targets,
     today,
+    updates,
 )
-from web.site import STATIC, Site, page_route, problem_page
+from web.site import Site, page_route, problem_page
 
 A_YEAR = "public, max-age=31536000, immutable"
 A_DAY = "public, max-age=86400"
 
 
-PAGES = (
-    *(frame, people, today, say, schedules, bulletins, programmes),
-    *(
-        broadcasts,
-        approvals,
-        holds,
-        nodes,
-        node_acts,
-        renewals,
-        emergencies,
-        messages,
-        alarms,
-        faults,
-        accounts,
-        policies,
-    ),
+PAGES: tuple[ModuleType, ...] = (
+    # what stands under /nodes and /schedules by a name of its own comes before what stands there by its id
+    *(frame, people, look, shell, setup, help_pages, settings, today, say, targets, recordings),
+    *(calendars, feed, schedules, bulletins, programmes, broadcasts, history, activity),
+    *(approvals, holds, emergencies, messages, alarms, faults_list, faults),
+    *(node_map, node_health, node_settings, day, nodes, node_acts, renewals, updates),
+    *(accounts, places, policies),
 )
 """Each adds its own addresses."""
 
 
 class OurFiles(StaticFiles):
-    """Static files: those whose address holds their hash are kept for good."""
+    """Static files: those whose address holds their hash are kept for good. Some are joined from several."""
+
+    def __init__(self) -> None:
+        super().__init__(directory=STATIC)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Give a file; a joined one is none on the disk."""
+        if path not in JOINED or scope["method"] not in {"GET", "HEAD"}:
+            return await super().get_response(path, scope)
+        return self._kept(Response(joined(path), media_type=KINDS[Path(path).suffix]), scope)
 
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
         """Add how long a browser may keep it."""
-        response = super().file_response(full_path, stat_result, scope, status_code)
+        return self._kept(super().file_response(full_path, stat_result, scope, status_code), scope)
+
+    def _kept(self, response: Response, scope: Scope) -> Response:
         response.headers["Cache-Control"] = A_YEAR if b"v=" in scope["query_string"] else A_DAY
         return response
 
@@ -83,5 +106,5 @@ def add_pages(app: FastAPI, services: Services) -> Site:
         raise NotFoundError("there is no such page", resource="pages", id=page[:64])
 
     app.include_router(router)
-    app.mount("/static", OurFiles(directory=STATIC), name="static")
+    app.mount("/static", OurFiles(), name="static")
     return site

@@ -8,6 +8,8 @@ from web.i18n import Catalogue
 
 NEAR = timedelta(hours=2)
 """Within this, a time is told as a distance from now."""
+FAR_DAYS = 182
+"""A date farther from today than this is said with its year."""
 NAMES_TOLD = 3
 """More names than this are counted."""
 
@@ -35,7 +37,18 @@ class Formats:
 
     def day(self, day: date) -> str:
         """Say ``Thứ Hai 24/11``."""
-        return f"{self.text(f'weekday.{day.isoweekday()}')} {day:%d/%m}"
+        return f"{self.text(f'weekday.{day.isoweekday()}')} {self._date(day)}"
+
+    def of_day(self, at: datetime) -> str:
+        """Say ``24/11``: of which day an instant is."""
+        return at.astimezone(self.zone).strftime("%d/%m")
+
+    def short_day(self, day: date) -> str:
+        """Say ``T2 24/11``, where there is no room for more."""
+        return f"{self.text(f'weekday_short.{day.isoweekday()}')} {self._date(day)}"
+
+    def _date(self, day: date) -> str:
+        return f"{day:%d/%m}" if abs((day - self.today()).days) <= FAR_DAYS else f"{day:%d/%m/%Y}"
 
     def written(self, day: date) -> str:
         """Write ``24/11/2031``, as ``forms.day_of`` reads it."""
@@ -57,7 +70,7 @@ class Formats:
     def since(self, at: datetime) -> str:
         """Say since when: the hour if it was today, else with its date."""
         day = at.astimezone(self.zone).date()
-        return self.hour(at) if day == self.today() else self.text("time.on", hour=self.hour(at), day=f"{day:%d/%m}")
+        return self.hour(at) if day == self.today() else self.text("time.on", hour=self.hour(at), day=self._date(day))
 
     def left(self, at: datetime) -> str:
         """Say how long until ``at``; the hour when that is far."""
@@ -89,11 +102,15 @@ class Formats:
         minutes, seconds = divmod(round(ms / 1000), 60)
         return f"{minutes}:{seconds:02}"
 
-    def names(self, names: Sequence[str], told: int = NAMES_TOLD) -> str:
-        """Say some names, the rest as a number. Names that hold a comma are told apart by a semicolon."""
-        shown = names if len(names) <= told + 1 else names[:told]
+    def names(self, names: Sequence[str], told: int = NAMES_TOLD, *, count: int = 0) -> str:
+        """Say some names, the rest as a number; ``count``: of all, when ``names`` are only the first of them.
+
+        Names that hold a comma are told apart by a semicolon.
+        """
+        count = max(count, len(names))
+        shown = names if count <= told + 1 else names[:told]
         said = ("; " if any("," in name for name in shown) else ", ").join(shown)
-        return said if shown is names else self.text("names.more", names=said, count=len(names) - told)
+        return said if shown is names else self.text("names.more", names=said, count=count - len(shown))
 
     def size(self, count: int) -> str:
         """Say a number of bytes in MB or GB."""

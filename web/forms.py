@@ -9,11 +9,13 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from controller.errors import InvalidError, TooLargeError
+from controller.ids import new_id
 
 MOST_BYTES = 512 * 1024
 """A form with some thousand chosen nodes fits."""
 MOST_FIELDS = 8192
 MOST_VERSION = 2**31 - 1
+_KEY = re.compile(r"[0-9a-f]{32}\Z")
 _HOUR = re.compile(r"\s*(\d{1,2})\s*(?:[:hHgG.]\s*(\d{2})?|(\d{2}))?\s*\Z")
 _DAY = re.compile(r"\s*(\d{1,2})[/.-](\d{1,2})(?:[/.-](\d{4}))?\s*\Z")
 
@@ -35,6 +37,15 @@ class Form:
     def one(self, name: str) -> str:
         """Give a field's value, the last if it was sent more than once."""
         return self._fields.get(name, [""])[-1]
+
+    def key(self) -> str:
+        """Give what makes sending twice be once. It goes to the centre as it is: what is none of ours is replaced."""
+        key = self.one("key")
+        return key if _KEY.match(key) else new_id()
+
+    def hour(self, name: str) -> str:
+        """Give an hour that was chosen among the usual ones, else as typed (``parts.hour``)."""
+        return self.one(f"{name}_usual") or self.one(name)
 
     def many(self, name: str) -> list[str]:
         """Give all values of a field, each once, in the order sent."""

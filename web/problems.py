@@ -85,11 +85,14 @@ def problem_text(error: LoaError, form: Formats) -> str:
         "title": fields.get("title", ""),
         "calendars": ", ".join(fields.get("calendars", ())),
         "field": fields.get("field", ""),
+        "line": fields.get("line", ""),
+        "quoted": fields.get("quoted", ""),
         "part": text.word("rule_part", fields["part"]) if "part" in fields else "",
     }
     values["wait"] = form.about(timedelta(seconds=fields.get("retry_after_s", 60)))
     problem = _SAME.get(fields.get("problem", ""), fields.get("problem", ""))
-    key = _TEXTS.get((fields.get("field", ""), problem))
+    own = f"wrong.{fields.get('field', '')}_{problem}"
+    key = own if text.has(own) else _TEXTS.get((fields.get("field", ""), problem))
     if key is None and text.has(f"wrong.{problem}"):
         key = f"wrong.{problem}"
     if code == "refused_by_all":

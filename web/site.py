@@ -1,7 +1,8 @@
 """The pages' common ground: who looks, in which language, at what time, and what stands on every page."""
 
 import hashlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from controller.areas.schemas import AreaOut
 from controller.errors import (
     ForbiddenError,
     GoneError,
+    InvalidError,
     LoaError,
     NotFoundError,
     NotSignedInError,
@@ -37,11 +39,15 @@ from controller.services import Services
 from web.formats import Formats
 from web.forms import Form, own_path
 from web.i18n import LOCALES, Catalogue, load
+from web.joined import JOINED, STATIC, joined
 from web.offers import places_for
+from web.problems import problem_text
 
 HERE = Path(__file__).parent
-STATIC = HERE / "static"
 LOCALE_COOKIE = "__Host-loa-locale"
+LOOK_COOKIE = "__Host-loa-look"
+LOOKS = ("", "large")
+"""Looks of the pages, chosen for a device: as it is, or with large letters and deeper colours."""
 DEFAULT_ZONE = "Asia/Ho_Chi_Minh"
 STOP_UNSENT = "/stop?done=unsent"
 """Where a STOP goes on whose session had ended: it must not look as if it had been sent."""
@@ -52,6 +58,12 @@ def here(request: Request) -> str:
     asked = request.headers.get("hx-current-url")
     parts = urlsplit(asked) if asked else request.url
     return own_path(parts.path + (f"?{parts.query}" if parts.query else ""))
+
+
+def look_of(request: Request) -> str:
+    """Tell which of ``LOOKS`` this device asked for."""
+    look = request.cookies.get(LOOK_COOKIE, "")
+    return look if look in LOOKS else ""
 
 
 @dataclass
@@ -98,6 +110,24 @@ class Visit:
         places = self.places(act)
         return bool(places) if area_id is None else any(area.id == area_id for area in places)
 
+    def require(self, act: Act, area_id: str | None = None) -> None:
+        """Open a form only to who may do its act: nobody records and types, and is refused at the end.
+
+        Raises:
+            ForbiddenError: no role of this person allows it, there or anywhere.
+        """
+        if not self.may(act, area_id):
+            raise ForbiddenError(f"your role does not allow: {act}", act=str(act))
+
+    def require_any(self, acts: Iterable[Act]) -> None:
+        """Open a page only to who may do something there.
+
+        Raises:
+            ForbiddenError: no role of this person allows any of these acts.
+        """
+        if not any(map(self.may, acts)):
+            raise ForbiddenError("your role does nothing here")
+
     def name_of(self, area_id: str | None) -> str:
         """Name an area; empty: none, or not in sight."""
         return next((area.name for area in self.areas if area.id == area_id), "")
@@ -105,7 +135,14 @@ class Visit:
     def fragment(self, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
         """Answer with a part of a page."""
         return self.site.html(
-            template, self.text, status=status, f=self.form, here=here(self.request), proven=self.is_proven, **context
+            template,
+            self.text,
+            status=status,
+            look=look_of(self.request),
+            f=self.form,
+            here=here(self.request),
+            proven=self.is_proven,
+            **context,
         )
 
 
@@ -116,6 +153,8 @@ class Site:
         self.services = services
         self.catalogues = {locale: load(locale) for locale in LOCALES}
         self._hashes: dict[str, str] = {}
+        self.in_frame: Callable[..., Awaitable[HTMLResponse]] | None = None
+        """``web.pages.frame.whole_page``, which that module puts here."""
         self._templates = Environment(
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
@@ -126,12 +165,13 @@ class Site:
         if plain:
             return f"/static/{path}"
         if path not in self._hashes:
-            self._hashes[path] = hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
+            content = joined(path).encode() if path in JOINED else (STATIC / path).read_bytes()
+            self._hashes[path] = hashlib.sha256(content).hexdigest()[:12]
         return f"/static/{path}?v={self._hashes[path]}"
 
     def html(self, template: str, text: Catalogue, *, status: int = 200, **context: Any) -> HTMLResponse:
         """Answer with a filled-in template. What a person sees of the centre is kept by no cache."""
-        body = self._templates.get_template(template).render(t=text, **context)
+        body = self._templates.get_template(template).render({"look": ""} | context, t=text)
         return HTMLResponse(body, status, headers={"Cache-Control": "no-store", "Vary": "Cookie"})
 
     def words(self, request: Request, person: PersonOut | None = None) -> Catalogue:
@@ -188,9 +228,9 @@ def page_route(site: Site) -> type[APIRoute]:
                 except NotSignedInError:
                     return to_sign_in(request)
                 except LoaError as error:
-                    return problem_page(site, request, error)
+                    return await _problem(site, request, error)
                 except ZoneInfoNotFoundError as error:
-                    return problem_page(site, request, ZoneGoneError.of(error))
+                    return await _problem(site, request, ZoneGoneError.of(error))
 
             return handler
 
@@ -220,28 +260,51 @@ def _away(request: Request, target: str) -> Response:
     return RedirectResponse(target, 303)
 
 
+async def _problem(site: Site, request: Request, error: LoaError) -> Response:
+    """Say it inside the frame, menu and STOP in reach, to whoever is signed in; else on a page of its own."""
+    if site.in_frame is not None and "hx-request" not in request.headers:
+        with suppress(LoaError, ZoneInfoNotFoundError):  # then the page that needs nothing
+            visit = await site.visit(request)
+            status, heading, said = _in_words(visit.text, error, lambda: visit.form)
+            page = await site.in_frame(visit, "problem_within.html", status=status, heading=heading, said=said)
+            return _to_come_back(page, error)
+    return problem_page(site, request, error)
+
+
 def problem_page(site: Site, request: Request, error: LoaError) -> Response:
-    """Say on a page of its own what no form could show."""
+    """Say on a page of its own what no form could show; to a part of a page that stands, in its own words alone."""
     text = site.words(request)
-    kind, status = "broken", 409
+    status, heading, said = _in_words(text, error, lambda: site.formats(text, []))
+    if "hx-request" in request.headers:
+        page = site.html("_problem.html", text, status=status, said=said)
+        page.headers["HX-Reswap"] = "none"
+    else:
+        page = site.html("problem.html", text, status=status, look=look_of(request), heading=heading, said=said)
+    return _to_come_back(page, error)
+
+
+def _in_words(text: Catalogue, error: LoaError, form: Callable[[], Formats]) -> tuple[int, str, str]:
+    """Give the status, the heading and the words of a page about an error; ``form``: only where zones are known."""
     if isinstance(error, TooManyAttemptsError):
-        return _come_back(site, request, error)
+        wait = form().about(timedelta(seconds=_wait_s(error)))
+        return 429, text("problem.too_many"), text("problem.too_many_said", wait=wait)
     if isinstance(error, NotFoundError | GoneError):
-        kind, status = "not_found", 404
-    elif isinstance(error, ForbiddenError):
-        kind, status = "forbidden", 403
-    said = text(f"problem.{kind}_said")
-    key = f"wrong.{error.code}"
-    if kind == "broken" and error.code in {"conflict", "busy", "zone_gone"} and text.has(key):
-        said = text(key, **error.fields)
-    return site.html("problem.html", text, status=status, heading=text(f"problem.{kind}"), said=said)
+        return 404, text("problem.not_found"), text("problem.not_found_said")
+    if isinstance(error, ForbiddenError):
+        return 403, text("problem.forbidden"), text("problem.forbidden_said")
+    if isinstance(error, ZoneGoneError):
+        return 409, text("problem.broken"), text("wrong.zone_gone", **error.fields)
+    if text.has(f"wrong.{error.code}") or isinstance(error, InvalidError):
+        return 409, text("problem.not_done"), problem_text(error, form())
+    return 409, text("problem.broken"), text("problem.broken_said")
 
 
-def _come_back(site: Site, request: Request, error: TooManyAttemptsError) -> Response:
-    """Say how long to wait; of a page that stands, no part is replaced by this."""
-    text, seconds = site.words(request), int(error.fields.get("retry_after_s", 60))
-    wait = site.formats(text, []).about(timedelta(seconds=seconds))
-    said = text("problem.too_many_said", wait=wait)
-    page = site.html("problem.html", text, status=429, heading=text("problem.too_many"), said=said)
-    page.headers.update({"Retry-After": str(seconds), "HX-Reswap": "none"})
+def _to_come_back(page: HTMLResponse, error: LoaError) -> HTMLResponse:
+    """Add how long to wait."""
+    if isinstance(error, TooManyAttemptsError):
+        page.headers["Retry-After"] = str(_wait_s(error))
     return page
+
+
+def _wait_s(error: TooManyAttemptsError) -> int:
+    return int(error.fields.get("retry_after_s", 60))

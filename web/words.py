@@ -51,8 +51,30 @@ NOT_WELL = FAILED | {"unknown"}
 """No report is no success."""
 
 
-def play_mark(play: PlayOut, text: Catalogue) -> Mark:
-    """Show one node's part."""
+EMERGENCY = "emergency"
+"""The level that the API calls so."""
+VERIFIED = 2
+"""The least grade of evidence at which an emergency counts as heard."""
+
+
+def evidence_mark(grade: int, text: Catalogue, *, simulated: bool, level: str) -> Mark:
+    """Show what is known of a sound that ended whole. Of an emergency nothing that no real sensor confirms is good.
+
+    The one place that decides it: whoever shows what became of a play, or of many, asks here.
+    """
+    known = text(f"grade.e{grade}")
+    if level != EMERGENCY or (grade >= VERIFIED and not simulated):
+        return Mark(*_GRADES[grade], known, simulated=simulated)
+    return Mark("unknown", "unsure", text("phase.unverified", grade=known) if grade else known, simulated=simulated)
+
+
+def in_words(mark: Mark, text: Catalogue) -> str:
+    """Say a mark where there is neither shape nor colour: in tables to take along, and inside sentences."""
+    return f"{mark.word} ({text('grade.simulated')})" if mark.simulated else mark.word
+
+
+def play_mark(play: PlayOut, level: str, text: Catalogue) -> Mark:
+    """Show one node's part in a broadcast of this level."""
     if not play.reports:
         return Mark("unknown", "unsure", text("node.unreporting"))
     if play.outcome is None:
@@ -61,8 +83,7 @@ def play_mark(play: PlayOut, text: Catalogue) -> Mark:
         icon = _STEPS[play.reached]
         return Mark(icon, "good" if icon == "ready" else "unsure", text(f"state.{play.reached}"))
     if play.outcome == "played":
-        icon, tone = _GRADES[play.grade or 0]
-        return Mark(icon, tone, text(f"grade.e{play.grade or 0}"), simulated=play.simulated)
+        return evidence_mark(play.grade or 0, text, simulated=play.simulated, level=level)
     icon, tone = _ENDS[play.outcome]
     return Mark(icon, tone, text(f"outcome.{play.outcome}"))
 
@@ -152,7 +173,10 @@ def _fault(code: str, since_at: datetime | None, form: Formats) -> str:
 
 
 def run_mark(run: BroadcastOut, text: Catalogue) -> Mark:
-    """Show a broadcast as a whole. Green only when every node gave evidence, and then by the weakest of them."""
+    """Show a broadcast as a whole. Green only when every node gave evidence, and then by the weakest of them.
+
+    An emergency is green only when each of its nodes was verified by a real sensor.
+    """
     if run.phase == "cancelled":
         return Mark("cut", "unsure", text("phase.cancelled"))
     if run.phase in _NOT_GIVEN:
@@ -167,10 +191,11 @@ def _coming_mark(run: BroadcastOut, text: Catalogue) -> Mark:
     if run.phase == "on_air":
         sounding = run.counts.get("playing", 0)
         word = text("phase.on_air", sounding=sounding, count=run.node_count)
-        return Mark("dot", "live", word, pulse=True)
+        return Mark("dot", "live", word, pulse=True, simulated=run.simulated or _is_simulated(run))
     if run.phase == "awaiting_reports":
         reported = sum(run.counts.get(outcome, 0) for outcome in ("played", *_ENDS))
-        return Mark("part", "unsure", text("phase.awaiting_reports", reported=reported, count=run.node_count))
+        word = text("phase.awaiting_reports", reported=reported, count=run.node_count)
+        return Mark("part", "unsure", word, simulated=_is_simulated(run))
     if run.phase == "ready":
         return Mark("ready", "good", text("phase.ready", count=run.node_count))
     return Mark("part", "unsure", text("phase.sending", ready=run.ready_count, count=run.node_count))
@@ -178,7 +203,7 @@ def _coming_mark(run: BroadcastOut, text: Catalogue) -> Mark:
 
 def _over_mark(run: BroadcastOut, text: Catalogue) -> Mark:
     played, failed = run.counts.get("played", 0), sum(run.counts.get(name, 0) for name in FAILED)
-    simulated = any(name.endswith("_simulated") for name in run.grades)
+    simulated = _is_simulated(run)
     values = {"played": played, "count": run.node_count}
     if failed:
         word = text("phase.partly", **values) if played else _none_whole(run, text)
@@ -186,29 +211,19 @@ def _over_mark(run: BroadcastOut, text: Catalogue) -> Mark:
     if played < run.node_count:
         return Mark("unknown", "unsure", text("phase.unclear", **values), simulated=simulated)
     grade = min((int(name[1]) for name in run.grades), default=0)
-    icon, tone = _GRADES[grade]
-    return Mark(icon, tone, text("phase.heard", grade=text(f"grade.e{grade}"), **values), simulated=simulated)
+    mark = evidence_mark(grade, text, simulated=simulated, level=run.level)
+    return replace(mark, word=text("phase.heard", grade=mark.word, **values))
+
+
+def _is_simulated(run: BroadcastOut) -> bool:
+    """Tell whether what is known of some node rests on a virtual output or a simulated microphone."""
+    return any(name.endswith("_simulated") for name in run.grades)
 
 
 def _none_whole(run: BroadcastOut, text: Catalogue) -> str:
     """Say that nothing sounded only when nothing did."""
     cut = run.counts.get("interrupted", 0)
     return text("phase.cut", cut=cut, count=run.node_count) if cut else text("phase.none")
-
-
-def why_in_words(plays: Iterable[PlayOut], form: Formats) -> str:
-    """Say which nodes did not play and why, and from which there is no word; the same reason once."""
-    reasons: dict[str, list[str]] = {}
-    for play in plays:
-        if play.outcome in NOT_WELL and play.reports:
-            reasons.setdefault(_short_reason(play, form), []).append(play.node_name)
-    return " ".join(f"{form.names(names, 2)}: {reason}" for reason, names in reasons.items())
-
-
-def _short_reason(play: PlayOut, form: Formats) -> str:
-    if play.outcome == "unknown":
-        return form.text("today.no_word")
-    return form.text.word("reason", play.reason) if play.reason else form.text(f"outcome.{play.outcome}")
 
 
 def quiet(mark: Mark) -> Mark:

@@ -25,7 +25,7 @@ from controller.people.schemas import PersonOut
 from controller.plays import service as plays
 from controller.services import Services
 from edge_agent.protocol.states import Grade, Outcome, PlayState, Reason
-from tests.controller.factories import PASSWORD, UNHURRIED, Centre, centre, play_event
+from tests.controller.factories import PASSWORD, UNHURRIED, Centre, centre, made_once, play_event
 from web.app import add_pages
 from web.site import Site
 
@@ -130,14 +130,20 @@ NODES = {
 }
 
 
+@made_once
+async def nga_my(here: Centre) -> tuple[AreaOut, dict[str, AreaOut], dict[str, NodeOut]]:
+    """Give the commune, its hamlets and its nodes, on that Monday."""
+    here.clock.now = MONDAY
+    root = await here.area("Xã Nga My", kind="commune", quiet_hours=[QuietWindow(start="22:00", until="05:00")])
+    hamlets = {name: await here.area(name, root) for name in dict.fromkeys(NODES.values())}
+    return root, hamlets, {name: await here.node(hamlets[place], name) for name, place in NODES.items()}
+
+
 @asynccontextmanager
 async def commune(folder: Path, **given: Any) -> AsyncIterator[Commune]:
     """Open the pages of a commune for the length of the block."""
     async with centre(folder, **given) as made, asyncio.TaskGroup() as group:
-        made.clock.now = MONDAY
-        root = await made.area("Xã Nga My", kind="commune", quiet_hours=[QuietWindow(start="22:00", until="05:00")])
-        hamlets = {name: await made.area(name, root) for name in dict.fromkeys(NODES.values())}
-        nodes = {name: await made.node(hamlets[place], name) for name, place in NODES.items()}
+        root, hamlets, nodes = await nga_my(made)
         worker = group.create_task(made.services.recordings.run())
         opened = Commune(made, root, hamlets, nodes, group)
         await opened.start_serving()
@@ -146,6 +152,19 @@ async def commune(folder: Path, **given: Any) -> AsyncIterator[Commune]:
         finally:
             await opened.stop_serving()
             worker.cancel()
+
+
+@asynccontextmanager
+async def first_day(folder: Path) -> AsyncIterator[Commune]:
+    """Open the pages of a centre in which there is an administrator, and nothing else."""
+    async with centre(folder) as made, asyncio.TaskGroup() as group:
+        made.clock.now = MONDAY
+        opened = Commune(made, None, {}, {}, group)  # type: ignore[arg-type]  # there is no place yet
+        await opened.start_serving()
+        try:
+            yield opened
+        finally:
+            await opened.stop_serving()
 
 
 @asynccontextmanager

@@ -30,7 +30,7 @@ from controller.wire.signer import REFUSED, Signer
 from tests.controller import approving
 from tests.controller.factories import SteppedClock
 from tests.web.harness import Commune, commune, visitor
-from tests.web.test_desk_pages import hear, planned, programme, said
+from tests.web.pages import hear, planned, programme, said
 from tests.web.test_emergency_pages import message, propose, typed
 
 ASKED = 'name="approval_code"'

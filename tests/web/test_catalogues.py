@@ -2,78 +2,39 @@
 
 import re
 import string
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
-from audio.errors import Reason as Rejection
-from audio.errors import SoundWarning
-from controller.approvals.models import RequestState
 from controller.broadcasts.rules import Phase
-from controller.bulletins.models import BulletinState
-from controller.emergencies.models import EmergencyState, MessageKind
-from controller.emergencies.rules import Standing
-from controller.faults.rules import OWN
 from controller.nodes.rules import NodeStatus
-from controller.people.rights import Role
-from controller.plays.verdicts import ORDER
-from controller.plays.why_schemas import NoteCode
-from controller.policies.schemas import Rule
-from controller.programmes.models import ItemKind
-from controller.schedules.rrules import RANGES
-from edge_agent.clock import Distrust
-from edge_agent.faults import Fault
-from edge_agent.protocol.states import ClockState, Grade, Level, Outcome, PlayState, Reason
-from edge_agent.radio import Signal
-from web.i18n import LOCALES, Plural, load
-from web.pages.nodes import KINDS
-from web.pages.sounds import UPLOAD_PROBLEMS
+from edge_agent.protocol.states import Outcome, PlayState
+from web.i18n import LOCALES, Plural, _flat, load, sources
 from web.problems import _TEXTS
-from web.views.runs import _GROUPS
+from web.views.runs import GROUPS
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 CATALOGUES = {locale: load(locale) for locale in LOCALES}
 VIETNAMESE = CATALOGUES["vi"]
 
-FAMILIES = {
-    "language": LOCALES,
-    "weekday": [str(day) for day in range(1, 8)],
-    "kind": KINDS,
-    "clock": ClockState,
-    "clock_why": [*get_args(Distrust), "other"],
-    "link_kind": [*get_args(Signal.__annotations__["kind"]), "other"],
-    "self_test": ["heard", "not_heard", "unsure", "not_listened", "refused", "failed"],
-    "reference": ["none", "wanted", "taken", "same", "weaker", "different", "silent"],
-    "fault": [*Fault, *OWN, "other"],
-    "fault_short": [*Fault, *OWN, "other"],
-    "leaving": ["other", "shutdown", "restart", "update"],
-    "state": PlayState,
-    "grade": [*(f"e{grade}" for grade in Grade), "simulated"],
-    "outcome": set(Outcome) - {Outcome.PLAYED},
-    "reason": [*Reason, "other"],
-    "rule": get_args(Rule),
-    "rule_part": [*RANGES, "BYDAY", "other"],
-    "why_rule": ORDER,
-    "why_note": NoteCode,
-    "approval_state": RequestState,
-    "bulletin_state": BulletinState,
-    "emergency_state": EmergencyState,
-    "message_kind": MessageKind,
-    "standing": Standing,
-    "role": [*Role, "other"],
-    "item": [*ItemKind, "other"],
-    "level": Level,
-    "rejected": [*Rejection, "other"],
-    "warning": [*SoundWarning, "other"],
-    "upload_problem": UPLOAD_PROBLEMS,
-    "problem": [
-        "home",
-        *(kind + end for kind in ("not_found", "forbidden", "broken", "too_many") for end in ("", "_said")),
-    ],
+PARTS = [path.stem for path in sources("vi")]
+OF_PART = {
+    part: {
+        locale: dict(_flat(tomllib.loads((WEB / "i18n" / locale / f"{part}.toml").read_text("utf-8"))))
+        for locale in LOCALES
+    }
+    for part in PARTS
 }
-"""Texts whose keys are made from a machine's code; what the code may be."""
+"""Texts by the file that they stand in."""
+FAMILIES = {
+    family: (part, codes)
+    for part in PARTS
+    for family, codes in import_module(f"tests.web.words.{part}").FAMILIES.items()
+}
+"""Texts whose keys are made from a machine's code; where they stand, and what the code may be."""
 
 
 def placeholders(text: str | Plural) -> set[str]:
@@ -85,7 +46,7 @@ def templates() -> Iterator[tuple[str, str]]:
     return ((path.name, path.read_text("utf-8")) for path in sorted((WEB / "templates").glob("*.html")))
 
 
-def sources() -> Iterator[str]:
+def read_sources() -> Iterator[str]:
     yield from (source for _, source in templates())
     yield from (path.read_text("utf-8") for path in WEB.rglob("*.py"))
 
@@ -93,27 +54,51 @@ def sources() -> Iterator[str]:
 def literal_keys() -> set[str]:
     """Everything in the sources that looks like a key: quoted, with a dot, and beginning with a table's name."""
     tables = {key.split(".")[0] for key in VIETNAMESE.texts}
-    found = {match for source in sources() for match in re.findall(r"""["']([a-z_]+\.[a-z0-9_]+)["']""", source)}
+    found = {match for source in read_sources() for match in re.findall(r"""["']([a-z_]+\.[a-z0-9_]+)["']""", source)}
     return {key for key in found if key.split(".")[0] in tables and not key.endswith((".html", ".css", ".svg"))}
 
 
 def made_keys() -> set[str]:
     """Beginnings of keys that are put together where they are used, and groups of which a code chooses one."""
-    beginnings = {match for source in sources() for match in re.findall(r"""["']([a-z_]+\.[a-z0-9_]*)\{""", source)}
+    beginnings = {
+        match for source in read_sources() for match in re.findall(r"""["']([a-z_]+\.[a-z0-9_]*)\{""", source)
+    }
     beginnings |= {key for key in literal_keys() if key.endswith("_")}
-    groups = {match + "." for source in sources() for match in re.findall(r"""word\(\s*["']([a-z_]+)["']""", source)}
+    groups = {
+        match + "." for source in read_sources() for match in re.findall(r"""word\(\s*["']([a-z_]+)["']""", source)
+    }
     return beginnings | groups
 
 
-def test_every_language_has_the_same_texts() -> None:
-    keys = {locale: catalogue.texts.keys() for locale, catalogue in CATALOGUES.items()}
+def test_every_language_has_the_same_files() -> None:
+    assert [path.stem for path in sources("en")] == PARTS
+    assert sorted(path.stem for path in (Path(__file__).parent / "words").glob("*.py")) == PARTS
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_language_has_the_same_texts(part: str) -> None:
+    keys = {locale: texts.keys() for locale, texts in OF_PART[part].items()}
     assert keys["vi"] == keys["en"]
 
 
-@pytest.mark.parametrize("key", sorted(VIETNAMESE.texts))
-def test_a_text_needs_the_same_values_in_every_language(key: str) -> None:
-    needed = [placeholders(catalogue.texts[key]) - {"count"} for catalogue in CATALOGUES.values()]
-    assert needed[0] == needed[1]
+@pytest.mark.parametrize("part", PARTS)
+def test_a_text_needs_the_same_values_in_every_language(part: str) -> None:
+    in_vi, in_en = (
+        {key: placeholders(text) - {"count"} for key, text in OF_PART[part][locale].items()} for locale in ("vi", "en")
+    )
+    assert in_vi == in_en
+
+
+def test_a_table_stands_in_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But those to which each file adds its own, and of these no text twice."""
+    monkeypatch.setattr("web.i18n.sources", lambda _: sorted(tmp_path.glob("*.toml")))
+    (tmp_path / "a.toml").write_text('[done]\nsaved = "a"\n[say]\nx = "a"\n')
+    (tmp_path / "b.toml").write_text('[done]\nsent = "b"\n')
+    assert load("vi").texts == {"done.saved": "a", "say.x": "a", "done.sent": "b"}
+    for twice in ('[done]\nsaved = "b"\n', '[say]\ny = "b"\n'):
+        (tmp_path / "b.toml").write_text(twice)
+        with pytest.raises(ValueError, match="repeats"):
+            load("vi")
 
 
 def test_every_key_that_is_used_exists() -> None:
@@ -123,9 +108,11 @@ def test_every_key_that_is_used_exists() -> None:
     assert len(literal_keys()) > 150
 
 
-@pytest.mark.parametrize(("family", "codes"), FAMILIES.items())
-def test_every_code_of_the_machine_has_its_words(family: str, codes: set[str]) -> None:
-    there = {key.partition(".")[2] for key in VIETNAMESE.texts if key.startswith(family + ".")}
+@pytest.mark.parametrize(
+    ("part", "family", "codes"), [(part, family, codes) for family, (part, codes) in FAMILIES.items()]
+)
+def test_every_code_of_the_machine_has_its_words(part: str, family: str, codes: Iterable[str]) -> None:
+    there = {key.partition(".")[2] for key in OF_PART[part]["vi"] if key.startswith(family + ".")}
     assert there == {str(code) for code in codes}
 
 
@@ -136,19 +123,21 @@ def test_every_phase_and_status_has_its_words() -> None:
 
 
 def test_every_group_of_plays_has_a_title_and_together_they_hold_every_code() -> None:
-    assert {f"broadcast.group_{name}" for name in _GROUPS} <= VIETNAMESE.texts.keys()
-    assert set().union(*_GROUPS.values()) == set(PlayState) | set(Outcome)
+    assert {f"broadcast.group_{name}" for name in GROUPS} <= VIETNAMESE.texts.keys()
+    assert set().union(*GROUPS.values()) == set(PlayState) | set(Outcome)
 
 
-def test_no_text_is_left_over() -> None:
-    made = {f"{family}.{code}" for family, codes in FAMILIES.items() for code in codes} | set(_TEXTS.values())
+@pytest.mark.parametrize("part", PARTS)
+def test_no_text_is_left_over(part: str) -> None:
+    families = {f"{family}.{code}" for family, (_, codes) in FAMILIES.items() for code in codes}
     begun = tuple(made_keys())
-    made |= {key for key in VIETNAMESE.texts if key.startswith(begun)}
-    assert set(VIETNAMESE.texts) - made - literal_keys() == set()
+    used = {*families, *_TEXTS.values(), *literal_keys()}
+    assert {key for key in OF_PART[part]["vi"] if not key.startswith(begun)} - used == set()
 
 
 def words_outside(template: str) -> list[str]:
     """Find letters that a template itself would show: between tags, or in attributes that are read aloud."""
+    template = re.sub(r"\{% block (?:help|ground) %\}[\w-]*\{% endblock %\}", "", template)  # a topic, a class
     bare = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<!--.*?-->|<!doctype html>", "", template, flags=re.DOTALL)
     spoken = re.findall(r'(?:aria-label|title|placeholder|alt|data-pending)="([^"]*)"', bare)
     between = re.sub(r'[\w:-]+="[^"]*"', " ", re.sub(r"<[^>]*>", " ", bare))  # macros write bare attributes too

@@ -1,22 +1,17 @@
 """What is true of many dates is one line of a preview, and only what helps is asked to be ticked."""
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
-import pytest
-
-from controller.policies.schemas import PolicyIn
-from tests.web.harness import Commune, commune, visitor
-from tests.web.test_desk_pages import planned, programme, said
+from controller.policies.schemas import ChangeOut, EndOut, PolicyIn
+from tests.web.harness import Commune, visitor
+from tests.web.pages import planned, programme, said
+from web.formats import Formats
+from web.i18n import load
+from web.views.whatif import change_lines
 
 EVERY_DAY = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Commune]:
-    async with commune(tmp_path) as opened:
-        yield opened
 
 
 async def look(site: Commune, hour: str) -> tuple[str, str]:
@@ -56,3 +51,24 @@ async def test_no_tick_is_offered_for_an_hour_that_is_refused_anyway(site: Commu
     words, page = await look(site, "3:15")
     assert "Tôi biết 03:15 là giờ khuya" in words
     assert 'name="confirm_unusual"' in page
+
+
+def test_what_is_not_played_is_said_inside_the_sentence() -> None:
+    """Words that stand alone elsewhere, with a capital and in the past, are no part of a sentence about to come."""
+    at = datetime(2031, 11, 27, 10, 30, tzinfo=UTC)
+    change = ChangeOut(
+        title="Buổi chiều",
+        schedule_id=None,
+        start_at=at,
+        moved_to_at=None,
+        is_past=False,
+        before=EndOut.model_validate({"outcome": "missed", "reason": "busy"}),
+        after=EndOut.model_validate({"outcome": "played", "reason": None}),
+        rules=(),
+        unusual=None,
+        area_ids=(),
+        area_names=("Thôn Đồng",),
+        node_count=1,
+    )
+    [line] = change_lines([change], Formats(load("en"), ZoneInfo("Asia/Ho_Chi_Minh"), at))
+    assert line.mark.word.endswith(": now it is not played (something else is playing there), after the change played.")

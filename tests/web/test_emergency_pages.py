@@ -1,21 +1,12 @@
 """The pages of emergencies over HTTP: two people, a broken glass, drills that look like drills, and afterwards."""
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
-import pytest
 
 from controller.emergencies.schemas import MessageIn, MessageOut
 from edge_agent.protocol.states import Outcome, PlayState, Reason
-from tests.web.harness import Commune, commune, visitor
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Commune]:
-    async with commune(tmp_path) as opened:
-        yield opened
+from tests.web.harness import Commune, visitor
 
 
 async def message(site: Commune, kind: str = "alert", title: str = "Lũ quét") -> MessageOut:
@@ -89,7 +80,9 @@ async def test_a_broken_glass_takes_a_reason_and_can_be_cancelled(site: Commune)
         assert 'data-countdown="18"' in page
         assert "XÁC NHẬN, PHÁT NGAY" not in page
         async with visitor(site, who=await site.centre.somebody("nam", "approver", site.root)) as second:
-            assert "XÁC NHẬN, PHÁT NGAY" in (await second.get(path)).text, "somebody was found after all"
+            page = (await second.get(path)).text
+            assert "XÁC NHẬN, PHÁT NGAY" in page, "somebody was found after all"
+            assert page.index("XÁC NHẬN, PHÁT NGAY") < page.index("data-countdown"), "it stays where the thumb is"
         await client.post(path, data={"act": "cancel"})
         assert "Đã hủy, không phát" in (await client.get(path)).text
         assert "Đã hủy, không phát" in (await client.get("/alarms")).text
@@ -203,3 +196,25 @@ async def test_a_ready_message_is_written_in_every_language_that_is_asked_for_be
         ("vi", "Có cháy rừng.", None),
         ("tyz", "Mì phầy mảy đông cải.", old),
     ]
+
+
+async def test_who_has_no_ready_message_types_one_and_is_led_to_models_of_it(site: Commune) -> None:
+    async with visitor(site) as client:
+        page = (await client.get("/emergencies/new")).text
+        assert 'hx-post="/say/speech" hx-include="#emergency-form"' in page
+        assert re.search(r'<details class="unfolds" id="own" open>', page), "what may be said now is in sight"
+        assert 'href="/messages/new?kind=alert"' in page.partition("<main")[2]
+        kept = await client.post("/emergencies/new", data={"text": "Nước lên nhanh", "times": "2"})
+        assert "Nước lên nhanh</textarea>" in kept.text
+        for kind in ("alert", "all_clear", "false_alarm"):
+            form = (await client.get(f"/messages/new?kind={kind}")).text
+            models = re.findall(rf'href="(/messages/new\?kind={kind}&amp;model=\w+)"', form)
+            assert len(models) == 4
+            for path in models:
+                filled = (await client.get(path.replace("&amp;", "&"))).text
+                title = re.search(r'name="title" value="([^"]+)"', filled)
+                words = re.search(r'<textarea id="text-vi"[^>]*>([^<]{40,})</textarea>', filled)
+                assert title is not None, path
+                assert words is not None, path
+                assert 'hx-post="/bulletins/speech"' in filled
+        assert "model=" not in (await client.get("/messages/new?kind=drill")).text

@@ -1,23 +1,14 @@
 """The two answers about a node's identity, given on the pages: still the one on the pole, and nobody's any more."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import select
 
 from controller.nodes.models import Node
 from controller.people.rights import Role
 from controller.renewals.models import Renewal
-from tests.web.harness import NODES, Commune, commune, visitor
+from tests.web.harness import NODES, Commune, visitor
 
 NAME = next(iter(NODES))
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Commune]:
-    async with commune(tmp_path) as opened:
-        yield opened
 
 
 async def wishing(site: Commune, key: str = "A" * 43) -> str:

@@ -1,25 +1,15 @@
 """What is placed by hand onto others: the page asks whether it is meant, and the schedules' page names what is owed."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from controller.bulletins.schemas import BulletinIn, OfferIn, VersionSeen, VoiceIn
 from controller.programmes.schemas import ItemIn, ProgrammeIn
 from controller.schedules.schemas import ScheduleIn
 from edge_agent.protocol.states import PlayState
-from tests.web.harness import Commune, commune, visitor
+from tests.web.harness import Commune, visitor
 
 TICK = 'name="confirm_conflicts" value="yes"'
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Commune]:
-    async with commune(tmp_path) as opened:
-        yield opened
 
 
 async def test_what_is_planned_onto_another_is_sent_only_when_that_is_meant(site: Commune) -> None:

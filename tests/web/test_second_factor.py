@@ -1,22 +1,15 @@
 """Signing in in two steps on the pages: sent to where it goes on, back to where one was, nothing seen before."""
 
+import html
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
-import pytest
+import segno
 
 from controller.http.middleware import DEVICE_COOKIE
 from controller.people import totp
 from tests.controller.factories import PASSWORD, Centre
-from tests.web.harness import Commune, commune, visitor
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Commune]:
-    async with commune(tmp_path) as opened:
-        yield opened
+from tests.web.harness import Commune, visitor
 
 
 async def sign_in(client: httpx.AsyncClient, login: str) -> str:
@@ -29,8 +22,10 @@ async def sign_in(client: httpx.AsyncClient, login: str) -> str:
 
 async def set_up(here: Centre, client: httpx.AsyncClient) -> str:
     """Give the secret."""
-    shown = await client.post("/sign-in/factor", data={"password": PASSWORD, "next": "/nodes"})
-    secret = re.sub(r"\s", "", re.findall(r"<code>(.*?)</code>", shown.text, re.DOTALL)[0])
+    asked = await client.get("/sign-in/factor")
+    assert 'name="password"' not in asked.text  # it was typed a moment ago
+    shown = await client.post("/sign-in/factor", data={"next": "/nodes"})
+    secret = re.sub(r"\s", "", re.findall(r'<code id="key">(.*?)</code>', shown.text, re.DOTALL)[0])
     assert f"secret={secret}" in shown.text
     code = totp.code_at(secret, here.clock())
     done = await client.post("/sign-in/factor/confirmation", data={"code": code, "next": "/nodes"})
@@ -71,6 +66,39 @@ async def test_an_approver_sets_it_up_before_any_page_and_shows_it_from_then_on(
         assert (await client.get("/nodes")).status_code == 200
 
 
+async def test_the_password_is_asked_again_with_a_reason_where_it_was_typed_long_ago(site: Commune) -> None:
+    """And where a factor would be replaced, however short ago that was."""
+    here = site.centre
+    await here.somebody("binh", "operator", site.root)
+    async with visitor(site, signed_in=False) as client:
+        await sign_in(client, "binh")
+        here.clock.step(minutes=11)
+        asked = await client.get("/sign-in/factor")
+        assert re.search(r'name="password"[^>]*aria-describedby="why-password"', asked.text)
+        assert "người cầm phải máy bạn đang mở" in asked.text
+        refused = await client.post("/sign-in/factor", data={"next": "/nodes"})
+        assert (refused.status_code, 'name="password"' in refused.text) == (422, True)
+        await sign_in(client, "binh")
+        await set_up(here, client)
+        assert 'name="password"' in (await client.get("/sign-in/factor")).text
+        refused = await client.post("/sign-in/factor", data={"next": "/nodes"})
+        assert (refused.status_code, "<code" in refused.text) == (422, False)
+
+
+async def test_the_key_is_scanned_tapped_or_typed_and_stands_in_no_address(site: Commune) -> None:
+    await site.centre.somebody("binh", "operator", site.root)
+    async with visitor(site, signed_in=False) as client:
+        await sign_in(client, "binh")
+        page = (await client.post("/sign-in/factor", data={"next": "/nodes"})).text
+        key = re.findall(r'<code id="key">(.*?)</code>', page)[0]
+        assert re.fullmatch("([A-Z2-7]{4} ){7}[A-Z2-7]{4}", key)
+        tap = re.findall(r'<a class="button main" href="(otpauth:[^"]+)">Mở trong ứng dụng xác thực</a>', page)[0]
+        uri = html.unescape(tap)
+        assert re.findall("secret=([A-Z2-7]+)", uri) == [key.replace(" ", "")]
+        drawn = re.findall(r'<svg role="img" .*?<path stroke="#000" .*?d="(.*?)"', page, re.DOTALL)[0]
+        assert drawn == re.findall('d="(.*?)"', segno.make_qr(uri, error="m").svg_inline(omitsize=True))[0]
+
+
 async def test_an_operators_browser_is_remembered_if_asked_for(site: Commune) -> None:
     here = site.centre
     await here.somebody("binh", "operator", site.root)
@@ -87,12 +115,12 @@ async def test_an_operators_browser_is_remembered_if_asked_for(site: Commune) ->
         assert await sign_in(client, "binh") == "/nodes"
 
 
-async def test_the_first_day_is_shown_on_every_page_until_the_factor_is_there(site: Commune) -> None:
+async def test_the_first_day_is_shown_on_todays_page_until_the_factor_is_there(site: Commune) -> None:
     async with visitor(site, signed_in=False) as client:
         assert await sign_in(client, "lan") == "/nodes"
         link = '<a href="/sign-in/factor">Bật ngay</a>'
-        for path in ("/today", "/nodes"):
-            assert link in (await client.get(path)).text
+        assert link in (await client.get("/today")).text
+        assert link not in (await client.get("/nodes")).text
         await set_up(site.centre, client)
         assert link not in (await client.get("/today")).text
 

@@ -7,6 +7,8 @@ import pytest
 
 from controller.nodes.rules import NodeStatus
 from controller.nodes.schemas import FaultOut, NodeOut
+from controller.overview.service import _overview
+from controller.overview.stands import CLOCK_UNTRUSTED, Placed, Stand, Sum
 from tests.web.test_words import node
 from web.formats import Formats
 from web.i18n import load
@@ -16,7 +18,21 @@ NOW = datetime(2031, 11, 24, 10, 3, tzinfo=UTC)  # 17:03 in Hanoi
 
 
 def problems(nodes: list[NodeOut], locale: str = "vi") -> list[Problem]:
-    return list(strip([], nodes, [], Formats(load(locale), ZoneInfo("Asia/Ho_Chi_Minh"), NOW)).problems)
+    stands = Sum.of(stand(each) for each in nodes)
+    return list(
+        strip([], _overview({"a": stands}), [], Formats(load(locale), ZoneInfo("Asia/Ho_Chi_Minh"), NOW)).problems
+    )
+
+
+def stand(it: NodeOut) -> Stand:
+    """How the overview sees a node."""
+    is_lost = it.status in {NodeStatus.OFFLINE, NodeStatus.NEVER_SEEN}
+    faults: list[tuple[str, datetime | None]] = [(each.code, each.since_at) for each in it.faults]
+    faults += [(CLOCK_UNTRUSTED, None)] if it.clock_state == "untrusted" else []
+    placed = Placed(it.id, it.name, it.area_id, it.kind)
+    known = () if is_lost else tuple(faults)
+    since_at = it.status_since if is_lost else None
+    return Stand(placed, it.status, since_at, known, it.looked_after, None, it.simulated_output)
 
 
 def said(nodes: list[NodeOut], locale: str = "vi") -> list[str]:
@@ -50,16 +66,16 @@ def test_silence_since_an_earlier_day_tells_the_day() -> None:
 
 def test_a_fault_of_several_nodes_is_told_once_with_its_name_and_its_oldest_time() -> None:
     nodes = [ill("Chợ", output_lost=3), ill("Đồng", output_lost=183)]
-    assert said(nodes) == ["2 cụm mất thiết bị âm thanh, lâu nhất từ 14:00: Chợ, Đồng"]
-    assert said(nodes, "en") == ["2 nodes without a sound device, the first since 14:00: Chợ, Đồng"]
+    assert said(nodes) == ["2 cụm mất thiết bị âm thanh, lâu nhất từ 14:00: Đồng, Chợ"]
+    assert said(nodes, "en") == ["2 nodes without a sound device, the first since 14:00: Đồng, Chợ"]
     assert said(nodes[:1]) == ["Chợ mất thiết bị âm thanh từ 17:00"]
 
 
 def test_different_faults_are_different_lines_also_on_one_node() -> None:
     nodes = [ill("Chợ", output_lost=3, disk_low=10), ill("Đồng", disk_low=20), node(clock_state="untrusted")]
     first, second, third = problems(nodes)
-    assert first.mark.word == "2 cụm có thẻ nhớ sắp đầy, lâu nhất từ 16:43: Chợ, Đồng"
-    assert first.href == "/nodes"
+    assert first.mark.word == "2 cụm có thẻ nhớ sắp đầy, lâu nhất từ 16:43: Đồng, Chợ"
+    assert first.href == "/faults"
     assert second.mark.word == "Xóm Mới có đồng hồ chưa tin được"
     assert second.href == "/nodes/n"
     assert third.mark.word == "Chợ mất thiết bị âm thanh từ 17:00"

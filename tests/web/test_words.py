@@ -7,22 +7,23 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from controller.alarms.schemas import AlarmOut
-from controller.approvals.models import RequestState
+from controller.approvals.states import RequestState
 from controller.broadcasts.rules import Phase
 from controller.broadcasts.schemas import AskedOut, BroadcastOut
 from controller.holds.schemas import HoldOut
 from controller.nodes.rules import NodeStatus
 from controller.nodes.schemas import FaultOut, NodeOut
-from controller.plays.schemas import PlayOut, UnconfirmedOut
+from controller.plays.schemas import PlayGroupsOut, PlayOut, UnconfirmedOut
 from controller.schedules.expand import Verdict
 from controller.schedules.schemas import DateOut
 from edge_agent.protocol.states import Level, Outcome, PlayState, Reason
 from web.formats import Formats
 from web.i18n import load
 from web.views.alarms import line
-from web.views.runs import groups, one_run, today_line
+from web.views.runs import groups, one_run
 from web.views.schedules import date_line
-from web.words import node_mark, play_mark, play_why, run_mark, why_in_words
+from web.views.today import day
+from web.words import node_mark, play_mark, play_why, run_mark
 
 NOW = datetime(2031, 11, 24, 10, 3, tzinfo=UTC)
 TEXT = load("vi")
@@ -101,27 +102,27 @@ def node(status: NodeStatus = NodeStatus.ONLINE, **given: Any) -> NodeOut:
 
 
 def test_played_on_the_players_word_alone_is_not_verified_and_not_green() -> None:
-    mark = play_mark(play(outcome=Outcome.PLAYED, grade=0), TEXT)
+    mark = play_mark(play(outcome=Outcome.PLAYED, grade=0), Level.NORMAL, TEXT)
     assert (mark.word, mark.tone) == ("Chưa kiểm chứng", "unsure")
 
 
 def test_played_without_a_grade_is_not_verified() -> None:
-    assert play_mark(play(outcome=Outcome.PLAYED, grade=None), TEXT).word == "Chưa kiểm chứng"
+    assert play_mark(play(outcome=Outcome.PLAYED, grade=None), Level.NORMAL, TEXT).word == "Chưa kiểm chứng"
 
 
 @pytest.mark.parametrize(("grade", "icon"), [(1, "tick"), (2, "ticks"), (3, "ear")])
 def test_each_grade_has_its_own_shape(grade: int, icon: str) -> None:
-    assert play_mark(play(outcome=Outcome.PLAYED, grade=grade), TEXT).icon == icon
+    assert play_mark(play(outcome=Outcome.PLAYED, grade=grade), Level.NORMAL, TEXT).icon == icon
 
 
 def test_simulated_evidence_says_so() -> None:
-    assert play_mark(play(outcome=Outcome.PLAYED, grade=1, simulated=True), TEXT).simulated
+    assert play_mark(play(outcome=Outcome.PLAYED, grade=1, simulated=True), Level.NORMAL, TEXT).simulated
     assert run_mark(run(counts={"played": 3}, grades={"e1": 2, "e1_simulated": 1}), TEXT).simulated
 
 
 @pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.CANCEL_UNCONFIRMED])
 def test_what_the_centre_does_not_know_is_neither_good_nor_failed(outcome: Outcome) -> None:
-    mark = play_mark(play(outcome=outcome), TEXT)
+    mark = play_mark(play(outcome=outcome), Level.NORMAL, TEXT)
     assert (mark.icon, mark.tone) == ("unknown", "unsure")
 
 
@@ -172,20 +173,6 @@ def test_a_late_start_is_told_and_a_start_on_time_needs_no_figure() -> None:
     assert play_why(late, FORM) == "Bắt đầu 17:03:00, muộn 2 phút."
 
 
-def test_a_node_that_said_nothing_is_named_too() -> None:
-    plays = [
-        play(node_name="Chợ", outcome=Outcome.UNKNOWN),
-        play(node_name="Đồng", outcome=Outcome.PLAYED, grade=1),
-        play(node_name="Trại", outcome=Outcome.MISSED, reason=Reason.NO_FILE),
-    ]
-    assert why_in_words(plays, FORM) == "Chợ: Chưa báo kết quả. Trại: Cụm chưa tải được tệp."
-
-
-def test_the_same_reason_is_told_once_for_all_its_nodes() -> None:
-    failed = [play(node_name=name, outcome=Outcome.MISSED, reason=Reason.NO_FILE) for name in "ABCDE"]
-    assert why_in_words(failed, FORM) == "A, B và 3 nơi khác: Cụm chưa tải được tệp."
-
-
 @pytest.mark.parametrize(("counts", "word"), [({"interrupted": 3}, "3/3"), ({"interrupted": 2, "missed": 1}, "2/3")])
 def test_a_broadcast_that_was_cut_off_is_not_said_to_have_been_silent(counts: dict[str, int], word: str) -> None:
     assert run_mark(run(counts=counts, grades={}), TEXT).word == f"Bị ngắt giữa chừng {word} cụm"
@@ -196,13 +183,17 @@ def test_what_was_returned_says_why_and_promises_no_beginning() -> None:
     asked = AskedOut(id="q", state=RequestState.RETURNED, returned_reason="Sai ngày")
     returned = run(Phase.RETURNED, counts={"planned": 3}, grades={}).model_copy(update={"approval": asked})
     assert run_mark(returned, TEXT).word == "Bị trả lại"
-    assert today_line(returned, [], FORM).why == "Lý do trả lại: Sai ngày"
-    shown = one_run(returned, [], {}, FORM)
+    assert day([returned], {}, FORM).lines[0].notes == ("Lý do trả lại: Sai ngày",)
+    shown = one_run(returned, FORM)
     assert (shown.lines, shown.cancel is not None) == (("Lý do trả lại: Sai ngày",), True)
 
 
+def alone(one: PlayOut) -> PlayGroupsOut:
+    return PlayGroupsOut(counts={str(one.outcome or one.state): 1}, first=(one,), waiting=())
+
+
 def test_plays_that_were_cut_off_stand_under_their_own_heading() -> None:
-    found = groups([play(outcome=Outcome.INTERRUPTED, played_ms=2000, requested_ms=3000)], {}, FORM)
+    found = groups(alone(play(outcome=Outcome.INTERRUPTED, played_ms=2000, requested_ms=3000)), Level.NORMAL, {}, FORM)
     assert [group.title for group in found] == ["Bị ngắt giữa chừng"]
 
 
@@ -220,10 +211,10 @@ def test_a_play_that_waits_under_a_hold_names_it() -> None:
         not_yet=(),
     )
     ready, over = play(state=PlayState.CACHED), play(outcome=Outcome.PLAYED, grade=1)
-    [group] = groups([ready], {"n": node(holds=("h", "released"))}, FORM, [hold])
+    [group] = groups(alone(ready), Level.NORMAL, {"n": node(holds=("h", "released"))}, FORM, [hold])
     assert group.plays[0].why == "Đang có lệnh dừng (Xã Nga My): chưa bỏ lệnh dừng thì cụm không phát."
     for quiet_play, holds in ((ready, ()), (over, ("h",))):
-        [group] = groups([quiet_play], {"n": node(holds=holds)}, FORM, [hold])
+        [group] = groups(alone(quiet_play), Level.NORMAL, {"n": node(holds=holds)}, FORM, [hold])
         assert "lệnh dừng" not in group.plays[0].why
 
 
@@ -232,8 +223,8 @@ def test_what_nobody_can_confirm_is_said_of_broadcasts_plays_and_dates() -> None
     doubt = UnconfirmedOut(node_count=2, may_play_at=at)
     changed = run(Phase.READY, counts={"armed": 2}, grades={}).model_copy(update={"unconfirmed": doubt})
     words = f"Không xác nhận được: 2 cụm mất kết nối, vẫn phát {FORM.when(at)} nếu chưa có mạng lại."
-    assert one_run(changed, [], {}, FORM).lines[0] == words
-    assert today_line(changed, [], FORM).why == words
+    assert one_run(changed, FORM).lines[0] == words
+    assert day([changed], {}, FORM).lines[0].notes == (words,)
     taken_back = play(outcome=Outcome.CANCEL_UNCONFIRMED, may_play_at=at)
     assert play_why(taken_back, FORM) == words.replace("2 cụm", "1 cụm")
     date = DateOut(

@@ -8,6 +8,8 @@ from typing import Any
 
 LOCALES = ("vi", "en")
 """Languages of the pages, first the default."""
+OPEN = frozenset({"done", "undone", "wrong"})
+"""Tables to which each file adds its own texts; any other stands in one file."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,24 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Tex
             yield from _flat(value, f"{prefix}{name}.")
 
 
+def sources(locale: str) -> list[Path]:
+    """Name the files of a language, one for each part of the pages."""
+    return sorted((Path(__file__).parent / locale).glob("*.toml"))
+
+
 def load(locale: str) -> Catalogue:
-    """Read the catalogue of one of ``LOCALES``."""
-    source = Path(__file__).with_name(f"{locale}.toml").read_text("utf-8")
-    return Catalogue(locale, dict(_flat(tomllib.loads(source))))
+    """Read the catalogue of one of ``LOCALES``.
+
+    Raises:
+        ValueError: a text, or a table that is not ``OPEN``, stands in two files.
+    """
+    texts: dict[str, Text] = {}
+    tables: set[str] = set()
+    for path in sources(locale):
+        found = tomllib.loads(path.read_text("utf-8"))
+        new = dict(_flat(found))
+        if twice := sorted((tables & found.keys()) - OPEN) or sorted(texts.keys() & new.keys()):
+            raise ValueError(f"{path.name} of {locale} repeats {', '.join(twice)}")
+        texts |= new
+        tables |= found.keys()
+    return Catalogue(locale, texts)

@@ -1,21 +1,25 @@
-"""Người dùng: who may sign in, with which roles where; lost telephones and passwords."""
+"""Tài khoản: who may sign in, with which roles where; lost telephones and passwords."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from controller.errors import LoaError, NotFoundError
+from controller.paging import MOST_ROWS, PAGE
+from controller.people.accounts import clean_phone
 from controller.people.rights import Act
+from controller.people.schemas import PersonOut
 from web.forms import Form, read_form
+from web.listing import Listing, asked, csv_answer
 from web.pages.frame import back, whole_page
 from web.problems import Problems, problem_text, problems_of
 from web.site import Site, Visit
 from web.views import accounts as views
 from web.views.places import choices
 
-FIELDS = frozenset({"login", "name", "password", "role", "area_id"})
+FIELDS = frozenset({"login", "name", "phone", "password", "role", "area_id"})
 EVERYWHERE = "everywhere"
 
 
@@ -38,12 +42,15 @@ def _giving(visit: Visit) -> dict[str, Any]:
 
 
 async def _list(visit: Visit, typed: Mapping[str, str], problems: Problems) -> HTMLResponse:
-    found = await visit.services.accounts.list(visit.actor)
+    narrow = views.filters(visit.areas, visit.form)
+    wish = asked(visit.request, views.COLUMNS, narrow, sort="name")
+    found = await visit.services.accounts.find(visit.actor, wish.wanted(PAGE))
+    rows = tuple(views.account(each, _names(visit), visit.form) for each in found.rows)
     return await whole_page(
         visit,
         "people.html",
         status=422 if problems else 200,
-        accounts=[views.account(each, _names(visit), visit.form) for each in found],
+        listing=Listing("/people", views.COLUMNS, narrow, wish, rows, found.total, default=("name", False)),
         form=typed,
         problems=problems,
         **_giving(visit),
@@ -67,9 +74,15 @@ async def _one(visit: Visit, person_id: str, problem: str = "") -> HTMLResponse:
     )
 
 
+async def _table(visit: Visit, people: Sequence[PersonOut]) -> AsyncIterator[Sequence[str]]:
+    for each in people:
+        yield views.exported(each, _names(visit), visit.form)
+
+
 async def _add(visit: Visit, typed: Form) -> Response:
-    values = {name: typed.one(name).strip() for name in ("login", "name", "role", "area_id")}
+    values = {name: typed.one(name).strip() for name in ("login", "name", "phone", "role", "area_id")}
     try:
+        clean_phone(values["phone"])  # before somebody is added whose number is none
         made = await visit.services.accounts.add(
             visit.actor,
             login=values["login"],
@@ -78,6 +91,8 @@ async def _add(visit: Visit, typed: Form) -> Response:
             role=values["role"],
             area_id=_place(typed),
         )
+        if values["phone"]:
+            await visit.services.accounts.change(visit.actor, made.id, phone=values["phone"])
     except LoaError as error:
         return await _list(visit, values, problems_of(error, visit.form, FIELDS))
     return back(f"/people/{made.id}", "person")
@@ -90,6 +105,8 @@ async def _act(visit: Visit, person_id: str, typed: Form) -> None:
             await accounts.grant(actor, person_id, role=typed.one("role"), area_id=_place(typed))
         case "revoke":
             await accounts.revoke(actor, person_id, typed.one("grant"))
+        case "own":
+            await accounts.change(actor, person_id, name=typed.one("name"), phone=typed.one("phone"))
         case "password":
             await accounts.change(actor, person_id, password=typed.one("password"))
         case "close" | "open" as act:
@@ -110,7 +127,16 @@ def add(router: APIRouter, site: Site) -> None:
         visit = await site.visit(request)
         places = visit.places(Act.PEOPLE_CHANGE)
         area_id = places[0].id if places else EVERYWHERE
-        return await _list(visit, {"login": "", "name": "", "role": "operator", "area_id": area_id}, {})
+        return await _list(visit, {"login": "", "name": "", "phone": "", "role": "operator", "area_id": area_id}, {})
+
+    @router.get("/people.csv")
+    async def table(request: Request) -> Response:
+        visit = await site.visit(request)
+        wish = asked(request, views.COLUMNS, views.filters(visit.areas, visit.form), sort="name")
+        found = await visit.services.accounts.find(visit.actor, wish.wanted(MOST_ROWS))
+        await visit.services.audit.taken(visit.actor, "people", found.total)
+        heads = [visit.text(key) for key in views.HEADS]
+        return csv_answer("tai-khoan", heads, _table(visit, found.rows), visit.text)
 
     @router.post("/people")
     async def add_somebody(request: Request) -> Response:

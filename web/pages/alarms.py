@@ -1,38 +1,73 @@
 """Cảnh báo: what administrators must know, and saying that one looks after it."""
 
-from fastapi import APIRouter, Request
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.errors import ConflictError
+from controller.paging import MOST_ROWS, PAGE, part_of
+from controller.search import kept, words
 from web.forms import read_form
+from web.listing import Asked, Listing, asked, csv_answer
 from web.pages.frame import back, whole_page
 from web.site import Site, Visit
-from web.views.alarms import Line, line
+from web.views.alarms import COLUMNS, HEADS, Line, filters, line
 
-MOST = 100
+MOST = 500
+"""The latest: looked through at once."""
 
 
-async def _lines(visit: Visit) -> list[Line]:
-    found = await visit.services.alarms.list(visit.actor, limit=MOST)
+async def _lines(visit: Visit, wish: Asked) -> list[Line]:
+    """Give what the address asks for: those that wait first, unless it says otherwise."""
+    state, area_id = wish.having.get("state"), wish.having.get("area")
+    waiting = {"waiting": True, "acknowledged": False}.get(state or "")
+    found = await visit.services.alarms.list(visit.actor, waiting=waiting, limit=MOST)
     names = {area.id: area.name for area in visit.areas}
-    waiting_first = sorted(found, key=lambda each: each.acknowledged_at is not None)
     emergencies = await visit.services.emergencies.list(visit.actor, limit=MOST)
     gone = {f"emergencies/{each.id}" for each in emergencies if each.state == "cancelled"}
-    return [line(each, names, visit.form, cancelled=each.subject in gone) for each in waiting_first]
+    those = [each for each in found if not area_id or each.area_id == area_id]
+    if wish.sort == "need":
+        those.sort(key=lambda each: each.acknowledged_at is not None)
+    if wish.down is (wish.sort == "need"):  # they come newest first
+        those.reverse()
+    lines = [line(each, names, visit.form, cancelled=each.subject in gone) for each in those]
+    looked_for = words(wish.q)
+    return [each for each in lines if all(word in kept([each.mark.word, each.said]) for word in looked_for)]
+
+
+async def _listing(visit: Visit, limit: int = PAGE) -> dict[str, Any]:
+    narrow = filters(visit.areas, visit.text)
+    wish = asked(visit.request, COLUMNS, narrow, sort="need")
+    part = part_of(await _lines(visit, wish), wish.wanted(limit))
+    listing = Listing("/alarms", COLUMNS, narrow, wish, part.rows, part.total, default=("need", False))
+    return {"listing": listing, "live": listing.link().replace("/alarms", "/alarms/live", 1)}
+
+
+async def _table(lines: Sequence[Line]) -> AsyncIterator[Sequence[str]]:
+    for each in lines:
+        yield [each.mark.word, each.said]
 
 
 def add(router: APIRouter, site: Site) -> None:
-    """Add the page, its live part and its one act."""
+    """Add the page, its live part, its table and its one act."""
 
     @router.get("/alarms")
     async def alarms(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
-        return await whole_page(visit, "alarms.html", alarms=await _lines(visit))
+        return await whole_page(visit, "alarms.html", **await _listing(visit))
 
     @router.get("/alarms/live")
     async def live(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
-        return visit.fragment("_alarms.html", alarms=await _lines(visit))
+        return visit.fragment("_alarms.html", **await _listing(visit))
+
+    @router.get("/alarms.csv")
+    async def table(request: Request) -> Response:
+        visit = await site.visit(request)
+        rows = (await _listing(visit, MOST_ROWS))["listing"].rows
+        return csv_answer("canh-bao", [visit.text(key) for key in HEADS], _table(rows), visit.text)
 
     @router.post("/alarms/{alarm_id}/acknowledgement")
     async def acknowledge(request: Request, alarm_id: str) -> RedirectResponse:

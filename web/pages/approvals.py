@@ -1,16 +1,19 @@
 """Chờ duyệt: the queue, listening to what is new, a yes or a no; and what authors approved alone."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from controller.approvals.schemas import ApprovalOut, ApproveIn, ReturnIn
+from controller.approvals.schemas import ApprovalOut, ApprovalRow, ApproveIn, ReturnIn
+from controller.approvals.states import RequestState
 from controller.errors import ConflictError, NotFoundError
+from controller.paging import MOST_ROWS
 from controller.people.rights import Act
 from web.forms import Form, read_form
+from web.listing import Asked, Column, Filter, Listing, asked, csv_answer
 from web.pages.frame import back, whole_page
 from web.pages.one import One, add_one
 from web.site import Site, Visit
@@ -18,14 +21,26 @@ from web.views import approvals as views
 from web.views.schedules import DATES_TOLD, LOOK_AHEAD, moved_said, when_said
 
 MOST_REASON = 2000
+RETURN_REASONS = ("words", "time", "place", "sound", "paper")
+"""What a leader returns things for, a button each: ``return_reason.…``."""
+COLUMNS = (
+    Column("title", "approvals.column_title"),
+    Column("start", "approvals.column_start"),
+    Column("targets", "approvals.column_targets", sort=False),
+    Column("asked", "approvals.column_asked"),
+    Column("state", "approvals.column_state", sort=False),
+)
 
 
-async def _queue(visit: Visit) -> dict[str, Any]:
+async def _queue(visit: Visit, shown: str) -> dict[str, Any]:
+    """Give what waits besides the request that stands open; ``shown``: its id, empty when none does."""
     found = await visit.services.approvals.list(visit.actor)
-    may_decide = visit.may(Act.APPROVALS_GIVE)
+    may_decide, me = visit.may(Act.APPROVALS_GIVE), visit.person.id
     alone = await visit.services.by_authors.list(visit.actor, seen=False) if may_decide else []
     return {
-        "lines": [views.line(each, visit.person.id, visit.form) for each in found],
+        "shown": shown,
+        "others": [views.line(each, visit.form) for each in found if each.asked_by_id != me and each.id != shown],
+        "own": [views.line(each, visit.form) for each in found if each.asked_by_id == me],
         "alone": [views.alone(each, visit.form) for each in alone if each.person != visit.person.name],
         "may_decide": may_decide,
     }
@@ -57,11 +72,16 @@ async def _airs(visit: Visit, row: ApprovalOut) -> list[str]:
 
 async def _context(visit: Visit, request_id: str) -> dict[str, Any]:
     row = await visit.services.approvals.get(visit.actor, request_id)
+    return {"place": visit.name_of(row.area_id)} | await _shown(visit, row)
+
+
+async def _shown(visit: Visit, row: ApprovalOut) -> dict[str, Any]:
+    """Give what a request in full shows."""
     own, is_open = row.asked_by_id == visit.person.id, row.state == "open"
     return {
-        "place": visit.name_of(row.area_id),
         "airs": await _airs(visit, row),
         "asked": views.one(row, await _waves(visit, row), visit.form),
+        "return_reasons": RETURN_REASONS,
         "may_decide": is_open and visit.may(Act.APPROVALS_GIVE, row.area_id),
         "may_withdraw": is_open and own,
         "may_number": is_open and (own or visit.may(Act.APPROVALS_GIVE, row.area_id)),
@@ -82,7 +102,7 @@ async def _done(visit: Visit, request_id: str, typed: Form) -> str:
             await approvals.approve(actor, request_id, wanted)
             return "approved"
         case "return":
-            await approvals.return_(actor, request_id, ReturnIn(reason=typed.one("reason")[:MOST_REASON]))
+            await approvals.return_(actor, request_id, ReturnIn(reason=_reason(visit, typed)))
             return "returned"
         case "withdraw":
             await approvals.withdraw(actor, request_id)
@@ -94,18 +114,72 @@ async def _done(visit: Visit, request_id: str, typed: Form) -> str:
             raise NotFoundError("there is no such act", resource="approvals", id=other[:64])
 
 
+async def _done_before(visit: Visit, request_id: str, typed: Form) -> Response | None:
+    """Lead to where it stands if this person did this before, and had no answer."""
+    known = await visit.services.approvals.get(visit.actor, request_id)
+    state = {"approve": "approved", "return": "returned", "withdraw": "withdrawn"}.get(typed.one("act"))
+    by = known.asked_by if known.state == RequestState.WITHDRAWN else known.decided_by
+    return back(f"/approvals/{request_id}") if known.state == state and by == visit.person.name else None
+
+
+def _reason(visit: Visit, typed: Form) -> str:
+    """Give the words of the button that was pressed, else what was typed."""
+    code = typed.one("reason_code")
+    return visit.text(f"return_reason.{code}") if code in RETURN_REASONS else typed.one("reason")[:MOST_REASON]
+
+
+def _filters(visit: Visit) -> tuple[Filter, ...]:
+    states = tuple((str(state), visit.text(f"approval_state.{state}")) for state in RequestState)
+    return (Filter("state", "approvals.column_state", states),)
+
+
+def _asked(visit: Visit) -> Asked:
+    return asked(visit.request, COLUMNS, _filters(visit), sort="asked", down=True)
+
+
+async def _all(visit: Visit) -> HTMLResponse:
+    wanted = _asked(visit)
+    found = await visit.services.approvals.find(visit.actor, wanted.wanted())
+    rows = tuple(views.in_list(each, visit.form) for each in found.rows)
+    default = ("asked", True)
+    listing = Listing("/approvals/all-requests", COLUMNS, _filters(visit), wanted, rows, found.total, default)
+    return await whole_page(visit, "approvals_all.html", listing=listing)
+
+
+async def _table(visit: Visit) -> Response:
+    found = await visit.services.approvals.find(visit.actor, _asked(visit).wanted(MOST_ROWS))
+    heads = [visit.text(column.word) for column in COLUMNS] + [visit.text("approvals.column_reason")]
+    return csv_answer("phe-duyet", heads, _cells(found.rows, visit), visit.text)
+
+
+async def _cells(rows: Sequence[ApprovalRow], visit: Visit) -> AsyncIterator[Sequence[str]]:
+    for row in rows:
+        each = views.in_list(row, visit.form)
+        yield each.title, each.start, each.targets, each.asked, each.mark.word, each.reason
+
+
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages, their live parts and their acts."""
 
     @router.get("/approvals")
     async def queue(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
-        return await whole_page(visit, "approvals.html", **await _queue(visit))
+        first = await visit.services.approvals.next_waiting(visit.actor) if visit.may(Act.APPROVALS_GIVE) else None
+        opened = await _shown(visit, first) if first else {"asked": None}
+        return await whole_page(visit, "approvals.html", **await _queue(visit, first.id if first else "") | opened)
 
     @router.get("/approvals/live")
     async def queue_again(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
-        return visit.fragment("_approvals.html", **await _queue(visit))
+        return visit.fragment("_approvals.html", **await _queue(visit, request.query_params.get("open", "")[:64]))
+
+    @router.get("/approvals/all-requests")
+    async def all_of_them(request: Request) -> HTMLResponse:
+        return await _all(await site.visit(request))
+
+    @router.get("/approvals/all-requests.csv")
+    async def all_taken_along(request: Request) -> Response:
+        return await _table(await site.visit(request))
 
     @router.post("/approvals/by-authors/{approval_id}")
     async def seen(request: Request, approval_id: str) -> Response:
@@ -117,4 +191,4 @@ def add(router: APIRouter, site: Site) -> None:
             return back("/approvals")
         return back("/approvals", "seen")
 
-    add_one(router, site, One("approvals", "approval.html", "_approval_decision.html", _context, _act))
+    add_one(router, site, One("approvals", "approval.html", "_approval_decision.html", _context, _act, _done_before))

@@ -1,39 +1,88 @@
 """One broadcast, node by node, live; why a node sounds or does not; making up for it; taking it back."""
 
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
 from controller.broadcasts.schemas import BroadcastOut, ReplayIn
 from controller.errors import ConflictError, InvalidError
+from controller.nodes.rules import NodeStatus
+from controller.paging import part_of
 from controller.people.rights import Act
+from controller.plays.schemas import PlayOut
 from web.forms import read_form
+from web.listing import Column, Filter, Listing, asked, csv_answer, piece_by_piece
 from web.pages.frame import whole_page
 from web.problems import problem_text
 from web.site import Site, Visit
-from web.views.runs import groups, may_be_made_up, one_run
+from web.views.runs import GROUPS, MOST_SHOWN, groups, may_be_made_up, one_run, play_line, title_of
 from web.views.say import replay
 from web.views.why import why
+from web.words import in_words
 
 
 async def _context(visit: Visit, broadcast_id: str) -> dict[str, Any]:
-    run = await visit.services.broadcasts.get(visit.actor, broadcast_id)
-    plays = await visit.services.broadcasts.plays(visit.actor, broadcast_id)
-    nodes = {node.id: node for node in await visit.services.nodes.all(visit.actor)}
-    holds = await visit.services.holds.active(visit.actor)
+    services, actor = visit.services, visit.actor
+    run = await services.broadcasts.get(actor, broadcast_id)
+    silent = await _silent(visit) if run.phase not in _OVER else []
+    found = await services.broadcasts.play_groups(actor, broadcast_id, most=MOST_SHOWN, silent=silent)
+    shown = await services.nodes.some(actor, [play.node_id for play in found.first])
     return {
         "place": _place(run),
         "may_replay": may_be_made_up(run) and visit.may(Act.BROADCASTS_CREATE),
-        "run": one_run(run, plays, nodes, visit.form),
-        "groups": groups(plays, nodes, visit.form, holds),
+        "may_cancel": visit.may(Act.BROADCASTS_CANCEL),
+        "run": one_run(run, visit.form, found.waiting),
+        "groups": groups(
+            found, run.level, {node.id: node for node in shown}, visit.form, await services.holds.active(actor)
+        ),
+    }
+
+
+async def _silent(visit: Visit) -> list[str]:
+    """Name the nodes in sight that are out of reach."""
+    stands = await visit.services.overview.stands(visit.actor)
+    return [each.node.id for each in stands if each.status in {NodeStatus.OFFLINE, NodeStatus.NEVER_SEEN}]
+
+
+async def _why(visit: Visit, node_id: str, broadcast_id: str) -> dict[str, Any]:
+    found = await visit.services.whys.of(visit.actor, node_id, broadcast_id)
+    node = await visit.services.nodes.get(visit.actor, node_id)
+    return {
+        "place": visit.name_of(node.area_id),
+        "why": why(found, node.name, visit.form),
+        "node_name": node.name,
+        "node_id": node_id,
+        "broadcast_id": broadcast_id,
     }
 
 
 def _place(run: BroadcastOut) -> str:
     """Name where it is heard, if that is one place; else empty."""
     return run.targets[0].name if len(run.targets) == 1 else ""
+
+
+_OVER = frozenset({"over", "cancelled", "replaced", "not_approved"})
+_COLUMNS = (
+    Column("state", "run_plays.state"),
+    Column("name", "run_plays.name"),
+    Column("place", "run_plays.place"),
+    Column("why", "run_plays.why", sort=False),
+)
+
+
+def _wanted(visit: Visit, broadcast_id: str) -> Listing[PlayOut]:
+    """Read what the address asks of the list of a broadcast's plays; none of them is read."""
+    filters = (
+        Filter("state", "run_plays.state", tuple((key, visit.text(f"broadcast.group_{key}")) for key in GROUPS)),
+    )
+    wish = asked(visit.request, _COLUMNS, filters, sort="state")
+    path = f"/broadcasts/{broadcast_id}/plays"
+    return Listing(path, _COLUMNS, filters, wish, (), 0, default=("state", False))
 
 
 async def _replay_page(visit: Visit, broadcast_id: str, problem: str = "") -> HTMLResponse:
@@ -54,8 +103,58 @@ async def _replay_page(visit: Visit, broadcast_id: str, problem: str = "") -> HT
     )
 
 
+def _add_plays(router: APIRouter, site: Site) -> None:
+    """Add the list of all nodes, to be searched and taken along."""
+
+    @router.get("/broadcasts/{broadcast_id}/plays")
+    async def all_plays(request: Request, broadcast_id: str) -> HTMLResponse:
+        visit = await site.visit(request)
+        listing, plays = _wanted(visit, broadcast_id), visit.services.broadcast_plays
+        run = await visit.services.broadcasts.get(visit.actor, broadcast_id)
+        wanted = listing.asked.wanted()
+        part = part_of(await plays.find(visit.actor, broadcast_id, wanted, GROUPS), wanted)
+        rows = await plays.some(visit.actor, broadcast_id, part.rows)
+        listing = replace(listing, rows=tuple(rows), total=part.total)
+        lines = {play.node_id: play_line(play, run.level, visit.form) for play in rows}
+        title = title_of(run, visit.form)
+        return await whole_page(
+            visit, "plays.html", place=_place(run), run_id=run.id, title=title, listing=listing, lines=lines
+        )
+
+    @router.get("/broadcasts/{broadcast_id}/plays.csv")
+    async def plays_taken_along(request: Request, broadcast_id: str) -> StreamingResponse:
+        visit = await site.visit(request)
+        plays, wanted = visit.services.broadcast_plays, _wanted(visit, broadcast_id).asked.wanted()
+        nodes = await plays.find(visit.actor, broadcast_id, wanted, GROUPS)
+        run = await visit.services.broadcasts.get(visit.actor, broadcast_id)
+
+        async def rows() -> AsyncIterator[Sequence[str]]:
+            async for play in piece_by_piece(nodes, partial(plays.some, visit.actor, broadcast_id)):
+                line = play_line(play, run.level, visit.form)
+                yield [in_words(line.mark, visit.text), line.name, line.place, line.why]
+
+        heads = [visit.text(column.word) for column in _COLUMNS]
+        return csv_answer("phan-cua-tung-cum", heads, rows(), visit.text)
+
+
+def _add_why(router: APIRouter, site: Site) -> None:
+    """Add why a node sounds or does not, as a page and where it was asked."""
+
+    @router.get("/nodes/{node_id}/broadcasts/{broadcast_id}/why")
+    async def ask_why(request: Request, node_id: str, broadcast_id: str) -> HTMLResponse:
+        visit = await site.visit(request)
+        return await whole_page(visit, "why.html", **await _why(visit, node_id, broadcast_id))
+
+    @router.get("/nodes/{node_id}/broadcasts/{broadcast_id}/why/here")
+    async def answer_here(request: Request, node_id: str, broadcast_id: str) -> HTMLResponse:
+        """Answer where it was asked, without leaving the page."""
+        visit = await site.visit(request)
+        return visit.fragment("_why.html", **await _why(visit, node_id, broadcast_id))
+
+
 def add(router: APIRouter, site: Site) -> None:
-    """Add the page, its live part and its one act."""
+    """Add the page, its live part and what can be done with it."""
+    _add_plays(router, site)
 
     @router.get("/broadcasts/{broadcast_id}")
     async def broadcast(request: Request, broadcast_id: str) -> HTMLResponse:
@@ -67,20 +166,7 @@ def add(router: APIRouter, site: Site) -> None:
         visit = await site.visit(request)
         return visit.fragment("_broadcast.html", **await _context(visit, broadcast_id))
 
-    @router.get("/nodes/{node_id}/broadcasts/{broadcast_id}/why")
-    async def ask_why(request: Request, node_id: str, broadcast_id: str) -> HTMLResponse:
-        visit = await site.visit(request)
-        found = await visit.services.whys.of(visit.actor, node_id, broadcast_id)
-        node = await visit.services.nodes.get(visit.actor, node_id)
-        return await whole_page(
-            visit,
-            "why.html",
-            place=visit.name_of(node.area_id),
-            why=why(found, node.name, visit.form),
-            node_name=node.name,
-            node_id=node_id,
-            broadcast_id=broadcast_id,
-        )
+    _add_why(router, site)
 
     @router.get("/broadcasts/{broadcast_id}/replay")
     async def look_at_replay(request: Request, broadcast_id: str) -> HTMLResponse:

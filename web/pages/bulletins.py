@@ -1,7 +1,8 @@
 """Bản tin: the list, one bulletin with its voices, writing and changing one, and its way to a yes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -9,16 +10,22 @@ from fastapi.responses import HTMLResponse
 
 from controller.bulletins.schemas import MAX_TEXT, BulletinChange, BulletinIn, BulletinOut, ReturnIn, VersionSeen
 from controller.errors import LoaError, NotFoundError
+from controller.paging import PAGE
 from controller.people.rights import Act
+from controller.recordings.schemas import ReadingIn
 from web.forms import MOST_VERSION, Form, number_of, read_form
+from web.listing import Listing, asked, csv_answer, in_parts
 from web.pages.frame import back, whole_page
 from web.pages.sounds import DEFAULT_LANGUAGES, recording_card, voices_context
+from web.pages.trying import VOICES, changed_since, read_aloud, spoken
 from web.problems import Problems, problem_text, problems_of
 from web.site import Site, Visit
 from web.views import bulletins as views
+from web.views import library
 from web.views.places import choices
-from web.views.voices import blank, languages_of
+from web.views.voices import begun_with, blank, languages_of
 
+HEADS = ("name", "state", "category", "saved_head", "area", "field_author", "field_document_number")
 FIELDS = frozenset({"title", "voices", "recording", "area_id", "category", "author", "source", "document_number"})
 
 
@@ -32,11 +39,32 @@ def _language_names(visit: Visit, languages: Sequence[str]) -> dict[str, str]:
     return {each: visit.text.word("spoken", each) for each in languages}
 
 
-async def _list(visit: Visit, query: str) -> HTMLResponse:
-    found = await visit.services.bulletins.list(visit.actor, query=query, limit=100)
-    may_write = visit.may(Act.BULLETINS_WRITE)
-    lines = [views.line(each, visit.form) for each in found]
-    return await whole_page(visit, "bulletins.html", lines=lines, query=query, may_write=may_write)
+async def _listing(visit: Visit, limit: int = PAGE) -> Listing[library.Row]:
+    filters = library.bulletin_filters(visit.areas, await categories(visit), visit.text)
+    wanted = asked(visit.request, library.BULLETIN_COLUMNS, filters, sort="saved", down=True)
+    found = await visit.services.bulletins.find(visit.actor, wanted.wanted(limit))
+    rows = tuple(library.bulletin_row(each, visit.form) for each in found.rows)
+    default = ("saved", True)
+    return Listing("/bulletins", library.BULLETIN_COLUMNS, filters, wanted, rows, found.total, default=default)
+
+
+async def _table(visit: Visit, listing: Listing[library.Row]) -> AsyncIterator[Sequence[str]]:
+    find = partial(visit.services.bulletins.find, visit.actor)
+    async for each in in_parts(find, listing.asked.wanted()):
+        row = library.bulletin_row(each, visit.form)
+        number = each.document_number or ""
+        yield [row.title, row.mark.word if row.mark else "", *row.cells, row.said, each.author, number]
+
+
+async def _reading(visit: Visit, language: str, text: str | None) -> str:
+    """Write a text out as it is read aloud; empty: it is read as it stands, or nobody here reads it so."""
+    if language != "vi" or not text or not visit.may(Act.RECORDINGS_UPLOAD):
+        return ""
+    try:
+        said = (await visit.services.speech.read(visit.actor, ReadingIn(text=text))).said
+    except LoaError:
+        return ""
+    return "" if said.split() == text.split() else said
 
 
 def _acts(visit: Visit, known: BulletinOut) -> list[str]:
@@ -56,13 +84,28 @@ def _acts(visit: Visit, known: BulletinOut) -> list[str]:
 
 async def _one(visit: Visit, bulletin_id: str, problem: str = "") -> HTMLResponse:
     known = await visit.services.bulletins.get(visit.actor, bulletin_id)
-    found = views.one(known, _language_names(visit, [voice.language for voice in known.voices]), visit.form)
+    readings = {each.language: await _reading(visit, each.language, each.text) for each in known.voices}
+    names = _language_names(visit, [voice.language for voice in known.voices])
+    found = views.one(known, names, visit.form, readings)
     recordings = [each.recording_id for each in found.voices if each.recording_id]
     cards = {each: await recording_card(visit, each) for each in recordings}
+    unlike = {
+        each.recording_id
+        for each in known.voices
+        if each.text and (card := cards.get(each.recording_id or "")) and changed_since(each.text, card)
+    }
     acts = _acts(visit, known)
     status, place = 422 if problem else 200, visit.name_of(known.area_id)
     return await whole_page(
-        visit, "bulletin.html", place=place, status=status, bulletin=found, cards=cards, acts=acts, problem=problem
+        visit,
+        "bulletin.html",
+        place=place,
+        status=status,
+        bulletin=found,
+        cards=cards,
+        unlike=unlike,
+        acts=acts,
+        problem=problem,
     )
 
 
@@ -88,6 +131,8 @@ async def _form(
         categories=await categories(visit, draft.category),
         path=f"/bulletins/{known.id}/edit" if known else "/bulletins/new",
         leave=f"/bulletins/{known.id}" if known else "/bulletins",
+        may_speak=visit.may(Act.RECORDINGS_UPLOAD),
+        voice_names=[(code, visit.text(key)) for code, key in VOICES.items()],
         **await voices_context(visit, draft.voices, most_words=MAX_TEXT),
     )
 
@@ -135,10 +180,25 @@ def _add_writing(router: APIRouter, site: Site) -> None:
     @router.get("/bulletins/new")
     async def new(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
-        places = visit.places(Act.BULLETINS_WRITE)
+        visit.require(Act.BULLETINS_WRITE)
+        places, recording = visit.places(Act.BULLETINS_WRITE), request.query_params.get("recording", "")[:64]
         area_id = places[0].id if places else ""
         voices = blank(_languages(visit, area_id, None))
-        return await _form(visit, views.Draft(area_id=area_id, voices=voices), None, {})
+        card = await recording_card(visit, recording) if recording else None
+        draft = views.Draft(area_id=area_id, voices=voices)
+        if card is not None:
+            draft = views.Draft(title=card.title, area_id=area_id, voices=begun_with(voices, recording))
+        return await _form(visit, draft, None, {})
+
+    @router.post("/bulletins/reading")
+    async def reading(request: Request) -> HTMLResponse:
+        visit, typed = await site.visit(request), await read_form(request)
+        return await read_aloud(visit, typed.one("text-vi"), "vi")
+
+    @router.post("/bulletins/speech")
+    async def speech(request: Request) -> HTMLResponse:
+        visit, typed = await site.visit(request), await read_form(request)
+        return await spoken(visit, typed.one("text-vi"), typed.one("voice") or "vi")
 
     @router.post("/bulletins/new")
     async def create(request: Request) -> Response:
@@ -149,6 +209,7 @@ def _add_writing(router: APIRouter, site: Site) -> None:
     async def edit(request: Request, bulletin_id: str) -> HTMLResponse:
         visit = await site.visit(request)
         known = await visit.services.bulletins.get(visit.actor, bulletin_id)
+        visit.require(Act.BULLETINS_WRITE, known.area_id)
         return await _form(visit, views.draft_of(known, _languages(visit, known.area_id, known)), known, {})
 
     @router.post("/bulletins/{bulletin_id}/edit")
@@ -161,7 +222,15 @@ def _add_writing(router: APIRouter, site: Site) -> None:
 def _add_reading(router: APIRouter, site: Site) -> None:
     @router.get("/bulletins")
     async def all_of_them(request: Request) -> HTMLResponse:
-        return await _list(await site.visit(request), request.query_params.get("q", "").strip()[:200])
+        visit = await site.visit(request)
+        may_write, listing = visit.may(Act.BULLETINS_WRITE), await _listing(visit)
+        return await whole_page(visit, "bulletins.html", listing=listing, may_write=may_write)
+
+    @router.get("/bulletins.csv")
+    async def table(request: Request) -> Response:
+        visit = await site.visit(request)
+        heads = [visit.text(f"bulletins.{key}") for key in HEADS]
+        return csv_answer("ban-tin", heads, _table(visit, await _listing(visit, 1)), visit.text)
 
     @router.get("/bulletins/{bulletin_id}")
     async def one(request: Request, bulletin_id: str) -> HTMLResponse:

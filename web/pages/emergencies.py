@@ -1,40 +1,130 @@
 """Khẩn cấp: proposing, another person's yes or a broken glass, the nodes afterwards, and saying that it is over."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from controller.emergencies.schemas import BreakGlassIn, EmergencyFollowUp, EmergencyIn, FollowIn, MessageOut
+from controller.emergencies.schemas import (
+    BreakGlassIn,
+    EmergencyFollowUp,
+    EmergencyIn,
+    EmergencyOut,
+    FollowIn,
+    MessageOut,
+)
+from controller.emergencies.states import EmergencyState, GlassReason
 from controller.errors import LoaError, NotFoundError
+from controller.ids import new_id
+from controller.paging import MOST_ROWS
 from controller.people.proof import FIELD
 from controller.people.rights import Act
 from web.forms import Form, read_form
-from web.pages.frame import back, nodes_and_runs, whole_page
+from web.listing import Asked, Column, Filter, Listing, asked, csv_answer
+from web.pages.frame import back, whole_page
 from web.pages.one import One, add_one
-from web.pages.sounds import sound_context
+from web.pages.sounds import record_words, recording_card, sound_context, until_ready
+from web.pages.targets import to_choose
+from web.pages.trying import MOST_TYPED, VOICES, changed_since, read_on_sending, unspoken, were_changed
 from web.problems import Problems, problems_of
 from web.site import Site, Visit
 from web.views import emergencies as views
-from web.views.places import tree
 from web.views.say import covered
+from web.views.strip import UNSENT
+from web.words import in_words, run_mark
 
 FIELDS = frozenset({"message", "targets", "title", "times", "reason", "again", FIELD})
-MOST = 30
+COLUMNS = (
+    Column("title", "emergency.column_title"),
+    Column("proposed", "emergency.column_proposed"),
+    Column("targets", "emergency.column_targets", sort=False),
+    Column("by", "emergency.column_by", sort=False),
+    Column("state", "emergency.column_state", sort=False),
+)
+NEWEST = ("proposed", True)
+MOST_WAITING = 50
+"""Of the newest, among which those are that wait: after an hour nobody waits any more."""
+KEPT = timedelta(minutes=10)
+"""So long before a page was opened something became of what it still tells."""
 
 
 async def _messages(visit: Visit, **asked: Any) -> list[MessageOut]:
     return await visit.services.messages.list(visit.actor, **asked)
 
 
+def _filters(visit: Visit) -> tuple[Filter, ...]:
+    text = visit.text
+    states = tuple((str(state), text(f"emergency_state.{state}")) for state in EmergencyState)
+    kinds = (("real", text("emergency.real_ones")), ("drill", text("emergency.drills")))
+    return (Filter("state", "emergency.column_state", states), Filter("drill", "emergency.column_kind", kinds))
+
+
+def _asked(visit: Visit) -> Asked:
+    return asked(visit.request, COLUMNS, _filters(visit), sort=NEWEST[0], down=NEWEST[1])
+
+
+async def _listing(visit: Visit) -> Listing[views.Line]:
+    wanted = _asked(visit)
+    found = await visit.services.emergencies.find(visit.actor, wanted.wanted())
+    rows = tuple(views.line(each, visit.form) for each in found.rows)
+    return Listing("/emergencies", COLUMNS, _filters(visit), wanted, rows, found.total, NEWEST)
+
+
+async def _table(visit: Visit) -> Response:
+    found = await visit.services.emergencies.find(visit.actor, _asked(visit).wanted(MOST_ROWS))
+    heads = [visit.text(word) for word in (*(column.word for column in COLUMNS), "history.result")]
+    return csv_answer("khan-cap", heads, _cells(found.rows, visit), visit.text)
+
+
+async def _cells(rows: Sequence[EmergencyOut], visit: Visit) -> AsyncIterator[Sequence[str]]:
+    runs = await visit.services.broadcasts.some(visit.actor, {row.broadcast_id for row in rows if row.broadcast_id})
+    for row in rows:
+        each = views.line(row, visit.form)
+        said = in_words(run_mark(runs[row.broadcast_id], visit.text), visit.text) if row.broadcast_id in runs else ""
+        yield each.title, each.when, each.targets, each.by, in_words(each.mark, visit.text), said
+
+
+async def _waiting(visit: Visit, since: int) -> dict[str, Any]:
+    """Give what waits for a yes, the oldest first, and what just did, and to which of it this person may say it.
+
+    ``since``: when the page was opened, in seconds since 1970. Whoever opens it has on top what waits then. What is
+    decided from there on keeps its place, and nothing leaves it: else another act would move up below a thumb.
+    """
+    found = await visit.services.emergencies.list(visit.actor, limit=MOST_WAITING)
+    first = [each for each in found if each.follows_id is None]
+    ages = {each.id: since - _over_at(each, visit.form.now).timestamp() for each in first}
+    shown = [each for each in first if each.state in UNSENT or ages[each.id] < KEPT.total_seconds()]
+    shown.sort(key=lambda each: (each.state not in UNSENT and ages[each.id] > 0, each.proposed_at))
+    waits = {each.id for each in shown if each.state in UNSENT and each.proposed_by.person_id != visit.person.id}
+    yes = {each.id for each in shown if visit.may(Act.EMERGENCIES_CONFIRM, each.area_id)} & waits
+    return {
+        "waiting": [views.waiting(each, _node_count(visit, each), visit.person.id, visit.form) for each in shown],
+        "may_confirm": yes,
+        "since": since,
+    }
+
+
+def _over_at(each: EmergencyOut, now: datetime) -> datetime:
+    """Give when it was decided; now: it was not."""
+    return (each.ended_at if each.state == EmergencyState.CANCELLED else each.sent_at) or now
+
+
+def _opened(visit: Visit) -> int:
+    """Read when the page was opened that looks again; what cannot be is now."""
+    now, said = int(visit.form.now.timestamp()), visit.request.query_params.get("since", "")
+    is_one = said.isascii() and said.isdigit() and len(said) <= len(str(now))
+    return min(int(said), now) if is_one else now
+
+
 async def _list(visit: Visit) -> HTMLResponse:
-    found = await visit.services.emergencies.list(visit.actor, limit=MOST)
     return await whole_page(
         visit,
         "emergencies.html",
-        lines=[views.line(each, visit.form) for each in found],
+        **await _waiting(visit, int(visit.form.now.timestamp())),
+        listing=await _listing(visit),
         may_propose=visit.may(Act.EMERGENCIES_PROPOSE),
         may_drill=visit.may(Act.EMERGENCIES_DRILL),
     )
@@ -47,40 +137,64 @@ def _wanted(visit: Visit, draft: views.Draft) -> EmergencyIn:
 async def _preview(visit: Visit, draft: views.Draft) -> views.Preview:
     if lacks := views.missing(draft, visit.form):
         return views.Preview(missing=next(iter(lacks.values())))
+    chosen = await recording_card(visit, draft.recording) if draft.recording else None
+    if chosen and changed_since(draft.text, chosen):
+        return views.Preview(missing=visit.text("speech.changed"))
     try:
         found = await visit.services.emergencies.preview(visit.actor, _wanted(visit, draft))
     except LoaError as error:
         return views.Preview(missing=next(iter(problems_of(error, visit.form, FIELDS).values())))
-    return views.preview(found, visit.form)
+    shown = views.preview(found, visit.form)
+    return replace(shown, warnings=(*unspoken(visit, draft.text, chosen), *shown.warnings))
 
 
 async def _form(visit: Visit, draft: views.Draft, problems: Mapping[str, str], *, look: bool = False) -> HTMLResponse:
-    nodes, runs = await nodes_and_runs(visit)
+    begins = Act.EMERGENCIES_DRILL if draft.drill else Act.EMERGENCIES_PROPOSE
+    visit.require(begins)
     messages = await _messages(visit)
     return await whole_page(
         visit,
         "emergency_form.html",
-        nodes=nodes,
-        runs=runs,
         status=422 if problems else 200,
         form=asdict(draft),
         problems={"form": ""} | dict(problems) if problems else {},
         messages=[views.choice(each, visit.form) for each in messages if each.kind == "alert"],
-        places=tree(visit.areas, nodes, visit.form, draft.targets),
+        places=await to_choose(visit, draft.targets, visit.places(begins)),
+        ground=visit.services.tiles.ground,
         preview=await _preview(visit, draft) if look or problems else views.Preview(),
+        may_write=visit.may(Act.MESSAGES_WRITE),
+        may_speak=visit.may(Act.RECORDINGS_UPLOAD),
+        voice_names=[(code, visit.text(key)) for code, key in VOICES.items()],
+        record_words=record_words(visit),
+        most_characters=MOST_TYPED,
         **await sound_context(visit, draft.recording),
     )
 
 
 async def _propose(visit: Visit, draft: views.Draft) -> Response:
+    changed = await were_changed(visit, draft.text, draft.recording)
+    if changed or (draft.text.strip() and not draft.recording):
+        return await _read_first(visit, draft, again=changed)
     if lacks := views.missing(draft, visit.form):
         return await _form(visit, draft, lacks)
     problems: Problems = {}
+    await until_ready(visit, draft.recording)
     try:
-        made = await visit.services.emergencies.propose(visit.actor, _wanted(visit, draft))
+        made = await visit.services.emergencies.propose(visit.actor, _wanted(visit, draft), idempotency_key=draft.key)
     except LoaError as error:
         problems = problems_of(error, visit.form, FIELDS)
-    return await _form(visit, draft, problems) if problems else back(f"/emergencies/{made.id}")
+    if problems:
+        return await _form(visit, draft, problems)
+    return back(f"/emergencies/{made.id}", "proposed_before" if made.is_repeat else "")
+
+
+async def _read_first(visit: Visit, draft: views.Draft, *, again: bool) -> HTMLResponse:
+    """Have the words read aloud that were typed, for their author to hear before they propose it."""
+    made, said = await read_on_sending(visit, draft.text, draft.voice, again=again)
+    if made is None:
+        return await _form(visit, draft, views.missing(draft, visit.form) | {"message": said})
+    draft = replace(draft, recording=made.id, title=draft.title or made.title)
+    return await _form(visit, draft, {"recording": said} | views.missing(draft, visit.form))
 
 
 async def _offers(visit: Visit, known: EmergencyFollowUp) -> dict[str, Any]:
@@ -91,37 +205,29 @@ async def _offers(visit: Visit, known: EmergencyFollowUp) -> dict[str, Any]:
     waits, undecided = known.state == "proposed", known.state in {"proposed", "counting_down"}
     ready = {str(each.kind) for each in await _messages(visit, area_id=known.area_id) if each.sounds}
     follows = known.state == "sent" and known.follows_id is None and may_begin
+    may_say_yes = not own and visit.may(Act.EMERGENCIES_CONFIRM, known.area_id)
     return {
-        "may_confirm": undecided and not own and visit.may(Act.EMERGENCIES_CONFIRM, known.area_id),
+        "may_confirm": undecided and may_say_yes,
+        "was_first": not undecided and may_say_yes,
         "may_break": waits and visit.may(Act.EMERGENCIES_BREAK_GLASS, known.area_id),
         "may_cancel": undecided and may_begin,
         "follow_ups": [kind for kind in views.SAYS if follows and kind in ready],
         "nothing_ready": follows and not ready & set(views.SAYS),
         "is_own": own,
+        "glass_reasons": views.GLASS_REASONS,
     }
 
 
 async def _context(visit: Visit, emergency_id: str) -> dict[str, Any]:
     known = await visit.services.emergencies.get(visit.actor, emergency_id)
-    shown = views.one(known, _node_count(visit, known), await _words(visit, known), visit.form)
+    shown = views.one(known, _node_count(visit, known), visit.person.id, visit.form)
     return {"place": visit.name_of(known.area_id), "emergency": shown} | await _offers(visit, known)
 
 
-def _node_count(visit: Visit, known: EmergencyFollowUp) -> int:
+def _node_count(visit: Visit, known: EmergencyOut) -> int:
     """Count the nodes at which it is aimed, as far as in sight."""
     counts = {area.scope: area.node_count for area in visit.areas}
     return sum(counts.get(target.scope, 1) for target in known.targets)
-
-
-async def _words(visit: Visit, known: EmergencyFollowUp) -> list[str]:
-    """Give what the message says; nothing when it was changed since it was proposed."""
-    if known.message_id is None:
-        return []
-    try:
-        message = await visit.services.messages.get(visit.actor, known.message_id)
-    except NotFoundError:
-        return []
-    return [each.text for each in message.voices if each.text] if message.changed_at <= known.proposed_at else []
 
 
 async def _act(visit: Visit, emergency_id: str, typed: Form) -> Response:
@@ -135,7 +241,7 @@ async def _done(visit: Visit, emergency_id: str, typed: Form) -> str:
         case "confirm":
             await emergencies.confirm(actor, emergency_id)
         case "break_glass":
-            await emergencies.break_glass(actor, emergency_id, BreakGlassIn(reason=typed.one("reason")[:1000]))
+            await emergencies.break_glass(actor, emergency_id, _alone(typed))
         case "cancel":
             await emergencies.cancel(actor, emergency_id)
         case "all_clear" | "false_alarm" as kind:
@@ -148,10 +254,34 @@ async def _done(visit: Visit, emergency_id: str, typed: Form) -> str:
     return emergency_id
 
 
+async def _done_before(visit: Visit, emergency_id: str, typed: Form) -> Response | None:
+    """Lead to where it stands if this person did this before, and had no answer."""
+    known = await visit.services.emergencies.get(visit.actor, emergency_id)
+    act, over = typed.one("act"), known.state != EmergencyState.PROPOSED
+    by = {
+        "confirm": known.confirmed_by,
+        "break_glass": known.break_glass_by if over else None,
+        "cancel": known.ended_by if known.state == EmergencyState.CANCELLED else None,
+    }.get(act)
+    if by is not None and by.person_id == visit.person.id:
+        return back(f"/emergencies/{emergency_id}")
+    for each in await visit.services.emergencies.list(visit.actor):
+        said = each.follows_id == emergency_id and each.kind == act
+        if said and each.proposed_by.person_id == visit.person.id:
+            return back(f"/emergencies/{each.id}")
+    return None
+
+
+def _alone(typed: Form) -> BreakGlassIn:
+    """Read why nobody else was asked: a button, or words."""
+    code, reason = typed.one("reason_code"), typed.one("reason")[:1000]
+    return BreakGlassIn(reason_code=GlassReason(code) if code in set(GlassReason) else None, reason=reason)
+
+
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages."""
     _add_beginning(router, site)
-    add_one(router, site, One("emergencies", "emergency.html", "_emergency.html", _context, _act))
+    add_one(router, site, One("emergencies", "emergency.html", "_emergency.html", _context, _act, _done_before))
 
 
 def _add_beginning(router: APIRouter, site: Site) -> None:
@@ -159,10 +289,24 @@ def _add_beginning(router: APIRouter, site: Site) -> None:
     async def all_of_them(request: Request) -> HTMLResponse:
         return await _list(await site.visit(request))
 
+    @router.get("/emergencies/live")
+    async def all_again(request: Request) -> HTMLResponse:
+        visit = await site.visit(request)
+        return visit.fragment("_emergencies.html", listing=await _listing(visit))
+
+    @router.get("/emergencies/waiting")
+    async def waiting_again(request: Request) -> HTMLResponse:
+        visit = await site.visit(request)
+        return visit.fragment("_emergencies_waiting.html", **await _waiting(visit, _opened(visit)))
+
+    @router.get("/emergencies.csv")
+    async def taken_along(request: Request) -> Response:
+        return await _table(await site.visit(request))
+
     @router.get("/emergencies/new")
     async def new(request: Request) -> HTMLResponse:
         visit, drill = await site.visit(request), request.query_params.get("drill", "")
-        return await _form(visit, views.Draft(drill=drill if drill in views.DRILLS else ""), {})
+        return await _form(visit, views.Draft(key=new_id(), drill=drill if drill in views.DRILLS else ""), {})
 
     @router.post("/emergencies/new")
     async def propose(request: Request) -> Response:

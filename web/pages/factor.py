@@ -3,8 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
+import segno
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from markupsafe import Markup
 
 from controller.errors import InvalidError, LoaError, TooManyAttemptsError
 from controller.http.session import agent_of, identify, remember_device
@@ -12,7 +14,7 @@ from controller.http.tokens import origin_of
 from controller.people.identity import Identity
 from controller.people.schemas import Needs
 from web.forms import own_path, read_form
-from web.site import Site
+from web.site import Site, look_of
 
 
 def add(router: APIRouter, site: Site) -> None:
@@ -58,21 +60,26 @@ def _add_setting_up(router: APIRouter, site: Site) -> None:
     async def ask(request: Request) -> Response:
         who = await identify(request, site.services)
         after = own_path(request.query_params.get("next", ""))
-        return page_of(site, request, who, "factor_begin.html", problem="", next=after, has=who.person.second_factor)
+        return _begin_page(site, request, who, after)
 
     @router.post("/sign-in/factor")
     async def begin(request: Request) -> Response:
         who, typed = await identify(request, site.services), await read_form(request)
         after = own_path(typed.one("next"))
         try:
-            made = await site.services.factors.begin(who, password=typed.one("password"))
+            made = await site.services.factors.begin(who, password=typed.one("password") or None)
         except (InvalidError, TooManyAttemptsError) as error:
-            problem = said(site, request, who, error)
-            return page_of(
-                site, request, who, "factor_begin.html", problem=problem, next=after, has=who.person.second_factor
-            )
+            return _begin_page(site, request, who, after, said(site, request, who, error))
         return page_of(
-            site, request, who, "factor_confirm.html", problem="", next=after, secret=made.secret, uri=made.uri
+            site,
+            request,
+            who,
+            "factor_confirm.html",
+            problem="",
+            next=after,
+            secret=made.secret,
+            uri=made.uri,
+            picture=_picture(made.uri, site.words(request, who.person)("factor.picture")),
         )
 
     @router.post("/sign-in/factor/confirmation")
@@ -87,10 +94,23 @@ def _add_setting_up(router: APIRouter, site: Site) -> None:
         return page_of(site, request, who, "factor_codes.html", next=after, codes=codes)
 
 
+def _begin_page(site: Site, request: Request, who: Identity, after: str, problem: str = "") -> HTMLResponse:
+    asks, has = site.services.factors.asks_password(who), who.person.second_factor
+    return page_of(site, request, who, "factor_begin.html", problem=problem, next=after, has=has, asks=asks)
+
+
+def _picture(uri: str, called: str) -> Markup:
+    """Draw what an authenticator scans. It stands in the page itself: no address shows a secret again."""
+    drawn = segno.make_qr(uri, error="m").svg_inline(
+        omitsize=True, dark="#000", light="#fff", svgclass=None, lineclass=None, title=called
+    )
+    return Markup(drawn.replace("<svg ", '<svg role="img" ', 1))  # noqa: S704  drawn from modules, its title escaped
+
+
 def page_of(site: Site, request: Request, who: Identity, template: str, **context: Any) -> HTMLResponse:
     """Give a page of signing in, for somebody who has not come further than that."""
     status = 422 if context.get("problem") else 200
-    return site.html(template, site.words(request, who.person), status=status, **context)
+    return site.html(template, site.words(request, who.person), status=status, look=look_of(request), **context)
 
 
 def _may_remember(who: Identity) -> bool:

@@ -1,11 +1,15 @@
-"""Saying that one looks after a fault; it is seen on the page of its node."""
+"""Saying that one looks after a fault; it is seen on the page of its node, and in the list of all."""
 
 from fastapi import APIRouter, Request, Response
 
 from controller.errors import ConflictError
-from web.forms import read_form
+from web.forms import Form, read_form
 from web.pages.frame import back
 from web.site import Site
+
+
+def _whence(typed: Form, node_id: str) -> str:
+    return "/faults" if typed.one("next") == "/faults" else f"/nodes/{node_id}"
 
 
 def add(router: APIRouter, site: Site) -> None:
@@ -14,10 +18,11 @@ def add(router: APIRouter, site: Site) -> None:
     @router.post("/faults/{fault_id}/acknowledgement")
     async def acknowledge(request: Request, fault_id: str) -> Response:
         visit = await site.visit(request)
-        note = (await read_form(request)).one("note").strip()
+        typed = await read_form(request)
+        note = typed.one("note").strip()
         fault = await visit.services.faults.get(visit.actor, fault_id)
         try:
             await visit.services.faults.acknowledge(visit.actor, fault_id, note=note)
         except ConflictError:  # somebody did already, or it is over: the page says so
-            return back(f"/nodes/{fault.node_id}")
-        return back(f"/nodes/{fault.node_id}", "acknowledged")
+            return back(_whence(typed, fault.node_id))
+        return back(_whence(typed, fault.node_id), "acknowledged")

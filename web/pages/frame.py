@@ -1,7 +1,7 @@
 """What every page of a signed-in person stands in: head, strip and STOP; and the strip by itself."""
 
-import asyncio
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,92 +9,102 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.broadcasts.schemas import BroadcastOut
+from controller.holds.schemas import HoldOut
 from controller.nodes.schemas import NodeOut
+from controller.overview.schemas import Overview
 from controller.people.rights import Act
 from web.forms import own_path
-from web.offers import DESK, MENU, offered
+from web.offers import menu_of
 from web.site import Site, Visit, here
 from web.views.places import own_scopes, stop_places
 from web.views.release import starts_at_release
-from web.views.strip import Calls, Strip, strip
+from web.views.strip import FAILURE_STANDS_FOR, Calls, Strip, strip
 from web.words import Mark
 
-DONE = {
-    "ordered": "hold.ordered",
-    "released": "hold.released",
-    "area": "area.added",
-    "node": "adopt.added",
-    "saved": "done.saved",
-    "ended": "done.ended",
-    "date": "done.date",
-    "acknowledged": "done.acknowledged",
-    "person": "done.person",
-    "approved": "done.approved",
-    "returned": "done.returned",
-    "withdrawn": "done.withdrawn",
-    "seen": "done.seen",
-    "asked": "done.asked",
-    "revoked": "done.revoked",
-    "renewal": "done.renewal",
-}
-"""What an act that leads back to a page may say there."""
 MOST_EMERGENCIES = 10
-UNDONE = {"unsent": "stop.unsent"}
-"""The same for an act that did not happen."""
+_DONE = re.compile(r"[a-z_]{1,40}\Z")
+"""Codes of what an act that leads back to a page may say there: ``done.<code>``, or ``undone.<code>``."""
 
 
-async def nodes_and_runs(visit: Visit) -> tuple[list[NodeOut], list[BroadcastOut]]:
-    """Read what most pages need."""
+async def todays_runs(visit: Visit) -> list[BroadcastOut]:
+    """Read the day's runs, once a visit."""
+    if "runs" not in visit.extra:
+        visit.extra["runs"] = await visit.services.broadcasts.today(visit.actor, str(visit.form.zone))
+    runs: list[BroadcastOut] = visit.extra["runs"]
+    return runs
+
+
+async def overview_of(visit: Visit) -> Overview:
+    """Read how all nodes in sight stand, once a visit."""
+    if "overview" not in visit.extra:
+        visit.extra["overview"] = await visit.services.overview.of(visit.actor)
+    found: Overview = visit.extra["overview"]
+    return found
+
+
+async def nodes_of(visit: Visit) -> list[NodeOut]:
+    """Read all nodes in sight, once a visit: it costs more with every node, and is for what shows them all."""
+    if "nodes" not in visit.extra:
+        visit.extra["nodes"] = await visit.services.nodes.all(visit.actor)
+    nodes: list[NodeOut] = visit.extra["nodes"]
+    return nodes
+
+
+async def read_strip(visit: Visit) -> Strip:
+    """Read what stands on top of every page. What it costs does not grow with the nodes."""
     services, actor = visit.services, visit.actor
-    return await asyncio.gather(services.nodes.all(actor), services.broadcasts.today(actor, str(visit.form.zone)))
-
-
-async def read_strip(visit: Visit, nodes: Sequence[NodeOut], runs: Sequence[BroadcastOut]) -> Strip:
-    """Read what stands on top."""
-    holds = await visit.services.holds.active(visit.actor)
+    async with services.together():
+        found = await overview_of(visit)  # first: what it was told of is in this snapshot
+        holds, calls = await services.holds.active(actor), await _calls(visit)
+        runs = await _runs_on_top(visit, found, holds, calls)
+    nodes = await nodes_of(visit) if holds and _names_a_node(holds, runs) else []
     starts = starts_at_release(holds, runs, visit.areas, nodes, visit.form)
-    return strip(holds, nodes, runs, visit.form, await _calls(visit), starts=starts)
+    return strip(holds, found, runs, visit.form, calls, starts=starts)
+
+
+async def _runs_on_top(visit: Visit, found: Overview, holds: Sequence[HoldOut], calls: Calls) -> Sequence[BroadcastOut]:
+    """Read the few runs that the strip tells of: the same on every page, also where all of a day's are at hand."""
+    ids = {each.broadcast_id for each in calls.emergencies if each.broadcast_id}
+    ids |= {each.broadcast_id for each in found.sounding[:1]}
+    around = visit.services.broadcasts.around
+    return await around(visit.actor, str(visit.form.zone), ids, failed_for=FAILURE_STANDS_FOR, due=bool(holds))
+
+
+def _names_a_node(holds: Iterable[HoldOut], runs: Iterable[BroadcastOut]) -> bool:
+    """Tell whether a hold, or what is aimed somewhere, names a single node: where that is, only its row says."""
+    scopes = [hold.scope for hold in holds] + [target.scope for run in runs for target in run.targets]
+    return any(scope.startswith("nodes/") for scope in scopes)
 
 
 async def _calls(visit: Visit) -> Calls:
     """Read what waits for this very person."""
-    services, actor, me = visit.services, visit.actor, visit.person.id
+    services, actor = visit.services, visit.actor
     emergencies = await services.emergencies.list(actor, limit=MOST_EMERGENCIES)
-    asked = await services.approvals.list(actor) if visit.may(Act.APPROVALS_GIVE) else []
+    waiting = await services.approvals.count_waiting(actor) if visit.may(Act.APPROVALS_GIVE) else 0
     may_look = visit.may(Act.ALARMS_ACKNOWLEDGE)
     alarms = await services.alarms.list(actor, waiting=True) if may_look else []
-    return Calls(emergencies, sum(each.asked_by_id != me for each in asked), len(alarms))
+    return Calls(emergencies, waiting, len(alarms))
 
 
 async def whole_page(
-    visit: Visit,
-    template: str,
-    *,
-    nodes: Sequence[NodeOut] | None = None,
-    runs: Sequence[BroadcastOut] | None = None,
-    status: int = 200,
-    place: str = "",
-    **context: Any,
+    visit: Visit, template: str, *, status: int = 200, place: str = "", **context: Any
 ) -> HTMLResponse:
-    """Answer with a page in its frame; ``place``: what the page is about, else where the person belongs.
-
-    ``nodes`` and ``runs`` spare reading them twice.
-    """
-    if nodes is None or runs is None:
-        nodes, runs = await nodes_and_runs(visit)
+    """Answer with a page in its frame; ``place``: what the page is about, else where the person belongs."""
     offset = visit.form.now.astimezone(visit.form.zone).utcoffset()
+    shown = await read_strip(visit)
     return visit.fragment(
         template,
         status=status,
         person=visit.person,
         place=place or _own_place(visit),
         zone_minutes=int(offset.total_seconds() // 60) if offset else 0,
-        strip=await read_strip(visit, nodes, runs),
+        strip=shown,
         stop_places=stop_places(visit.places(Act.HOLDS_ORDER)),
-        menu=offered(MENU, visit.person, visit.actor),
-        desk=offered(DESK, visit.person, visit.actor),
+        menu=menu_of(visit.person, visit.actor),
+        waiting_at={"/approvals": shown.approvals, "/emergencies": shown.unsent},
         section="/" + here(visit.request).split("?")[0].split("/")[1],
         notice=_notice(visit),
+        is_answer=visit.request.method == "POST",
         **context,
     )
 
@@ -112,17 +122,19 @@ def back(path: str, done: str = "") -> RedirectResponse:
 
 def _notice(visit: Visit) -> Mark | None:
     """Say what became of the act that led here."""
-    done = visit.request.query_params.get("done", "")
-    if done in UNDONE:
-        return Mark("triangle", "stop", visit.text(UNDONE[done]))
-    return Mark("ready", "good", visit.text(DONE[done])) if done in DONE else None
+    done, text = visit.request.query_params.get("done", ""), visit.text
+    if not _DONE.match(done):
+        return None
+    if text.has(f"undone.{done}"):
+        return Mark("triangle", "stop", text(f"undone.{done}"))
+    return Mark("ready", "good", text(f"done.{done}")) if text.has(f"done.{done}") else None
 
 
 def add(router: APIRouter, site: Site) -> None:
-    """Add the strip as a fragment of its own."""
+    """Add the strip as a fragment of its own, and the frame to what cannot import it."""
+    site.in_frame = whole_page
 
     @router.get("/strip")
     async def strip_again(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
-        nodes, runs = await nodes_and_runs(visit)
-        return visit.fragment("_strip.html", strip=await read_strip(visit, nodes, runs))
+        return visit.fragment("_strip.html", strip=await read_strip(visit))

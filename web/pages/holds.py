@@ -8,9 +8,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.people.rights import Act
 from web.forms import read_form
-from web.pages.frame import back, nodes_and_runs, read_strip, whole_page
-from web.site import Site
+from web.pages.frame import back, read_strip, whole_page
+from web.site import Site, Visit
 from web.views.places import own_scopes
+from web.views.strip import GoingLine, letting_go
+
+
+async def _going(visit: Visit) -> tuple[GoingLine, ...]:
+    return letting_go(await visit.services.holds.letting_go(visit.actor), visit.form)
 
 
 def add(router: APIRouter, site: Site) -> None:
@@ -18,13 +23,13 @@ def add(router: APIRouter, site: Site) -> None:
 
     @router.get("/stop")
     async def stop(request: Request) -> HTMLResponse:
-        return await whole_page(await site.visit(request), "stop.html", problem="")
+        visit = await site.visit(request)
+        return await whole_page(visit, "stop.html", problem="", going=await _going(visit))
 
     @router.get("/stop/holds")
     async def held_again(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
-        nodes, runs = await nodes_and_runs(visit)
-        return visit.fragment("_holds.html", held=(await read_strip(visit, nodes, runs)).held)
+        return visit.fragment("_holds.html", held=(await read_strip(visit)).held, going=await _going(visit))
 
     @router.get("/holds")
     async def after_a_mistake() -> RedirectResponse:
@@ -39,7 +44,8 @@ def add(router: APIRouter, site: Site) -> None:
         try:
             await visit.services.holds.order(visit.actor, scopes)
         except (InvalidError, NotFoundError):
-            return await whole_page(visit, "stop.html", problem=visit.text("stop.nowhere"), status=422)
+            going, problem = await _going(visit), visit.text("stop.nowhere")
+            return await whole_page(visit, "stop.html", problem=problem, going=going, status=422)
         return back("/stop", "ordered")
 
     @router.post("/holds/{hold_id}/release")

@@ -1,24 +1,42 @@
 """Ready messages: what lies on the nodes before an emergency; written, changed, put away."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from controller.emergencies.schemas import MAX_TEXT, MessageChange, MessageIn, MessageOut
 from controller.errors import LoaError
+from controller.names import in_reading_order
+from controller.paging import MOST_ROWS, PAGE, part_of
 from controller.people.rights import Act
 from web.forms import MOST_VERSION, Form, number_of, read_form
+from web.listing import Column, Filter, Listing, asked, chosen, csv_answer
 from web.pages.frame import back, whole_page
 from web.pages.sounds import DEFAULT_LANGUAGES, voices_context
+from web.pages.trying import VOICES
 from web.problems import Problems, problems_of
 from web.site import Site, Visit
 from web.views.emergencies import choice
+from web.views.model_texts import LANGUAGE, MODELS, model
 from web.views.places import choices
 from web.views.voices import NOTHING, Voices, blank, languages_of, of, read
 
 KINDS = ("alert", "all_clear", "false_alarm", "drill")
+COLUMNS = (
+    Column("title", "messages.name"),
+    Column("kind", "messages.kind"),
+    Column("place", "messages.area"),
+    Column("said", "messages.said", sort=False),
+)
+HEADS = ("name", "kind", "area", "said", "words")
+SORTS: Mapping[str, Callable[[MessageOut], Any]] = {
+    "title": lambda each: in_reading_order(each.title),
+    "kind": lambda each: (KINDS.index(each.kind), in_reading_order(each.title)),
+    "place": lambda each: (in_reading_order(each.area_name), in_reading_order(each.title)),
+}
 FIELDS = frozenset({"title", "area_id", "voices", "recording"})
 
 
@@ -54,11 +72,38 @@ def _of(known: MessageOut, languages: Sequence[str]) -> Draft:
     return Draft(str(known.kind), known.area_id, known.title, of(known.voices, languages), known.version)
 
 
+async def _listing(visit: Visit, size: int = PAGE) -> tuple[Listing[MessageOut], list[MessageOut]]:
+    """Find what the address asks for, and all that there is."""
+    kinds = tuple((kind, visit.text(f"message_kind.{kind}")) for kind in KINDS)
+    filters = (Filter("kind", "messages.kind", kinds),)
+    wish = asked(visit.request, COLUMNS, filters, sort="kind")
+    every = await visit.services.messages.list(visit.actor)
+    found = chosen(every, wish, _words, SORTS, {"kind": lambda each: str(each.kind)})
+    part = part_of(found, wish.wanted(size))
+    return Listing("/messages", COLUMNS, filters, wish, part.rows, part.total, default=("kind", False)), every
+
+
+def _words(each: MessageOut) -> list[str | None]:
+    return [each.title, each.area_name, *(voice.text for voice in each.voices)]
+
+
 async def _list(visit: Visit) -> HTMLResponse:
-    found = [choice(each, visit.form) for each in await visit.services.messages.list(visit.actor)]
-    kinds = [(kind, [each for each in found if each.kind == kind]) for kind in KINDS]
-    may_write = visit.may(Act.MESSAGES_WRITE)
-    return await whole_page(visit, "messages.html", kinds=kinds, may_write=may_write)
+    listing, every = await _listing(visit)
+    there = {str(each.kind) for each in every}
+    return await whole_page(
+        visit,
+        "messages.html",
+        listing=listing,
+        shown={each.id: choice(each, visit.form) for each in listing.rows},
+        kinds=KINDS,
+        lacking=[kind for kind in KINDS if kind not in there],
+        may_write=visit.may(Act.MESSAGES_WRITE),
+    )
+
+
+def _cells(each: MessageOut, visit: Visit) -> list[str]:
+    shown, kind = choice(each, visit.form), visit.text(f"message_kind.{each.kind}")
+    return [each.title, kind, each.area_name, shown.said, " / ".join(shown.words)]
 
 
 async def _form(visit: Visit, draft: Draft, message_id: str, problems: Problems) -> HTMLResponse:
@@ -72,6 +117,9 @@ async def _form(visit: Visit, draft: Draft, message_id: str, problems: Problems)
         problems={"form": ""} | problems if problems else {},
         kinds=KINDS,
         areas=choices(visit.places(Act.MESSAGES_WRITE)),
+        models=[] if message_id else [name for name in MODELS if model(draft.kind, name)],
+        may_speak=visit.may(Act.RECORDINGS_UPLOAD),
+        voice_names=[(code, visit.text(key)) for code, key in VOICES.items()],
         **await voices_context(visit, draft.voices, most_words=MAX_TEXT),
     )
 
@@ -103,13 +151,24 @@ def add(router: APIRouter, site: Site) -> None:
     async def all_of_them(request: Request) -> HTMLResponse:
         return await _list(await site.visit(request))
 
+    @router.get("/messages.csv")
+    async def table(request: Request) -> Response:
+        visit = await site.visit(request)
+        listing, _ = await _listing(visit, MOST_ROWS)
+        heads = [visit.text(f"messages.{head}") for head in HEADS]
+        return csv_answer("ban-tin-khan-cap", heads, (_cells(each, visit) for each in listing.rows), visit.text)
+
     @router.get("/messages/new")
     async def new(request: Request) -> HTMLResponse:
         visit, kind = await site.visit(request), request.query_params.get("kind", "")
+        visit.require(Act.MESSAGES_WRITE)
         places = visit.places(Act.MESSAGES_WRITE)
         area_id = places[0].id if places else ""
-        voices = blank(_languages(visit, area_id, None))
-        return await _form(visit, Draft(kind if kind in KINDS else KINDS[0], area_id, voices=voices), "", {})
+        kind = kind if kind in KINDS else KINDS[0]
+        voices, found = blank(_languages(visit, area_id, None)), model(kind, request.query_params.get("model", ""))
+        if found is not None:
+            voices = replace(voices, texts=tuple((at, found.text if at == LANGUAGE else "") for at, _ in voices.texts))
+        return await _form(visit, Draft(kind, area_id, found.title if found else "", voices), "", {})
 
     @router.post("/messages/new")
     async def create(request: Request) -> Response:
@@ -120,6 +179,7 @@ def add(router: APIRouter, site: Site) -> None:
     async def edit(request: Request, message_id: str) -> HTMLResponse:
         visit = await site.visit(request)
         known = await visit.services.messages.get(visit.actor, message_id)
+        visit.require(Act.MESSAGES_WRITE, known.area_id)
         return await _form(visit, _of(known, _languages(visit, known.area_id, known)), message_id, {})
 
     @router.post("/messages/{message_id}")

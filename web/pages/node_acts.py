@@ -40,6 +40,11 @@ def add(router: APIRouter, site: Site) -> None:
         visit = await site.visit(request)
         return await _asked(visit, node_id, visit.services.node_logs.ask(visit.actor, node_id))
 
+    @router.post("/nodes/{node_id}/restart")
+    async def restart(request: Request, node_id: str) -> Response:
+        visit = await site.visit(request)
+        return await _asked(visit, node_id, visit.services.node_acts.restart(visit.actor, node_id))
+
     @router.post("/nodes/{node_id}/reference")
     async def reference(request: Request, node_id: str) -> Response:
         visit = await site.visit(request)

@@ -1,6 +1,7 @@
-"""Cụm loa: all nodes by place, one node in words, adopting a node, adding a place."""
+"""Cụm loa: the list of nodes, one node in words, adopting a node."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -8,61 +9,71 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.errors import LoaError, NotFoundError
 from controller.nodes.rules import NodeKind
-from controller.nodes.schemas import NodeOut
-from controller.people.rights import Act, may
+from controller.nodes.schemas import ContactOut, NodeOut
+from controller.paging import PAGE, Wanted
+from controller.people.rights import Act
 from web.forms import Form, read_form
-from web.pages.frame import nodes_and_runs, whole_page
+from web.listing import Listing, asked, csv_answer, piece_by_piece
+from web.offers import ENTRIES
+from web.pages.frame import whole_page
 from web.problems import Problems, problems_of
 from web.site import Site, Visit
 from web.views.logs import Log, log_said
+from web.views.node_lists import NODE_COLUMNS, NodeRow, counts_said, exported, node_filters, node_row, play_row
 from web.views.nodes import Node, one_node
-from web.views.places import choices, link_said, tree
+from web.views.places import choices, own_scopes
 from web.views.renewals import wishes
 
-KINDS = ("hamlet", "commune", "district", "province")
 MOST_FAULTS = 20
 """Of a node's history."""
-OFFERED = ("self_test", "identify", "reference")
+FEW_PLAYS = 5
+"""On a node's own page; the others are on a page of their own."""
+OFFERED = ("self_test", "identify", "reference", "restart")
 """Commands of a node that its page offers."""
 LOG = "send_log"
-ADOPT_FIELDS, AREA_FIELDS = frozenset({"code", "area_id", "name"}), frozenset({"name", "parent_id"})
+ADOPT_FIELDS = frozenset({"code", "area_id", "name"})
+HEADS = ("name", "place", "state", "fault", "heard", "software", "latitude", "longitude")
 
 
-def _list_context(visit: Visit, nodes: list[NodeOut]) -> dict[str, Any]:
-    return {"summary": link_said(nodes, visit.form), "places": tree(visit.areas, nodes, visit.form)}
+async def _listing(visit: Visit, limit: int = PAGE) -> tuple[Listing[NodeRow], dict[str, Any]]:
+    """Find what the address asks for."""
+    found = await visit.services.overview.of(visit.actor)
+    filters = node_filters(visit.areas, found, visit.form, visit.request.query_params.get("fault", ""))
+    wanted = asked(visit.request, NODE_COLUMNS, filters, sort="need")
+    nodes = await visit.services.node_lists.find(visit.actor, wanted.wanted(limit))
+    own = _own_name(visit)
+    rows = tuple(node_row(node, visit.form, own) for node in nodes.rows)
+    listing = Listing("/nodes", NODE_COLUMNS, filters, wanted, rows, nodes.total, default=("need", False))
+    live = listing.link().replace("/nodes", "/nodes/live", 1)
+    context = {"summary": counts_said(found, visit.form), "listing": listing, "live": live, "any": found.total > 0}
+    return listing, context
 
 
-def _may_add_roots(visit: Visit) -> bool:
-    return any(grant.area_id is None and may(grant.role, Act.AREAS_CREATE) for grant in visit.person.grants)
+def _own_name(visit: Visit) -> str:
+    """Name the one place that all in sight belongs to; none: there are several."""
+    return visit.areas[0].name if len(own_scopes(visit.areas)) == 1 else ""
 
 
 async def _page(
     visit: Visit,
     *,
     adopt: Mapping[str, str] | None = None,
-    area: Mapping[str, str] | None = None,
     problems: Mapping[str, Problems] | None = None,
 ) -> HTMLResponse:
-    nodes, runs = await nodes_and_runs(visit)
-    deepest = max((each for each in visit.areas), key=lambda each: each.depth, default=None)
-    root = visit.areas[0].id if visit.areas else ""
+    _, context = await _listing(visit)
+    into = visit.places(Act.NODES_ADOPT)
     return await whole_page(
         visit,
         "nodes.html",
-        nodes=nodes,
-        runs=runs,
         status=422 if problems else 200,
-        adopt=adopt or {"code": "", "name": "", "area_id": deepest.id if deepest else ""},
-        area=area or {"name": "", "kind": "hamlet" if root else "commune", "parent_id": root},
-        problems={"adopt": {}, "area": {}} | dict(problems or {}),
-        adopt_into=choices(visit.places(Act.NODES_ADOPT)),
-        add_under=choices(visit.places(Act.AREAS_CREATE)),
-        may_add_roots=_may_add_roots(visit),
+        adopt=adopt or {"code": "", "name": "", "area_id": into[0].id if len(into) == 1 else ""},
+        problems={"adopt": {}} | dict(problems or {}),
+        adopt_into=choices(into),
         no_places=not visit.areas,
-        kinds=KINDS,
+        may_places=any(visit.may(act) for act in ENTRIES["/places"].acts),
         wishes=wishes(await visit.services.renewals.waiting(visit.actor), visit.areas, visit.form),
         waiting=await visit.services.enrolments.waiting(visit.actor),
-        **_list_context(visit, nodes),
+        **context,
     )
 
 
@@ -82,25 +93,35 @@ async def _adopt(visit: Visit, typed: Form) -> Response:
     return RedirectResponse("/nodes?done=node", 303)
 
 
-async def _add_area(visit: Visit, typed: Form) -> Response:
-    values = {name: typed.one(name).strip() for name in ("name", "kind", "parent_id")}
-    try:
-        await visit.services.areas.create(
-            visit.actor,
-            name=values["name"],
-            kind=values["kind"] if values["kind"] in KINDS else "hamlet",
-            parent_id=values["parent_id"] or None,
-        )
-    except LoaError as error:
-        return await _page(visit, area=values, problems={"area": problems_of(error, visit.form, AREA_FIELDS)})
-    return RedirectResponse("/nodes?done=area", 303)
+async def one(visit: Visit, found: NodeOut) -> Node:
+    """Read what is said of one node."""
+    book = await visit.services.faults.list(visit.actor, node_id=found.id, limit=MOST_FAULTS)
+    may_acknowledge = visit.may(Act.FAULTS_ACKNOWLEDGE, found.area_id)
+    day = await visit.services.days.of(visit.actor, found.id)
+    return one_node(found, day, visit.form, book, may_acknowledge=may_acknowledge)
 
 
-async def _one(visit: Visit, node_id: str) -> Node:
-    node = await visit.services.nodes.get(visit.actor, node_id)
-    book = await visit.services.faults.list(visit.actor, node_id=node_id, limit=MOST_FAULTS)
-    may = visit.may(Act.FAULTS_ACKNOWLEDGE, node.area_id)
-    return one_node(node, await visit.services.days.of(visit.actor, node_id), visit.form, book, may_acknowledge=may)
+async def _live_context(visit: Visit, found: NodeOut) -> dict[str, Any]:
+    plays = await visit.services.node_plays.find(
+        visit.actor, found.id, Wanted(sort="start", down=True, limit=FEW_PLAYS)
+    )
+    contacts = await visit.services.contacts.of(visit.actor, found.id)
+    return {
+        "node": await one(visit, found),
+        "plays": [play_row(each, visit.form) for each in plays.rows],
+        "contacts": contacts,
+        "where_from": _where_from(visit, contacts),
+        "sounds": await visit.services.node_plays.sounds(visit.actor, found.id) is not None,
+    }
+
+
+def _where_from(visit: Visit, contacts: Sequence[ContactOut]) -> dict[str, str]:
+    """Say what each of them looks after, by their id."""
+    text = visit.text
+    return {
+        each.person_id: " · ".join(word for word in (text(f"role.{each.role}"), visit.name_of(each.area_id)) if word)
+        for each in contacts
+    }
 
 
 async def _logs(visit: Visit, found: NodeOut) -> list[Log]:
@@ -108,6 +129,12 @@ async def _logs(visit: Visit, found: NodeOut) -> list[Log]:
     if found.kind is not NodeKind.AGENT or not visit.may(Act.NODES_LOG, found.area_id):
         return []
     return [log_said(each, visit.form) for each in await visit.services.node_logs.list(visit.actor, found.id)]
+
+
+def tabs(visit: Visit, found: NodeOut) -> dict[str, Any]:
+    """Give what stands above each page of a node."""
+    may_change = visit.may(Act.NODES_CHANGE, found.area_id)
+    return {"id": found.id, "name": found.name, "path": " · ".join(found.area_path), "may_change": may_change}
 
 
 async def node_page(visit: Visit, node_id: str, problem: str = "") -> HTMLResponse:
@@ -118,7 +145,8 @@ async def node_page(visit: Visit, node_id: str, problem: str = "") -> HTMLRespon
         "node.html",
         status=422 if problem else 200,
         place=visit.name_of(found.area_id),
-        node=await _one(visit, node_id),
+        of=tabs(visit, found),
+        **await _live_context(visit, found),
         offers=[each for each in OFFERED if each in found.commands and visit.may(Act.NODES_TEST, found.area_id)],
         problem=problem,
         logs=await _logs(visit, found),
@@ -128,16 +156,25 @@ async def node_page(visit: Visit, node_id: str, problem: str = "") -> HTMLRespon
 
 
 def add(router: APIRouter, site: Site) -> None:
-    """Add the pages, their live parts and the two forms."""
+    """Add the pages, their live parts and the form."""
 
     @router.get("/nodes")
     async def nodes(request: Request) -> HTMLResponse:
         return await _page(await site.visit(request))
 
+    @router.get("/nodes.csv")
+    async def table(request: Request) -> Response:
+        visit = await site.visit(request)
+        listing, _ = await _listing(visit, 1)
+        heads = [visit.text(f"nodes.{head}") for head in HEADS]
+        ids = await visit.services.node_lists.ids(visit.actor, listing.asked.wanted())
+        nodes = piece_by_piece(ids, partial(visit.services.nodes.some, visit.actor))
+        return csv_answer("cum-loa", heads, (exported(node, visit.form) async for node in nodes), visit.text)
+
     @router.get("/nodes/live")
     async def live(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
-        return visit.fragment("_nodes.html", **_list_context(visit, await visit.services.nodes.all(visit.actor)))
+        return visit.fragment("_nodes.html", **(await _listing(visit))[1])
 
     @router.get("/nodes/{node_id}")
     async def node(request: Request, node_id: str) -> HTMLResponse:
@@ -147,19 +184,10 @@ def add(router: APIRouter, site: Site) -> None:
     @router.get("/nodes/{node_id}/live")
     async def node_live(request: Request, node_id: str) -> HTMLResponse:
         visit = await site.visit(request)
-        return visit.fragment("_node.html", node=await _one(visit, node_id))
+        found = await visit.services.nodes.get(visit.actor, node_id)
+        return visit.fragment("_node.html", **await _live_context(visit, found))
 
     @router.post("/nodes")
     async def adopt(request: Request) -> Response:
         visit = await site.visit(request)
         return await _adopt(visit, await read_form(request))
-
-    @router.get("/areas")
-    async def after_a_mistake() -> RedirectResponse:
-        """Who loads the page anew after a mistake in its form asks for the form's address."""
-        return RedirectResponse("/nodes", 303)
-
-    @router.post("/areas")
-    async def add_area(request: Request) -> Response:
-        visit = await site.visit(request)
-        return await _add_area(visit, await read_form(request))

@@ -27,6 +27,8 @@ class One:
     """What both show of the thing with an id."""
     act: Callable[[Visit, str, Form], Awaitable[Response]]
     """Does what was typed; gives where that leads."""
+    again: Callable[[Visit, str, Form], Awaitable[Response | None]]
+    """After a refusal: gives where it stands if this very person did this very step before, as who presses twice."""
 
     async def page(self, visit: Visit, key: str, problem: str = "") -> HTMLResponse:
         """Show it; ``problem``: why what was asked was not done."""
@@ -55,4 +57,6 @@ def add_one(router: APIRouter, site: Site, one: One) -> None:
         except NotFoundError:
             raise
         except LoaError as error:
+            if stands := await one.again(visit, key, typed):
+                return stands
             return await one.page(visit, key, problem_text(error, visit.form))

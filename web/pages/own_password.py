@@ -25,7 +25,7 @@ def add(router: APIRouter, site: Site) -> None:
         who, typed = await identify(request, site.services), await read_form(request)
         after = own_path(typed.one("next"))
         try:
-            new = _typed_twice(typed)
+            new = typed_twice(typed)
             await site.services.accounts.change_password(who, old=typed.one("old"), new=new, origin=origin_of(request))
         except (InvalidError, TooManyAttemptsError) as error:
             problem = said(site, request, who, error)
@@ -33,7 +33,7 @@ def add(router: APIRouter, site: Site) -> None:
         return RedirectResponse(after, 303)
 
 
-def _typed_twice(typed: Form) -> str:
+def typed_twice(typed: Form) -> str:
     """Give the new password.
 
     Raises:

@@ -15,7 +15,7 @@ from controller.people.schemas import Needs
 from web.forms import own_path, read_form
 from web.i18n import LOCALES
 from web.pages import factor, own_password
-from web.site import LOCALE_COOKIE, NEEDED_AT, STOP_UNSENT, Site
+from web.site import LOCALE_COOKIE, NEEDED_AT, STOP_UNSENT, Site, look_of
 
 YEAR_S = 365 * 24 * 3600
 
@@ -29,13 +29,15 @@ def _sign_in_page(
     after: str = "",
     ended: bool = False,
     wait_s: int = 0,
+    nobody: bool = False,
 ) -> HTMLResponse:
     status = (429 if wait_s else 401) if problem else 200
     text = site.words(request)
     problem = text("sign_in.ended") if ended else problem
     after = own_path(after)
     unsent = text("stop.unsent_sign_in") if after == STOP_UNSENT else ""
-    page = site.html("sign_in.html", text, status=status, problem=problem, unsent=unsent, login=login, next=after)
+    said = {"look": look_of(request), "problem": problem, "unsent": unsent, "nobody": nobody}
+    page = site.html("sign_in.html", text, status=status, login=login, next=after, **said)
     if wait_s:
         page.headers["Retry-After"] = str(wait_s)
     return page
@@ -47,6 +49,23 @@ def _next_page(needs: Needs | None, after: str) -> str:
     return f"{NEEDED_AT[needs]}?next={quote(after, safe='/')}"
 
 
+def _add_language(router: APIRouter, site: Site) -> None:
+    """Add the choice of language, for a person or for a browser."""
+
+    @router.post("/language")
+    async def language(request: Request) -> Response:
+        typed = await read_form(request)
+        locale = typed.one("locale") if typed.one("locale") in LOCALES else LOCALES[0]
+        with suppress(NotSignedInError):  # who is not signed in chooses for this browser only
+            person = await site.services.people.whoami(token_of(request) or "")
+            await site.services.people.set_locale(Actor(person.id, origin_of(request)), locale)
+        response = RedirectResponse(own_path(typed.one("next")), 303)
+        response.set_cookie(
+            LOCALE_COOKIE, locale, max_age=YEAR_S, path="/", secure=True, httponly=True, samesite="strict"
+        )
+        return response
+
+
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages."""
     factor.add(router, site)
@@ -54,8 +73,9 @@ def add(router: APIRouter, site: Site) -> None:
 
     @router.get("/sign-in")
     async def form(request: Request) -> HTMLResponse:
-        ended = "ended" in request.query_params
-        return _sign_in_page(site, request, ended=ended, after=request.query_params.get("next", ""))
+        ended, nobody = "ended" in request.query_params, not await site.services.people.any()
+        after = request.query_params.get("next", "")
+        return _sign_in_page(site, request, ended=ended, after=after, nobody=nobody)
 
     @router.post("/sign-in")
     async def sign_in(request: Request) -> Response:
@@ -93,15 +113,4 @@ def add(router: APIRouter, site: Site) -> None:
         clear_cookie(response)
         return response
 
-    @router.post("/language")
-    async def language(request: Request) -> Response:
-        typed = await read_form(request)
-        locale = typed.one("locale") if typed.one("locale") in LOCALES else LOCALES[0]
-        with suppress(NotSignedInError):  # who is not signed in chooses for this browser only
-            person = await site.services.people.whoami(token_of(request) or "")
-            await site.services.people.set_locale(Actor(person.id, origin_of(request)), locale)
-        response = RedirectResponse(own_path(typed.one("next")), 303)
-        response.set_cookie(
-            LOCALE_COOKIE, locale, max_age=YEAR_S, path="/", secure=True, httponly=True, samesite="strict"
-        )
-        return response
+    _add_language(router, site)

@@ -34,6 +34,7 @@ async def _page(
 ) -> HTMLResponse:
     known = await visit.services.policies.get(visit.actor, area_id)
     area = next((each for each in visit.areas if each.id == area_id), None)
+    lines = views.lines(known, visit.form)
     form = asdict(draft or views.draft_of(known))
     return await whole_page(
         visit,
@@ -43,7 +44,10 @@ async def _page(
         area_id=area_id,
         area_name=visit.name_of(area_id),
         place=visit.name_of(area_id),
-        lines=views.lines(known, visit.form),
+        tab="policy",
+        may_move=len(visit.areas) > 1 and visit.may(Act.AREAS_MOVE, area_id),
+        lines=[line for line in lines if line.is_set],
+        usual=[line for line in lines if not line.is_set],
         form=form | {"numbers": dict(form["numbers"])},
         categories=await categories(visit, *form["alone_categories"]),
         problems={"form": ""} | dict(problems) if problems else {},
@@ -78,7 +82,7 @@ def add(router: APIRouter, site: Site) -> None:
     async def first(request: Request) -> Response:
         visit = await site.visit(request)
         wanted = request.query_params.get("area", "") or (visit.areas[0].id if visit.areas else "")
-        return RedirectResponse(f"/policies/{wanted}" if wanted.isalnum() else "/nodes", 303)
+        return RedirectResponse(f"/policies/{wanted}" if wanted.isalnum() else "/places", 303)
 
     @router.get("/policies/{area_id}")
     async def policy(request: Request, area_id: str) -> HTMLResponse:

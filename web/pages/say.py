@@ -1,26 +1,42 @@
 """Phát ngay, lên lịch: what, whom and when, the sentence of what will happen, and sending it once."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.broadcasts.schemas import BroadcastIn
 from controller.errors import InvalidError, LoaError
+from controller.names import in_reading_order
+from controller.nodes.rules import HEARD, NodeStatus
 from controller.people.proof import FIELD
+from controller.people.rights import Act
 from web.forms import Unclear, read_form
 from web.pages.bulletins import categories
-from web.pages.frame import nodes_and_runs, whole_page
-from web.pages.sounds import recording_card, sound_context
+from web.pages.frame import whole_page
+from web.pages.sounds import record_words, recording_card, sound_context, until_ready
+from web.pages.targets import own_place, to_choose, whole_of
+from web.pages.trying import (
+    MOST_TYPED,
+    VOICES,
+    changed_since,
+    read_aloud,
+    read_on_sending,
+    spoken,
+    tried,
+    unspoken,
+    were_changed,
+)
 from web.problems import Problems, problem_text, problems_of
 from web.site import Site, Visit
 from web.views import say as views
-from web.views.places import tree
 from web.views.recordings import Recording
 from web.words import Mark
 
 FIELDS = frozenset({"recording", "title", "targets", "day", "hour", FIELD})
+MOST_TO_TRY = 300
+"""Nodes of which one can be chosen to try on."""
 
 
 def _wanted(draft: views.Draft, visit: Visit) -> BroadcastIn:
@@ -40,7 +56,9 @@ async def _preview(visit: Visit, draft: views.Draft) -> views.Preview:
     form, button = visit.form, views.button(draft, visit.form)
     chosen = await recording_card(visit, draft.recording) if draft.recording else None
     if chosen is None or chosen.state == "rejected":
-        return views.Preview(button=button, missing=form.text("say.missing_recording"))
+        return views.Preview(button=button, missing=views.nothing_said(draft, form))
+    if changed_since(draft.text, chosen):
+        return views.Preview(button=button, missing=form.text("speech.changed"))
     if lacks := views.missing(draft, form, processing=chosen.state == "processing"):
         return views.Preview(button=button, missing=lacks)
     try:
@@ -51,29 +69,53 @@ async def _preview(visit: Visit, draft: views.Draft) -> views.Preview:
     except InvalidError as error:
         wrong = Mark("triangle", "care", problem_text(error, form))
         return views.Preview(button=button, missing=form.text("say.look_again"), warnings=(wrong,))
-    return views.preview(draft, found, form)
+    area = own_place(visit) if draft.whole else None
+    shown = views.preview(draft, found, form, area.name if area and area.scope == draft.whole else "")
+    return replace(shown, warnings=(*unspoken(visit, draft.text, chosen), *shown.warnings))
 
 
 async def _page(visit: Visit, draft: views.Draft, problems: Problems, *, status: int = 200) -> HTMLResponse:
-    nodes, runs = await nodes_and_runs(visit)
     form = visit.form
+    whole = await whole_of(visit)
+    if draft.whole and (whole is None or draft.whole != whole.scope):
+        draft = replace(draft, whole="")  # not this person's to choose as one: it is shown in the tree
+    chosen = () if draft.whole else draft.targets
     return await whole_page(
         visit,
         "say.html",
-        nodes=nodes,
-        runs=runs,
         status=status,
-        form=asdict(draft),
+        form=asdict(draft) | {"targets": chosen},
         problems={"form": ""} | problems if problems else {},
-        places=tree(visit.areas, nodes, form, draft.targets),
+        places=await to_choose(visit, chosen),
+        ground=visit.services.tiles.ground,
+        whole=whole,
         days=views.days(form),
         categories=await categories(visit, *([draft.category] if draft.category else [])),
+        voices=[(code, form.text(key)) for code, key in VOICES.items()],
+        most_characters=MOST_TYPED,
+        record_words=record_words(visit),
+        any_node=any(area.node_count for area in visit.areas),
         preview=await _preview(visit, draft),
         **await sound_context(visit, draft.recording),
     )
 
 
+async def _to_try(visit: Visit) -> list[tuple[str, str]]:
+    """Give nodes on which it can be tried: where one may broadcast, those in contact first."""
+    places = {area.id for area in visit.places(Act.BROADCASTS_CREATE)}
+    stands = await visit.services.overview.stands(visit.actor)
+    there = [each for each in stands if each.node.area_id in places and each.status is not NodeStatus.UNREPORTING]
+    there.sort(key=lambda each: (each.status not in HEARD, in_reading_order(each.node.name), each.node.id))
+    return [(f"nodes/{each.node.id}", each.node.name) for each in there[:MOST_TO_TRY]]
+
+
 async def _send(visit: Visit, draft: views.Draft) -> Response:
+    changed = await were_changed(visit, draft.text, draft.recording)
+    if changed or (draft.text.strip() and not draft.recording):
+        return await _read_first(visit, draft, again=changed)
+    if lacking := _lacking(draft, visit):
+        return await _page(visit, draft, dict(lacking), status=422)
+    await until_ready(visit, draft.recording)
     try:
         made = await visit.services.broadcasts.create(visit.actor, _wanted(draft, visit), idempotency_key=draft.key)
     except Unclear as unclear:
@@ -83,35 +125,28 @@ async def _send(visit: Visit, draft: views.Draft) -> Response:
     return RedirectResponse(f"/broadcasts/{made.id}", 303)
 
 
+async def _read_first(visit: Visit, draft: views.Draft, *, again: bool) -> HTMLResponse:
+    """Have the words read aloud that were typed, for their author to hear before they send them."""
+    made, said = await read_on_sending(visit, draft.text, draft.voice, again=again)
+    draft = views.with_title(replace(draft, recording=made.id), made.title) if made else draft
+    return await _page(visit, draft, dict(_lacking(draft, visit)) | {"recording": said}, status=422)
+
+
 def _lacking(draft: views.Draft, visit: Visit) -> Mapping[str, str]:
     """Name all that was left out at once, not one at a time."""
     text = visit.text
     lacks = {
         "recording": "" if draft.recording else text("wrong.recording"),
-        "title": "" if draft.title else text("wrong.title_empty"),
+        # a recording brings its name along
+        "title": "" if draft.title or not draft.recording else text("wrong.title_empty"),
         "targets": "" if draft.targets else text("wrong.targets"),
         "hour": text("wrong.hour") if draft.when == "later" and not draft.hour else "",
     }
     return {field: said for field, said in lacks.items() if said}
 
 
-def add(router: APIRouter, site: Site) -> None:
-    """Add the page and its parts."""
-
-    @router.get("/say")
-    async def say(request: Request) -> HTMLResponse:
-        visit = await site.visit(request)
-        return await _page(visit, views.empty_draft(request.query_params.get("when", ""), visit.form), {})
-
-    @router.post("/say")
-    async def send(request: Request) -> Response:
-        visit = await site.visit(request)
-        typed = await read_form(request)
-        visit.prove(typed)
-        draft = views.read_draft(typed)
-        if lacking := _lacking(draft, visit):
-            return await _page(visit, draft, dict(lacking), status=422)
-        return await _send(visit, draft)
+def _add_parts(router: APIRouter, site: Site) -> None:
+    """Add what the form asks for while it is filled in."""
 
     @router.post("/say/preview")
     async def preview(request: Request) -> HTMLResponse:
@@ -120,9 +155,58 @@ def add(router: APIRouter, site: Site) -> None:
         draft = views.read_draft(await read_form(request))
         return visit.fragment("_preview.html", preview=await _preview(visit, draft))
 
+    @router.post("/say/reading")
+    async def reading(request: Request) -> HTMLResponse:
+        """Show a text as it would be read aloud."""
+        visit = await site.visit(request)
+        draft = views.read_draft(await read_form(request))
+        return await read_aloud(visit, draft.text, draft.voice)
+
+    @router.post("/say/speech")
+    async def speech(request: Request) -> HTMLResponse:
+        """Have a text read aloud; answers with the card of its recording."""
+        visit = await site.visit(request)
+        draft = views.read_draft(await read_form(request))
+        return await spoken(visit, draft.text, draft.voice)
+
+    @router.post("/say/trial")
+    async def trial(request: Request) -> HTMLResponse:
+        """Let one node play it."""
+        visit = await site.visit(request)
+        typed = await read_form(request)
+        visit.prove(typed)
+        confirmed = typed.one("confirm_trial") == "yes"
+        return await tried(visit, views.read_draft(typed), typed.one("trial_node"), confirmed=confirmed)
+
+    @router.get("/say/nodes")
+    async def to_try(request: Request) -> HTMLResponse:
+        visit = await site.visit(request)
+        return visit.fragment("_try_at.html", try_at=await _to_try(visit))
+
     @router.get("/say/recordings/{recording_id}")
     async def recording(request: Request, recording_id: str) -> HTMLResponse:
         visit = await site.visit(request)
         found = await recording_card(visit, recording_id)
         gone = Recording(recording_id, "", "rejected", why=visit.text("recording.gone"))
         return visit.fragment("_recording.html", recording=found or gone)
+
+
+def add(router: APIRouter, site: Site) -> None:
+    """Add the page and its parts."""
+
+    @router.get("/say")
+    async def say(request: Request) -> HTMLResponse:
+        visit = await site.visit(request)
+        visit.require(Act.BROADCASTS_CREATE)
+        own = own_place(visit)
+        when = request.query_params.get("when", "")
+        return await _page(visit, views.empty_draft(when, visit.form, own.scope if own else ""), {})
+
+    @router.post("/say")
+    async def send(request: Request) -> Response:
+        visit = await site.visit(request)
+        typed = await read_form(request)
+        visit.prove(typed)
+        return await _send(visit, views.read_draft(typed))
+
+    _add_parts(router, site)

@@ -1,30 +1,44 @@
 """Lịch phát: all schedules, one with its dates, writing and changing one, taking single dates out."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from controller.errors import ConflictError, InvalidError, LoaError, NotFoundError
+from controller.errors import ConflictError, InvalidError, LoaError
+from controller.paging import part_of
 from controller.people.rights import Act
-from controller.schedules.conflicts import ScheduleConflictError
-from controller.schedules.schemas import ExceptionIn, ScheduleChange, ScheduleIn, ScheduleOut
+from controller.programmes.schemas import SlotOut
+from controller.schedules.schemas import ScheduleChange, ScheduleIn, ScheduleOut, TemplateScheduleIn
+from controller.search import folded
 from web.forms import Unclear, read_form
-from web.pages.frame import back, nodes_and_runs, whole_page
+from web.listing import Column, Filter, Listing, asked, csv_answer
+from web.pages.bulletins import categories
+from web.pages.frame import back, whole_page
+from web.pages.targets import own_place, to_choose, whole_of
 from web.problems import Problems, problem_text, problems_of
 from web.site import Site, Visit
 from web.views import moving as moves
+from web.views import schedule_form as drafts
 from web.views import schedules as views
 from web.views.dated import Told
-from web.views.places import Choice, scope_names, tree
+from web.views.places import Choice, scope_names
 from web.views.say import covered
 from web.views.whatif import change_lines
 from web.words import Mark
 
-FIELDS = frozenset({"title", "programme", "targets", "hour", "weekday", "first_day", "last_day"})
+FIELDS = frozenset({"title", "programme", "targets", "hour", "weekday", "first_day", "last_day", "ends"})
+COLUMNS = (
+    Column("title", "schedules.name"),
+    Column("when", "plan.when"),
+    Column("said", "plan.said", sort=False),
+    Column("next", "plan.next"),
+)
+STATES = ("coming", "waits", "returned", "ended")
+ROWS_SHOWN = 6
+"""Programmes that stand on the first step; the others are one unfolding further."""
 
 
 async def _programmes(visit: Visit) -> list[Choice]:
@@ -36,21 +50,39 @@ async def _names(visit: Visit) -> dict[str, str]:
     return scope_names(visit.areas, await visit.services.nodes.all(visit.actor))
 
 
-async def _list(visit: Visit) -> HTMLResponse:
+async def _listing(visit: Visit) -> Listing[views.Line]:
+    """Read the schedules that are asked for: all are made whole, as they sort by what comes next."""
     names, programmes = await _names(visit), {each.id: each.whole_name for each in await _programmes(visit)}
-    found = await visit.services.schedules.list(visit.actor)
-    lines = [views.line(each, names, programmes, visit.form) for each in found]
-    owed = await visit.services.bulletins.list(visit.actor, owed=True)
-    return await whole_page(
-        visit,
-        "schedules.html",
-        lines=lines,
-        owed=views.owed_below(owed, visit.form),
-        may_write=visit.may(Act.SCHEDULES_WRITE),
-    )
+    state = Filter("state", "plan.state", tuple((each, visit.text(f"plan.state_{each}")) for each in STATES))
+    wanted = asked(visit.request, COLUMNS, (state,), sort="title")
+    ended = wanted.having.get("state") == "ended"
+    found = await visit.services.schedules.list(visit.actor, ended=ended)
+    rows = [
+        (each, views.line(each, names, programmes, visit.form))
+        for each in found
+        if views.is_in(each, wanted.having.get("state", ""))
+    ]
+    kept = [
+        (each, line)
+        for each, line in rows
+        if all(word in folded(f"{line.title} {line.said}") for word in folded(wanted.q).split())
+    ]
+    kept.sort(key=lambda pair: views.sorting(pair[0], wanted.sort), reverse=wanted.down)
+    part = part_of([line for _, line in kept], wanted.wanted())
+    return Listing("/schedules/all", COLUMNS, (state,), wanted, part.rows, part.total, default=("title", False))
 
 
-async def _one(
+async def _list(visit: Visit) -> HTMLResponse:
+    listing = await _listing(visit)
+    return await whole_page(visit, "schedules_all.html", listing=listing, may_write=visit.may(Act.SCHEDULES_WRITE))
+
+
+async def _table(visit: Visit) -> AsyncIterator[Sequence[str]]:
+    for each in (await _listing(visit)).rows:
+        yield [each.title, each.when, each.said, each.mark.word]
+
+
+async def one_page(
     visit: Visit,
     schedule_id: str,
     problem: str = "",
@@ -58,8 +90,11 @@ async def _one(
     moving: moves.Moving | None = None,
     move: str = "",
     meeting: str = "",
+    changes: list[Told] | None = None,
 ) -> HTMLResponse:
     """Show one; ``move`` names the date that is to be moved, ``moving`` is what was typed for it.
+
+    ``changes``: what moving it would change, when that was asked.
 
     ``meeting`` names the date that meets others if it is to be heard, which has to be confirmed.
     """
@@ -68,9 +103,10 @@ async def _one(
     dates = await services.schedules.dates(visit.actor, schedule_id, now, now + views.LOOK_AHEAD)
     programmes = {each.id: each.whole_name for each in await _programmes(visit)}
     move = moving.name if moving else move
-    asked = next((each for each in dates if each.recurrence_local.isoformat() == move), None)
-    if moving is None and asked is not None:
-        moving = moves.begun(asked, visit.form)
+    named = next((each for each in dates if each.recurrence_local.isoformat() == move), None)
+    may_write = known.ended_at is None and visit.may(Act.SCHEDULES_WRITE, known.area_id)
+    if moving is None and named is not None and may_write:
+        moving = moves.begun(named, visit.form)
     return await whole_page(
         visit,
         "schedule.html",
@@ -82,22 +118,28 @@ async def _one(
         dates=[views.date_line(each, visit.form, known.approval) for each in dates],
         moving=moving,
         meeting=meeting,
-        moving_when=visit.form.long(asked.start_at) if asked else "",
-        may_write=known.ended_at is None and visit.may(Act.SCHEDULES_WRITE, known.area_id),
+        changes=changes,
+        moving_when=visit.form.long(named.start_at) if named else "",
+        may_write=may_write,
         problem=problem,
     )
 
 
-def _wanted(visit: Visit, draft: views.Draft, known: ScheduleOut | None) -> dict[str, Any]:
-    return views.wanted(draft, covered(draft.targets, visit.areas), visit.form, known)
+def _wanted(visit: Visit, draft: drafts.Draft, known: ScheduleOut | None) -> dict[str, Any]:
+    return drafts.wanted(draft, covered(draft.targets, visit.areas), visit.form, known)
 
 
-async def _preview(visit: Visit, draft: views.Draft, known: ScheduleOut | None) -> views.Preview:
-    if lacks := views.missing(draft, visit.form):
+async def _preview(visit: Visit, draft: drafts.Draft, known: ScheduleOut | None) -> views.Preview:
+    if lacks := await _unfilled(visit, draft) | drafts.missing(draft, visit.form):
         return views.Preview(missing=next(iter(lacks.values())))
     try:
-        wanted = ScheduleIn.checked(**_wanted(visit, draft, known))
-        found = await visit.services.schedules.preview(visit.actor, wanted, known.id if known else None)
+        wanted = _wanted(visit, draft, known)
+        if draft.template:
+            found = await visit.services.templates.preview(visit.actor, TemplateScheduleIn.checked(**wanted))
+        else:
+            found = await visit.services.schedules.preview(
+                visit.actor, ScheduleIn.checked(**wanted), known.id if known else None
+            )
     except Unclear as unclear:
         return views.Preview(missing=next(iter(unclear.problems.values())))
     except InvalidError as error:
@@ -106,8 +148,10 @@ async def _preview(visit: Visit, draft: views.Draft, known: ScheduleOut | None) 
     return views.preview(found, visit.form)
 
 
-async def _what_if(visit: Visit, draft: views.Draft, known: ScheduleOut | None) -> list[Told] | None:
+async def _what_if(visit: Visit, draft: drafts.Draft, known: ScheduleOut | None) -> list[Told] | None:
     """Say what saving would change elsewhere; None where the form is not ready for that."""
+    if draft.template:
+        return None  # there is no programme yet that could be laid out; what it meets stands in the preview
     try:
         wanted = ScheduleIn.checked(**_wanted(visit, draft, known))
         found = await visit.services.what_ifs.of(visit.actor, wanted, known.id if known else None)
@@ -116,22 +160,51 @@ async def _what_if(visit: Visit, draft: views.Draft, known: ScheduleOut | None) 
     return change_lines(found.changes, visit.form)
 
 
+async def _template(visit: Visit, draft: drafts.Draft) -> str:
+    """Name the template, which the schedule need not be named like."""
+    rows = await visit.services.programmes.list(visit.actor, templates=True) if draft.template else []
+    return next((each.title for each in rows if each.id == draft.template), "")
+
+
+async def _slots(visit: Visit, draft: drafts.Draft) -> Sequence[SlotOut]:
+    """Give the slots of the template, with what could fill each in the place where it is to be heard."""
+    if not draft.template:
+        return ()
+    own = own_place(visit)
+    return await visit.services.programmes.slots(visit.actor, draft.template, own.id if own else None)
+
+
+async def _unfilled(visit: Visit, draft: drafts.Draft) -> Problems:
+    """Name the slots of which nobody said what goes into them."""
+    lacks = [each for each in await _slots(visit, draft) if each.position not in dict(draft.fill)]
+    names = dict(await categories(visit, *(each.category for each in lacks))) if lacks else {}
+    said = {each.position: names.get(each.category, each.category) for each in lacks}
+    return {f"slot-{position}": visit.text("plan.slot_missing", name=name) for position, name in said.items()}
+
+
 async def _form(
-    visit: Visit, draft: views.Draft, known: ScheduleOut | None, problems: Mapping[str, str], *, look: bool = False
+    visit: Visit, draft: drafts.Draft, known: ScheduleOut | None, problems: Mapping[str, str], *, look: bool = False
 ) -> HTMLResponse:
-    nodes, runs = await nodes_and_runs(visit)
+    whole = await whole_of(visit)
+    if draft.whole and (whole is None or draft.whole != whole.scope):
+        draft = replace(draft, whole="")  # not this person's to choose as one: it is shown in the tree
+    chosen = () if draft.whole else draft.targets
+    slots = await _slots(visit, draft)
+    names = dict(await categories(visit, *(each.category for each in slots))) if slots else {}
     return await whole_page(
         visit,
         "schedule_form.html",
         place=visit.name_of(known.area_id if known else None),
-        nodes=nodes,
-        runs=runs,
         status=422 if problems else 200,
-        form=asdict(draft),
+        form=asdict(draft) | {"targets": chosen},
         problems={"form": ""} | dict(problems) if problems else {},
-        places=tree(visit.areas, nodes, visit.form, draft.targets),
+        places=await to_choose(visit, chosen),
+        whole=whole if known is None or draft.whole else None,
         programmes=await _programmes(visit),
-        weekdays=[(day, visit.text(f"weekday.{number}")) for number, day in enumerate(views.WEEKDAYS, 1)],
+        slots=[drafts.slot_line(each, names, draft.fill) for each in slots],
+        of_template=await _template(visit, draft),
+        weekdays=[(day, visit.text(f"weekday.{number}")) for number, day in enumerate(drafts.WEEKDAYS, 1)],
+        near_days=drafts.day_chips(visit.form),
         preview=await _preview(visit, draft, known) if look or problems or known else None,
         changes=await _what_if(visit, draft, known) if look else None,
         path=f"/schedules/{known.id}/edit" if known else "/schedules/new",
@@ -139,46 +212,56 @@ async def _form(
     )
 
 
-async def _save(visit: Visit, draft: views.Draft, known: ScheduleOut | None) -> Response:
-    if lacks := views.missing(draft, visit.form):
+async def _choose(visit: Visit) -> HTMLResponse:
+    """Ask what is to be heard: a template, or a programme that is there."""
+    templates = await visit.services.programmes.list(visit.actor, templates=True)
+    programmes = await visit.services.programmes.list(visit.actor, templates=False)
+    rows = [drafts.what_row(each, visit.name_of(each.area_id), visit.form) for each in programmes]
+    return await whole_page(
+        visit,
+        "schedule_choose.html",
+        templates=[drafts.what_row(each, visit.name_of(each.area_id), visit.form) for each in templates],
+        programmes=rows[:ROWS_SHOWN],
+        others=rows[ROWS_SHOWN:],
+    )
+
+
+async def saved(visit: Visit, draft: drafts.Draft, known: ScheduleOut | None) -> Response:
+    """Save it, or show the form with what is wrong."""
+    if lacks := drafts.missing(draft, visit.form) | await _unfilled(visit, draft):
         return await _form(visit, draft, known, lacks)
     schedules, problems = visit.services.schedules, Problems()
     try:
         wanted = _wanted(visit, draft, known)
-        if known is None:
-            saved = await schedules.create(visit.actor, ScheduleIn.checked(**wanted))
+        if draft.template:
+            done = await visit.services.templates.create(visit.actor, TemplateScheduleIn.checked(**wanted))
+        elif known is None:
+            done = await schedules.create(visit.actor, ScheduleIn.checked(**wanted))
         else:
             change = ScheduleChange.checked(**wanted, version=draft.version)
-            saved = await schedules.change(visit.actor, known.id, change)
+            done = await schedules.change(visit.actor, known.id, change)
     except Unclear as unclear:
         problems = unclear.problems
     except LoaError as error:
         problems = problems_of(error, visit.form, FIELDS)
-    return await _form(visit, draft, known, problems) if problems else back(f"/schedules/{saved.id}", "saved")
+    return await _form(visit, draft, known, problems) if problems else back(f"/schedules/{done.id}", "saved")
 
 
-async def _change(visit: Visit, schedule_id: str, recurrence: datetime, act: str, *, confirmed: bool) -> None:
-    """Take one date out, or let it be as it was; ``confirmed``: though it meets others."""
-    dates, kind = visit.services.single_dates, {"cancel": "cancelled", "keep": "kept"}.get(act)
-    if kind is None:
-        await dates.restore(visit.actor, schedule_id, recurrence, confirm_conflicts=confirmed)
-    else:
-        change = ExceptionIn.model_validate({"kind": kind, "confirm_conflicts": confirmed})
-        await dates.except_(visit.actor, schedule_id, recurrence, change)
-
-
-async def _move(visit: Visit, schedule_id: str, recurrence: datetime, moving: moves.Moving) -> Response:
-    """Move one date; what is in the way is said where the new time was typed."""
-    try:
-        change = moves.wanted(moving, visit.form)
-        await visit.services.single_dates.except_(visit.actor, schedule_id, recurrence, change)
-    except Unclear as unclear:
-        moving = replace(moving, problem=next(iter(unclear.problems.values())))
-    except (InvalidError, ConflictError) as error:
-        moving = moves.refused(moving, error, visit.form)
-    return (
-        await _one(visit, schedule_id, moving=moving) if moving.problem else back(f"/schedules/{schedule_id}", "date")
+async def _begin(visit: Visit, template: str, programme: str) -> HTMLResponse:
+    """Show the form of a new one that airs this, a template or a programme; who names neither chooses first."""
+    rows = await visit.services.programmes.list(visit.actor, templates=bool(template))
+    title = next((each.title for each in rows if each.id == (template or programme)), None)
+    if title is None:
+        return await _choose(visit)
+    own = own_place(visit)
+    draft = drafts.begun(
+        visit.form,
+        template=template,
+        programme="" if template else programme,
+        title=title,
+        whole=own.scope if own else "",
     )
+    return await _form(visit, draft, None, {})
 
 
 def add(router: APIRouter, site: Site) -> None:
@@ -187,30 +270,32 @@ def add(router: APIRouter, site: Site) -> None:
     _add_reading(router, site)
 
 
-def _add_writing(router: APIRouter, site: Site) -> None:
-    async def known_of(visit: Visit, schedule_id: str) -> ScheduleOut | None:
-        return None if schedule_id == "new" else await visit.services.schedules.get(visit.actor, schedule_id)
+async def _known_of(visit: Visit, schedule_id: str) -> ScheduleOut | None:
+    """Give the schedule that an address names; None: it names a new one."""
+    return None if schedule_id == "new" else await visit.services.schedules.get(visit.actor, schedule_id)
 
+
+def _add_writing(router: APIRouter, site: Site) -> None:
     @router.get("/schedules/new")
     async def new(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
-        programme, first = request.query_params.get("programme", ""), visit.form.written(visit.form.today())
-        draft = views.Draft(programme=programme[:64], first_day=first)
-        if programme:
-            with_title = (each.whole_name for each in await _programmes(visit) if each.id == programme)
-            draft = replace(draft, title=next(with_title, ""))
-        return await _form(visit, draft, None, {})
+        visit.require(Act.SCHEDULES_WRITE)
+        programme, template = (request.query_params.get(name, "")[:64] for name in ("programme", "template"))
+        if not programme and not template:
+            return await _choose(visit)
+        return await _begin(visit, template, programme)
 
     @router.get("/schedules/{schedule_id}/edit")
     async def edit(request: Request, schedule_id: str) -> HTMLResponse:
         visit = await site.visit(request)
         known = await visit.services.schedules.get(visit.actor, schedule_id)
-        return await _form(visit, views.draft_of(known, visit.form), known, {})
+        visit.require(Act.SCHEDULES_WRITE, known.area_id)
+        return await _form(visit, drafts.draft_of(known, visit.form), known, {})
 
     @router.post("/schedules/{schedule_id}/preview")
     async def preview(request: Request, schedule_id: str) -> HTMLResponse:
         visit = await site.visit(request)
-        known, draft = await known_of(visit, schedule_id), views.read_draft(await read_form(request))
+        known, draft = await _known_of(visit, schedule_id), drafts.read_draft(await read_form(request))
         found = await _preview(visit, draft, known)
         return visit.fragment("_schedule_preview.html", preview=found, form=asdict(draft))
 
@@ -221,21 +306,27 @@ def _add_writing(router: APIRouter, site: Site) -> None:
     @router.post("/schedules/{schedule_id}/edit")
     async def written(request: Request, schedule_id: str) -> Response:
         visit = await site.visit(request)
-        known, typed = await known_of(visit, schedule_id), await read_form(request)
-        draft = views.read_draft(typed)
+        known, typed = await _known_of(visit, schedule_id), await read_form(request)
+        draft = drafts.read_draft(typed)
         if typed.one("look"):
             return await _form(visit, draft, known, {}, look=True)
-        return await _save(visit, draft, known)
+        return await saved(visit, draft, known)
 
 
 def _add_reading(router: APIRouter, site: Site) -> None:
-    @router.get("/schedules")
+    @router.get("/schedules/all")
     async def all_of_them(request: Request) -> HTMLResponse:
         return await _list(await site.visit(request))
 
+    @router.get("/schedules/all.csv")
+    async def table(request: Request) -> Response:
+        visit = await site.visit(request)
+        heads = [visit.text(column.word) for column in COLUMNS]
+        return csv_answer("lich-phat", heads, _table(visit), visit.text)
+
     @router.get("/schedules/{schedule_id}")
     async def one(request: Request, schedule_id: str) -> HTMLResponse:
-        return await _one(await site.visit(request), schedule_id, move=request.query_params.get("move", ""))
+        return await one_page(await site.visit(request), schedule_id, move=request.query_params.get("move", ""))
 
     @router.post("/schedules/{schedule_id}/end")
     async def end(request: Request, schedule_id: str) -> RedirectResponse:
@@ -246,16 +337,3 @@ def _add_reading(router: APIRouter, site: Site) -> None:
         except ConflictError:  # ended in the meantime: the page says so
             return back(f"/schedules/{schedule_id}", "")
         return back(f"/schedules/{schedule_id}", "ended")
-
-    @router.post("/schedules/{schedule_id}/dates/{recurrence}")
-    async def one_date(request: Request, schedule_id: str, recurrence: datetime) -> Response:
-        visit, typed = await site.visit(request), await read_form(request)
-        try:
-            if typed.one("act") == "move":
-                return await _move(visit, schedule_id, recurrence, moves.read(typed, recurrence))
-            confirmed = typed.one("confirm_conflicts") == "yes"
-            await _change(visit, schedule_id, recurrence, typed.one("act"), confirmed=confirmed)
-        except (InvalidError, ConflictError, NotFoundError) as error:
-            meeting = recurrence.isoformat() if isinstance(error, ScheduleConflictError) else ""
-            return await _one(visit, schedule_id, problem_text(error, visit.form), meeting=meeting)
-        return back(f"/schedules/{schedule_id}", "date")

@@ -1,5 +1,6 @@
-"""Recordings on a page: the card of one, and what the box needs in which one is uploaded or chosen."""
+"""Recordings on a page: the card of one, and what the box needs in which one is made, uploaded or chosen."""
 
+import asyncio
 from typing import Any
 
 from controller.errors import NotFoundError
@@ -25,6 +26,22 @@ UPLOAD_PROBLEMS = (
     "network",
     "other",
 )
+RECORD_WORDS = (
+    "insecure",
+    "cannot",
+    "denied",
+    "no_microphone",
+    "broke_off",
+    "too_long",
+    "on",
+    "off",
+    "again",
+)
+"""What record.js says."""
+READY_WITHIN_S = 8.0
+"""Whoever presses Send while the last second of a recording is processed waits so long for it, and presses once."""
+LOOK_FIRST_S, LOOK_LAST_S = 0.1, 1.0
+"""Between two looks at it: often at first, as most are ready at once; each look asks the database."""
 
 
 async def recording_card(visit: Visit, recording_id: str) -> Recording | None:
@@ -36,6 +53,26 @@ async def recording_card(visit: Visit, recording_id: str) -> Recording | None:
     except NotFoundError:
         return None
     return card(found, peaks, visit.form)
+
+
+async def until_ready(visit: Visit, recording_id: str) -> None:
+    """Wait until a recording is processed, or long enough."""
+    loop, pause = asyncio.get_running_loop(), LOOK_FIRST_S
+    deadline = loop.time() + READY_WITHIN_S
+    while recording_id and loop.time() < deadline:
+        try:
+            found = await visit.services.recordings.get(visit.actor, recording_id)
+        except NotFoundError:
+            return
+        if found.state != "processing" or found.reason == "tool_missing":
+            return
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, LOOK_LAST_S)
+
+
+def record_words(visit: Visit) -> list[tuple[str, str]]:
+    """Give what ``_recorder.html`` says, by code."""
+    return [(code, visit.text(f"record_said.{code}", at="{at}")) for code in RECORD_WORDS]
 
 
 async def sound_context(visit: Visit, chosen: str) -> dict[str, Any]:

@@ -1,15 +1,28 @@
 """People who sign in: who works where, and how their accounts are. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from controller.areas.schemas import AreaOut
 from controller.people.rights import Role
 from controller.people.schemas import PersonOut, SessionOut
 from web.formats import Formats
+from web.listing import Column, Filter
+from web.views.browsers import browser_of
+from web.views.places import choices
 from web.words import Mark
 
 ROLES = tuple(str(role) for role in Role)
+STATES = ("open", "closed", "without_factor", "without_phone")
+COLUMNS = (
+    Column("name", "people.name"),
+    Column("login", "sign_in.login"),
+    Column("grants", "people.grants", sort=False),
+    Column("state", "people.state", sort=False),
+)
+HEADS = ("people.name", "sign_in.login", "settings.phone", "people.grants", "people.state")
+"""Columns of the table to take along, by the key of their words."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +43,8 @@ class Account:
     name: str
     mark: Mark
     grants: tuple[GrantLine, ...]
+    phone: str
+    """Empty: not told."""
     closed: bool
     has_factor: bool
 
@@ -51,9 +66,26 @@ def account(person: PersonOut, places: Mapping[str, str], form: Formats) -> Acco
             GrantLine(each.id, said(each.role, each.area_id), each.area_id is None or each.area_id in places)
             for each in person.grants
         ),
+        phone=person.phone or "",
         closed=person.disabled_at is not None,
         has_factor=person.second_factor,
     )
+
+
+def filters(areas: Sequence[AreaOut], form: Formats) -> tuple[Filter, ...]:
+    """Say by what accounts are narrowed."""
+    text = form.text
+    return (
+        Filter("role", "people.role", tuple((each, text(f"role.{each}")) for each in ROLES)),
+        Filter("area", "people.where", tuple(choices(areas))),
+        Filter("state", "people.state", tuple((each, text(f"people.is_{each}")) for each in STATES)),
+    )
+
+
+def exported(person: PersonOut, places: Mapping[str, str], form: Formats) -> list[str]:
+    """Give an account as a line of a table."""
+    shown = account(person, places, form)
+    return [shown.name, shown.login, shown.phone, "; ".join(each.said for each in shown.grants), shown.mark.word]
 
 
 def _mark(person: PersonOut, form: Formats) -> Mark:
@@ -68,4 +100,5 @@ def _mark(person: PersonOut, form: Formats) -> Mark:
 def session_said(session: SessionOut, form: Formats) -> str:
     """Say since when and from where somebody is signed in."""
     began: datetime = session.created_at
-    return form.text("people.session", since=form.since(began), origin=session.origin, agent=session.agent[:60])
+    agent = browser_of(session.agent, form.text)
+    return form.text("people.session", since=form.since(began), origin=session.origin, agent=agent)

@@ -1,13 +1,25 @@
 """Alarms: what is the matter, in words. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from controller.alarms.schemas import AlarmOut
+from controller.areas.schemas import AreaOut
 from web.formats import Formats
+from web.i18n import Catalogue
+from web.listing import Column, Filter
+from web.views.places import choices
 from web.words import Mark
 
+COLUMNS = (
+    Column("need", "alarms.what"),
+    Column("since", "alarms.since"),
+    Column("act", "faults.act", sort=False),
+)
+HEADS = ("alarms.what", "alarms.since")
+"""Columns of the table to take along."""
+STATES = ("waiting", "acknowledged")
 _PAGES = {"broadcasts", "nodes", "people", "emergencies", "approvals", "schedules"}
 """Resources that have a page of their own."""
 _GONE = {"nodes_revoked"}
@@ -28,6 +40,14 @@ class Line:
     may_acknowledge: bool
 
 
+def filters(areas: Sequence[AreaOut], text: Catalogue) -> tuple[Filter, ...]:
+    """Say by what alarms are narrowed."""
+    return (
+        Filter("state", "alarms.state", tuple((each, text(f"alarms.is_{each}")) for each in STATES)),
+        Filter("area", "nodes.place", tuple(choices(areas))),
+    )
+
+
 def line(alarm: AlarmOut, places: Mapping[str, str], form: Formats, *, cancelled: bool = False) -> Line:
     """Show an alarm; ``places`` are names of areas, ``cancelled``: the emergency that it tells of was not sent."""
     text, waits = form.text, alarm.acknowledged_at is None
@@ -36,6 +56,8 @@ def line(alarm: AlarmOut, places: Mapping[str, str], form: Formats, *, cancelled
         name: alarm.detail.get(name, "")
         for name in ("name", "login", "origin", "reason", "title", "place", "by", "date", "days", "count", "nodes")
     }
+    if (code := alarm.detail.get("reason_code")) and words["reason"] == code:
+        words["reason"] = text.word("glass_reason", code)  # a button was pressed, nothing typed
     ends_at = alarm.detail.get("ends_at")
     words["when"] = form.written(datetime.fromisoformat(ends_at).date()) if ends_at else ""
     words["why"] = text.word("date_problem", alarm.detail.get("problem", ""))

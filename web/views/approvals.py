@@ -26,7 +26,20 @@ class Line:
     title: str
     said: str
     mark: Mark
-    own: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """A request in the list of all."""
+
+    id: str
+    title: str
+    start: str
+    targets: str
+    asked: str
+    mark: Mark
+    reason: str
+    """Why it was returned; empty: it was not."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,7 @@ class File:
     """Where the player tells what was heard; empty: nowhere."""
     news: Mark | None
     heard: Mark
+    whole: bool
 
 
 @dataclass(frozen=True)
@@ -47,7 +61,15 @@ class Request:
     id: str
     title: str
     mark: Mark
+    is_open: bool
+    by: str
+    when: str
+    """When it would sound; of a series the page says more."""
+    measure: str
+    asked: str
+    about: str
     lines: tuple[str, ...]
+    """What else there is to know."""
     changes: Changes
     href: str
     """Page of what it is about."""
@@ -71,8 +93,8 @@ class Alone:
     broadcast_id: str
 
 
-def line(row: ApprovalRow, me: str, form: Formats) -> Line:
-    """Show a request in the queue; ``me``: who looks."""
+def line(row: ApprovalRow, form: Formats) -> Line:
+    """Show a request in the queue."""
     said = form.text(
         "approvals.said",
         when=form.when(row.first_start_at),
@@ -80,7 +102,20 @@ def line(row: ApprovalRow, me: str, form: Formats) -> Line:
         targets=form.names([aim.name for aim in row.targets]),
         by=row.asked_by,
     )
-    return Line(row.id, row.title, said, _mark(row, form), row.asked_by_id == me)
+    return Line(row.id, row.title, said, _mark(row, form))
+
+
+def in_list(row: ApprovalRow, form: Formats) -> Row:
+    """Show a request in the list of all, and in the table that is taken along."""
+    return Row(
+        id=row.id,
+        title=row.title,
+        start=form.long(row.first_start_at),
+        targets=form.names([aim.name for aim in row.targets]),
+        asked=form.text("approvals.asked_short", by=row.asked_by, when=form.long(row.asked_at)),
+        mark=_mark(row, form),
+        reason=row.returned_reason or "",
+    )
 
 
 def _mark(row: ApprovalRow, form: Formats) -> Mark:
@@ -97,6 +132,12 @@ def one(row: ApprovalOut, waves: Mapping[str, Sequence[int]], form: Formats) -> 
         id=row.id,
         title=row.title,
         mark=_mark(row, form),
+        is_open=row.state == "open",
+        by=row.asked_by,
+        when=text("approvals.at", when=form.long(row.first_start_at)),
+        measure=text("approvals.measure", length=form.length(row.length_ms), targets=_targets(row, form)),
+        asked=text("approvals.asked", by=row.asked_by, when=form.since(row.asked_at)),
+        about=_about(row, form),
         lines=tuple(_lines(row, form)),
         changes=changes(row, form),
         href=f"/{row.subject}",
@@ -112,19 +153,25 @@ def one(row: ApprovalOut, waves: Mapping[str, Sequence[int]], form: Formats) -> 
 def _lines(row: ApprovalOut, form: Formats) -> list[str]:
     text = form.text
     said = [
-        text("approvals.asked", by=row.asked_by, when=form.since(row.asked_at)),
-        text("approvals.where", targets=form.names([aim.name for aim in row.targets])),
+        text("approvals.where", targets=form.names([aim.name for aim in row.targets], told=len(row.targets))),
         text("approvals.first", when=form.long(row.first_start_at)),
         text("approvals.window", start=form.long(row.not_before_at), until=form.long(row.not_after_at)),
-        text("approvals.length", length=form.length(row.length_ms)),
     ]
-    if row.categories:
-        said.append(text("approvals.about", names=form.names([text.word("category", each) for each in row.categories])))
     if row.decided_by and row.decided_at:
         said.append(text("approvals.decided", by=row.decided_by, when=form.since(row.decided_at)))
     if row.returned_reason:
         said.append(text("approvals.reason_said", reason=row.returned_reason))
     return said
+
+
+def _targets(row: ApprovalRow, form: Formats) -> str:
+    return form.names([aim.name for aim in row.targets])
+
+
+def _about(row: ApprovalRow, form: Formats) -> str:
+    """Say what kinds of things it says; empty: nothing is known of that."""
+    text, names = form.text, [form.text.word("category", each) for each in row.categories]
+    return text("approvals.about", names=form.names(names)) if names else ""
 
 
 def _file(each: FileOut, peaks: Sequence[int], form: Formats) -> File:
@@ -138,6 +185,8 @@ def _file(each: FileOut, peaks: Sequence[int], form: Formats) -> File:
         mark=form.mark(each.length_ms),
         length_ms=each.length_ms,
         wave=wave_path(peaks or [128] * BARS),
+        machine=Mark("dot", "unsure", text("speech.mark")) if each.is_machine else None,
+        words=each.words or "",
     )
     news = None if each.news == "known" else Mark("dot", "live", text(f"approvals.{each.news}"))
     heard = (
@@ -146,7 +195,7 @@ def _file(each: FileOut, peaks: Sequence[int], form: Formats) -> File:
         else Mark("part", "unsure", text("approvals.partly", heard=form.mark(each.heard_ms), length=player.mark))
     )
     listening = f"/api/v1/recordings/{each.recording_id}/listening" if each.recording_id else ""
-    return File(player, listening, news, heard)
+    return File(player, listening, news, heard, each.whole)
 
 
 def alone(each: AloneOut, form: Formats) -> Alone:

@@ -37,16 +37,6 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Line:
-    """A bulletin in the list."""
-
-    id: str
-    title: str
-    said: str
-    mark: Mark
-
-
-@dataclass(frozen=True)
 class Bulletin:
     """One bulletin as a page shows it."""
 
@@ -66,6 +56,8 @@ class Voice:
     language: str
     paragraphs: tuple[str, ...]
     recording_id: str | None
+    reading: str = ""
+    """Its words written out as they are read aloud; empty: as they stand."""
 
 
 def read_draft(typed: Form, languages: Sequence[str]) -> Draft:
@@ -110,7 +102,7 @@ def wanted(draft: Draft) -> dict[str, Any]:
 def missing(draft: Draft, form: Formats) -> Problems:
     """Name all that was left out at once."""
     lacks = {
-        "title": "" if draft.title else form.text("wrong.title_empty"),
+        "title": "" if draft.title else form.text("bulletins.title_empty"),
         "voices": form.text("bulletins.voices_empty") if draft.voices.are_empty else "",
     }
     return {field: words for field, words in lacks.items() if words}
@@ -122,21 +114,21 @@ def mark(state: str, form: Formats) -> Mark:
     return Mark(icon, tone, form.text(f"bulletin_state.{state}"))
 
 
-def line(known: BulletinOut, form: Formats) -> Line:
-    """Show a bulletin in the list."""
-    return Line(known.id, known.title, _said(known, form), mark(known.state, form))
-
-
 def _said(known: BulletinOut, form: Formats) -> str:
     category = form.text.word("category", known.category)
     key = "bulletins.said_above" if known.from_above else "bulletins.said"
     return form.text(key, category=category, place=known.area_name, when=form.since(known.saved_at))
 
 
-def one(known: BulletinOut, names: Mapping[str, str], form: Formats) -> Bulletin:
-    """Show a bulletin; ``names`` are those of languages."""
+def one(known: BulletinOut, names: Mapping[str, str], form: Formats, readings: Mapping[str, str]) -> Bulletin:
+    """Show a bulletin; ``names`` are those of languages, ``readings`` what is read aloud in each."""
     spoken = tuple(
-        Voice(names.get(each.language, each.language), tuple((each.text or "").split("\n")), each.recording_id)
+        Voice(
+            names.get(each.language, each.language),
+            tuple((each.text or "").split("\n")),
+            each.recording_id,
+            readings.get(each.language, ""),
+        )
         for each in known.voices
     )
     return Bulletin(

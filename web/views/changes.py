@@ -7,7 +7,7 @@ from typing import Any
 
 from controller.approvals.schemas import ApprovalOut, ChangeOut
 from web.formats import Formats
-from web.views.schedules import WEEKDAYS, days_of
+from web.views.schedule_form import WEEKDAYS, days_of
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,12 @@ def _said(fault: FaultEntryOut, form: Formats) -> list[str]:
     found = [text("faults.since", since=form.since(fault.since_at))]
     if fault.cleared_at is not None:
         found = [text("faults.over", since=form.since(fault.since_at), until=form.since(fault.cleared_at))]
+    return found + also(fault, form)
+
+
+def also(fault: FaultEntryOut, form: Formats) -> list[str]:
+    """Say how often, who looks after it, and what they noted."""
+    text, found = form.text, []
     if fault.times > 1:
         found.append(text("faults.times", count=fault.times))
     if fault.acknowledged_at is not None:

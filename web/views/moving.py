@@ -11,7 +11,7 @@ from controller.schedules.schemas import DateOut, ExceptionIn
 from web.formats import Formats
 from web.forms import Form, Unclear, day_of, hour_of
 from web.problems import problem_text
-from web.views.dated import unusual_said
+from web.views.dated import Told, unusual_said
 
 TICKS = ("confirm_unusual", "confirm_conflicts")
 """As ``ExceptionIn``."""
@@ -40,6 +40,36 @@ def read(typed: Form, recurrence: datetime) -> Moving:
     """Take what was typed."""
     ticked = tuple(tick for tick in TICKS if typed.one(tick) == "yes")
     return Moving(recurrence.isoformat(), typed.one("day").strip(), typed.one("hour").strip(), ticked)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What moving would change; ``changes`` None: that cannot be said."""
+
+    moving: Moving
+    changes: list[Told] | None = None
+
+    @property
+    def can(self) -> bool:
+        """Tell whether it may be done: nothing is in the way, or what is may be confirmed."""
+        return not self.moving.problem or any(tick not in self.moving.ticked for tick, _ in self.moving.asked)
+
+
+def from_calendar(typed: Form, recurrence: datetime, form: Formats) -> Moving:
+    """Take where a date was dragged to: a wall time of the place."""
+    try:
+        local = datetime.fromisoformat(typed.one("local"))
+    except ValueError:
+        return Moving(recurrence.isoformat(), typed.one("local")[:20], "")
+    return Moving(recurrence.isoformat(), form.written(local.date()), f"{local:%H:%M}")
+
+
+def sentence(title: str, recurrence: datetime, moving: Moving, form: Formats) -> str:
+    """Say what is about to be moved, and where to."""
+    before = form.text("time.on", hour=f"{recurrence:%H:%M}", day=form.day(recurrence.date()))
+    day = day_of(moving.day, form.today())
+    after = form.text("time.on", hour=moving.hour, day=form.day(day)) if day else moving.day
+    return form.text("plan.move_said", title=title, before=before, after=after)
 
 
 def wanted(moving: Moving, form: Formats) -> ExceptionIn:

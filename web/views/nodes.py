@@ -9,6 +9,7 @@ from controller.schedules.schemas import DayOut
 from web.formats import Formats
 from web.views.condition import cache, clock, device, lacks, plan
 from web.views.faults import Entry, entry
+from web.views.node_settings import VOLUMES, gain_said
 from web.views.places import is_heard
 from web.words import Mark, faults, node_mark
 
@@ -31,6 +32,8 @@ class Node:
     """The same of what it is made of."""
     history: tuple[Entry, ...]
     """The latest faults, those that are over too."""
+    waits: Mark | None
+    """New settings that it has not confirmed."""
 
 
 def one_node(
@@ -52,6 +55,7 @@ def one_node(
         facts=tuple((form.text(f"node.{name}"), value) for name, value in _facts(node, form).items() if value),
         device=tuple(device(node, form)),
         history=tuple(entry(each, form, may_acknowledge=may_acknowledge) for each in book),
+        waits=Mark("part", "unsure", form.text("settings_of.waiting")) if node.settings_confirmed is False else None,
     )
 
 
@@ -95,7 +99,7 @@ def _facts(node: NodeOut, form: Formats) -> dict[str, str]:
         "self_test": _own_sound(node.self_test, form),
         "identified": _own_sound(node.identified, form),
         "reference": _reference(node, form),
-        "volume": text("node.volume_full") if node.volume_mb == 0 else f"{node.volume_mb / 100:+.1f} dB",
+        "volume": gain_said(node.volume_mb, VOLUMES, form, "volume"),
     }
 
 

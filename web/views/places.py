@@ -1,13 +1,13 @@
 """The tree of places with its nodes, for reading and for choosing."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from controller.areas.schemas import AreaOut
 from controller.nodes.schemas import NodeOut
 from web.formats import Formats
-from web.words import Mark, node_mark, quiet
+from web.words import Mark
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,16 @@ class Place:
     below: tuple["Place", ...]
     chosen_nodes: bool
     """One of its own nodes is chosen: show them."""
+    unread: Literal["", "nodes", "inside"] = ""
+    """What is read only when somebody opens it: its own nodes, or all that is in it."""
+
+
+class Whole(NamedTuple):
+    """A place that can be chosen as one, with all in it."""
+
+    scope: str
+    name: str
+    said: str
 
 
 class Choice(NamedTuple):
@@ -55,44 +65,11 @@ def is_heard(node: NodeOut) -> bool:
     return node.status in {"online", "late"}
 
 
-def link_said(nodes: Sequence[NodeOut], form: Formats) -> str:
-    """Count those in contact among the nodes that report; clusters that report nothing are counted apart."""
-    apart = sum(node.status == "unreporting" for node in nodes)
-    online = form.text("nodes.summary", online=sum(map(is_heard, nodes)), count=len(nodes) - apart)
+def contact_said(heard: int, reporting: int, apart: int, form: Formats) -> str:
+    """Say how many of those that report are in contact; ``apart``: clusters that report nothing."""
+    online = form.text("nodes.summary", online=heard, count=reporting)
     mute = form.text("count.unreporting", count=apart)
-    return " · ".join(said for said, count in ((online, len(nodes) - apart), (mute, apart)) if count) or online
-
-
-def tree(
-    areas: Iterable[AreaOut], nodes: Iterable[NodeOut], form: Formats, chosen: Collection[str] = ()
-) -> tuple[Place, ...]:
-    """Put nodes under their areas, and areas under theirs."""
-    all_areas, all_nodes = list(areas), list(nodes)
-    under: dict[str, list[NodeOut]] = {area.id: [] for area in all_areas}
-    parents = {area.id: area.parent_id for area in all_areas}
-    for node in all_nodes:
-        area_id: str | None = node.area_id
-        while area_id is not None and area_id in under:
-            under[area_id].append(node)
-            area_id = parents[area_id]
-
-    def place(area: AreaOut) -> Place:
-        lines = [
-            NodeLine(node.id, node.scope, node.name, quiet(node_mark(node, form)))
-            for node in all_nodes
-            if node.area_id == area.id
-        ]
-        return Place(
-            id=area.id,
-            scope=area.scope,
-            name=area.name,
-            said=link_said(under[area.id], form) if under[area.id] else form.text("area.no_nodes"),
-            nodes=tuple(lines),
-            below=tuple(place(each) for each in all_areas if each.parent_id == area.id),
-            chosen_nodes=any(line.scope in chosen for line in lines),
-        )
-
-    return tuple(place(area) for area in all_areas if area.parent_id not in under)
+    return " · ".join(said for said, count in ((online, reporting), (mute, apart)) if count) or online
 
 
 def stop_places(areas: Iterable[AreaOut]) -> list[StopPlace]:

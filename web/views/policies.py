@@ -28,6 +28,8 @@ class Line:
     name: str
     value: str
     origin: str
+    is_set: bool = True
+    """Somebody says so; else it is as it is everywhere."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ def lines(policy: PolicyOut, form: Formats) -> list[Line]:
 
 def _line(each: RuleOut, area_id: str, form: Formats) -> Line:
     name = form.text(f"rule.{each.rule}")
-    return Line(each.rule, name[:1].upper() + name[1:], _value(each, form), _origin(each, area_id, form))
+    is_set = each.from_id is not None or bool(each.locked_by_id)
+    return Line(each.rule, name[:1].upper() + name[1:], _value(each, form), _origin(each, area_id, form), is_set)
 
 
 def _origin(each: RuleOut, area_id: str, form: Formats) -> str:

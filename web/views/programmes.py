@@ -3,19 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from controller.programmes.schemas import ItemIn, ItemOut, ProgrammeOut, ProgrammeRow
+from controller.bulletins.schemas import BulletinOut
+from controller.programmes.schemas import ItemIn, ItemOut, ProgrammeOut
+from controller.recordings.schemas import RecordingOut
 from web.formats import Formats
 from web.words import Mark
-
-
-@dataclass(frozen=True)
-class Line:
-    """A programme in the list."""
-
-    id: str
-    title: str
-    said: str
-    is_template: bool
 
 
 @dataclass(frozen=True)
@@ -27,6 +19,18 @@ class Item:
     said: str
     href: str
     """Where it can be looked at; empty: nowhere."""
+    start: str = ""
+    """When it begins, from the start of the session; empty: what stands before it is not known."""
+
+
+@dataclass(frozen=True)
+class Choosable:
+    """Something that may come into a programme."""
+
+    kind: str
+    id: str
+    title: str
+    said: str
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,10 @@ class Programme:
     """Priority bulletins from above that are not in it: id and what to say."""
     lead_in_s: int
     gap_s: int
-
-
-def line(row: ProgrammeRow, form: Formats) -> Line:
-    """Show a programme in the list."""
-    said = form.text("programmes.said", count=row.item_count, when=form.since(row.changed_at))
-    return Line(row.id, row.title, said, row.is_template)
+    total: str
+    """How long all of it is, as far as it has sound."""
+    unknown: int
+    """Items whose length is not known yet."""
 
 
 def one(known: ProgrammeOut, form: Formats) -> Programme:
@@ -65,10 +67,12 @@ def one(known: ProgrammeOut, form: Formats) -> Programme:
         version=known.version,
         mark=_mark(known, form),
         notes=tuple(Mark("triangle", "care", said) for said in missing),
-        items=tuple(_item(each, form) for each in known.items),
+        items=tuple(_item(each, start, form) for each, start in zip(known.items, _starts(known), strict=True)),
         owed=tuple(owed),
         lead_in_s=known.lead_in_ms // 1000,
         gap_s=known.gap_ms // 1000,
+        total=text("programmes.total", length=form.length(known.known_ms)) if known.known_ms else "",
+        unknown=sum(each.length_ms is None for each in known.items),
     )
 
 
@@ -86,16 +90,33 @@ def _mark(known: ProgrammeOut, form: Formats) -> Mark:
     return Mark("triangle", "care", text.word("why_not", why.problem, title=why.title))
 
 
-def _item(each: ItemOut, form: Formats) -> Item:
+def _starts(known: ProgrammeOut) -> list[int | None]:
+    """Say when each item begins; a pause begins when what stands before it ends, and nothing is known after a hole."""
+    starts: list[int | None] = []
+    free: int | None = known.lead_in_ms
+    for each in known.items:
+        start = each.offset_ms if each.offset_ms is not None and free is not None else free
+        starts.append(start if each.length_ms is not None else free)
+        free = start + each.length_ms if start is not None and each.length_ms is not None else None
+    return starts
+
+
+def _item(each: ItemOut, start: int | None, form: Formats) -> Item:
     text = form.text
     title = each.title or text.word("item", each.kind)
     said = [text.word("item", each.kind)] if each.title else []
     if each.length_ms is not None:
         said.append(form.length(each.length_ms))
-    if each.offset_ms is not None:
-        said.append(text("programmes.begins", at=form.mark(each.offset_ms)))
+    else:
+        said.append(text("programmes.no_length"))
+    if each.languages and each.languages != ("vi",):
+        said.append(", ".join(text.word("spoken", language) for language in each.languages))
+    if each.kind == "slot" and each.category:
+        title = text("programmes.slot", category=text.word("category", each.category))
+        said = []
     href = f"/bulletins/{each.bulletin_id}" if each.bulletin_id else ""
-    return Item(each.position, title, " · ".join(said), href)
+    href = f"/recordings/{each.recording_id}" if each.recording_id else href
+    return Item(each.position, title, " · ".join(said), href, form.mark(start) if start is not None else "")
 
 
 def items_in(known: ProgrammeOut) -> list[ItemIn]:
@@ -104,9 +125,17 @@ def items_in(known: ProgrammeOut) -> list[ItemIn]:
     return [ItemIn(**{name: getattr(each, name) for name in kept}) for each in known.items]
 
 
-def moved_up(count: int, position: int) -> Sequence[int]:
-    """Give the order in which one item stands one place earlier."""
+def moved(count: int, position: int, to: int) -> Sequence[int]:
+    """Give the order in which one item stands in another place; out of range: at that end."""
     order = list(range(count))
-    if 0 < position < count:
-        order[position - 1], order[position] = order[position], order[position - 1]
+    if 0 <= position < count:
+        order.insert(max(0, min(to, count - 1)), order.pop(position))
     return order
+
+
+def choices(bulletins: Sequence[BulletinOut], recordings: Sequence[RecordingOut], form: Formats) -> list[Choosable]:
+    """Show what may come into a programme."""
+    said = form.text
+    found = [Choosable("bulletin", each.id, each.title, said.word("category", each.category)) for each in bulletins]
+    ready = [each for each in recordings if each.length_ms is not None]
+    return found + [Choosable("recording", each.id, each.title, form.length(each.length_ms or 0)) for each in ready]

@@ -26,6 +26,12 @@ class Recording:
     wave: str = ""
     wave_width: int = BARS * 4
     warnings: tuple[Mark, ...] = ()
+    machine: Mark | None = None
+    """That a machine speaks."""
+    words: str = ""
+    """What a machine was told to read; empty: a person speaks, or nobody knows."""
+    share: float | None = None
+    """With ``processing``: how much is done, 0 to 1; None: not begun."""
     why: str = ""
     """With ``rejected``: what is wrong and what to do; with ``processing``: what it waits for, if not its turn."""
 
@@ -56,9 +62,10 @@ def card(found: RecordingOut, peaks: Sequence[int], form: Formats) -> Recording:
     if found.state == "rejected" or found.withdrawn_at is not None:
         why = form.text.word("rejected", found.reason) if found.reason else form.text("recording.gone")
         return Recording(found.id, found.title, "rejected", why=why)
+    words = found.words or ""
     if found.state == "processing" or found.length_ms is None:
         waits = form.text("recording.tool_missing") if found.reason == "tool_missing" else ""
-        return Recording(found.id, found.title, "processing", why=waits)
+        return Recording(found.id, found.title, "processing", why=waits, share=found.progress or None, words=words)
     return Recording(
         id=found.id,
         title=found.title,
@@ -68,6 +75,8 @@ def card(found: RecordingOut, peaks: Sequence[int], form: Formats) -> Recording:
         mark=form.mark(found.length_ms),
         length_ms=found.length_ms,
         wave=wave_path(peaks),
+        machine=Mark("dot", "unsure", form.text("speech.mark")) if found.voice or found.origin == "machine" else None,
+        words=words,
         warnings=tuple(Mark("triangle", "care", form.text.word("warning", code)) for code in found.warnings),
     )
 

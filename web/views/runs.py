@@ -1,28 +1,15 @@
-"""Broadcasts: a line in today's list, and one broadcast node by node."""
+"""One broadcast: as a whole, and node by node. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from controller.broadcasts.schemas import BroadcastOut
 from controller.holds.schemas import HoldOut
 from controller.nodes.schemas import NodeOut
-from controller.plays.schemas import PlayOut
+from controller.plays.schemas import PlayGroupsOut, PlayOut
 from web.formats import Formats
-from web.words import FAILED, Mark, doubt_said, held_said, node_mark, play_mark, play_why, quiet, run_mark, why_in_words
-
-
-@dataclass(frozen=True)
-class TodayLine:
-    """A broadcast in today's list."""
-
-    id: str
-    hour: str
-    title: str
-    said: str
-    mark: Mark
-    why: str
-    """Why it was returned, which nodes did not play and why, or say nothing; empty when all did."""
+from web.words import EMERGENCY, FAILED, Mark, doubt_said, held_said, node_mark, play_mark, play_why, quiet, run_mark
 
 
 @dataclass(frozen=True)
@@ -32,6 +19,8 @@ class Cancel:
     offer: str
     what_happens: str
     yes: str
+    is_undo: bool
+    """Nothing of it was heard yet: one tap takes it back."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +59,11 @@ class Group:
     id: str
     title: str
     plays: tuple[PlayLine, ...]
+    """The first ``MOST_SHOWN`` of them."""
+    count: int
 
 
-_GROUPS = {
+GROUPS = {
     "failed": FAILED - {"interrupted"},
     "cut": {"interrupted"},
     "waiting": {"unknown", "cancel_unconfirmed"},
@@ -82,6 +73,8 @@ _GROUPS = {
     "cancelled": {"cancelled"},
 }
 """What needs an eye comes first."""
+MOST_SHOWN = 30
+"""Plays of a group on the page of a broadcast; all of them stand in a list that can be searched."""
 
 
 def code_of(play: PlayOut) -> str:
@@ -89,32 +82,26 @@ def code_of(play: PlayOut) -> str:
     return str(play.outcome or play.state)
 
 
-def title_of(run: BroadcastOut, form: Formats) -> str:
-    """Give the title, and before it what the run is when it is no routine: nobody takes a drill for the real thing."""
+def kind_of(run: BroadcastOut, form: Formats) -> str:
+    """Say what a run is when it is no routine: nobody takes a drill for the real thing; empty: it is routine."""
     if run.drill is not None:
-        return f"{form.text('emergency.drill_silent' if run.drill == 'silent' else 'emergency.drill')}: {run.title}"
-    return f"{form.text('message_kind.alert')}: {run.title}" if run.level == "emergency" else run.title
+        return form.text("emergency.drill_silent" if run.drill == "silent" else "emergency.drill")
+    return form.text("message_kind.alert") if run.level == EMERGENCY else ""
 
 
-def today_line(run: BroadcastOut, plays: Sequence[PlayOut], form: Formats) -> TodayLine:
-    """Show a broadcast in today's list; its plays are only needed when some failed or said nothing."""
-    return TodayLine(
-        id=run.id,
-        hour=form.hour(run.start_at),
-        title=title_of(run, form),
-        said=form.text("today.run_said", length=form.length(run.length_ms), targets=_targets(run, form)),
-        mark=run_mark(run, form.text),
-        why=" ".join((*doubt_said(run.unconfirmed, form), *_returned(run, form), why_in_words(plays, form))).strip(),
-    )
+def title_of(run: BroadcastOut, form: Formats) -> str:
+    """Give the title, and before it what the run is when it is no routine."""
+    kind = kind_of(run, form)
+    return f"{kind}: {run.title}" if kind else run.title
 
 
-def one_run(run: BroadcastOut, plays: Sequence[PlayOut], nodes: Mapping[str, NodeOut], form: Formats) -> Run:
-    """Show a broadcast as a whole."""
+def one_run(run: BroadcastOut, form: Formats, waiting: Sequence[str] = ()) -> Run:
+    """Show a broadcast as a whole; ``waiting``: names of nodes out of reach that have not done their part."""
     said = form.text(
         "broadcast.said_now" if run.urgent else "broadcast.said_later",
         start=form.when(run.start_at),
         length=form.length(run.length_ms),
-        targets=_targets(run, form),
+        targets=targets_of(run, form),
         by=run.created_by,
     )
     return Run(
@@ -125,13 +112,13 @@ def one_run(run: BroadcastOut, plays: Sequence[PlayOut], nodes: Mapping[str, Nod
         lines=(
             *held_said(run.held_by, form),
             *doubt_said(run.unconfirmed, form),
-            *_returned(run, form),
+            *returned_said(run, form),
             *_time_lines(run, form),
-            *_offline(plays, nodes, form),
+            *_offline(waiting, form),
             *_unreporting(run, form),
         ),
         share=_share(run, form.now),
-        cancel=_cancel(run, plays, form),
+        cancel=_cancel(run, form),
         approval_id=run.approval.id if run.approval else "",
     )
 
@@ -139,37 +126,46 @@ def one_run(run: BroadcastOut, plays: Sequence[PlayOut], nodes: Mapping[str, Nod
 def may_be_made_up(run: BroadcastOut) -> bool:
     """Tell whether to offer a replay: once, of routine that somebody missed. The service knows the rest."""
     missed = sum(run.counts.get(name, 0) for name in ("missed", "expired", "interrupted", "unknown"))
-    routine = run.level != "emergency" and run.drill is None and run.replays_id is None
+    routine = run.level != EMERGENCY and run.drill is None and run.replays_id is None
     return run.phase == "over" and bool(missed) and routine
 
 
 def groups(
-    plays: Sequence[PlayOut], nodes: Mapping[str, NodeOut], form: Formats, holds: Sequence[HoldOut] = ()
+    found: PlayGroupsOut, level: str, nodes: Mapping[str, NodeOut], form: Formats, holds: Sequence[HoldOut] = ()
 ) -> list[Group]:
     """Put plays that stand alike together, those that need an eye first; ``holds`` are those that stand."""
     places = {hold.wire_id: hold.scope_name for hold in holds}
-    lines = [(code_of(play), _play_line(play, nodes.get(play.node_id), form, places)) for play in plays]
-    found = (
-        Group(name, form.text(f"broadcast.group_{name}"), tuple(line for code, line in lines if code in codes))
-        for name, codes in _GROUPS.items()
-    )
-    return [group for group in found if group.plays]
+    shown = []
+    for name, codes in GROUPS.items():
+        those = [play for play in found.first if code_of(play) in codes][:MOST_SHOWN]
+        lines = tuple(_play_line(play, level, nodes.get(play.node_id), form, places) for play in those)
+        count = sum(found.counts.get(code, 0) for code in codes)
+        shown.append(Group(name, form.text(f"broadcast.group_{name}"), lines, count))
+    return [group for group in shown if group.plays]
 
 
-def _play_line(play: PlayOut, node: NodeOut | None, form: Formats, places: Mapping[str, str]) -> PlayLine:
+def play_line(play: PlayOut, level: str, form: Formats) -> PlayLine:
+    """Show one node's part in a broadcast of this level, by what was reported alone."""
+    return _play_line(play, level, None, form, {})
+
+
+def _play_line(play: PlayOut, level: str, node: NodeOut | None, form: Formats, places: Mapping[str, str]) -> PlayLine:
     why = play_why(play, form)
     if not why and play.outcome is None and node is not None and node.status != "online":
         why = node_mark(node, form).word
     held = [places[hold_id] for hold_id in node.holds if hold_id in places] if node and play.outcome is None else []
     if held:  # also of a node that is lost: it keeps silent until it hears of the release
         why = f"{why} {form.text('play.held', place=form.names(held))}".strip()
-    mark = quiet(play_mark(play, form.text))
+    mark = quiet(play_mark(play, level, form.text))
+    if mark.tone == "live" and node is not None and node.simulated_output:
+        mark = replace(mark, simulated=True)
     return PlayLine(
         play.node_id, play.node_name, play.area_path[-1] if play.area_path else "", code_of(play), mark, why
     )
 
 
-def _targets(run: BroadcastOut, form: Formats) -> str:
+def targets_of(run: BroadcastOut, form: Formats) -> str:
+    """Name where it is heard."""
     return form.names([target.name for target in run.targets])
 
 
@@ -188,18 +184,13 @@ def _time_lines(run: BroadcastOut, form: Formats) -> list[str]:
     return [line for line in (begins, text("broadcast.latest", until=form.when(run.latest_start_at))) if line]
 
 
-def _returned(run: BroadcastOut, form: Formats) -> list[str]:
+def returned_said(run: BroadcastOut, form: Formats) -> list[str]:
     """Say why the one who was asked said no."""
     reason = run.approval.returned_reason if run.approval else None
     return [form.text("approvals.reason_said", reason=reason)] if reason else []
 
 
-def _offline(plays: Sequence[PlayOut], nodes: Mapping[str, NodeOut], form: Formats) -> list[str]:
-    names = [
-        play.node_name
-        for play in plays
-        if play.outcome is None and play.node_id in nodes and nodes[play.node_id].status in {"offline", "never_seen"}
-    ]
+def _offline(names: Sequence[str], form: Formats) -> list[str]:
     return [form.text("broadcast.offline", names=form.names(names), count=len(names))] if names else []
 
 
@@ -217,13 +208,14 @@ def _share(run: BroadcastOut, now: datetime) -> int | None:
     return None
 
 
-def _cancel(run: BroadcastOut, plays: Sequence[PlayOut], form: Formats) -> Cancel | None:
+def _cancel(run: BroadcastOut, form: Formats) -> Cancel | None:
     if run.phase not in {"awaiting_approval", "returned", "sending", "ready", "on_air", "awaiting_reports"}:
         return None
-    count = sum(play.outcome is None and play.reports for play in plays)
+    count = sum(run.counts.get(code, 0) for code in (*GROUPS["open"], *GROUPS["playing"]))
     kind = "cancel_running" if run.phase == "on_air" else "cancel"
     return Cancel(
         offer=form.text(f"broadcast.{kind}"),
         what_happens=form.text(f"broadcast.{kind}_said", count=count) if count else form.text("broadcast.cancel_mute"),
         yes=form.text(f"broadcast.{kind}_yes"),
+        is_undo=run.phase in {"awaiting_approval", "returned", "sending", "ready"},
     )

@@ -1,10 +1,10 @@
 """A broadcast being written: what was typed, what it means, and the sentence of what will happen."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from controller.approvals.needs import Need
 from controller.areas.schemas import AreaOut
 from controller.broadcasts.schemas import ConflictOut, CutOut, ForecastOut, PreviewOut, ReplayPreviewOut
 from controller.ids import new_id
@@ -18,7 +18,6 @@ FULL = frozenset({"plan_full", "urgent_full"})
 """Refusals that no node's forecast tells of."""
 DURING = ("after_item", "fade")
 """As ``BroadcastIn.during``."""
-_KEY = re.compile(r"[0-9a-f]{32}\Z")
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,11 @@ class Draft:
     recording: str = ""
     title: str = ""
     targets: tuple[str, ...] = ()
+    """With ``whole``, that alone."""
+    whole: str = ""
+    """The place that was chosen as one; empty: what is chosen in the tree."""
+    text: str = ""
+    voice: str = "vi"
     when: str = "now"
     day: str = ""
     hour: str = ""
@@ -60,12 +64,15 @@ class Preview:
 
 def read_draft(typed: Form) -> Draft:
     """Take what was typed."""
-    key = typed.one("key")
+    whole = typed.one("whole")
     return Draft(
-        key=key if _KEY.match(key) else new_id(),
+        key=typed.key(),
         recording=typed.one("recording"),
         title=typed.one("title").strip(),
-        targets=tuple(typed.many("target")),
+        targets=(whole,) if whole else tuple(typed.many("target")),
+        whole=whole,
+        text=typed.one("text"),
+        voice=typed.one("voice") or "vi",
         when="later" if typed.one("when") == "later" else "now",
         day=typed.one("day"),
         hour=typed.one("hour").strip(),
@@ -122,15 +129,31 @@ def days(form: Formats) -> list[tuple[str, str]]:
     return [(day.isoformat(), words) for day, words in zip(every, said, strict=True)]
 
 
-def button(draft: Draft, form: Formats) -> str:
-    """Name the act."""
-    return form.text("say.send" if draft.when == "now" else "say.plan")
+def button(draft: Draft, form: Formats, found: PreviewOut | None = None, whole: str = "") -> str:
+    """Name the act, and as soon as that is known what it reaches; ``whole``: the name of the place chosen as one."""
+    text = form.text
+    if found is None or found.refusal:
+        return text("say.send" if draft.when == "now" else "say.plan")
+    count = found.played_count + _unreported(found)
+    if not count and found.approval is not Need.ANOTHER:
+        return text("say.send" if draft.when == "now" else "say.plan")
+    nodes = text("count.nodes", count=count)
+    if found.approval is Need.ANOTHER:
+        return text("say.send_asks", nodes=nodes)
+    if draft.when != "now":
+        return text("say.plan_to", nodes=nodes)
+    return text("say.send_whole", place=whole, nodes=nodes) if whole else text("say.send_to", nodes=nodes)
+
+
+def nothing_said(draft: Draft, form: Formats) -> str:
+    """Say how there comes to be something to hear; words that were typed are not yet."""
+    return form.text("say.missing_reading" if draft.text.strip() else "say.missing_recording")
 
 
 def missing(draft: Draft, form: Formats, *, processing: bool) -> str:
     """Say what the form still lacks, step by step; empty when nothing."""
     if not draft.recording:
-        return form.text("say.missing_recording")
+        return nothing_said(draft, form)
     if processing:
         return form.text("say.missing_processing")
     if not draft.targets:
@@ -138,12 +161,14 @@ def missing(draft: Draft, form: Formats, *, processing: bool) -> str:
     return form.text("say.missing_hour") if draft.when == "later" and not draft.hour else ""
 
 
-def preview(draft: Draft, found: PreviewOut, form: Formats) -> Preview:
+def preview(draft: Draft, found: PreviewOut, form: Formats, whole: str = "") -> Preview:
     """Say in one sentence what will happen, and below it what will not."""
     if found.refusal in FULL:
         full = Mark("triangle", "care", form.text(f"wrong.{found.refusal}", **found.refusal_fields))
         return Preview(button=button(draft, form), missing=form.text("say.look_again"), warnings=(full,))
     text, key = form.text, "say.sentence_later" if draft.when == "later" else "say.sentence_now"
+    if found.approval is Need.ANOTHER:
+        key = "say.sentence_asks"
     sentence = text(
         key if found.played_count or _unreported(found) else "say.sentence_none",
         length=form.length(found.length_ms),
@@ -153,12 +178,12 @@ def preview(draft: Draft, found: PreviewOut, form: Formats) -> Preview:
         names=form.names(found.area_names),
         online=text("count.nodes", count=found.online_count),
     )
+    during = draft.during if draft.when == "now" and (found.yields or found.cuts) else None
     said_apart = {"held"} if found.held_by else set()
     failing = [each for each in found.forecasts if each.outcome != "played" and each.reason not in said_apart]
-    refused = [_refusal(each, form) for each in failing]
-    warnings = [*_held(found, form), *_breaches(found, form), *_absent(found, form), *refused]
+    warnings = [*_held(found, form), *_breaches(found, form), *_absent(found, form), *_refusals(failing, form)]
     if not found.played_count and any(each.reason == "busy" for each in found.forecasts):
-        warnings.append(Mark("part", "unsure", text("say.busy")))
+        warnings.append(Mark("part", "unsure", text("say.busy_now" if during == "" else "say.busy")))
     if found.unreporting_count:
         warnings.append(Mark("empty", "unsure", text("emergency.unreporting", count=found.unreporting_count)))
     if found.late_count:
@@ -169,14 +194,14 @@ def preview(draft: Draft, found: PreviewOut, form: Formats) -> Preview:
     elif found.yields and not found.cuts:
         warnings.append(Mark("part", "unsure", text("say.yields", titles=form.names(found.yields))))
     return Preview(
-        button=button(draft, form),
+        button=button(draft, form, found, whole),
         sentence=sentence,
         warnings=tuple(warnings),
         unusual=_unusual(found, form),
         confirmed=draft.confirm_unusual,
         conflicts=_asks_of_conflicts(found),
         conflicts_confirmed=draft.confirm_conflicts,
-        during=draft.during if draft.when == "now" and (found.yields or found.cuts) else None,
+        during=during,
     )
 
 
@@ -255,17 +280,27 @@ def _absent(found: PreviewOut, form: Formats) -> list[Mark]:
     return [Mark("triangle", "care", alone or form.text("say.some_offline", count=absent, until=until))]
 
 
-def _refusal(found: ForecastOut, form: Formats) -> Mark:
-    names = form.names([node.name for node in found.nodes])
-    if found.quiet_hours:
-        return Mark("triangle", "care", form.text("say.refused_quiet", names=names, hours=found.quiet_hours))
-    reason = form.text.word("reason", found.reason) if found.reason else ""
+def _refusals(failing: Sequence[ForecastOut], form: Formats) -> list[Mark]:
+    """Name who will not play it, those together of which the same is said."""
+    alike: dict[tuple[str | None, str | None], list[str]] = {}
+    for each in failing:
+        alike.setdefault((each.reason, each.quiet_hours), []).extend(node.name for node in each.nodes)
+    return [_refusal(names, *why, form) for why, names in alike.items()]
+
+
+def _refusal(nodes: Sequence[str], why: str | None, hours: str | None, form: Formats) -> Mark:
+    names = form.names(nodes)
+    if hours:
+        return Mark("triangle", "care", form.text("say.refused_quiet", names=names, hours=hours))
+    reason = form.text.word("reason", why) if why else ""
     return Mark("triangle", "care", form.text("say.refused_by", names=names, reason=reason))
 
 
-def empty_draft(when: str, form: Formats) -> Draft:
-    """Begin a new broadcast."""
-    return Draft(key=new_id(), when="later" if when == "later" else "now", day=form.today().isoformat())
+def empty_draft(when: str, form: Formats, whole: str = "") -> Draft:
+    """Begin a new broadcast; ``whole``: the place that is chosen unless the person chooses otherwise."""
+    targets = (whole,) if whole else ()
+    when = "later" if when == "later" else "now"
+    return Draft(key=new_id(), when=when, day=form.today().isoformat(), targets=targets, whole=whole)
 
 
 def with_title(draft: Draft, title: str) -> Draft:

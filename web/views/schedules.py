@@ -1,8 +1,8 @@
-"""Schedules: a line in the list, the dates of one, and the form that writes one. Pure."""
+"""Schedules: a line in the list, the dates of one, and what saving one would do. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from controller.broadcasts.schemas import AskedOut, ConflictOut
@@ -11,41 +11,12 @@ from controller.policies.errors import PolicyBreachError
 from controller.programmes.schemas import BulletinRef
 from controller.schedules.schemas import DateOut, ScheduleOut, SchedulePreview, UnheededOut
 from web.formats import Formats
-from web.forms import MOST_VERSION, Form, Unclear, day_of, hour_of, number_of
-from web.problems import Problems
 from web.views.dated import Told, breaches, dates_said, grouped, span_said, unusual_said
+from web.views.schedule_form import WEEKDAYS, days_of
 from web.words import Mark, doubt_said
 
-WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-"""As RFC 5545 writes them."""
 LOOK_AHEAD = timedelta(days=30)
 DATES_TOLD = 6
-KEPT = (
-    *("start_mode", "late_ms", "ends_at_local", "back_timed", "overrun"),
-    *("filler_recording_id", "position", "zone"),
-)
-"""What the form does not show stays as it was."""
-
-
-@dataclass(frozen=True)
-class Draft:
-    """What was typed, as it was typed."""
-
-    title: str = ""
-    programme: str = ""
-    targets: tuple[str, ...] = ()
-    days: tuple[str, ...] = WEEKDAYS
-    """None: once, on the first day."""
-    hour: str = ""
-    first_day: str = ""
-    last_day: str = ""
-    level: str = "normal"
-    own_rule: str = ""
-    """A rule that the form cannot write; it stays as long as ``keep_rule``."""
-    keep_rule: bool = False
-    version: int = 0
-    confirm_conflicts: bool = False
-    confirm_unusual: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,108 +61,6 @@ class Preview:
     """Others at the same time: to be confirmed; not where that would not help."""
 
 
-def read_draft(typed: Form) -> Draft:
-    """Take what was typed."""
-    return Draft(
-        title=typed.one("title").strip(),
-        programme=typed.one("programme"),
-        targets=tuple(typed.many("target")),
-        days=tuple(day for day in WEEKDAYS if day in typed.many("weekday")),
-        hour=typed.one("hour").strip(),
-        first_day=typed.one("first_day").strip(),
-        last_day=typed.one("last_day").strip(),
-        level="priority" if typed.one("level") == "priority" else "normal",
-        own_rule=typed.one("own_rule"),
-        keep_rule=typed.one("keep_rule") == "yes",
-        version=number_of(typed.one("version"), most=MOST_VERSION) or 0,
-        confirm_conflicts=typed.one("confirm_conflicts") == "yes",
-        confirm_unusual=typed.one("confirm_unusual") == "yes",
-    )
-
-
-def draft_of(known: ScheduleOut, form: Formats) -> Draft:
-    """Begin a change of a schedule."""
-    days = days_of(known.rule)
-    return Draft(
-        title=known.title,
-        programme=known.programme_id,
-        targets=known.targets,
-        days=days or (),
-        hour=f"{known.starts_at_local:%H:%M}",
-        first_day=form.written(known.starts_at_local.date()),
-        last_day=form.written(known.last_date) if known.last_date else "",
-        level=str(known.level),
-        own_rule=known.rule or "" if days is None else "",
-        keep_rule=days is None,
-        version=known.version,
-    )
-
-
-def days_of(rule: str | None) -> tuple[str, ...] | None:
-    """Read the weekdays of a plain rule: none when it is once; None when it is more than weekdays."""
-    if rule is None:
-        return ()
-    parts = dict(part.partition("=")[::2] for part in rule.upper().split(";"))
-    frequency, days = parts.pop("FREQ", ""), parts.pop("BYDAY", "")
-    if parts.pop("INTERVAL", "1") != "1" or parts.keys() - {"WKST"}:
-        return None
-    if frequency == "DAILY" and not days:
-        return WEEKDAYS
-    found = tuple(day for day in WEEKDAYS if day in days.split(","))
-    return found if frequency == "WEEKLY" and found and ",".join(found).count(",") == days.count(",") else None
-
-
-def missing(draft: Draft, form: Formats) -> Problems:
-    """Name all that was left out at once."""
-    text = form.text
-    lacks = {
-        "title": "" if draft.title else text("wrong.title_empty"),
-        "programme": "" if draft.programme else text("schedules.programme_empty"),
-        "hour": "" if hour_of(draft.hour) else text("wrong.hour"),
-        "targets": "" if draft.targets else text("wrong.targets"),
-    }
-    return {field: said for field, said in lacks.items() if said}
-
-
-def wanted(draft: Draft, targets: Sequence[str], form: Formats, known: ScheduleOut | None) -> dict[str, Any]:
-    """Give what the service is to be asked for.
-
-    Raises:
-        Unclear: day or hour cannot be understood.
-    """
-    hour = hour_of(draft.hour)
-    if hour is None:
-        raise Unclear({"hour": form.text("wrong.hour")})
-    first, last = _day(draft.first_day, "first_day", form), _day(draft.last_day, "last_day", form)
-    first = first or form.today()
-    return {name: getattr(known, name) for name in KEPT if known is not None} | {
-        "title": draft.title,
-        "programme_id": draft.programme,
-        "targets": tuple(targets),
-        "starts_at_local": datetime(first.year, first.month, first.day, *hour),  # noqa: DTZ001 - wall time of the place
-        "rule": _rule(draft),
-        "last_date": last,
-        "level": draft.level,
-        "confirm_conflicts": draft.confirm_conflicts,
-        "confirm_unusual": draft.confirm_unusual,
-    }
-
-
-def _rule(draft: Draft) -> str | None:
-    if draft.keep_rule and draft.own_rule:
-        return draft.own_rule
-    if draft.days == WEEKDAYS:
-        return "FREQ=DAILY"
-    return f"FREQ=WEEKLY;BYDAY={','.join(draft.days)}" if draft.days else None
-
-
-def _day(typed: str, field: str, form: Formats) -> date | None:
-    day = day_of(typed, form.today())
-    if typed and day is None:
-        raise Unclear({field: form.text("wrong.day_written")})
-    return day
-
-
 def when_said(known: ScheduleOut, form: Formats) -> str:
     """Say when a schedule airs: ``Thứ Hai, Thứ Tư lúc 17:00``."""
     text, hour, days = form.text, f"{known.starts_at_local:%H:%M}", days_of(known.rule)
@@ -203,6 +72,28 @@ def when_said(known: ScheduleOut, form: Formats) -> str:
         return text("schedules.daily", hour=hour)
     names = ", ".join(text(f"weekday.{WEEKDAYS.index(day) + 1}") for day in days)
     return text("schedules.weekly", days=names, hour=hour)
+
+
+def is_in(known: ScheduleOut, state: str) -> bool:
+    """Tell whether a schedule is in a state that a list can be narrowed to; empty: any."""
+    asked = known.approval.state if known.approval else ""
+    found = {
+        "coming": known.ended_at is None and known.next_at is not None and not asked,
+        "waits": asked == "open",
+        "returned": asked not in {"", "open"},
+        "ended": known.ended_at is not None,
+    }
+    return found.get(state, True)
+
+
+def sorting(known: ScheduleOut, by: str) -> tuple[Any, ...]:
+    """Give by what schedules are put in order; those of which nothing comes are last."""
+    last = (known.title.casefold(), known.id)
+    if by == "when":
+        return known.starts_at_local.time(), *last
+    if by == "next":
+        return known.next_at is None, known.next_at or known.created_at, *last
+    return last
 
 
 def line(known: ScheduleOut, names: Mapping[str, str], programmes: Mapping[str, str], form: Formats) -> Line:
@@ -244,7 +135,7 @@ def date_line(each: DateOut, form: Formats, asked: AskedOut | None = None) -> Da
     acts = {"cancelled": "restore", "aired": "cancel", "suspended": "keep"}
     act = "" if each.start_at <= form.now else acts.get(each.verdict, "")
     name = each.recurrence_local.isoformat()
-    mark = _date_mark(each, form, asked)
+    mark = date_mark(each, form, asked)
     if doubt := doubt_said(each.unconfirmed, form):
         mark = Mark("triangle", "care", f"{mark.word}. {' '.join(doubt)}")
     return DateLine(name, form.long(each.start_at), mark, act, each.broadcast_id)
@@ -255,7 +146,8 @@ def moved_said(each: DateOut, form: Formats) -> str:
     return f" ({form.text('schedules.date_moved')})" if each.changed == "moved" else ""
 
 
-def _date_mark(each: DateOut, form: Formats, asked: AskedOut | None = None) -> Mark:
+def date_mark(each: DateOut, form: Formats, asked: AskedOut | None = None) -> Mark:
+    """Say how one date stands."""
     text = form.text
     if each.verdict != "aired":
         return Mark("cut", "unsure", text(f"schedules.date_{each.verdict}", because=each.because or ""))
@@ -330,12 +222,14 @@ def _suspended(dates: Sequence[DateOut], form: Formats) -> list[Told]:
 
 def _silent_by_one(those: Sequence[DateOut], form: Formats) -> Told:
     starts = [each.start_at for each in those]
-    said = f"{_date_mark(those[0], form).word}: {span_said(starts, form)}"
+    said = f"{date_mark(those[0], form).word}: {span_said(starts, form)}"
     return Told(Mark("cut", "unsure", said), dates_said(starts, form))
 
 
 def _conflict(each: ConflictOut, form: Formats) -> Told:
     title = each.title or form.text("schedules.other_place")
     key = "schedules.conflict_ours" if each.first == "ours" else "schedules.conflict_other"
-    said = form.text(key, title=title, when=form.long(each.start_at), count=each.times, nodes=each.node_count)
+    times = form.text("schedules.conflict_times", count=each.times)
+    nodes = form.text("count.nodes", count=each.node_count)
+    said = form.text(key, title=title, when=form.long(each.start_at), times=times, nodes=nodes)
     return _care(said)

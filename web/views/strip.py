@@ -2,30 +2,42 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from operator import itemgetter
+from datetime import timedelta
+from typing import NamedTuple
 
 from controller.broadcasts.schemas import BroadcastOut
 from controller.emergencies.schemas import EmergencyOut
-from controller.faults.rules import OFFLINE
 from controller.holds.schemas import HoldOut
-from controller.nodes.schemas import NodeOut
+from controller.names import in_reading_order
+from controller.nodes.rules import HEARD
+from controller.overview.schemas import FaultCount, Overview, SoundingOut, Those
 from web.formats import Formats
-from web.views.places import is_heard
 from web.views.runs import title_of
-from web.words import NOT_WELL, Mark, run_mark, standing_faults
+from web.words import NOT_WELL, Mark, in_words, run_mark
 
 FAILURE_STANDS_FOR = timedelta(hours=1)
 """After this a failed broadcast is told in today's list only."""
+FAULTS = "/faults"
+"""The page of all that is wrong: who of them to call is one press further."""
 MOST_FAULTS = 4
 """Kinds of faults told one by one: the strip must leave room for the page."""
 
+MOST_WAITING = 30
+"""Nodes that have not confirmed a hold, named on the page of STOP."""
 UNSENT = frozenset({"proposed", "counting_down"})
 """States of an emergency that waits for somebody's act; one that was sent calls as long as it sounds."""
 
 
 COMING = frozenset({"awaiting_approval", "returned", "sending", "ready"})
 """Phases of what is to sound, with a yes or without."""
+
+
+class NotYet(NamedTuple):
+    """A node that has not confirmed, and why it may take longer."""
+
+    node_id: str
+    name: str
+    mark: Mark
 
 
 @dataclass(frozen=True)
@@ -39,11 +51,28 @@ class HeldLine:
     said: str
     waiting: str
     """Who has not answered; empty when all have."""
-    not_yet: tuple[str, ...]
-    """All of their names."""
+    not_yet: tuple["NotYet", ...]
+    """The first ``MOST_WAITING`` of them, those that are in contact before those that are not."""
+    not_yet_count: int
+    not_yet_more: str
+    """How many others have not; empty: none."""
+    share: int
+    """How many have, in hundredths."""
+    mute: str
+    """That some clusters take no orders; empty: there are none."""
     release_said: str
     starts: str
     """What the release lets sound at once; empty: nothing."""
+
+
+@dataclass(frozen=True)
+class GoingLine:
+    """A release that not every node has obeyed yet."""
+
+    id: str
+    said: str
+    not_yet: tuple[NotYet, ...]
+    more: str
 
 
 @dataclass(frozen=True)
@@ -81,6 +110,10 @@ class Strip:
     problems: tuple[Problem, ...]
     folded: Mark | None
     """With more than one problem: the line that they are folded into."""
+    approvals: int = 0
+    """How many requests wait for this very person: a number beside the menu's word."""
+    unsent: int = 0
+    """How many emergencies are not sent yet: likewise."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +127,7 @@ class Calls:
 
 def strip(
     holds: Sequence[HoldOut],
-    nodes: Sequence[NodeOut],
+    found: Overview,
     runs: Sequence[BroadcastOut],
     form: Formats,
     calls: Calls | None = None,
@@ -106,19 +139,21 @@ def strip(
     problems = (
         *_waiting(calls, form),
         *_returned(runs, form),
-        *_offline(nodes, form),
-        *_faults(nodes, form),
+        *_offline(found.lost, form),
+        *_faults(found.faults, form),
         *_failed(runs, form),
-        *_looked_after(nodes, form),
+        *_looked_after(found.looked_after, form),
     )
     return Strip(
         held=held,
         many_held=Mark("square", "stop", form.text("strip.held", count=len(held))) if len(held) > 1 else None,
         emergencies=_emergencies(calls.emergencies, runs, form),
-        on_air=_on_air(nodes, runs, form),
+        on_air=_on_air(found, runs, form),
         next=_next(runs, form),
         problems=problems,
         folded=Mark("triangle", "care", form.text("strip.folded", count=len(problems))) if len(problems) > 1 else None,
+        approvals=calls.approvals,
+        unsent=sum(each.state in UNSENT for each in calls.emergencies),
     )
 
 
@@ -184,34 +219,66 @@ def _held(hold: HoldOut, form: Formats, starts: str) -> HeldLine:
             count=hold.node_count,
         ),
         waiting=text("hold.waiting", names=form.names(names), count=len(names)) if names else "",
-        not_yet=tuple(names),
+        not_yet=not_yet(hold, form),
+        not_yet_count=len(names),
+        not_yet_more=_more_nodes(len(names) - MOST_WAITING, form),
+        share=round(100 * hold.confirmed_count / hold.node_count) if hold.node_count else 100,
+        mute=text("stop.mute", count=hold.unreporting_count) if hold.unreporting_count else "",
         release_said=text("hold.release_said", place=hold.scope_name),
         starts=text("hold.release_starts", titles=starts) if starts else "",
     )
 
 
-def _on_air(nodes: Sequence[NodeOut], runs: Sequence[BroadcastOut], form: Formats) -> RunLine | None:
-    """Say what nodes themselves say that they play; a node that is lost says nothing."""
-    sounding: dict[str, list[NodeOut]] = {}
-    for node in nodes:
-        if node.now_playing and node.status in {"online", "late"}:
-            sounding.setdefault(node.now_playing.broadcast_id, []).append(node)
-    if not sounding:
+def not_yet(hold: HoldOut, form: Formats) -> tuple[NotYet, ...]:
+    """Name who has not confirmed: who is in contact answers at once, or somebody has to go and look."""
+    found = sorted(hold.not_yet, key=lambda node: (node.status not in HEARD, in_reading_order(node.name)))
+    there = Mark("part", "care", form.text("stop.sent"))
+    away = Mark("triangle", "care", form.text("stop.away"))
+    return tuple(
+        NotYet(node.node_id, node.name, there if node.status in HEARD else away) for node in found[:MOST_WAITING]
+    )
+
+
+def _more_nodes(count: int, form: Formats) -> str:
+    return form.text("today.more_nodes", count=count) if count > 0 else ""
+
+
+def letting_go(holds: Sequence[HoldOut], form: Formats) -> tuple[GoingLine, ...]:
+    """Show releases that not every node has obeyed yet."""
+    return tuple(
+        GoingLine(
+            id=hold.id,
+            said=form.text(
+                "stop.letting_go",
+                place=hold.scope_name,
+                at=form.since(hold.released_at or form.now),
+                confirmed=hold.confirmed_count,
+                count=hold.node_count,
+            ),
+            not_yet=not_yet(hold, form),
+            more=_more_nodes(len(hold.not_yet) - MOST_WAITING, form),
+        )
+        for hold in holds
+    )
+
+
+def _on_air(found: Overview, runs: Sequence[BroadcastOut], form: Formats) -> RunLine | None:
+    """Say what nodes themselves say that they play."""
+    if not found.sounding:
         return None
     known = {run.id: run for run in runs}
-    broadcast_id, those = max(sounding.items(), key=lambda found: len(found[1]))
-    line = _sounding(known.get(broadcast_id), those, form)
-    return replace(line, more=form.text("strip.more", count=len(sounding) - 1)) if len(sounding) > 1 else line
+    line = _sounding(known.get(found.sounding[0].broadcast_id), found.sounding[0], form)
+    more = len(found.sounding) - 1
+    return replace(line, more=form.text("strip.more", count=more)) if more else line
 
 
-def _sounding(run: BroadcastOut | None, those: Sequence[NodeOut], form: Formats) -> RunLine:
+def _sounding(run: BroadcastOut | None, it: SoundingOut, form: Formats) -> RunLine:
     """Show one broadcast that sounds; a drill is called one, whoever says that it sounds."""
-    playing = [node.now_playing for node in those if node.now_playing]
-    mark = Mark("dot", "live", form.text("state.playing"), pulse=True, simulated=all(n.simulated_output for n in those))
-    left = form.left(max(each.ends_at for each in playing))
-    said = form.text("strip.on_air", left=left, sounding=len(those), count=run.node_count if run else len(those))
-    title = title_of(run, form) if run else playing[0].title
-    href = f"/broadcasts/{playing[0].broadcast_id}" if title else f"/nodes/{those[0].id}"
+    mark = Mark("dot", "live", form.text("state.playing"), pulse=True, simulated=it.simulated)
+    count = run.node_count if run else it.nodes
+    said = form.text("strip.on_air", left=form.left(it.ends_at), sounding=it.nodes, count=count)
+    title = title_of(run, form) if run else it.title
+    href = f"/broadcasts/{it.broadcast_id}" if title else f"/nodes/{it.node_id}"
     return RunLine(href, title or form.text("strip.foreign"), said, mark)
 
 
@@ -234,51 +301,46 @@ def _returned(runs: Sequence[BroadcastOut], form: Formats) -> tuple[Problem, ...
     return (Problem(Mark("triangle", "care", word), f"/broadcasts/{run.id}"),)
 
 
-def _offline(nodes: Sequence[NodeOut], form: Formats) -> tuple[Problem, ...]:
+def _offline(lost: Those, form: Formats) -> tuple[Problem, ...]:
     """Name who is not heard from, the longest silence first."""
-    lost = [
-        (node.status_since or form.now, node)
-        for node in nodes
-        if node.status == "offline" and OFFLINE not in node.looked_after
-    ]
-    if not lost:
+    if not lost.count:
         return ()
-    lost.sort(key=itemgetter(0))
-    return (_problem("strip.offline", [node for _, node in lost], form, since=form.since(lost[0][0])),)
+    return (_problem("strip.offline", lost, form, since=form.since(lost.since_at or form.now)),)
 
 
-def _faults(nodes: Sequence[NodeOut], form: Formats) -> tuple[Problem, ...]:
+def _faults(faults: Sequence[FaultCount], form: Formats) -> tuple[Problem, ...]:
     """Say each fault once, with all nodes that have it and its oldest time; what most nodes have comes first."""
-    bad: dict[str, list[tuple[datetime | None, NodeOut]]] = {}
-    for node in nodes:
-        for code, since_at in standing_faults(node) if is_heard(node) else ():
-            if code not in node.looked_after:
-                bad.setdefault(code, []).append((since_at, node))
-    most_first = sorted(bad.items(), key=lambda found: (-len(found[1]), found[0]))
     told = []
-    for code, those in most_first[:MOST_FAULTS]:
-        oldest = min((since_at for since_at, _ in those if since_at), default=None)
-        said = {"fault": form.text.word("fault_short", code)} | ({"since": form.since(oldest)} if oldest else {})
-        told.append(
-            _problem("strip.fault" if oldest else "strip.fault_undated", [node for _, node in those], form, **said)
+    for each in faults[:MOST_FAULTS]:
+        since_at = each.since_at
+        said = {"fault": form.text.word("fault_short", each.code)} | (
+            {"since": form.since(since_at)} if since_at else {}
         )
-    if rest := len(most_first) - len(told):
-        told.append(Problem(Mark("triangle", "care", form.text("strip.more_faults", count=rest)), "/nodes"))
+        told.append(_problem("strip.fault" if since_at else "strip.fault_undated", each, form, **said))
+    if rest := len(faults) - len(told):
+        told.append(Problem(Mark("triangle", "care", form.text("strip.more_faults", count=rest)), FAULTS))
     return tuple(told)
 
 
-def _looked_after(nodes: Sequence[NodeOut], form: Formats) -> tuple[Problem, ...]:
+def _looked_after(those: Those, form: Formats) -> tuple[Problem, ...]:
     """Say once, calmly and last, of which nodes somebody looks after what is wrong."""
-    those = [node for node in nodes if node.looked_after]
-    if not those:
+    if not those.count:
         return ()
-    word = form.text("strip.looked_after", count=len(those), names=form.names([node.name for node in those]))
-    return (Problem(Mark("part", "unsure", word), f"/nodes/{those[0].id}" if len(those) == 1 else "/nodes"),)
+    word = form.text("strip.looked_after", count=those.count, names=_names(those, form))
+    return (Problem(Mark("part", "unsure", word), _where(those)),)
 
 
-def _problem(key: str, nodes: Sequence[NodeOut], form: Formats, **said: str) -> Problem:
-    word = form.text(key, count=len(nodes), names=form.names([node.name for node in nodes]), **said)
-    return Problem(Mark("triangle", "care", word), f"/nodes/{nodes[0].id}" if len(nodes) == 1 else "/nodes")
+def _problem(key: str, those: Those, form: Formats, **said: str) -> Problem:
+    word = form.text(key, count=those.count, names=_names(those, form), **said)
+    return Problem(Mark("triangle", "care", word), _where(those))
+
+
+def _names(those: Those, form: Formats) -> str:
+    return form.names([node.name for node in those.first], count=those.count)
+
+
+def _where(those: Those) -> str:
+    return f"/nodes/{those.first[0].id}" if those.count == 1 else FAULTS
 
 
 def _failed(runs: Sequence[BroadcastOut], form: Formats) -> tuple[Problem, ...]:
@@ -291,7 +353,7 @@ def _failed(runs: Sequence[BroadcastOut], form: Formats) -> tuple[Problem, ...]:
                     "strip.failed",
                     title=title_of(run, form),
                     hour=form.hour(run.start_at),
-                    word=run_mark(run, form.text).word,
+                    word=in_words(run_mark(run, form.text), form.text),
                 ),
             ),
             f"/broadcasts/{run.id}",

@@ -61,6 +61,11 @@ def blank(languages: Iterable[str]) -> Voices:
     return Voices(none, none)
 
 
+def begun_with(voices: Voices, recording_id: str) -> Voices:
+    """Begin with a recording in the first language."""
+    return Voices(voices.texts, tuple((each, "" if at else recording_id) for at, (each, _) in enumerate(voices.texts)))
+
+
 def read(typed: Form, languages: Sequence[str]) -> Voices:
     """Take what was typed, in the languages that the form asked for."""
     names = ["recording", *(f"recording-{each}" for each in languages[1:])]

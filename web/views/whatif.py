@@ -8,6 +8,8 @@ from web.views.dated import Told, dates_said, grouped, span_said
 from web.words import Mark
 
 MOST_LINES = 12
+UNHEARD = frozenset({"missed", "refused", "expired"})
+"""Outcomes that are told alike: it is not played."""
 
 
 def change_lines(changes: Sequence[ChangeOut], form: Formats) -> list[Told]:
@@ -56,5 +58,10 @@ def _end(end: EndOut | None, form: Formats) -> str:
         return text("whatif.absent")
     if end.outcome == "played":
         return text("whatif.heard")
-    said = text(f"outcome.{end.outcome}")
-    return f"{said} ({text.word('reason', end.reason).rstrip('.')})" if end.reason else said
+    said = text("whatif.unheard") if end.outcome in UNHEARD else _inside(text(f"outcome.{end.outcome}"))
+    return f"{said} ({_inside(text.word('reason', end.reason)).rstrip('.')})" if end.reason else said
+
+
+def _inside(said: str) -> str:
+    """Write words that stand alone elsewhere as they stand inside a sentence."""
+    return said[:1].lower() + said[1:]

@@ -1,10 +1,10 @@
 """Why a node sounds or does not: the rules in order, the first that blocks marked, in words. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.plays.why_schemas import ByOut, SaidOut, WhyNoteOut, WhyOut, WhyRuleOut
 from web.formats import Formats
-from web.words import Mark
+from web.words import Mark, evidence_mark
 
 _VERDICTS = {"passed": ("tick", "good"), "blocks": ("triangle", "care"), "not_reached": ("empty", "unsure")}
 
@@ -46,6 +46,10 @@ def why(found: WhyOut, node_name: str, form: Formats) -> Why:
 def _sentence(found: WhyOut, node_name: str, form: Formats) -> Mark:
     text = form.text
     tense = "past" if found.is_past else "coming"
+    if found.is_past and found.outcome == "played" and found.blocker is None:
+        known = evidence_mark(found.grade or 0, text, simulated=found.simulated, level=found.level)
+        said = text("why.past_sounds", node=node_name, when=form.when(found.at))
+        return replace(known, word=f"{said} {known.word}.")
     if found.blocker is None and found.outcome in {None, "played"}:
         return Mark("ready", "good", text(f"why.{tense}_sounds", node=node_name, when=form.when(found.at)))
     if found.blocker is None:

@@ -8,7 +8,7 @@
     ends ??= performance.now() + Number(shown.dataset.countdown) * 1000;
     const left = Math.max(0, Math.ceil((ends - performance.now()) / 1000));
     if (shown.textContent !== String(left)) shown.textContent = String(left);
-    if (left === 0) document.body.dispatchEvent(new CustomEvent("loa:changed"));
+    if (left === 0) document.getElementById("emergency")?.dispatchEvent(new CustomEvent("loa:look"));
   };
   tick();
   setInterval(tick, 500);

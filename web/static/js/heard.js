@@ -18,7 +18,7 @@
     if (!span || !path || span[1] - span[0] < 0.2) return;
     open.set(audio, [span[1], span[1]]);
     tell(path, [[Math.floor(span[0] * 1000), Math.ceil(span[1] * 1000)]], last).then((answer) => {
-      if (answer.ok) document.body.dispatchEvent(new CustomEvent("loa:changed"));
+      if (answer.ok) document.querySelectorAll("main [data-live]").forEach((each) => each.dispatchEvent(new CustomEvent("loa:look")));
       else open.set(audio, [span[0], (open.get(audio) ?? span)[1]]); // told again with the next one
     }, () => open.set(audio, [span[0], (open.get(audio) ?? span)[1]]));
   }
@@ -43,7 +43,17 @@
       const audio = event.target, span = open.get(audio);
       if (span && name === "ended" && Number.isFinite(audio.duration)) span[1] = Math.max(span[1], audio.duration);
       send(audio);
+      if (name === "ended") goOn(audio);
     }, true);
+  }
+
+  // One press hears all that is left: what follows begins by itself, where the browser lets it.
+  function goOn(audio) {
+    const files = [...(audio.closest("[data-in-turn]")?.querySelectorAll(".piece") ?? [])], file = audio.closest(".piece");
+    if (!file) return;
+    file.dataset.whole = "yes"; // heard once more, it leads on to nothing that was heard, too
+    const next = files.slice(files.indexOf(file) + 1).find((each) => each.dataset.whole === "no");
+    next?.querySelector("audio").play().catch(() => next.querySelector(".player button").focus());
   }
   setInterval(() => open.forEach((_, audio) => { if (!audio.paused) send(audio); }), SEND_MS);
   addEventListener("pagehide", () => open.forEach((_, audio) => send(audio, { last: true })));

@@ -1,21 +1,32 @@
-// Uploading a recording: the file goes to the API as it is, with its progress; then the centre's own card takes over.
+// Sends a recording in pieces (tus 1.0): it goes on where a bad link broke off, after a reload too where the page has
+// keep.js. Then shows its card. record.js hands over what is being recorded through `loa.upload`.
 (() => {
   const box = document.getElementById("upload");
   if (!box) return;
-  const file = box.querySelector("input[type=file]");
-  const doing = box.querySelector(".doing");
-  const bar = box.querySelector("progress");
-  const said = box.querySelector(".said");
+  const LEAST = 64 * 1024, MOST = 1024 * 1024; // bytes of a piece: the centre takes no more at once
+  const PIECE_MS = 8000; // a piece takes about so long on this link
+  const LONGEST_WAIT_MS = 15000;
+  const KEPT_MS = 2 * 24 * 3600 * 1000; // as long as the centre keeps what broke off
+  const SHARED_MS = 10 * 60 * 1000; // what was shared longer ago is not what somebody waits for now
+  const MOST_SHOWN = 300;
+  const LATER = new Set([408, 423, 429, 500, 502, 503, 504]);
+  const file = document.getElementById("file");
+  const doing = box.querySelector(".doing"), bar = box.querySelector("progress"), said = box.querySelector(".said");
   const wrong = document.getElementById("upload-wrong");
   const title = document.getElementById("title");
-  let request = null;
+  const person = document.body.dataset.person, form = box.closest("form");
+  let current = null;
   let offered = ""; // the title as we filled it in; what a person typed stays
+
+  class Refused extends Error {
+    constructor(code, fields = {}) { super(code); Object.assign(this, { code, fields }); }
+  }
 
   // The most exact words there are: for this fault of this field, else for the error, else for any.
   function fail(code, { field, problem } = {}) {
     const texts = box.querySelector("template").content;
-    const said = (each) => texts.querySelector(`[data-code="${CSS.escape(each)}"]`);
-    wrong.textContent = (said(`${code}_${field}_${problem}`) ?? said(code) ?? said("other")).textContent;
+    const words = (each) => texts.querySelector(`[data-code="${CSS.escape(each)}"]`);
+    wrong.textContent = (words(`${code}_${field}_${problem}`) ?? words(code) ?? words("other")).textContent;
     wrong.hidden = false;
     file.setAttribute("aria-invalid", "true");
     doing.hidden = true;
@@ -27,56 +38,221 @@
     title.value = offered = name;
   }
 
-  function take(id) {
-    doing.hidden = true;
-    htmx.ajax("GET", `/say/recordings/${encodeURIComponent(id)}`, { target: "#recording", swap: "innerHTML" });
+  function show(sending, words) {
+    const size = sending.source.size(), share = size ? Math.round((sending.at / size) * 100) : 0;
+    if (sending.source.whole()) bar.value = share; else bar.removeAttribute("value");
+    said.textContent = words.replace("{percent}", share);
+    doing.hidden = sending.quiet && !sending.waits;
   }
 
-  function answered() {
-    let answer = null;
-    try { answer = JSON.parse(request.responseText); } catch { /* a proxy's page, not the API's answer */ }
-    if (request.status >= 200 && request.status < 300 && answer?.id) take(answer.id);
-    else fail(answer?.error?.code ?? "other", answer?.error?.fields ?? {});
-    request = null;
+  const encoded = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+
+  class Sending {
+    constructor(take, source, { quiet = false } = {}) {
+      Object.assign(this, { take, source, quiet, at: 0, known: false, waits: false, piece: 2 * LEAST });
+      this.ended = new AbortController();
+    }
+
+    // There is more to send, or the last of it.
+    grew() { this.woken?.(); }
+
+    async run() {
+      for (let tries = 0; !this.ended.signal.aborted;) {
+        try {
+          const recording = this.take.url ? await (this.known ? this.next() : this.where()) : await this.begin();
+          tries = 0;
+          this.waits = false;
+          if (recording) return recording;
+        } catch (error) {
+          if (error instanceof Refused || this.ended.signal.aborted) throw error;
+          this.known = false;
+          this.waits = tries > 0;
+          if (this.waits) show(this, box.dataset.waiting);
+          await this.pause(Math.min(LONGEST_WAIT_MS, 500 * 2 ** tries) * (0.5 + Math.random() / 2));
+          tries += 1;
+        }
+      }
+      return null;
+    }
+
+    pause(ms) {
+      return new Promise((done) => {
+        setTimeout(done, ms);
+        addEventListener("online", done, { once: true });
+        this.ended.signal.addEventListener("abort", done, { once: true });
+      });
+    }
+
+    async ask(method, url, headers, body) {
+      const answer = await fetch(url, {
+        method, body, headers: { "Tus-Resumable": "1.0.0", ...headers }, signal: this.ended.signal, redirect: "error",
+      });
+      if (answer.ok) return answer;
+      let error = {};
+      try { error = (await answer.json()).error ?? {}; } catch { /* a proxy's page, not the centre's answer */ }
+      if (answer.status === 409 || (LATER.has(answer.status) && error.code !== "upload_quota")) throw new Error("later");
+      if (answer.status === 404 && this.take.url) { // given up there: begin anew
+        this.take.url = "";
+        throw new Error("anew");
+      }
+      throw new Refused(error.code ?? "other", error.fields);
+    }
+
+    async begin() {
+      const { take, source } = this;
+      const names = { title: take.title, file_name: take.name, language: "vi", origin: take.origin };
+      const metadata = Object.entries(names).map(([name, value]) => `${name} ${encoded(value)}`).join(",");
+      const length = source.whole() ? { "Upload-Length": String(source.size()) } : { "Upload-Defer-Length": "1" };
+      const answer = await this.ask("POST", box.dataset.to, { "Upload-Metadata": metadata, ...length });
+      take.url = answer.headers.get("Location");
+      Object.assign(this, { at: 0, known: true });
+      await loa.store?.put("takes", take);
+    }
+
+    async where() {
+      const answer = await this.ask("HEAD", this.take.url);
+      this.at = Number(answer.headers.get("Upload-Offset"));
+      this.known = true;
+      return answer.headers.get("Loa-Recording");
+    }
+
+    async next() {
+      const { source } = this, until = Math.min(source.size(), this.at + this.piece);
+      const last = source.whole() && until === source.size();
+      if (until === this.at && !last) { // nothing new was said yet
+        await new Promise((done) => { this.woken = done; this.ended.signal.addEventListener("abort", done, { once: true }); });
+        return null;
+      }
+      const headers = { "Upload-Offset": String(this.at), "Content-Type": "application/offset+octet-stream" };
+      if (last) headers["Upload-Length"] = String(until);
+      const began = performance.now(), size = until - this.at;
+      const answer = await this.ask("PATCH", this.take.url, headers, source.slice(this.at, until));
+      const took = performance.now() - began;
+      if (size === this.piece) this.piece = Math.max(LEAST, Math.min(MOST, 2 * size, (size * PIECE_MS) / took));
+      this.at = Number(answer.headers.get("Upload-Offset"));
+      show(this, last ? box.dataset.checking : box.dataset.sending);
+      return answer.headers.get("Loa-Recording");
+    }
   }
 
-  file.addEventListener("change", () => {
-    const chosen = file.files[0];
-    if (!chosen) return;
-    request?.abort();
+  async function send(take, source, options) {
+    current?.ended.abort();
     wrong.hidden = true;
     file.removeAttribute("aria-invalid");
+    const sending = new Sending(take, source, options);
+    current = sending;
+    show(sending, box.dataset.sending);
+    try {
+      const recording = await sending.run();
+      if (current !== sending || !recording) return;
+      doing.hidden = true;
+      await loa.store?.forget(take.id);
+      htmx.ajax("GET", `/say/recordings/${encodeURIComponent(recording)}`, { target: "#recording", swap: "innerHTML" });
+    } catch (error) {
+      if (current === sending && !sending.ended.signal.aborted) fail(error.code ?? "other", error.fields);
+    } finally {
+      if (current === sending) current = null;
+    }
+  }
+
+  function giveUp(take = current?.take) {
+    current?.ended.abort();
+    current = null;
+    doing.hidden = true;
+    file.value = "";
+    if (!take) return;
+    loa.store?.forget(take.id);
+    if (take.url) fetch(take.url, { method: "DELETE" }).catch(() => {}); // it ends there by itself in two days
+  }
+
+  const newTake = (given) => ({ id: `${Date.now()}-${Math.random()}`, person, at: Date.now(), url: "", name: "", ...given });
+  const whole = (blob) => ({ size: () => blob.size, whole: () => true, slice: (from, until) => blob.slice(from, until) });
+
+  function takeFile(chosen) {
+    wrong.hidden = true;
     if (chosen.size > Number(box.dataset.most)) return fail("too_large");
     const name = chosen.name.replace(/\.[^.]*$/, "");
     offer(name);
-    const query = new URLSearchParams({ title: title.value.trim() || name, file_name: chosen.name, language: "vi" });
-    request = new XMLHttpRequest();
-    request.open("POST", `${box.dataset.to}?${query}`);
-    request.setRequestHeader("Content-Type", chosen.type || "application/octet-stream");
-    request.upload.addEventListener("progress", (event) => {
-      const share = event.total ? Math.round((event.loaded / event.total) * 100) : 0;
-      bar.value = share;
-      said.textContent = share < 100 ? box.dataset.sending.replace("{percent}", share) : box.dataset.checking;
-    });
-    request.addEventListener("load", answered);
-    request.addEventListener("error", () => fail("network"));
-    bar.value = 0;
-    said.textContent = box.dataset.sending.replace("{percent}", 0);
+    const take = newTake({ title: title.value.trim() || name, name: chosen.name, origin: "uploaded" });
+    loa.store?.put("takes", { ...take, file: chosen }).then(() => { take.file = chosen; });
+    send(take, whole(chosen));
+  }
+
+  file.addEventListener("change", () => { if (file.files[0]) takeFile(file.files[0]); });
+  // Chosen while this script was still on its way; what the browser put back into the form is not meant.
+  if (file.files[0] && performance.getEntriesByType("navigation")[0]?.type === "navigate") takeFile(file.files[0]);
+  box.querySelector(".give-up").addEventListener("click", () => { giveUp(); file.focus(); });
+
+  // Sending now would send without it.
+  form?.addEventListener("submit", (event) => {
+    if (!current && !box.dataset.recording) return;
+    event.preventDefault();
+    event.stopPropagation();
+    said.textContent = box.dataset.wait;
     doing.hidden = false;
-    request.send(chosen);
+    loa.say(box.dataset.wait);
   });
-  box.querySelector(".give-up").addEventListener("click", () => {
-    request?.abort();
-    request = null;
-    doing.hidden = true;
-    file.value = "";
-    file.focus();
-  });
-  // Whatever card appears, its name is offered as the title, and the sentence of what will happen is made anew.
-  document.body.addEventListener("htmx:after:swap", (event) => {
-    const card = event.detail.ctx?.target?.id === "recording" && document.querySelector("#recording [data-title]");
-    if (!card) return;
-    offer(card.dataset.title);
+
+  // What a former visit could not send is offered, not sent behind somebody's back.
+  async function offerKept() {
+    const kept = document.getElementById("kept");
+    if (!kept || !loa.store) return;
+    const takes = (await loa.store.all("takes")).filter((each) => each.person === person);
+    for (const take of takes.filter((each) => Date.now() - each.at > KEPT_MS)) loa.store.forget(take.id);
+    const take = takes.filter((each) => Date.now() - each.at <= KEPT_MS).sort((one, other) => other.at - one.at)[0];
+    if (!take || current) return;
+    const blob = take.file ?? new Blob(await loa.store.slices(take.id), { type: take.type });
+    if (!blob.size) return loa.store.forget(take.id);
+    kept.querySelector(".what").textContent = take.title;
+    kept.hidden = false;
+    kept.querySelector(".go-on").onclick = () => {
+      kept.hidden = true;
+      offer(take.title);
+      send(take, whole(blob));
+    };
+    kept.querySelector(".drop").onclick = () => { kept.hidden = true; giveUp(take); };
+  }
+
+  // Handed over by another application, or by any page of the web: a browser does not tell which. So it is shown by name,
+  // and nothing of it is filled in or sent until this person says so. Whoever sees it first is the one whom it is for.
+  async function offerShared() {
+    const place = document.getElementById("shared");
+    if (!place || !new URLSearchParams(location.search).has("shared")) return;
+    const shared = await loa.store?.get("shared", "shared");
+    if (!shared) return;
+    const drop = () => { place.hidden = true; return loa.store.drop("shared", "shared"); };
+    const what = shared.file?.name ?? shared.text, age = Date.now() - shared.at;
+    if (!what || !(age <= SHARED_MS) || (shared.person ?? person) !== person) return drop();
+    await loa.store.put("shared", { ...shared, person }, "shared");
+    place.querySelector(".what").textContent = what.slice(0, MOST_SHOWN);
+    place.querySelector(".use").onclick = async () => { await drop(); useShared(shared); };
+    place.querySelector(".drop").onclick = async () => { await drop(); file.focus(); };
+    place.hidden = false;
+  }
+
+  function useShared(shared) {
+    if (shared.file) return takeFile(shared.file);
+    const text = document.getElementById("text");
+    text.closest("details").open = true;
+    text.value = shared.text;
+    text.focus();
+    text.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  loa.upload = { newTake, send, giveUp, offer, sending: () => current };
+  offerKept().then(offerShared);
+
+  // Whatever card appears, its name is offered as the title, and the sentence of what will happen is made anew. The card
+  // replaces itself, so what htmx tells of it reaches nobody: the place is watched.
+  const place = document.getElementById("recording");
+  let shown = null;
+  new MutationObserver(() => {
+    const card = place.querySelector("[data-title]"), id = place.querySelector("[name=recording]")?.value ?? "";
+    const state = `${id} ${Boolean(card)}`;
+    if (state === shown) return;
+    shown = state;
+    if (card) offer(card.dataset.title);
     title.dispatchEvent(new Event("change", { bubbles: true }));
-  });
+    form?.dispatchEvent(new Event("loa:keep"));
+  }).observe(place, { childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ["value", "data-title"] });
 })();

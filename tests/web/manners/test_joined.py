@@ -1,0 +1,55 @@
+"""What pages are made of: few files, so that a slow link asks once, and each part in them once."""
+
+import re
+from collections.abc import Sequence
+
+import pytest
+
+from tests.web.harness import Commune, visitor
+from web.joined import JOINED, STATIC, joined
+
+MOST = 6
+"""How many files a browser asks one origin for at once, over HTTP/1.1."""
+PART = re.compile(r'(?:src|rel="stylesheet" href)="/static/([^"?]+)')
+
+
+def parts(page: str) -> Sequence[str]:
+    """Name the scripts and styles of a page, joined ones by what stands in them."""
+    return [part for path in PART.findall(page) for part in JOINED.get(path, (path,))]
+
+
+@pytest.mark.parametrize("path", JOINED)
+def test_all_parts_stand_in_what_is_joined_in_their_order(path: str) -> None:
+    places = [joined(path).find((STATIC / part).read_text("utf-8")) for part in JOINED[path]]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+def test_a_script_that_fails_ends_none_of_those_behind_it() -> None:
+    """Each stands in a block that tells its failure; strictness of one would be everybody's."""
+    for path, names in JOINED.items():
+        if path.endswith(".js"):
+            assert joined(path).count("} catch (error) { reportError(error); }\n") == len(names)
+            assert not re.search(r"""^["']use strict""", joined(path), re.MULTILINE)
+
+
+async def test_a_page_asks_for_all_it_is_made_of_at_once_and_for_nothing_twice(site: Commune) -> None:
+    """Pages that a person opens every day."""
+    async with visitor(site) as client:
+        for path in ("/today", "/say", "/approvals", "/nodes", "/schedules", "/recordings", "/emergencies/new"):
+            page = (await client.get(path)).text
+            assert len(PART.findall(page)) <= MOST, path
+            found = parts(page)
+            assert sorted(found) == sorted(set(found)), path
+
+
+async def test_joined_scripts_are_scripts_and_kept_for_good(site: Commune) -> None:
+    async with visitor(site) as client:
+        page = (await client.get("/say")).text
+        addresses = re.findall(r'src="(/static/js/[^"]+)"', page)
+        assert len(addresses) == 3
+        for address in addresses:
+            answer = await client.get(address)
+            assert answer.headers["content-type"].startswith("text/javascript")
+            assert "immutable" in answer.headers["cache-control"]
+            assert answer.headers["content-encoding"] == "gzip"

@@ -1,0 +1,109 @@
+"""Lịch phát thanh in Chromium: tomorrow at five from a template in counted taps; a date dragged, looked at, moved."""
+
+from datetime import datetime
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, expect
+
+from tests.web.browser import AXE, PC, SERIOUS, SMALL, page_of, taps
+from tests.web.harness import Commune
+from tests.web.pages import module_site
+from tests.web.scenes.plan import planned, template
+
+site = module_site
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+WEEK = "/schedules?view=week&day=2031-11-25"
+
+
+async def serious(page: Page) -> list[str]:
+    await page.evaluate(AXE)
+    found: list[str] = await page.evaluate(SERIOUS)
+    return found
+
+
+async def test_tomorrow_at_five_from_a_template_takes_five_taps_and_no_key(site: Commune, browser: Browser) -> None:
+    await site.centre.somebody("hoa", "operator", site.root)
+    await template(site, await site.centre.recording("Nhạc hiệu", length_ms=15_000), "Lịch tiêm chủng tháng 12")
+    async with page_of(browser, site.url, viewport=SMALL, login="hoa") as page:
+        async with taps(page) as counted:
+            await page.get_by_role("link", name="Lên lịch").first.click()
+            await page.get_by_role("link", name="Buổi sáng của xã").click()
+            await page.get_by_text("Lịch tiêm chủng tháng 12").click()
+            await page.get_by_role("radio", name="05:00").check()
+            await expect(page.locator("#preview")).to_contain_text("05:00 Thứ Ba 25/11")
+            await page.get_by_role("button", name="LÊN LỊCH").click()
+            await page.wait_for_url("**/schedules/*?done=saved")
+            await counted.read()
+        assert (counted.taps, counted.keys) == (5, 0)
+        assert await serious(page) == []
+    [made] = await site.centre.services.schedules.list(site.centre.actor)
+    assert (made.starts_at_local, made.rule) == (datetime(2031, 11, 25, 5, 0), None)  # noqa: DTZ001 - wall time
+    assert made.targets == (site.root.scope,)
+
+
+def drawn(page: Page, title: str) -> Locator:
+    """The first box of a schedule in the calendar that is drawn."""
+    return page.locator(".ec-event").filter(has=page.locator(".event-title", has_text=title)).first
+
+
+async def drag(page: Page, title: str, by: float, *, edge: bool = False) -> None:
+    await expect(drawn(page, title)).to_be_visible()
+    await drawn(page, title).evaluate("(box) => box.scrollIntoView({block: 'center'})")
+    box = await drawn(page, title).bounding_box()
+    assert box is not None
+    x, y = box["x"] + 20, box["y"] + (box["height"] - 2 if edge else 8)
+    await page.mouse.move(x, y)
+    await page.mouse.down()
+    await page.mouse.move(x, y + by / 2, steps=5)
+    await page.mouse.move(x, y + by, steps=5)
+    await page.mouse.up()
+
+
+async def looked_at(page: Page) -> None:
+    """Look at what copying a week would do: nothing was sent, and nothing says so."""
+    await page.goto("/schedules/copy?day=2031-11-24")
+    await page.fill("[name=into_week]", "08/12/2031")
+    await page.click("button[name=look]")
+    await page.wait_for_url("**/schedules/copy")
+    await expect(page.locator("#copy [name=only]").first).to_be_attached()
+    await expect(page.locator(".notice [data-of]")).to_have_count(0)
+    await page.goto("/schedules/copy?day=2031-11-24")
+    await expect(page.locator(".notice [data-state]")).to_have_attribute("data-state", "typed")
+
+
+async def test_a_date_is_moved_by_dragging_only_after_what_that_changes_was_seen(
+    site: Commune, browser: Browser
+) -> None:
+    await planned(site, await site.centre.recording("Nhạc hiệu", length_ms=15_000))
+    services, actor = site.centre.services, site.centre.actor
+    async with page_of(browser, site.url, viewport=PC) as page:
+        await page.goto(WEEK)
+        met = drawn(page, "Họp dân thôn Đồng")
+        await expect(met).to_contain_text("Cùng giờ với “Buổi chiều”")
+        await expect(page.locator(".calendar .day-head", has_text="T7 29/11")).to_contain_text("Ngày tưởng niệm")
+        assert await serious(page) == []
+        await drag(page, "Họp dân thôn Đồng", 96)
+        await expect(page.locator("#ask h2")).to_contain_text("sang 19:20 Thứ Năm 27/11")
+        await page.locator("#ask a[href='/stop']").click(trial=True)  # that of the page lies below the shade
+        assert await serious(page) == []
+        await page.get_by_role("button", name="Giữ như cũ").click()
+        await expect(met).to_contain_text("17:20")  # it is where it was
+        await drag(page, "Họp dân thôn Đồng", 96)
+        await page.get_by_role("button", name="Dời lần này").click()
+        await page.wait_for_url("**done=date")
+        await expect(drawn(page, "Họp dân thôn Đồng")).to_contain_text("19:20")
+        await drag(page, "Buổi sáng", 48, edge=True)
+        await expect(page.locator("#ask h2")).to_contain_text("“Buổi sáng” kết thúc cố định lúc 06:30")
+        await page.get_by_role("button", name="LƯU LỊCH").click()
+        await page.wait_for_url("**done=saved")
+        await page.goto("/schedules?view=month&day=2031-11-25")
+        await expect(page.locator(".ec-event").first).to_be_visible()
+        assert await serious(page) == []
+        await looked_at(page)
+        await page.set_viewport_size(SMALL)
+        await page.goto("/schedules?view=month&day=2031-11-25")
+        await expect(page.locator("#calendar")).to_be_hidden()
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert await serious(page) == []
+    found = {each.title: each for each in await services.schedules.list(actor)}
+    assert found["Buổi sáng"].ends_at_local == "06:30:00"

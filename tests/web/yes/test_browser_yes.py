@@ -1,0 +1,92 @@
+"""Approving and emergencies in Chromium: heard to the end, and counted down."""
+
+import pytest
+from playwright.async_api import Browser, FilePayload, expect
+
+from controller.broadcasts.schemas import BroadcastIn
+from controller.emergencies.schemas import BreakGlassIn, EmergencyIn, MessageIn
+from controller.people.actor import Actor
+from controller.policies.schemas import PolicyIn
+from tests.controller.factories import ADDRESS
+from tests.controller.test_services_recordings import settled
+from tests.sounds import spoken
+from tests.web.browser import PHONE, page_of
+from tests.web.harness import Commune, visitor
+from tests.web.pages import module_site, placed
+
+site = module_site
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+SOUND_S = 2.0
+
+
+async def test_listening_to_the_end_opens_the_yes(site: Commune, browser: Browser) -> None:
+    centre, services = site.centre, site.centre.services
+    hoa = await centre.somebody("hoa", "operator", site.root)
+    rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}]}})
+    await services.policies.put(centre.actor, site.root.id, rules)
+    async with visitor(site, who=hoa) as client:
+        sent = await client.post("/api/v1/recordings?title=H%E1%BB%8Dp&language=vi", content=spoken("mp3", SOUND_S))
+    recording = (await settled(centre, sent.json()["id"])).id
+    wanted = BroadcastIn.checked(title="Họp", recordings=[recording], targets=[site.root.scope])
+    run = await services.broadcasts.create(Actor(hoa.id, ADDRESS), wanted)
+    assert run.approval is not None
+    async with page_of(browser, site.url) as page:
+        await page.goto(f"/approvals/{run.approval.id}")
+        yes = page.get_by_role("button", name="DUYỆT CHO PHÁT")
+        await expect(yes).to_be_disabled()
+        await page.get_by_role("button", name="Nghe").click()
+        await expect(page.locator("#decision")).to_contain_text("Đã nghe hết", timeout=20_000)
+        await expect(yes).to_be_enabled()
+        await yes.click()
+        await page.wait_for_url("**/approvals?done=approved")
+
+
+@pytest.mark.long
+async def test_the_scan_of_a_paper_is_put_beside_a_request(site: Commune, browser: Browser) -> None:
+    hoa = await site.centre.somebody("hoa", "operator", site.root)
+    recording = await site.centre.recording("Họp", area_id=site.root.id)
+    wanted = BroadcastIn.checked(title="Họp", recordings=[recording], targets=[site.root.scope])
+    rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}]}})
+    await site.centre.services.policies.put(site.centre.actor, site.root.id, rules)
+    run = await site.centre.services.broadcasts.create(Actor(hoa.id, ADDRESS), wanted)
+    assert run.approval is not None
+    async with page_of(browser, site.url) as page:
+        await page.goto(f"/approvals/{run.approval.id}")
+        scanned = FilePayload(name="a.pdf", mimeType="application/pdf", buffer=b"%PDF-1.7 45/TB-UBND")
+        await page.locator("#scan").set_input_files(scanned)
+        await expect(page.get_by_role("link", name="Mở bản chụp văn bản")).to_be_visible()
+
+
+async def test_a_broken_glass_counts_down_before_ones_eyes(site: Commune, browser: Browser) -> None:
+    services, actor = site.centre.services, site.centre.actor
+    recording = await site.centre.recording("Lũ quét", length_ms=9_000)
+    voices = [{"language": "vi", "recording_id": recording}]
+    ready = {"area_id": site.root.id, "kind": "alert", "title": "Lũ quét", "voices": voices}
+    message = await services.messages.create(actor, MessageIn.model_validate(ready))
+    wanted = EmergencyIn.model_validate({"message_id": message.id, "targets": [site.root.scope]})
+    proposed = await services.emergencies.propose(actor, wanted)
+    await services.emergencies.break_glass(actor, proposed.id, BreakGlassIn(reason="Lũ đang về"))
+    async with page_of(browser, site.url, viewport=PHONE) as page:
+        await page.goto(f"/emergencies/{proposed.id}")
+        await expect(page.locator("[data-countdown]")).to_have_text("28", timeout=10_000)
+        await page.get_by_role("button", name="Hủy, không phát").click()
+        await expect(page.locator("#emergency")).to_contain_text("Đã hủy, không phát")
+
+
+@pytest.mark.long
+async def test_where_an_emergency_sounds_is_picked_on_a_map_too(site: Commune, browser: Browser) -> None:
+    """The map opens when it is asked for; what is pressed there is what the page counts, in the colour of STOP."""
+    await placed(site)
+    recording = await site.centre.recording("Lũ quét", length_ms=9_000)
+    voices = [{"language": "vi", "recording_id": recording}]
+    ready = {"area_id": site.root.id, "kind": "alert", "title": "Lũ quét", "voices": voices}
+    await site.centre.services.messages.create(site.centre.actor, MessageIn.model_validate(ready))
+    async with page_of(browser, site.url, viewport=PHONE) as page:
+        await page.goto("/emergencies/new")
+        await page.locator(".message").first.click()
+        await page.locator("#by-map summary").click()
+        hamlet = page.locator("#by-map .area-spot")
+        await hamlet.click()
+        await expect(page.get_by_role("checkbox", name="Thôn Trại").first).to_be_checked()
+        await expect(page.locator("#preview .count")).to_have_text("2 cụm")
+        await expect(hamlet).to_have_css("background-color", "rgb(176, 18, 27)")

@@ -1,0 +1,35 @@
+"""Static files that are joined from several, and what stands in them.
+
+On a slow link each file asked for costs a way there and back, and a browser asks one origin for six at a time: what a
+page is made of has to fit in that. Each part stays a file of its own, which is written and read for itself.
+"""
+
+from functools import cache
+from pathlib import Path
+
+STATIC = Path(__file__).parent / "static"
+STYLES = "css/site.css"
+"""What every page looks like."""
+JOINED = {
+    STYLES: ("css/tokens.css", "css/base.css", "css/parts.css"),
+    "css/pages/speak.css": ("css/recorder.css", "css/pages/say.css", "css/pages/whom.css"),
+    "css/pages/alarming.css": ("css/recorder.css", "css/pages/whom.css", "css/emergency.css"),
+    "js/site.js": (
+        *("js/kit.js", "js/once.js", "js/asked.js", "js/menu.js"),
+        *("js/live.js", "js/shell.js", "js/draft_words.js", "js/draft.js"),
+    ),
+    "js/bring.js": ("js/keep.js", "js/upload.js", "js/listen.js"),
+    "js/say.js": ("js/tree.js", "js/pick.js", "js/record.js"),
+    "js/approve.js": ("js/listen.js", "js/heard.js", "js/scan.js"),
+}
+"""By address below /static. Parts run in their order: kit.js gives ``loa``, upload.js what record.js sends with."""
+KINDS = {".css": "text/css", ".js": "text/javascript"}
+
+
+@cache
+def joined(path: str) -> str:
+    """Give the content of one of ``JOINED``; a script that fails ends none of those behind it, as if it stood alone."""
+    texts = [(STATIC / part).read_text("utf-8") for part in JOINED[path]]
+    if path.endswith(".js"):
+        texts = [f"try {{\n{text}}} catch (error) {{ reportError(error); }}\n" for text in texts]
+    return "".join(texts)

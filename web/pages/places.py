@@ -1,0 +1,185 @@
+"""Địa bàn: the tree of places as a list, one place, adding and changing places."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from controller.areas.schemas import AreaOut
+from controller.errors import LoaError, NotFoundError
+from controller.paging import MOST_ROWS, PAGE, part_of
+from controller.people.rights import Act, may
+from web.forms import Form, read_form
+from web.listing import Listing, asked, csv_answer
+from web.pages import merging
+from web.pages.frame import back, whole_page
+from web.problems import Problems, problems_of
+from web.site import Site, Visit
+from web.views import areas as views
+from web.views.places import choices
+
+ADD_FIELDS = frozenset({"name", "parent_id"})
+CHANGE_FIELDS = frozenset({"name", "kind", "zone", "languages", "approval_code"})
+MOST_BELOW = 60
+"""Places named on the page of the one that they belong to."""
+
+
+def may_add_roots(visit: Visit) -> bool:
+    """Tell whether to offer a place that belongs to none."""
+    return any(grant.area_id is None and may(grant.role, Act.AREAS_CREATE) for grant in visit.person.grants)
+
+
+def _listing(visit: Visit, size: int = PAGE) -> tuple[Listing[AreaOut], Sequence[AreaOut]]:
+    narrow = views.filters(visit.areas, visit.form)
+    wish = asked(visit.request, views.COLUMNS, narrow, sort=views.TREE)
+    found = part_of(views.chosen(visit.areas, wish), wish.wanted(size))
+    listing: Listing[AreaOut] = Listing(
+        "/places", views.COLUMNS, narrow, wish, found.rows, found.total, default=(views.TREE, False)
+    )
+    return listing, found.rows
+
+
+async def _list(visit: Visit, typed: Mapping[str, str] | None = None, problems: Problems | None = None) -> HTMLResponse:
+    listing, found = _listing(visit)
+    top = min((area.depth for area in visit.areas), default=0)
+    in_order = listing.asked.sort == views.TREE and not listing.asked.q and not listing.asked.having
+    root = visit.areas[0].id if visit.areas else ""
+    return await whole_page(
+        visit,
+        "places.html",
+        status=422 if problems else 200,
+        listing=listing,
+        rows={area.id: views.row(area, top, visit.form, in_order=in_order) for area in found},
+        area=typed or {"name": "", "kind": "hamlet" if root else "commune", "parent_id": root},
+        problems=problems or {},
+        add_under=choices(visit.places(Act.AREAS_CREATE)),
+        may_add_roots=may_add_roots(visit),
+        may_move=len(visit.areas) > 1 and visit.may(Act.AREAS_MOVE),
+        kinds=views.KINDS,
+        any=bool(visit.areas),
+    )
+
+
+async def _add(visit: Visit, typed: Form) -> Response:
+    values = {name: typed.one(name).strip() for name in ("name", "kind", "parent_id")}
+    try:
+        await visit.services.areas.create(
+            visit.actor,
+            name=values["name"],
+            kind=values["kind"] if values["kind"] in views.KINDS else "hamlet",
+            parent_id=values["parent_id"] or None,
+        )
+    except LoaError as error:
+        return await _list(visit, values, problems_of(error, visit.form, ADD_FIELDS))
+    return back("/places", "area")
+
+
+def known_area(visit: Visit, area_id: str) -> AreaOut:
+    """Give a place in sight.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    found = next((area for area in visit.areas if area.id == area_id), None)
+    if found is None:
+        raise NotFoundError("there is no such area", resource="areas", id=area_id[:64])
+    return found
+
+
+async def _one(visit: Visit, area_id: str, typed: Form | None = None, problems: Problems | None = None) -> HTMLResponse:
+    area = known_area(visit, area_id)
+    of = views.whole(area, visit.areas, visit.form)
+    below = [each for each in visit.areas if each.parent_id == area_id]
+    own = typed.many("languages") if typed else list(of.own_languages)
+    return await whole_page(
+        visit,
+        "place.html",
+        status=422 if problems else 200,
+        place=area.name,
+        tab="place",
+        of=of,
+        **tabs(visit, area_id),
+        below=[(each, views.kind_said(each.kind, visit.form)) for each in below[:MOST_BELOW]],
+        below_count=len(below),
+        form={
+            "name": typed.one("name") if typed else area.name,
+            "kind": typed.one("kind") if typed else area.kind,
+            "zone": typed.one("zone") if typed else of.zone,
+            "languages": own,
+        },
+        languages=views.languages(own, visit.form),
+        kinds=tuple(dict.fromkeys([*views.KINDS, area.kind])),
+        kind_said={kind: views.kind_said(kind, visit.form) for kind in (*views.KINDS, area.kind)},
+        may_change=visit.may(Act.AREAS_CHANGE, area_id),
+        may_people=visit.may(Act.PEOPLE_CHANGE, area_id),
+        problems=problems or {},
+    )
+
+
+def tabs(visit: Visit, area_id: str) -> dict[str, Any]:
+    """Give what stands above each page of a place."""
+    return {"area_id": area_id, "may_move": len(visit.areas) > 1 and visit.may(Act.AREAS_MOVE, area_id)}
+
+
+async def _change(visit: Visit, area_id: str, typed: Form) -> Response:
+    area = known_area(visit, area_id)
+    visit.prove(typed)
+    given: dict[str, Any] = {"name": typed.one("name")}
+    if typed.one("kind") in {*views.KINDS, area.kind}:
+        given["kind"] = typed.one("kind")
+    zone, languages = typed.one("zone").strip() or None, tuple(typed.many("languages")) or None
+    if zone != area.zone:
+        given["zone"] = zone
+    if languages != area.languages:
+        given["languages"] = languages
+    try:
+        await visit.services.areas.change(visit.actor, area_id, **given)
+    except NotFoundError:
+        raise
+    except LoaError as error:
+        return await _one(visit, area_id, typed, problems_of(error, visit.form, CHANGE_FIELDS))
+    return back(f"/places/{area_id}", "saved")
+
+
+async def _table(areas: Sequence[AreaOut], visit: Visit) -> AsyncIterator[Sequence[str]]:
+    for area in areas:
+        yield views.exported(area, visit.form)
+
+
+def add(router: APIRouter, site: Site) -> None:
+    """Add the pages."""
+    merging.add(router, site)
+    _add_list(router, site)
+
+    @router.get("/places/{area_id}")
+    async def one(request: Request, area_id: str) -> HTMLResponse:
+        return await _one(await site.visit(request), area_id)
+
+    @router.post("/places/{area_id}")
+    async def change(request: Request, area_id: str) -> Response:
+        visit = await site.visit(request)
+        return await _change(visit, area_id, await read_form(request))
+
+
+def _add_list(router: APIRouter, site: Site) -> None:
+    @router.get("/places")
+    async def places(request: Request) -> HTMLResponse:
+        return await _list(await site.visit(request))
+
+    @router.get("/places.csv")
+    async def table(request: Request) -> Response:
+        visit = await site.visit(request)
+        _, found = _listing(visit, MOST_ROWS)
+        heads = [visit.text(f"area.{head}") for head in views.HEADS]
+        return csv_answer("dia-ban", heads, _table(found, visit), visit.text)
+
+    @router.get("/areas")
+    async def after_a_mistake() -> RedirectResponse:
+        """Who loads the page anew after a mistake in its form asks for the form's address."""
+        return RedirectResponse("/places", 303)
+
+    @router.post("/areas")
+    async def add_area(request: Request) -> Response:
+        visit = await site.visit(request)
+        return await _add(visit, await read_form(request))

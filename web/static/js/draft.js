@@ -1,0 +1,247 @@
+// What is being typed into a form with data-draft is kept on this device, for this person alone, for a week. By itself only
+// that form is given back on whose page the session ended, or whose sending got no good answer, to the same person and
+// within minutes. Whatever else was kept is offered by name (draft_words.js); of a form with data-offer (Phát ngay: what was
+// meant before must not be one tap from being said) all is. It is wiped when what was sent did arrive, and at sign-out
+// (shell.js). Passwords, codes, files, hidden fields, telephone numbers and logins are never kept; of a recording its name
+// at the centre is. With data-brief it is kept for minutes and never offered: it only comes back by itself.
+(() => {
+  const WEEK_MS = 7 * 24 * 3600 * 1000, MINUTES_MS = 10 * 60 * 1000, SAVE_MS = 400;
+  // Of this tab, from page to page. SENT: the draft that was sent; OPEN: those that were written on the page that was left;
+  // ENDED: a sign-in came between (ended.js); REFUSED: it was refused on a page without the frame (failed.js); LOST: the
+  // page without a link came between (offline.js).
+  const SENT = "loa:draft-sent", OPEN = "loa:draft-open", ENDED = "loa:ended", REFUSED = "loa:draft-refused", LOST = "loa:draft-lost";
+  const LOOKED = "loa:draft-looked"; // nothing was sent of that one: a look at what would become of it was asked for
+  const { person } = document.body.dataset;
+  const NEVER = new Set(["code", "approval_code", "login", "phone"]);
+  const forms = [...document.querySelectorAll("form[data-draft]")];
+  const keyOf = (form) => `loa:draft:${person}:${form.dataset.draft}`;
+  const written = new Set(); // on this page
+  let giving = false;
+
+  function read(key) {
+    try {
+      const found = JSON.parse(localStorage.getItem(key));
+      if (found && Date.now() - found.at < WEEK_MS) return found;
+    } catch { /* not ours: below it goes */ }
+    localStorage.removeItem(key);
+    return null;
+  }
+
+  function keep(key, draft) {
+    try {
+      localStorage.setItem(key, JSON.stringify(draft));
+    } catch { /* a browser that keeps nothing still sends */ }
+  }
+
+  function take(name) {
+    const found = sessionStorage.getItem(name);
+    sessionStorage.removeItem(name);
+    return found;
+  }
+
+  // Other people's drafts are not read; those that are too old go, whose ever they are.
+  for (const key of Object.keys(localStorage)) if (key.startsWith("loa:draft:")) read(key);
+
+  const fieldsOf = (form) => [...form.elements].filter((each) => each.name && !["hidden", "password", "file", "tel", "submit", "button"].includes(each.type)
+    && !NEVER.has(each.name) && each.autocomplete !== "one-time-code" && !each.disabled && each.tagName !== "FIELDSET");
+  const isTicked = (field) => field.type === "radio" || field.type === "checkbox";
+
+  const valuesOf = (form) => fieldsOf(form).map((each) => [each.name, isTicked(each) ? [each.value, each.checked] : each.value]);
+  const recordingOf = (form) => form.querySelector("#recording [name=recording]")?.value ?? "";
+
+  // The words of what is chosen: what is read only when it is opened is not there to be asked another time.
+  function labelsOf(form) {
+    const labels = {};
+    for (const each of fieldsOf(form)) {
+      if (isTicked(each) ? each.checked : each.tagName === "SELECT") {
+        labels[`${each.name}=${each.value}`] = isTicked(each) ? loa.drafts.labelOf(each) : each.selectedOptions[0]?.textContent.trim() ?? "";
+      }
+    }
+    return labels;
+  }
+
+  const wordsOf = (draft, name, value) => draft.labels?.[`${name}=${value}`] || document.getElementById("draft-notice").dataset.nameless;
+
+  // `state`: "typed", "sent" (what became of it is not known) or "unsent" (it was not taken).
+  function save(form, state = "typed") {
+    const recording = recordingOf(form), title = form.querySelector("#recording [data-title]")?.dataset.title ?? "";
+    written.add(keyOf(form));
+    keep(keyOf(form), { at: Date.now(), state, fields: valuesOf(form), labels: labelsOf(form), recording, title });
+  }
+
+  function unfold(form, part) {
+    for (let fold = part.closest("details"); fold && form.contains(fold); fold = fold.parentElement.closest("details")) fold.open = true;
+  }
+
+  // As many rows as there were: a template stands for one, with N for its number.
+  function grow(form, draft) {
+    const row = form.querySelector("template[data-draft-rows]");
+    for (let number = 0; row && draft.fields.some(([name]) => name.endsWith(`-${number}`)); number += 1) {
+      if ([...form.elements].some((each) => each.name.endsWith(`-${number}`))) continue;
+      const one = row.content.firstElementChild.cloneNode(true);
+      for (const each of one.querySelectorAll("input")) each.name = each.id = each.name.replace("-N", `-${number}`);
+      for (const each of one.querySelectorAll("label")) each.htmlFor = each.htmlFor.replace("-N", `-${number}`);
+      row.previousElementSibling.append(one);
+    }
+  }
+
+  // A recording is the whole of what was said: its card stands there again, or says that it is gone.
+  function bringBack(form, draft) {
+    const place = form.querySelector("#recording");
+    if (!place || !draft.recording || draft.recording === recordingOf(form)) return;
+    unfold(form, place);
+    htmx.ajax("GET", `/say/recordings/${encodeURIComponent(draft.recording)}`, { target: "#recording", swap: "innerHTML" });
+  }
+
+  function fill(form, field, value) {
+    if (isTicked(field)) {
+      if (field.checked === value[1]) return;
+      field.checked = value[1];
+    } else {
+      if (field.value === value || (field.tagName === "SELECT" && ![...field.options].some((each) => each.value === value))) return;
+      field.value = value;
+    }
+    unfold(form, field);
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  // Puts back what was kept; gives the words of what has no place in the form any more, and places that this page has not
+  // read so far.
+  function give(form, draft) {
+    giving = true;
+    written.add(keyOf(form));
+    grow(form, draft);
+    bringBack(form, draft);
+    const gone = [], unread = [];
+    for (const [name, value] of draft.fields) {
+      if (!Array.isArray(value) || !value[0] || !value[1] || [...form.elements].some((each) => each.name === name && each.value === value[0])) continue;
+      if (name === "target" && loa.targets) unread.push(value[0]);
+      else gone.push(wordsOf(draft, name, value[0]));
+    }
+    const left = [...draft.fields];
+    for (const field of fieldsOf(form)) {
+      const same = ([name, value]) => name === field.name && (!isTicked(field) || value[0] === field.value);
+      const found = left.findIndex(same);
+      if (found >= 0) fill(form, field, left.splice(found, 1)[0][1]);
+    }
+    const around = form.closest("details");
+    if (around) around.open = true;
+    giving = false;
+    return [gone, unread];
+  }
+
+  // Places that this page has not read are ticked beside the tree, by what the centre calls them now. Gives the words of
+  // those that are not there any more, or of which it could not be asked.
+  async function tick(form, draft, scopes) {
+    const known = await loa.targets.known(scopes).catch(() => []);
+    if (!read(keyOf(form))) return []; // it was dropped meanwhile
+    giving = true;
+    const gone = scopes.filter((scope) => {
+      const it = known.find((each) => each.scope === scope), box = loa.targets.box(scope);
+      if (it && loa.targets.isChosen(scope)) return false;
+      if (it && box) fill(form, box, [scope, true]);
+      return !it || !(box ?? loa.targets.listed(scope, loa.targets.called(it), it.over));
+    });
+    giving = false;
+    return gone.map((scope) => wordsOf(draft, "target", scope));
+  }
+
+  // Whether two hold the same: nothing is offered that stands there already.
+  const differs = (form, draft) => JSON.stringify(valuesOf(form)) !== JSON.stringify(draft.fields)
+    || (draft.recording && draft.recording !== recordingOf(form));
+
+  function tell(form, draft, given) {
+    const template = document.getElementById("draft-notice"), notice = template.content.firstElementChild.cloneNode(true);
+    const held = loa.drafts.holds(draft, valuesOf(form)), of = notice.querySelector("[data-of]"), gone = notice.querySelector("[data-gone]");
+    of.textContent = template.dataset.of.replace("{when}", loa.drafts.when(draft.at)) + (held ? `: ${held}.` : ".");
+    for (const each of notice.querySelectorAll("[data-state]")) if (each.dataset.state !== (draft.state ?? "typed")) each.remove();
+    if (!given) notice.querySelector("[data-given]").remove();
+    const put = async () => {
+      const [lost, unread] = give(form, draft);
+      if (unread.length) {
+        gone.hidden = false;
+        gone.textContent = template.dataset.asking;
+        lost.push(...await tick(form, draft, unread));
+      }
+      gone.hidden = !lost.length;
+      gone.textContent = template.dataset.gone.replace("{what}", () => lost.join(", "));
+      return lost.length > 0;
+    };
+    const [use, drop] = notice.querySelectorAll("button");
+    if (given) use.remove();
+    else {
+      use.addEventListener("click", async () => {
+        const losing = put();
+        form.querySelector("input:not([type=hidden]), textarea, select")?.focus();
+        use.remove();
+        if (!await losing) notice.remove();
+      });
+    }
+    drop.addEventListener("click", () => {
+      localStorage.removeItem(keyOf(form));
+      if (given) { form.reset(); form.querySelector("#recording")?.replaceChildren(); }
+      notice.remove();
+    });
+    form.before(notice);
+    if (given) put();
+    loa.say(notice.querySelector("p").textContent.replace(/\s+/g, " "));
+  }
+
+  // What became of what was sent. It arrived where the page says so, or where the answer led elsewhere; it was not taken
+  // where the session had ended, and where the answer is a refusal. Otherwise it is not known.
+  function settle(sent, ended, lost, refused) {
+    const draft = sent && read(sent);
+    if (!draft) return;
+    const { responseStatus, redirectCount } = performance.getEntriesByType("navigation")[0] ?? {};
+    const led = redirectCount > 0 && location.pathname !== "/today"; // whoever types the bare address is led there
+    const done = new URLSearchParams(location.search).has("done") || document.querySelector("[data-draft-done]");
+    const wrong = refused || responseStatus >= 400 || document.querySelector("form [aria-invalid=true]");
+    if (!ended && !wrong && (done || led)) localStorage.removeItem(sent);
+    else keep(sent, { ...draft, state: (ended && !lost) || wrong ? "unsent" : "sent" });
+  }
+
+  const sent = take(SENT), open = take(OPEN)?.split("\n") ?? [], ended = take(ENDED) !== null, lost = take(LOST) !== null;
+  const looked = take(LOOKED);
+  settle(sent, ended, lost, take(REFUSED) !== null || document.querySelector("[data-draft-refused]") !== null);
+
+  function comeBack(form) {
+    const key = keyOf(form), draft = read(key), age = Date.now() - (draft?.at ?? 0);
+    const given = (key === sent || (ended && open.includes(key))) && age >= 0 && age < MINUTES_MS && !("offer" in form.dataset);
+    if (!draft) return;
+    // The answer holds more than what was sent: words were read aloud, a look found something to choose.
+    if ("newer" in form.dataset || (key === looked && "answer" in document.body.dataset)) { save(form); return; }
+    if ("brief" in form.dataset && !given) localStorage.removeItem(key);
+    else if (differs(form, draft)) tell(form, draft, given);
+  }
+
+  // When the scripts of the page are there too, which know its rows and places.
+  if (document.readyState === "complete") forms.forEach(comeBack);
+  else addEventListener("DOMContentLoaded", () => forms.forEach(comeBack), { once: true });
+
+  for (const form of forms) {
+    let timer = null;
+    form.addEventListener("input", (event) => {
+      if (!event.isTrusted) return;
+      clearTimeout(timer);
+      timer = setTimeout(() => { timer = null; save(form); }, SAVE_MS);
+    });
+    form.addEventListener("change", (event) => { // a place that was pressed on the map is ticked by a script
+      if (event.isTrusted || (event.target.name === "target" && !giving)) save(form);
+    });
+    form.addEventListener("loa:keep", () => { // a script changed what is worth keeping
+      const known = read(keyOf(form)), recording = recordingOf(form);
+      if (!recording || known?.recording !== recording || !known.title) save(form);
+    });
+    addEventListener("submit", (event) => { // after all that may hold it back: pressed twice, something still on its way
+      if (event.target !== form || event.defaultPrevented) return;
+      clearTimeout(timer);
+      timer = null;
+      const looks = event.submitter?.name === "look";
+      save(form, looks ? "typed" : "sent");
+      sessionStorage.setItem(looks ? LOOKED : SENT, keyOf(form));
+    });
+    addEventListener("pagehide", () => { if (timer !== null) save(form); });
+  }
+  addEventListener("pagehide", () => { if (written.size) sessionStorage.setItem(OPEN, [...written].join("\n")); });
+})();

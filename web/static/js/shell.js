@@ -1,0 +1,29 @@
+// The pages as an application: the worker, the offer to put it on the home screen, and what this device forgets when a
+// person signs out.
+(() => {
+  const locale = document.documentElement.lang;
+  if ("serviceWorker" in navigator) {
+    addEventListener("load", () => navigator.serviceWorker.register(`/sw.js?locale=${locale}`, { scope: "/" }).catch(() => {}));
+  }
+
+  // A browser that can put it there says so once; settings show the button for it.
+  let asked = null;
+  const place = document.getElementById("install");
+  addEventListener("beforeinstallprompt", (event) => {
+    if (!place) return;
+    event.preventDefault();
+    asked = event;
+    place.querySelector("button").hidden = false;
+  });
+  addEventListener("appinstalled", () => { if (place) place.hidden = true; });
+  if (place && matchMedia("(display-mode: standalone)").matches) place.hidden = true;
+  place?.querySelector("button").addEventListener("click", () => asked?.prompt());
+
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("form[data-sign-out]")) return;
+    const own = `loa:draft:${document.body.dataset.person}:`;
+    for (const key of Object.keys(localStorage)) if (key.startsWith(own)) localStorage.removeItem(key);
+    sessionStorage.clear();
+    indexedDB.deleteDatabase("loa");
+  });
+})();

@@ -1,0 +1,77 @@
+"""Runs of the past as rows of a list. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from controller.areas.schemas import AreaOut
+from controller.broadcasts.history import KINDS, RESULTS
+from controller.broadcasts.schemas import BroadcastOut
+from web.formats import Formats
+from web.listing import Column, Filter
+from web.views.places import choices
+from web.views.runs import targets_of, title_of
+from web.views.spans import span_filter
+from web.words import Mark, in_words, quiet, run_mark
+
+COLUMNS = (
+    Column("start", "history.start"),
+    Column("title", "history.what"),
+    Column("where", "history.where", sort=False),
+    Column("result", "history.result", sort=False),
+)
+HEADS = ("start", "length", "what", "kind", "category", "where", "by", "nodes", "played", "not_well", "result")
+"""Columns of the table to take along."""
+_NOT_WELL = ("interrupted", "missed", "refused", "expired", "unknown")
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run in the list."""
+
+    id: str
+    at: str
+    title: str
+    where: str
+    by: str
+    length: str
+    mark: Mark
+
+
+def filters(areas: Sequence[AreaOut], form: Formats) -> tuple[Filter, ...]:
+    """Say by what the list is narrowed."""
+    text = form.text
+    return (
+        span_filter(form),
+        Filter("area", "nodes.place", tuple(choices(areas))),
+        Filter("result", "history.result", tuple((each, text(f"history.is_{each}")) for each in RESULTS)),
+        Filter("kind", "history.kind", tuple((str(each), text(f"history.kind_{each}")) for each in KINDS)),
+    )
+
+
+def row(run: BroadcastOut, form: Formats) -> RunRow:
+    """Show a run."""
+    mark = quiet(run_mark(run, form.text))
+    length = form.length(run.length_ms)
+    return RunRow(
+        run.id, form.long(run.start_at), title_of(run, form), targets_of(run, form), run.created_by, length, mark
+    )
+
+
+def exported(run: BroadcastOut, form: Formats) -> list[str]:
+    """Give a run as a line of a table: days and hours as a spreadsheet sorts them."""
+    text, start = form.text, run.start_at.astimezone(form.zone)
+    played, not_well = run.counts.get("played", 0), sum(run.counts.get(each, 0) for each in _NOT_WELL)
+    kind = "drill" if run.drill else str(run.level)
+    return [
+        f"{start:%Y-%m-%d %H:%M:%S}",
+        str(round(run.length_ms / 1000)),
+        title_of(run, form),
+        text(f"history.kind_{kind}"),
+        text.word("category", run.category) if run.category else "",
+        "; ".join(target.name for target in run.targets),
+        run.created_by,
+        str(run.node_count),
+        str(played),
+        str(not_well),
+        in_words(run_mark(run, text), text),
+    ]
