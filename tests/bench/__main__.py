@@ -15,6 +15,7 @@ from tests.bench import (
     looks,
     machine,
     orders,
+    pages,
     receipts,
     replan,
     resources,
@@ -25,6 +26,7 @@ from tests.bench import (
 )
 from tests.bench.figures import Result
 from tests.bench.render import render
+from tests.e2e.journeys import figures as journeys
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "var" / "bench"
@@ -47,6 +49,7 @@ BENCHES: dict[str, Bench] = {
     "day": looks.day,
     "whatif": looks.what_if,
     "replan": replan.run,
+    "pages": pages.run,
     "ears": ears.run,
 }
 
@@ -69,9 +72,10 @@ def main() -> int:
 
 
 def write_page(folder: Path, page: Path) -> None:
-    """Write the page from what is kept, of this run and of earlier ones."""
+    """Write the page from what is kept, of this run and of earlier ones; what ``make console`` wrote stays."""
     results = [Result.load(folder / f"{name}.json") for name in BENCHES if (folder / f"{name}.json").exists()]
-    page.write_text(render(json.loads((folder / "machine.json").read_text()), results))
+    theirs = journeys.part_of(page.read_text("utf-8")) if page.is_file() else ""
+    page.write_text(journeys.put(render(json.loads((folder / "machine.json").read_text()), results), theirs), "utf-8")
 
 
 def _run_one(name: str, folder: Path, *, quick: bool) -> bool:

@@ -7,8 +7,9 @@ from controller.areas.rules import Place, Tree
 from controller.schedules import days, rrules
 from controller.schedules import expand as expanding
 from controller.schedules.expand import Change, Series, expand
-from controller.schedules.models import Calendar, DateChange, OnCalendarDay
+from controller.schedules.models import Calendar
 from controller.schedules.repository import Calendars
+from controller.schedules.states import DateChange, OnCalendarDay
 from tests.bench.figures import Result, spread
 
 COMMUNES = 100

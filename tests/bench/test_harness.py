@@ -11,6 +11,7 @@ from tests.bench.__main__ import BENCHES, write_page
 from tests.bench.figures import MISSED, REACHED, UNMEASURED, Result, quantile
 from tests.bench.machine import QUIET_PERCENT
 from tests.bench.orders import _silence_ms
+from tests.e2e.journeys import figures as journeys
 from tests.sounds import RATE
 
 
@@ -50,6 +51,34 @@ def test_the_page_shows_misses_load_and_what_was_not_measured(tmp_path: Path) ->
     assert "| start error | p99 28.27 ms | 66 | p99 ≤ 5 ms | **not reached** |" in page
     assert "was not quiet" in page
     assert f"10,000 virtual nodes | ≤ 1 core, ≤ 400 MB | – | {UNMEASURED}" in page
+
+
+def test_what_the_journeys_measured_is_a_part_of_the_page_that_a_benchmark_leaves_there(tmp_path: Path) -> None:
+    page, kept = tmp_path / "page.md", tmp_path / "journeys.json"
+    row = {"journey": "say now", "look": "phone-vi", "taps": 4, "besides": 0, "seconds": 2.9, "sound_s": 1.7}
+    journeys.keep_figures([row | {"seconds": 40.0}, row | journeys.now() | {"issue": "4 taps, 15 s"}], kept)
+    part = journeys.section(journeys.kept(kept), {"cores": "2"})
+    (tmp_path / "machine.json").write_text('{"cores": "2"}')
+    page.write_text(journeys.put("# Old", part))
+    result().save(tmp_path)
+    for _ in range(2):
+        write_page(tmp_path, page)
+        assert page.read_text().count(journeys.HEADING) == 1
+    assert "| say now | phone-vi | 4 |  | 2.9 s | 1.7 s | 4 taps, 15 s | 20" in page.read_text()
+    assert page.read_text().startswith("# Benchmarks")
+    assert "40.0" not in page.read_text()
+
+
+def test_a_journey_far_beyond_what_the_issue_allows_is_named() -> None:
+    row = {"journey": "say now", "seconds": 29.9, "sound_s": 5.9}
+    assert journeys.beyond(row) == []
+    assert len(journeys.beyond(row | {"seconds": 30.1, "sound_s": 6.1})) == 2
+    assert journeys.beyond({"journey": "STOP", "seconds": 300}) == []
+    slow = {"journey": "slow link /say", "usable_s": 4.0}
+    assert journeys.beyond(slow) == []
+    assert journeys.beyond(slow | {"usable_s": 4.1}) == ["usable_s: 4.1, of 2"]
+    page = {"journey": "slow link /say", "look": "pc-vi", "bytes": 1, "requests": 2, "usable_s": 4.1, "issue": "2 s"}
+    assert "| slow link /say | pc-vi | 1 | 2 | 4.1 s | 2 s | not known |" in journeys.section([page], {})
 
 
 def test_packets_survive_being_cut_anywhere() -> None:

@@ -7,7 +7,9 @@ from typing import Any
 from controller.demo.commune import Commune
 from controller.people import totp
 
-_FIRST, _OWN = "mật khẩu đầu tiên", "mật khẩu của riêng tôi"
+_FIRST = "mật khẩu đầu tiên"
+OWN = "mật khẩu của riêng tôi"
+"""What all of them have chosen."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,8 @@ class Person:
 
     commune: Commune
     token: str
+    id: str
+    login: str
 
     async def call(self, method: str, path: str, **options: Any) -> Any:
         """Call the API as this person.
@@ -28,22 +32,25 @@ class Person:
 
 async def operator(commune: Commune, login: str) -> Person:
     """Add an operator of the commune, who signs in and chooses a password."""
-    return await _somebody(commune, login, "operator")
+    return await somebody(commune, login, "operator")
 
 
-async def leader(commune: Commune, login: str) -> Person:
+async def leader(commune: Commune, login: str, name: str | None = None) -> Person:
     """Add an approver of the commune, who signs in, chooses a password and sets up a second factor."""
-    person = await _somebody(commune, login, "approver")
-    secret = (await person.call("POST", "/people/me/factor", json={"password": _OWN}))["secret"]
+    person = await somebody(commune, login, "approver", name=name)
+    secret = (await person.call("POST", "/people/me/factor", json={"password": OWN}))["secret"]
     code = totp.code_at(secret, datetime.now(UTC))
     await person.call("POST", "/people/me/factor/confirmation", json={"code": code})
     return person
 
 
-async def _somebody(commune: Commune, login: str, role: str) -> Person:
-    body = {"login": login, "name": login, "password": _FIRST, "role": role, "area_id": commune.areas["commune"]}
-    await commune.call("POST", "/people", json=body)
+async def somebody(
+    commune: Commune, login: str, role: str, *, name: str | None = None, area_id: str | None = None
+) -> Person:
+    """Add somebody with a role in the commune, or in one place of it, who signs in and chooses a password."""
+    body = {"login": login, "name": name or login, "password": _FIRST, "role": role}
+    added = await commune.call("POST", "/people", json={**body, "area_id": area_id or commune.areas["commune"]})
     opened = await commune.call("POST", "/sessions", json={"login": login, "password": _FIRST})
-    person = Person(commune, opened["token"])
-    await person.call("POST", "/people/me/password", json={"old": _FIRST, "new": _OWN})
+    person = Person(commune, opened["token"], added["id"], login)
+    await person.call("POST", "/people/me/password", json={"old": _FIRST, "new": OWN})
     return person

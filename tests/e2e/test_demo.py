@@ -10,16 +10,19 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
+import httpx
 import psutil
 import pytest
 
 from audio import tune
 from controller.cli import main
+from controller.demo import command
 from controller.demo.check import Expected, NodeVerdict, VirtualRecording, judge_node, report
 from controller.demo.commune import Commune
 from tests import sounds
@@ -109,6 +112,16 @@ async def test_the_demo_takes_no_setting_of_a_real_centre(tmp_path: Path, monkey
     assert {name for name in commune.env if name.upper().startswith("LOA_")} == {*own, "LOA_LOG"}
 
 
+async def test_a_template_that_cannot_be_made_is_said_and_ends_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commune = Commune(tmp_path)  # whose centre does not run
+    commune.areas["commune"] = "0"
+    await command._prepare(commune, {"id": "notice"}, command.Notice(tmp_path / "notice.mp3", None), tmp_path)
+    await commune.api.aclose()
+    assert capsys.readouterr().err.startswith("  no template: POST ")
+
+
 @pytest.mark.parametrize("port", ["99999", "-1"])
 def test_a_port_that_is_none_is_refused_in_one_line(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--port", port]) == 1
@@ -140,6 +153,9 @@ async def _end_a_demo(folder: Path) -> None:
     async with demo(folder, "--port", "0") as running:
         url = await until(running.address, 120, "its address")
         assert url is not None
+        await until(lambda: "  ready " in running.said(), 60, "its template")
+        if folder.name == CTRL_C:
+            await assert_tomorrow_can_be_planned(url[1], running.said())
         names = sorted(process.name() for process in running.running())
         assert "mosquitto" in names
         assert len(names) == 6  # the command, the centre, its broker, three nodes
@@ -154,6 +170,45 @@ async def _end_a_demo(folder: Path) -> None:
     if folder.name == CTRL_C:
         assert running.process.returncode == 0
         assert left_behind(folder) == []
+
+
+async def assert_tomorrow_can_be_planned(url: str, said: str) -> None:
+    """With what the demo brings and what it says on the terminal, and nothing else: at 05:00, from its template."""
+    signed = re.search(r"sign in +(\S+) +password +(\S+)", said)
+    assert signed is not None
+    async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
+
+        async def call(method: str, path: str, **options: Any) -> Any:
+            answer = await client.request(method, f"/api/v1{path}", **options)
+            assert answer.is_success, answer.text
+            return answer.json()
+
+        session = await call("POST", "/sessions", json={"login": signed[1], "password": signed[2]})
+        client.headers["Authorization"] = f"Bearer {session['token']}"
+        (template,) = [each for each in await call("GET", "/programmes") if each["is_template"]]
+        (bulletin,) = await call("GET", "/bulletins")
+        page = f"/schedules/new?template={template['id']}"
+        assert page.removeprefix("/schedules/new") in (await client.get("/schedules/new")).text
+        assert bulletin["id"] in (await client.get(page)).text  # to be chosen for the slot
+        here = ZoneInfo("Asia/Ho_Chi_Minh")
+        five = datetime.combine(datetime.now(here).date() + timedelta(days=1), time(5))
+        wanted = {
+            "template_id": template["id"],
+            "title": template["title"],
+            "targets": [f"areas/{template['area_id']}"],
+            "starts_at_local": five.isoformat(),
+            "fill": [{"position": 1, "bulletins": [bulletin["id"]]}],
+        }
+        shown = await call("POST", "/schedules/from-template/preview", json=wanted)
+        assert (shown["refusal"], shown["unusual"], shown["approval"]) == (None, None, "author")
+        planned = await call("POST", "/schedules/from-template", json=wanted)
+        assert datetime.fromisoformat(planned["next_at"]) == five.replace(tzinfo=here)
+        span = {
+            "from_at": five.replace(tzinfo=here).isoformat(),
+            "to_at": five.replace(hour=6, tzinfo=here).isoformat(),
+        }
+        (run,) = await call("GET", "/broadcasts", params=span)
+        assert run["title"] == template["title"]
 
 
 # The check itself: it hears what is wrong, whatever the node says.

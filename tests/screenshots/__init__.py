@@ -1,0 +1,1 @@
+"""The pages' pictures, taken anew by a script: ``make screenshots``."""

@@ -1,0 +1,59 @@
+"""Bản tin, Tệp âm thanh, Chương trình."""
+
+from playwright.async_api import Page, expect
+
+from tests.screenshots.steps import refused, sent
+from tests.screenshots.table import Shot, Stage
+
+
+async def split(page: Page, stage: Stage) -> None:
+    """Keep two pieces."""
+    await expect(page.locator("#cut[data-ready]")).to_be_attached()
+    await page.fill("#from-0", "0:12.5")
+    await page.fill("#until-0", "2:05")
+    await page.locator("#title").focus()
+
+
+async def cut_nothing(page: Page, stage: Stage) -> None:
+    """Ask for a cut that is none."""
+    await page.click("#cut button.main")
+    await expect(page.locator("#cut-wrong")).to_be_visible()
+
+
+async def save_nothing(page: Page, stage: Stage) -> None:
+    """Save an empty bulletin."""
+    await page.click("#bulletin button.main")
+    await expect(page.locator("main .notice[role=alert]").first).to_be_visible()
+
+
+save_waits = sent("#bulletin", "/bulletins/new", title="Phòng rét cho trâu bò")
+cut_waits = sent("#cut", "/cut", title="Bản tin xã, phần đầu")
+make_nothing = refused("main form[method=post][action='/programmes']", title="")
+make_waits = sent("main form[method=post][action='/programmes']", "/programmes", title="Chương trình trưa")
+
+
+SHOTS = (
+    Shot("bulletins", "bulletins", "/bulletins", scene="week", guide=True),
+    Shot("bulletins", "bulletins-empty", "/bulletins", scene="empty", state="empty"),
+    Shot("bulletins", "bulletins-not-found", "/bulletins?q=khong+co&state=draft", scene="week", state="empty"),
+    Shot("bulletins", "bulletin", "bulletin", scene="week"),
+    Shot("bulletins", "bulletin-form", "/bulletins/new", scene="week"),
+    Shot("bulletins", "bulletin-wrong", "/bulletins/new", scene="empty", state="error", steps=save_nothing),
+    Shot("recordings", "recordings", "/recordings", scene="week", state="long"),
+    Shot("recordings", "recordings-empty", "/recordings", scene="empty", state="empty"),
+    Shot("recordings", "recording", "recording", scene="week"),
+    Shot("recordings", "recording-cut", "recording-cut", scene="week", steps=split),
+    Shot("recordings", "recording-cut-wrong", "recording-cut", scene="week", state="error", steps=cut_nothing),
+    Shot("programmes", "programmes", "/programmes", scene="week"),
+    Shot("programmes", "programmes-empty", "/programmes", scene="empty", state="empty"),
+    Shot("programmes", "programme", "programme-morning", scene="week", state="long", guide=True),
+    Shot("programmes", "programme-template", "template", scene="week"),
+    Shot("programmes", "programme-airable", "programme", scene="week"),
+    Shot("bulletins", "bulletin-saving", "/bulletins/new", scene="week", state="loading", steps=save_waits),
+    Shot("recordings", "recording-cutting", "recording-cut", scene="week", state="loading", steps=cut_waits),
+    Shot("programmes", "programme-new-wrong", "/programmes", scene="week", state="error", steps=make_nothing),
+    Shot("programmes", "programme-making", "/programmes", scene="week", state="loading", steps=make_waits),
+    Shot("bulletins", "bulletins-operator", "/bulletins", scene="week", login="operator"),
+    Shot("bulletins", "bulletins-approver", "bulletin", scene="week", login="approver"),
+    Shot("recordings", "recordings-operator", "/recordings", scene="week", login="operator"),
+)

@@ -1,0 +1,40 @@
+"""What every page stands in, first start, help, offline."""
+
+from playwright.async_api import Page
+
+from tests.screenshots.steps import refused, sent
+from tests.screenshots.table import Shot, Stage
+
+
+async def name_nothing(page: Page, stage: Stage) -> None:
+    """Send the first step without a name."""
+    await page.click("form[action='/setup/places'] button.main")
+    await page.wait_for_selector("#wrong-name")
+
+
+name_waits = sent("form[action='/setup/places']", "/setup/places", **{"place-name": "Xã Nga My"})
+sign_in_wrong = refused("form[action='/sign-in']", login="khong.co.ai", password="không phải mật khẩu này")
+sign_in_waits = sent("form[action='/sign-in']", "/sign-in", login="lan", password="không phải mật khẩu này")
+password_wrong = refused("form[action='/sign-in/password']", old="sai", new="ngắn", again="khác")
+
+
+SHOTS = (
+    Shot("setup", "setup", "/setup", scene="bare", state="empty", guide=True),
+    Shot("setup", "setup-wrong", "/setup", scene="bare", state="error", steps=name_nothing),
+    Shot("setup", "setup-say", "/setup", scene="empty"),
+    Shot("help_pages", "help", "/help"),
+    Shot("help_pages", "help-topic", "/help/say"),
+    Shot("shell", "offline", "/offline", guide=True),
+    Shot("shell", "offline-unsent", "/offline?unsent=1", state="error"),
+    Shot("people", "sign-in", "/sign-in"),
+    Shot("setup", "setup-naming", "/setup", scene="bare", state="loading", steps=name_waits),
+    Shot("setup", "setup-people", "/setup/person", scene="empty"),
+    Shot("setup", "setup-node", "/setup/node", scene="empty"),
+    Shot("people", "sign-in-wrong", "/sign-in", state="error", steps=sign_in_wrong),
+    Shot("people", "sign-in-waits", "/sign-in", state="loading", steps=sign_in_waits),
+    Shot("people", "own-password", "/sign-in/password"),
+    Shot("people", "own-password-wrong", "/sign-in/password", state="error", steps=password_wrong),
+    Shot("help_pages", "help-operator", "/help", login="operator"),
+    Shot("frame", "not-found", "/nothing-here", state="error"),
+    Shot("frame", "forbidden", "/people", state="error", login="operator"),
+)

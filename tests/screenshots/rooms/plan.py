@@ -1,0 +1,63 @@
+"""Lịch."""
+
+from playwright.async_api import Page, expect
+
+from tests.screenshots.steps import refused, sent, waiting_for
+from tests.screenshots.table import Shot, Stage
+
+
+async def _ask(page: Page, stage: Stage) -> None:
+    """Drag a date of the calendar, which a phone has not."""
+    met = page.locator(".ec-event").filter(has=page.locator(".event-title", has_text="Họp dân thôn Đồng"))
+    await met.evaluate("(box) => box.scrollIntoView({block: 'center'})")
+    box = await met.bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + 20, box["y"] + 8)
+    await page.mouse.down()
+    await page.mouse.move(box["x"] + 20, box["y"] + 60, steps=8)
+    await page.mouse.up()
+    await expect(page.locator("#ask h2")).to_be_visible()
+
+
+async def _look(page: Page, stage: Stage) -> None:
+    await page.get_by_role("button", name="Xem trước").or_(page.get_by_role("button", name="Preview")).first.click()
+    await expect(page.locator(".rows, [role=status]").first).to_be_visible()
+
+
+week_waits = waiting_for("/event-calendar.min.js")
+copy_nothing = refused("#copy")
+plan_nothing = refused("#schedule", title="")
+plan_waits = sent("#schedule", "/schedules/new")
+no_days = refused("#calendar-form", title="", days="không phải ngày nào")
+days_wait = sent("#calendar-form", "/calendars/new", title="Ngày hội làng", days="30/11/2031")
+
+
+WEEK = "/schedules?day=2031-11-25"
+SHOTS = (
+    Shot("schedules", "schedule", "schedule", scene="week", guide=True),
+    Shot("feed", "schedules", WEEK, scene="week", guide=True),
+    Shot("feed", "schedules-month", "/schedules?view=month&day=2031-11-25", scene="week"),
+    Shot("feed", "schedules-asked", WEEK, scene="week", state="pending", steps=_ask, whole=False, sizes=("pc",)),
+    Shot("feed", "schedules-empty", "/schedules", scene="empty", state="empty"),
+    Shot("schedules", "schedules-all", "/schedules/all", scene="week"),
+    Shot("schedules", "schedule-what", "/schedules/new", scene="week"),
+    Shot("schedules", "schedule-new", "schedule-new", scene="week"),
+    Shot("schedules", "schedule-edit", "schedule-edit", scene="week"),
+    Shot("schedules", "schedule-move", "schedule-move", scene="week", state="pending"),
+    Shot("feed", "schedules-copy", "/schedules/copy?view=week&day=2031-11-25", scene="week"),
+    Shot("calendars", "calendars", "/calendars", scene="week"),
+    Shot("calendars", "calendars-empty", "/calendars", scene="empty", state="empty"),
+    Shot("calendars", "calendar", "calendar", scene="week", state="pending", steps=_look),
+    Shot("day", "node-day", "node-day", scene="week"),
+    Shot("feed", "schedules-coming", WEEK, scene="week", state="loading", steps=week_waits, sizes=("pc",)),
+    Shot("feed", "schedules-copy-wrong", "/schedules/copy", scene="week", state="error", steps=copy_nothing),
+    Shot("schedules", "schedule-wrong", "schedule-new", scene="week", state="error", steps=plan_nothing),
+    Shot("schedules", "schedule-saving", "schedule-new", scene="week", state="loading", steps=plan_waits),
+    Shot("calendars", "calendar-new", "/calendars/new", scene="week"),
+    Shot("calendars", "calendar-wrong", "/calendars/new", scene="week", state="error", steps=no_days),
+    Shot("calendars", "calendar-saving", "/calendars/new", scene="week", state="loading", steps=days_wait),
+    Shot("feed", "schedules-operator", WEEK, scene="week", login="operator"),
+    Shot("schedules", "schedule-operator", "schedule", scene="week", login="operator"),
+    Shot("feed", "schedules-approver", WEEK, scene="week", login="approver"),
+    Shot("feed", "schedules-technician", WEEK, scene="week", login="technician"),
+)

@@ -1,0 +1,99 @@
+"""Nhật ký, tài khoản, địa bàn, quy định, cảnh báo, cài đặt, bản cập nhật."""
+
+from playwright.async_api import Page
+
+from tests.screenshots.steps import refused, sent
+from tests.screenshots.table import Shot, Stage
+
+
+async def filters(page: Page, stage: Stage) -> None:
+    """See by what a list is narrowed."""
+    await page.click("#filters > summary")
+
+
+async def nothing_found(page: Page, stage: Stage) -> None:
+    """Look for what is not there."""
+    await page.fill("#q", "không có từ này")
+    await page.click(".search button")
+    await page.wait_for_url("**?q=*")
+
+
+async def wrong_phone(page: Page, stage: Stage) -> None:
+    """Save a telephone number that is none."""
+    await page.fill("#phone", "hỏi chị Lan")
+    await page.click("form:has(#phone) button")
+    await page.wait_for_selector("#wrong-phone")
+
+
+async def new_key(page: Page, stage: Stage) -> None:
+    """Make a machine's key, which is shown this once."""
+    await page.click("#new-key > summary")
+    await page.fill("#name", "Bảng tin")
+    await page.click("#new-key button")
+    await page.wait_for_selector(".secret")
+
+
+async def wrong_area(page: Page, stage: Stage) -> None:
+    """Add a place whose name is taken."""
+    await page.click("#add > summary")
+    await page.fill("#add #name", "Thôn Trại")
+    await page.click("#add form button")
+    await page.wait_for_selector("#wrong-name")
+
+
+async def looked(page: Page, stage: Stage) -> None:
+    """See what merging would change."""
+    await page.check("#areas input >> nth=0")
+    await page.click("form.stack > p:last-child button")
+    await page.wait_for_selector("#would")
+
+
+add_nobody = refused("main form[method=post][action='/people']", name="", login="lan")
+add_waits = sent("main form[method=post][action='/people']", "/people", name="Chị Mai", login="mai")
+merge_nothing = refused("form[action='/places/merge']:not([data-once])")
+area_waits = sent("main form[method=post][action='/areas']", "/areas", name="Thôn Mới")
+no_hours = refused("main form[action$='/quiet-hours']", quiet="mười giờ tối")
+rules_wait = sent("main form[action^='/policies/']:not([action$='/quiet-hours'])", "/policies/")
+phone_waits = sent("form:has(#phone)", "/settings", phone="0912 345 679")
+
+
+SHOTS = (
+    Shot("history", "history", "/history", scene="week", guide=True),
+    Shot("history", "history-filters", "/history", scene="week", steps=filters),
+    Shot("history", "history-nothing", "/history", scene="week", state="empty", steps=nothing_found),
+    Shot("history", "history-empty", "/history", scene="empty", state="empty"),
+    Shot("activity", "activity", "/activity", scene="week"),
+    Shot("accounts", "people", "/people", scene="week", state="long", guide=True),
+    Shot("accounts", "person", "person", scene="week"),
+    Shot("places", "places", "/places", scene="week", guide=True),
+    Shot("places", "places-error", "/places", scene="week", state="error", steps=wrong_area),
+    Shot("places", "place", "place", scene="week"),
+    Shot("places", "merge", "merge", scene="week"),
+    Shot("places", "merge-looked", "merge", scene="week", state="pending", steps=looked),
+    Shot("policies", "policies", "/policies", scene="week"),
+    Shot("policies", "policy", "policy", scene="week", guide=True),
+    Shot("alarms", "alarms", "/alarms", scene="week"),
+    Shot("settings", "settings", "/settings", scene="week"),
+    Shot("settings", "settings-error", "/settings", scene="week", state="error", steps=wrong_phone),
+    Shot("settings", "settings-key", "/settings", scene="week", state="pending", steps=new_key),
+    Shot("updates", "updates", "/updates", scene="week"),
+    Shot("updates", "updates-empty", "/updates", scene="empty", state="empty"),
+    Shot("updates", "update", "rollout", scene="week", state="error"),
+    Shot("accounts", "people-wrong", "/people", scene="week", state="error", steps=add_nobody),
+    Shot("accounts", "people-adding", "/people", scene="week", state="loading", steps=add_waits),
+    Shot("places", "merge-wrong", "merge", scene="week", state="error", steps=merge_nothing),
+    Shot("places", "places-adding", "/places", scene="week", state="loading", steps=area_waits),
+    Shot("policies", "policy-wrong", "policy", scene="week", state="error", steps=no_hours),
+    Shot("policies", "policy-saving", "policy", scene="week", state="loading", steps=rules_wait),
+    Shot("settings", "settings-saving", "/settings", scene="week", state="loading", steps=phone_waits),
+    Shot("history", "history-wrong", "/history?result=missed", scene="week", state="error"),
+    Shot("activity", "activity-empty", "/activity?q=khong+co+tu+nay", scene="week", state="empty"),
+    Shot("alarms", "alarms-empty", "/alarms", scene="empty", state="empty"),
+    Shot("history", "history-operator", "/history", scene="week", login="operator"),
+    Shot("settings", "settings-operator", "/settings", scene="week", login="operator"),
+    Shot("places", "places-operator", "/places", scene="week", login="operator"),
+    Shot("history", "history-approver", "/history", scene="week", login="approver"),
+    Shot("policies", "policy-approver", "policy", scene="week", login="approver"),
+    Shot("updates", "updates-technician", "/updates", scene="week", login="technician"),
+    Shot("alarms", "alarms-technician", "/alarms", scene="week", login="technician"),
+)

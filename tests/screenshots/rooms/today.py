@@ -1,0 +1,60 @@
+"""Hôm nay, a broadcast, STOP, and why."""
+
+from playwright.async_api import Page, expect
+
+from tests.screenshots.steps import sent
+from tests.screenshots.table import Shot, Stage
+
+
+async def open_stop(page: Page, stage: Stage) -> None:
+    """Look at where silence can be ordered."""
+    await page.click(".stopbar a")
+
+
+async def unfold_whys(page: Page, stage: Stage) -> None:
+    """See in place where something did not sound."""
+    for each in await page.locator(".whys > summary").all():
+        await each.click()
+    await page.locator(".asks summary").first.click()
+    await expect(page.locator(".asks .mark").first).to_be_visible()
+
+
+async def stop_everything(page: Page, stage: Stage) -> None:
+    """Press STOP: who has not answered is named."""
+    await page.click(".stopbar button")
+    await page.wait_for_url("**/stop?done=ordered")
+
+
+async def all_nodes(page: Page, stage: Stage) -> None:
+    """See all nodes of a broadcast as a list."""
+    await page.click("#broadcast > p a[href$='/plays']")
+
+
+stop_waits = sent("form[action='/holds']", "/holds")
+undo_waits = sent("form[action$='/cancel']", "/cancel")
+replay_waits = sent("form[action$='/replay']", "/replay")
+
+
+SHOTS = (
+    Shot("today", "today", "/today", guide=True),
+    Shot("today", "today-empty", "/today", scene="empty", state="empty"),
+    Shot("today", "today-why", "/today", state="error", steps=unfold_whys),
+    Shot("broadcasts", "broadcast", "on_air", guide=True),
+    Shot("broadcasts", "broadcast-coming", "coming"),
+    Shot("broadcasts", "broadcast-nodes", "failed", steps=all_nodes),
+    Shot("broadcasts", "broadcast-failed", "failed", state="error"),
+    Shot("holds", "stop", "/today", steps=open_stop, whole=False, guide=True),
+    Shot("holds", "stop-pending", "/today", state="pending", steps=stop_everything),
+    Shot("broadcasts", "why", "why", scene="week", guide=True),
+    Shot("holds", "stop-waits", "/today", state="loading", steps=stop_waits, whole=False),
+    Shot("broadcasts", "broadcast-cancelling", "coming", state="loading", steps=undo_waits),
+    Shot("broadcasts", "replay", "failed_replay"),
+    Shot("broadcasts", "replaying", "failed_replay", state="loading", steps=replay_waits),
+    Shot("today", "today-operator", "/today", scene="week", login="operator"),
+    Shot("today", "today-approver", "/today", scene="week", login="approver"),
+    Shot("today", "today-technician", "/today", scene="week", login="technician"),
+    Shot("today", "today-helper", "/today", scene="week", login="helper"),
+    Shot("broadcasts", "broadcast-operator", "on_air", scene="week", login="operator"),
+    Shot("broadcasts", "broadcast-technician", "failed", scene="week", login="technician"),
+    Shot("holds", "stop-operator", "/stop", scene="week", login="operator"),
+)
