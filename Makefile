@@ -38,7 +38,7 @@ SEED := 0
 .DEFAULT_GOAL := help
 # The set-up steps share .venv and dpkg's lock; pytest and apt would only be in each other's way.
 .NOTPARALLEL:
-.PHONY: help setup demo test listen lint format bench faults soak hostile box package bundle screenshots lock debian-demo debian-test debian-box \
+.PHONY: help setup demo test listen lint format bench faults soak hostile box package bundle console screenshots lock debian-demo debian-test debian-box \
 	debian-power power venv-demo venv-dev as-root
 
 help: ## list what can be typed
@@ -103,6 +103,12 @@ package: venv-dev ## the agent as a Debian package, for this processor and for t
 bundle: venv-dev ## an update of the agent, for this processor's nodes and for the Pi, into dist/; `loa updates sign` comes next
 	@deploy/debian/bundle amd64
 	@deploy/debian/bundle arm64
+
+# What is marked `long` under tests/web, and the journeys.
+console: setup ## the console's journeys with real agents, restarts, a slow link, and every page in every look (15 minutes)
+	@LOA_FAULTS_LONG=1 $(BIN)/pytest tests/e2e/journeys $(ARGS); found=$$?; \
+		$(BIN)/python -m tests.e2e.journeys.figures; exit $$found
+	@LOA_FAULTS_LONG=1 $(BIN)/pytest -m long tests/web $(ARGS)
 
 screenshots: setup ## take the pages' pictures anew
 	@$(BIN)/python -m tests.screenshots

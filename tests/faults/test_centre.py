@@ -29,6 +29,7 @@ def begins(history: History) -> list[list[int]]:
     return [[len(history.heard(name, order.recordings[0])) for name in nodes] for order in history.orders]
 
 
+@pytest.mark.long
 @pytest.mark.fault("F1")
 @pytest.mark.timeout(240 + 12 * KILLS)
 async def test_f01_a_broker_killed_during_dispatch_loses_and_doubles_nothing(

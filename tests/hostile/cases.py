@@ -134,9 +134,9 @@ CASES: dict[int, Case] = {
             *_in(_REQUESTS, "28_29_text_stays_text"),
             *_in(_TEXT, "28_29_every_page_shows_whatever_a_node_or_a_stranger_wrote_as_text"),
             *_in(_TEXT, "28_29_nothing_runs_on_any_page_in_chromium"),
-            *_in("web/test_browser_pages.py", "hostile_names_never_run"),
-            *_in("web/test_pages.py", "hostile_text_is_only_text_on_every_page"),
-            *_in("web/test_desk_pages.py", "hostile_text_is_only_text_on_the_pages_of_the_desk"),
+            *_in("web/manners/test_browser_sweeps.py", "hostile_names_never_run"),
+            *_in("web/manners/test_pages.py", "hostile_text_is_only_text_on_every_page"),
+            *_in("web/manners/test_pages.py", "hostile_text_is_only_text_on_the_pages_of_the_desk"),
         ),
     ),
     29: Case(
@@ -173,14 +173,14 @@ CASES: dict[int, Case] = {
             *_in("hostile/test_web_requests.py", "33_every_form_of_every_page_refuses_another_sites_page"),
             *_in(_REQUESTS, "33_a_form_changes_nothing"),
             *_in("controller/test_api_rules.py", "another_sites_page_changes_nothing_with_our_cookie"),
-            *_in("web/test_pages.py", "a_form_from_another_site_is_refused"),
+            *_in("web/manners/test_pages.py", "a_form_from_another_site_is_refused"),
         ),
     ),
     34: Case(
         "a GET that changes something",
         (
             *_in("controller/test_api_rules.py", "reading_changes_nothing"),
-            *_in("web/test_pages.py", "looking_at_every_page_changes_no_row"),
+            *_in("web/manners/test_pages.py", "looking_at_every_page_changes_no_row"),
         ),
     ),
     35: Case(

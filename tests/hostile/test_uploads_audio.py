@@ -376,6 +376,7 @@ async def test_a_title_cannot_forge_the_meters(tmp_path: Path) -> None:
 # 15: many streams in one file.
 
 
+@pytest.mark.long
 async def test_ten_thousand_chained_streams_end_in_bounded_time(tmp_path: Path) -> None:
     data = b"".join(sounds.opus_silence(0.1, serial=serial) for serial in range(1, 10_001))
     assert await reason(tmp_path, data) in {Reason.NO_SOUND, Reason.CORRUPT, Reason.TRUNCATED}
@@ -406,6 +407,7 @@ async def test_a_full_scale_square_wave_is_tamed_and_said_to_be_clipped(tmp_path
     assert result.true_peak_dbtp <= -1
 
 
+@pytest.mark.long
 async def test_ten_minutes_of_silence_with_one_word_warn(tmp_path: Path) -> None:
     word = sounds.speech(1.0)
     data = sounds.wav(
@@ -427,6 +429,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", ["mp3", "m4a", "webm"])
 def test_decoders_stay_far_below_their_memory_limit(tmp_path: Path, suffix: str) -> None:
     """Resident, the largest child of a process of its own: other tests have larger ones."""
@@ -437,6 +440,7 @@ def test_decoders_stay_far_below_their_memory_limit(tmp_path: Path, suffix: str)
     assert 0 < peak_kib < 400 << 10
 
 
+@pytest.mark.long
 async def test_random_damage_ends_in_a_reason_or_a_recording_never_otherwise(tmp_path: Path) -> None:
     """Eighteen files with a few bytes changed anywhere, headers above all."""
     dice = random.Random(42)

@@ -1,7 +1,7 @@
 """How often somebody may ask: a person by the person, a stranger by the address, and STOP whatever else was asked."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -100,6 +100,14 @@ async def test_stop_and_its_release_are_not_used_up_by_anything_else(lite: Centr
         assert released.status_code == 200
 
 
+async def test_looking_around_a_map_takes_nothing_from_other_pages_and_is_bounded(lite: Centre) -> None:
+    async with lite.client() as client:
+        paced(lite, replace(FEW, pictures=Rate(6, 1)))
+        assert (await client.get("/api/v1/areas")).status_code == 200  # known from now on
+        await flood(client, path="/tiles/0/0/0")
+        assert (await client.get("/api/v1/areas")).status_code == 200
+
+
 async def test_even_stop_is_bounded(lite: Centre) -> None:
     async with lite.client() as client:
         paced(lite)
@@ -124,9 +132,11 @@ async def test_a_page_says_it_in_the_readers_language(site: Commune, locale: str
         client.headers["Cookie"] = f"__Host-loa-locale={locale}"
         pages(site.centre.services).state.pace = Pace(FEW, Seconds())
         refused = await flood(client, path="/sign-in")
+        part = await client.get("/sign-in", headers={"HX-Request": "true"})
     assert words in refused.text
     assert "DỪNG" in refused.text or "STOP" in refused.text
-    assert (int(refused.headers["retry-after"]) > 0, refused.headers["hx-reswap"]) == (True, "none")
+    assert int(refused.headers["retry-after"]) > 0
+    assert (part.status_code, part.headers["hx-reswap"]) == (429, "none"), "what stood there stays"
 
 
 async def test_signing_in_too_often_is_said_to_programs_too(site: Commune) -> None:

@@ -24,13 +24,19 @@ from tests.web.harness import OWN, pages
 
 POLICY = {
     "default-src": {"'self'"},
+    "script-src": {"'self'"},
+    "style-src": {"'self'"},
+    "img-src": {"'self'", "blob:"},
+    "connect-src": {"'self'"},
+    "worker-src": {"'self'"},
+    "manifest-src": {"'self'"},
     "media-src": {"'self'", "blob:"},
     "object-src": {"'none'"},
     "base-uri": {"'none'"},
     "form-action": {"'self'"},
     "frame-ancestors": {"'none'"},
 }
-"""All that a page may do; scripts and styles fall under the first."""
+"""All that a page may do."""
 KEPT_BY_ALL = re.compile(r"/(static|media|plans)/")
 TYPED = b"act=approve&reason=x&title=x&name=x&scope=everything&version=1&confirmed=1&kind=cancelled&code=000000&note=x"
 """What many forms ask for."""

@@ -46,6 +46,9 @@ NOUNS = {
     "schedule_id": "schedules",
 }
 
+NO_THING = {"step": "places", "topic": "today", "zoom": "10", "column": "812", "row": "450"}
+"""Parts of addresses that name no thing of anybody's."""
+
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
@@ -77,7 +80,8 @@ class Site:
 
     def _things(self, path: str, name: str, most: int) -> list[str]:
         name = thing_of(path, name)
-        return [self.world.east[name], *self.planted.made.get(NOUNS[name], [])[-most:]]
+        there = self.world.east.get(name) or NO_THING.get(name, "0" * 32)
+        return [there, *self.planted.made.get(NOUNS.get(name, ""), [])[-most:]]
 
 
 @asynccontextmanager
@@ -133,7 +137,12 @@ async def test_28_29_every_page_shows_whatever_a_node_or_a_stranger_wrote_as_tex
         ) as client:
             for path in site.addresses(0):
                 answer = await client.get(path)
-                assert answer.status_code in {200, 303, 404, 422}, (path, answer.status_code)
+                assert answer.status_code in {200, 204, 303, 404, 422}, (path, answer.status_code)
+                if not answer.headers.get("content-type", "").startswith("text/html"):
+                    assert answer.headers.get("x-content-type-options") == "nosniff", (
+                        path
+                    )  # a table or data: nothing runs
+                    continue
                 reader = Reader()
                 reader.feed(answer.text)
                 assert reader.wrong == [], path
@@ -151,7 +160,7 @@ TRIPWIRE = """() => {
 }"""
 LOOK = """async () => {
   document.querySelectorAll("details").forEach((each) => { each.open = true; });
-  document.body.dispatchEvent(new CustomEvent("loa:changed"));
+  document.querySelectorAll("[data-live]").forEach((each) => each.dispatchEvent(new CustomEvent("loa:look")));
   const focused = "input:not([type=hidden]), textarea, select, summary, [tabindex]";
   document.querySelectorAll(focused).forEach((each) => each.focus());
   for (const each of document.querySelectorAll("a, td, th, li, b, span, button")) {
