@@ -14,6 +14,7 @@ from .areas.moves import Moves
 from .areas.service import Areas
 from .audit.heads import HEAD_FILE
 from .audit.service import Audit
+from .broadcasts.drafting import Drafting
 from .broadcasts.history import History
 from .broadcasts.late_words import LateWords
 from .broadcasts.listed import BroadcastPlays
@@ -75,6 +76,7 @@ from .schedules.service import Schedules
 from .schedules.single_dates import SingleDates
 from .schedules.templating import Templates
 from .schedules.whatif import ScheduleWhatIfs
+from .sent_forms.service import SentForms
 from .tiles import Tiles
 from .updates.rollouts import Rollouts
 from .updates.service import Releases
@@ -143,6 +145,7 @@ class Services:
     faults: Faults
     alarms: Alarms
     audit: Audit
+    sent_forms: SentForms
     documents: Documents
     failures: Failures
     """Work that failed when it was last tried, for readiness."""
@@ -210,8 +213,7 @@ def build_services(
         trusted=lambda: authority.trusted_keys,
     )
     sending = Sending(documents, holds, lead_ms=config.lead_ms, proven=config.signer is not None)
-    broadcasts = Broadcasts(
-        database,
+    drafting = Drafting(
         clock,
         documents,
         live,
@@ -220,6 +222,7 @@ def build_services(
         plan_days=config.plan_days,
         trusted_keys=authority.trusted_keys,
     )
+    broadcasts = Broadcasts(database, clock, documents, live, drafting)
     return Services(
         people=People(database, clock, session_hours=config.session_hours, alarms=alarms, passwords=passwords),
         accounts=Accounts(database, clock, passwords),
@@ -264,7 +267,7 @@ def build_services(
         whys=Whys(database, clock, live, trusted_keys=authority.trusted_keys),
         broadcasts=broadcasts,
         history=History(database, clock, live),
-        replays=Replays(database, clock, broadcasts, lead_ms=config.lead_ms),
+        replays=Replays(database, clock, broadcasts, drafting, lead_ms=config.lead_ms),
         late_words=LateWords(database, clock, documents),
         approvals=Approvals(database, clock, documents, lead_ms=config.lead_ms, failures=failures),
         papers=Papers(database, clock, config.scans, disk_reserve_bytes=config.disk_reserve_bytes),
@@ -296,6 +299,7 @@ def build_services(
         faults=Faults(database, clock),
         alarms=alarms,
         audit=Audit(database, clock, head_file=config.keys / HEAD_FILE),
+        sent_forms=SentForms(database, clock),
         documents=documents,
         failures=failures,
         media=Media(database, clock, config.media),

@@ -26,6 +26,7 @@ from controller.recordings.models import Recording
 from edge_agent.protocol.states import Level, Outcome
 
 from .contents import Content
+from .drafting import Drafting
 from .drafts import Draft, window_of
 from .items import slots_of
 from .models import Broadcast, BroadcastItem
@@ -52,8 +53,11 @@ class AlreadyReplayedError(ConflictError):
 class Replays:
     """Makes up for what was missed."""
 
-    def __init__(self, database: Database, clock: Clock, broadcasts: Broadcasts, *, lead_ms: int) -> None:
-        self._database, self._clock, self._broadcasts = database, clock, broadcasts
+    def __init__(
+        self, database: Database, clock: Clock, broadcasts: Broadcasts, drafting: Drafting, *, lead_ms: int
+    ) -> None:
+        self._database, self._clock = database, clock
+        self._broadcasts, self._drafting = broadcasts, drafting
         self._lead = timedelta(milliseconds=lead_ms)
 
     async def preview(self, actor: Actor, broadcast_id: str, wanted: ReplayIn) -> ReplayPreviewOut:
@@ -69,7 +73,7 @@ class Replays:
         """
         async with self._database.reading() as session:
             draft, missed = await self._draft(session, actor, broadcast_id, wanted)
-            shown = await self._broadcasts.preview_draft(session, actor, draft)
+            shown = await self._drafting.preview(session, actor, draft)
         return ReplayPreviewOut(missed=tuple(map(_missed_out, missed)), broadcast=shown)
 
     async def create(self, actor: Actor, broadcast_id: str, wanted: ReplayIn) -> BroadcastOut:
@@ -89,7 +93,7 @@ class Replays:
         """
         async with self._database.transaction() as tx:
             draft, _ = await self._draft(tx.session, actor, broadcast_id, wanted)
-            key = await self._broadcasts.send_draft(tx, actor, draft, wanted)
+            key = await self._drafting.send(tx, actor, draft, wanted)
         return await self._broadcasts.get(actor, key)
 
     async def _draft(
@@ -113,7 +117,7 @@ class Replays:
             category=row.category,
             replays_id=row.id,
         )
-        return await self._broadcasts.placed(session, draft, wanted), missed
+        return await self._drafting.placed(session, draft, wanted), missed
 
 
 async def _check(session: AsyncSession, row: Broadcast, now: datetime) -> None:

@@ -1,68 +1,53 @@
 """Broadcasts: what is said where and when. Sending is approving where policy and rights leave it at that."""
 
-from dataclasses import replace
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.alarms.service import Alarms
-from controller.approvals import asking
 from controller.clock import Clock
-from controller.db import Database, Transaction
+from controller.db import Database, in_pieces
 from controller.errors import ConflictError, InvalidError
-from controller.holds.over import holds_over
 from controller.nodes.live import LiveNodes
-from controller.nodes.rules import HEARD, NodeKind
 from controller.people import rights
 from controller.people.actor import Actor
-from controller.people.rights import Act
+from controller.people.rights import Act, Sight
 from controller.plans.service import Documents
-from controller.schedules.conflicts import conflict_error, conflict_outs
-from edge_agent.protocol.documents import TrustedKey
+from controller.plays import service as plays
+from controller.plays.grouped import grouped
+from controller.plays.not_well import not_well
+from controller.plays.schemas import PlayedNotOut, PlayGroupsOut, PlayOut
+from controller.plays.unconfirmed import Watch, with_doubts
 from edge_agent.protocol.states import Level
 from edge_agent.protocol.topics import Word
 
 from . import cancelling
-from .conflicts import meets
-from .drafts import Draft, make_draft
-from .during import place
-from .forecast import refusal
-from .foreseeing import foresee
-from .known import KnownBroadcasts, no_broadcast
+from .around import day_of, ids_around, ids_due
+from .drafting import Drafting
+from .known import known_row, no_broadcast, shown
 from .models import Broadcast
-from .policed import ask_policies, unusual_error
-from .preview import describe, refusal_error
-from .repository import has_begun, is_seen, target_areas
-from .room import PlanFullError, UrgentFullError, check_room
-from .schemas import BroadcastIn, BroadcastOut, PreviewOut, WindowIn
-from .sending import matter_of, send
+from .repository import has_begun, in_sight, is_left_behind, is_seen, outs, sounds_in, target_areas
+from .rules import Phase
+from .schemas import BroadcastIn, BroadcastOut, PreviewOut, as_on_the_wire
 from .superseding import supersede
 
 MAX_KEY = 100
 """Characters of an idempotency key."""
 
+NotWell = dict[str, list[PlayedNotOut]]
+"""By broadcast."""
 
-class Broadcasts(KnownBroadcasts):
-    """All broadcasts, past and to come: sent, changed, taken back."""
+
+class Broadcasts:
+    """All broadcasts, past and to come: sent, changed, taken back, read."""
 
     def __init__(
-        self,
-        database: Database,
-        clock: Clock,
-        documents: Documents,
-        live: LiveNodes,
-        *,
-        alarms: Alarms,
-        lead_ms: int,
-        plan_days: int,
-        trusted_keys: tuple[TrustedKey, ...],
+        self, database: Database, clock: Clock, documents: Documents, live: LiveNodes, drafting: Drafting
     ) -> None:
-        super().__init__(database, clock, live)
-        self._documents = documents
-        self._lead, self._covers = timedelta(milliseconds=lead_ms), timedelta(days=plan_days)
-        self._alarms, self._trusted_keys = alarms, trusted_keys
+        self._database, self._clock, self._documents = database, clock, documents
+        self._live, self._drafting = live, drafting
 
     async def create(self, actor: Actor, wanted: BroadcastIn, *, idempotency_key: str | None = None) -> BroadcastOut:
         """Send a broadcast, or ask those who must approve it first.
@@ -88,12 +73,12 @@ class Broadcasts(KnownBroadcasts):
     async def _create(self, actor: Actor, wanted: BroadcastIn, key: str | None) -> BroadcastOut:
         async with self._database.transaction() as tx:
             await rights.require(tx.session, actor, Act.BROADCASTS_CREATE)
-            seen = await rights.sight(tx.session, actor)
             known = await _by_key(tx.session, actor, key, wanted)
             if known is not None:
-                return await self._one(tx.session, seen, known)
+                return await shown(tx.session, self._watch(await rights.sight(tx.session, actor)), known)
+            draft = await self._drafting.draft(tx.session, actor, wanted)
             request_sha256 = wanted.sha256 if key else None
-            broadcast_id = await self._send(tx, actor, wanted, key=key, request_sha256=request_sha256)
+            broadcast_id = await self._drafting.send(tx, actor, draft, wanted, key=key, request_sha256=request_sha256)
         return await self.get(actor, broadcast_id)  # after the commit: it is on its way while we look
 
     async def change(self, actor: Actor, broadcast_id: str, wanted: BroadcastIn) -> BroadcastOut:
@@ -101,6 +86,7 @@ class Broadcasts(KnownBroadcasts):
 
         Raises:
             NotFoundError: there is no such broadcast.
+            ForbiddenError: no role of the person allows it there.
             InvalidError: a field is wrong, it is against a policy (``PolicyBreachError``), no node would play it
                 (``QuietHoursError``, ``RefusedByAllError``), or a bulletin or programme may not (``NotAirableError``).
             ConflictError: it began, is over, cancelled, replaced, or changed elsewhere, as with its schedule; there is
@@ -110,73 +96,13 @@ class Broadcasts(KnownBroadcasts):
         """
         async with self._database.transaction() as tx:
             now = self._now()
-            row = await self._to_change(tx.session, actor, broadcast_id, now)
+            row = await _to_change(tx.session, actor, broadcast_id, now)
             scopes = await supersede(tx, row, now=now)
             for scope in sorted(scopes):
                 await self._documents.touch(tx, scope, Word.URGENT if row.urgent else Word.PLAN)
-            later = await self._send(tx, actor, wanted, edited=row)
+            draft = await self._drafting.draft(tx.session, actor, wanted, edited=row)
+            later = await self._drafting.send(tx, actor, draft, wanted)
         return await self.get(actor, later)
-
-    async def _to_change(self, session: AsyncSession, actor: Actor, broadcast_id: str, now: datetime) -> Broadcast:
-        row = await session.get(Broadcast, broadcast_id, with_for_update=True)
-        if row is None or not await is_seen(session, await rights.sight(session, actor), broadcast_id):
-            raise no_broadcast(broadcast_id)
-        await rights.require(session, actor, Act.BROADCASTS_CREATE, await target_areas(session, broadcast_id))
-        if row.cancelled_at is not None or row.superseded_at is not None:
-            raise ConflictError("this broadcast is cancelled or replaced already", problem="cancelled")
-        if row.schedule_id is not None or row.replays_id is not None or row.level == Level.EMERGENCY:
-            raise ConflictError("this broadcast is changed with its schedule, or not at all", problem="not_alone")
-        ends_at = row.latest_start_at if row.awaits_approval else row.start_at
-        if ends_at <= now or await has_begun(session, broadcast_id):
-            raise ConflictError("this broadcast has begun, or its time is over", problem="begun")
-        return row
-
-    async def _send(
-        self,
-        tx: Transaction,
-        actor: Actor,
-        wanted: BroadcastIn,
-        *,
-        edited: Broadcast | None = None,
-        key: str | None = None,
-        request_sha256: str | None = None,
-    ) -> str:
-        """Check what was asked, and save and send it; gives its id."""
-        draft = await self._draft(tx.session, actor, wanted, edited)
-        return await self.send_draft(tx, actor, draft, wanted, key=key, request_sha256=request_sha256)
-
-    async def send_draft(
-        self,
-        tx: Transaction,
-        actor: Actor,
-        draft: Draft,
-        wanted: WindowIn,
-        *,
-        key: str | None = None,
-        request_sha256: str | None = None,
-    ) -> str:
-        """Send what was drafted, if person, policies and nodes allow; gives its id. ``wanted`` says what is confirmed.
-
-        Raises:
-            ForbiddenError: the person may not, or not in all these places.
-            InvalidError, ConflictError: as ``create`` says.
-        """
-        now = self._now()
-        await rights.require(tx.session, actor, Act.BROADCASTS_CREATE, draft.targets.area_ids)
-        verdict = await ask_policies(tx.session, draft, now=now)
-        if against := verdict.refusal:
-            raise against
-        found, _ = await foresee(tx.session, self._live, draft, self._trusted_keys, now=now)
-        if refused := refusal(each for each, _ in found):
-            raise refusal_error(refused)
-        if verdict.unusual and not wanted.confirm_unusual:
-            raise unusual_error(verdict.unusual)
-        if not wanted.confirm_conflicts and (met := await meets(tx.session, draft, found)):
-            raise conflict_error(met, await rights.sight(tx.session, actor))
-        await check_room(tx.session, draft, covers=self._covers, now=now)
-        return await send(
-            tx, self._documents, self._alarms, actor, draft, now=now, key=key, request_sha256=request_sha256
-        )
 
     async def preview(self, actor: Actor, wanted: BroadcastIn, *, edits: str | None = None) -> PreviewOut:
         """Say what sending it would do, node by node; saves nothing. ``edits``: the broadcast whose place it takes.
@@ -187,38 +113,9 @@ class Broadcasts(KnownBroadcasts):
             NotFoundError, ConflictError: what it edits, as ``change`` says.
         """
         async with self._database.reading() as session:
-            edited = await self._to_change(session, actor, edits, self._now()) if edits is not None else None
-            return await self.preview_draft(session, actor, await self._draft(session, actor, wanted, edited))
-
-    async def _draft(self, session: AsyncSession, actor: Actor, wanted: BroadcastIn, edited: Broadcast | None) -> Draft:
-        seen = await rights.sight(session, actor)
-        draft = await make_draft(session, wanted, now=self._now(), lead=self._lead, seen=seen)
-        if edited is not None:
-            draft = replace(draft, run_id=edited.run_id or edited.id, replaces_id=edited.id)
-        return await self.placed(session, draft, wanted)
-
-    async def placed(self, session: AsyncSession, draft: Draft, wanted: WindowIn) -> Draft:
-        """Find the place of a draft in what is on air, as ``wanted.during`` says.
-
-        Raises:
-            InvalidError: that goes with "now" only.
-        """
-        return await place(session, self._live, draft, wanted, self._trusted_keys, now=self._now())
-
-    async def preview_draft(self, session: AsyncSession, actor: Actor, draft: Draft) -> PreviewOut:
-        """Say what it would do if this person sent a draft, node by node, and whose yes it would take."""
-        now = self._now()
-        need = await asking.need_of(session, actor, matter_of(draft), now=now)
-        found, titles = await foresee(session, self._live, draft, self._trusted_keys, now=now)
-        full = await self._full(session, draft, now)
-        verdict = await ask_policies(session, draft, now=now)
-        met = conflict_outs(await meets(session, draft, found), await rights.sight(session, actor))
-        online = self._online(draft, now)
-        areas = {node.id: node.area_id for node in draft.targets.nodes if node.kind == NodeKind.AGENT}
-        held = await holds_over(session, self._live, draft.targets.tree, areas)
-        return describe(
-            draft, found, titles, verdict, need=need, conflicts=met, held_by=held, online_count=online, full=full
-        )
+            edited = await _to_change(session, actor, edits, self._now()) if edits is not None else None
+            draft = await self._drafting.draft(session, actor, wanted, edited=edited)
+            return await self._drafting.preview(session, actor, draft)
 
     async def cancel(self, actor: Actor, broadcast_id: str) -> BroadcastOut:
         """Take it out of what nodes are told, and stop it where it sounds.
@@ -243,15 +140,133 @@ class Broadcasts(KnownBroadcasts):
             await cancelling.note(tx, actor, row, still_open, now=now)
         return await self.get(actor, broadcast_id)
 
-    async def _full(self, session: AsyncSession, draft: Draft, now: datetime) -> ConflictError | None:
-        try:
-            await check_room(session, draft, covers=self._covers, now=now)
-        except (PlanFullError, UrgentFullError) as error:
-            return error
-        return None
+    async def get(self, actor: Actor, broadcast_id: str) -> BroadcastOut:
+        """Give one broadcast.
 
-    def _online(self, draft: Draft, now: datetime) -> int:
-        return sum(self._live.status(node, now) in HEARD for node in draft.targets.nodes)
+        Raises:
+            NotFoundError: there is none.
+        """
+        async with self._database.reading() as session:
+            return await shown(session, self._watch(await rights.sight(session, actor)), broadcast_id)
+
+    async def some(self, actor: Actor, ids: Collection[str]) -> dict[str, BroadcastOut]:
+        """Give those of these that are in sight, by id."""
+        async with self._database.reading() as session:
+            seen = await rights.sight(session, actor)
+            watch, found = self._watch(seen), []
+            for piece in in_pieces(sorted(ids)):
+                found += await outs(session, select(Broadcast).where(Broadcast.id.in_(piece), in_sight(seen)), watch)
+        return {each.id: each for each in found}
+
+    async def plays(self, actor: Actor, broadcast_id: str) -> list[PlayOut]:
+        """Give what became of it at each node in sight, area by area.
+
+        Raises:
+            NotFoundError: there is no such broadcast.
+        """
+        async with self._database.reading() as session:
+            seen, row = await known_row(session, actor, broadcast_id)
+            found = await plays.of_broadcast(session, broadcast_id, seen)
+            return await with_doubts(session, self._live, row, found, now=self._now())
+
+    async def play_groups(
+        self, actor: Actor, broadcast_id: str, *, most: int, silent: Collection[str] = ()
+    ) -> PlayGroupsOut:
+        """Give how many plays became what, and ``most`` of each; of ``silent`` nodes, which have not done their part.
+
+        Raises:
+            NotFoundError: there is no such broadcast.
+        """
+        async with self._database.reading() as session:
+            seen, row = await known_row(session, actor, broadcast_id)
+            found = await grouped(session, broadcast_id, seen, most=most, silent=silent)
+            first = await with_doubts(session, self._live, row, found.first, now=self._now())
+            return found.model_copy(update={"first": tuple(first)})
+
+    async def not_well(self, actor: Actor, ids: Collection[str], *, area_id: str | None = None, most: int) -> NotWell:
+        """Give, by broadcast, where in sight it did not sound as it should, and why; ``most`` of each reason are named.
+
+        Raises:
+            NotFoundError: there is no such area in sight.
+        """
+        async with self._database.reading() as session:
+            seen = await rights.within(session, await rights.sight(session, actor), area_id)
+            return await not_well(session, ids, seen, most=most)
+
+    async def today(
+        self, actor: Actor, zone: str = "Asia/Ho_Chi_Minh", area_id: str | None = None
+    ) -> list[BroadcastOut]:
+        """Give the broadcasts of today by the wall clock of ``zone``, with those of yesterday that are not over."""
+        midnight, tomorrow = day_of(self._now(), zone)
+        return await self.list(actor, from_at=midnight, to_at=tomorrow, area_id=area_id)
+
+    async def around(
+        self, actor: Actor, zone: str, ids: Collection[str], *, failed_for: timedelta, due: bool
+    ) -> list[BroadcastOut]:
+        """Give what of today stands on top of every page, by start: few of a day's, and what they are told by.
+
+        That is these ``ids``, what failed in the time before, the next ones, and what is ``due`` where that is asked.
+        It is not said whether they sound at virtual outputs alone: nodes' own words tell that.
+        """
+        now = self._now()
+        async with self._database.reading() as session:
+            seen = await rights.sight(session, actor)
+            wanted = await ids_around(session, seen, now, until_at=day_of(now, zone)[1], failed_for=failed_for)
+            if due:
+                wanted |= await ids_due(session, seen, now)
+            watch, found = Watch(self._live, seen, now), []
+            for some in in_pieces(sorted(wanted.union(ids))):
+                query = select(Broadcast).where(Broadcast.id.in_(some), in_sight(seen))
+                found += await outs(session, query, watch, look_at_outputs=False)
+        return sorted(found, key=lambda each: (each.start_at, each.id))
+
+    async def list(
+        self, actor: Actor, *, from_at: datetime, to_at: datetime, area_id: str | None = None, limit: int = 500
+    ) -> list[BroadcastOut]:
+        """Give those that start in ``[from_at, to_at)`` or began before and still may sound, by start.
+
+        What was replaced is not among them, but where nothing stands in its place and nodes may still sound it.
+        ``area_id``: only what is for nodes there, and of it only what becomes of it there.
+
+        Raises:
+            NotFoundError: there is no such area in sight.
+        """
+        now = self._now()
+        under_way = (Broadcast.start_at < from_at) & (Broadcast.latest_end_at > max(now, from_at))
+        query = (
+            select(Broadcast)
+            .where(or_(Broadcast.superseded_at.is_(None), is_left_behind(now)))
+            .where(Broadcast.start_at < to_at, or_(Broadcast.start_at >= from_at, under_way))
+            .order_by(Broadcast.start_at, Broadcast.id)
+            .limit(limit)
+        )
+        async with self._database.reading() as session:
+            whole = await rights.sight(session, actor)
+            seen = await rights.within(session, whole, area_id)
+            query = query.where(in_sight(whole)) if area_id is None else query.where(in_sight(whole), sounds_in(seen))
+            found = await outs(session, query, Watch(self._live, seen, now), whole=whole)
+        return [each for each in found if each.phase is not Phase.REPLACED or each.unconfirmed is not None]
+
+    def _watch(self, seen: Sight) -> Watch:
+        return Watch(self._live, seen, self._now())
+
+    def _now(self) -> datetime:
+        return as_on_the_wire(self._clock())
+
+
+async def _to_change(session: AsyncSession, actor: Actor, broadcast_id: str, now: datetime) -> Broadcast:
+    row = await session.get(Broadcast, broadcast_id, with_for_update=True)
+    if row is None or not await is_seen(session, await rights.sight(session, actor), broadcast_id):
+        raise no_broadcast(broadcast_id)
+    await rights.require(session, actor, Act.BROADCASTS_CREATE, await target_areas(session, broadcast_id))
+    if row.cancelled_at is not None or row.superseded_at is not None:
+        raise ConflictError("this broadcast is cancelled or replaced already", problem="cancelled")
+    if row.schedule_id is not None or row.replays_id is not None or row.level == Level.EMERGENCY:
+        raise ConflictError("this broadcast is changed with its schedule, or not at all", problem="not_alone")
+    ends_at = row.latest_start_at if row.awaits_approval else row.start_at
+    if ends_at <= now or await has_begun(session, broadcast_id):
+        raise ConflictError("this broadcast has begun, or its time is over", problem="begun")
+    return row
 
 
 async def _by_key(session: AsyncSession, actor: Actor, key: str | None, wanted: BroadcastIn) -> str | None:
