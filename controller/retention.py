@@ -7,6 +7,7 @@
 | receipts | ``evidence_days``; the plays keep what they came to |
 | receipt_stores | for good: what was acknowledged must not count anew. One a life of a node's store |
 | faults | ``evidence_days`` after they ended |
+| sent_forms | a day: then no page waits for the answer any more |
 | node_logs | 30 days, the last five of a node |
 | node_health_days | 30 days |
 | plan_versions, plan_bodies | see ``plans.pruning`` |
@@ -37,6 +38,7 @@ from .nodes.live import LiveNodes
 from .people.models import Session
 from .plans.pruning import prune
 from .receipts.models import Receipt, ReceiptStore
+from .sent_forms import service as sent_forms
 
 STEP = 5000
 """Receipts deleted in one transaction: some 50 ms."""
@@ -63,6 +65,7 @@ class Forgetting:
             await faults.forget(tx.session, now, self._evidence)
             await logs.forget(tx.session, now)
             await history.forget(tx.session, now)
+            await sent_forms.forget(tx.session, now)
             await tx.session.execute(delete(Session).where(Session.expires_at <= now))
             await tx.session.execute(
                 delete(Enrolment).where(Enrolment.expires_at <= now, Enrolment.adopted_at.is_(None))

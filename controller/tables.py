@@ -21,6 +21,7 @@ from .receipts.models import Receipt, ReceiptStore
 from .recordings.models import Recording, Upload
 from .renewals.models import NodeCertificate, Renewal
 from .schedules.models import Calendar, Schedule, ScheduleException
+from .sent_forms.models import SentForm
 from .updates.models import Release, Rollout, RolloutNode
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "RolloutNode",
     "Schedule",
     "ScheduleException",
+    "SentForm",
     "Session",
     "Upload",
 ]

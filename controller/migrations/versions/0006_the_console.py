@@ -1,4 +1,4 @@
-"""The console: words to find things by, positions, telephone numbers, uploads in pieces, days of health."""
+"""The console: words to find things by, positions, telephones, uploads in pieces, days of health, sent forms."""
 
 from collections.abc import Sequence
 
@@ -30,6 +30,7 @@ def upgrade() -> None:
     _describe_recordings()
     _create_uploads()
     _create_health_days()
+    _create_sent_forms()
     op.add_column("people", sa.Column("phone", sa.String(length=40), nullable=True))
     op.add_column("emergencies", sa.Column("reason_code", sa.String(length=40), nullable=True))
     op.add_column("emergencies", sa.Column("idempotency_key", sa.String(length=100), nullable=True))
@@ -96,6 +97,19 @@ def _create_health_days() -> None:
         sa.Column("samples", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(["node_id"], ["nodes.id"], name=op.f("fk_node_health_days_node_id_nodes")),
         sa.PrimaryKeyConstraint("node_id", "day", name=op.f("pk_node_health_days")),
+    )
+
+
+def _create_sent_forms() -> None:
+    op.create_table(
+        "sent_forms",
+        sa.Column("person_id", sa.String(length=64), nullable=False),
+        sa.Column("key_sha256", sa.String(length=64), nullable=False),
+        sa.Column("content_hmac", sa.String(length=64), nullable=False),
+        sa.Column("sent_at", Instant(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_sent_forms_person_id_people")),
+        sa.PrimaryKeyConstraint("person_id", "key_sha256", name=op.f("pk_sent_forms")),
     )
 
 
