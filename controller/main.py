@@ -120,8 +120,8 @@ class Centre:
         return {
             "documents_built": lambda: not self.dispatcher.unbuilt,
             "work_done": lambda: not self.services.failures.names,
-            "recordings_processed": lambda: not self.services.recordings.stuck,
-            "tools_installed": lambda: self.services.recordings.missing_package is None,
+            "recordings_processed": lambda: not self.services.processing.stuck,
+            "tools_installed": lambda: self.services.processing.missing_package is None,
             "tools_without_network": network_is_cut,
         }
 
@@ -267,7 +267,7 @@ def _build(
     others: list[Member] = [
         services.node_health,
         ingest,
-        services.recordings,
+        services.processing,
         services.firing,
         scheduler,
         for_pages,

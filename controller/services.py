@@ -60,6 +60,7 @@ from .policies.service import Policies
 from .programmes.service import Programmes
 from .recordings.cutting import Cutting
 from .recordings.library import Library
+from .recordings.processing import Processing
 from .recordings.quota import Quota
 from .recordings.resumable import Resumables
 from .recordings.service import Recordings
@@ -106,6 +107,7 @@ class Services:
     node_acts: NodeActs
     node_logs: NodeLogs
     recordings: Recordings
+    processing: Processing
     resumables: Resumables
     speech: Speech
     library: Library
@@ -203,7 +205,8 @@ def build_services(
     limits = upload_limits or UploadLimits(config.max_upload_bytes, config.disk_reserve_bytes)
     settings = Settings(max_length_s=config.max_recording_minutes * 60, max_bytes=config.max_upload_bytes)
     room, quota = UploadRoom(config.uploads, limits), Quota(config.uploads_a_day, config.upload_bytes_a_day)
-    recordings = Recordings(database, clock, bus, room, media=config.media, settings=settings, quota=quota)
+    processing = Processing(database, clock, bus, room, media=config.media, settings=settings)
+    recordings = Recordings(database, clock, room, processing, quota=quota)
     holds = Holds(database, clock, documents, live)
     releases = Releases(
         database,
@@ -241,6 +244,7 @@ def build_services(
         node_acts=acts,
         node_logs=NodeLogs(database, clock, acts),
         recordings=recordings,
+        processing=processing,
         resumables=Resumables(database, clock, recordings, room, quota),
         speech=Speech(database, recordings),
         library=Library(database, clock, recordings),

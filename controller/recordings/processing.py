@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from audio.errors import AudioError, Rejected, ToolMissingError
-from audio.prepare import Prepared, Settings
+from audio.prepare import Prepared, Settings, prepare
 from controller.clock import Clock
 from controller.db import Database
 from controller.emergencies.pinning import recording_ready
@@ -54,12 +54,13 @@ class Processing:
         *,
         media: Path,
         settings: Settings,
-        process: Prepare,
+        process: Prepare = prepare,
+        again_after_s: float = AGAIN_AFTER_S,
     ) -> None:
         self._database, self._clock, self._bus = database, clock, bus
         self._uploads, self._media, self._settings, self._process = uploads, media, settings, process
         self._progress: dict[str, float] = {}
-        self._more, self._again_after_s = asyncio.Event(), AGAIN_AFTER_S
+        self._more, self._again_after_s = asyncio.Event(), again_after_s
         self.stuck = False
         """Whether a recording waits because the machine could not process it."""
         self.missing_package: str | None = None
@@ -77,6 +78,14 @@ class Processing:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._again_after_s if self.stuck else None):
                     await self._more.wait()
+
+    def wake(self) -> None:
+        """Have it look at what waits: there is more."""
+        self._more.set()
+
+    def progress(self, recording_id: str) -> float:
+        """Give the share of a recording that is done, from 0 to 1."""
+        return self._progress.get(recording_id, 0.0)
 
     async def _tidy(self) -> bool:
         """Remove what a former life left half done; False when the machine did not let us."""

@@ -1,4 +1,4 @@
-"""Recordings: taken in, processed one at a time, listed, withdrawn."""
+"""Recordings: taken in, handed to processing, listed, withdrawn."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -8,7 +8,6 @@ from pathlib import Path
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from audio.prepare import Settings, prepare
 from controller.areas.service import LANGUAGE
 from controller.audit import service as audit
 from controller.broadcasts.models import Broadcast, BroadcastItem
@@ -17,7 +16,7 @@ from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.emergencies.pinning import title_of_open, title_of_user
 from controller.errors import ConflictError, InvalidError, NotFoundError, TooManyAttemptsError
-from controller.events import Event, EventBus, Topic
+from controller.events import Event, Topic
 from controller.ids import new_id
 from controller.names import clean_file_name, clean_name
 from controller.people import rights
@@ -28,7 +27,7 @@ from controller.programmes.changes import recording_changed
 from controller.search import matches
 
 from .models import Recording
-from .processing import AGAIN_AFTER_S, Prepare, Processing, reuse, row_of
+from .processing import Processing, reuse, row_of
 from .quota import Quota
 from .schemas import RecordingOut, WaveformOut
 from .states import RecordingOrigin, RecordingState
@@ -59,24 +58,20 @@ Also = Callable[[Transaction, str], Awaitable[None]]
 """Something that is written with a new recording, or not at all; given its id."""
 
 
-class Recordings(Processing):
-    """All recordings; the loop that processes them is its base."""
+class Recordings:
+    """All recordings."""
 
     def __init__(
         self,
         database: Database,
         clock: Clock,
-        bus: EventBus,
         uploads: UploadRoom,
+        processing: Processing,
         *,
-        media: Path,
-        settings: Settings,
-        process: Prepare = prepare,
-        again_after_s: float = AGAIN_AFTER_S,
         quota: Quota | None = None,
     ) -> None:
-        super().__init__(database, clock, bus, uploads, media=media, settings=settings, process=process)
-        self._again_after_s, self._quota = again_after_s, quota
+        self._database, self._clock = database, clock
+        self._uploads, self._processing, self._quota = uploads, processing, quota
 
     async def upload(
         self,
@@ -158,7 +153,7 @@ class Recordings(Processing):
         if found.state is RecordingState.READY:
             self._uploads.discard(recording_id)
         else:
-            self._more.set()
+            self._processing.wake()
         return found
 
     async def get(self, actor: Actor, recording_id: str) -> RecordingOut:
@@ -271,7 +266,7 @@ class Recordings(Processing):
         return row, seen.sees(row.area_id)
 
     def _out(self, row: Recording, names: dict[str, str]) -> RecordingOut:
-        ready = row.state == RecordingState.READY
+        ready, waits = row.state == RecordingState.READY, row.state == RecordingState.PROCESSING
         return RecordingOut(
             id=row.id,
             title=row.title,
@@ -284,8 +279,8 @@ class Recordings(Processing):
             derived_from=row.derived_from,
             cut_ms=tuple((start, until) for start, until in row.cut_ms) if row.cut_ms else None,
             state=RecordingState(row.state),
-            progress=self._progress.get(row.id, 0.0) if row.state == RecordingState.PROCESSING else None,
-            reason="tool_missing" if row.state == RecordingState.PROCESSING and self.missing_package else row.reason,
+            progress=self._processing.progress(row.id) if waits else None,
+            reason="tool_missing" if waits and self._processing.missing_package else row.reason,
             reason_fields=row.reason_fields or {},
             warnings=tuple(row.warnings),
             sha256=row.sha256,

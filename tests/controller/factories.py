@@ -45,6 +45,7 @@ from controller.people.proof import Witness
 from controller.people.repository import hash_of
 from controller.people.schemas import PersonOut
 from controller.recordings.models import Recording
+from controller.recordings.processing import Processing
 from controller.recordings.service import Recordings
 from controller.recordings.states import RecordingState
 from controller.recordings.uploads import UploadLimits, UploadRoom
@@ -147,11 +148,18 @@ class Centre:
             tx.session.add(row)
         return row.id
 
-    def recordings(self, **given: Any) -> Recordings:
-        """The recordings of this centre as a next life of it would open them."""
+    def processing(self, **given: Any) -> Processing:
+        """The loop that processes this centre's recordings as a next life of it would open it."""
+        media = self.services.config.media
+        return Processing(self.database, self.clock, self.bus, self._room(), media=media, settings=Settings(), **given)
+
+    def recordings(self, processing: Processing) -> Recordings:
+        """The recordings of this centre, processed by another loop."""
+        return Recordings(self.database, self.clock, self._room(), processing)
+
+    def _room(self) -> UploadRoom:
         config = self.services.config
-        room = UploadRoom(config.uploads, UploadLimits(config.max_upload_bytes, 0))
-        return Recordings(self.database, self.clock, self.bus, room, media=config.media, settings=Settings(), **given)
+        return UploadRoom(config.uploads, UploadLimits(config.max_upload_bytes, 0))
 
     async def somebody(self, login: str, role: str, area: AreaOut | None = None) -> PersonOut:
         """A person with a role in an area; without, everywhere."""

@@ -126,7 +126,7 @@ async def test_nodes_get_the_signal_as_soon_as_it_is_made(tmp_path: Path) -> Non
         await here.services.messages.create(here.actor, worded(area, {"language": "vi", "recording_id": words}))
         await made.settle()
         assert pinned(made, node.id) == [await sha256(here, words)]
-        assert await here.services.recordings._process_waiting()
+        assert await here.services.processing._process_waiting()
         await made.settle()
         [signal] = await signals(here)
         assert pinned(made, node.id) == [signal.sha256, await sha256(here, words)]

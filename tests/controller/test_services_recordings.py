@@ -21,6 +21,7 @@ from controller.errors import (
     TooLargeError,
     TooManyAttemptsError,
 )
+from controller.recordings.processing import Processing
 from controller.recordings.schemas import RecordingOut
 from controller.recordings.service import Recordings
 from controller.recordings.uploads import TooSlowError, UploadLimits, UploadRoom
@@ -35,12 +36,12 @@ async def pieces(data: bytes, size: int = 50_000) -> AsyncIterator[bytes]:
 
 
 @asynccontextmanager
-async def processing(here: Centre, recordings: Recordings | None = None) -> AsyncIterator[None]:
+async def processing(here: Centre, loop: Processing | None = None) -> AsyncIterator[None]:
     """Process recordings for the length of the block."""
-    recordings = recordings or here.services.recordings
+    loop = loop or here.services.processing
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(recordings.run())
-        await recordings.ready.wait()
+        task = group.create_task(loop.run())
+        await loop.ready.wait()
         yield
         task.cancel()
 
@@ -148,7 +149,7 @@ async def test_a_file_that_brings_out_a_mistake_of_ours_is_refused_and_the_next_
     for length in (1, 2):
         taken.append(await upload(lite, sounds.encoded(sounds.speech(length), "mp3")))
         lite.clock.step(seconds=1)  # they are processed in the order in which they came
-    async with processing(lite, lite.recordings(process=process)):
+    async with processing(lite, lite.processing(process=process)):
         found = [await settled(lite, each.id) for each in taken]
     assert [(each.state, each.reason) for each in found] == [("rejected", "failed"), ("ready", None)]
 
@@ -166,12 +167,12 @@ async def test_a_machine_at_fault_keeps_a_recording_waiting_and_ends_nothing(lit
         if not was_stuck.is_set():
             was_stuck.set()
             raise trouble
-        assert recordings.stuck
+        assert loop.stuck
         return await prepare(*given)
 
-    recordings = lite.recordings(process=process, again_after_s=0)
+    loop = lite.processing(process=process, again_after_s=0)
     taken = await upload(lite, sounds.encoded(sounds.speech(1), "mp3"))
-    async with processing(lite, recordings):
+    async with processing(lite, loop):
         assert (await settled(lite, taken.id)).state == "ready"
     assert was_stuck.is_set()
     assert left_in(lite) == []
@@ -187,18 +188,18 @@ async def test_a_missing_program_is_named_by_its_package_in_one_line(
         if not told.is_set():
             told.set()
             raise ToolMissingError("ffprobe")
-        waiting = await recordings.get(lite.actor, taken.id)
+        waiting = await lite.recordings(loop).get(lite.actor, taken.id)
         assert (waiting.state, waiting.reason) == ("processing", "tool_missing")
-        assert recordings.missing_package == "ffmpeg"
+        assert loop.missing_package == "ffmpeg"
         found.set()
         return await prepare(*given)
 
-    recordings = lite.recordings(process=process, again_after_s=0)
+    loop = lite.processing(process=process, again_after_s=0)
     taken = await upload(lite, sounds.encoded(sounds.speech(1), "mp3"))
-    async with processing(lite, recordings):
+    async with processing(lite, loop):
         assert (await settled(lite, taken.id)).reason is None
     assert found.is_set()
-    assert recordings.missing_package is None
+    assert loop.missing_package is None
     [record] = [record for record in caplog.records if "waits" in record.message]
     assert "apt install ffmpeg" in record.message
     assert record.exc_info is None
@@ -213,9 +214,9 @@ async def test_a_recording_that_waits_keeps_no_other_from_being_processed(lite: 
             raise FULL
         return await prepare(source, *given)
 
-    recordings = lite.recordings(process=process, again_after_s=3600)
-    async with processing(lite, recordings):
-        after = await upload(lite, sounds.encoded(sounds.speech(2), "mp3"), to=recordings)
+    loop = lite.processing(process=process, again_after_s=3600)
+    async with processing(lite, loop):
+        after = await upload(lite, sounds.encoded(sounds.speech(2), "mp3"), to=lite.recordings(loop))
         assert (await settled(lite, after.id)).state == "ready"
     assert (await lite.services.recordings.get(lite.actor, stuck.id)).state == "processing"
 

@@ -144,7 +144,7 @@ async def commune(folder: Path, **given: Any) -> AsyncIterator[Commune]:
     """Open the pages of a commune for the length of the block."""
     async with centre(folder, **given) as made, asyncio.TaskGroup() as group:
         root, hamlets, nodes = await nga_my(made)
-        worker = group.create_task(made.services.recordings.run())
+        worker = group.create_task(made.services.processing.run())
         opened = Commune(made, root, hamlets, nodes, group)
         await opened.start_serving()
         try:

@@ -72,7 +72,7 @@ async def test_whoever_waits_for_a_recording_has_the_database_asked_ever_less_of
     site: Commune, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services, pauses = site.centre.services, list[float]()
-    monkeypatch.setattr(services.recordings, "_process_one", AsyncMock())  # it is ready when we say so
+    monkeypatch.setattr(services.processing, "_process_one", AsyncMock())  # it is ready when we say so
     waited_for = await site.centre.recording(state="processing")
 
     async def sleep(pause: float) -> None:

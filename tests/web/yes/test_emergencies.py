@@ -16,7 +16,7 @@ from web.pages import sounds
 @pytest.fixture
 def no_signal_yet(site: Commune, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first ready message asks for the alarm signal: here it is made when the test says so, and not meanwhile."""
-    monkeypatch.setattr(site.centre.services.recordings, "_process_one", AsyncMock())
+    monkeypatch.setattr(site.centre.services.processing, "_process_one", AsyncMock())
 
 
 async def test_whoever_decides_alone_presses_a_reason_and_types_nothing(site: Commune) -> None:
