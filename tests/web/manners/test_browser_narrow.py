@@ -19,6 +19,8 @@ CUT = """() => [...document.querySelectorAll(".ways a")]
   .map((each) => [each.innerText, each.getBoundingClientRect()])
   .filter(([, box]) => box.left < 0 || box.right > document.documentElement.clientWidth || box.height < 44)
   .map(([word, box]) => `${word}: from ${Math.round(box.left)} to ${Math.round(box.right)} px`)"""
+ONE_LINE = 48
+"""Pixels that the row of ways is high, with nothing of it in a second line."""
 ZOOMED: ViewportSize = {"width": 683, "height": 384}
 IN_LARGE = "() => { document.documentElement.dataset.look = 'large'; }"
 """As the page comes to whoever chose large letters."""
@@ -47,6 +49,7 @@ async def test_a_role_s_day_and_the_ways_from_it_fit_a_narrow_phone(
             await speak(page, locale)
             await page.goto("/today")
             assert await page.evaluate(CUT) == [], role
+            assert await page.evaluate("document.querySelector('.ways ul').offsetHeight") <= ONE_LINE, role
             doings = await page.evaluate(IN_LINES)
             assert [each for each in doings if each[1] != 1 or each[2] < 72] == [], role
             assert len({top for *_, top in doings}) == 1, (role, doings)
