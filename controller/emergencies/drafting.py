@@ -1,4 +1,4 @@
-"""Checks what was asked of an emergency, and works out the rest: what is heard, where, and whom it is for."""
+"""Checks what was asked of an emergency, and works out the rest: where it is heard, and whom it is for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,18 +15,15 @@ from controller.errors import InvalidError
 from controller.names import clean_name
 from controller.nodes.models import Node
 from controller.people.rights import Sight
-from controller.programmes.layout import Part, Spoken
-from controller.programmes.repository import languages_of
 from controller.recordings.models import Recording
-from controller.recordings.states import RecordingState
-from edge_agent.protocol.content import Item, Voice, content_hash
+from edge_agent.protocol.content import content_hash
 from edge_agent.protocol.states import Drill, Level
 
-from . import attention
+from .composing import area_above, composed, heard
 from .hearers import may_have_heard
-from .models import UNDECIDED, Emergency, ReadyMessage
+from .models import Emergency, ReadyMessage
 from .pinning import messages_of, sounding
-from .rules import compose, led_by, length_of, thawed, window_of
+from .rules import length_of, thawed, window_of
 from .schemas import EmergencyIn, FollowIn
 from .sounds import words_of
 from .states import MessageKind
@@ -62,8 +59,7 @@ async def make_wish(session: AsyncSession, wanted: EmergencyIn, seen: Sight) -> 
     area_id = _common_area(targets)
     message = await _message(session, wanted.message_id, seen, targets) if wanted.message_id else None
     title = clean_name(wanted.title or (message.title if message else ""), field="title")
-    parts = await _parts(session, message, wanted.recordings, seen)
-    slots = await _composed(session, parts, targets, wanted.drill, wanted)
+    slots = await composed(session, message, wanted.recordings, wanted, targets=targets, drill=wanted.drill, seen=seen)
     kind = MessageKind(message.kind) if message else MessageKind.ALERT
     if kind is not MessageKind.ALERT:
         raise InvalidError(
@@ -92,9 +88,8 @@ async def make_follow_up(
     targets = await resolve(session, [*aimed.scopes, *(f"nodes/{node.id}" for node in within)])
     area_id = _common_area(targets)
     message = await _ready(session, wanted.message_id, seen, aimed, kind)
-    parts = await _parts(session, message, (), seen)
     drill = Drill(followed.drill) if followed.drill else None
-    slots = await _composed(session, parts, targets, drill, wanted, worded_for=aimed)
+    slots = await composed(session, message, (), wanted, targets=targets, drill=drill, seen=seen, worded_for=aimed)
     words = await words_of(session, slots, aimed, message)
     wish = Wish(kind, message.title, area_id, message.id, slots, targets, drill, words)
     return wish, [node for node in moved if node not in within]
@@ -121,32 +116,6 @@ async def draft_of(session: AsyncSession, row: Emergency, start_at: datetime, *,
     if not slots or wanted - set(await session.scalars(query)):
         raise InvalidError("a recording was withdrawn meanwhile", field="recordings", problem="withdrawn")
     return _draft(row.title, slots, targets, Drill(row.drill) if row.drill else None, start_at)
-
-
-async def heard(session: AsyncSession, row: Emergency, *, as_proposed: bool = False) -> tuple[Slot, ...]:
-    """Give what is heard if it is sent now, and what was, if it is: what was proposed, the signal before it.
-
-    The first emergency of a centre may be proposed while the signal is still being made. That goes before whatever was
-    laid out without it, and is shown so to who confirms. Never before a drill: its first word is that it is one.
-    ``as_proposed``: see ``draft_of``.
-    """
-    slots = thawed(row.slots)
-    signal = await attention.find(session) if not as_proposed and _may_lead(row) else None
-    if signal is None or not slots or any(signal.id in slot.recording_ids for slot in slots):
-        return slots
-    said = await _spoken(session, signal.id)
-    voice = Voice(language=said.language, sha256=said.sha256, bytes=said.bytes, length_ms=said.length_ms)
-    return led_by(Slot(Item(offset_ms=0, voices=(voice,)), (signal.id,)), slots)
-
-
-async def signal_comes(session: AsyncSession, row: Emergency, *, as_proposed: bool = False) -> bool:
-    """Say whether the signal is still being made, and goes before what ``heard`` gives if it is ready in time."""
-    return not as_proposed and _may_lead(row) and await attention.is_coming(session)
-
-
-def _may_lead(row: Emergency) -> bool:
-    """Say whether the signal may still go before it."""
-    return row.state in UNDECIDED and not row.drill
 
 
 def bound_to(row: Emergency, now: datetime, until_at: datetime) -> Bound:
@@ -181,13 +150,7 @@ def _draft(title: str, slots: tuple[Slot, ...], targets: Targets, drill: Drill |
 def _common_area(targets: Targets) -> str:
     if not targets.nodes:
         raise InvalidError("targets: there is no node at or under them", field="targets", problem="no_nodes")
-    return _above(targets)
-
-
-def _above(targets: Targets) -> str:
-    if targets.area_id is None:
-        raise InvalidError("targets: no area lies above all of them", field="targets", problem="apart")
-    return targets.area_id
+    return area_above(targets)
 
 
 async def _message(session: AsyncSession, message_id: str, seen: Sight, targets: Targets) -> ReadyMessage:
@@ -211,86 +174,10 @@ async def _ready(
         if row.kind != kind:
             raise InvalidError(f"message_id: it is no message for {kind}", field="message_id", problem="kind")
         return row
-    found = await messages_of(session, [place.id for place in targets.tree.chain(_above(targets))], kind)
+    found = await messages_of(session, [place.id for place in targets.tree.chain(area_above(targets))], kind)
     if not found:
         raise InvalidError(
             f"no ready message for {kind} lies in this area or above; write one", field="message_id", problem="none"
         )
     can_sound = await sounding(session, found)
     return next((row for row in found if row.id in can_sound), found[0])
-
-
-async def _composed(
-    session: AsyncSession,
-    parts: Sequence[Part],
-    targets: Targets,
-    drill: Drill | None,
-    wanted: EmergencyIn | FollowIn,
-    *,
-    worded_for: Targets | None = None,
-) -> tuple[Slot, ...]:
-    """Lay out what is heard; a drill that sounds says what it is, before, between and after.
-
-    ``worded_for``: whose words say that it is a drill, unless those of ``targets``.
-    """
-    notice = await _drill_notice(session, worded_for or targets) if drill is Drill.MARKED else None
-    languages = languages_of(targets.tree, {node.area_id for node in targets.nodes})
-    return compose(parts, languages, repeats=wanted.repeats, every_ms=wanted.repeat_every_ms, framed_by=notice)
-
-
-async def _drill_notice(session: AsyncSession, targets: Targets) -> Part:
-    """Give the words "this is a drill" of the nearest area that has them.
-
-    Raises:
-        InvalidError: there are none: nobody could tell the drill from the real thing.
-    """
-    chain = [place.id for place in targets.tree.chain(_above(targets))]
-    found = await messages_of(session, chain, MessageKind.DRILL)
-    can_sound = await sounding(session, found)
-    row = next((each for each in found if each.id in can_sound), None)
-    if row is None:
-        raise InvalidError(
-            "drill: no ready message with a recording says here that it is a drill; write one, or drill silently",
-            field="drill",
-            problem="no_drill_voice",
-        )
-    return Part(0, title=row.title, voices=tuple(await _voices(session, row)))
-
-
-async def _voices(session: AsyncSession, message: ReadyMessage) -> list[Spoken]:
-    """Give a message's recordings, those of them that there are."""
-    voices = [(each["recording_id"], each["language"]) for each in message.voices]
-    return [await _spoken(session, recording_id, language) for recording_id, language in voices if recording_id]
-
-
-async def _parts(session: AsyncSession, message: ReadyMessage | None, extra: Sequence[str], seen: Sight) -> list[Part]:
-    """Give what sounds each time: the signal, the message in all its languages, the recordings."""
-    spoken = await _voices(session, message) if message else []
-    if message is not None and not spoken:
-        raise InvalidError(
-            f"message_id: {message.title!r} has no recording yet", field="message_id", problem="no_voice"
-        )
-    rest = [await _spoken(session, recording_id, None, seen) for recording_id in extra]
-    if not spoken and not rest:
-        raise InvalidError("say what is to be heard: a message or recordings", field="message_id", problem="empty")
-    signal = await attention.find(session)
-    heard = [[await _spoken(session, signal.id)] if signal else [], spoken, *([each] for each in rest)]
-    return [Part(position, voices=tuple(said)) for position, said in enumerate(heard) if said]
-
-
-async def _spoken(
-    session: AsyncSession, recording_id: str, language: str | None = None, seen: Sight | None = None
-) -> Spoken:
-    """Give a recording as a voice; with ``seen``, only one that is in sight: a message's are there for all below."""
-    row = await session.get(Recording, recording_id)
-    if row is None or (seen is not None and not seen.sees(row.area_id)):
-        raise InvalidError("recordings: there is no such recording", field="recordings", problem="unknown")
-    if row.withdrawn_at is not None:
-        raise InvalidError(
-            f"recordings: {row.title!r} is withdrawn", field="recordings", problem="withdrawn", title=row.title
-        )
-    if row.state != RecordingState.READY or row.sha256 is None or row.bytes is None or row.length_ms is None:
-        raise InvalidError(
-            f"recordings: {row.title!r} is not ready", field="recordings", problem="not_ready", title=row.title
-        )
-    return Spoken(row.id, language or row.language, row.sha256, row.bytes, row.length_ms)

@@ -17,6 +17,8 @@ from edge_agent.protocol.content import Item
 from edge_agent.protocol.documents import Settings
 from edge_agent.protocol.states import Grade, Outcome, PlayState, Reason
 
+from .states import SignalState
+
 CANCEL_WINDOW = timedelta(seconds=30)
 """Between breaking the glass and the sound (DESIGN section 7)."""
 LATEST_FIRING = timedelta(minutes=10)
@@ -38,6 +40,8 @@ PAUSE_MS = 2_000
 MOST_REPEATS = 20
 LONGEST_MS: int = next(each.default for each in msgspec.structs.fields(Settings) if each.name == "max_emergency_ms")
 """Nodes refuse what is longer."""
+LONGEST_SIGNAL_MS = 2_000
+"""As long as the signal is still being made this much is kept for it: its two notes take 1.6 s (``audio.tune``)."""
 
 
 class Standing(StrEnum):
@@ -70,37 +74,71 @@ def compose(
     repeats: int,
     every_ms: int | None,
     framed_by: Part | None = None,
+    signal: Part | None = None,
 ) -> tuple[Slot, ...]:
     """Lay one time out, every language in its turn, and repeat it.
 
     ``every_ms``: from one beginning to the next; what takes longer follows itself at once. ``framed_by``: heard before
-    every time, and once more after the last.
+    every time, and once more after the last. ``signal``: heard before every time, within the frame; where that is too
+    long, before all of it, or not at all: nothing is refused for its signal.
 
     Raises:
         InvalidError: it would be longer than nodes take.
     """
     frame = [framed_by] if framed_by is not None else []
+    if signal is not None and (slots := _times([signal, *parts], languages, repeats, every_ms, frame)):
+        return slots
+    slots = _times(parts, languages, repeats, every_ms, frame)
+    if not slots:
+        raise _too_long()
+    return slots if signal is None or frame else led_by(signal, slots)
+
+
+def _times(
+    parts: Sequence[Part],
+    languages: Collection[tuple[str, ...]],
+    repeats: int,
+    every_ms: int | None,
+    frame: Sequence[Part],
+) -> tuple[Slot, ...]:
+    """Lay all times out; none where that is longer than nodes take."""
     try:
         once = lay_out_parts([*frame, *parts], languages, gap_ms=GAP_MS)
         after = lay_out_parts(frame, languages, gap_ms=GAP_MS).slots if frame else ()
     except NotAirableError:
-        raise _too_long() from None
+        return ()
     step = max(every_ms or once.length_ms + PAUSE_MS, once.length_ms + GAP_MS)
     over = step * (repeats - 1) + once.length_ms + GAP_MS
     times = [(step * time, slot) for time in range(repeats) for slot in once.slots] + [(over, slot) for slot in after]
     slots = tuple(Slot(_shifted(slot.item, by_ms), slot.recording_ids) for by_ms, slot in times)
-    if length_of(slots) > LONGEST_MS or len(slots) > MOST_SLOTS:
-        raise _too_long()
-    return slots
+    return slots if length_of(slots) <= LONGEST_MS and len(slots) <= MOST_SLOTS else ()
 
 
-def led_by(signal: Slot, slots: Sequence[Slot]) -> tuple[Slot, ...]:
+def led_by(signal: Part, slots: Sequence[Slot]) -> tuple[Slot, ...]:
     """Put the signal before all of it, once; what would then be longer than nodes take stays as it is."""
-    shift = signal.item.slot_ms + GAP_MS
-    if length_of(slots) + shift > LONGEST_MS or len(slots) >= MOST_SLOTS:
+    (first,) = lay_out_parts([signal], ()).slots
+    if not has_room(slots, first.item.slot_ms):
         return tuple(slots)
-    later = (slot._replace(item=_shifted(slot.item, shift)) for slot in slots)
-    return (signal, *later)
+    later = (slot._replace(item=_shifted(slot.item, first.item.slot_ms + GAP_MS)) for slot in slots)
+    return (Slot(first.item, first.recording_ids), *later)
+
+
+def has_room(slots: Sequence[Slot], signal_ms: int = LONGEST_SIGNAL_MS) -> bool:
+    """Say whether nodes take the signal before all of it: what is said before it is made is true afterwards."""
+    led_ms = max(signal_ms, LONGEST_SIGNAL_MS) + GAP_MS + length_of(slots)
+    return led_ms <= LONGEST_MS and len(slots) < MOST_SLOTS
+
+
+def signal_state(slots: Sequence[Slot], signals: Collection[str], *, may_come: bool) -> SignalState:
+    """Say whether one of ``signals``, recordings by id, goes before what is no drill.
+
+    ``may_come``: it is still being made, and nothing keeps it out once it is there.
+    """
+    if any(each in signals for slot in slots for each in slot.recording_ids):
+        return SignalState.FIRST
+    if not has_room(slots):
+        return SignalState.LEFT_OUT
+    return SignalState.COMING if may_come else SignalState.NONE
 
 
 def _shifted(item: Item, by_ms: int) -> Item:

@@ -12,7 +12,7 @@ from controller.validation import NO_BOOL
 from edge_agent.protocol.states import Drill, Outcome, PlayState, Reason
 
 from .rules import MOST_REPEATS, Standing
-from .states import EmergencyState, GlassReason, MessageKind
+from .states import EmergencyState, GlassReason, MessageKind, SignalState
 
 MAX_TEXT = 4_000
 """Characters in one language: some five minutes of speech; an emergency is short."""
@@ -167,10 +167,8 @@ class EmergencyPreview(BaseModel):
     """Wired and FM clusters: they say nothing of it, and nobody will know."""
     missing_messages: tuple[MessageKind, ...]
     """With what it could not be ended by one click: none is ready there or above."""
-    has_signal: bool = False
-    """The signal goes before it, and is counted in ``broadcast``. A drill begins with that it is one."""
-    signal_comes: bool = False
-    """The signal is not made yet: ``broadcast`` is without it, and it goes first if it is ready in time."""
+    signal: SignalState
+    """Where it is ``first`` it is counted in ``broadcast``, else not."""
 
 
 class PersonRef(BaseModel):
@@ -280,8 +278,8 @@ class EmergencyFollowUp(EmergencyOut):
 
     sounds: tuple[SoundOut, ...] = ()
     """All that is heard, in the order in which each begins: what a yes is given to."""
-    signal_comes: bool = False
-    """The signal is still being made: it goes before ``sounds`` if it is ready before this is sent."""
+    signal: SignalState
+    """Where it is ``first`` it is among ``sounds``, else not."""
     standings: dict[Standing, int]
     nodes: tuple[NodeFollowUp, ...]
     not_followed: tuple[NodeRef, ...] = ()

@@ -27,6 +27,19 @@ class EmergencyState(StrEnum):
     """Before anything was sent."""
 
 
+class SignalState(StrEnum):
+    """Whether the alarm signal goes before what is said."""
+
+    FIRST = "first"
+    """It does."""
+    COMING = "coming"
+    """It is still being made: it goes first if it is ready before this is sent."""
+    LEFT_OUT = "left_out"
+    """With it this would be longer than nodes take."""
+    NONE = "none"
+    """There is none, or this is a drill, which begins with that it is one."""
+
+
 class GlassReason(StrEnum):
     """Why nobody else was asked. A button each: whoever decides alone has no time to type."""
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from controller.areas.repository import read_tree
 from controller.areas.rules import Tree
 from controller.areas.targets import areas_of, node_names, scope_name
-from controller.broadcasts.schemas import TargetOut
+from controller.broadcasts.schemas import NodeRef, TargetOut
 from controller.holds.over import holds_over
 from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
@@ -21,7 +21,7 @@ from controller.people.rights import Act
 from controller.plays.schemas import PlayOut
 from edge_agent.protocol.states import Drill
 
-from .drafting import heard
+from .composing import heard
 from .models import Emergency
 from .rules import Standing, length_of, standing_of
 from .schemas import EmergencyOut, HoldRef, NodeFollowUp, PersonRef, Spot
@@ -94,6 +94,11 @@ def spots_of(nodes: Iterable[Node], statuses: Mapping[str, NodeStatus], silent: 
         for node in nodes
         if node.latitude is not None and node.longitude is not None
     )
+
+
+def refs(nodes: Iterable[Node]) -> tuple[NodeRef, ...]:
+    """Name nodes."""
+    return tuple(NodeRef(node_id=node.id, name=node.name) for node in nodes)
 
 
 def _node(play: PlayOut, status: NodeStatus, decided_at: datetime | None) -> NodeFollowUp:

@@ -53,6 +53,7 @@ from controller.services import Services, build_services
 from controller.tables import Base
 from controller.wire.keys import SEAL_FILE, load_keys, secret_key
 from controller.wire.pki import Authority
+from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.enrolment import EnrolmentRequest, claim_hash, new_claim_code
 from edge_agent.protocol.reports import Abilities, PlayEvent
 from edge_agent.protocol.states import Grade
@@ -104,6 +105,11 @@ class Centre:
     @property
     def actor(self) -> Actor:
         return Actor(self.person.id, ADDRESS)
+
+    @property
+    def trusted_keys(self) -> tuple[TrustedKey, ...]:
+        """What its nodes trust."""
+        return self.services.emergencies._trusted_keys
 
     async def area(self, name: str = "Thôn Đông", parent: AreaOut | None = None, **given: Any) -> AreaOut:
         return await self.services.areas.create(self.actor, name=name, parent_id=parent.id if parent else None, **given)

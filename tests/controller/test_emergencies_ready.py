@@ -10,10 +10,10 @@ from sqlalchemy import select
 from audio import tune
 from controller.areas.schemas import AreaOut
 from controller.emergencies import attention
-from controller.emergencies.rules import GAP_MS
+from controller.emergencies.rules import GAP_MS, LONGEST_SIGNAL_MS
 from controller.emergencies.schemas import FollowIn, MessageIn, MessageOut
 from controller.emergencies.signalling import TITLE
-from controller.emergencies.states import MessageKind
+from controller.emergencies.states import MessageKind, SignalState
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from controller.people.actor import Actor
 from controller.people.rights import Role
@@ -129,6 +129,7 @@ async def test_nodes_get_the_signal_as_soon_as_it_is_made(tmp_path: Path) -> Non
         assert await here.services.processing._process_waiting()
         await made.settle()
         [signal] = await signals(here)
+        assert 0 < (signal.length_ms or 0) <= LONGEST_SIGNAL_MS
         assert pinned(made, node.id) == [signal.sha256, await sha256(here, words)]
 
 
@@ -139,10 +140,10 @@ async def test_a_signal_that_was_still_being_made_goes_before_what_was_proposed(
     made = await propose(lite, place, repeats=2)
     unsent = await lite.services.emergencies.propose(place["operator"], wish(place, again=True))
     shown = await lite.services.emergencies.get(place["leader"], made.id)
-    assert (shown.signal_comes, [each.is_signal for each in shown.sounds]) == (True, [False])
+    assert (shown.signal, [each.is_signal for each in shown.sounds]) == (SignalState.COMING, [False])
     signal = await lite.recording("Tín hiệu", length_ms=1_600, is_signal=True)
     shown = await lite.services.emergencies.get(place["leader"], made.id)
-    assert (shown.signal_comes, [each.is_signal for each in shown.sounds]) == (False, [True, False])
+    assert (shown.signal, [each.is_signal for each in shown.sounds]) == (SignalState.FIRST, [True, False])
     assert shown.length_ms == made.length_ms + 1_600 + GAP_MS
     sent = await lite.services.emergencies.confirm(place["leader"], made.id)
     said = await wire(lite, sent.broadcast_id)
@@ -157,7 +158,7 @@ async def test_without_the_signal_it_is_said_all_the_same(lite: Centre) -> None:
     place = await village(lite)
     await lite.services.recordings.withdraw(lite.actor, place["signal"])
     seen = await lite.services.emergencies.preview(place["operator"], wish(place))
-    assert (seen.broadcast.length_ms, seen.signal_comes) == (24_000, True)
+    assert (seen.broadcast.length_ms, seen.signal) == (24_000, SignalState.COMING)
 
 
 async def test_a_message_of_above_is_read_and_used_below_and_changed_only_above(lite: Centre) -> None:

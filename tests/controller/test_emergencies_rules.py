@@ -43,9 +43,11 @@ def parts(draw: some.DrawFn) -> list[Part]:
     ]
 
 
-def composed(given: list[Part], orders: set[tuple[str, ...]], repeats: int, every_ms: int | None) -> tuple[Slot, ...]:
+def composed(
+    given: list[Part], orders: set[tuple[str, ...]], repeats: int, every_ms: int | None, signal: Part | None = None
+) -> tuple[Slot, ...]:
     try:
-        return compose(given, orders, repeats=repeats, every_ms=every_ms)
+        return compose(given, orders, repeats=repeats, every_ms=every_ms, signal=signal)
     except InvalidError:
         return ()
 
@@ -59,8 +61,11 @@ def composed(given: list[Part], orders: set[tuple[str, ...]], repeats: int, ever
 def test_what_is_composed_fits_on_the_wire_and_every_time_is_whole(
     given_parts: list[Part], orders: set[tuple[str, ...]], repeats: int, every_ms: int | None
 ) -> None:
-    slots = composed(given_parts, orders, repeats, every_ms)
+    """The signal before every time, before the first, or nowhere: nothing is refused for it."""
+    signal, *said = given_parts
+    slots = composed(said, orders, repeats, every_ms, signal=signal)
     if not slots:
+        assert composed(said, orders, repeats, every_ms) == ()
         return
     window = window_of(NOW, length_of(slots))
     wire = Broadcast(  # refuses slots that overlap, and what does not fit into its window
@@ -72,13 +77,16 @@ def test_what_is_composed_fits_on_the_wire_and_every_time_is_whole(
         items=tuple(slot.item for slot in slots),
     )
     assert wire.length_ms <= LONGEST_MS
-    once = len(slots) // repeats
+    signals = [number for number, slot in enumerate(slots) if slot.recording_ids == ("r0",)]
+    times = slots[1:] if signals == [0] else slots
+    once = len(times) // repeats
+    assert signals in ([], [0], [once * time for time in range(repeats)])
     for order in orders:
-        heard = [item.voice_for(order) for item in wire.items]
+        heard = [slot.item.voice_for(order) for slot in times]
         assert [heard[at : at + once] for at in range(0, len(heard), once)] == [heard[:once]] * repeats
-        assert {voice.language for voice in heard[1:once] if voice} >= {each.language for each in given_parts[1].voices}
-    begins = [slot.item.offset_ms for slot in slots[::once]]
-    whole = slots[once - 1].item.offset_ms + slots[once - 1].item.slot_ms
+        assert {voice.language for voice in heard[:once] if voice} >= {each.language for each in said[0].voices}
+    begins = [slot.item.offset_ms for slot in times[::once]]
+    whole = times[once - 1].item.offset_ms + times[once - 1].item.slot_ms - begins[0]
     assert all(after - before >= max(every_ms or 0, whole + GAP_MS) for before, after in pairwise(begins))
     assert thawed(frozen(slots)) == slots
 

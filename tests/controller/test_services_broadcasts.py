@@ -249,7 +249,7 @@ async def test_of_two_at_one_start_the_preview_says_who_waits(lite: Centre) -> N
             NodeFacts(),
             [],
             tree.effective(place["area"].id),
-            lite.services.broadcasts._drafting._trusted_keys,
+            lite.trusted_keys,
         )
         view = View(listings=merge([(place["area"].scope, second.latest_end_at, wire.values())], []), settings=settings)
         begins = [

@@ -139,7 +139,7 @@ async def test_the_preview_is_what_a_node_does_with_what_it_is_sent(
             NodeFacts(),
             [Membership(area_id=each.id) for each in tree.chain(node.area_id)],
             tree.effective(node.area_id),
-            lite.services.broadcasts._drafting._trusted_keys,
+            lite.trusted_keys,
         )
         lease = start_at + timedelta(days=7)
         scopes = tree.scopes(node.id, node.area_id)

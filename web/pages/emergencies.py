@@ -31,7 +31,9 @@ from web.pages.targets import to_choose
 from web.pages.trying import MOST_TYPED, VOICES, changed_since, read_on_sending, unspoken, were_changed
 from web.problems import Problems, problems_of
 from web.site import Site, Visit
-from web.views import emergencies as views
+from web.views import emergencies as lines
+from web.views import emergency as views
+from web.views import emergency_form as drafts
 from web.views.say import covered
 from web.views.strip import UNSENT
 from web.words import in_words, run_mark
@@ -66,10 +68,10 @@ def _asked(visit: Visit) -> Asked:
     return asked(visit.request, COLUMNS, _filters(visit), sort=NEWEST[0], down=NEWEST[1])
 
 
-async def _listing(visit: Visit) -> Listing[views.Line]:
+async def _listing(visit: Visit) -> Listing[lines.Line]:
     wanted = _asked(visit)
     found = await visit.services.emergencies.find(visit.actor, wanted.wanted())
-    rows = tuple(views.line(each, visit.form) for each in found.rows)
+    rows = tuple(lines.line(each, visit.form) for each in found.rows)
     return Listing("/emergencies", COLUMNS, _filters(visit), wanted, rows, found.total, NEWEST)
 
 
@@ -82,7 +84,7 @@ async def _table(visit: Visit) -> Response:
 async def _cells(rows: Sequence[EmergencyOut], visit: Visit) -> AsyncIterator[Sequence[str]]:
     runs = await visit.services.broadcasts.some(visit.actor, {row.broadcast_id for row in rows if row.broadcast_id})
     for row in rows:
-        each = views.line(row, visit.form)
+        each = lines.line(row, visit.form)
         said = in_words(run_mark(runs[row.broadcast_id], visit.text), visit.text) if row.broadcast_id in runs else ""
         yield each.title, each.when, each.targets, each.by, in_words(each.mark, visit.text), said
 
@@ -101,7 +103,7 @@ async def _waiting(visit: Visit, since: int) -> dict[str, Any]:
     waits = {each.id for each in shown if each.state in UNSENT and each.proposed_by.person_id != visit.person.id}
     yes = {each.id for each in shown if visit.may(Act.EMERGENCIES_CONFIRM, each.area_id)} & waits
     return {
-        "waiting": [views.waiting(each, _node_count(visit, each), visit.person.id, visit.form) for each in shown],
+        "waiting": [lines.waiting(each, _node_count(visit, each), visit.person.id, visit.form) for each in shown],
         "may_confirm": yes,
         "since": since,
     }
@@ -130,25 +132,25 @@ async def _list(visit: Visit) -> HTMLResponse:
     )
 
 
-def _wanted(visit: Visit, draft: views.Draft) -> EmergencyIn:
-    return EmergencyIn.model_validate(views.wanted(draft, covered(draft.targets, visit.areas)))
+def _wanted(visit: Visit, draft: drafts.Draft) -> EmergencyIn:
+    return EmergencyIn.model_validate(drafts.wanted(draft, covered(draft.targets, visit.areas)))
 
 
-async def _preview(visit: Visit, draft: views.Draft) -> views.Preview:
-    if lacks := views.missing(draft, visit.form):
-        return views.Preview(missing=next(iter(lacks.values())))
+async def _preview(visit: Visit, draft: drafts.Draft) -> drafts.Preview:
+    if lacks := drafts.missing(draft, visit.form):
+        return drafts.Preview(missing=next(iter(lacks.values())))
     chosen = await recording_card(visit, draft.recording) if draft.recording else None
     if chosen and changed_since(draft.text, chosen):
-        return views.Preview(missing=visit.text("speech.changed"))
+        return drafts.Preview(missing=visit.text("speech.changed"))
     try:
         found = await visit.services.emergencies.preview(visit.actor, _wanted(visit, draft))
     except LoaError as error:
-        return views.Preview(missing=next(iter(problems_of(error, visit.form, FIELDS).values())))
-    shown = views.preview(found, visit.form)
+        return drafts.Preview(missing=next(iter(problems_of(error, visit.form, FIELDS).values())))
+    shown = drafts.preview(found, visit.form)
     return replace(shown, warnings=(*unspoken(visit, draft.text, chosen), *shown.warnings))
 
 
-async def _form(visit: Visit, draft: views.Draft, problems: Mapping[str, str], *, look: bool = False) -> HTMLResponse:
+async def _form(visit: Visit, draft: drafts.Draft, problems: Mapping[str, str], *, look: bool = False) -> HTMLResponse:
     begins = Act.EMERGENCIES_DRILL if draft.drill else Act.EMERGENCIES_PROPOSE
     visit.require(begins)
     messages = await _messages(visit)
@@ -158,10 +160,10 @@ async def _form(visit: Visit, draft: views.Draft, problems: Mapping[str, str], *
         status=422 if problems else 200,
         form=asdict(draft),
         problems={"form": ""} | dict(problems) if problems else {},
-        messages=[views.choice(each, visit.form) for each in messages if each.kind == "alert"],
+        messages=[drafts.choice(each, visit.form) for each in messages if each.kind == "alert"],
         places=await to_choose(visit, draft.targets, visit.places(begins)),
         ground=visit.services.tiles.ground,
-        preview=await _preview(visit, draft) if look or problems else views.Preview(),
+        preview=await _preview(visit, draft) if look or problems else drafts.Preview(),
         may_write=visit.may(Act.MESSAGES_WRITE),
         may_speak=visit.may(Act.RECORDINGS_UPLOAD),
         voice_names=[(code, visit.text(key)) for code, key in VOICES.items()],
@@ -171,11 +173,11 @@ async def _form(visit: Visit, draft: views.Draft, problems: Mapping[str, str], *
     )
 
 
-async def _propose(visit: Visit, draft: views.Draft) -> Response:
+async def _propose(visit: Visit, draft: drafts.Draft) -> Response:
     changed = await were_changed(visit, draft.text, draft.recording)
     if changed or (draft.text.strip() and not draft.recording):
         return await _read_first(visit, draft, again=changed)
-    if lacks := views.missing(draft, visit.form):
+    if lacks := drafts.missing(draft, visit.form):
         return await _form(visit, draft, lacks)
     problems: Problems = {}
     await until_ready(visit, draft.recording)
@@ -188,13 +190,13 @@ async def _propose(visit: Visit, draft: views.Draft) -> Response:
     return back(f"/emergencies/{made.id}", "proposed_before" if made.is_repeat else "")
 
 
-async def _read_first(visit: Visit, draft: views.Draft, *, again: bool) -> HTMLResponse:
+async def _read_first(visit: Visit, draft: drafts.Draft, *, again: bool) -> HTMLResponse:
     """Have the words read aloud that were typed, for their author to hear before they propose it."""
     made, said = await read_on_sending(visit, draft.text, draft.voice, again=again)
     if made is None:
-        return await _form(visit, draft, views.missing(draft, visit.form) | {"message": said})
+        return await _form(visit, draft, drafts.missing(draft, visit.form) | {"message": said})
     draft = replace(draft, recording=made.id, title=draft.title or made.title)
-    return await _form(visit, draft, {"recording": said} | views.missing(draft, visit.form))
+    return await _form(visit, draft, {"recording": said} | drafts.missing(draft, visit.form))
 
 
 async def _offers(visit: Visit, known: EmergencyFollowUp) -> dict[str, Any]:
@@ -306,17 +308,17 @@ def _add_beginning(router: APIRouter, site: Site) -> None:
     @router.get("/emergencies/new")
     async def new(request: Request) -> HTMLResponse:
         visit, drill = await site.visit(request), request.query_params.get("drill", "")
-        return await _form(visit, views.Draft(key=new_id(), drill=drill if drill in views.DRILLS else ""), {})
+        return await _form(visit, drafts.Draft(key=new_id(), drill=drill if drill in drafts.DRILLS else ""), {})
 
     @router.post("/emergencies/new")
     async def propose(request: Request) -> Response:
         visit, typed = await site.visit(request), await read_form(request)
         visit.prove(typed)
-        draft = views.read_draft(typed)
+        draft = drafts.read_draft(typed)
         return await (_form(visit, draft, {}, look=True) if typed.one("look") else _propose(visit, draft))
 
     @router.post("/emergencies/preview")
     async def preview(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
-        found = await _preview(visit, views.read_draft(await read_form(request)))
+        found = await _preview(visit, drafts.read_draft(await read_form(request)))
         return visit.fragment("_emergency_preview.html", preview=found)

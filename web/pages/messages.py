@@ -19,7 +19,7 @@ from web.pages.sounds import DEFAULT_LANGUAGES, voices_context
 from web.pages.trying import VOICES
 from web.problems import Problems, problems_of
 from web.site import Site, Visit
-from web.views.emergencies import choice
+from web.views.emergency_form import choice
 from web.views.model_texts import LANGUAGE, MODELS, model
 from web.views.places import choices
 from web.views.voices import NOTHING, Voices, blank, languages_of, of, read

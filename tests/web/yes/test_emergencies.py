@@ -6,6 +6,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 
+from controller.emergencies.rules import LONGEST_MS
 from edge_agent.protocol.states import Grade
 from tests.web.harness import Commune, visitor
 from tests.web.pages import said
@@ -264,6 +265,31 @@ async def test_both_people_are_told_of_a_signal_that_is_not_made_yet_and_then_of
         over = (await second.get(path)).text
         assert "/media/" not in over, "what was cancelled is served no more"
         assert "Lũ quét!" in over
+
+
+@pytest.mark.usefixtures("no_signal_yet")
+@pytest.mark.parametrize("is_made", [False, True])
+async def test_what_is_too_long_for_the_signal_says_so_to_both_and_is_heard_without_it(
+    site: Commune, *, is_made: bool
+) -> None:
+    nam, length_ms = await site.centre.somebody("nam", "approver", site.root), LONGEST_MS - 1_000
+    long = await site.centre.recording("Vỡ đê", length_ms=length_ms, area_id=site.root.id)
+    form = typed(site, await message(site), message="", recording=long, title="Vỡ đê", times="1")
+    if is_made:
+        await site.centre.recording("Tín hiệu", length_ms=1_600, is_signal=True)
+    told = "Không có tín hiệu báo động ở đầu: thêm vào thì quá dài, cụm loa không nhận. Lời vẫn phát đủ."
+    async with visitor(site) as first, visitor(site, who=nam) as second:
+        asked = said(await first.post("/emergencies/preview", data=form))
+        assert told in asked
+        assert "tín hiệu báo động trước" not in asked
+        path = await propose(first, form)
+        await site.centre.recording("Tín hiệu", length_ms=1_600, is_signal=True)
+        page = await second.get(path)
+        assert told in said(page)
+        assert heard_before_the_yes(page.text) == ["Vỡ đê tiếng Việt · 29 phút 59 giây · 1 lần"]
+        await second.post(path, data={"act": "confirm"})
+    [run] = await site.centre.services.broadcasts.today(site.centre.actor)
+    assert run.length_ms == length_ms
 
 
 async def test_words_that_were_not_read_aloud_are_read_when_they_are_sent_and_heard_before_they_go_on(

@@ -1,0 +1,45 @@
+"""The end of an emergency, an all-clear or a false alarm: whether it may be said, and who has to say it elsewhere."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.alarms.service import Alarms
+from controller.db import Transaction
+from controller.errors import ConflictError
+from controller.nodes.models import Node
+
+from .errors import not_open
+from .models import Emergency
+from .rules import FOLLOWS_WITHIN
+from .states import MessageKind
+
+NOT_FOLLOWED = "emergencies.not_followed"
+"""Alarm: nodes that heard an emergency stand where whoever ended it may not speak; they did not hear its end."""
+
+
+async def check_followable(session: AsyncSession, row: Emergency, kind: MessageKind, now: datetime) -> None:
+    """Refuse the end of what is not to be ended.
+
+    Raises:
+        NotOpenError: it was not sent, it is an end itself, or it was long ago.
+        ConflictError: that was said already.
+    """
+    sent = row.sent_at is not None and now - row.sent_at <= FOLLOWS_WITHIN
+    if not sent or row.kind != MessageKind.ALERT:
+        raise not_open(row.state)
+    said = select(Emergency.id).where(Emergency.follows_id == row.id, Emergency.kind == kind)
+    if await session.scalar(said.limit(1)) is not None:
+        raise ConflictError("that was said already", problem="said")
+
+
+async def tell_beyond(
+    tx: Transaction, alarms: Alarms, followed: Emergency, kind: MessageKind, nodes: Sequence[Node]
+) -> None:
+    """Have those who look after nodes that heard it, and do not hear its end from here, say it there."""
+    for area_id in sorted({node.area_id for node in nodes}):
+        names = ", ".join(node.name for node in nodes if node.area_id == area_id)
+        detail = {"title": followed.title, "kind": kind, "nodes": names, "drill": followed.drill}
+        await alarms.raise_(tx, NOT_FOLLOWED, area_id, f"emergencies/{followed.id}", detail)
