@@ -1,7 +1,7 @@
 """What a browser sends: small forms. That they come from our own pages is seen to before (``controller.http``)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from urllib.parse import parse_qsl
 
@@ -43,6 +43,10 @@ class Form:
         key = self.one("key")
         return key if _KEY.match(key) else new_id()
 
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Give all that was sent, as names with values."""
+        return ((name, value) for name, values in self._fields.items() for value in values)
+
     def hour(self, name: str) -> str:
         """Give an hour that was chosen among the usual ones, else as typed (``parts.hour``)."""
         return self.one(f"{name}_usual") or self.one(name)
@@ -52,13 +56,25 @@ class Form:
         return list(dict.fromkeys(self._fields.get(name, [])))
 
 
+def is_form(request: Request) -> bool:
+    """Tell whether the body says that it is a form."""
+    return request.headers.get("content-type", "").partition(";")[0] == "application/x-www-form-urlencoded"
+
+
 async def read_form(request: Request) -> Form:
-    """Read a posted form.
+    """Read a posted form; once it was read, give it again.
 
     Raises:
         InvalidError: it is not a form.
         TooLargeError: more bytes or fields than any page of ours sends.
     """
+    known: Form | None = getattr(request.state, "form", None)
+    if known is None:
+        known = request.state.form = await _read(request)
+    return known
+
+
+async def _read(request: Request) -> Form:
     body = bytearray()
     try:
         async for chunk in request.stream():
@@ -67,8 +83,7 @@ async def read_form(request: Request) -> Form:
                 raise TooLargeError("the form is too large", most=MOST_BYTES)
     except ClientDisconnect as error:
         raise InvalidError("the form broke off", field="body", problem="length") from error
-    kind = request.headers.get("content-type", "").partition(";")[0]
-    if body and kind != "application/x-www-form-urlencoded":
+    if body and not is_form(request):
         raise InvalidError("the body must be a form", field="body", problem="content_type")
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)

@@ -1,10 +1,22 @@
 """Errors of the centre in words that say what would be right, each at the field where it is mended. Pure."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
-from controller.errors import LoaError, NotSignedInError
+from controller.errors import (
+    ForbiddenError,
+    GoneError,
+    InvalidError,
+    LoaError,
+    NotFoundError,
+    NotSignedInError,
+    TooManyAttemptsError,
+)
+from controller.names import ZoneGoneError
 from controller.people.proof import FIELD
+from controller.sent_forms.service import SentOtherwiseError, SentShownError, SentUnclearError
 from web.formats import Formats
+from web.i18n import Catalogue
 
 Problems = dict[str, str]
 """Field → what is wrong with it; ``form`` for what belongs to no field."""
@@ -89,6 +101,7 @@ def problem_text(error: LoaError, form: Formats) -> str:
         "quoted": fields.get("quoted", ""),
         "part": text.word("rule_part", fields["part"]) if "part" in fields else "",
     }
+    values["sent"] = form.when(fields["sent_at"]) if "sent_at" in fields else ""
     values["wait"] = form.about(timedelta(seconds=fields.get("retry_after_s", 60)))
     problem = _SAME.get(fields.get("problem", ""), fields.get("problem", ""))
     own = f"wrong.{fields.get('field', '')}_{problem}"
@@ -113,3 +126,33 @@ def problems_of(error: LoaError, form: Formats, known: frozenset[str]) -> Proble
     field = str(error.fields.get("field", ""))
     field = _PLACES.get(field, field)
     return {field if field in known else "form": problem_text(error, form)}
+
+
+_SENT_BEFORE: dict[type[LoaError], tuple[int, str]] = {
+    SentUnclearError: (202, "problem.sent_before"),
+    SentShownError: (202, "problem.sent_before"),
+    SentOtherwiseError: (409, "problem.sent_before"),
+}
+"""202: what was typed was sent, or may have been; of a refusal a draft would say that it was not (draft.js)."""
+
+
+def page_said(text: Catalogue, error: LoaError, form: Callable[[], Formats]) -> tuple[int, str, str]:
+    """Give the status, the heading and the words of a page about an error; ``form``: only where zones are known."""
+    if isinstance(error, TooManyAttemptsError):
+        wait = form().about(timedelta(seconds=wait_s(error)))
+        return 429, text("problem.too_many"), text("problem.too_many_said", wait=wait)
+    if isinstance(error, NotFoundError | GoneError):
+        return 404, text("problem.not_found"), text("problem.not_found_said")
+    if isinstance(error, ForbiddenError):
+        return 403, text("problem.forbidden"), text("problem.forbidden_said")
+    if isinstance(error, ZoneGoneError):
+        return 409, text("problem.broken"), text("wrong.zone_gone", **error.fields)
+    if text.has(f"wrong.{error.code}") or isinstance(error, InvalidError):
+        status, heading = _SENT_BEFORE.get(type(error), (409, "problem.not_done"))
+        return status, text(heading), problem_text(error, form())
+    return 409, text("problem.broken"), text("problem.broken_said")
+
+
+def wait_s(error: TooManyAttemptsError) -> int:
+    """Give how long to wait before it is asked again, in seconds."""
+    return int(error.fields.get("retry_after_s", 60))

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -18,10 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from controller.areas.schemas import AreaOut
 from controller.errors import (
     ForbiddenError,
-    GoneError,
-    InvalidError,
     LoaError,
-    NotFoundError,
     NotSignedInError,
     PasswordDueError,
     SecondFactorError,
@@ -41,7 +37,8 @@ from web.forms import Form, own_path
 from web.i18n import LOCALES, Catalogue, load
 from web.joined import JOINED, STATIC, joined
 from web.offers import places_for
-from web.problems import problem_text
+from web.once import answer_once
+from web.problems import page_said, wait_s
 
 HERE = Path(__file__).parent
 LOCALE_COOKIE = "__Host-loa-locale"
@@ -220,7 +217,7 @@ def page_route(site: Site) -> type[APIRoute]:
 
             async def handler(request: Request) -> Response:
                 try:
-                    return await handle(request)
+                    return await answer_once(request, site.services, handle)
                 except SecondFactorError as error:
                     return to_second_factor(request, str(error.fields["problem"]))
                 except PasswordDueError:
@@ -265,8 +262,10 @@ async def _problem(site: Site, request: Request, error: LoaError) -> Response:
     if site.in_frame is not None and "hx-request" not in request.headers:
         with suppress(LoaError, ZoneInfoNotFoundError):  # then the page that needs nothing
             visit = await site.visit(request)
-            status, heading, said = _in_words(visit.text, error, lambda: visit.form)
-            page = await site.in_frame(visit, "problem_within.html", status=status, heading=heading, said=said)
+            status, heading, said = page_said(visit.text, error, lambda: visit.form)
+            leads, refused = own_path(error.fields.get("answer", ""), ""), status >= 400
+            shown = {"heading": heading, "said": said, "refused": refused, "leads": leads}
+            page = await site.in_frame(visit, "problem_within.html", status=status, **shown)
             return _to_come_back(page, error)
     return problem_page(site, request, error)
 
@@ -274,7 +273,7 @@ async def _problem(site: Site, request: Request, error: LoaError) -> Response:
 def problem_page(site: Site, request: Request, error: LoaError) -> Response:
     """Say on a page of its own what no form could show; to a part of a page that stands, in its own words alone."""
     text = site.words(request)
-    status, heading, said = _in_words(text, error, lambda: site.formats(text, []))
+    status, heading, said = page_said(text, error, lambda: site.formats(text, []))
     if "hx-request" in request.headers:
         page = site.html("_problem.html", text, status=status, said=said)
         page.headers["HX-Reswap"] = "none"
@@ -283,28 +282,8 @@ def problem_page(site: Site, request: Request, error: LoaError) -> Response:
     return _to_come_back(page, error)
 
 
-def _in_words(text: Catalogue, error: LoaError, form: Callable[[], Formats]) -> tuple[int, str, str]:
-    """Give the status, the heading and the words of a page about an error; ``form``: only where zones are known."""
-    if isinstance(error, TooManyAttemptsError):
-        wait = form().about(timedelta(seconds=_wait_s(error)))
-        return 429, text("problem.too_many"), text("problem.too_many_said", wait=wait)
-    if isinstance(error, NotFoundError | GoneError):
-        return 404, text("problem.not_found"), text("problem.not_found_said")
-    if isinstance(error, ForbiddenError):
-        return 403, text("problem.forbidden"), text("problem.forbidden_said")
-    if isinstance(error, ZoneGoneError):
-        return 409, text("problem.broken"), text("wrong.zone_gone", **error.fields)
-    if text.has(f"wrong.{error.code}") or isinstance(error, InvalidError):
-        return 409, text("problem.not_done"), problem_text(error, form())
-    return 409, text("problem.broken"), text("problem.broken_said")
-
-
 def _to_come_back(page: HTMLResponse, error: LoaError) -> HTMLResponse:
     """Add how long to wait."""
     if isinstance(error, TooManyAttemptsError):
-        page.headers["Retry-After"] = str(_wait_s(error))
+        page.headers["Retry-After"] = str(wait_s(error))
     return page
-
-
-def _wait_s(error: TooManyAttemptsError) -> int:
-    return int(error.fields.get("retry_after_s", 60))

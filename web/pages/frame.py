@@ -16,6 +16,7 @@ from controller.people.rights import Act
 from web.forms import own_path
 from web.offers import menu_of
 from web.site import Site, Visit, here
+from web.once import BEFORE
 from web.views.places import own_scopes, stop_places
 from web.views.release import starts_at_release
 from web.views.strip import FAILURE_STANDS_FOR, Calls, Strip, strip
@@ -121,13 +122,15 @@ def back(path: str, done: str = "") -> RedirectResponse:
 
 
 def _notice(visit: Visit) -> Mark | None:
-    """Say what became of the act that led here."""
-    done, text = visit.request.query_params.get("done", ""), visit.text
-    if not _DONE.match(done):
-        return None
+    """Say what became of the act that led here, and that it was not done again for who sent it twice."""
+    query, text = visit.request.query_params, visit.text
+    done = query.get("done", "") if _DONE.match(query.get("done", "")) else ""
     if text.has(f"undone.{done}"):
         return Mark("triangle", "stop", text(f"undone.{done}"))
-    return Mark("ready", "good", text(f"done.{done}")) if text.has(f"done.{done}") else None
+    words = [text(f"done.{done}")] if text.has(f"done.{done}") else []
+    if BEFORE in query:
+        words.append(text("shape.sent_before"))
+    return Mark("ready", "good", " ".join(words)) if words else None
 
 
 def add(router: APIRouter, site: Site) -> None:

@@ -56,7 +56,7 @@ async def _page(
     page = await whole_page(
         visit,
         "settings.html",
-        status=422 if problems else 200,
+        status=422 if problems else 201 if made else 200,
         act=act,
         problems=problems or {},
         made=made,

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs
 
 import pytest
 from playwright.async_api import Browser, ElementHandle, Page, Route, expect
@@ -119,7 +120,9 @@ async def test_what_was_pressed_stays_pressed_while_the_page_looks_and_is_sent_o
         "Lũ quét",
         ["", "", words[1], 3, 1],
     ]
-    assert taken == ["act=confirm", "act=confirm", "act=cancel"]
+    acts = [parse_qs(each) for each in taken]
+    assert [each["act"] for each in acts] == [["confirm"], ["confirm"], ["cancel"]]
+    assert acts[0]["once"] == acts[1]["once"] != acts[2]["once"]
 
 
 @pytest.mark.long

@@ -19,11 +19,7 @@ AGAIN = {
     "/look": "chooses the same",
     "/places/merge": "looks at what would move; the form that does it says data-once",
 }
-"""Acts that may be sent twice, and why that does no harm. All others say data-once."""
-
-
-KEYED = re.compile(r'<input type="hidden" name="(?:version|key)"')
-"""What is sent with it counts once at the centre: the second one is told that something changed."""
+"""Acts that may be sent twice, and why that does no harm. All others say data-once and bring a key (test_once.py)."""
 
 
 def forms() -> Iterator[tuple[str, str, str]]:
@@ -37,7 +33,7 @@ def forms() -> Iterator[tuple[str, str, str]]:
 
 def counts_once(action: str, form: str) -> bool:
     # data-quiet: sort.js sends one at a time, each with the version that is in sight
-    return "data-once" in form or "data-quiet" in form or bool(KEYED.search(form)) or action in AGAIN
+    return "data-once" in form or "data-quiet" in form or action in AGAIN
 
 
 @pytest.mark.parametrize("template", sorted({template for template, _, _ in forms()}))
@@ -66,33 +62,11 @@ def test_whoever_sends_once_has_the_script_for_it() -> None:
     assert {template for template, _, tag in forms() if "data-once" in tag} & outside == set()
 
 
-STEPS = {
-    "/alarms/{{ each.id }}/acknowledgement": "is seen already",
-    "/approvals/by-authors/{{ each.id }}": "is seen already",
-    "/approvals/{{ asked.id }}": "leads whoever decided it to where it stands (test_twice.py)",
-    "/broadcasts/{{ run.id }}/cancel": "is cancelled already",
-    "/emergencies/{{ emergency.id }}": "leads whoever took the step to where it stands (test_twice.py)",
-    "/faults/{{ each.id }}/acknowledgement": "is seen already",
-    "/faults/{{ row.entry.id }}/acknowledgement": "is seen already",
-    "/holds/{{ hold.id }}/release": "is released already",
-    "/updates/{{ of.id }}": "leads to where it stands (test_updates.py)",
-}
-"""What is sent from a live part, and why twice is once: a form without an answer says so there (once.js).
-
-``test_twice.py`` presses them twice.
-"""
-
-
 def test_whoever_has_words_read_aloud_by_sending_waits_longer_for_the_answer() -> None:
     """A machine reads up to a minute, see asked.js; then the page says that there was no answer, and lets go."""
     typing = [form for _, _, form in forms() if "_typed.html" in form]
     assert len(typing) == 2
     assert all('data-patience="75"' in form for form in typing)
-
-
-def test_a_form_without_an_answer_promises_that_twice_is_once_only_where_it_is() -> None:
-    live = {path.name for path in TEMPLATES.glob("*.html") if "parts.live(" in path.read_text("utf-8")}
-    assert {action for template, action, form in forms() if template in live and "data-once" in form} <= set(STEPS)
 
 
 BUTTON = re.compile(r"(<button\b[^>]*>)(.*?)</button>", re.DOTALL)

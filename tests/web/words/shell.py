@@ -11,6 +11,6 @@ FAMILIES: dict[str, Iterable[str]] = {
     "problem": [
         "home",
         *(kind + end for kind in ("not_found", "forbidden", "broken", "too_many") for end in ("", "_said")),
-        "not_done",
+        *("not_done", "sent_before", "see_it"),
     ],
 }
