@@ -47,6 +47,7 @@ from .nodes.service import Nodes
 from .overview.service import Overviews
 from .people.accounts import Accounts
 from .people.factors import Factors
+from .people.leaving import Leaving
 from .people.passwords import Passwords
 from .people.proof import Proof, Witness
 from .people.sealing import Seal
@@ -95,6 +96,7 @@ class Services:
     factors: Factors
     sign_ins: SignIns
     tokens: Tokens
+    leaving: Leaving
     areas: Areas
     moves: Moves
     policies: Policies
@@ -232,6 +234,7 @@ def build_services(
         factors=Factors(database, clock, alarms=alarms, passwords=passwords, seal=seal),
         sign_ins=SignIns(database, clock),
         tokens=Tokens(database, clock),
+        leaving=Leaving(database),
         areas=Areas(database, clock, documents),
         moves=Moves(database, clock, documents, live),
         policies=Policies(database, clock, documents, trusted_keys=authority.trusted_keys),

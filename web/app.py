@@ -42,7 +42,9 @@ from web.pages import (
     policies,
     programmes,
     recordings,
+    releases,
     renewals,
+    rollouts,
     say,
     schedules,
     settings,
@@ -63,7 +65,7 @@ PAGES: tuple[ModuleType, ...] = (
     *(frame, people, look, shell, setup, help_pages, settings, today, say, targets, recordings),
     *(calendars, feed, schedules, bulletins, programmes, broadcasts, history, activity),
     *(approvals, holds, emergencies, messages, alarms, faults_list, faults),
-    *(node_map, node_health, node_settings, day, nodes, node_acts, renewals, updates),
+    *(node_map, node_health, node_settings, day, nodes, node_acts, renewals, releases, rollouts, updates),
     *(accounts, places, policies),
 )
 """Each adds its own addresses."""

@@ -29,7 +29,7 @@ from controller.names import ZoneGoneError, is_zone
 from controller.people.actor import Actor
 from controller.people.identity import Identity
 from controller.people.proof import FIELD
-from controller.people.rights import Act
+from controller.people.rights import Act, may
 from controller.people.schemas import Needs, PersonOut
 from controller.services import Services
 from web.formats import Formats
@@ -106,6 +106,11 @@ class Visit:
         """Tell whether to offer an act: there, or anywhere at all. The services decide whether it is done."""
         places = self.places(act)
         return bool(places) if area_id is None else any(area.id == area_id for area in places)
+
+    def may_everywhere(self, act: Act) -> bool:
+        """Tell whether to offer an act that belongs to no place."""
+        granted = any(grant.area_id is None and may(grant.role, act) for grant in self.person.grants)
+        return granted and (self.actor.acts is None or act in self.actor.acts)
 
     def require(self, act: Act, area_id: str | None = None) -> None:
         """Open a form only to who may do its act: nobody records and types, and is refused at the end.

@@ -55,6 +55,31 @@ class PersonOut(BaseModel):
     """Somebody else chose the password, and the person has not chosen another yet."""
 
 
+class LossOut(BaseModel):
+    """What goes when a role is taken from somebody."""
+
+    model_config = ConfigDict(frozen=True)
+
+    grant_id: str
+    keeps: bool
+    """Another role of theirs allows the same there."""
+    others: int | None
+    """Other people whose work the same is there; None: the role is for looking alone."""
+    waiting: int
+    """Requests that wait for a yes, and then for nobody but administrators."""
+
+
+class LeavingOut(BaseModel):
+    """What goes with the roles of somebody."""
+
+    model_config = ConfigDict(frozen=True)
+
+    roles: tuple[LossOut, ...]
+    """Each by itself, as the account has them. None of an account that is closed."""
+    closing_waiting: int
+    """Requests that wait for a yes, and for nobody but administrators once the account is closed."""
+
+
 class SignIn(BaseModel):
     """What is typed to sign in."""
 

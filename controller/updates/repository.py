@@ -145,7 +145,7 @@ class Nodes:
         contact, heard = self._contact(known), self._live.heard(known.node_id)
         abilities = heard.abilities if heard.abilities is not None else written[0]
         health = (heard.health if heard.health is not None else written[1]) or {}
-        bundle = _bundle_for(abilities or {}, self._bundles)
+        bundle = bundle_for(abilities or {}, self._bundles)
         if bundle is not None:
             self.tokens[known.node_id] = bundle.token
         return Member(
@@ -172,7 +172,7 @@ class Nodes:
         return not self._emergencies.isdisjoint(self._tree.scopes(known.node_id, known.area_id))
 
 
-def _bundle_for(abilities: Mapping[str, Any], bundles: Bundles) -> Release | None:
+def bundle_for(abilities: Mapping[str, Any], bundles: Bundles) -> Release | None:
     """Give the bundle that a node can take; None: it takes no updates, or there is none for it."""
     if CommandAction.UPDATE.value not in abilities.get("commands", ()):
         return None

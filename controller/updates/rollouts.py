@@ -6,16 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.areas.targets import areas_of, resolve
+from controller.areas.targets import areas_of
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database, Transaction
-from controller.errors import InvalidError, NotFoundError
+from controller.errors import NotFoundError
 from controller.events import Event, Topic
 from controller.ids import new_id
 from controller.nodes.live import LiveNodes
 from controller.nodes.models import Node
-from controller.nodes.rules import HEARD, NodeKind, NodeStatus
+from controller.nodes.rules import HEARD, NodeStatus
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.models import Person
@@ -23,10 +23,10 @@ from controller.people.rights import Act, Sight
 
 from .errors import RolloutError
 from .models import Rollout, RolloutNode
-from .repository import Known, Nodes, bundles_of, busy_elsewhere, in_sight, running_on
-from .schemas import RolloutIn, RolloutNodeOut, RolloutOut, RolloutWithNodes
+from .planning import forecast, planned, require_free
+from .repository import Known, Nodes, bundles_of, in_sight
+from .schemas import ForecastOut, RolloutIn, RolloutNodeOut, RolloutOut, RolloutWithNodes
 from .states import OPEN, SETTLED, Member, RolloutState, Skipped, State, Stopped
-from .waves import check_waves
 
 
 class Rollouts:
@@ -34,6 +34,18 @@ class Rollouts:
 
     def __init__(self, database: Database, clock: Clock, live: LiveNodes) -> None:
         self._database, self._clock, self._live = database, clock, live
+
+    async def preview(self, actor: Actor, wanted: RolloutIn) -> ForecastOut:
+        """Say what sending a release would do; begins nothing.
+
+        Raises:
+            ForbiddenError, InvalidError, RolloutError: as ``start``.
+        """
+        now = self._clock()
+        async with self._database.reading() as session:
+            found = await planned(session, self._live, actor, wanted, now)
+            await require_free(session, found.agents)
+            return await forecast(session, self._live, found, wanted, now)
 
     async def start(self, actor: Actor, wanted: RolloutIn) -> RolloutWithNodes:
         """Begin to send a release to nodes.
@@ -43,42 +55,29 @@ class Rollouts:
             InvalidError: no such release or target, the waves are none, or no node there would get anything.
             RolloutError: a node there is in another rollout.
         """
-        if not check_waves(wanted.waves):
-            said = 'waves: numbers or shares such as "1" or "5%", the last "100%"'
-            raise InvalidError(said, field="waves", problem="malformed")
         now = self._clock()
         async with self._database.reading() as session:
-            targets = await resolve(session, wanted.targets, await rights.sight(session, actor))
-            await rights.require(session, actor, Act.ROLLOUTS_START, targets.area_ids)
-            bundles = await bundles_of(session, wanted.release)
-            agents = [node.id for node in targets.nodes if node.kind == NodeKind.AGENT]
-            running = await running_on(session, self._live, agents)
-        if not bundles or min(each.expires_at for each in bundles.values()) <= now:
-            said = f"release: there is no release {wanted.release} that nodes still take; see: loa updates list"
-            raise InvalidError(said, field="release", problem="unknown")
-        needing = [node_id for node_id in agents if running.get(node_id, 0) < wanted.release]
-        if not needing:
-            raise InvalidError("targets: no node there needs this release", field="targets", problem="empty")
+            found = await planned(session, self._live, actor, wanted, now)
         row = Rollout(
             id=new_id(),
             release=wanted.release,
-            version=next(iter(bundles.values())).version,
-            scopes=list(targets.scopes),
-            area_id=targets.area_id,
+            version=found.release.version,
+            scopes=list(found.targets.scopes),
+            area_id=found.targets.area_id,
             waves=list(wanted.waves),
             soak_s=wanted.soak_s,
             error_percent=wanted.error_percent,
-            total=len(needing),
+            total=len(found.needing),
             state=RolloutState.RUNNING,
             wave=0,
             wave_since_at=now,
-            expires_at=min(each.expires_at for each in bundles.values()),
+            expires_at=found.expires_at,
             created_by=actor.person_id,
             created_at=now,
         )
         async with self._database.transaction() as tx:
-            await rights.require(tx.session, actor, Act.ROLLOUTS_START, targets.area_ids)
-            await self._join(tx, row, agents, frozenset(needing))
+            await rights.require(tx.session, actor, Act.ROLLOUTS_START, found.targets.area_ids)
+            await self._join(tx, row, found.agents, found.needing)
             detail = {"release": row.release, "targets": row.scopes, "nodes": row.total, "waves": row.waves}
             await self._note(tx, actor, Act.ROLLOUTS_START, row, detail)
         return await self.get(actor, row.id)
@@ -133,11 +132,7 @@ class Rollouts:
 
     async def _join(self, tx: Transaction, row: Rollout, node_ids: Sequence[str], needing: Collection[str]) -> None:
         """Write down whom it is for. Who runs it already needs nothing."""
-        elsewhere = await busy_elsewhere(tx.session, node_ids)
-        if elsewhere:
-            rollout_id = min(elsewhere.values())
-            said = f"{len(elsewhere)} of these nodes are in rollout {rollout_id}; let it end, or stop it"
-            raise RolloutError(said, id=rollout_id, count=len(elsewhere), problem="overlap")
+        await require_free(tx.session, node_ids)
         tx.session.add(row)
         await tx.session.flush()
         begins = {"rollout_id": row.id, "state_at": row.created_at, "commands": []}

@@ -11,7 +11,7 @@ from controller.http.session import Acting, AnyServices
 from controller.recordings.uploads import TooSlowError
 
 from .errors import BundleError, OldReleaseError, RolloutError, UpdateKeyError
-from .schemas import ReleaseOut, RolloutIn, RolloutOut, RolloutWithNodes
+from .schemas import ForecastOut, ReleaseOut, RolloutIn, RolloutOut, RolloutWithNodes
 
 updates = APIRouter(prefix="/updates", tags=["updates"])
 rollouts = APIRouter(prefix="/rollouts", tags=["updates"])
@@ -61,6 +61,16 @@ async def get_update(release_id: _Id, actor: Acting, services: AnyServices) -> R
 async def start(wanted: RolloutIn, actor: Acting, services: AnyServices) -> RolloutWithNodes:
     """Begin. It goes on by itself, and stops by itself when too much goes wrong."""
     return await services.rollouts.start(actor, wanted)
+
+
+@rollouts.post(
+    "/preview",
+    summary="What sending a release would do",
+    responses=may_raise(ForbiddenError, RolloutError),
+)
+async def preview(wanted: RolloutIn, actor: Acting, services: AnyServices) -> ForecastOut:
+    """Name the nodes that would get it, how many in each wave, and those that cannot take it now; begins nothing."""
+    return await services.rollouts.preview(actor, wanted)
 
 
 @rollouts.get("", summary="Latest rollouts")

@@ -51,6 +51,41 @@ class RolloutIn(BaseModel):
     """So much of a wave may go wrong before it stops; of the first wave nothing."""
 
 
+class ForecastNodeOut(BaseModel):
+    """A node that would get the release."""
+
+    model_config = ConfigDict(frozen=True)
+
+    node_id: str
+    node_name: str
+    area_id: str
+    status: NodeStatus
+    able: bool
+    """It takes updates, and there is a bundle for it."""
+
+
+class ForecastOut(BaseModel):
+    """What a rollout would do. Which nodes are told first is drawn when it begins, among those that are there."""
+
+    model_config = ConfigDict(frozen=True)
+
+    release: int
+    version: str
+    total: int
+    """Nodes that would get it."""
+    told: tuple[int, ...]
+    """How many of them are told at the end of each wave."""
+    already: int
+    """Nodes there that run it, or a later one: they are left out."""
+    reporting_nothing: int
+    """Clusters there without an agent: they are left out."""
+    away: int
+    """Of ``total``: able, but not heard from now. They are told when they come."""
+    unable: int
+    """Of ``total``: they take no updates, or there is no bundle for them."""
+    nodes: tuple[ForecastNodeOut, ...]
+
+
 class RolloutNodeOut(BaseModel):
     """How far one node is."""
 

@@ -34,6 +34,8 @@ from .errors import BundleError, OldReleaseError, UpdateKeyError
 from .models import Release
 from .schemas import ReleaseOut
 
+MAX_RELEASE_BYTES = MAX_BUNDLE_BYTES
+"""Of a bundle, packed."""
 ORPHANED_AFTER_S = 86_400.0
 """A file that no row names is left over from an end in between; one that is just coming is younger."""
 
@@ -52,7 +54,7 @@ class Releases:
     ) -> None:
         """``trusted``: the keys that nodes are told to believe now, of every use."""
         self._database, self._clock, self._folder, self._trusted = database, clock, folder, trusted
-        self._room = UploadRoom(folder, UploadLimits(MAX_BUNDLE_BYTES, disk_reserve_bytes))
+        self._room = UploadRoom(folder, UploadLimits(MAX_RELEASE_BYTES, disk_reserve_bytes))
 
     async def add(
         self, actor: Actor, token: str, body: AsyncIterator[bytes], declared_bytes: int | None = None

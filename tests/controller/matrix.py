@@ -365,6 +365,7 @@ ROUTES: dict[str, Route] = {
     "GET /api/v1/updates": Route(Kind.SELF),
     "GET /api/v1/updates/{release_id}": Route(Kind.SELF),
     "POST /api/v1/rollouts": Route(Kind.AIM, {"release": 7, "targets": ["nodes/{lost_id}"]}),
+    "POST /api/v1/rollouts/preview": Route(Kind.AIM, {"release": 7, "targets": ["nodes/{lost_id}"]}),
     "GET /api/v1/rollouts": Route(Kind.LIST, shows="rollout_id"),
     "GET /api/v1/rollouts/{rollout_id}": Route(Kind.READ),
     "POST /api/v1/rollouts/{rollout_id}/pause": Route(Kind.ACT),

@@ -25,6 +25,7 @@ SAYS_NOTHING = {
     "POST /api/v1/areas/{area_id}/policy/preview": "looks only",
     "POST /api/v1/broadcasts/preview": "looks only",
     "POST /api/v1/emergencies/preview": "looks only",
+    "POST /api/v1/rollouts/preview": "looks only",
     "POST /api/v1/schedules/preview": "looks only",
     "POST /api/v1/calendars/what-if": "looks only",
     "POST /api/v1/calendars/{calendar_id}/end/what-if": "looks only",

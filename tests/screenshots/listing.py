@@ -45,6 +45,8 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "day": ("normal",),
     "nodes": (*FORM, "empty"),
     "updates": ("normal", "empty", "error"),
+    "rollouts": (*FORM, "empty", "pending"),
+    "releases": FORM,
     "accounts": ("normal", "long", "loading", "error"),
     "places": (*FORM, "pending"),
     "policies": FORM,

@@ -20,6 +20,7 @@ PAGES = [
     *("/schedules/new", "/programmes", "/bulletins", "/bulletins/new", "/recordings", "/approvals"),
     *("/emergencies", "/emergencies/new", "/emergencies/new?drill=marked", "/messages", "/messages/new"),
     *("/alarms", "/people", "/history", "/activity", "/places", "/places/merge", "/settings", "/updates"),
+    *("/updates/new", "/updates/releases", "/updates/releases/new"),
 ]
 FRAGMENTS = [
     "/strip",

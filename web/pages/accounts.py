@@ -18,6 +18,7 @@ from web.problems import Problems, problem_text, problems_of
 from web.site import Site, Visit
 from web.views import accounts as views
 from web.views.places import choices
+from web.views.settings import key_line, session_line
 
 FIELDS = frozenset({"login", "name", "phone", "password", "role", "area_id"})
 EVERYWHERE = "everywhere"
@@ -37,7 +38,7 @@ def _giving(visit: Visit) -> dict[str, Any]:
         "roles": views.ROLES,
         "areas": choices(visit.places(Act.PEOPLE_CHANGE)),
         "everywhere": EVERYWHERE,
-        "may_everywhere": any(each.area_id is None and each.role == "administrator" for each in visit.person.grants),
+        "may_everywhere": visit.may_everywhere(Act.PEOPLE_CHANGE),
     }
 
 
@@ -58,17 +59,24 @@ async def _list(visit: Visit, typed: Mapping[str, str], problems: Problems) -> H
 
 
 async def _one(visit: Visit, person_id: str, problem: str = "") -> HTMLResponse:
-    known = await visit.services.accounts.get(visit.actor, person_id)
+    services, form = visit.services, visit.form
+    known = await services.accounts.get(visit.actor, person_id)
+    leaving = await services.leaving.of(visit.actor, known.id)
     try:
-        sessions = await visit.services.sign_ins.sessions(visit.actor, known.id)
+        sessions = await services.sign_ins.sessions(visit.actor, known.id)
+        keys = await services.tokens.list(visit.actor, known.id)
     except LoaError:  # works elsewhere too: this one may look, and no more
-        sessions = []
+        sessions, keys = [], []
     return await whole_page(
         visit,
         "person.html",
         status=422 if problem else 200,
-        account=views.account(known, _names(visit), visit.form),
-        sessions=[views.session_said(each, visit.form) for each in sessions],
+        account=views.account(known, _names(visit), form),
+        losses=views.losses(leaving, known, _names(visit), form),
+        closing=views.closing(leaving, known, keys, form),
+        is_own=known.id == visit.person.id,
+        sessions=[session_line(each, form) for each in sessions],
+        keys=[each for each in (key_line(one, form) for one in keys) if each.is_open],
         problem=problem,
         **_giving(visit),
     )
@@ -115,6 +123,10 @@ async def _act(visit: Visit, person_id: str, typed: Form) -> None:
             await visit.services.factors.reset(actor, person_id)
         case "sign_out":
             await visit.services.sign_ins.end_all(actor, person_id)
+        case "end":
+            await visit.services.sign_ins.end(actor, person_id, typed.one("session"))
+        case "revoke_key":
+            await visit.services.tokens.revoke(actor, person_id, typed.one("token"))
         case other:
             raise NotFoundError("there is no such act", resource="people", id=other[:64])
 

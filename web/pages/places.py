@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from controller.areas.schemas import AreaOut
 from controller.errors import LoaError, NotFoundError
 from controller.paging import MOST_ROWS, PAGE, part_of
-from controller.people.rights import Act, may
+from controller.people.rights import Act
 from web.forms import Form, read_form
 from web.listing import Listing, asked, csv_answer
 from web.pages import merging
@@ -23,11 +23,6 @@ ADD_FIELDS = frozenset({"name", "parent_id"})
 CHANGE_FIELDS = frozenset({"name", "kind", "zone", "languages", "approval_code"})
 MOST_BELOW = 60
 """Places named on the page of the one that they belong to."""
-
-
-def may_add_roots(visit: Visit) -> bool:
-    """Tell whether to offer a place that belongs to none."""
-    return any(grant.area_id is None and may(grant.role, Act.AREAS_CREATE) for grant in visit.person.grants)
 
 
 def _listing(visit: Visit, size: int = PAGE) -> tuple[Listing[AreaOut], Sequence[AreaOut]]:
@@ -54,7 +49,7 @@ async def _list(visit: Visit, typed: Mapping[str, str] | None = None, problems: 
         area=typed or {"name": "", "kind": "hamlet" if root else "commune", "parent_id": root},
         problems=problems or {},
         add_under=choices(visit.places(Act.AREAS_CREATE)),
-        may_add_roots=may_add_roots(visit),
+        may_add_roots=visit.may_everywhere(Act.AREAS_CREATE),
         may_move=len(visit.areas) > 1 and visit.may(Act.AREAS_MOVE),
         kinds=views.KINDS,
         any=bool(visit.areas),

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.errors import LoaError, NotFoundError
 from controller.names import clean_name
-from controller.people.rights import Act, Role, may
+from controller.people.rights import Act, Role
 from web.forms import Form, read_form
 from web.pages.frame import back, whole_page
 from web.problems import Problems, problems_of
@@ -29,8 +29,7 @@ NODE_FIELDS = frozenset({"code", "name", "area_id"})
 
 def may_begin(visit: Visit) -> bool:
     """Tell whether somebody may set up this centre: administers all of it."""
-    everywhere = any(grant.area_id is None and may(grant.role, Act.AREAS_CREATE) for grant in visit.person.grants)
-    return everywhere and (visit.actor.acts is None or Act.AREAS_CREATE in visit.actor.acts)
+    return visit.may_everywhere(Act.AREAS_CREATE)
 
 
 async def how_far(visit: Visit) -> Steps:

@@ -11,11 +11,11 @@ from controller.names import in_reading_order
 from controller.paging import MOST_ROWS, PAGE, part_of
 from controller.people.rights import Act
 from controller.search import kept, words
-from controller.updates.schemas import ReleaseOut, RolloutOut
+from controller.updates.schemas import RolloutOut
 from web.forms import read_form
-from web.listing import Listing, asked, chosen, csv_answer
-from web.offers import ENTRIES
+from web.listing import Listing, asked, csv_answer
 from web.pages.frame import back, whole_page
+from web.pages.releases import may_add, opened
 from web.problems import problem_text
 from web.site import Site, Visit
 from web.views import updates as views
@@ -27,8 +27,6 @@ MOST_ROLLOUTS = 500
 """Looked through at once: a rollout takes days."""
 LEADS_TO = {"pause": "paused", "resume": "running", "stop": "stopped"}
 """What can be done with a rollout, and how it stands then."""
-OPEN_TO = (*ENTRIES["/updates"].acts, Act.AUDIT_READ)
-"""To whom the menu offers it; and who reads what others did is led here from there."""
 
 
 def _shown(visit: Visit, found: RolloutOut) -> views.Rollout:
@@ -56,19 +54,15 @@ async def _listing(visit: Visit, limit: int = PAGE) -> tuple[Listing[views.Rollo
 
 async def _page(visit: Visit) -> HTMLResponse:
     listing, _ = await _listing(visit)
-    releases = await visit.services.releases.list(visit.actor)
-    shown = [views.release(each, visit.form) for each in releases[:FEW_RELEASES]]
-    return await whole_page(visit, "updates.html", listing=listing, releases=shown)
-
-
-async def _releases(visit: Visit, size: int = PAGE) -> Listing[ReleaseOut]:
-    """Find what the address asks for."""
-    every = await visit.services.releases.list(visit.actor)
-    narrow = views.release_filters(every)
-    wish = asked(visit.request, views.RELEASE_COLUMNS, narrow, sort="release", down=True)
-    found = chosen(every, wish, lambda each: [each.version, each.board], views.RELEASE_SORTS, views.RELEASE_VALUES)
-    part, path = part_of(found, wish.wanted(size)), "/updates/releases"
-    return Listing(path, views.RELEASE_COLUMNS, narrow, wish, part.rows, part.total, default=("release", True))
+    found = await visit.services.releases.list(visit.actor)
+    return await whole_page(
+        visit,
+        "updates.html",
+        listing=listing,
+        releases=[views.release(each, visit.form) for each in found[:FEW_RELEASES]],
+        may_start=visit.may(Act.ROLLOUTS_START),
+        may_add=may_add(visit),
+    )
 
 
 async def _context(visit: Visit, rollout_id: str) -> dict[str, Any]:
@@ -98,21 +92,10 @@ async def _one(visit: Visit, rollout_id: str, problem: str = "") -> HTMLResponse
 
 
 async def _act(visit: Visit, rollout_id: str, act: str) -> None:
-    rollouts = visit.services.rollouts
+    known = visit.services.rollouts
     if act not in LEADS_TO:
         raise NotFoundError("there is no such act", resource="rollouts", id=act[:64])
-    await {"pause": rollouts.pause, "resume": rollouts.resume, "stop": rollouts.stop}[act](visit.actor, rollout_id)
-
-
-async def _opened(site: Site, request: Request) -> Visit:
-    """Say who asks.
-
-    Raises:
-        ForbiddenError: somebody to whom none of this is of use.
-    """
-    visit = await site.visit(request)
-    visit.require_any(OPEN_TO)
-    return visit
+    await {"pause": known.pause, "resume": known.resume, "stop": known.stop}[act](visit.actor, rollout_id)
 
 
 async def _table(visit: Visit, found: Sequence[RolloutOut]) -> AsyncIterator[Sequence[str]]:
@@ -121,56 +104,37 @@ async def _table(visit: Visit, found: Sequence[RolloutOut]) -> AsyncIterator[Seq
         yield views.exported(each, places, visit.form)
 
 
-def _add_releases(router: APIRouter, site: Site) -> None:
-    """Add the list of releases, and its table."""
-
-    @router.get("/updates/releases")
-    async def releases(request: Request) -> HTMLResponse:
-        visit = await _opened(site, request)
-        listing = await _releases(visit)
-        cells = {each.id: views.release_cells(each, visit.form) for each in listing.rows}
-        return await whole_page(visit, "releases.html", listing=listing, cells=cells)
-
-    @router.get("/updates/releases.csv")
-    async def releases_taken_along(request: Request) -> Response:
-        visit = await _opened(site, request)
-        heads = [visit.text(column.word) for column in views.RELEASE_COLUMNS]
-        rows = (views.release_exported(each, visit.form) for each in (await _releases(visit, MOST_ROWS)).rows)
-        return csv_answer("ban-cap-nhat", heads, list(rows), visit.text)
-
-
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages."""
-    _add_releases(router, site)
 
     @router.get("/updates")
     async def updates(request: Request) -> HTMLResponse:
-        return await _page(await _opened(site, request))
+        return await _page(await opened(site, request))
 
     @router.get("/updates.csv")
     async def table(request: Request) -> Response:
-        visit = await _opened(site, request)
+        visit = await opened(site, request)
         _, found = await _listing(visit, MOST_ROWS)
         heads = [visit.text(f"updates.{head}") for head in views.HEADS]
         return csv_answer("cap-nhat", heads, _table(visit, found), visit.text)
 
     @router.get("/updates/{rollout_id}")
     async def one(request: Request, rollout_id: str) -> HTMLResponse:
-        return await _one(await _opened(site, request), rollout_id)
+        return await _one(await opened(site, request), rollout_id)
 
     @router.get("/updates/{rollout_id}/live")
     async def live(request: Request, rollout_id: str) -> HTMLResponse:
-        visit = await _opened(site, request)
+        visit = await opened(site, request)
         return visit.fragment("_update.html", **await _context(visit, rollout_id))
 
     @router.get("/updates/{rollout_id}/nodes")
     async def live_nodes(request: Request, rollout_id: str) -> HTMLResponse:
-        visit = await _opened(site, request)
+        visit = await opened(site, request)
         return visit.fragment("_update_nodes.html", **await _context(visit, rollout_id))
 
     @router.post("/updates/{rollout_id}")
     async def act(request: Request, rollout_id: str) -> Response:
-        visit, typed = await _opened(site, request), await read_form(request)
+        visit, typed = await opened(site, request), await read_form(request)
         try:
             await _act(visit, rollout_id, typed.one("act"))
         except NotFoundError:

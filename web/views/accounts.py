@@ -1,15 +1,13 @@
 """People who sign in: who works where, and how their accounts are. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from controller.areas.schemas import AreaOut
 from controller.people.rights import Role
-from controller.people.schemas import PersonOut, SessionOut
+from controller.people.schemas import LeavingOut, LossOut, PersonOut, TokenOut
 from web.formats import Formats
 from web.listing import Column, Filter
-from web.views.browsers import browser_of
 from web.views.places import choices
 from web.words import Mark
 
@@ -54,8 +52,7 @@ def account(person: PersonOut, places: Mapping[str, str], form: Formats) -> Acco
     text = form.text
 
     def said(role: str, area_id: str | None) -> str:
-        place = text("people.everywhere") if area_id is None else places.get(area_id, text("people.elsewhere"))
-        return text("people.grant", role=text.word("role", role), place=place)
+        return text("people.grant", role=text.word("role", role), place=_place(area_id, places, form))
 
     return Account(
         id=person.id,
@@ -70,6 +67,50 @@ def account(person: PersonOut, places: Mapping[str, str], form: Formats) -> Acco
         closed=person.disabled_at is not None,
         has_factor=person.second_factor,
     )
+
+
+def losses(found: LeavingOut, person: PersonOut, places: Mapping[str, str], form: Formats) -> dict[str, list[str]]:
+    """Say of each role, by the id of its grant, what goes with it."""
+    by_id = {each.grant_id: each for each in found.roles}
+    last = len(person.grants) == 1
+    return {
+        each.id: list(
+            _loss(by_id[each.id], each.role, _place(each.area_id, places, form), person.name, form, last=last)
+        )
+        for each in person.grants
+        if each.id in by_id
+    }
+
+
+def _loss(found: LossOut, role: str, place: str, name: str, form: Formats, *, last: bool) -> Iterator[str]:
+    text = form.text
+    yield text(f"people.loses_{role if role in ROLES else 'other'}", name=name, place=place)
+    if found.keeps:
+        yield text("people.keeps")
+    elif found.others is not None:
+        yield text("people.others" if found.others else "people.no_others", count=found.others)
+    if found.waiting:
+        yield text("people.waits_for_nobody", count=found.waiting)
+    if last:
+        yield text("people.loses_last", name=name)
+
+
+def closing(found: LeavingOut, person: PersonOut, keys: Sequence[TokenOut], form: Formats) -> list[str]:
+    """Say what closing an account does besides."""
+    text = form.text
+    counted = sum(each.revoked_at is None and each.expires_at > form.now for each in keys)
+    lines = [text("people.said_close", name=person.name)]
+    if counted:
+        lines.append(text("people.closes_keys", count=counted))
+    if any(each.others == 0 for each in found.roles):
+        lines.append(text("people.closes_alone"))
+    if found.closing_waiting:
+        lines.append(text("people.waits_for_nobody", count=found.closing_waiting))
+    return lines
+
+
+def _place(area_id: str | None, places: Mapping[str, str], form: Formats) -> str:
+    return form.text("people.everywhere") if area_id is None else places.get(area_id, form.text("people.elsewhere"))
 
 
 def filters(areas: Sequence[AreaOut], form: Formats) -> tuple[Filter, ...]:
@@ -95,10 +136,3 @@ def _mark(person: PersonOut, form: Formats) -> Mark:
     if person.second_factor:
         return Mark("ready", "good", text("people.with_factor"))
     return Mark("empty", "unsure", text("people.without_factor"))
-
-
-def session_said(session: SessionOut, form: Formats) -> str:
-    """Say since when and from where somebody is signed in."""
-    began: datetime = session.created_at
-    agent = browser_of(session.agent, form.text)
-    return form.text("people.session", since=form.since(began), origin=session.origin, agent=agent)

@@ -1,8 +1,8 @@
 """Nhật ký, tài khoản, địa bàn, quy định, cảnh báo, cài đặt, bản cập nhật."""
 
-from playwright.async_api import Page
+from playwright.async_api import FilePayload, Page
 
-from tests.screenshots.steps import refused, sent
+from tests.screenshots.steps import hold_back, refused, sent
 from tests.screenshots.table import Shot, Stage
 
 
@@ -48,8 +48,34 @@ async def looked(page: Page, stage: Stage) -> None:
     await page.wait_for_selector("#would")
 
 
+async def rollout_looked(page: Page, stage: Stage) -> None:
+    """See what a rollout would do."""
+    await page.check(f"input[name=target][value='{stage.site.hamlets['Thôn Đồng'].scope}']")
+    await page.click("#rollout .send button")
+    await page.wait_for_selector("#would")
+
+
+async def no_files(page: Page, stage: Stage) -> None:
+    """Add a release without its files."""
+    await page.click("#release button.main")
+    await page.wait_for_selector("#release-wrong:not([hidden])")
+
+
+async def release_on_its_way(page: Page, stage: Stage) -> None:
+    """Add a release on a link that has not taken it yet."""
+    await hold_back(page, "/api/v1/updates")
+    bundle = FilePayload(name="loa-0.3.0-arm64.bundle", mimeType="application/x-xz", buffer=b"x" * 1000)
+    signed = FilePayload(name="loa-0.3.0-arm64.bundle.release", mimeType="text/plain", buffer=b"a.b.c")
+    await page.set_input_files("#bundle", files=bundle)
+    await page.set_input_files("#signed", files=signed)
+    await page.click("#release button.main")
+    await page.wait_for_selector("#release .doing:not([hidden])")
+
+
 add_nobody = refused("main form[method=post][action='/people']", name="", login="lan")
 add_waits = sent("main form[method=post][action='/people']", "/people", name="Chị Mai", login="mai")
+rollout_nowhere = refused("#rollout")
+rollout_asked = sent("#rollout", "/updates/new")
 merge_nothing = refused("form[action='/places/merge']:not([data-once])")
 area_waits = sent("main form[method=post][action='/areas']", "/areas", name="Thôn Mới")
 no_hours = refused("main form[action$='/quiet-hours']", quiet="mười giờ tối")
@@ -79,6 +105,22 @@ SHOTS = (
     Shot("updates", "updates", "/updates", scene="week"),
     Shot("updates", "updates-empty", "/updates", scene="empty", state="empty"),
     Shot("updates", "update", "rollout", scene="week", state="error"),
+    Shot("rollouts", "rollout-new", "/updates/new", scene="week"),
+    Shot("rollouts", "rollout-new-empty", "/updates/new", scene="empty", state="empty"),
+    Shot("rollouts", "rollout-new-looked", "/updates/new", scene="week", state="pending", steps=rollout_looked),
+    Shot("rollouts", "rollout-new-wrong", "/updates/new", scene="week", state="error", steps=rollout_nowhere),
+    Shot("rollouts", "rollout-new-looking", "/updates/new", scene="week", state="loading", steps=rollout_asked),
+    Shot("releases", "releases", "/updates/releases", scene="week"),
+    Shot("releases", "release-new", "/updates/releases/new", scene="week"),
+    Shot("releases", "release-new-wrong", "/updates/releases/new", scene="week", state="error", steps=no_files),
+    Shot(
+        "releases",
+        "release-uploading",
+        "/updates/releases/new",
+        scene="week",
+        state="loading",
+        steps=release_on_its_way,
+    ),
     Shot("accounts", "people-wrong", "/people", scene="week", state="error", steps=add_nobody),
     Shot("accounts", "people-adding", "/people", scene="week", state="loading", steps=add_waits),
     Shot("places", "merge-wrong", "merge", scene="week", state="error", steps=merge_nothing),
