@@ -13,8 +13,8 @@ from controller.approvals.models import ApprovalRequest
 from controller.approvals.states import RequestState
 from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.db import Transaction, in_pieces
-from controller.emergencies.models import UNDECIDED, Emergency
-from controller.emergencies.states import EmergencyState
+from controller.emergencies.models import Emergency
+from controller.emergencies.states import UNDER_WAY
 from controller.events import Event, Topic
 from controller.schedules.models import Schedule
 
@@ -43,7 +43,7 @@ async def owned(session: AsyncSession, now: datetime) -> list[Owned]:
         known = broadcasts.get(row.id) or _owned("broadcast", row, ())
         broadcasts[row.id] = known._replace(scopes=known.scopes | {scope})
     schedules = select(Schedule).where(Schedule.ended_at.is_(None)).order_by(Schedule.id)
-    urgent = select(Emergency).where(Emergency.state.in_({*UNDECIDED, EmergencyState.SENT})).order_by(Emergency.id)
+    urgent = select(Emergency).where(Emergency.state.in_(UNDER_WAY)).order_by(Emergency.id)
     asked = select(ApprovalRequest).where(ApprovalRequest.state == RequestState.OPEN).order_by(ApprovalRequest.id)
     return [
         *(_owned("schedule", row, row.scopes) for row in await session.scalars(schedules)),

@@ -15,11 +15,11 @@ from controller.recordings.states import RecordingState
 from edge_agent.protocol.states import Drill
 
 from . import attention
-from .models import UNDECIDED, Emergency, ReadyMessage
+from .models import Emergency, ReadyMessage
 from .pinning import messages_of, sounding
 from .rules import compose, led_by, signal_state, thawed
 from .schemas import EmergencyIn, FollowIn
-from .states import MessageKind, SignalState
+from .states import UNDECIDED, MessageKind, SignalState
 
 
 async def composed(

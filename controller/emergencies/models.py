@@ -8,10 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
 
-from .states import EmergencyState, MessageKind
-
-UNDECIDED = frozenset({EmergencyState.PROPOSED, EmergencyState.COUNTING_DOWN})
-"""Steps at which nothing was sent yet and still may be."""
+from .states import MessageKind
 
 
 class ReadyMessage(Base):

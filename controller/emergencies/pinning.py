@@ -16,8 +16,8 @@ from edge_agent.protocol.content import Voice
 from edge_agent.protocol.topics import Word
 
 from . import attention
-from .models import UNDECIDED, Emergency, ReadyMessage
-from .states import MessageKind
+from .models import Emergency, ReadyMessage
+from .states import UNDECIDED, MessageKind
 
 MAX_PINNED = 256
 """As many as ``edge_agent.protocol.documents.Settings`` takes."""

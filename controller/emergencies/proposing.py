@@ -16,11 +16,11 @@ from controller.people.rights import Sight
 from . import attention
 from .drafting import Wish
 from .errors import AlreadyProposedError
-from .models import UNDECIDED, Emergency
+from .models import Emergency
 from .repository import in_sight
-from .rules import PROPOSAL_LASTS, SAME_AGAIN_WITHIN, frozen
+from .rules import SAME_AGAIN_WITHIN, frozen, is_stale
 from .schemas import EmergencyIn
-from .states import EmergencyState
+from .states import UNDER_WAY, EmergencyState
 
 
 async def write_row(
@@ -63,12 +63,12 @@ async def proposed_before(
     The signal tells no two apart: it may have become ready between two taps.
     """
     await session.get_one(Person, person_id, with_for_update=True)  # two taps at once come one after the other
-    under_way = Emergency.state.in_({*UNDECIDED, EmergencyState.SENT})
     same_tap = [Emergency.idempotency_key == (key or "")]
     if not wanted.again:
         same_tap.append(Emergency.proposed_at > now - SAME_AGAIN_WITHIN)
     first = Emergency.follows_id.is_(None)
-    query = select(Emergency).where(Emergency.proposed_by == person_id, under_way, first, or_(*same_tap))
+    query = select(Emergency).where(Emergency.proposed_by == person_id, first, or_(*same_tap))
+    query = query.where(Emergency.state.in_(UNDER_WAY))
     signals = await attention.ids(session)
     said = _said(frozen(wish.slots), signals)
     mine = (wish.message_id, wish.title, wish.drill, list(wish.targets.scopes), list(wanted.release_holds))
@@ -87,13 +87,11 @@ async def check_first(session: AsyncSession, wish: Wish, seen: Sight, now: datet
     """
     there, signals = {node.id for node in wish.targets.nodes}, await attention.ids(session)
     said = {*_said(frozen(wish.slots), signals)}
-    under_way = Emergency.state.in_({*UNDECIDED, EmergencyState.SENT})
-    query = select(Emergency).where(under_way, Emergency.kind == wish.kind, in_sight(seen))
+    query = select(Emergency).where(Emergency.state.in_(UNDER_WAY), Emergency.kind == wish.kind, in_sight(seen))
     tree = await read_tree(session)
     for row in await session.scalars(query.order_by(Emergency.proposed_at, Emergency.id)):
         same = row.message_id == wish.message_id if wish.message_id else {*_said(row.slots, signals)} == said
-        stale = row.state == EmergencyState.PROPOSED and now - row.proposed_at > PROPOSAL_LASTS
-        if stale or not same or row.drill != wish.drill:
+        if is_stale(row.state, row.proposed_at, now) or not same or row.drill != wish.drill:
             continue
         if any(node.id in there for node in await nodes_in(session, tree, row.scopes, reports=False)):
             raise AlreadyProposedError(

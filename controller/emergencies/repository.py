@@ -7,7 +7,8 @@ from controller.broadcasts import repository as broadcasts
 from controller.broadcasts.models import Broadcast
 from controller.people.rights import Sight
 
-from .models import UNDECIDED, Emergency
+from .models import Emergency
+from .states import UNDECIDED
 
 
 async def says(session: AsyncSession, seen: Sight, sha256: str) -> bool:

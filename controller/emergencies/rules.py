@@ -11,13 +11,14 @@ import msgspec
 from controller.broadcasts.rules import END_MARGIN, Slot, Window
 from controller.errors import InvalidError
 from controller.nodes.rules import HEARD, NodeStatus
+from controller.people.rights import Act
 from controller.plays.schemas import PlayOut
 from controller.programmes.layout import MOST_SLOTS, NotAirableError, Part, lay_out_parts
 from edge_agent.protocol.content import Item
 from edge_agent.protocol.documents import Settings
 from edge_agent.protocol.states import Grade, Outcome, PlayState, Reason
 
-from .states import SignalState
+from .states import EmergencyState, SignalState
 
 CANCEL_WINDOW = timedelta(seconds=30)
 """Between breaking the glass and the sound (DESIGN section 7)."""
@@ -177,6 +178,16 @@ def thawed(kept: Iterable[dict[str, object]]) -> tuple[Slot, ...]:
 def length_of(slots: Sequence[Slot]) -> int:
     """Give milliseconds from the start of the first slot to the end of the last; 0 for none."""
     return slots[-1].item.offset_ms + slots[-1].item.slot_ms if slots else 0
+
+
+def is_stale(state: str, proposed_at: datetime, now: datetime) -> bool:
+    """Say whether nobody said the second yes in time: what was proposed long ago is no decision any more."""
+    return state == EmergencyState.PROPOSED and now - proposed_at > PROPOSAL_LASTS
+
+
+def act_for(drill: object) -> Act:
+    """Give the right that it takes to begin, end or take back: of the real thing, or of a drill."""
+    return Act.EMERGENCIES_DRILL if drill else Act.EMERGENCIES_PROPOSE
 
 
 def window_of(start_at: datetime, length_ms: int) -> Window:

@@ -13,6 +13,7 @@ from controller.people.models import Grant, Person
 from controller.people.rights import Act, Role, may
 
 from .models import Emergency
+from .rules import act_for
 from .schemas import SecondOut
 from .states import EmergencyState
 
@@ -25,7 +26,7 @@ async def seconds_of(session: AsyncSession, actor: Actor, row: Emergency) -> tup
     if row.state != EmergencyState.PROPOSED:
         return ()
     areas = frozenset((await areas_of(session, row.scopes, removed=True)).values())
-    act = Act.EMERGENCIES_DRILL if row.drill else Act.EMERGENCIES_PROPOSE
+    act = act_for(row.drill)
     reach = await rights.reach(session, actor, act)
     if not areas or not all(map(reach.sees, areas)):
         return ()

@@ -29,28 +29,16 @@ from .drafting import Wish, bound_to, make_follow_up, make_wish
 from .ending import check_followable, tell_beyond
 from .errors import SamePersonError, not_open
 from .finding import found_rows
-from .models import UNDECIDED, Emergency
+from .models import Emergency
 from .preview import previewed
 from .proposing import check_first, proposed_before, write_row
 from .repository import in_sight
-from .rules import (
-    CANCEL_WINDOW,
-    LATEST_SENDING,
-    PROPOSAL_LASTS,
-    SIGNER_LATER,
-)
-from .schemas import (
-    BreakGlassIn,
-    EmergencyFollowUp,
-    EmergencyIn,
-    EmergencyOut,
-    EmergencyPreview,
-    FollowIn,
-)
+from .rules import CANCEL_WINDOW, LATEST_SENDING, PROPOSAL_LASTS, SIGNER_LATER, act_for, is_stale
+from .schemas import BreakGlassIn, EmergencyFollowUp, EmergencyIn, EmergencyOut, EmergencyPreview, FollowIn
 from .sending import Sending
 from .shown import followed_up, nodes_of, row_in_sight, shown
 from .signalling import ensure_signal
-from .states import EmergencyState, MessageKind
+from .states import UNDECIDED, EmergencyState, MessageKind
 from .views import outs
 
 
@@ -104,7 +92,7 @@ class Emergencies:
             CodeError: the signer stands apart, and does not believe the code.
         """
         now, person_id = self._now(), person_of(actor)
-        act = Act.EMERGENCIES_DRILL if wanted.drill else Act.EMERGENCIES_PROPOSE
+        act = act_for(wanted.drill)
         async with self._database.reading() as session:
             await rights.require(session, actor, act)
             wish = await make_wish(session, wanted, await rights.sight(session, actor))
@@ -121,7 +109,7 @@ class Emergencies:
         self, tx: Transaction, actor: Actor, wish: Wish, wanted: EmergencyIn, *, key: str | None, now: datetime
     ) -> str:
         person_id, released = person_of(actor), list(wanted.release_holds)
-        act = Act.EMERGENCIES_DRILL if wanted.drill else Act.EMERGENCIES_PROPOSE
+        act = act_for(wanted.drill)
         await self._check_holds(tx, actor, released)
         if not wanted.again:
             await check_first(tx.session, wish, await rights.sight(tx.session, actor), now)
@@ -191,7 +179,7 @@ class Emergencies:
         """
         async with self._database.transaction() as tx:
             row = await self._found(tx, actor, emergency_id)
-            act = Act.EMERGENCIES_DRILL if row.drill else Act.EMERGENCIES_PROPOSE
+            act = act_for(row.drill)
             await require_everywhere(tx.session, actor, act, row)
             if row.state not in UNDECIDED:
                 raise not_open(row.state)
@@ -219,7 +207,7 @@ class Emergencies:
         now, person_id = self._now(), somebody(actor)
         async with self._database.transaction() as tx:
             followed = await self._found(tx, actor, emergency_id)
-            act = Act.EMERGENCIES_DRILL if followed.drill else Act.EMERGENCIES_PROPOSE
+            act = act_for(followed.drill)
             await require_everywhere(tx.session, actor, act, followed)
             await check_followable(tx.session, followed, kind, now)
             seen, may = await rights.sight(tx.session, actor), await rights.reach(tx.session, actor, act)
@@ -285,8 +273,7 @@ class Emergencies:
         """Give one that was not sent yet and still may be, to somebody who may decide it."""
         row = await self._found(tx, actor, emergency_id)
         await require_everywhere(tx.session, actor, act, row)
-        stale = row.state == EmergencyState.PROPOSED and now - row.proposed_at > PROPOSAL_LASTS
-        if row.state not in UNDECIDED or stale:
+        if row.state not in UNDECIDED or is_stale(row.state, row.proposed_at, now):
             raise not_open(row.state)
         return row
 

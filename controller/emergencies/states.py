@@ -27,6 +27,11 @@ class EmergencyState(StrEnum):
     """Before anything was sent."""
 
 
+UNDECIDED = frozenset({EmergencyState.PROPOSED, EmergencyState.COUNTING_DOWN})
+"""Steps at which nothing was sent yet and still may be."""
+UNDER_WAY = UNDECIDED | {EmergencyState.SENT}
+
+
 class SignalState(StrEnum):
     """Whether the alarm signal goes before what is said."""
 

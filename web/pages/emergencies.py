@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
+from controller.emergencies.rules import act_for
 from controller.emergencies.schemas import (
     BreakGlassIn,
     EmergencyFollowUp,
@@ -16,7 +17,7 @@ from controller.emergencies.schemas import (
     FollowIn,
     MessageOut,
 )
-from controller.emergencies.states import EmergencyState, GlassReason
+from controller.emergencies.states import UNDECIDED, EmergencyState, GlassReason
 from controller.errors import LoaError, NotFoundError
 from controller.ids import new_id
 from controller.paging import MOST_ROWS
@@ -35,7 +36,6 @@ from web.views import emergencies as lines
 from web.views import emergency as views
 from web.views import emergency_form as drafts
 from web.views.say import covered
-from web.views.strip import UNSENT
 from web.words import in_words, run_mark
 
 FIELDS = frozenset({"message", "targets", "title", "times", "reason", "again", FIELD})
@@ -98,9 +98,9 @@ async def _waiting(visit: Visit, since: int) -> dict[str, Any]:
     found = await visit.services.emergencies.list(visit.actor, limit=MOST_WAITING)
     first = [each for each in found if each.follows_id is None]
     ages = {each.id: since - _over_at(each, visit.form.now).timestamp() for each in first}
-    shown = [each for each in first if each.state in UNSENT or ages[each.id] < KEPT.total_seconds()]
-    shown.sort(key=lambda each: (each.state not in UNSENT and ages[each.id] > 0, each.proposed_at))
-    waits = {each.id for each in shown if each.state in UNSENT and each.proposed_by.person_id != visit.person.id}
+    shown = [each for each in first if each.state in UNDECIDED or ages[each.id] < KEPT.total_seconds()]
+    shown.sort(key=lambda each: (each.state not in UNDECIDED and ages[each.id] > 0, each.proposed_at))
+    waits = {each.id for each in shown if each.state in UNDECIDED and each.proposed_by.person_id != visit.person.id}
     yes = {each.id for each in shown if visit.may(Act.EMERGENCIES_CONFIRM, each.area_id)} & waits
     return {
         "waiting": [lines.waiting(each, _node_count(visit, each), visit.person.id, visit.form) for each in shown],
@@ -151,7 +151,7 @@ async def _preview(visit: Visit, draft: drafts.Draft) -> drafts.Preview:
 
 
 async def _form(visit: Visit, draft: drafts.Draft, problems: Mapping[str, str], *, look: bool = False) -> HTMLResponse:
-    begins = Act.EMERGENCIES_DRILL if draft.drill else Act.EMERGENCIES_PROPOSE
+    begins = act_for(draft.drill)
     visit.require(begins)
     messages = await _messages(visit)
     return await whole_page(
@@ -201,10 +201,10 @@ async def _read_first(visit: Visit, draft: drafts.Draft, *, again: bool) -> HTML
 
 async def _offers(visit: Visit, known: EmergencyFollowUp) -> dict[str, Any]:
     """Say what this person can do with it now."""
-    begins = Act.EMERGENCIES_DRILL if known.drill else Act.EMERGENCIES_PROPOSE
+    begins = act_for(known.drill)
     may_begin = visit.may(begins, known.area_id)
     own = known.proposed_by.person_id == visit.person.id
-    waits, undecided = known.state == "proposed", known.state in {"proposed", "counting_down"}
+    waits, undecided = known.state == EmergencyState.PROPOSED, known.state in UNDECIDED
     ready = {str(each.kind) for each in await _messages(visit, area_id=known.area_id) if each.sounds}
     follows = known.state == "sent" and known.follows_id is None and may_begin
     may_say_yes = not own and visit.may(Act.EMERGENCIES_CONFIRM, known.area_id)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from controller.emergencies.schemas import EmergencyOut
-from controller.emergencies.states import SignalState
+from controller.emergencies.states import UNDECIDED, SignalState
 from web.formats import Formats
 from web.words import Mark
 
@@ -49,7 +49,7 @@ def waiting(each: EmergencyOut, node_count: int, looker: str, form: Formats) -> 
 
 
 def _over(each: EmergencyOut, looker: str, form: Formats) -> str:
-    if each.state in {"proposed", "counting_down"}:
+    if each.state in UNDECIDED:
         return ""
     at = each.ended_at if each.state == "cancelled" else each.sent_at
     said = form.text("emergency.over_cancelled" if each.state == "cancelled" else "emergency.over_sent")

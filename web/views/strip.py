@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from controller.broadcasts.schemas import BroadcastOut
 from controller.emergencies.schemas import EmergencyOut
+from controller.emergencies.states import UNDECIDED
 from controller.holds.schemas import HoldOut
 from controller.names import in_reading_order
 from controller.nodes.rules import HEARD
@@ -24,10 +25,6 @@ MOST_FAULTS = 4
 
 MOST_WAITING = 30
 """Nodes that have not confirmed a hold, named on the page of STOP."""
-UNSENT = frozenset({"proposed", "counting_down"})
-"""States of an emergency that waits for somebody's act; one that was sent calls as long as it sounds."""
-
-
 COMING = frozenset({"awaiting_approval", "returned", "sending", "ready"})
 """Phases of what is to sound, with a yes or without."""
 
@@ -153,7 +150,7 @@ def strip(
         problems=problems,
         folded=Mark("triangle", "care", form.text("strip.folded", count=len(problems))) if len(problems) > 1 else None,
         approvals=calls.approvals,
-        unsent=sum(each.state in UNSENT for each in calls.emergencies),
+        unsent=sum(each.state in UNDECIDED for each in calls.emergencies),
     )
 
 
@@ -171,7 +168,8 @@ def _waiting(calls: Calls, form: Formats) -> list[Problem]:
 def _emergencies(found: Sequence[EmergencyOut], runs: Sequence[BroadcastOut], form: Formats) -> tuple[Problem, ...]:
     """Say what everybody there must see, real ones apart from drills."""
     sounding = {run.id for run in runs if _sounds_yet(run, form)}
-    calling = [each for each in found if each.state in UNSENT or _is_heard_yet(each, sounding)]
+    # One that waits for somebody's act; one that was sent calls as long as it sounds.
+    calling = [each for each in found if each.state in UNDECIDED or _is_heard_yet(each, sounding)]
     real = [each for each in calling if each.drill is None]
     drills = [each for each in calling if each.drill is not None]
     return tuple(_emergency_line(those, form) for those in (real, drills) if those)
