@@ -1,18 +1,23 @@
 """Rows: the engine, the base class of tables, and the transaction in which every request or job does its work."""
 
 import asyncio
+import json
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import DateTime, Dialect, MetaData, TypeDecorator, event
+from sqlalchemy import ColumnElement, DateTime, Dialect, MetaData, Text, TypeDecorator, bindparam, event, select
+from sqlalchemy import column as sql_column
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ArgumentError, InvalidRequestError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from .errors import BusyError, LoaError
 from .events import Event, EventBus
@@ -47,6 +52,28 @@ def in_pieces(values: Sequence[_Value], size: int | None = None) -> Iterator[Seq
     """Cut a list into pieces that fit into one query each."""
     step = size or IN_LIST
     return (values[at : at + step] for at in range(0, len(values), step))
+
+
+class _elements(FunctionElement[Any]):  # noqa: N801  a function, named as those of SQLAlchemy are
+    """The elements of a JSON array as rows."""
+
+    inherit_cache = True
+
+
+@compiles(_elements, "sqlite")
+def _elements_sqlite(element: _elements, compiler: SQLCompiler, **given: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **given)})"
+
+
+@compiles(_elements, "postgresql")
+def _elements_postgresql(element: _elements, compiler: SQLCompiler, **given: Any) -> str:
+    return f"json_array_elements_text(CAST({compiler.process(element.clauses, **given)} AS JSON))"
+
+
+def among(column: ColumnElement[Any] | InstrumentedAttribute[Any], values: Iterable[str]) -> ColumnElement[bool]:
+    """Give the condition that a column of text is one of these, which may be thousands: they are one parameter."""
+    rows = _elements(bindparam(None, json.dumps(list(values)), Text)).table_valued(sql_column("value", Text))
+    return column.in_(select(rows.c.value))
 
 
 class Instant(TypeDecorator[datetime]):

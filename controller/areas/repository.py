@@ -1,30 +1,57 @@
 """Areas and their nodes in SQL."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
+from controller.db import KEPT, among
 from controller.nodes.models import Node
+from controller.people.rights import Sight
 from controller.policies.models import Policy
 
 from .models import Area
 from .rules import Place, Tree
 
+_COLUMNS = (Area.id, Area.parent_id, Area.kind, Area.name, Area.zone, Area.quiet_hours, Area.languages)
+
 
 async def read_tree(session: AsyncSession) -> Tree:
-    """Read all areas: a province has a few thousand."""
-    columns = (Area.id, Area.parent_id, Area.kind, Area.name, Area.zone, Area.quiet_hours, Area.languages)
-    policies = {row.area_id: (row.rules, row.locked) for row in await session.scalars(select(Policy))}
-    rows = await session.execute(select(*columns))
-    return Tree(Place(*row, *policies.get(row.id, (None, ()))) for row in rows)
+    """Read all areas: a province has a few thousand. What is read together has one tree."""
+    kept: dict[object, Any] = session.info.get(KEPT, {})
+    if read_tree not in kept:
+        kept[read_tree] = await _read(session, select(*_COLUMNS), select(Policy))
+    tree: Tree = kept[read_tree]
+    return tree
 
 
-async def count_nodes(session: AsyncSession) -> dict[str, int]:
-    """Give the number of nodes directly in each area."""
-    query = select(Node.area_id, func.count()).where(Node.removed_at.is_(None)).group_by(Node.area_id)
-    return dict((await session.execute(query)).all())
+async def read_branches(session: AsyncSession, area_ids: Collection[str]) -> Tree:
+    """Read these areas and those above them: enough to name them in their order, and to say what holds there."""
+    up = select(Area.id, Area.parent_id).where(among(Area.id, area_ids)).cte("up", recursive=True)
+    up = up.union(select(Area.id, Area.parent_id).join(up, Area.id == up.c.parent_id))
+    ids = select(up.c.id)
+    there = select(*_COLUMNS).where(Area.id.in_(ids))
+    return await _read(session, there, select(Policy).where(Policy.area_id.in_(ids)))
+
+
+async def _read(session: AsyncSession, areas: Select[*tuple[Any, ...]], policies: Select[Policy]) -> Tree:
+    said = {row.area_id: (row.rules, row.locked) for row in await session.scalars(policies)}
+    return Tree(Place(*row, *said.get(row.id, (None, ()))) for row in await session.execute(areas))
+
+
+async def count_nodes(session: AsyncSession, seen: Sight) -> dict[str, int]:
+    """Give the number of nodes directly in each area in sight."""
+    query = select(Node.area_id, func.count()).where(Node.removed_at.is_(None), seen.where(Node.area_id))
+    return dict((await session.execute(query.group_by(Node.area_id))).all())
+
+
+class Standing(NamedTuple):
+    """A node, as far as it matters where it is."""
+
+    id: str
+    area_id: str
 
 
 async def nodes_in(session: AsyncSession, tree: Tree, scopes: Iterable[str], *, reports: bool = True) -> list[Node]:
@@ -32,15 +59,28 @@ async def nodes_in(session: AsyncSession, tree: Tree, scopes: Iterable[str], *, 
 
     Without ``reports`` their JSON columns are left out: decoding them takes longer than all the rest.
     """
-    wanted = frozenset(scopes)
+    query = select(Node).where(Node.removed_at.is_(None))
+    if not reports:
+        query = query.options(defer(Node.abilities, raiseload=True), defer(Node.health, raiseload=True))
+    found = {node.id: node for such in _reached(tree, scopes) for node in await session.scalars(query.where(such))}
+    return [found[node_id] for node_id in sorted(found)]
+
+
+async def standing_in(session: AsyncSession, tree: Tree, scopes: Iterable[str]) -> list[Standing]:
+    """Give the same without more than where they stand."""
+    query = select(Node.id, Node.area_id).where(Node.removed_at.is_(None))
+    found = {Standing(*row) for such in _reached(tree, scopes) for row in await session.execute(query.where(such))}
+    return sorted(found)
+
+
+def _reached(tree: Tree, scopes: Iterable[str]) -> list[ColumnElement[bool]]:
+    """Give the conditions under which a node is reached, each by an index."""
     areas: set[str] = set()
-    for scope in wanted:
+    nodes: set[str] = set()
+    for scope in scopes:
         kind, _, key = scope.partition("/")
         if kind == "areas":
             areas |= tree.below(key)
-    # One pass over all nodes: a list of thousands of areas in an IN clause would pass SQLite's limits.
-    query = select(Node).where(Node.removed_at.is_(None)).order_by(Node.id)
-    if not reports:
-        query = query.options(defer(Node.abilities, raiseload=True), defer(Node.health, raiseload=True))
-    rows = await session.scalars(query)
-    return [node for node in rows if node.area_id in areas or f"nodes/{node.id}" in wanted]
+        else:
+            nodes.add(key)
+    return [among(column, those) for column, those in ((Node.area_id, areas), (Node.id, nodes)) if those]

@@ -26,7 +26,7 @@ from edge_agent.protocol.documents import QuietHours
 from edge_agent.protocol.topics import AREA_WORDS, Word
 
 from .models import Area
-from .repository import count_nodes, nodes_in, read_tree
+from .repository import count_nodes, nodes_in, read_branches, read_tree
 from .rules import MAX_DEPTH, Tree
 from .schemas import AreaOut, EffectiveOut, QuietWindow
 
@@ -178,8 +178,11 @@ async def _prove(tx: Transaction, actor: Actor, area_id: str) -> None:
 
 
 async def _all(session: AsyncSession, seen: Sight) -> list[AreaOut]:
-    tree, counts = await read_tree(session), await count_nodes(session)
-    below = _below(tree, {area_id: count for area_id, count in counts.items() if seen.sees(area_id)})
+    if seen.areas is None or seen.every:
+        tree = await read_tree(session)
+    else:
+        tree = await read_branches(session, seen.areas)
+    below = _below(tree, await count_nodes(session, seen))
     alike: dict[Any, EffectiveOut] = {}
     return [_out(tree, below, place.id, seen, alike) for place in tree.walk() if seen.knows(place.id)]
 

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Select, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.nodes.models import Node
 from controller.people.rights import Sight
 from controller.plays.models import Play
 from controller.plays.not_well import NOT_WELL
+from controller.plays.seen import play_in_sight
 from edge_agent.protocol.states import PlayState
 
 from .models import Broadcast
@@ -57,7 +57,5 @@ def _next(query: Select[Any], now: datetime, until_at: datetime) -> Select[str]:
 
 
 def _has_play(seen: Sight, *such: ColumnElement[bool]) -> ColumnElement[bool]:
-    play = select(Play.node_id).where(Play.broadcast_id == Broadcast.id, *such)
-    if seen.areas is not None:
-        play = play.join(Node, Node.id == Play.node_id).where(seen.where(Node.area_id))
+    play = select(Play.node_id).where(Play.broadcast_id == Broadcast.id, play_in_sight(seen), *such)
     return exists(play.correlate(Broadcast))

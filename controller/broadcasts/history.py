@@ -6,12 +6,12 @@ from controller.clock import Clock
 from controller.db import Database
 from controller.errors import InvalidError
 from controller.nodes.live import LiveNodes
-from controller.nodes.models import Node
 from controller.paging import Found, Wanted, paged
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Sight
 from controller.plays.models import Play
+from controller.plays.seen import play_in_sight
 from controller.plays.unconfirmed import Watch
 from controller.search import matches
 from controller.spans import span_of
@@ -67,9 +67,7 @@ class History:
 
 
 def _result(result: str, seen: Sight) -> ColumnElement[bool]:
-    play = exists().where(Play.broadcast_id == Broadcast.id)
-    if seen.areas is not None:
-        play = play.where(Play.node_id == Node.id, seen.where(Node.area_id))
+    play = exists().where(Play.broadcast_id == Broadcast.id, play_in_sight(seen))
     missed, open_ = play.where(Play.outcome.in_(_NOT_WELL)), play.where(Play.outcome.is_(None))
     sent = and_(Broadcast.cancelled_at.is_(None), Broadcast.awaits_approval.is_(False))
     found = {

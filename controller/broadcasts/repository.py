@@ -1,27 +1,27 @@
 """Broadcasts in SQL: as the API shows them, as nodes get them, and what else nodes have to do."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from controller.approvals.models import ApprovalRequest
 from controller.approvals.states import RequestState
-from controller.areas.repository import read_tree
+from controller.areas.repository import read_branches
 from controller.areas.rules import Tree
 from controller.areas.targets import areas_of, node_names, scope_name
 from controller.db import in_pieces
 from controller.holds.reach import silencing
 from controller.nodes.live import LiveNodes
-from controller.nodes.models import Node
-from controller.nodes.rules import NodeKind
+from controller.nodes.models import Node, is_mute
 from controller.people.repository import names_of
-from controller.people.rights import EVERYTHING, Sight
+from controller.people.rights import Sight
 from controller.plays.models import Play
 from controller.plays.schemas import UnconfirmedOut
+from controller.plays.seen import play_in_sight
 from controller.plays.unconfirmed import Watch, of_runs
 from controller.recordings.models import Recording
 from edge_agent.protocol import content
@@ -51,8 +51,7 @@ def in_sight(seen: Sight) -> ColumnElement[bool]:
 
 def sounds_in(seen: Sight) -> ColumnElement[bool]:
     """Give the condition under which a broadcast is, or was, for a node there."""
-    there = select(Play.node_id).join(Node, Node.id == Play.node_id)
-    there = there.where(Play.broadcast_id == Broadcast.id, seen.where(Node.area_id))
+    there = select(Play.node_id).where(Play.broadcast_id == Broadcast.id, play_in_sight(seen))
     return there.correlate(Broadcast).exists()
 
 
@@ -123,7 +122,8 @@ async def outs(
         return []
     ids, seen = [row.id for row in rows], watch.seen
     counts, items = await _counts(session, ids, seen), await _items(session, ids)
-    unreporting = await _unreporting_counts(session, ids, seen)
+    for key, mute in (unreporting := await _counts(session, ids, seen, mute=True)).items():
+        counts[key] = _without(counts[key], mute)
     targets, people = await _targets(session, ids, seen), await names_of(session, {row.created_by for row in rows})
     asked, unconfirmed = await _asked(session, rows, whole or seen), await of_runs(session, watch, rows)
     sounding = [key for key in ids if any(each.state is PlayState.PLAYING for each in counts[key] if not each.outcome)]
@@ -132,13 +132,14 @@ async def outs(
         _out(
             row,
             counts[row.id],
-            unreporting=unreporting.get(row.id, 0),
+            unreporting=sum(each.plays for each in unreporting.get(row.id, ())),
             items=items[row.id],
             targets=targets[row.id],
             created_by=people.get(row.created_by, ""),
             asked=asked.get(row.id),
             unconfirmed=unconfirmed.get(row.id),
             simulated=row.id in virtual,
+            is_ours=(whole or seen).sees(row.area_id),
             now=watch.now,
         )
         for row in rows
@@ -221,18 +222,29 @@ async def _begun(session: AsyncSession, since: datetime) -> dict[str, list[datet
     return begun
 
 
-async def _counts(session: AsyncSession, ids: Sequence[str], seen: Sight) -> dict[str, list[PlayCount]]:
-    alike = (Play.broadcast_id, Play.state, Play.outcome, Play.grade, Play.simulated)
-    query = select(*alike, func.count()).where(Play.broadcast_id.in_(ids)).group_by(*alike)
-    if seen.areas is not None:
-        query = query.join(Node, Node.id == Play.node_id).where(seen.where(Node.area_id))
-    mute = await _unreporting(session)
+async def _counts(
+    session: AsyncSession, ids: Sequence[str], seen: Sight, *, mute: bool = False
+) -> dict[str, list[PlayCount]]:
+    """Count the plays that are alike; those of nodes without an agent, few or none, apart as ``mute``."""
+    alike = (Play.outcome, Play.state, Play.grade, Play.simulated)
+    of: ColumnElement[str] | InstrumentedAttribute[str] = Play.broadcast_id
+    if mute or not seen.whole:
+        of = of.concat("")  # an expression, or SQLite reads every play of a broadcast to have them in order
+    query = select(of, *alike, func.count()).where(Play.broadcast_id.in_(ids), play_in_sight(seen))
     if mute:
-        query = query.where(Play.node_id.not_in(mute))
+        query = query.where(Play.node_id.in_(select(Node.id).where(is_mute())))
+    query = query.group_by(of, *alike)
     found: dict[str, list[PlayCount]] = defaultdict(list)
-    for broadcast_id, state, outcome, grade, simulated, plays in await session.execute(query):
+    for broadcast_id, outcome, state, grade, simulated, plays in await session.execute(query):
         found[broadcast_id].append(PlayCount(PlayState(state), outcome, grade, simulated, plays))
     return found
+
+
+def _without(counts: Sequence[PlayCount], mute: Sequence[PlayCount]) -> list[PlayCount]:
+    """Take the plays of nodes that report nothing out of the numbers of those that do."""
+    fewer = Counter({each._replace(plays=0): each.plays for each in mute})
+    left = [each._replace(plays=each.plays - fewer[each._replace(plays=0)]) for each in counts]
+    return [each for each in left if each.plays]
 
 
 async def _simulated(session: AsyncSession, ids: Sequence[str], seen: Sight) -> set[str]:
@@ -249,19 +261,6 @@ async def _simulated(session: AsyncSession, ids: Sequence[str], seen: Sight) -> 
     for some in in_pieces(ids):
         found |= set(await session.scalars(select(Broadcast.id).where(Broadcast.id.in_(some), ~real)))
     return found
-
-
-async def _unreporting(session: AsyncSession, seen: Sight = EVERYTHING) -> Sequence[str]:
-    """Name the nodes without an agent: few or none."""
-    return (await session.scalars(select(Node.id).where(Node.kind != NodeKind.AGENT, seen.where(Node.area_id)))).all()
-
-
-async def _unreporting_counts(session: AsyncSession, ids: Sequence[str], seen: Sight) -> dict[str, int]:
-    mute = await _unreporting(session, seen)
-    if not mute:
-        return {}
-    query = select(Play.broadcast_id, func.count()).where(Play.broadcast_id.in_(ids), Play.node_id.in_(mute))
-    return dict((await session.execute(query.group_by(Play.broadcast_id))).all())
 
 
 async def _items(session: AsyncSession, ids: Sequence[str]) -> dict[str, list[ItemOut]]:
@@ -291,8 +290,9 @@ async def _targets(session: AsyncSession, ids: Sequence[str], seen: Sight) -> di
     aimed = (await session.execute(query)).all()
     known = await areas_of(session, {scope for _, scope in aimed}, removed=True)
     pairs = [(broadcast_id, scope) for broadcast_id, scope in aimed if seen.knows(known.get(scope))]
-    tree = await read_tree(session)
-    names = await node_names(session, {scope for _, scope in pairs})
+    scopes = {scope for _, scope in pairs}
+    tree = await read_branches(session, {scope.removeprefix("areas/") for scope in scopes})
+    names = await node_names(session, scopes)
     order = {f"areas/{place.id}": index for index, place in enumerate(tree.walk())}
     found: dict[str, list[TargetOut]] = defaultdict(list)
     for broadcast_id, scope in sorted(pairs, key=lambda pair: (order.get(pair[1], len(order)), pair[1])):
@@ -341,6 +341,7 @@ def _out(
     asked: AskedOut | None,
     unconfirmed: UnconfirmedOut | None,
     simulated: bool,
+    is_ours: bool,
     now: datetime,
 ) -> BroadcastOut:
     cancelled = row.cancelled_at is not None
@@ -370,6 +371,8 @@ def _out(
         category=row.category,
         run_id=row.run_id,
         replays_id=row.replays_id,
+        schedule_id=row.schedule_id if is_ours else None,
+        recurrence_local=datetime.fromisoformat(row.recurrence_local) if row.recurrence_local and is_ours else None,
         approval=asked,
         targets=tuple(targets),
         items=tuple(items),

@@ -26,5 +26,6 @@ def in_sight(seen: Sight) -> ColumnElement[bool]:
     """Give the condition under which an emergency is in sight: of an area in sight, or sent to a node there."""
     if seen.areas is None:
         return true()
-    sent = select(Broadcast.id).where(broadcasts.in_sight(seen))
-    return or_(seen.where(Emergency.area_id), Emergency.broadcast_id.in_(sent))
+    # Of its own broadcast alone: the whole of what was ever aired is not gone through for it.
+    sent = select(Broadcast.id).where(Broadcast.id == Emergency.broadcast_id, broadcasts.in_sight(seen))
+    return or_(seen.where(Emergency.area_id), sent.correlate(Emergency).exists())

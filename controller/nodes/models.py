@@ -3,21 +3,28 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Date, ForeignKey, LargeBinary, String
+from sqlalchemy import JSON, ColumnElement, Date, ForeignKey, Index, LargeBinary, String, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
 from controller.search import Searchable
+
+_MUTE = text("kind != 'agent'")
 
 
 class Node(Searchable, Base):
     """A loudspeaker cluster: one agent with its amplifier and horns."""
 
     __tablename__ = "nodes"
+    __table_args__ = (
+        Index("ix_nodes_area_id_removed_at", "area_id", "removed_at"),
+        Index("ix_nodes_mute", "id", "area_id", sqlite_where=_MUTE, postgresql_where=_MUTE),
+    )
+    """Counted, and the few that report nothing found, without reading what the others last reported."""
     searched = ("name",)
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), index=True)
+    area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"))
     name: Mapped[str] = mapped_column(String(200))
     kind: Mapped[str] = mapped_column(String(16), default="agent", server_default="agent")
     """``NodeKind``."""
@@ -51,6 +58,11 @@ class Node(Searchable, Base):
     """As the telephone said that took the position; None: it was set by hand."""
     position_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     position_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+def is_mute() -> ColumnElement[bool]:
+    """Give the condition under which a node reports nothing. In the words of its index, which is found by them."""
+    return Node.kind != literal_column("'agent'")
 
 
 class NodeHealthDay(Base):

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from controller.areas.models import Area
-from controller.db import KEPT
+from controller.db import KEPT, among
 from controller.errors import ForbiddenError, InvalidError, NotFoundError, NotSignedInError
 
 from .actor import Actor
@@ -137,6 +137,13 @@ class Sight:
     """Ids of the areas in sight; None: all."""
     above: frozenset[str] = frozenset()
     """Areas above those, of which only the name, the policy and what they offer is seen."""
+    every: bool = False
+    """These are all areas that there are: only what belongs to none is not in sight."""
+
+    @property
+    def whole(self) -> bool:
+        """Say whether whatever belongs to an area, as nodes do, is in sight."""
+        return self.areas is None or self.every
 
     def sees(self, area_id: str | None) -> bool:
         """Say whether what belongs to an area is in sight; what belongs to none is seen by those who see all."""
@@ -148,7 +155,9 @@ class Sight:
 
     def where(self, area_id: ColumnElement[Any] | InstrumentedAttribute[Any]) -> ColumnElement[bool]:
         """Give the condition under which a row is in sight, by the column that names its area."""
-        return true() if self.areas is None else area_id.in_(self.areas)
+        if self.areas is None:
+            return true()
+        return area_id.is_not(None) if self.every else among(area_id, self.areas)
 
 
 EVERYTHING = Sight(None)
@@ -281,7 +290,9 @@ async def _below(session: AsyncSession, places: AbstractSet[str | None]) -> Sigh
     down = down.union(select(Area.id, Area.parent_id).join(down, Area.parent_id == down.c.id))
     up = up.union(select(Area.id, Area.parent_id).join(up, Area.id == up.c.parent_id))
     seen = frozenset(await session.scalars(select(down.c.id)))
-    return Sight(seen, frozenset(await session.scalars(select(up.c.id))) - seen)
+    above = frozenset(await session.scalars(select(up.c.id))) - seen
+    every = not above and await session.scalar(select(func.count()).select_from(Area)) == len(seen)
+    return Sight(seen, above, every)
 
 
 async def _chains(session: AsyncSession) -> dict[str, tuple[str, ...]]:

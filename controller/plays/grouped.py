@@ -3,7 +3,8 @@
 A page of a broadcast to a whole province costs no more rows than one to a hamlet.
 """
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,9 +15,11 @@ from controller.db import in_pieces
 from controller.names import in_reading_order
 from controller.nodes.models import Node
 from controller.people.rights import Sight
+from edge_agent.protocol.states import PlayState
 
 from .models import Play
 from .schemas import PlayGroupsOut, PlayOut
+from .seen import play_in_sight
 from .service import SHOWN, out
 
 
@@ -25,31 +28,33 @@ async def grouped(
 ) -> PlayGroupsOut:
     """Give the plays at the nodes in sight; of ``silent`` nodes say which have not done their part."""
     tree = await read_tree(session)
-    here = (Play.broadcast_id == broadcast_id, seen.where(Node.area_id))
-    code: ColumnElement[str] = func.coalesce(Play.outcome, Play.state)
-    query = select(code, func.count()).join(Node, Node.id == Play.node_id).where(*here).group_by(code)
-    counts = {str(each): count for each, count in await session.execute(query)}
+    here = (Play.broadcast_id == broadcast_id, play_in_sight(seen))
+    alike = (Play.outcome, Play.state)
+    found = await session.execute(select(*alike, func.count()).where(*here).group_by(*alike))
+    counts: Counter[str] = Counter()
+    for outcome, state, count in found:
+        counts[outcome or state] += count
     waiting: list[str] = []
     for some in in_pieces(sorted(silent)):
         names = select(Node.name).join(Play, Node.id == Play.node_id)
         waiting += await session.scalars(names.where(*here, Play.outcome.is_(None), Node.id.in_(some)))
-    first = await _first(session, here, code, most, tree)
+    first = await _first(session, here, [*counts], most, tree)
     return PlayGroupsOut(counts=counts, first=tuple(first), waiting=tuple(sorted(waiting, key=in_reading_order)))
 
 
 async def _first(
-    session: AsyncSession, here: Sequence[ColumnElement[bool]], code: ColumnElement[str], most: int, tree: Tree
+    session: AsyncSession, here: Sequence[ColumnElement[bool]], codes: Iterable[str], most: int, tree: Tree
 ) -> list[PlayOut]:
     """Read the first of each code, place by place."""
-    place = func.row_number().over(partition_by=code, order_by=(Node.area_id, Node.name, Node.id))
-    ranked = select(Play.node_id, place.label("place")).join(Node, Node.id == Play.node_id).where(*here).subquery()
-    query = (
-        select(*SHOWN)
-        .join(Node, Node.id == Play.node_id)
-        .join(ranked, ranked.c.node_id == Play.node_id)
-        .where(*here, ranked.c.place <= most)
-    )
+    by_place = select(Play.node_id).join(Node, Node.id == Play.node_id).where(*here)
+    by_place = by_place.order_by(Node.area_id, Node.name, Node.id).limit(most)
+    ids: list[str] = []
+    for code in codes:
+        is_open = code in set(PlayState)
+        such = (Play.outcome.is_(None), Play.state == code) if is_open else (Play.outcome == code,)
+        ids += await session.scalars(by_place.where(*such))
     order = {each.id: index for index, each in enumerate(tree.walk())}
-    rows = (await session.execute(query)).all()
-    found = sorted(rows, key=lambda row: (order[row[2]], in_reading_order(row[1]), row[0].node_id))
-    return [out(play, name, kind, tree.path(area_id), virtual=virtual) for play, name, area_id, kind, virtual in found]
+    query = select(*SHOWN).join(Node, Node.id == Play.node_id).where(*here)
+    rows = [row for some in in_pieces(ids) for row in await session.execute(query.where(Play.node_id.in_(some)))]
+    rows.sort(key=lambda row: (order[row[2]], in_reading_order(row[1]), row[0].node_id))
+    return [out(play, name, kind, tree.path(area_id), virtual=virtual) for play, name, area_id, kind, virtual in rows]

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.approvals.models import ApprovalRequest
 from controller.approvals.states import RequestState
+from controller.areas.repository import Standing
 from controller.areas.rules import Tree
 from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.db import in_pieces
@@ -40,7 +41,7 @@ class Places:
     node_ids: tuple[str, ...] = ()
 
     @classmethod
-    def of_nodes(cls, tree: Tree, nodes: Iterable[Node]) -> "Places":
+    def of_nodes(cls, tree: Tree, nodes: Iterable[Node | Standing]) -> "Places":
         """Take the places where nodes stand."""
         nodes = tuple(nodes)
         return cls(tree, tuple(node.area_id for node in nodes), tuple(node.id for node in nodes))

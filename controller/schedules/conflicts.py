@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.areas.repository import Standing
 from controller.areas.rules import Tree
 from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.broadcasts.schemas import ConflictOut
 from controller.errors import ConflictError, InvalidError
 from controller.nodes.models import Node
-from controller.people.rights import Sight
+from controller.people.rights import EVERYTHING, Sight
 from controller.policies.checks import Besides
 from edge_agent.protocol.states import Level
 
@@ -187,27 +188,39 @@ class Reach:
 
     def __init__(self, tree: Tree, area_of: Mapping[str, str]) -> None:
         self._tree, self._below = tree, dict[str, frozenset[str]]()
-        self._nodes: dict[str, set[str]] = {}
-        for node_id, area_id in area_of.items():
-            self._nodes.setdefault(area_id, set()).add(node_id)
+        self._known = {key: Standing(key, area_id) for key, area_id in area_of.items()}
+        self._there: dict[str, list[Standing]] = {}
+        """By area."""
+        for each in self._known.values():
+            self._there.setdefault(each.area_id, []).append(each)
 
     @classmethod
-    async def read(cls, session: AsyncSession, tree: Tree) -> "Reach":
-        """Read where all nodes stand."""
-        query = select(Node.id, Node.area_id).where(Node.removed_at.is_(None))
+    async def read(cls, session: AsyncSession, tree: Tree, seen: Sight = EVERYTHING) -> "Reach":
+        """Read where all nodes in sight stand: of the others nothing is known."""
+        query = select(Node.id, Node.area_id).where(Node.removed_at.is_(None), seen.where(Node.area_id))
         return cls(tree, dict((await session.execute(query)).all()))
 
     def of(self, scopes: Iterable[str]) -> frozenset[str]:
         """Give the nodes at or under the scopes."""
-        found: set[str] = set()
+        return frozenset(each.id for each in self.standing(scopes))
+
+    def standing(self, scopes: Iterable[str]) -> list[Standing]:
+        """Give them with where they stand, each once."""
+        areas: set[str] = set()
+        alone: set[str] = set()
         for scope in scopes:
             kind, _, key = scope.partition("/")
             if kind == "nodes":
-                found.add(key)
-                continue
-            for area_id in self._areas(key):
-                found |= self._nodes.get(area_id, set())
-        return frozenset(found)
+                alone.add(key)
+            else:
+                areas |= self._areas(key)
+        found = [each for area_id in areas & self._there.keys() for each in self._there[area_id]]
+        named = (self._known[key] for key in alone & self._known.keys())
+        return found + [each for each in named if each.area_id not in areas]
+
+    def knows(self, node_id: str) -> bool:
+        """Say whether there is such a node in sight."""
+        return node_id in self._known
 
     def _areas(self, area_id: str) -> frozenset[str]:
         if area_id not in self._below:

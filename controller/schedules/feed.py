@@ -7,9 +7,8 @@ from datetime import date, datetime, time, timedelta
 from lunar_vn import solar_to_lunar
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import defer
 
-from controller.areas.repository import read_tree
+from controller.areas.repository import Standing, read_tree
 from controller.areas.rules import Tree
 from controller.areas.targets import node_names, scope_name
 from controller.broadcasts.models import Broadcast, BroadcastTarget
@@ -19,7 +18,6 @@ from controller.db import Database, in_pieces
 from controller.errors import InvalidError
 from controller.names import known_zone
 from controller.nodes.live import LiveNodes
-from controller.nodes.models import Node
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Sight
@@ -28,7 +26,7 @@ from controller.policies.checks import NOTHING
 from edge_agent.protocol.states import Level
 
 from .asked import asked_of
-from .conflicts import dated_spans
+from .conflicts import Reach, dated_spans
 from .dates import date_outs
 from .days import dates_between, holiday_names, read_days
 from .feed_schemas import FeedCalendar, FeedDay, FeedEntry, FeedOut
@@ -89,7 +87,7 @@ class _Look:
         self._session, self._tree, self._seen, self._zone = session, tree, seen, zone
         self._first, self._until = from_day, until_day = days
         self._from_at, self._until_at = (instant(datetime.combine(day, time()), zone) for day in (from_day, until_day))
-        self._nodes: Sequence[Node] | None = None
+        self._reach: Reach | None = None
         self.heard_by: dict[str, frozenset[str]] = {}
         """Ids of nodes by the key of an entry."""
 
@@ -110,12 +108,13 @@ class _Look:
                 spans[row.id, date_.recurrence] = span.start_at, span.end_at
         names = await node_names(self._session, {scope for row in shown for scope in row.scopes})
         by_id, waits = {row.id: row for row in shown}, await asked_of(self._session, shown, now=now)
+        heard_by = {row.id: planners[row.id].node_ids for row in shown}
         entries = []
         for each in found:
             row = by_id[each.schedule_id]
             entry = self._date(each, row, spans.get((row.id, each.recurrence_local)), names)
             entry = entry.model_copy(update={"approval": waits.get(row.id)})
-            self.heard_by[entry.key] = planners[row.id].node_ids
+            self.heard_by[entry.key] = heard_by[row.id]
             entries.append(entry)
         return entries, len(rows) > MOST_SCHEDULES
 
@@ -177,19 +176,11 @@ class _Look:
             awaits_approval=row.awaits_approval,
         )
 
-    async def _under(self, scopes: Sequence[str]) -> list[Node]:
+    async def _under(self, scopes: Sequence[str]) -> list[Standing]:
         """Give the nodes in sight that scopes reach. They are read once for all."""
-        if self._nodes is None:
-            query = select(Node).where(Node.removed_at.is_(None), self._seen.where(Node.area_id)).order_by(Node.id)
-            light = query.options(defer(Node.abilities, raiseload=True), defer(Node.health, raiseload=True))
-            self._nodes = (await self._session.scalars(light)).all()
-        wanted = frozenset(scopes)
-        areas: set[str] = set()
-        for scope in wanted:
-            kind, _, key = scope.partition("/")
-            if kind == "areas":
-                areas |= self._tree.below(key)
-        return [node for node in self._nodes if node.area_id in areas or f"nodes/{node.id}" in wanted]
+        if self._reach is None:
+            self._reach = await Reach.read(self._session, self._tree, self._seen)
+        return self._reach.standing(scopes)
 
     def _names(self, scopes: Sequence[str], names: dict[str, str]) -> tuple[str, ...]:
         """Name the places in sight; what a broadcast reaches elsewhere has no name here."""
@@ -198,7 +189,7 @@ class _Look:
 
     def _sees(self, scope: str) -> bool:
         kind, _, key = scope.partition("/")
-        return self._seen.sees(key) if kind == "areas" else any(node.id == key for node in self._nodes or ())
+        return self._seen.sees(key) if kind == "areas" else self._reach is not None and self._reach.knows(key)
 
     async def days(self, area_id: str | None) -> tuple[FeedDay, ...]:
         """Say of each day what it is besides its date."""

@@ -15,10 +15,9 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.areas.repository import nodes_in
+from controller.areas.repository import Standing, standing_in
 from controller.areas.rules import Tree
 from controller.errors import InvalidError, NotFoundError
-from controller.nodes.models import Node
 from controller.programmes.layout import LaidOut, Part, Slot
 from controller.programmes.models import Programme, ProgrammeItem
 from controller.programmes.repository import borrows, languages_of, lay_out, lay_out_items
@@ -63,7 +62,7 @@ class Planner:
         self,
         session: AsyncSession,
         row: Schedule,
-        nodes: Sequence[Node],
+        nodes: Sequence[Standing],
         tree: Tree,
         instead: Mapping[str, Edited] = MappingProxyType({}),
     ) -> None:
@@ -80,7 +79,7 @@ class Planner:
         cls, session: AsyncSession, row: Schedule, tree: Tree, instead: Mapping[str, Edited] = MappingProxyType({})
     ) -> "Planner":
         """Read what all dates share. ``instead``: programmes as they might be, by id."""
-        return cls(session, row, await nodes_in(session, tree, row.scopes, reports=False), tree, instead)
+        return cls(session, row, await standing_in(session, tree, row.scopes), tree, instead)
 
     @property
     def node_ids(self) -> frozenset[str]:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.areas.repository import Standing
 from controller.areas.rules import Tree
 from controller.broadcasts.policed import unusual_error
 from controller.errors import LoaError
@@ -24,7 +25,7 @@ class Where(NamedTuple):
     """Places of a schedule."""
 
     tree: Tree
-    nodes: Sequence[Node]
+    nodes: Sequence[Node | Standing]
     area_id: str
     zone: str
 

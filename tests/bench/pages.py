@@ -10,7 +10,7 @@ import httpx
 
 from controller.http.middleware import COOKIE
 from tests.bench.figures import Result, quantile, spread
-from tests.bench.province import A_COMMUNE, Province, province, says_that_it_plays
+from tests.bench.province import A_COMMUNE, DAYS, Province, province, says_that_it_plays
 from tests.controller.factories import Centre, centre
 from tests.web.harness import MONDAY, pages
 
@@ -18,7 +18,10 @@ PAGE_MS = 100.0
 """DESIGN section 9: pages and API, p95."""
 HEARD = 333
 """Nodes of ten thousand that say within a second that they are well."""
-ADDRESSES = ("/strip", "/today", "/nodes", "/say", "/emergencies", "/history", "/faults", "/api/v1/overview")
+ADDRESSES = (
+    *("/strip", "/today", "/schedules", "/nodes", "/say", "/emergencies", "/history", "/faults"),
+    "/api/v1/overview",
+)
 
 
 async def run(*, quick: bool) -> Result:
@@ -26,10 +29,10 @@ async def run(*, quick: bool) -> Result:
     result = Result(
         "pages",
         "What is on every page",
-        f"processor time, asked in the process without TLS by somebody of one commune of {A_COMMUNE} nodes and by"
-        f" somebody who sees all; before each, {HEARD} nodes say that they are well. The day: three broadcasts to all"
-        " nodes are over, one is on air at all of them, one is next, and each commune has one of this morning and one"
-        " of tonight",
+        f"processor time, asked in the process without TLS by somebody of one commune of {A_COMMUNE} nodes, by somebody"
+        f" of the whole province, and by somebody who sees all; before each, {HEARD} nodes say that they are well. The"
+        " day: three broadcasts to all nodes are over, one is on air at all of them, one is next, and each commune has"
+        f" one of this morning and one every evening, planned for {DAYS} days",
     )
     rounds = 5 if quick else 20
     for count in (200,) if quick else (1_000, 10_000):
@@ -71,10 +74,15 @@ async def _measure(here: Centre, result: Result, made: Province, rounds: int) ->
 
 
 async def _viewers(here: Centre, made: Province) -> dict[str, str]:
-    """Give sessions of an operator of one commune, and of who sees all."""
+    """Give sessions of an operator of one commune, of one of the whole province, and of who sees all."""
     commune = await here.services.areas.get(here.actor, made.communes[0])
     hoa = await here.somebody("hoa", "operator", commune)
-    return {"of one commune": await here.session_of(hoa), "of all": await here.session_of(here.person)}
+    tinh = await here.somebody("tinh", "operator", made.root)
+    return {
+        "of one commune": await here.session_of(hoa),
+        "of the province": await here.session_of(tinh),
+        "of all": await here.session_of(here.person),
+    }
 
 
 async def _times(ask: Callable[[], Awaitable[Any]], before: Callable[[int], None], rounds: int) -> list[float]:

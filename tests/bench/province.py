@@ -1,4 +1,4 @@
-"""A province as rows: communes with hamlets and nodes, and a day of broadcasts to all of it and to each commune.
+"""A province as rows: communes with hamlets and nodes, a day of broadcasts to all of it, a daily one of each commune.
 
 Written straight into the tables: to adopt ten thousand nodes one by one takes longer than any measurement.
 """
@@ -6,6 +6,9 @@ Written straight into the tables: to adopt ten thousand nodes one by one takes l
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
 
 from controller.areas.models import Area
 from controller.areas.schemas import AreaOut
@@ -14,7 +17,10 @@ from controller.db import Transaction
 from controller.ids import new_id
 from controller.nodes.models import Node
 from controller.plays.models import Play
-from edge_agent.protocol.states import Level, Outcome, PlayState, Reason
+from controller.programmes.models import Programme, ProgrammeItem
+from controller.schedules.models import Schedule
+from edge_agent.protocol.reports import CacheReport, ClockReport, Health, Held
+from edge_agent.protocol.states import ClockState, Level, Outcome, PlayState, Reason
 from tests.controller.factories import Centre
 
 HAMLETS, A_HAMLET = 10, 10
@@ -23,9 +29,13 @@ A_COMMUNE = HAMLETS * A_HAMLET
 EVERY = 50
 """Of so many nodes one missed what is over."""
 LENGTH = timedelta(minutes=20)
+DAYS = 7
+"""So far ahead what a schedule brings is planned."""
+ZONE = "Asia/Ho_Chi_Minh"
 PLAYED = {"state": PlayState.PLAYING, "outcome": Outcome.PLAYED, "item": 0, "start_error_ms": 0.4, "grade": 1}
 MISSED = {"state": PlayState.PLANNED, "outcome": Outcome.MISSED, "reason": Reason.NO_FILE}
 PLAYING = {"state": PlayState.PLAYING, "item": 0}
+CACHED = {"state": PlayState.CACHED}
 ARMED = {"state": PlayState.ARMED}
 
 
@@ -46,7 +56,7 @@ class Province:
 async def province(here: Centre, count: int) -> Province:
     """Make so many nodes, all well, and their day: three broadcasts to all are over, one is on air, one is next.
 
-    So is one to each commune this morning, and one tonight.
+    Each commune had one of its own this morning, and has one every evening, planned for a week.
     """
     root = await here.area("Tỉnh", None, kind="province")
     recording = await here.recording("Bản tin", length_ms=1_200_000)
@@ -78,13 +88,36 @@ async def _places(tx: Transaction, root_id: str, count: int, now: datetime) -> t
         tx.session.add(Area(id=hamlet, parent_id=parent_id, kind="hamlet", name=name, created_at=now))
     await tx.session.flush()
     nodes = [new_id() for _ in range(count)]
+    health = _said_before(now)
     for at, node_id in enumerate(nodes):
         row = Node(id=node_id, area_id=hamlets[at // A_HAMLET], name=f"Cụm {at % A_HAMLET}", kind="agent")
         row.public_key, row.certificate_serial, row.enrolled_at = "", "", now
-        row.abilities = {"output": "virtual"}
+        row.abilities, row.health = {"output": "virtual"}, health
         tx.session.add(row)
     await tx.session.flush()
     return communes, nodes
+
+
+def _said_before(now: datetime) -> dict[str, Any]:
+    """Give a report as rows keep the last one: with some thousand of these a row is found, not read in passing."""
+    held = Held(epoch=1, version=12)
+    health = Health(
+        sent_at=now,
+        uptime_ms=86_400_000,
+        held={f"areas/{new_id()}": dict.fromkeys(("hold", "urgent", "plan"), held) for _ in range(3)},
+        clock=ClockReport(state=ClockState.TRUSTED, offset_ms=0.4),
+        disk_free_bytes=1 << 33,
+        memory_bytes=1 << 26,
+        temperature_c=51.5,
+        link_rtt_ms=38.5,
+        lease_until=now + timedelta(days=DAYS),
+        cache=CacheReport(due=12, here=12),
+        store_id=new_id(),
+        last_seq=900,
+        acked_seq=900,
+    )
+    said: dict[str, Any] = msgspec.to_builtins(health)
+    return said
 
 
 @dataclass(frozen=True)
@@ -105,12 +138,53 @@ async def _day(tx: Transaction, here: Centre, day: _Day) -> dict[str, str]:
     for at, commune in enumerate(day.communes):
         nodes = day.nodes[at * A_COMMUNE :][:A_COMMUNE]
         await _add(tx, here, day, commune, -timedelta(hours=9), nodes, PLAYED)
-        await _add(tx, here, day, commune, timedelta(hours=2), nodes, ARMED)
+        schedule_id = await _every_evening(tx, here, day, commune)
+        for later in range(DAYS):
+            begins = timedelta(days=later, hours=2)
+            await _add(tx, here, day, commune, begins, nodes, CACHED if later else ARMED, schedule_id=schedule_id)
     return made
 
 
+async def _every_evening(tx: Transaction, here: Centre, day: _Day, commune: str) -> str:
+    by = here.person.id
+    made: dict[str, Any] = {"version": 1, "created_by": by, "changed_by": by}
+    made |= {"created_at": day.now, "changed_at": day.now}
+    programme = Programme(id=new_id(), area_id=commune, title="Buổi tối", **made)
+    row = Schedule(
+        id=new_id(),
+        area_id=commune,
+        title="Buổi tối",
+        programme_id=programme.id,
+        scopes=[f"areas/{commune}"],
+        level=Level.NORMAL,
+        zone=ZONE,
+        starts_at_local=_local(day.now + timedelta(hours=2)),
+        rule="FREQ=DAILY",
+        rolled_until=day.now + timedelta(days=DAYS),
+        **made,
+    )
+    tx.session.add(programme)
+    await tx.session.flush()
+    item = ProgrammeItem(programme_id=programme.id, position=0, kind="recording", recording_id=day.recording_id)
+    tx.session.add_all([item, row])
+    await tx.session.flush()
+    return row.id
+
+
+def _local(at: datetime) -> str:
+    return at.astimezone(ZoneInfo(ZONE)).replace(tzinfo=None).isoformat()
+
+
 async def _add(
-    tx: Transaction, here: Centre, day: _Day, area_id: str, begins: timedelta, nodes: list[str], said: dict[str, Any]
+    tx: Transaction,
+    here: Centre,
+    day: _Day,
+    area_id: str,
+    begins: timedelta,
+    nodes: list[str],
+    said: dict[str, Any],
+    *,
+    schedule_id: str | None = None,
 ) -> str:
     start_at, length_ms = day.now + begins, int(LENGTH.total_seconds() * 1000)
     row = Broadcast(
@@ -122,6 +196,8 @@ async def _add(
         latest_start_at=start_at + timedelta(minutes=5),
         latest_end_at=start_at + LENGTH + timedelta(minutes=10),
         area_id=area_id,
+        schedule_id=schedule_id,
+        recurrence_local=_local(start_at) if schedule_id else None,
         length_ms=length_ms,
         created_by=here.person.id,
         created_at=start_at - timedelta(days=1),
