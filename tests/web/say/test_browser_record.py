@@ -184,6 +184,73 @@ async def test_a_page_that_was_closed_before_all_was_sent_offers_it_the_next_tim
         await expect(page.locator("#kept")).to_be_hidden()
 
 
+SLOW_TO_ALLOW = """() => {
+  window.recorders = [], window.streams = [];
+  const { mediaDevices } = navigator, ask = mediaDevices.getUserMedia.bind(mediaDevices);
+  window.MediaRecorder = class extends MediaRecorder {
+    constructor(...given) { super(...given); window.recorders.push(this); }
+  };
+  const allowed = new Promise((done) => { window.allow = done; });
+  mediaDevices.getUserMedia = async (wanted) => {
+    await allowed;
+    const stream = await ask(wanted);
+    window.streams.push(stream);
+    return stream;
+  };
+}"""
+"""A phone that asks first whether the microphone may be used."""
+RUNNING = """() => [window.recorders.map((each) => each.state),
+  window.streams.flatMap((each) => each.getTracks()).map((each) => each.readyState)]"""
+AN_OLDER_ONE = """() => loa.store.put("takes", { id: "old", person: document.body.dataset.person,
+  at: Date.now() - 60000, url: "", name: "", origin: "uploaded", title: "Họp thôn", file: new File(["x"], "x.mp3") })"""
+
+
+async def test_a_double_tap_records_once_and_no_other_tab_offers_it_before_it_is_sent(
+    site: Commune, browser: Browser
+) -> None:
+    async with page_of(browser, site.url, viewport=PHONE, has_touch=True) as page:
+        await page.goto("/say")
+        await page.evaluate(AN_OLDER_ONE)
+        await page.evaluate(SLOW_TO_ALLOW)
+        await page.evaluate("() => { for (const n of [1, 2]) document.querySelector('#record .start').click(); }")
+        await page.evaluate("allow()")
+        await expect(page.locator("#record .length")).to_have_text("0:02", timeout=PATIENT_MS)
+        other = await page.context.new_page()
+        await other.goto("/say")
+        await expect(other.locator("#kept")).to_contain_text("Họp thôn")
+        await other.close()
+        assert await page.evaluate(RUNNING) == [["recording"], ["live"]]
+        await page.get_by_role("button", name="Xong").tap()
+        await expect(page.locator("#recording [data-title]")).to_contain_text("Thông báo 17:03", timeout=PATIENT_MS)
+        assert await page.evaluate(RUNNING) == [["inactive"], ["ended"]]
+
+
+async def test_what_is_dropped_or_fails_takes_its_name_along(site: Commune, browser: Browser) -> None:
+    """What is said next, or stands there, has its own."""
+    await site.centre.recording("Mất nước")
+    broken = ("Failed to load resource", "ERR_")
+    async with page_of(browser, site.url, expected=broken, viewport=PHONE, has_touch=True) as page:
+        await page.goto("/say")
+        title, sent = page.locator("#title"), page.locator("#preview .sentence")
+        await record(page, 1)
+        await expect(title).to_have_value("Thông báo 17:03")
+        await page.locator("#record .drop").tap()
+        await expect(title).to_have_value("")
+        await page.locator("#recent summary").tap()
+        await page.get_by_role("button", name="Mất nước").tap()
+        await expect(title).to_have_value("Mất nước")
+        await page.route("**/api/v1/uploads", lambda route: route.abort())
+        await page.set_input_files("#file", {"name": "báo bão.mp3", "mimeType": "audio/mpeg", "buffer": b"x"})
+        await expect(title).to_have_value("báo bão")
+        await page.locator("#upload .give-up").tap()
+        await expect(title).to_have_value("Mất nước")
+        await page.unroute_all()
+        await page.set_input_files("#file", {"name": "rỗng.mp3", "mimeType": "audio/mpeg", "buffer": b""})
+        await expect(page.locator("#upload-wrong")).to_contain_text("Tệp này rỗng")
+        await expect(title).to_have_value("Mất nước")
+        await expect(sent).to_contain_text("24 giây")
+
+
 async def test_a_microphone_that_is_taken_away_says_at_which_second_and_keeps_what_was_said(
     site: Commune, browser: Browser
 ) -> None:

@@ -11,6 +11,7 @@
   const wrong = part("wrong"), level = part("level"), length = part("length"), note = part("note");
   const upload = document.getElementById("upload");
   let now = null; // the recording that goes on
+  let starting = false; // the microphone is asked for: pressed again meanwhile, it is one recording all the same
 
   const mark = (ms) => `${Math.floor(ms / 60000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, "0")}`;
 
@@ -46,6 +47,12 @@
   }
 
   async function start() {
+    if (now || starting) return;
+    starting = true;
+    await begin().finally(() => { starting = false; });
+  }
+
+  async function begin() {
     wrong.hidden = note.hidden = true;
     if (!navigator.mediaDevices?.getUserMedia || !window.MediaRecorder) return complain(isSecureContext ? "cannot" : "insecure");
     let stream;

@@ -13,7 +13,7 @@
   const file = document.getElementById("file");
   const doing = box.querySelector(".doing"), bar = box.querySelector("progress"), said = box.querySelector(".said");
   const wrong = document.getElementById("upload-wrong");
-  const title = document.getElementById("title");
+  const title = document.getElementById("title"), place = document.getElementById("recording");
   const person = document.body.dataset.person, form = box.closest("form");
   let current = null;
   let offered = ""; // the title as we filled it in; what a person typed stays
@@ -31,11 +31,19 @@
     file.setAttribute("aria-invalid", "true");
     doing.hidden = true;
     file.value = "";
+    takeBack();
   }
 
   function offer(name) {
     if (title.value.trim() && title.value !== offered) return;
     title.value = offered = name;
+  }
+
+  // What we named goes, and its name with it; the card that stands has its own.
+  function takeBack() {
+    if (!offered || title.value !== offered) return;
+    title.value = offered = place.querySelector("[data-title]")?.dataset.title ?? "";
+    title.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
   function show(sending, words) {
@@ -160,12 +168,28 @@
     current = null;
     doing.hidden = true;
     file.value = "";
+    takeBack();
     if (!take) return;
     loa.store?.forget(take.id);
     if (take.url) fetch(take.url, { method: "DELETE" }).catch(() => {}); // it ends there by itself in two days
   }
 
-  const newTake = (given) => ({ id: `${Date.now()}-${Math.random()}`, person, at: Date.now(), url: "", name: "", ...given });
+  // Until this page goes, other tabs leave alone what is being made or sent here. Without locks (plain http on another
+  // machine) nobody can tell.
+  const lockOf = (take) => `loa:take:${take.id}`;
+  const claim = (take) => new Promise((claimed) => {
+    if (!navigator.locks) return claimed(true);
+    navigator.locks.request(lockOf(take), { ifAvailable: true }, (lock) => {
+      claimed(Boolean(lock));
+      return lock && new Promise(() => {});
+    }).catch(() => claimed(true));
+  });
+
+  function newTake(given) {
+    const take = { id: `${Date.now()}-${Math.random()}`, person, at: Date.now(), url: "", name: "", ...given };
+    claim(take);
+    return take;
+  }
   const whole = (blob) => ({ size: () => blob.size, whole: () => true, slice: (from, until) => blob.slice(from, until) });
 
   function takeFile(chosen) {
@@ -197,7 +221,8 @@
   async function offerKept() {
     const kept = document.getElementById("kept");
     if (!kept || !loa.store) return;
-    const takes = (await loa.store.all("takes")).filter((each) => each.person === person);
+    const elsewhere = new Set((await navigator.locks?.query())?.held.map((each) => each.name));
+    const takes = (await loa.store.all("takes")).filter((each) => each.person === person && !elsewhere.has(lockOf(each)));
     for (const take of takes.filter((each) => Date.now() - each.at > KEPT_MS)) loa.store.forget(take.id);
     const take = takes.filter((each) => Date.now() - each.at <= KEPT_MS).sort((one, other) => other.at - one.at)[0];
     if (!take || current) return;
@@ -205,12 +230,14 @@
     if (!blob.size) return loa.store.forget(take.id);
     kept.querySelector(".what").textContent = take.title;
     kept.hidden = false;
-    kept.querySelector(".go-on").onclick = () => {
-      kept.hidden = true;
-      offer(take.title);
-      send(take, whole(blob));
+    const use = (button, act) => {
+      kept.querySelector(button).onclick = async () => {
+        kept.hidden = true;
+        if (await claim(take)) act(); // else another tab was first
+      };
     };
-    kept.querySelector(".drop").onclick = () => { kept.hidden = true; giveUp(take); };
+    use(".go-on", () => { offer(take.title); send(take, whole(blob)); });
+    use(".drop", () => giveUp(take));
   }
 
   // Handed over by another application, or by any page of the web: a browser does not tell which. So it is shown by name,
@@ -244,7 +271,6 @@
 
   // Whatever card appears, its name is offered as the title, and the sentence of what will happen is made anew. The card
   // replaces itself, so what htmx tells of it reaches nobody: the place is watched.
-  const place = document.getElementById("recording");
   let shown = null;
   new MutationObserver(() => {
     const card = place.querySelector("[data-title]"), id = place.querySelector("[name=recording]")?.value ?? "";
