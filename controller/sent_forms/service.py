@@ -6,7 +6,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, update
+from sqlalchemy import ColumnElement, and_, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -99,12 +99,12 @@ class SentForms:
     async def done(self, sending: Sending, answer: str = "") -> None:
         """Keep where the answer leads; empty: it shows what is shown once."""
         async with self._database.transaction() as tx:
-            await tx.session.execute(update(SentForm).where(*_is(sending)).values(answer=answer))
+            await tx.session.execute(update(SentForm).where(_is(sending)).values(answer=answer))
 
     async def refused(self, sending: Sending) -> None:
         """Forget it: nothing was done, and it may be mended and sent again."""
         async with self._database.transaction() as tx:
-            await tx.session.execute(delete(SentForm).where(*_is(sending)))
+            await tx.session.execute(delete(SentForm).where(_is(sending)))
 
     async def _known(self, sending: Sending) -> SentForm | None:
         async with self._database.reading() as session:
@@ -125,9 +125,9 @@ class SentForms:
         return noted is not None
 
 
-def _is(sending: Sending) -> tuple[object, ...]:
+def _is(sending: Sending) -> ColumnElement[bool]:
     person_id, key_sha256 = sending.name
-    return SentForm.person_id == person_id, SentForm.key_sha256 == key_sha256
+    return and_(SentForm.person_id == person_id, SentForm.key_sha256 == key_sha256)
 
 
 def _repeated(row: SentForm, sending: Sending) -> str:

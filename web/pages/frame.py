@@ -15,8 +15,8 @@ from controller.overview.schemas import Overview
 from controller.people.rights import Act
 from web.forms import own_path
 from web.offers import menu_of
-from web.site import Site, Visit, here
 from web.once import BEFORE
+from web.site import Site, Visit, here
 from web.views.places import own_scopes, stop_places
 from web.views.release import starts_at_release
 from web.views.strip import FAILURE_STANDS_FOR, Calls, Strip, strip
