@@ -48,6 +48,16 @@ async def test_one_proposes_and_only_another_confirms(site: Commune) -> None:
     assert "Chờ phát" in after
 
 
+async def test_what_lies_ready_is_proposed_under_its_own_name(site: Commune) -> None:
+    """The name of a recording that was dropped, or sounds beside it, may still stand in the form."""
+    said = await message(site)
+    async with visitor(site) as client:
+        path = await propose(client, typed(site, said, title="Thông báo 17:03"))
+        assert re.search(r"<h1>.*?Lũ quét.*?</h1>", (await client.get(path)).text, re.DOTALL)
+    [proposed] = await site.centre.services.emergencies.list(site.centre.actor)
+    assert proposed.title == "Lũ quét"
+
+
 async def test_the_preview_says_who_stays_silent_and_offers_the_release(site: Commune) -> None:
     said = await message(site)
     hold = await site.centre.services.holds.order(site.centre.actor, [site.hamlets["Thôn Trại"].scope])

@@ -118,7 +118,7 @@ def wanted(draft: Draft, targets: Sequence[str]) -> dict[str, Any]:
     return {
         "message_id": draft.message or None,
         "recordings": (draft.recording,) if draft.recording else (),
-        "title": draft.title or None,
+        "title": None if draft.message else draft.title or None,  # a ready message is called by its own
         "targets": tuple(targets),
         "drill": draft.drill or None,
         "repeats": number_of(draft.times, most=MOST_REPEATS) or 1,
