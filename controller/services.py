@@ -77,6 +77,7 @@ from .schedules.rolling import Rolling
 from .schedules.service import Schedules
 from .schedules.single_dates import SingleDates
 from .schedules.templating import Templates
+from .schedules.unaired import UnairedDates
 from .schedules.whatif import ScheduleWhatIfs
 from .sent_forms.service import SentForms
 from .tiles import Tiles
@@ -118,6 +119,7 @@ class Services:
     programmes: Programmes
     schedules: Schedules
     single_dates: SingleDates
+    unaired: UnairedDates
     templates: Templates
     week_copies: WeekCopies
     feeds: Feeds
@@ -256,6 +258,7 @@ def build_services(
         programmes=programmes,
         schedules=schedules,
         single_dates=single_dates,
+        unaired=UnairedDates(database, clock),
         templates=Templates(database, programmes, schedules),
         week_copies=WeekCopies(database, clock, schedules),
         feeds=Feeds(database, clock, live),

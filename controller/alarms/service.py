@@ -10,13 +10,12 @@ from controller.db import Database, Transaction
 from controller.errors import ConflictError, ForbiddenError, NotFoundError
 from controller.events import Event, Topic
 from controller.ids import new_id
-from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.models import Person
 from controller.people.rights import Act
 
 from .models import Alarm
-from .repository import told_to
+from .repository import looked_after, told_to
 from .schemas import AlarmOut
 
 
@@ -58,17 +57,16 @@ class Alarms:
         ``waiting``: only those that nobody acknowledged, or only the others.
 
         Raises:
-            ForbiddenError: the person looks after no place.
+            ForbiddenError: the person looks after no place, and plans nothing anywhere.
         """
         query = select(Alarm, Person.name).outerjoin(Person, Person.id == Alarm.acknowledged_by)
         if waiting is not None:
             query = query.where(Alarm.acknowledged_at.is_(None) == waiting)
         async with self._database.reading() as session:
-            await rights.require(session, actor, Act.ALARMS_ACKNOWLEDGE)
-            places = await rights.reach(session, actor, Act.ALARMS_ACKNOWLEDGE)
+            may = await looked_after(session, actor)
             query = query.where(await told_to(session, actor)).order_by(Alarm.raised_at.desc(), Alarm.id)
             rows = (await session.execute(query.limit(limit))).all()
-        return [_out(row, name, may_acknowledge=places.sees(row.area_id)) for row, name in rows]
+        return [_out(row, name, may_acknowledge=may(row)) for row, name in rows]
 
     async def acknowledge(self, actor: Actor, alarm_id: str) -> AlarmOut:
         """Say that somebody looks after it.
@@ -79,13 +77,12 @@ class Alarms:
             ConflictError: somebody did already.
         """
         async with self._database.transaction() as tx:
-            await rights.require(tx.session, actor, Act.ALARMS_ACKNOWLEDGE)
-            places = await rights.reach(tx.session, actor, Act.ALARMS_ACKNOWLEDGE)
+            may = await looked_after(tx.session, actor)
             query = select(Alarm).where(Alarm.id == alarm_id, await told_to(tx.session, actor)).with_for_update()
             row = await tx.session.scalar(query)
             if row is None:
                 raise NotFoundError("there is no such alarm", resource="alarms", id=alarm_id[:64])
-            if not places.sees(row.area_id):
+            if not may(row):
                 raise ForbiddenError("only who looks after the place where it was ordered", area_id=row.area_id)
             if row.acknowledged_at is not None:
                 raise ConflictError("somebody acknowledged this alarm already", problem="acknowledged")

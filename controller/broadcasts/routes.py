@@ -14,6 +14,7 @@ from controller.plays.schemas import PlayOut
 from controller.policies.errors import PolicyBreachError, UnusualHourError
 from controller.programmes.layout import NotAirableError
 from controller.schedules.conflicts import ScheduleConflictError
+from controller.schedules.schemas import UnairedOut
 
 from .preview import QuietHoursError, RefusedByAllError
 from .replays import AlreadyReplayedError
@@ -107,10 +108,13 @@ async def history(
     until_at: _Text = "",
     offset: Annotated[int, Query(ge=0, le=10**6)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> list[BroadcastOut]:
+) -> list[BroadcastOut | UnairedOut]:
     """Give what was to begin until now, the latest first; ``q``: words of the title, accents may be left out.
 
-    ``result``: ``whole``, ``missed``, ``open``, ``cancelled``, ``unsaid``; ``kind``: a level, or ``drill``.
+    Dates of schedules of which no broadcast came to be are among them, in the phase ``unaired``.
+
+    ``result``: ``whole``, ``missed``, ``open``, ``cancelled``, ``unsaid``, ``unaired``; ``kind``: a level or
+    ``drill``.
     """
     having = {"area": area_id, "result": result, "kind": kind, "from": from_at, "until": until_at}
     wanted = Wanted(q=q, sort="start", down=True, offset=offset, limit=limit, having=having)

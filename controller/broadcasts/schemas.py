@@ -148,6 +148,10 @@ class BroadcastOut(BaseModel):
     """The first version of an edited broadcast; None: this is the first."""
     replays_id: str | None = None
     """The broadcast that it makes up for."""
+    schedule_id: str | None = None
+    """Of which it is a date, where that is in sight."""
+    recurrence_local: datetime | None = None
+    """With a schedule: wall time that the rule gives, which names the date."""
     approval: AskedOut | None = None
     """What became of the request for a yes; None: the author's own act was enough."""
     targets: tuple[TargetOut, ...]

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Date, ForeignKey, String, Text
+from sqlalchemy import JSON, Date, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db import Base, Instant
@@ -76,6 +76,34 @@ class ScheduleException(Base):
     """With ``kept``: calendars that silence the day, against which it is kept; none that came, or named it, later."""
     made_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     made_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class UnairedDate(Searchable, Base):
+    """A date that was to be heard and of which no broadcast came to be: it could not be aired as it was.
+
+    It goes when the date can be aired after all, or is not to be any more. Once its start has passed it stays, as the
+    record of what was aired does.
+    """
+
+    __tablename__ = "unaired_dates"
+    __table_args__ = (UniqueConstraint("schedule_id", "recurrence_local"),)
+    searched = ("title",)
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    schedule_id: Mapped[str] = mapped_column(ForeignKey("schedules.id"))
+    recurrence_local: Mapped[str] = mapped_column(String(19))
+    start_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    title: Mapped[str] = mapped_column(String(200))
+    level: Mapped[str] = mapped_column(String(16))
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    """As title and level it is what the schedule said then."""
+    problem: Mapped[str] = mapped_column(String(40))
+    """Code of the error."""
+    message: Mapped[str] = mapped_column(Text)
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """Of the error's fields those that say why: ``problem``, ``title``, ``rules``."""
+    noted_at: Mapped[datetime] = mapped_column(Instant)
+    """Since when it is so, for this reason."""
 
 
 class Calendar(Base):

@@ -47,6 +47,8 @@ from .planning import Planned, Planner, is_aired
 from .policed import Where, refused_dates
 from .repository import Calendars, exceptions_of, series_of
 from .runs import Runs
+from .states import NOT_AIRABLE
+from .unaired import SOON, keep
 from .walltime import wall_time
 from .yes import Yeses, firsts
 
@@ -56,12 +58,8 @@ AHEAD = timedelta(days=1)
 STALE = timedelta(hours=18)
 """A schedule that was rolled less far than this short of its horizon is rolled again."""
 ACT = "schedules.roll"
-NOT_AIRABLE = "schedules.not_airable"
-"""Kind of the alarm about a date that comes soon and cannot be aired as it is."""
 NOT_ROLLED = "schedules.not_rolled"
 """Kind of the alarm about a schedule whose dates the centre fails to plan."""
-SOON = timedelta(hours=48)
-"""Each schedule is rolled daily: this far ahead somebody is told at least a day before."""
 SYSTEM = Actor(None, "schedules")
 HEARD = frozenset({Outcome.PLAYED, Outcome.INTERRUPTED})
 
@@ -176,7 +174,7 @@ class Rolling:
                 if first.occurrence.programme_id not in near:
                     yeses.to(first)  # asked for now: leaders say yes weeks ahead
         row.rolled_until = until_at
-        await ahead.finish()
+        await ahead.finish(wanted)
         return ahead.done
 
     def _from(self, row: Schedule, now: datetime) -> datetime:
@@ -273,8 +271,8 @@ class _Work:
         self._documents, self._alarms, self._tx, self._row, self._planner = documents, alarms, tx, row, planner
         self._where, self._runs, self._yeses, self._now = where, runs, yeses, now
         self._scopes: set[str] = set()
-        self._silent: list[tuple[Occurrence, InvalidError]] = []
-        """Dates that come soon and cannot be aired, by start."""
+        self._broken: dict[str, tuple[Occurrence, InvalidError]] = {}
+        """Dates that cannot be aired, by name."""
         self.done = Counter[Fate]()
 
     async def bring_in_step(self, dates: Mapping[str, Occurrence], known: Mapping[str, Known]) -> None:
@@ -313,11 +311,10 @@ class _Work:
         return await refused_dates(self._tx.session, self._where, new.values(), besides=besides)
 
     async def _break(self, date_: Occurrence, old: Broadcast | None, error: InvalidError) -> None:
-        """Take out a date that cannot be aired. It shows the reason (``dates``), and is tried again with every roll."""
+        """Take out a date that cannot be aired. It is kept with the reason, and tried again with every roll."""
         _log.info("schedule %s, %s: %s", self._row.id, date_.recurrence, error.message)
         self.done[Fate.BROKEN] += 1
-        if date_.start_at < self._now + SOON:
-            self._silent.append((date_, error))
+        self._broken[date_.recurrence.isoformat()] = date_, error
         if old is not None:
             self._yeses.drop(old)
             await self.supersede(old)
@@ -386,9 +383,14 @@ class _Work:
         tx.tell(Event(Topic.BROADCAST, broadcast.id))
         self.done[Fate.MADE] += 1
 
-    async def finish(self) -> None:
-        """Mark the plans that changed, ask for the yeses that are lacking, tell what is silent soon, and note it."""
+    async def finish(self, wanted: Collection[str]) -> None:
+        """Mark the plans that changed, ask for the yeses that are lacking, tell what is silent soon, and note it.
+
+        ``wanted``: names of the dates that are to be heard.
+        """
         await self._tx.session.flush()
+        aired = {name for name in wanted if name not in self._broken}
+        await keep(self._tx, self._row, self._broken, aired, now=self._now)
         await self._tell()
         await self._yeses.settle(self._tx)
         for scope in sorted(self._scopes):
@@ -400,13 +402,14 @@ class _Work:
 
     async def _tell(self) -> None:
         """Raise an alarm about the first date that stays silent: nobody is to find out by listening."""
-        if not self._silent:
+        silent = [each for each in self._broken.values() if each[0].start_at < self._now + SOON]
+        if not silent:
             return
-        row, (first, error) = self._row, self._silent[0]
+        row, (first, error) = self._row, silent[0]
         detail = {
             "title": row.title,
             "date": f"{first.local:%d/%m %H:%M}",
-            "dates": [date_.recurrence.isoformat() for date_, _ in self._silent],
+            "dates": [date_.recurrence.isoformat() for date_, _ in silent],
             "problem": error.code,
             "message": error.message,
             "rules": error.fields.get("rules", []),

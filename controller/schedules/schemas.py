@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from controller.approvals.needs import Need
-from controller.broadcasts.schemas import AskedOut, ConflictOut, Scopes, Title
+from controller.broadcasts.schemas import AskedOut, ConflictOut, Scopes, TargetOut, Title
 from controller.plays.schemas import MayPlayOut, UnconfirmedOut
 from controller.policies.schemas import BreachOut, UnusualOut
 from controller.programmes.schemas import MAX_ITEMS, BulletinRef, FillIn
@@ -112,6 +112,36 @@ class TemplateScheduleIn(ScheduleRule):
         return ScheduleIn(programme_id=programme_id, **self.model_dump(exclude={"template_id", "fill"}))
 
 
+class UnairedOut(BaseModel):
+    """A date of a schedule that cannot be aired as it is, or could not: no broadcast came to be of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    phase: Literal["unaired"] = "unaired"
+    """Beside the phases of broadcasts."""
+    schedule_id: str | None
+    """None: not in sight, as one of an area above; nor is then said what is the matter with its programme."""
+    recurrence_local: LocalTime
+    """Wall time that the rule gives: names the date."""
+    start_at: AwareDatetime
+    title: str
+    level: Level
+    targets: tuple[TargetOut, ...]
+    """Those in sight, as they were aimed at."""
+    problem: str
+    """Why: code of the error."""
+    problem_message: str
+    cause: str | None
+    """With ``not_airable`` what is the matter: ``not_approved``, ``archived``, ``withdrawn``…"""
+    item: str | None
+    """Title of the bulletin or recording that it is about."""
+    rules: tuple[str, ...]
+    """With ``policy_breach``: the rules of policies against which it is."""
+    noted_at: AwareDatetime
+    """Since when it is so."""
+
+
 class ScheduleOut(BaseModel):
     """When a programme airs."""
 
@@ -142,6 +172,8 @@ class ScheduleOut(BaseModel):
     """Start of the next date that is planned; with ``approval``, it sounds only when somebody says yes."""
     approval: AskedOut | None = None
     """The request on which it waits. ``returned``: nothing of it sounds until it is edited, and asked for anew."""
+    unaired: UnairedOut | None = None
+    """The next date that cannot be aired as it is."""
     owed: tuple[BulletinRef, ...] | None = None
     """Priority bulletins that areas above offer now and that its programme lacks; None in lists."""
 

@@ -44,8 +44,10 @@ from .schemas import (
     ScheduleIn,
     ScheduleOut,
     SchedulePreview,
+    UnairedOut,
 )
 from .silence import unheeded
+from .unaired import next_of
 from .yes import OF_WHAT_IS_HEARD, agree, forget, need_of
 
 LOOK_AHEAD = timedelta(days=30)
@@ -120,7 +122,7 @@ class Schedules:
                 raise _no_schedule(schedule_id)
             now = self._clock()
             owed = await owed_by(session, row.programme_id, now=now) if row.ended_at is None else []
-            return (await outs(session, [row], now=now))[0].model_copy(update={"owed": tuple(owed)})
+            return (await outs(session, [row], seen, now=now))[0].model_copy(update={"owed": tuple(owed)})
 
     async def dates(self, actor: Actor, schedule_id: str, from_at: datetime, until_at: datetime) -> Sequence[DateOut]:
         """Give the dates of one that start in ``[from_at, until_at)``, with what keeps each from being aired.
@@ -329,11 +331,11 @@ class Schedules:
                 and (ended or row.ended_at is None)
                 and (below is None or row.area_id in below)
             ]
-            return await outs(session, kept, now=self._clock())
+            return await outs(session, kept, seen, now=self._clock())
 
 
-async def outs(session: AsyncSession, rows: Sequence[Schedule], *, now: datetime) -> list[ScheduleOut]:
-    """Give schedules as the API shows them."""
+async def outs(session: AsyncSession, rows: Sequence[Schedule], seen: Sight, *, now: datetime) -> list[ScheduleOut]:
+    """Give schedules, all of them in sight, as the API shows them."""
     query = (
         select(Broadcast.schedule_id, func.min(Broadcast.start_at))
         .where(Broadcast.schedule_id.is_not(None), Broadcast.start_at > now)
@@ -342,14 +344,15 @@ async def outs(session: AsyncSession, rows: Sequence[Schedule], *, now: datetime
     )
     following = dict((await session.execute(query)).all())
     asked = await asked_of(session, rows, now=now)
-    return [_out(row, following.get(row.id), asked.get(row.id)) for row in rows]
+    unaired = await next_of(session, [row.id for row in rows], seen, now=now)
+    return [_out(row, following.get(row.id), asked.get(row.id), unaired.get(row.id)) for row in rows]
 
 
-def _out(row: Schedule, next_at: datetime | None, asked: AskedOut | None) -> ScheduleOut:
+def _out(row: Schedule, next_at: datetime | None, asked: AskedOut | None, unaired: UnairedOut | None) -> ScheduleOut:
     same = {
         name: getattr(row, name)
         for name in ScheduleOut.model_fields
-        if name not in {"targets", "next_at", "starts_at_local", "owed", "approval"}
+        if name not in {"targets", "next_at", "starts_at_local", "owed", "approval", "unaired"}
     }
     return ScheduleOut(
         **same,
@@ -357,6 +360,7 @@ def _out(row: Schedule, next_at: datetime | None, asked: AskedOut | None) -> Sch
         starts_at_local=datetime.fromisoformat(row.starts_at_local),
         next_at=next_at.replace(tzinfo=UTC) if next_at is not None and next_at.tzinfo is None else next_at,
         approval=asked,
+        unaired=unaired,
     )
 
 

@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+NOT_AIRABLE = "schedules.not_airable"
+"""Kind of the alarm about a date that comes soon and cannot be aired as it is."""
+
 
 class Overrun(StrEnum):
     """What happens when a session is longer than its time."""

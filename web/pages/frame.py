@@ -13,6 +13,7 @@ from controller.holds.schemas import HoldOut
 from controller.nodes.schemas import NodeOut
 from controller.overview.schemas import Overview
 from controller.people.rights import Act
+from controller.schedules.states import NOT_AIRABLE
 from web.forms import own_path
 from web.offers import menu_of
 from web.once import BEFORE
@@ -82,9 +83,13 @@ async def _calls(visit: Visit) -> Calls:
     services, actor = visit.services, visit.actor
     emergencies = await services.emergencies.list(actor, limit=MOST_EMERGENCIES)
     waiting = await services.approvals.count_waiting(actor) if visit.may(Act.APPROVALS_GIVE) else 0
-    may_look = visit.may(Act.ALARMS_ACKNOWLEDGE)
+    plans = visit.may(Act.SCHEDULES_WRITE)
+    may_look = plans or visit.may(Act.ALARMS_ACKNOWLEDGE)
     alarms = await services.alarms.list(actor, waiting=True) if may_look else []
-    return Calls(emergencies, waiting, len(alarms))
+    unaired = await services.unaired.soon(actor, passed_for=FAILURE_STANDS_FOR) if plans else []
+    told = {f"schedules/{each.schedule_id}" for each in unaired}  # by their own line
+    others = [each for each in alarms if each.kind != NOT_AIRABLE or each.subject not in told]
+    return Calls(emergencies, waiting, len(others), unaired)
 
 
 async def whole_page(

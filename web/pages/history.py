@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 
 from controller.broadcasts.schemas import BroadcastOut
 from controller.paging import PAGE, Found, Wanted
+from controller.schedules.schemas import UnairedOut
 from web.listing import Listing, asked, csv_answer, in_parts
 from web.pages.frame import whole_page
 from web.site import Site, Visit
@@ -23,7 +24,7 @@ def _wanted(visit: Visit) -> tuple[Listing[RunRow], Wanted]:
     return listing, replace(wish.wanted(PAGE), having=span_having(wish, visit.form))
 
 
-async def _find(visit: Visit, wanted: Wanted) -> Found[BroadcastOut]:
+async def _find(visit: Visit, wanted: Wanted) -> Found[BroadcastOut | UnairedOut]:
     return await visit.services.history.find(visit.actor, wanted)
 
 

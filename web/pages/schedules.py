@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.errors import ConflictError, InvalidError, LoaError
-from controller.paging import part_of
+from controller.paging import MOST_ROWS, PAGE, part_of
 from controller.people.rights import Act
 from controller.programmes.schemas import SlotOut
 from controller.schedules.schemas import ScheduleChange, ScheduleIn, ScheduleOut, TemplateScheduleIn
@@ -36,7 +36,7 @@ COLUMNS = (
     Column("said", "plan.said", sort=False),
     Column("next", "plan.next"),
 )
-STATES = ("coming", "waits", "returned", "ended")
+STATES = ("coming", "waits", "returned", "unaired", "ended")
 ROWS_SHOWN = 6
 """Programmes that stand on the first step; the others are one unfolding further."""
 
@@ -50,7 +50,7 @@ async def _names(visit: Visit) -> dict[str, str]:
     return scope_names(visit.areas, await visit.services.nodes.all(visit.actor))
 
 
-async def _listing(visit: Visit) -> Listing[views.Line]:
+async def _listing(visit: Visit, limit: int = PAGE) -> Listing[views.Line]:
     """Read the schedules that are asked for: all are made whole, as they sort by what comes next."""
     names, programmes = await _names(visit), {each.id: each.whole_name for each in await _programmes(visit)}
     state = Filter("state", "plan.state", tuple((each, visit.text(f"plan.state_{each}")) for each in STATES))
@@ -68,7 +68,7 @@ async def _listing(visit: Visit) -> Listing[views.Line]:
         if all(word in folded(f"{line.title} {line.said}") for word in folded(wanted.q).split())
     ]
     kept.sort(key=lambda pair: views.sorting(pair[0], wanted.sort), reverse=wanted.down)
-    part = part_of([line for _, line in kept], wanted.wanted())
+    part = part_of([line for _, line in kept], wanted.wanted(limit))
     return Listing("/schedules/all", COLUMNS, (state,), wanted, part.rows, part.total, default=("title", False))
 
 
@@ -78,7 +78,7 @@ async def _list(visit: Visit) -> HTMLResponse:
 
 
 async def _table(visit: Visit) -> AsyncIterator[Sequence[str]]:
-    for each in (await _listing(visit)).rows:
+    for each in (await _listing(visit, MOST_ROWS)).rows:
         yield [each.title, each.when, each.said, each.mark.word]
 
 

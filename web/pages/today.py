@@ -35,9 +35,10 @@ async def _context(visit: Visit) -> dict[str, Any]:
         found = await (visit.services.overview.of(visit.actor, area_id) if place else overview_of(visit))
         runs = await _runs(visit, place)
         failed = [run.id for run in runs if is_not_well(run)][-MOST_EXPLAINED:]
+        unmade = await visit.services.unaired.today(visit.actor, str(visit.form.zone), area_id)
         why = await visit.services.broadcasts.not_well(visit.actor, failed, area_id=area_id, most=MOST_NAMED)
     return {
-        "day": day(runs, why, visit.form),
+        "day": day(runs, why, visit.form, unmade),
         "standing": standing(found, visit.areas, place, visit.form),
         "query": f"?place={place}" if place else "",
         "may_say": visit.may(Act.BROADCASTS_CREATE),

@@ -9,8 +9,9 @@ from controller.broadcasts.schemas import AskedOut, ConflictOut
 from controller.bulletins.schemas import BulletinOut
 from controller.policies.errors import PolicyBreachError
 from controller.programmes.schemas import BulletinRef
-from controller.schedules.schemas import DateOut, ScheduleOut, SchedulePreview, UnheededOut
+from controller.schedules.schemas import DateOut, ScheduleOut, SchedulePreview, UnairedOut, UnheededOut
 from web.formats import Formats
+from web.views import unaired
 from web.views.dated import Told, breaches, dates_said, grouped, span_said, unusual_said
 from web.views.schedule_form import WEEKDAYS, days_of
 from web.words import Mark, doubt_said
@@ -81,6 +82,7 @@ def is_in(known: ScheduleOut, state: str) -> bool:
         "coming": known.ended_at is None and known.next_at is not None and not asked,
         "waits": asked == "open",
         "returned": asked not in {"", "open"},
+        "unaired": known.unaired is not None,
         "ended": known.ended_at is not None,
     }
     return found.get(state, True)
@@ -105,12 +107,22 @@ def line(known: ScheduleOut, names: Mapping[str, str], programmes: Mapping[str, 
         mark = Mark("cut", "unsure", text("schedules.ended", at=form.when(known.ended_at)))
     elif known.approval is not None:
         mark = _waits(known.approval, known.next_at, form)
+    elif known.unaired is not None:
+        mark = _silent(known.unaired, known.next_at, form)
     elif known.next_at is not None:
         mark = Mark("ready", "good", text("schedules.next", when=form.when(known.next_at)))
     else:
         mark = Mark("unknown", "unsure", text("schedules.none_next"))
     said = text("schedules.said", programme=programme, targets=places)
     return Line(known.id, known.title, when_said(known, form), said, mark, *_to_do(known.approval, form))
+
+
+def _silent(each: UnairedOut, next_at: datetime | None, form: Formats) -> Mark:
+    """Say which date stays silent, and why; before it what sounds earlier."""
+    said = form.text("schedules.unaired", when=form.when(each.start_at), why=unaired.why_said(each, form))
+    if next_at is not None and next_at < each.start_at:
+        said = f"{form.text('schedules.next', when=form.when(next_at))} · {said}"
+    return Mark("triangle", "care", said)
 
 
 def _waits(asked: AskedOut, next_at: datetime | None, form: Formats) -> Mark:

@@ -12,8 +12,10 @@ from controller.holds.schemas import HoldOut
 from controller.names import in_reading_order
 from controller.nodes.rules import HEARD
 from controller.overview.schemas import FaultCount, Overview, SoundingOut, Those
+from controller.schedules.schemas import UnairedOut
 from web.formats import Formats
 from web.views.runs import title_of
+from web.views.unaired import href_of, soonest_said
 from web.words import NOT_WELL, Mark, in_words, run_mark
 
 FAILURE_STANDS_FOR = timedelta(hours=1)
@@ -120,6 +122,8 @@ class Calls:
     emergencies: Sequence[EmergencyOut] = ()
     approvals: int = 0
     alarms: int = 0
+    unaired: Sequence[UnairedOut] = ()
+    """Dates of schedules that this person may mend, which stay silent soon or did just now, by start."""
 
 
 def strip(
@@ -136,6 +140,7 @@ def strip(
     problems = (
         *_waiting(calls, form),
         *_returned(runs, form),
+        *_unaired(calls.unaired, form),
         *_offline(found.lost, form),
         *_faults(found.faults, form),
         *_failed(runs, form),
@@ -297,6 +302,13 @@ def _returned(runs: Sequence[BroadcastOut], form: Formats) -> tuple[Problem, ...
     reason = run.approval.returned_reason if run.approval else ""
     word = form.text("strip.returned", title=title_of(run, form), when=form.when(run.start_at), reason=reason)
     return (Problem(Mark("triangle", "care", word), f"/broadcasts/{run.id}"),)
+
+
+def _unaired(found: Sequence[UnairedOut], form: Formats) -> tuple[Problem, ...]:
+    """Say of the soonest date that nothing of it was planned, to whoever can mend it."""
+    if not found:
+        return ()
+    return (Problem(Mark("triangle", "care", soonest_said(found, form)), href_of(found[0])),)
 
 
 def _offline(lost: Those, form: Formats) -> tuple[Problem, ...]:

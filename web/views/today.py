@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 from controller.areas.schemas import AreaOut
@@ -9,8 +10,10 @@ from controller.broadcasts.schemas import BroadcastOut
 from controller.nodes.rules import HEARD, NodeStatus
 from controller.overview.schemas import AreaCount, NodeBrief, Overview
 from controller.plays.schemas import PlayedNotOut
+from controller.schedules.schemas import UnairedOut
 from web.formats import Formats
 from web.i18n import Catalogue
+from web.views import unaired
 from web.views.places import Choice, contact_said, own_scopes
 from web.views.runs import kind_of, returned_said, targets_of
 from web.words import EMERGENCY, NOT_WELL, Mark, doubt_said, in_words, run_mark
@@ -48,9 +51,11 @@ class Part:
 
 @dataclass(frozen=True)
 class DayLine:
-    """A broadcast in the day."""
+    """A broadcast in the day, or a date of a schedule of which none came to be."""
 
     id: str
+    href: str
+    """Its page; empty: none that this person sees."""
     hour: str
     sign: Mark | None
     """That it is an emergency, or a drill; None: routine."""
@@ -60,11 +65,13 @@ class DayLine:
     stands: str
     """``past``, ``now`` or ``coming``."""
     notes: tuple[str, ...]
-    """Why it was returned, or that it may be heard although it was taken back."""
-    why: str
+    """Why it was returned or never made, or that it may be heard although it was taken back."""
+    mend: str = ""
+    """What to do about it, with a way to ``href``; empty: nothing."""
+    why: str = ""
     """Which nodes did not play it and why, in a line; empty: all did."""
-    parts: tuple[Part, ...]
-    one: NodeWhy | None
+    parts: tuple[Part, ...] = ()
+    one: NodeWhy | None = None
     """The only node that did not: nothing to unfold."""
 
 
@@ -119,11 +126,45 @@ def is_not_well(run: BroadcastOut) -> bool:
     return any(run.counts.get(name) for name in NOT_WELL)
 
 
-def day(runs: Sequence[BroadcastOut], failed: Mapping[str, Sequence[PlayedNotOut]], form: Formats) -> Day:
-    """Show a day; ``failed``: of those that did not go well, where and why."""
-    lines = tuple(_line(run, failed.get(run.id, ()), form) for run in runs)
-    coming = (line.id for line, run in zip(lines, runs, strict=True) if run.start_at > form.now)
-    return Day(_sentence(runs, form), lines, next(coming, ""), form.hour(form.now))
+def day(
+    runs: Sequence[BroadcastOut],
+    failed: Mapping[str, Sequence[PlayedNotOut]],
+    form: Formats,
+    unmade: Sequence[UnairedOut] = (),
+) -> Day:
+    """Show a day; ``failed``: of those that did not go well, where and why; ``unmade``: dates that never became one."""
+    # What was taken out of the plan is told once: why, and that a node that is away may have it yet.
+    told = {(each.schedule_id, each.recurrence_local): each.id for each in unmade}
+    gone = {told[key]: run for run in runs if run.phase == "replaced" and (key := _date_of(run)) in told}
+    twice = {run.id for run in gone.values()}
+    shown = [run for run in runs if run.id not in twice]
+    dated = [(run.start_at, _line(run, failed.get(run.id, ()), form)) for run in shown]
+    dated += [(each.start_at, _unmade(each, gone.get(each.id), form)) for each in unmade]
+    dated.sort(key=lambda pair: pair[0])
+    coming = (line.id for start_at, line in dated if start_at > form.now)
+    lines = tuple(line for _, line in dated)
+    return Day(_sentence(shown, unmade, form), lines, next(coming, ""), form.hour(form.now))
+
+
+def _date_of(run: BroadcastOut) -> tuple[str | None, datetime | None]:
+    return run.schedule_id, run.recurrence_local
+
+
+def _unmade(each: UnairedOut, gone: BroadcastOut | None, form: Formats) -> DayLine:
+    """Show a date of which no broadcast came to be; ``gone``: one that was taken out, where nobody can confirm it."""
+    href = unaired.href_of(each)
+    return DayLine(
+        id=each.id,
+        href=href,
+        hour=form.hour(each.start_at),
+        sign=None,
+        title=each.title,
+        said=form.text("unaired.said", targets=unaired.places_of(each, form)),
+        mark=unaired.mark_of(each, form),
+        stands="coming" if each.start_at > form.now else "past",
+        notes=(unaired.why_said(each, form), *doubt_said(gone.unconfirmed if gone else None, form)),
+        mend=unaired.to_do(each, form) if href else "",
+    )
 
 
 def _line(run: BroadcastOut, failed: Sequence[PlayedNotOut], form: Formats) -> DayLine:
@@ -131,6 +172,7 @@ def _line(run: BroadcastOut, failed: Sequence[PlayedNotOut], form: Formats) -> D
     count = sum(each.count for each in failed)
     return DayLine(
         id=run.id,
+        href=f"/broadcasts/{run.id}",
         hour=form.hour(run.start_at),
         sign=_sign(run, form),
         title=run.title,
@@ -176,37 +218,75 @@ def _reason(each: PlayedNotOut, form: Formats) -> str:
     return form.text.word("reason", each.reason) if each.reason else f"{form.text(f'outcome.{each.outcome}')}."
 
 
-def _sentence(runs: Sequence[BroadcastOut], form: Formats) -> Mark | None:
+class _Failure(NamedTuple):
+    """Something of the day that did not sound as it should, or of which nobody knows."""
+
+    start_at: datetime
+    said: str
+    mark: Mark
+
+
+def _sentence(runs: Sequence[BroadcastOut], unmade: Sequence[UnairedOut], form: Formats) -> Mark | None:
     """Answer whether what should have sounded did: what did not is named first, else the last one stands for all."""
     text = form.text
-    well = [run for run in runs if run.phase == "over" and run_mark(run, text).tone == "good"]
-    failed = [run for run in runs if run.phase == "not_approved" or (run.phase == "over" and is_not_well(run))]
-    open_yet = [run for run in runs if _is_unverified(run, text)]
+    over = [run for run in runs if run.phase == "over"]
+    well = [run for run in over if _is_well(run, text)]
+    failed = sorted([*_failures(runs, form), *_never_made(unmade, form)], key=lambda each: each.start_at)
+    open_yet = [_failure(run, form) for run in over if _is_unverified(run, text)]
     if failed or open_yet:
         last = (failed or open_yet)[-1]
-        mark = run_mark(last, text)
-        said = [text("today.sentence_failed", what=_called(last, form), word=in_words(mark, text))]
+        said = [last.said]
         if len(failed) > 1:
             said.append(text("today.sentence_failed_more", count=len(failed) - 1))
         if rest := len(open_yet) - (not failed):
             said.append(text("today.sentence_unverified", count=rest))
         if well:
             said.append(text("today.sentence_others_well", count=len(well)))
-        return Mark("triangle", "care", " ".join(said)) if failed else Mark(mark.icon, mark.tone, " ".join(said))
+        icon, tone = ("triangle", "care") if failed else (last.mark.icon, last.mark.tone)
+        return Mark(icon, tone, " ".join(said))
     if not well:
         return None
-    last, mark = well[-1], run_mark(well[-1], text)
-    played = {"played": last.counts.get("played", 0), "count": last.node_count}
-    grade = min((int(name[1]) for name in last.grades), default=0)
+    last_run, mark = well[-1], run_mark(well[-1], text)
+    played = {"played": last_run.counts.get("played", 0), "count": last_run.node_count}
+    grade = min((int(name[1]) for name in last_run.grades), default=0)
     said = [text("today.sentence_all_well", count=len(well))] if len(well) > 1 else []
-    said.append(text(f"today.sentence_e{grade}", what=_called(last, form), **played))
+    said.append(text(f"today.sentence_e{grade}", what=_called(last_run, form), **played))
     return Mark(mark.icon, "good", " ".join(said), simulated=mark.simulated)
 
 
+def _is_well(run: BroadcastOut, text: Catalogue) -> bool:
+    """Tell whether every node gave evidence that it sounded. Without any nobody can say so, whatever the level."""
+    return run_mark(run, text).tone == "good"
+
+
 def _is_unverified(run: BroadcastOut, text: Catalogue) -> bool:
-    """Tell of an emergency that is over and did not fail whether yet nobody can say that it was heard."""
-    over = run.phase == "over" and run.level == EMERGENCY and bool(run.node_count)
-    return over and not is_not_well(run) and run_mark(run, text).tone != "good"
+    """Tell of what did not fail whether yet nobody can say that it was heard, as nothing or too little shows it."""
+    aimed = run.node_count or run.unreporting_count
+    return bool(aimed) and not is_not_well(run) and not _is_well(run, text)
+
+
+def _failures(runs: Iterable[BroadcastOut], form: Formats) -> list[_Failure]:
+    return [
+        _failure(run, form) for run in runs if run.phase == "not_approved" or (run.phase == "over" and is_not_well(run))
+    ]
+
+
+def _failure(run: BroadcastOut, form: Formats) -> _Failure:
+    mark = run_mark(run, form.text)
+    word = in_words(mark, form.text)
+    return _Failure(run.start_at, form.text("today.sentence_failed", what=_called(run, form), word=word), mark)
+
+
+def _never_made(unmade: Iterable[UnairedOut], form: Formats) -> list[_Failure]:
+    """Name what should have sounded by now and never became a broadcast."""
+    found = []
+    for each in unmade:
+        if each.start_at <= form.now:
+            mark = unaired.mark_of(each, form)
+            what = f"{form.hour(each.start_at)} {each.title}"
+            said = form.text("today.sentence_failed", what=what, word=mark.word)
+            found.append(_Failure(each.start_at, f"{said} {unaired.why_said(each, form)}", mark))
+    return found
 
 
 def _called(run: BroadcastOut, form: Formats) -> str:

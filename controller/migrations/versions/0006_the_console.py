@@ -31,6 +31,7 @@ def upgrade() -> None:
     _create_uploads()
     _create_health_days()
     _create_sent_forms()
+    _create_unaired_dates()
     _index()
     op.add_column("people", sa.Column("phone", sa.String(length=40), nullable=True))
     op.add_column("emergencies", sa.Column("reason_code", sa.String(length=40), nullable=True))
@@ -121,6 +122,30 @@ def _create_sent_forms() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_sent_forms_person_id_people")),
         sa.PrimaryKeyConstraint("person_id", "key_sha256", name=op.f("pk_sent_forms")),
     )
+
+
+def _create_unaired_dates() -> None:
+    op.create_table(
+        "unaired_dates",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("schedule_id", sa.String(length=64), nullable=False),
+        sa.Column("recurrence_local", sa.String(length=19), nullable=False),
+        sa.Column("start_at", Instant(), nullable=False),
+        sa.Column("title", sa.String(length=200), nullable=False),
+        sa.Column("level", sa.String(length=16), nullable=False),
+        sa.Column("scopes", sa.JSON(), nullable=False),
+        sa.Column("problem", sa.String(length=40), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("detail", sa.JSON(), nullable=False),
+        sa.Column("noted_at", Instant(), nullable=False),
+        sa.Column("search", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(["schedule_id"], ["schedules.id"], name=op.f("fk_unaired_dates_schedule_id_schedules")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_unaired_dates")),
+        sa.UniqueConstraint(
+            "schedule_id", "recurrence_local", name=op.f("uq_unaired_dates_schedule_id_recurrence_local")
+        ),
+    )
+    op.create_index(op.f("ix_unaired_dates_start_at"), "unaired_dates", ["start_at"], unique=False)
 
 
 def _fill(table: str, words: tuple[str, ...]) -> None:

@@ -47,7 +47,14 @@ def test_what_failed_is_said_before_what_went_well() -> None:
 
 def test_no_report_and_no_evidence_are_no_success() -> None:
     assert "Chưa rõ: 33/34" in sentence(over(5, counts={"played": 33, "unknown": 1}))
-    assert sentence(over(5, grade="e0")) == ""
+    assert sentence(over(5, grade="e0")) == "05:00 Bản tin: Chưa kiểm chứng: 34/34 cụm."
+    assert sentence(over(5, grade="e0"), over(11)) == (
+        "05:00 Bản tin: Chưa kiểm chứng: 34/34 cụm. 1 lần khác phát đủ các cụm."
+    )
+    twice = sentence(over(5), over(11, grade="e0"), over(12, grade="e0"), over(13, counts={"played": 33, "missed": 1}))
+    assert twice.startswith("13:00 Bản tin: Phát được 33/34 cụm. Còn 2 lần chưa kiểm chứng.")
+    wired = over(6, counts={"played": 0}).model_copy(update={"node_count": 0, "unreporting_count": 3, "grades": {}})
+    assert "06:00 Bản tin: " in sentence(over(5), wired)
     assert sentence() == ""
     assert day([], {}, FORM).lines == ()
 

@@ -1,0 +1,184 @@
+"""Dates of which no broadcast came to be: kept by rolling, read by whoever asks whether what was to sound did."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, or_, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.areas.repository import read_tree
+from controller.areas.targets import areas_of, node_names, scope_name
+from controller.broadcasts.around import day_of
+from controller.broadcasts.models import Broadcast
+from controller.broadcasts.repository import in_sight, sounds_in
+from controller.broadcasts.schemas import TargetOut
+from controller.clock import Clock
+from controller.db import Database, Transaction, in_pieces
+from controller.errors import InvalidError
+from controller.events import Event, Topic
+from controller.ids import new_id
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.rights import Act, Sight
+from edge_agent.protocol.states import Level
+
+from .expand import Occurrence
+from .models import Schedule, UnairedDate
+from .schemas import UnairedOut
+
+SOON = timedelta(hours=48)
+"""Each schedule is rolled daily: this far ahead somebody is told at least a day before."""
+MOST_A_DAY = 500
+
+Broken = Mapping[str, tuple[Occurrence, InvalidError]]
+"""Dates that cannot be aired, by name, and why."""
+
+
+async def keep(tx: Transaction, row: Schedule, broken: Broken, aired: Collection[str], *, now: datetime) -> None:
+    """Write down what a roll could not plan; what it could, or is not to be any more, is taken back.
+
+    ``aired``: names of the dates that are planned. What has passed unaired stays, unless its date was moved.
+    """
+    named = (UnairedDate.recurrence_local.in_(some) for some in in_pieces(sorted({*broken, *aired})))
+    query = select(UnairedDate).where(UnairedDate.schedule_id == row.id, or_(UnairedDate.start_at > now, *named))
+    there = {each.recurrence_local: each for each in await tx.session.scalars(query)}
+    for name in there.keys() - broken.keys():
+        await tx.session.delete(there[name])
+    written = [_written(tx, row, there.get(name), *why, now=now) for name, why in broken.items()]
+    await tx.session.flush()
+    if any(written) or there.keys() - broken.keys():
+        tx.tell(Event(Topic.SCHEDULE, row.id))
+
+
+def _written(
+    tx: Transaction, row: Schedule, known: UnairedDate | None, date_: Occurrence, error: InvalidError, *, now: datetime
+) -> bool:
+    """Write one down; say whether anything was new."""
+    said: dict[str, Any] = {
+        "start_at": date_.start_at,
+        "title": row.title,
+        "level": row.level,
+        "scopes": list(row.scopes),
+        "problem": error.code,
+        "message": error.message,
+        "detail": {
+            "problem": error.fields.get("problem"),
+            "title": error.fields.get("title"),
+            "rules": list(error.fields.get("rules", ())),
+        },
+    }
+    if known is not None and all(getattr(known, name) == value for name, value in said.items()):
+        return False
+    if known is None:
+        known = UnairedDate(id=new_id(), schedule_id=row.id, recurrence_local=date_.recurrence.isoformat())
+        tx.session.add(known)
+    for name, value in {**said, "noted_at": now}.items():
+        setattr(known, name, value)
+    return True
+
+
+def seen_by(seen: Sight) -> ColumnElement[bool]:
+    """Give the condition under which a date is in sight: its schedule is, or its broadcast was before it was taken out.
+
+    What was never told to anybody below is nobody's there: it may be a draft.
+    """
+    return true() if seen.areas is None else or_(_of(seen), _was(in_sight(seen)))
+
+
+def heard_in(seen: Sight) -> ColumnElement[bool]:
+    """Give the condition under which a date is of places in sight, or would have been heard at a node there."""
+    return true() if seen.areas is None else or_(_of(seen), _was(sounds_in(seen)))
+
+
+def _of(seen: Sight) -> ColumnElement[bool]:
+    its = select(Schedule.id).where(Schedule.id == UnairedDate.schedule_id, seen.where(Schedule.area_id))
+    return its.correlate(UnairedDate).exists()
+
+
+def _was(such: ColumnElement[bool]) -> ColumnElement[bool]:
+    same = Broadcast.schedule_id == UnairedDate.schedule_id, Broadcast.recurrence_local == UnairedDate.recurrence_local
+    return select(Broadcast.id).where(*same, such).correlate(UnairedDate).exists()
+
+
+async def outs(session: AsyncSession, query: Select[UnairedDate], seen: Sight) -> list[UnairedOut]:
+    """Give the dates of a query as the API shows them, in its order. ``seen``: all that may be read."""
+    its = query.join(Schedule, Schedule.id == UnairedDate.schedule_id).add_columns(Schedule.area_id)
+    rows = (await session.execute(its)).all()
+    if not rows:
+        return []
+    scopes, tree = {scope for row, _ in rows for scope in row.scopes}, await read_tree(session)
+    known, names = await areas_of(session, scopes, removed=True), await node_names(session, scopes)
+    return [
+        _out(
+            row,
+            [
+                TargetOut(scope=scope, name=scope_name(scope, tree, names))
+                for scope in row.scopes
+                if seen.knows(known.get(scope))
+            ],
+            is_seen=seen.sees(area_id),
+        )
+        for row, area_id in rows
+    ]
+
+
+def _out(row: UnairedDate, targets: Sequence[TargetOut], *, is_seen: bool) -> UnairedOut:
+    """``is_seen``: the schedule is in sight; to others nothing is told of what it says."""
+    detail = row.detail if is_seen else {}
+    return UnairedOut(
+        id=row.id,
+        schedule_id=row.schedule_id if is_seen else None,
+        recurrence_local=datetime.fromisoformat(row.recurrence_local),
+        start_at=row.start_at,
+        title=row.title,
+        level=Level(row.level),
+        targets=tuple(targets),
+        problem=row.problem,
+        problem_message=row.message if is_seen else "",
+        cause=detail.get("problem"),
+        item=detail.get("title"),
+        rules=tuple(detail.get("rules", ())),
+        noted_at=row.noted_at,
+    )
+
+
+async def next_of(session: AsyncSession, ids: Sequence[str], seen: Sight, *, now: datetime) -> dict[str, UnairedOut]:
+    """Give by schedule the next date that cannot be aired as it is."""
+    found: dict[str, UnairedOut] = {}
+    for some in in_pieces(ids):
+        query = select(UnairedDate).where(UnairedDate.schedule_id.in_(some), UnairedDate.start_at > now)
+        for each in await outs(session, query.order_by(UnairedDate.start_at), seen):
+            if each.schedule_id is not None:
+                found.setdefault(each.schedule_id, each)
+    return found
+
+
+class UnairedDates:
+    """Reads what did not come to be."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+
+    async def today(self, actor: Actor, zone: str = "Asia/Ho_Chi_Minh", area_id: str | None = None) -> list[UnairedOut]:
+        """Give those of today by the wall clock of ``zone``, by start, those to come too; of an area when it is named.
+
+        Raises:
+            NotFoundError: there is no such area in sight.
+        """
+        midnight, tomorrow = day_of(self._clock(), zone)
+        query = select(UnairedDate).where(UnairedDate.start_at >= midnight, UnairedDate.start_at < tomorrow)
+        async with self._database.reading() as session:
+            whole = await rights.sight(session, actor)
+            seen = await rights.within(session, whole, area_id)
+            query = query.where(seen_by(whole), true() if area_id is None else heard_in(seen))
+            return await outs(session, query.order_by(UnairedDate.start_at, UnairedDate.id).limit(MOST_A_DAY), whole)
+
+    async def soon(self, actor: Actor, *, passed_for: timedelta) -> list[UnairedOut]:
+        """Give those of schedules that somebody may change, by start: of the coming ``SOON``, and of just before."""
+        now = self._clock()
+        near = UnairedDate.start_at > now - passed_for, UnairedDate.start_at < now + SOON
+        async with self._database.reading() as session:
+            theirs = await rights.reach(session, actor, Act.SCHEDULES_WRITE)
+            query = select(UnairedDate).where(*near, true() if theirs.areas is None else _of(theirs))
+            return await outs(session, query.order_by(UnairedDate.start_at, UnairedDate.id).limit(MOST_A_DAY), theirs)
