@@ -12,6 +12,7 @@ from .approvals.papers import Papers
 from .approvals.service import Approvals
 from .areas.moves import Moves
 from .areas.service import Areas
+from .areas.whatif import AreaWhatIfs
 from .audit.heads import HEAD_FILE
 from .audit.service import Audit
 from .broadcasts.drafting import Drafting
@@ -99,6 +100,7 @@ class Services:
     tokens: Tokens
     leaving: Leaving
     areas: Areas
+    area_what_ifs: AreaWhatIfs
     moves: Moves
     policies: Policies
     nodes: Nodes
@@ -238,6 +240,7 @@ def build_services(
         tokens=Tokens(database, clock),
         leaving=Leaving(database),
         areas=Areas(database, clock, documents),
+        area_what_ifs=AreaWhatIfs(database, clock, trusted_keys=authority.trusted_keys),
         moves=Moves(database, clock, documents, live),
         policies=Policies(database, clock, documents, trusted_keys=authority.trusted_keys),
         nodes=nodes,

@@ -7,6 +7,7 @@ from controller.http.description import NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
 from controller.people.proof import CodeError
 from controller.policies.errors import PolicyLockedError
+from controller.policies.schemas import WhatIfOut
 
 from .move_schemas import MoveIn, MoveOut, MoveSeenIn
 from .schemas import AreaChange, AreaIn, AreaOut
@@ -44,6 +45,17 @@ async def change(area_id: str, wanted: AreaChange, actor: Acting, services: AnyS
     """Change the fields that are given; null means "as the parent". Where it lies, ``POST …/moves`` changes."""
     given = {field: getattr(wanted, field) for field in wanted.model_fields_set}
     return await services.areas.change(actor, area_id, **given)
+
+
+@router.post(
+    "/{area_id}/what-if",
+    summary="What changing an area would change",
+    responses=may_raise(ForbiddenError, NotFoundError, PolicyLockedError),
+)
+async def what_if(area_id: str, wanted: AreaChange, actor: Acting, services: AnyServices) -> WhatIfOut:
+    """Run the last and the next 30 days through the function that nodes play by, before and after; saves nothing."""
+    given = {field: getattr(wanted, field) for field in wanted.model_fields_set}
+    return await services.area_what_ifs.of(actor, area_id, **given)
 
 
 @router.post(

@@ -101,12 +101,9 @@ class Tree:
             found = self._effective[place.id]
         return found
 
-    def with_policy(self, area_id: str, rules: Mapping[str, Any], locked: Sequence[str]) -> "Tree":
-        """Give the tree as it would be if an area said this."""
-        return Tree(
-            place._replace(rules=rules, locked=locked) if place.id == area_id else place
-            for place in self.places.values()
-        )
+    def with_said(self, area_id: str, **said: Any) -> "Tree":
+        """Give the tree as it would be if an area said this: fields of ``Place``."""
+        return Tree(place._replace(**said) if place.id == area_id else place for place in self.places.values())
 
     def scopes(self, node_id: str, area_id: str) -> tuple[str, ...]:
         """Give every scope that a node listens to: its own, then its areas upwards."""

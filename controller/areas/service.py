@@ -22,6 +22,7 @@ from controller.plans.service import Documents
 from controller.policies.locks import check_locks
 from controller.policies.rules import OF_THE_AREA, EffectivePolicy
 from controller.policies.usual import is_loosened
+from controller.schedules.stale import rules_changed
 from edge_agent.protocol.documents import QuietHours
 from edge_agent.protocol.topics import AREA_WORDS, Word
 
@@ -153,6 +154,7 @@ class Areas:
             if wanted.keys() & {"zone", "quiet_hours"}:
                 await _prove(tx, actor, area_id)
             return await self._changed(tx, actor, Act.AREAS_CHANGE, area_id, wanted)
+                await rules_changed(tx, tree, area_id)
 
     async def _settings_follow(self, tx: Transaction, area_id: str) -> None:
         tree = await read_tree(tx.session)

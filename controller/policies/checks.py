@@ -21,7 +21,7 @@ from controller.plays.models import Play
 from edge_agent.protocol.states import Level
 
 from .errors import PolicyBreachError
-from .limits import GUARDED_BY_NODES, HABIT_SPAN, Airing, Breach, Unusual, check, unusual
+from .limits import GUARDED_BY_NODES, HABIT_SPAN, Airing, Breach, Unusual, check, guarded, unusual
 from .rules import EffectivePolicy
 from .schemas import BreachOut, UnusualOut
 
@@ -96,6 +96,24 @@ async def unguarded(
             found[run] = error
         else:
             kept.append(run)
+    return found
+
+
+def refused_by_nodes(places: Places, runs: Iterable[Airing]) -> dict[Airing, tuple[BreachOut, ...]]:
+    """Give the runs of which nodes refuse at least a part, as the rules are now, each with the rules."""
+    alike: dict[EffectivePolicy, Counter[str]] = {}
+    for area_id, count in Counter(places.area_ids).items():
+        policy = places.tree.effective(area_id)
+        hours = EffectivePolicy(policy.zone, policy.quiet_hours, windows=policy.windows)
+        alike.setdefault(hours, Counter())[area_id] += count
+    found: dict[Airing, tuple[BreachOut, ...]] = {}
+    for run in set(runs):
+        broken: dict[Breach, Counter[str]] = defaultdict(Counter)
+        for policy, where in alike.items():
+            for breach in guarded(policy, run):
+                broken[breach].update(where)
+        if broken:
+            found[run] = tuple(_out(breach, where, places) for breach, where in sorted(broken.items()))
     return found
 
 

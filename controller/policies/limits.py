@@ -73,6 +73,11 @@ def check(policy: EffectivePolicy, planned: Iterable[Airing], already: Iterable[
     return sorted([*found, *_counts(policy, planned, sorted(already))], key=lambda each: (each.at, each.rule))
 
 
+def guarded(policy: EffectivePolicy, run: Airing) -> list[Breach]:
+    """Give what a run breaks of the rules that nodes guard themselves: they do not sound what lies outside."""
+    return [each for each in _hours(policy, run) if each.rule in GUARDED_BY_NODES]
+
+
 def unusual(history: Sequence[datetime], at: Airing, zone: str) -> Unusual | None:
     """Say whether an hour is unusual, from the starts of what sounded there in the last 30 days."""
     hour = _wall(at.start_at, zone)

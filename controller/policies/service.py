@@ -18,6 +18,7 @@ from controller.people.actor import Actor
 from controller.people.models import Person
 from controller.people.rights import Act, Sight
 from controller.plans.service import Documents
+from controller.schedules.stale import rules_changed
 from edge_agent.protocol.documents import TrustedKey
 from edge_agent.protocol.topics import Word
 
@@ -101,6 +102,7 @@ class Policies:
                 row.changed_by, row.changed_at = actor.person_id, now
             await tx.session.flush()
             await self._follow(tx, tree, area_id)
+            await rules_changed(tx, tree, area_id)
             await audit.write(
                 tx, actor, Act.POLICIES_CHANGE, f"areas/{area_id}", _told(before, fields), at=now, area_id=area_id
             )
@@ -120,7 +122,8 @@ class Policies:
             before = PolicyRules.stored(row.rules) if row is not None else NO_RULES
             check_locks(tree, tree.places[area_id].parent_id, _changed(before, wanted.rules))
             nodes = await nodes_in(session, tree, [f"areas/{area_id}"], reports=False)
-            after = tree.with_policy(area_id, wanted.rules.model_dump(mode="json", exclude_none=True), wanted.locked)
+            said = wanted.rules.model_dump(mode="json", exclude_none=True)
+            after = tree.with_said(area_id, rules=said, locked=wanted.locked)
             looking = WhatIf(session, Places.of_nodes(tree, nodes), self._clock(), self._trusted_keys)
             await looking.read()
             return await looking.compare(after)

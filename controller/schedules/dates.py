@@ -13,13 +13,14 @@ from controller.db import in_pieces
 from controller.errors import InvalidError
 from controller.plays.unconfirmed import Watch, of_dates
 from controller.policies.checks import Besides
+from controller.policies.schemas import BreachOut
 
 from .expand import Occurrence
 from .looking import Looking
 from .models import Schedule, ScheduleException
 from .over import known_lately, without_over
 from .planning import Planner, is_aired
-from .policed import Where, refused_dates
+from .policed import Where, refused_by_their_nodes, refused_dates
 from .repository import exceptions_of
 from .schemas import DateOut
 from .states import DateChange
@@ -32,6 +33,18 @@ class Planned(NamedTuple):
 
     broadcast_id: str
     awaits_approval: bool
+
+
+class Looked(NamedTuple):
+    """What was found out about the dates of a schedule, by their names."""
+
+    errors: Mapping[str, InvalidError]
+    """What keeps them from being aired."""
+    refused: Mapping[str, tuple[BreachOut, ...]]
+    """Rules by which nodes refuse them."""
+
+
+NOT_LOOKED = Looked({}, {})
 
 
 class Counted(NamedTuple):
@@ -67,14 +80,14 @@ async def date_outs(
         given = await looking.dates(row, changes.get(row.id, ()))
         dates = without_over(row, changes.get(row.id, ()), given, lately.get(row.id, {}), now=now)
         standing = {name: each for (schedule_id, name), each in planned.items() if schedule_id == row.id}
-        errors: dict[str, InvalidError] = {}
+        looked = NOT_LOOKED
         if check is not None:
             planner = planners.get(row.id) or await Planner.of(looking.session, row, looking.tree)
             where = Where(looking.tree, planner.nodes, row.area_id, row.zone)
-            errors = await _errors(looking.session, where, planner, dates, Counted(check, standing))
+            looked = await _look(looking.session, where, planner, dates, Counted(check, standing), now=now)
         for date in dates:
             name = date.recurrence.isoformat()
-            found.append(_out(row, date, said.get(name), standing.get(name), errors.get(name)))
+            found.append(_out(row, date, said.get(name), standing.get(name), looked))
     if watch is not None:
         found = await _with_doubts(looking.session, watch, found)
     return sorted(found, key=lambda each: (each.start_at, each.schedule_id))
@@ -89,23 +102,32 @@ async def _with_doubts(session: AsyncSession, watch: Watch, dates: Sequence[Date
     ]
 
 
-async def _errors(
-    session: AsyncSession, where: Where, planner: Planner, dates: Iterable[Occurrence], counted: Counted
-) -> dict[str, InvalidError]:
-    """Give what keeps dates from being aired, by name. What stands in plans breaks no rule: it was asked about."""
+async def _look(
+    session: AsyncSession,
+    where: Where,
+    planner: Planner,
+    dates: Iterable[Occurrence],
+    counted: Counted,
+    *,
+    now: datetime,
+) -> Looked:
+    """Say what keeps dates from being aired, and what nodes refuse of those to come.
+
+    What stands in plans is not counted against sessions and minutes: it was asked about. Nodes ask nobody.
+    """
     planned, errors = await planner.plan_all(filter(is_aired, dates))
     besides, standing = counted
     asked = [each for name, each in planned.items() if besides.schedule_id is not None or name not in standing]
-    return {**errors, **await refused_dates(session, where, asked, besides=besides)}
+    errors |= await refused_dates(session, where, asked, besides=besides)
+    coming = [each for name, each in planned.items() if name not in errors and each.session.latest_end_at > now]
+    return Looked(errors, refused_by_their_nodes(where, coming))
 
 
 def _out(
-    row: Schedule,
-    date: Occurrence,
-    change: ScheduleException | None,
-    planned: Planned | None,
-    error: InvalidError | None,
+    row: Schedule, date: Occurrence, change: ScheduleException | None, planned: Planned | None, looked: Looked
 ) -> DateOut:
+    name = date.recurrence.isoformat()
+    error = looked.errors.get(name)
     return DateOut(
         schedule_id=row.id,
         recurrence_local=date.recurrence,
@@ -120,6 +142,7 @@ def _out(
         awaits_approval=planned is not None and planned.awaits_approval,
         problem=error.code if error else None,
         problem_message=error.message if error else None,
+        breaches=looked.refused.get(name, ()),
     )
 
 

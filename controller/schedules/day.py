@@ -196,11 +196,12 @@ async def thought(
     query = select(Schedule).where(Schedule.ended_at.is_(None)).order_by(Schedule.id)
     rows = [row for row in await session.scalars(query) if not heard.isdisjoint(row.scopes)]
     changes = await exceptions_of(session, [row.id for row in rows])
+    there = await _planned_of(session, [row.id for row in rows if row.rolled_until is None])
     for row in rows:
         beyond = row.rolled_until or now
         planner: Planner | None = None
         for each in await looking.dates(row, changes.get(row.id, ())):
-            if each.start_at < beyond or not is_aired(each):
+            if each.start_at < beyond or not is_aired(each) or (row.id, each.recurrence.isoformat()) in there:
                 continue
             planner = planner or await Planner.of(session, row, tree)
             try:
@@ -209,6 +210,16 @@ async def thought(
                 continue  # the dates of the schedule say why it cannot be aired
             aimed = sorted(heard.intersection(row.scopes))
             found.append(Entry(approved(wire_of(row, planned), aimed), planned.title, row.id, False, False))
+    return found
+
+
+async def _planned_of(session: AsyncSession, ids: Sequence[str]) -> set[tuple[str | None, str | None]]:
+    """Name the dates that have a broadcast, of schedules that wait to be rolled anew: as far as before, they are."""
+    found: set[tuple[str | None, str | None]] = set()
+    for some in in_pieces(ids):
+        query = select(Broadcast.schedule_id, Broadcast.recurrence_local)
+        rows = await session.execute(query.where(Broadcast.schedule_id.in_(some), Broadcast.superseded_at.is_(None)))
+        found |= {(schedule_id, recurrence) for schedule_id, recurrence in rows}
     return found
 
 

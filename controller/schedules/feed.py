@@ -22,7 +22,8 @@ from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Sight
 from controller.plays.unconfirmed import Watch
-from controller.policies.checks import NOTHING
+from controller.policies.checks import NOTHING, Places, refused_by_nodes
+from controller.policies.limits import Airing
 from edge_agent.protocol.states import Level
 
 from .asked import asked_of
@@ -69,7 +70,7 @@ class Feeds:
             zone = _zone(tree, seen, area_id)
             look = _Look(session, tree, seen, zone, (from_day, until_day))
             entries, is_cut = await look.dates(self._clock(), Watch(self._live, seen, self._clock()))
-            entries += await look.single()
+            entries += await look.single(self._clock())
             days = await look.days(area_id)
         entries.sort(key=lambda each: (each.starts_local, each.title))
         return FeedOut(zone=zone, days=days, entries=tuple(_meeting(entries, look.heard_by)), is_cut=is_cut)
@@ -139,7 +140,7 @@ class _Look:
             places=self._names(row.scopes, names),
         )
 
-    async def single(self) -> list[FeedEntry]:
+    async def single(self, now: datetime) -> list[FeedEntry]:
         """Give what somebody planned by hand for one time."""
         rows = (
             await self._session.scalars(
@@ -157,11 +158,14 @@ class _Look:
             for target in await self._session.scalars(query.order_by(BroadcastTarget.scope)):
                 scopes[target.broadcast_id].append(target.scope)
         names = await node_names(self._session, {scope for each in scopes.values() for scope in each})
-        return [await self._single(row, scopes[row.id], names) for row in rows]
+        return [await self._single(row, scopes[row.id], names, now) for row in rows]
 
-    async def _single(self, row: Broadcast, scopes: Sequence[str], names: dict[str, str]) -> FeedEntry:
-        ends_at = row.start_at + timedelta(milliseconds=row.length_ms)
-        self.heard_by[row.id] = frozenset(node.id for node in await self._under(scopes))
+    async def _single(self, row: Broadcast, scopes: Sequence[str], names: dict[str, str], now: datetime) -> FeedEntry:
+        run = Airing(row.start_at, timedelta(milliseconds=row.length_ms))
+        ends_at, nodes = run.ends_at, await self._under(scopes)
+        self.heard_by[row.id] = frozenset(node.id for node in nodes)
+        is_guarded = row.level != Level.EMERGENCY and row.latest_end_at > now
+        refused = refused_by_nodes(Places.of_nodes(self._tree, nodes), [run]) if is_guarded else {}
         return FeedEntry(
             key=row.id,
             title=row.title,
@@ -174,6 +178,7 @@ class _Look:
             ends_local=wall_time(ends_at, self._zone),
             places=self._names(scopes, names),
             awaits_approval=row.awaits_approval,
+            breaches=refused.get(run, ()),
         )
 
     async def _under(self, scopes: Sequence[str]) -> list[Standing]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from controller.broadcasts.schemas import AskedOut
-from controller.policies.schemas import UnusualOut
+from controller.policies.schemas import BreachOut, UnusualOut
 from edge_agent.protocol.states import Level
 
 from .expand import Verdict
@@ -73,6 +73,8 @@ class FeedEntry(BaseModel):
     """Of a schedule: the request on which it waits, or by which it was refused."""
     meets: tuple[str, ...] = ()
     """Titles of what sounds at the same time at one of its nodes."""
+    breaches: tuple[BreachOut, ...] = ()
+    """Of what was planned by hand: rules by which nodes refuse it or a part of it; a date has its own."""
 
     @property
     def sounds(self) -> bool:

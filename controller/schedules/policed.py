@@ -12,7 +12,15 @@ from controller.areas.rules import Tree
 from controller.broadcasts.policed import unusual_error
 from controller.errors import LoaError
 from controller.nodes.models import Node
-from controller.policies.checks import Besides, Places, breaches, refusal, unguarded, unusual_hour
+from controller.policies.checks import (
+    Besides,
+    Places,
+    breaches,
+    refusal,
+    refused_by_nodes,
+    unguarded,
+    unusual_hour,
+)
 from controller.policies.errors import PolicyBreachError
 from controller.policies.limits import Airing
 from controller.policies.schemas import BreachOut, UnusualOut
@@ -67,6 +75,16 @@ async def refused_dates(
         for each in planned
     }
     found = await unguarded(session, where.places, runs.values(), besides=besides) if runs else {}
+    return {name: found[run] for name, run in runs.items() if run in found}
+
+
+def refused_by_their_nodes(where: Where, planned: Iterable[Planned]) -> dict[str, tuple[BreachOut, ...]]:
+    """Give the dates, by name, of which nodes refuse at least a part by their own rules."""
+    runs = {
+        each.recurrence: Airing(each.session.start_at, timedelta(milliseconds=each.laid_out.length_ms))
+        for each in planned
+    }
+    found = refused_by_nodes(where.places, runs.values())
     return {name: found[run] for name, run in runs.items() if run in found}
 
 

@@ -222,6 +222,8 @@ class DateOut(BaseModel):
     problem: str | None = None
     """Why it cannot be aired as it is: code of the error."""
     problem_message: str | None = None
+    breaches: tuple[BreachOut, ...] = ()
+    """Rules by which nodes refuse it or a part of it, as the rules are now; asked of what is to come."""
     unconfirmed: UnconfirmedOut | None = None
     """What stood for this date before was taken back where nobody can confirm it."""
 

@@ -171,6 +171,7 @@ ROUTES: dict[str, Route] = {
     "GET /api/v1/nodes/{node_id}/health": Route(Kind.READ),
     "GET /api/v1/nodes/{node_id}/plays": Route(Kind.READ),
     "POST /api/v1/nodes": Route(Kind.AIM, {"kind": "wired", "area_id": "{hamlet_id}", "name": "Cụm có dây"}),
+    "POST /api/v1/areas/{area_id}/what-if": Route(Kind.ACT, {"quiet_hours": []}),
     "POST /api/v1/areas/{area_id}/moves/preview": Route(Kind.ACT, {"nodes": ["{node_id}"]}),
     # 409: the preview was not seen
     "POST /api/v1/areas/{area_id}/moves": Route(Kind.ACT, {"nodes": ["{node_id}"], "seen_sha256": "0"}),

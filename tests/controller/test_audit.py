@@ -23,6 +23,7 @@ CHANGING = sorted(name for name in ROUTES if not name.startswith("GET "))
 SAYS_NOTHING = {
     "POST /api/v1/areas/{area_id}/moves/preview": "looks only",
     "POST /api/v1/areas/{area_id}/policy/preview": "looks only",
+    "POST /api/v1/areas/{area_id}/what-if": "looks only",
     "POST /api/v1/broadcasts/preview": "looks only",
     "POST /api/v1/emergencies/preview": "looks only",
     "POST /api/v1/rollouts/preview": "looks only",

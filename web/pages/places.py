@@ -18,6 +18,7 @@ from web.problems import Problems, problems_of
 from web.site import Site, Visit
 from web.views import areas as views
 from web.views.places import choices
+from web.views.whatif import Looked, looked
 
 ADD_FIELDS = frozenset({"name", "parent_id"})
 CHANGE_FIELDS = frozenset({"name", "kind", "zone", "languages", "approval_code"})
@@ -82,7 +83,14 @@ def known_area(visit: Visit, area_id: str) -> AreaOut:
     return found
 
 
-async def _one(visit: Visit, area_id: str, typed: Form | None = None, problems: Problems | None = None) -> HTMLResponse:
+async def _one(
+    visit: Visit,
+    area_id: str,
+    typed: Form | None = None,
+    problems: Problems | None = None,
+    preview: Looked | None = None,
+) -> HTMLResponse:
+    """Show a place; ``preview``: what saving ``typed`` would change."""
     area = known_area(visit, area_id)
     of = views.whole(area, visit.areas, visit.form)
     below = [each for each in visit.areas if each.parent_id == area_id]
@@ -110,6 +118,7 @@ async def _one(visit: Visit, area_id: str, typed: Form | None = None, problems: 
         may_people=visit.may(Act.PEOPLE_CHANGE, area_id),
         problems=problems or {},
     )
+        preview=preview,
 
 
 def tabs(visit: Visit, area_id: str) -> dict[str, Any]:
@@ -129,7 +138,14 @@ async def _change(visit: Visit, area_id: str, typed: Form) -> Response:
     if languages != area.languages:
         given["languages"] = languages
     try:
+    visit.require(Act.AREAS_CHANGE, area_id)
         await visit.services.areas.change(visit.actor, area_id, **given)
+        if rules := {field: given[field] for field in ("zone", "languages") if field in given}:
+            found = await visit.services.area_what_ifs.of(visit.actor, area_id, **rules)
+            if waits := looked(typed, rules, found.changes, visit.form):
+                return await _one(visit, area_id, typed, preview=waits)
+        elif typed.one("look"):
+            return await _one(visit, area_id, typed, preview=looked(typed, rules, (), visit.form))
     except NotFoundError:
         raise
     except LoaError as error:

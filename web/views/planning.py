@@ -8,7 +8,7 @@ from typing import Any
 
 from controller.schedules.feed_schemas import FeedDay, FeedEntry, FeedOut
 from web.formats import Formats
-from web.views.schedules import date_mark
+from web.views.schedules import against_said, date_mark
 from web.words import Mark
 
 VIEWS = ("week", "month")
@@ -158,6 +158,8 @@ def mark_of(each: FeedEntry, form: Formats) -> Mark:
     """Say how an entry stands."""
     if each.date is not None:
         return date_mark(each.date, form, each.approval)
+    if each.breaches:
+        return against_said(each.breaches, form)
     word = "approval_state.open" if each.awaits_approval else "plan.single"
     return Mark("part", "care", form.text(word)) if each.awaits_approval else Mark("ready", "unsure", form.text(word))
 

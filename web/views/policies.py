@@ -1,23 +1,12 @@
-"""Rules of an area: what holds there in words, the form that changes them, as people read and type them. Pure."""
+"""Rules of an area: what holds there in words, and who says so. Pure."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from controller.areas.schemas import QuietWindow
-from controller.policies.schemas import PolicyOut, PolicyRules, RuleOut, Window
+from controller.policies.schemas import PolicyOut, RuleOut, Window
 from web.formats import Formats
-from web.forms import MOST_VERSION, Form, Unclear, hour_of, number_of
-
-NUMBERS = ("sessions_a_day", "minutes_a_session", "minutes_a_day", "lease_hours", "download_kbit_s")
-MOST_NUMBER, MOST_OF = 1440, {"download_kbit_s": 100_000}
-"""Of what is counted in minutes or times, and of what is not."""
-SECOND = {"none": (), "priority": ({"level": "priority"},), "all": ({},)}
-"""What the form can say of the second person."""
-KEPT = "kept"
-"""The rule is finer than the form can say; it stays as it is."""
-_WINDOW = re.compile(r"\s*([^-–]+)[-–]([^-–]+)\Z")
 
 
 @dataclass(frozen=True)
@@ -30,23 +19,6 @@ class Line:
     origin: str
     is_set: bool = True
     """Somebody says so; else it is as it is everywhere."""
-
-
-@dataclass(frozen=True)
-class Draft:
-    """What was typed, as it was typed. Empty: as the area above says."""
-
-    version: int
-    windows: str = ""
-    earliest: str = ""
-    numbers: tuple[tuple[str, str], ...] = ()
-    night_hours: str = ""
-    night_cap: str = ""
-    second_person: str = ""
-    alone_categories: tuple[str, ...] = ()
-    alone_minutes: str = ""
-    alone_a_day: str = ""
-    locked: tuple[str, ...] = ()
 
 
 def lines(policy: PolicyOut, form: Formats) -> list[Line]:
@@ -79,7 +51,9 @@ def _value(each: RuleOut, form: Formats) -> str:
 
 
 def _night_said(value: Any, form: Formats) -> str:
-    return form.text("policies.night_said", hours=f"{value.start}–{value.until}", cap=f"{value.cap_mb / 100:+.0f}")
+    return form.text(
+        "policies.night_said", hours=f"{value.start}–{value.until}", cap=f"−{decibels(value.cap_mb, form)}"
+    )
 
 
 def _alone_said(value: Any, form: Formats) -> str:
@@ -111,115 +85,12 @@ _SAID: Mapping[str, Callable[[Any, Formats], str]] = {
 }
 
 
-def draft_of(policy: PolicyOut) -> Draft:
-    """Begin a change of what an area says itself."""
-    rules = policy.rules
-    return Draft(
-        version=policy.version,
-        windows=", ".join(map(str, rules.windows or ())),
-        earliest=rules.earliest or "",
-        numbers=tuple((name, str(getattr(rules, name) or "")) for name in NUMBERS),
-        night_hours=f"{rules.night.start}–{rules.night.until}" if rules.night else "",
-        night_cap=str(-rules.night.cap_mb // 100) if rules.night else "",
-        second_person=_second_of(rules),
-        alone_categories=rules.self_approval.categories if rules.self_approval else (),
-        alone_minutes=str(rules.self_approval.minutes) if rules.self_approval else "",
-        alone_a_day=str(rules.self_approval.a_day) if rules.self_approval else "",
-        locked=policy.locked,
-    )
-
-
-def _second_of(rules: PolicyRules) -> str:
-    if rules.second_person is None:
-        return ""
-    said = tuple(each.model_dump(exclude_defaults=True) for each in rules.second_person)
-    return next((name for name, meant in SECOND.items() if said == meant), KEPT)
-
-
-def read_draft(typed: Form) -> Draft:
-    """Take what was typed."""
-    return Draft(
-        version=number_of(typed.one("version"), most=MOST_VERSION) or 0,
-        windows=typed.one("windows").strip(),
-        earliest=typed.one("earliest").strip(),
-        numbers=tuple((name, typed.one(name).strip()) for name in NUMBERS),
-        night_hours=typed.one("night_hours").strip(),
-        night_cap=typed.one("night_cap").strip(),
-        second_person=typed.one("second_person"),
-        alone_categories=tuple(typed.many("alone_category")),
-        alone_minutes=typed.one("alone_minutes").strip(),
-        alone_a_day=typed.one("alone_a_day").strip(),
-        locked=tuple(typed.many("locked")),
-    )
-
-
-def wanted(draft: Draft, known: PolicyOut, form: Formats) -> dict[str, Any]:
-    """Give what the service is to be asked for.
-
-    Raises:
-        Unclear: a field cannot be understood.
-    """
-    rules: dict[str, Any] = {name: _number(value, name, form) for name, value in draft.numbers if value}
-    if draft.windows:
-        rules["windows"] = windows(draft.windows, "windows", form)
-    if draft.earliest:
-        rules["earliest"] = _hour(draft.earliest, "earliest", form)
-    if draft.night_hours:
-        [hours] = windows(draft.night_hours, "night_hours", form)[:1]
-        rules["night"] = hours | {"cap_mb": -100 * _number(draft.night_cap or "0", "night_cap", form)}
-    if draft.second_person == KEPT:
-        rules["second_person"] = known.rules.second_person
-    elif draft.second_person in SECOND:
-        rules["second_person"] = SECOND[draft.second_person]
-    if draft.alone_minutes or draft.alone_a_day:
-        rules["self_approval"] = {
-            "categories": draft.alone_categories,
-            "minutes": _number(draft.alone_minutes, "alone_minutes", form),
-            "a_day": _number(draft.alone_a_day, "alone_a_day", form),
-            "level": known.rules.self_approval.level
-            if known.rules.self_approval
-            else "normal",  # no field of this form
-        }
-    rules["categories"] = known.rules.categories  # no field of this form
-    return {"version": draft.version, "rules": rules, "locked": draft.locked}
-
-
-def windows(typed: str, field: str, form: Formats) -> list[dict[str, str]]:
-    """Read hours as people write them: ``05:00–06:30, 17:00–18:30``.
-
-    Raises:
-        Unclear: they cannot be understood.
-    """
-    found = [_WINDOW.match(part) for part in re.split(r"[,;]", typed)]
-    if not all(found):
-        raise Unclear({field: form.text("wrong.windows")})
-    return [{"start": _hour(each[1], field, form), "until": _hour(each[2], field, form)} for each in found if each]
-
-
-def quiet_windows(typed: str, form: Formats) -> list[QuietWindow] | None:
-    """Read quiet hours; None when nothing was typed.
-
-    Raises:
-        Unclear: they cannot be understood.
-    """
-    return [QuietWindow(**each) for each in windows(typed, "quiet", form)] if typed.strip() else None
-
-
 def windows_said(found: Sequence[QuietWindow | Window] | None) -> str:
-    """Write hours as ``windows`` reads them."""
+    """Write hours as ``policy_form.windows`` reads them."""
     return ", ".join(f"{each.start}–{each.until}" for each in found or ())
 
 
-def _hour(typed: str, field: str, form: Formats) -> str:
-    found = hour_of(typed)
-    if found is None:
-        raise Unclear({field: form.text("wrong.hour")})
-    return f"{found[0]:02}:{found[1]:02}"
-
-
-def _number(typed: str, field: str, form: Formats) -> int:
-    most = MOST_OF.get(field, MOST_NUMBER)
-    found = number_of(typed, most=most)
-    if found is None:
-        raise Unclear({field: form.text("wrong.number", most=most)})
-    return found
+def decibels(cap_mb: int, form: Formats) -> str:
+    """Write how far down a ceiling lies, in decibels, to the hundredth: ``6,5``."""
+    said = f"{-cap_mb / 100:g}"
+    return said.replace(".", ",") if form.text.locale == "vi" else said

@@ -8,6 +8,7 @@ from typing import Any
 from controller.broadcasts.schemas import AskedOut, ConflictOut
 from controller.bulletins.schemas import BulletinOut
 from controller.policies.errors import PolicyBreachError
+from controller.policies.schemas import BreachOut
 from controller.programmes.schemas import BulletinRef
 from controller.schedules.schemas import DateOut, ScheduleOut, SchedulePreview, UnairedOut, UnheededOut
 from web.formats import Formats
@@ -165,12 +166,27 @@ def date_mark(each: DateOut, form: Formats, asked: AskedOut | None = None) -> Ma
         return Mark("cut", "unsure", text(f"schedules.date_{each.verdict}", because=each.because or ""))
     if each.problem:
         return Mark("triangle", "care", text.word("date_problem", each.problem))
+    if each.breaches:
+        return against_said(each.breaches, form)
     if each.changed == "moved":
         return Mark("empty", "unsure", text("schedules.date_moved"))
     if asked is not None and (each.awaits_approval or each.broadcast_id is None):
         return _waits(asked.model_copy(update={"returned_reason": None}), None, form)
     planned = each.broadcast_id is not None
     return Mark("ready" if planned else "empty", "unsure", text(f"schedules.date_{'planned' if planned else 'later'}"))
+
+
+def against_said(found: Sequence[BreachOut], form: Formats) -> Mark:
+    """Say that nodes will refuse what is planned, or a part of it, by which of their rules and where."""
+    said = "; ".join(
+        form.text(
+            f"schedules.against_{each.rule}",
+            limit=each.limit,
+            where=form.text("schedules.against_all") if each.everywhere else form.names(each.area_names),
+        )
+        for each in found
+    )
+    return Mark("triangle", "care", form.text("schedules.against", why=said))
 
 
 def _unheeded(each: UnheededOut, form: Formats) -> Told:

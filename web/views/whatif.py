@@ -1,9 +1,13 @@
 """What a change of a rule or schedule would change, in words; what changes alike is said once. Pure."""
 
+import hashlib
+import json
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 from controller.policies.schemas import ChangeOut, EndOut
 from web.formats import Formats
+from web.forms import Form
 from web.views.dated import Told, dates_said, grouped, span_said
 from web.words import Mark
 
@@ -20,6 +24,42 @@ def change_lines(changes: Sequence[ChangeOut], form: Formats) -> list[Told]:
     if rest := sum(map(len, alike[MOST_LINES:])):
         lines.append(Told(Mark("triangle", "care", form.text("whatif.more", count=rest))))
     return lines
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What saving would change, shown before it is done."""
+
+    lines: tuple[Told, ...]
+    mark: str
+    """Names what was looked at: whoever saves something else after a look is shown that first."""
+    unasked: bool
+    """Saving was pressed, and waits until this was read."""
+
+
+def looked(typed: Form, wanted: object, changes: Sequence[ChangeOut], form: Formats) -> Looked | None:
+    """Give what is to be shown before ``wanted`` is saved; None: it may be saved.
+
+    Whoever asked for a look gets it. Whoever did not is held up once, if something to come would go worse.
+    """
+    asked, mark = bool(typed.one("look")), _mark_of(wanted)
+    if not asked and (typed.one("looked") == mark or not any(map(_is_worse, changes))):
+        return None
+    return Looked(tuple(change_lines(changes, form)), mark, unasked=not asked)
+
+
+def _is_worse(each: ChangeOut) -> bool:
+    """Tell whether something that is to be played would not be any more, or would be against a rule."""
+    return not each.is_past and _is_played(each.before) and (bool(each.rules) or not _is_played(each.after))
+
+
+def _is_played(end: EndOut | None) -> bool:
+    return end is not None and end.outcome == "played"
+
+
+def _mark_of(wanted: object) -> str:
+    said = json.dumps(wanted, default=str, sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
 def _way(each: ChangeOut, form: Formats) -> Hashable:
@@ -47,7 +87,7 @@ def _line(those: Sequence[ChangeOut], form: Formats) -> Told:
         said += " " + text("whatif.rules", rules=form.names([text.word("rule", rule) for rule in each.rules]))
     if each.unusual is not None:
         said += " " + text("whatif.unusual", hour=each.unusual.hour)
-    heard = each.after is not None and each.after.outcome == "played" and not each.rules and each.unusual is None
+    heard = _is_played(each.after) and not each.rules and each.unusual is None
     mark = Mark("empty" if heard else "triangle", "unsure" if heard else "care", said)
     return Told(mark, dates_said(starts, form))
 

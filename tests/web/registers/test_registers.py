@@ -44,7 +44,9 @@ async def test_rules_are_read_changed_and_a_change_is_foreseen(site: Commune) ->
         wrong = await client.post(path, data=typed | {"windows": "sáng sớm"})
         assert 'id="wrong-windows"' in wrong.text
         assert 'value="sáng sớm"' in wrong.text
-        assert (await client.post(path, data=typed)).status_code == 303
+        assert "Chưa lưu." in said(await client.post(path, data=typed)), "who did not look is shown what it harms"
+        [mark] = re.findall(r'name="looked" value="(\w+)"', looked.text)
+        assert (await client.post(path, data=typed | {"looked": mark})).status_code == 303
         page = said(await client.get(f"/policies/{site.hamlets['Thôn Đồng'].id}"))
         assert "Khung giờ được phát 05:00–06:30, 17:00–18:30 theo Xã Nga My" in page
         assert (await client.post(f"{path}/quiet-hours", data={"quiet": "21:00-05:00"})).status_code == 303
