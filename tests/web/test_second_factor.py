@@ -45,11 +45,16 @@ async def test_an_approver_sets_it_up_before_any_page_and_shows_it_from_then_on(
             assert sent.status_code == 303
             if path != "/sign-in/code":
                 assert sent.headers["location"] == f"/sign-in/factor?next={path}"
-        assert (await client.get("/sign-in/factor")).status_code == 200
+        due = await client.get("/sign-in/factor?next=/nodes")
+        assert (due.status_code, 'action="/sign-out"' in due.text) == (200, True)
+        assert 'href="/nodes"' not in due.text  # there is no way on before it is set up
         wrong = await client.post("/sign-in/factor", data={"password": "not this one"})
         assert (wrong.status_code, 'role="alert"' in wrong.text) == (422, True)
         secret = await set_up(here, client)
         assert (await client.get("/nodes")).status_code == 200
+        again = (await client.get("/sign-in/factor?next=/nodes")).text
+        assert 'href="/nodes"' in again  # whoever only looked goes back, and is not signed out for it
+        assert 'action="/sign-out"' not in again
 
         assert await sign_in(client, "binh") == "/sign-in/code?next=/nodes"
         assert (await client.get("/nodes")).headers["location"] == "/sign-in/code?next=/nodes"

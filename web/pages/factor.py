@@ -109,8 +109,9 @@ def _picture(uri: str, called: str) -> Markup:
 
 def page_of(site: Site, request: Request, who: Identity, template: str, **context: Any) -> HTMLResponse:
     """Give a page of signing in, for somebody who has not come further than that."""
-    status = 422 if context.get("problem") else 200
-    return site.html(template, site.words(request, who.person), status=status, look=look_of(request), **context)
+    status, is_in = 422 if context.get("problem") else 200, who.needs is None
+    text = site.words(request, who.person)
+    return site.html(template, text, status=status, look=look_of(request), is_in=is_in, **context)
 
 
 def _may_remember(who: Identity) -> bool:

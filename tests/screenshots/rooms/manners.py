@@ -2,6 +2,8 @@
 
 from playwright.async_api import Page
 
+from controller.people import totp
+from tests.controller.factories import PASSWORD
 from tests.screenshots.steps import refused, sent
 from tests.screenshots.table import Shot, Stage
 
@@ -10,6 +12,31 @@ async def name_nothing(page: Page, stage: Stage) -> None:
     """Send the first step without a name."""
     await page.click("form[action='/setup/places'] button.main")
     await page.wait_for_selector("#wrong-name")
+
+
+async def factor_key(page: Page, stage: Stage) -> None:
+    """Ask for the key of a second factor."""
+    if await page.locator("#password").count():
+        await page.fill("#password", PASSWORD)
+    await page.click("form[action='/sign-in/factor'] button.main")
+    await page.wait_for_selector("#code")
+
+
+async def factor_wrong(page: Page, stage: Stage) -> None:
+    """Type a code that the telephone does not show."""
+    await factor_key(page, stage)
+    await page.fill("#code", "000000")
+    await page.click("form[action$='/confirmation'] button.main")
+    await page.wait_for_selector("main [role=alert]")
+
+
+async def factor_codes(page: Page, stage: Stage) -> None:
+    """Type the code that it shows."""
+    await factor_key(page, stage)
+    secret = "".join((await page.inner_text("#key")).split())
+    await page.fill("#code", totp.code_at(secret, stage.site.centre.clock()))
+    await page.click("form[action$='/confirmation'] button.main")
+    await page.wait_for_selector("main [role=status]")
 
 
 name_waits = sent("form[action='/setup/places']", "/setup/places", **{"place-name": "Xã Nga My"})
@@ -34,6 +61,10 @@ SHOTS = (
     Shot("people", "sign-in-waits", "/sign-in", state="loading", steps=sign_in_waits),
     Shot("people", "own-password", "/sign-in/password"),
     Shot("people", "own-password-wrong", "/sign-in/password", state="error", steps=password_wrong),
+    Shot("people", "factor", "/sign-in/factor", scene="empty", login="helper"),
+    Shot("people", "factor-key", "/sign-in/factor", scene="empty", steps=factor_key, login="helper"),
+    Shot("people", "factor-wrong", "/sign-in/factor", scene="empty", state="error", steps=factor_wrong, login="helper"),
+    Shot("people", "factor-codes", "/sign-in/factor", scene="empty", steps=factor_codes, login="technician"),
     Shot("help_pages", "help-operator", "/help", login="operator"),
     Shot("frame", "not-found", "/nothing-here", state="error"),
     Shot("frame", "forbidden", "/people", state="error", login="operator"),
