@@ -140,6 +140,16 @@ class Broadcasts:
             await cancelling.note(tx, actor, row, still_open, now=now)
         return await self.get(actor, broadcast_id)
 
+    async def may_cancel(self, actor: Actor, broadcast_id: str) -> bool:
+        """Say whether this person may take it back wherever it is aimed, in sight or not.
+
+        Raises:
+            NotFoundError: there is no such broadcast.
+        """
+        async with self._database.reading() as session:
+            await known_row(session, actor, broadcast_id)
+            return await rights.allows(session, actor, Act.BROADCASTS_CANCEL, await target_areas(session, broadcast_id))
+
     async def get(self, actor: Actor, broadcast_id: str) -> BroadcastOut:
         """Give one broadcast.
 

@@ -39,6 +39,8 @@ class Act(StrEnum):
     AREAS_CREATE = "areas.create"
     AREAS_CHANGE = "areas.change"
     AREAS_MOVE = "areas.move"
+    AREAS_REMOVE = "areas.remove"
+    """Put away a place in which nothing is."""
     POLICIES_CHANGE = "policies.change"
     NODES_CHANGE = "nodes.change"
     NODES_ADOPT = "enrolments.adopt"
@@ -188,6 +190,19 @@ async def require(session: AsyncSession, actor: Actor, act: Act, areas: Collecti
     for area_id in areas:
         if area_id is None or places.isdisjoint(chains.get(area_id, ())):
             raise ForbiddenError(f"your role does not allow there: {act}", act=str(act), area_id=area_id)
+
+
+async def allows(session: AsyncSession, actor: Actor, act: Act, areas: Collection[str | None] = ()) -> bool:
+    """Say whether ``require`` would let the act pass.
+
+    Raises:
+        NotSignedInError: the person is unknown or disabled.
+    """
+    try:
+        await require(session, actor, act, areas)
+    except ForbiddenError:
+        return False
+    return True
 
 
 async def places_for(session: AsyncSession, actor: Actor, act: Act) -> frozenset[str | None]:

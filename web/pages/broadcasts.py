@@ -35,7 +35,7 @@ async def _context(visit: Visit, broadcast_id: str) -> dict[str, Any]:
     return {
         "place": _place(run),
         "may_replay": may_be_made_up(run) and visit.may(Act.BROADCASTS_CREATE),
-        "may_cancel": visit.may(Act.BROADCASTS_CANCEL),
+        "may_cancel": run.phase not in _OVER and await services.broadcasts.may_cancel(actor, broadcast_id),
         "run": one_run(run, visit.form, found.waiting),
         "groups": groups(
             found, run.level, {node.id: node for node in shown}, visit.form, await services.holds.active(actor)

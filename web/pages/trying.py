@@ -115,7 +115,7 @@ async def tried(visit: Visit, draft: views.Draft, node: str, *, confirmed: bool)
     except LoaError as error:
         return _not_tried(visit, problem_text(error, visit.form))
     said = visit.text("say.tried", node=made.targets[0].name)
-    return visit.fragment("_trial.html", run=made.id, mark=Mark("on", "live", said), unusual="")
+    return visit.fragment("_trial.html", run=made.id, mark=Mark("unknown", "unsure", said), unusual="")
 
 
 def _against(found: PreviewOut, visit: Visit, *, confirmed: bool) -> str:

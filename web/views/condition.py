@@ -12,12 +12,12 @@ def device(node: NodeOut, form: Formats) -> Facts:
     """Name what a technician looks at. What a lost node said of the moment may no longer be true and is left out."""
     last, text = node.condition or ConditionOut(), form.text
     said = last if is_heard(node) else ConditionOut(storage_errors=last.storage_errors)
-    degrees = text("device.degrees", count=f"{node.temperature_c:.0f}") if node.temperature_c is not None else ""
+    heat, free = (node.temperature_c, node.disk_free_bytes) if is_heard(node) else (None, None)
     ends_at = node.certificate_expires_at
     found = {
-        "disk": form.size(node.disk_free_bytes) if node.disk_free_bytes is not None else "",
+        "disk": form.size(free) if free is not None else "",
         "storage": _storage(said.storage_errors, form),
-        "temperature": degrees,
+        "temperature": text("device.degrees", count=f"{heat:.0f}") if heat is not None else "",
         "supply": _either(said.supply_low, "supply_low", "supply_well", form),
         "link": _link(said, form),
         "muted": _either(said.muted, "card_muted", "card_open", form),

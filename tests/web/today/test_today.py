@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from controller.broadcasts.schemas import BroadcastIn
 from controller.nodes.rules import NodeKind
 from edge_agent.protocol.states import Outcome, PlayState, Reason
 from tests.controller.factories import PASSWORD
@@ -148,6 +149,23 @@ async def test_what_sounds_is_ended_only_after_its_effect_was_read_and_undone_by
         assert 'id="undo"' not in page
         assert "<summary>Dừng lần phát này</summary>" in page
         assert f"/broadcasts/{run.id}/cancel" not in (await other.get(f"/broadcasts/{run.id}")).text
+
+
+async def test_what_also_goes_to_others_is_not_offered_to_be_taken_back(site: Commune) -> None:
+    """The province sends to two communes: a commune's operator could take back neither part of it."""
+    other = await site.centre.area("Xã Úc Kỳ", kind="commune")
+    await site.centre.node(other, "Loa Úc Kỳ")
+    own = await site.centre.somebody("tam", "operator", site.root)
+    services, actor, cancel = site.centre.services.broadcasts, site.centre.actor, "Dừng lần phát này"
+    sound = await site.centre.recording("Bản tin", length_ms=600_000)
+    both = BroadcastIn.checked(title="Bản tin", recordings=[sound], targets=[site.root.scope, other.scope])
+    wide = await services.create(actor, both)
+    narrow = await site.broadcast("Họp thôn", length_ms=600_000, confirm_conflicts=True)
+    async with visitor(site) as client, visitor(site, who=own) as tam:
+        for run, may in ((wide, False), (narrow, True)):
+            await site.reach(run, PlayState.PLAYING, *site.nodes)
+            assert cancel in (await client.get(f"/broadcasts/{run.id}")).text
+            assert (cancel in (await tam.get(f"/broadcasts/{run.id}")).text) is may
 
 
 async def test_who_has_not_answered_a_stop_is_told_with_what_that_means(site: Commune) -> None:
