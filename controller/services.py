@@ -21,6 +21,7 @@ from .broadcasts.late_words import LateWords
 from .broadcasts.listed import BroadcastPlays
 from .broadcasts.replays import Replays
 from .broadcasts.service import Broadcasts
+from .broadcasts.sounds import BroadcastSounds
 from .bulletins.service import Bulletins
 from .clock import Clock
 from .config import Config
@@ -108,6 +109,7 @@ class Services:
     node_health: NodeHealth
     node_plays: NodePlays
     broadcast_plays: BroadcastPlays
+    broadcast_sounds: BroadcastSounds
     contacts: Contacts
     node_acts: NodeActs
     node_logs: NodeLogs
@@ -248,6 +250,7 @@ def build_services(
         node_health=NodeHealth(database, clock),
         node_plays=NodePlays(database, clock, live),
         broadcast_plays=BroadcastPlays(database, clock, live),
+        broadcast_sounds=BroadcastSounds(database),
         contacts=Contacts(database),
         node_acts=acts,
         node_logs=NodeLogs(database, clock, acts),

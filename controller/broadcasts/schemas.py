@@ -109,6 +109,30 @@ class ItemOut(BaseModel):
     length_ms: int
 
 
+class SaidOut(BaseModel):
+    """One voice of one slot of a broadcast, with what it says."""
+
+    model_config = ConfigDict(frozen=True)
+
+    position: int
+    """Of the slot, from 0: its voices share it."""
+    recording_id: str
+    title: str
+    """Of its bulletin as it was then, else of the recording."""
+    language: str
+    offset_ms: int
+    """From the start of the broadcast."""
+    length_ms: int
+    media_url: str | None
+    """None: withdrawn since, and served to nobody."""
+    words: str
+    """What a machine was told to read, else what its bulletin says; empty: not known."""
+    is_signal: bool
+    is_machine: bool
+    bulletin_id: str | None
+    """Where that is in sight."""
+
+
 class AskedOut(BaseModel):
     """Another person's yes, asked for."""
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
 from controller.broadcasts.schemas import BroadcastOut, ReplayIn
-from controller.errors import ConflictError, InvalidError
+from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.nodes.rules import NodeStatus
 from controller.paging import part_of
 from controller.people.rights import Act
@@ -20,6 +20,7 @@ from web.listing import Column, Filter, Listing, asked, csv_answer, piece_by_pie
 from web.pages.frame import whole_page
 from web.problems import problem_text
 from web.site import Site, Visit
+from web.views.contents import parts
 from web.views.runs import GROUPS, MOST_SHOWN, groups, may_be_made_up, one_run, play_line, title_of
 from web.views.say import replay
 from web.views.why import why
@@ -59,6 +60,23 @@ async def _why(visit: Visit, node_id: str, broadcast_id: str) -> dict[str, Any]:
         "node_id": node_id,
         "broadcast_id": broadcast_id,
     }
+
+
+async def _origins(visit: Visit, broadcast_id: str) -> list[tuple[str, str, str]]:
+    """Say where it comes from, each with its page: its schedule, its programme as it is now, what it makes up for."""
+    services, actor, text, found = visit.services, visit.actor, visit.text, []
+    run = await services.broadcasts.get(actor, broadcast_id)
+    with suppress(NotFoundError):  # of a place that was moved away since
+        if run.schedule_id:
+            schedule = await services.schedules.get(actor, run.schedule_id)
+            found.append((text("broadcast.of_schedule"), f"/schedules/{schedule.id}", schedule.title))
+            programme = await services.programmes.get(actor, schedule.programme_id)
+            found.append((text("broadcast.of_programme"), f"/programmes/{programme.id}", programme.title))
+    with suppress(NotFoundError):
+        if run.replays_id:
+            missed = await services.broadcasts.get(actor, run.replays_id)
+            found.append((text("broadcast.makes_up"), f"/broadcasts/{missed.id}", title_of(missed, visit.form)))
+    return found
 
 
 def _place(run: BroadcastOut) -> str:
@@ -159,7 +177,10 @@ def add(router: APIRouter, site: Site) -> None:
     @router.get("/broadcasts/{broadcast_id}")
     async def broadcast(request: Request, broadcast_id: str) -> HTMLResponse:
         visit = await site.visit(request)
-        return await whole_page(visit, "broadcast.html", **await _context(visit, broadcast_id))
+        context = await _context(visit, broadcast_id)
+        content = parts(await visit.services.broadcast_sounds.of(visit.actor, broadcast_id), visit.form)
+        origins = await _origins(visit, broadcast_id)
+        return await whole_page(visit, "broadcast.html", content=content, origins=origins, **context)
 
     @router.get("/broadcasts/{broadcast_id}/live")
     async def live(request: Request, broadcast_id: str) -> HTMLResponse:
