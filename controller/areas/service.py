@@ -42,16 +42,23 @@ LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{1,8})*\Z")
 """As ``edge_agent.protocol.fields.Language``."""
 
 
+MOST_KEPT = 16
+"""Sights whose areas are kept as they are shown."""
+_Kept = dict[Sight, tuple[object, list[AreaOut]]]
+"""By sight: the rows that areas were made of, and the areas."""
+
+
 class Areas:
     """The tree of places."""
 
     def __init__(self, database: Database, clock: Clock, documents: Documents) -> None:
         self._database, self._clock, self._documents = database, clock, documents
+        self._kept: _Kept = {}
 
     async def tree(self, actor: Actor) -> list[AreaOut]:
         """Give the areas in sight and those above them, parents before children, siblings in reading order."""
         async with self._database.reading() as session:
-            return await _all(session, await rights.sight(session, actor))
+            return await _all(session, await rights.sight(session, actor), self._kept)
 
     async def get(self, actor: Actor, area_id: str) -> AreaOut:
         """Give one area.
@@ -165,7 +172,7 @@ class Areas:
         await audit.write(tx, actor, act, f"areas/{area_id}", detail, at=self._clock(), area_id=area_id)
         tx.tell(Event(Topic.AREA, area_id))
         seen = await rights.sight(tx.session, actor)
-        return next(area for area in await _all(tx.session, seen) if area.id == area_id)
+        return next(area for area in await _all(tx.session, seen, self._kept) if area.id == area_id)
 
 
 async def _prove(tx: Transaction, actor: Actor, area_id: str) -> None:
@@ -179,14 +186,21 @@ async def _prove(tx: Transaction, actor: Actor, area_id: str) -> None:
         tx.lastly(partial(actor.proof.give, actor.person_id, loosened))
 
 
-async def _all(session: AsyncSession, seen: Sight) -> list[AreaOut]:
+async def _all(session: AsyncSession, seen: Sight, kept: _Kept) -> list[AreaOut]:
+    """Give the areas. A province's thousand are made anew only when the rows say something else than the last time."""
     if seen.areas is None or seen.every:
         tree = await read_tree(session)
     else:
         tree = await read_branches(session, seen.areas)
-    below = _below(tree, await count_nodes(session, seen))
-    alike: dict[Any, EffectiveOut] = {}
-    return [_out(tree, below, place.id, seen, alike) for place in tree.walk() if seen.knows(place.id)]
+    counts = await count_nodes(session, seen)
+    rows = tree.places, counts
+    if seen not in kept or kept[seen][0] != rows:
+        if len(kept) >= MOST_KEPT:
+            kept.clear()
+        shown = (place.id for place in tree.walk() if seen.knows(place.id))
+        below, alike = _below(tree, counts), dict[Any, EffectiveOut]()
+        kept[seen] = rows, [_out(tree, below, area_id, seen, alike) for area_id in shown]
+    return [*kept[seen][1]]
 
 
 def _below(tree: Tree, counts: Mapping[str, int]) -> dict[str, int]:

@@ -11,7 +11,6 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
-from controller.areas.rules import Tree
 from controller.db import Database
 from controller.names import in_reading_order
 from controller.overview.service import Overviews
@@ -30,6 +29,7 @@ UNWELL = "unwell"
 """Filter ``state``: something is wrong. Its other values are those of ``NodeStatus``, and the next."""
 PLAYING = "playing"
 
+_SILENT = frozenset({NodeStatus.OFFLINE, NodeStatus.NEVER_SEEN})
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _Key = Callable[[Stand], Any]
 
@@ -57,9 +57,11 @@ class NodeLists:
         async with self._database.reading() as session:
             tree = await read_tree(session)
             named = await _named(session, wanted.q)
-        kept = [
-            each for each in stands if _fits(each, wanted.having, tree) and (named is None or each.node.id in named)
-        ]
+        kept = [each for each in stands if named is None or each.node.id in named]
+        if any(wanted.having.values()):
+            area_id = wanted.having.get("area", "")
+            there = tree.below(area_id) if area_id else tree.places.keys()
+            kept = [each for each in kept if each.node.area_id in there and _fits(each, wanted.having)]
         order = {place.id: index for index, place in enumerate(tree.walk())}
         keys: Mapping[str, _Key] = {
             "need": lambda each: (*_need(each), order[each.node.area_id]),
@@ -110,11 +112,10 @@ async def _named(session: AsyncSession, query: str) -> frozenset[str] | None:
     )
 
 
-def _fits(stand: Stand, having: Mapping[str, str], tree: Tree) -> bool:
-    area, state, fault, kind = (having.get(name, "") for name in ("area", "state", "fault", "kind"))
+def _fits(stand: Stand, having: Mapping[str, str]) -> bool:
+    state, fault, kind = (having.get(name, "") for name in ("state", "fault", "kind"))
     return (
-        (not area or any(place.id == area for place in tree.chain(stand.node.area_id)))
-        and (not state or _is(stand, state))
+        (not state or _is(stand, state))
         and (not fault or fault in {code for code, _ in stand.faults} | set(stand.looked_after))
         and (not kind or stand.node.kind == kind)
     )
@@ -130,6 +131,6 @@ def _is(stand: Stand, state: str) -> bool:
 
 def _need(stand: Stand) -> Sequence[Any]:
     """Sort what asks for a hand first: nobody looks after it, lost, the longest."""
-    silent = stand.status in {NodeStatus.OFFLINE, NodeStatus.NEVER_SEEN}
+    silent, unwell = stand.status in _SILENT, stand.is_unwell
     mute = stand.node.kind != NodeKind.AGENT
-    return (not stand.is_left, not stand.is_unwell, mute, not silent, stand.since_at or _LONG_AGO)
+    return (not (unwell and stand.is_left), not unwell, mute, not silent, stand.since_at or _LONG_AGO)

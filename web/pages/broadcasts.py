@@ -29,18 +29,21 @@ from web.words import in_words
 
 async def _context(visit: Visit, broadcast_id: str) -> dict[str, Any]:
     services, actor = visit.services, visit.actor
-    run = await services.broadcasts.get(actor, broadcast_id)
-    silent = await _silent(visit) if run.phase not in _OVER else []
-    found = await services.broadcasts.play_groups(actor, broadcast_id, most=MOST_SHOWN, silent=silent)
-    shown = await services.nodes.some(actor, [play.node_id for play in found.first])
+    async with services.together():
+        silent = await _silent(visit)  # first: what it was told of is in this snapshot
+        run = await services.broadcasts.get(actor, broadcast_id)
+        waits = silent if run.phase not in _OVER else []
+        found = await services.broadcasts.play_groups(actor, broadcast_id, most=MOST_SHOWN, silent=waits)
+        shown = await services.nodes.some(actor, [play.node_id for play in found.first])
+        may_cancel = run.phase not in _OVER and await services.broadcasts.may_cancel(actor, broadcast_id)
+        holds = await services.holds.active(actor)
     return {
+        "known": run,
         "place": _place(run),
         "may_replay": may_be_made_up(run) and visit.may(Act.BROADCASTS_CREATE),
-        "may_cancel": run.phase not in _OVER and await services.broadcasts.may_cancel(actor, broadcast_id),
+        "may_cancel": may_cancel,
         "run": one_run(run, visit.form, found.waiting),
-        "groups": groups(
-            found, run.level, {node.id: node for node in shown}, visit.form, await services.holds.active(actor)
-        ),
+        "groups": groups(found, run.level, {node.id: node for node in shown}, visit.form, holds),
     }
 
 

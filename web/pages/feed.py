@@ -46,8 +46,9 @@ def _shown(visit: Visit, asked: Asked, found: FeedOut) -> dict[str, Any]:
 
 async def _page(visit: Visit) -> HTMLResponse:
     asked = _asked(visit)
-    found = await _found(visit, asked)
-    owed = await visit.services.bulletins.list(visit.actor, owed=True)
+    async with visit.services.together():
+        found = await _found(visit, asked)
+        owed = await visit.services.bulletins.list(visit.actor, owed=True)
     return await whole_page(
         visit,
         "schedules.html",
