@@ -11,6 +11,7 @@ from .approvals.hearings import Hearings
 from .approvals.papers import Papers
 from .approvals.service import Approvals
 from .areas.moves import Moves
+from .areas.removing import Removals
 from .areas.service import Areas
 from .areas.whatif import AreaWhatIfs
 from .audit.heads import HEAD_FILE
@@ -103,6 +104,7 @@ class Services:
     areas: Areas
     area_what_ifs: AreaWhatIfs
     moves: Moves
+    removals: Removals
     policies: Policies
     nodes: Nodes
     node_lists: NodeLists
@@ -244,6 +246,7 @@ def build_services(
         areas=Areas(database, clock, documents),
         area_what_ifs=AreaWhatIfs(database, clock, trusted_keys=authority.trusted_keys),
         moves=Moves(database, clock, documents, live),
+        removals=Removals(database, clock),
         policies=Policies(database, clock, documents, trusted_keys=authority.trusted_keys),
         nodes=nodes,
         node_lists=NodeLists(database, nodes, overviews),

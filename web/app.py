@@ -43,6 +43,7 @@ from web.pages import (
     programmes,
     recordings,
     releases,
+    removing,
     renewals,
     rollouts,
     say,
@@ -66,7 +67,7 @@ PAGES: tuple[ModuleType, ...] = (
     *(calendars, feed, schedules, bulletins, programmes, broadcasts, history, activity),
     *(approvals, holds, emergencies, messages, alarms, faults_list, faults),
     *(node_map, node_health, node_settings, day, nodes, node_acts, renewals, releases, rollouts, updates),
-    *(accounts, places, policies),
+    *(accounts, places, removing, policies),
 )
 """Each adds its own addresses."""
 

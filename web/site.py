@@ -112,6 +112,12 @@ class Visit:
         granted = any(grant.area_id is None and may(grant.role, act) for grant in self.person.grants)
         return granted and (self.actor.acts is None or act in self.actor.acts)
 
+    def may_remove(self, area: AreaOut) -> bool:
+        """Tell whether to offer removing a place: to who may do so where it belongs."""
+        if area.parent_id is None:
+            return self.may_everywhere(Act.AREAS_REMOVE)
+        return self.may(Act.AREAS_REMOVE, area.parent_id)
+
     def require(self, act: Act, area_id: str | None = None) -> None:
         """Open a form only to who may do its act: nobody records and types, and is refused at the end.
 

@@ -31,3 +31,5 @@ class Area(Searchable, Base):
     """Degrees, WGS 84: where a map shows its name; None with the next: nobody said."""
     longitude: Mapped[float | None]
     created_at: Mapped[datetime] = mapped_column(Instant)
+    removed_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
+    """Put away: no list has it any more (``removing``). None: it is there."""

@@ -15,6 +15,28 @@ def refuse_to_move(given: Any, field: str) -> Any:
     return given
 
 
+class RemovalOut(BaseModel):
+    """What is still in a place: it is removed when nothing is. Each is a count."""
+
+    model_config = ConfigDict(frozen=True)
+
+    areas: int
+    """Below it."""
+    nodes: int
+    grants: int
+    """Roles of people there."""
+    coming: int
+    """Schedules, broadcasts, requests, emergencies that are to be heard or decided."""
+    holds: int
+    kept: int
+    """Bulletins, programmes, days off, ready messages that nobody archived or ended."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing is there."""
+        return not any(self.model_dump().values())
+
+
 class MoveIn(BaseModel):
     """What comes into an area. Communes that merge keep standing below the new one, with all that is theirs."""
 

@@ -84,3 +84,8 @@ def _reached(tree: Tree, scopes: Iterable[str]) -> list[ColumnElement[bool]]:
         else:
             nodes.add(key)
     return [among(column, those) for column, those in ((Node.area_id, areas), (Node.id, nodes)) if those]
+
+
+async def removed_areas(session: AsyncSession) -> frozenset[str]:
+    """Name the places that were put away: few, and in the tree as before."""
+    return frozenset(await session.scalars(select(Area.id).where(Area.removed_at.is_not(None))))

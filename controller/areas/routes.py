@@ -9,6 +9,7 @@ from controller.people.proof import CodeError
 from controller.policies.errors import PolicyLockedError
 from controller.policies.schemas import WhatIfOut
 
+from .errors import AreaInUseError
 from .move_schemas import MoveIn, MoveOut, MoveSeenIn
 from .schemas import AreaChange, AreaIn, AreaOut
 
@@ -56,6 +57,17 @@ async def what_if(area_id: str, wanted: AreaChange, actor: Acting, services: Any
     """Run the last and the next 30 days through the function that nodes play by, before and after; saves nothing."""
     given = {field: getattr(wanted, field) for field in wanted.model_fields_set}
     return await services.area_what_ifs.of(actor, area_id, **given)
+
+
+@router.delete(
+    "/{area_id}",
+    status_code=204,
+    summary="Remove an area",
+    responses=may_raise(ForbiddenError, NotFoundError, AreaInUseError),
+)
+async def remove(area_id: str, actor: Acting, services: AnyServices) -> None:
+    """Put a place away in which nothing is. What was said and done there goes on naming it."""
+    await services.removals.remove(actor, area_id)
 
 
 @router.post(

@@ -1,7 +1,7 @@
 """The tree of places, as plain data: who is above and below whom, and what a place has from above."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from controller.errors import InvalidError
@@ -56,14 +56,24 @@ class Tree:
             at = self.places.get(at.parent_id) if at.parent_id else None
         return tuple(found)
 
-    def check_name(self, area_id: str, parent_id: str | None, name: str, *, field: str = "name") -> None:
+    def check_name(
+        self,
+        area_id: str,
+        parent_id: str | None,
+        name: str,
+        *,
+        field: str = "name",
+        removed: Collection[str] = (),
+    ) -> None:
         """Refuse a name that one beside it has, in whatever case: nobody could choose between the two.
+
+        ``removed``: places that stand in no list.
 
         Raises:
             InvalidError: it is taken.
         """
         beside = self._children.get(parent_id, ())
-        if any(each.id != area_id and each.name.casefold() == name.casefold() for each in beside):
+        if any(each.id not in {area_id, *removed} and each.name.casefold() == name.casefold() for each in beside):
             raise InvalidError(f"{field}: there is another {name!r} in that area", field=field, problem="taken")
 
     def below(self, area_id: str) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """Areas: the tree of places, and what nodes have from it."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from edge_agent.protocol.documents import QuietHours
 from edge_agent.protocol.topics import AREA_WORDS, Word
 
 from .models import Area
-from .repository import count_nodes, nodes_in, read_branches, read_tree
+from .repository import count_nodes, nodes_in, read_branches, read_tree, removed_areas
 from .rules import MAX_DEPTH, Tree
 from .schemas import AreaOut, EffectiveOut, QuietWindow
 
@@ -102,9 +102,10 @@ class Areas:
         async with self._database.transaction() as tx:
             seen = await rights.sight(tx.session, actor)
             tree = await read_tree(tx.session)
-            _check_parent(tree, parent_id, seen)
+            removed = await removed_areas(tx.session)
+            _check_parent(tree, parent_id, seen, removed)
             await rights.require(tx.session, actor, Act.AREAS_CREATE, [parent_id])
-            tree.check_name(row.id, parent_id, row.name)
+            tree.check_name(row.id, parent_id, row.name, removed=removed)
             check_locks(tree, parent_id, [field for field in OF_THE_AREA if getattr(row, field) is not None])
             tx.session.add(row)
             await tx.session.flush()
@@ -145,23 +146,24 @@ class Areas:
         async with self._database.transaction() as tx:
             seen = await rights.sight(tx.session, actor)
             row = await tx.session.get(Area, area_id) if seen.knows(area_id) else None
-            if row is None:
+            if row is None or row.removed_at is not None:
                 raise _no_area(area_id)
             await rights.require(tx.session, actor, Act.AREAS_CHANGE, [area_id])
             changed = [field for field, value in wanted.items() if value not in (None, getattr(row, field))]
             tree = await read_tree(tx.session)
             check_locks(tree, row.parent_id, changed)
             if "name" in changed:
-                tree.check_name(area_id, row.parent_id, wanted["name"])
+                removed = await removed_areas(tx.session)
+                tree.check_name(area_id, row.parent_id, wanted["name"], removed=removed)
             for field, value in wanted.items():
                 setattr(row, field, value)
             await tx.session.flush()
             if wanted.keys() - {"name", "kind"}:
                 await self._settings_follow(tx, area_id)
             if wanted.keys() & {"zone", "quiet_hours"}:
+                await rules_changed(tx, tree, area_id)
                 await _prove(tx, actor, area_id)
             return await self._changed(tx, actor, Act.AREAS_CHANGE, area_id, wanted)
-                await rules_changed(tx, tree, area_id)
 
     async def _settings_follow(self, tx: Transaction, area_id: str) -> None:
         tree = await read_tree(tx.session)
@@ -192,12 +194,12 @@ async def _all(session: AsyncSession, seen: Sight, kept: _Kept) -> list[AreaOut]
         tree = await read_tree(session)
     else:
         tree = await read_branches(session, seen.areas)
-    counts = await count_nodes(session, seen)
-    rows = tree.places, counts
+    counts, removed = await count_nodes(session, seen), await removed_areas(session)
+    rows = tree.places, counts, removed
     if seen not in kept or kept[seen][0] != rows:
         if len(kept) >= MOST_KEPT:
             kept.clear()
-        shown = (place.id for place in tree.walk() if seen.knows(place.id))
+        shown = (place.id for place in tree.walk() if seen.knows(place.id) and place.id not in removed)
         below, alike = _below(tree, counts), dict[Any, EffectiveOut]()
         kept[seen] = rows, [_out(tree, below, area_id, seen, alike) for area_id in shown]
     return [*kept[seen][1]]
@@ -263,10 +265,10 @@ def _tags(languages: Sequence[str] | None) -> list[str] | None:
     return list(languages)
 
 
-def _check_parent(tree: Tree, parent_id: str | None, seen: Sight) -> None:
+def _check_parent(tree: Tree, parent_id: str | None, seen: Sight, removed: Collection[str]) -> None:
     if parent_id is None:
         return
-    if parent_id not in tree.places or not seen.knows(parent_id):
+    if parent_id not in tree.places or parent_id in removed or not seen.knows(parent_id):
         raise InvalidError("parent_id: there is no such area", field="parent_id", problem="unknown")
     if len(tree.chain(parent_id)) + 1 > MAX_DEPTH:
         raise InvalidError(f"parent_id: at most {MAX_DEPTH} levels", field="parent_id", problem="too_deep")

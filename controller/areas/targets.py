@@ -13,7 +13,7 @@ from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import EVERYTHING, Act, Sight
 
-from .repository import nodes_in, read_tree
+from .repository import nodes_in, read_tree, removed_areas
 from .rules import Tree
 
 MAX_SCOPES = 4096
@@ -92,7 +92,8 @@ async def require_place(session: AsyncSession, actor: Actor, act: Act, area_id: 
         ForbiddenError: they may not there.
     """
     seen, tree = await rights.sight(session, actor), await read_tree(session)
-    if area_id not in tree.places or not seen.knows(area_id):
+    removed = await removed_areas(session)
+    if area_id not in tree.places or area_id in removed or not seen.knows(area_id):
         raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
     await rights.require(session, actor, act, [area_id])
     return tree

@@ -331,7 +331,8 @@ async def _grantable(session: AsyncSession, actor: Actor, role: str, area_id: st
     """
     if role not in set(Role):
         raise InvalidError(f"role: {role!r} is none of {', '.join(Role)}", field="role", problem="unknown")
-    if area_id is not None and await session.get(Area, area_id) is None:
+    area = await session.get(Area, area_id) if area_id is not None else None
+    if area_id is not None and (area is None or area.removed_at is not None):
         raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
     for act in sorted(ALLOWED[Role(role)]):
         await rights.require(session, actor, act, [area_id])

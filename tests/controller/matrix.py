@@ -172,6 +172,8 @@ ROUTES: dict[str, Route] = {
     "GET /api/v1/nodes/{node_id}/plays": Route(Kind.READ),
     "POST /api/v1/nodes": Route(Kind.AIM, {"kind": "wired", "area_id": "{hamlet_id}", "name": "Cụm có dây"}),
     "POST /api/v1/areas/{area_id}/what-if": Route(Kind.ACT, {"quiet_hours": []}),
+    # 409: it has a node
+    "DELETE /api/v1/areas/{area_id}": Route(Kind.ACT, path={"area_id": "hamlet_id"}),
     "POST /api/v1/areas/{area_id}/moves/preview": Route(Kind.ACT, {"nodes": ["{node_id}"]}),
     # 409: the preview was not seen
     "POST /api/v1/areas/{area_id}/moves": Route(Kind.ACT, {"nodes": ["{node_id}"], "seen_sha256": "0"}),

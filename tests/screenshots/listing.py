@@ -49,6 +49,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "releases": FORM,
     "accounts": ("normal", "long", "loading", "error"),
     "places": (*FORM, "pending"),
+    "removing": FORM,
     "policies": FORM,
 }
 """The states that a page is taken in."""

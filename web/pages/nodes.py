@@ -32,6 +32,9 @@ OFFERED = ("self_test", "identify", "reference", "restart")
 """Commands of a node that its page offers."""
 LOG = "send_log"
 ADOPT_FIELDS = frozenset({"code", "area_id", "name"})
+MUTE_FIELDS = frozenset({"area_id", "name"})
+MUTE = (NodeKind.WIRED, NodeKind.FM)
+"""Kinds of clusters that report nothing; the most common first."""
 HEADS = ("name", "place", "state", "fault", "heard", "software", "latitude", "longitude")
 
 
@@ -58,16 +61,20 @@ async def _page(
     visit: Visit,
     *,
     adopt: Mapping[str, str] | None = None,
+    mute: Mapping[str, str] | None = None,
     problems: Mapping[str, Problems] | None = None,
 ) -> HTMLResponse:
     _, context = await _listing(visit)
     into = visit.places(Act.NODES_ADOPT)
+    only = into[0].id if len(into) == 1 else ""
     return await whole_page(
         visit,
         "nodes.html",
         status=422 if problems else 200,
-        adopt=adopt or {"code": "", "name": "", "area_id": into[0].id if len(into) == 1 else ""},
-        problems={"adopt": {}} | dict(problems or {}),
+        adopt=adopt or {"code": "", "name": "", "area_id": only},
+        mute=mute or {"kind": MUTE[0], "name": "", "area_id": only},
+        mute_kinds=[(each, visit.text(f"nodes.kind_{each}")) for each in MUTE],
+        problems={"adopt": {}, "mute": {}} | dict(problems or {}),
         adopt_into=choices(into),
         no_places=not visit.areas,
         may_places=any(visit.may(act) for act in ENTRIES["/places"].acts),
@@ -91,6 +98,22 @@ async def _adopt(visit: Visit, typed: Form) -> Response:
     except LoaError as error:
         return await _page(visit, adopt=values, problems={"adopt": problems_of(error, visit.form, ADOPT_FIELDS)})
     return RedirectResponse("/nodes?done=node", 303)
+
+
+async def _add_mute(visit: Visit, typed: Form) -> Response:
+    """Add a cluster that reports nothing: the map and the schedule know it, nobody hears from it."""
+    values = {name: typed.one(f"mute_{name}").strip() for name in ("kind", "name", "area_id")}
+    empty = {"name": "wrong.name_empty", "area_id": "adopt.area_empty"}
+    problems = {name: visit.text(key) for name, key in empty.items() if not values[name]}
+    kind = NodeKind(values["kind"]) if values["kind"] in MUTE else NodeKind.WIRED
+    try:
+        if not problems:
+            nodes = visit.services.nodes
+            made = await nodes.create(visit.actor, kind=kind, area_id=values["area_id"], name=values["name"])
+            return RedirectResponse(f"/nodes/{made.id}?done=node", 303)
+    except LoaError as error:
+        problems = problems_of(error, visit.form, MUTE_FIELDS)
+    return await _page(visit, mute=values, problems={"mute": {f"mute_{name}": said for name, said in problems.items()}})
 
 
 async def one(visit: Visit, found: NodeOut) -> Node:
@@ -176,6 +199,11 @@ def add(router: APIRouter, site: Site) -> None:
         visit = await site.visit(request)
         return visit.fragment("_nodes.html", **(await _listing(visit))[1])
 
+    @router.get("/nodes/mute")
+    async def after_a_mistake() -> RedirectResponse:
+        """Who loads the page anew after a mistake in its form asks for the form's address."""
+        return RedirectResponse("/nodes", 303)
+
     @router.get("/nodes/{node_id}")
     async def node(request: Request, node_id: str) -> HTMLResponse:
         visit = await site.visit(request)
@@ -191,3 +219,8 @@ def add(router: APIRouter, site: Site) -> None:
     async def adopt(request: Request) -> Response:
         visit = await site.visit(request)
         return await _adopt(visit, await read_form(request))
+
+    @router.post("/nodes/mute")
+    async def add_mute(request: Request) -> Response:
+        visit = await site.visit(request)
+        return await _add_mute(visit, await read_form(request))

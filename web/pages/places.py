@@ -116,9 +116,10 @@ async def _one(
         kind_said={kind: views.kind_said(kind, visit.form) for kind in (*views.KINDS, area.kind)},
         may_change=visit.may(Act.AREAS_CHANGE, area_id),
         may_people=visit.may(Act.PEOPLE_CHANGE, area_id),
+        may_remove=visit.may_remove(area),
         problems=problems or {},
-    )
         preview=preview,
+    )
 
 
 def tabs(visit: Visit, area_id: str) -> dict[str, Any]:
@@ -137,15 +138,15 @@ async def _change(visit: Visit, area_id: str, typed: Form) -> Response:
         given["zone"] = zone
     if languages != area.languages:
         given["languages"] = languages
-    try:
     visit.require(Act.AREAS_CHANGE, area_id)
-        await visit.services.areas.change(visit.actor, area_id, **given)
+    try:
         if rules := {field: given[field] for field in ("zone", "languages") if field in given}:
             found = await visit.services.area_what_ifs.of(visit.actor, area_id, **rules)
             if waits := looked(typed, rules, found.changes, visit.form):
                 return await _one(visit, area_id, typed, preview=waits)
         elif typed.one("look"):
             return await _one(visit, area_id, typed, preview=looked(typed, rules, (), visit.form))
+        await visit.services.areas.change(visit.actor, area_id, **given)
     except NotFoundError:
         raise
     except LoaError as error:

@@ -1,5 +1,6 @@
 """Cài đặt: a person's own telephone, password, sessions, browsers and machines' keys, and the look of this device."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -38,6 +39,7 @@ async def _context(visit: Visit) -> dict[str, Any]:
         "login": visit.person.login,
         "roles": views.roles_said(visit.person, [(area.id, area.name) for area in visit.areas], form),
         "has_factor": visit.person.second_factor,
+        "may_renew_codes": visit.person.second_factor and who.shown,
         "look_now": look_of(visit.request),
         "looks": [(each, visit.text(f"settings.look_{each or 'usual'}")) for each in LOOKS],
         "sessions": [views.session_line(each, form) for each in sessions],
@@ -49,22 +51,29 @@ async def _context(visit: Visit) -> dict[str, Any]:
 
 
 async def _page(
-    visit: Visit, *, act: str = "", problems: Problems | None = None, typed: Form | None = None, made: str = ""
+    visit: Visit,
+    *,
+    act: str = "",
+    problems: Problems | None = None,
+    typed: Form | None = None,
+    made: str = "",
+    codes: Sequence[str] = (),
 ) -> HTMLResponse:
-    """Show all; ``act``: what the ``problems`` are of; ``made``: a machine's key, shown this once."""
-    typed = typed or Form({})
+    """Show all; ``act``: what the ``problems`` are of; ``made``: a machine's key, ``codes``: for a lost telephone."""
+    typed, shown_once = typed or Form({}), bool(made or codes)
     page = await whole_page(
         visit,
         "settings.html",
-        status=422 if problems else 201 if made else 200,
+        status=422 if problems else 201 if shown_once else 200,
         act=act,
         problems=problems or {},
         made=made,
+        codes=codes,
         phone=typed.one("phone") if act == "phone" else visit.person.phone or "",
         key={"name": typed.one("name"), "days": typed.one("days") or "90", "acts": typed.many("acts")},
         **await _context(visit),
     )
-    if made:
+    if shown_once:
         page.headers["Cache-Control"] = "no-store, no-transform"
     return page
 
@@ -103,6 +112,14 @@ async def _make_key(visit: Visit, typed: Form) -> Response:
     return await _page(visit, made=made.token)
 
 
+async def _renew_codes(visit: Visit) -> Response:
+    who = await identify(visit.request, visit.services)
+    if not (visit.person.second_factor and who.shown):  # the page offers none
+        return RedirectResponse("/settings", 303)
+    made = await visit.services.factors.new_recovery_codes(who, origin=origin_of(visit.request))
+    return await _page(visit, codes=made)
+
+
 def add(router: APIRouter, site: Site) -> None:
     """Add the page and its acts."""
 
@@ -116,6 +133,8 @@ def add(router: APIRouter, site: Site) -> None:
         act = typed.one("act")
         if act == "key":
             return await _make_key(visit, typed)
+        if act == "codes":
+            return await _renew_codes(visit)
         try:
             await _act(visit, act, typed)
         except (NotFoundError, ConflictError):  # it is over already, or was never there: the page says what is

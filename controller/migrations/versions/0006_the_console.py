@@ -45,6 +45,8 @@ def _place() -> None:
     for table in ("areas", "nodes"):
         op.add_column(table, sa.Column("latitude", sa.Double(), nullable=True))
         op.add_column(table, sa.Column("longitude", sa.Double(), nullable=True))
+    op.add_column("areas", sa.Column("removed_at", Instant(), nullable=True))
+    op.create_index(op.f("ix_areas_removed_at"), "areas", ["removed_at"], unique=False)
     op.add_column("nodes", sa.Column("position_accuracy_m", sa.Double(), nullable=True))
     op.add_column("nodes", sa.Column("position_at", Instant(), nullable=True))
     _refer("nodes", "position_by", "people")

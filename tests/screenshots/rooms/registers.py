@@ -76,6 +76,7 @@ add_nobody = refused("main form[method=post][action='/people']", name="", login=
 add_waits = sent("main form[method=post][action='/people']", "/people", name="Chị Mai", login="mai")
 rollout_nowhere = refused("#rollout")
 rollout_asked = sent("#rollout", "/updates/new")
+removal_waits = sent("main form", "/remove")
 merge_nothing = refused("form[action='/places/merge']:not([data-once])")
 area_waits = sent("main form[method=post][action='/areas']", "/areas", name="Thôn Mới")
 no_hours = refused("main form[action$='/quiet-hours']", quiet="mười giờ tối")
@@ -95,6 +96,9 @@ SHOTS = (
     Shot("places", "places-error", "/places", scene="week", state="error", steps=wrong_area),
     Shot("places", "place", "place", scene="week"),
     Shot("places", "merge", "merge", scene="week"),
+    Shot("removing", "place-remove", "remove", scene="week"),
+    Shot("removing", "place-removing", "remove", scene="week", state="loading", steps=removal_waits),
+    Shot("removing", "place-in-use", "in-use", scene="week", state="error"),
     Shot("places", "merge-looked", "merge", scene="week", state="pending", steps=looked),
     Shot("policies", "policies", "/policies", scene="week"),
     Shot("policies", "policy", "policy", scene="week", guide=True),

@@ -10,6 +10,7 @@ from controller.people.tokens import TAKE_A_PERSON
 from tests.controller.factories import PASSWORD
 from tests.web.harness import Commune, visitor
 from tests.web.pages import said
+from tests.web.test_second_factor import set_up
 from web.i18n import LOCALES, load
 
 
@@ -115,3 +116,17 @@ def test_each_act_of_a_key_is_said_as_what_it_may_do() -> None:
         lacking = [act for act in Act if act not in TAKE_A_PERSON and not text.has(f"key_act.{act.replace('.', '_')}")]
         assert lacking == []
         assert text.word("key_act", "of_next_year") == "of_next_year"
+
+
+async def test_recovery_codes_are_made_anew_and_shown_this_once(site: Commune) -> None:
+    async with visitor(site, who=await hoa(site)) as client:
+        assert 'value="codes"' not in (await client.get("/settings")).text
+        assert (await client.post("/settings", data={"act": "codes"})).headers["location"] == "/settings"
+        await set_up(site.centre, client)
+        page = await client.get("/settings")
+        assert "các mã cũ trên giấy hết hiệu lực ngay" in said(page)
+        made = await client.post("/settings", data={"act": "codes"})
+        assert (made.status_code, made.headers["cache-control"]) == (201, "no-store, no-transform")
+        codes = re.findall(r"<li><code>([^<]+)</code>", made.text)
+        assert len(codes) == len(set(codes)) >= 8
+        assert codes[0] not in (await client.get("/settings")).text

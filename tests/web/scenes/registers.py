@@ -63,10 +63,12 @@ async def kept(site: Commune) -> dict[str, str]:
     await services.accounts.change(actor, long.id, name=LONG, phone="0987 654 321")
     expires_at = site.centre.clock() + timedelta(days=30)
     await services.tokens.make(actor, name="Bảng tin điện tử của xã", acts=("holds.order",), expires_at=expires_at)
-    hamlet = site.hamlets["Thôn Trại"]
+    hamlet, empty = site.hamlets["Thôn Trại"], await site.centre.area("Thôn gõ nhầm", site.root)
     return {
         "rollout": f"/updates/{await rollout(site)}",
         "place": f"/places/{site.root.id}",
         "hamlet": f"/places/{hamlet.id}",
+        "remove": f"/places/{empty.id}/remove",
+        "in-use": f"/places/{hamlet.id}/remove",
         "merge": f"/places/merge?into={hamlet.id}",
     }
