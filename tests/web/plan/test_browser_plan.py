@@ -1,9 +1,10 @@
 """Lịch phát thanh in Chromium: tomorrow at five from a template in counted taps; a date dragged, looked at, moved."""
 
+import asyncio
 from datetime import datetime
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from tests.web.browser import AXE, PC, SERIOUS, SMALL, page_of, taps
 from tests.web.harness import Commune
@@ -71,6 +72,32 @@ async def looked_at(page: Page) -> None:
     await expect(page.locator(".notice [data-state]")).to_have_attribute("data-state", "typed")
 
 
+TOP = "(box) => box.offsetTop"
+"""How late it stands in its day."""
+
+
+async def two_at_once(page: Page) -> None:
+    """Drag another one while it is on its way what the first would change: one is asked, and the other goes back."""
+    go_on = asyncio.Event()
+
+    async def slow(route: Route) -> None:
+        await go_on.wait()
+        await route.continue_()
+
+    await page.goto(WEEK)
+    await page.route("**/look", slow)
+    await expect(drawn(page, "Buổi sáng")).to_be_visible()
+    stood = [await drawn(page, title).evaluate(TOP) for title in ("Họp dân thôn Đồng", "Buổi sáng")]
+    await drag(page, "Họp dân thôn Đồng", -96)
+    await drag(page, "Buổi sáng", 48)
+    assert [await drawn(page, "Buổi sáng").evaluate(TOP)] == stood[1:]
+    go_on.set()
+    await expect(page.locator("#ask h2")).to_contain_text("sang 17:20 Thứ Năm 27/11")
+    await page.get_by_role("button", name="Giữ như cũ").click()
+    assert [await drawn(page, title).evaluate(TOP) for title in ("Họp dân thôn Đồng", "Buổi sáng")] == stood
+    await page.unroute_all(behavior="wait")
+
+
 async def test_a_date_is_moved_by_dragging_only_after_what_that_changes_was_seen(
     site: Commune, browser: Browser
 ) -> None:
@@ -96,6 +123,7 @@ async def test_a_date_is_moved_by_dragging_only_after_what_that_changes_was_seen
         await expect(page.locator("#ask h2")).to_contain_text("“Buổi sáng” kết thúc cố định lúc 06:30")
         await page.get_by_role("button", name="LƯU LỊCH").click()
         await page.wait_for_url("**done=saved")
+        await two_at_once(page)
         await page.goto("/schedules?view=month&day=2031-11-25")
         await expect(page.locator(".ec-event").first).to_be_visible()
         assert await serious(page) == []

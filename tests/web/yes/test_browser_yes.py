@@ -1,7 +1,9 @@
 """Approving and emergencies in Chromium: heard to the end, and counted down."""
 
+import re
+
 import pytest
-from playwright.async_api import Browser, FilePayload, expect
+from playwright.async_api import Browser, FilePayload, Page, Route, expect
 
 from controller.broadcasts.schemas import BroadcastIn
 from controller.emergencies.schemas import BreakGlassIn, EmergencyIn, MessageIn
@@ -69,8 +71,30 @@ async def test_a_broken_glass_counts_down_before_ones_eyes(site: Commune, browse
     async with page_of(browser, site.url, viewport=PHONE) as page:
         await page.goto(f"/emergencies/{proposed.id}")
         await expect(page.locator("[data-countdown]")).to_have_text("28", timeout=10_000)
+        await never_more_than_there_is(page, f"/emergencies/{proposed.id}")
         await page.get_by_role("button", name="Hủy, không phát").click()
         await expect(page.locator("#emergency")).to_contain_text("Đã hủy, không phát")
+
+
+async def never_more_than_there_is(page: Page, path: str) -> None:
+    """Let the page take 8 s to come, and then a look tell of less, and one of more: the centre always says 30."""
+    left = page.locator("[data-countdown]")
+    await page.add_init_script("const now = performance.now.bind(performance); performance.now = () => now() + 8000;")
+    await page.goto(path)
+    assert int(await left.inner_text()) <= 22
+    tells = 30
+
+    async def tell(route: Route) -> None:
+        answer = await route.fetch()
+        body = (await answer.text()).replace('data-countdown="30"', f'data-countdown="{tells}"')
+        await route.fulfill(response=answer, body=body)
+
+    await page.route("**/emergencies/*/live", tell)
+    for tells in (9, 25):
+        await page.evaluate("document.getElementById('emergency').dispatchEvent(new CustomEvent('loa:look'))")
+        await expect(left).to_have_attribute("data-countdown", str(tells))
+        await expect(left).to_have_text(re.compile(r"^[0-9]$"))
+    await page.unroute_all(behavior="wait")
 
 
 @pytest.mark.long

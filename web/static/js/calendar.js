@@ -53,6 +53,7 @@
   }
 
   async function look(path, form, undo) {
+    if (revert) return undo(); // one is asked for already
     revert = undo;
     const answer = await window.loa.post(path, { ...form, to: here });
     if (answer.ok) asked.innerHTML = answer.text; // our own fragment, escaped where it was written
@@ -98,7 +99,7 @@
   }
 
   async function again() {
-    if (!calendar || ask.open || held) return; // nothing is pulled from under a hand
+    if (!calendar || revert || ask.open || held) return; // nothing is pulled from under a hand
     const answer = await fetch(feed, { headers: { Accept: "application/json" } }).catch(() => null);
     const said = answer?.ok ? await answer.text() : "";
     if (!said || said === last || held) return;
