@@ -47,6 +47,8 @@ async def test_a_release_is_added_and_what_is_wrong_with_it_is_said(tmp_path: Pa
             await page.get_by_role("button", name="Đưa vào trung tâm").click()
             await expect(wrong).to_have_text("Chưa chọn gói phần mềm.")
             await choose(page, bundle, none)
+            await expect(page.locator("#bundle-chosen")).to_have_text("loa.bundle")
+            await expect(page.locator("#signed-chosen")).to_have_text("c.release")
             await expect(wrong).to_contain_text("không phải tệp chữ ký")
             await choose(page, bundle, foreign)
             await expect(wrong).to_contain_text("không mang chữ ký của khóa cập nhật nào")

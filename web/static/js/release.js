@@ -51,6 +51,13 @@
     asked.send(bundle.files[0]);
   }
 
+  for (const field of [bundle, signed]) {
+    const name = document.getElementById(`${field.id}-chosen`);
+    const tell = () => { name.textContent = field.files[0]?.name ?? ""; };
+    field.addEventListener("change", tell);
+    tell(); // what the browser put back into the form
+  }
+
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (go.disabled) return;
