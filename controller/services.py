@@ -71,6 +71,7 @@ from .recordings.service import Recordings
 from .recordings.speech import Speech
 from .recordings.uploads import UploadLimits, UploadRoom
 from .renewals.service import Renewals
+from .schedules.airings import Airings
 from .schedules.calendars import AreaCalendars
 from .schedules.copying import WeekCopies
 from .schedules.day import Days
@@ -130,6 +131,7 @@ class Services:
     week_copies: WeekCopies
     feeds: Feeds
     what_ifs: ScheduleWhatIfs
+    airings: Airings
     calendars: AreaCalendars
     days: Days
     exchange: Exchange
@@ -271,6 +273,7 @@ def build_services(
         templates=Templates(database, programmes, schedules),
         week_copies=WeekCopies(database, clock, schedules),
         feeds=Feeds(database, clock, live),
+        airings=Airings(database, clock),
         what_ifs=ScheduleWhatIfs(
             database,
             clock,

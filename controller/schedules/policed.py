@@ -16,6 +16,7 @@ from controller.policies.checks import (
     Besides,
     Places,
     breaches,
+    quiet_refusal,
     refusal,
     refused_by_nodes,
     unguarded,
@@ -86,6 +87,13 @@ def refused_by_their_nodes(where: Where, planned: Iterable[Planned]) -> dict[str
     }
     found = refused_by_nodes(where.places, runs.values())
     return {name: found[run] for name, run in runs.items() if run in found}
+
+
+def refused_everywhere(where: Where, planned: Iterable[Planned]) -> dict[str, PolicyBreachError]:
+    """Give the dates, by name, that no node would sound whole, each with its error."""
+    found = refused_by_their_nodes(where, planned)
+    errors = {name: refusal(each) or quiet_refusal(each, field="start_at") for name, each in found.items()}
+    return {name: error for name, error in errors.items() if error is not None}
 
 
 async def ask_policies(

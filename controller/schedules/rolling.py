@@ -44,7 +44,7 @@ from .expand import Occurrence, expand
 from .models import Schedule, ScheduleException
 from .over import BEHIND, taken_over
 from .planning import Planned, Planner, is_aired
-from .policed import Where, refused_dates
+from .policed import Where, refused_dates, refused_everywhere
 from .repository import Calendars, exceptions_of, series_of
 from .runs import Runs
 from .states import NOT_AIRABLE
@@ -273,6 +273,8 @@ class _Work:
         self._scopes: set[str] = set()
         self._broken: dict[str, tuple[Occurrence, InvalidError]] = {}
         """Dates that cannot be aired, by name."""
+        self._refused: dict[str, tuple[Occurrence, InvalidError]] = {}
+        """Dates that stand, and that all nodes refuse by their rules as they are now."""
         self.done = Counter[Fate]()
 
     async def bring_in_step(self, dates: Mapping[str, Occurrence], known: Mapping[str, Known]) -> None:
@@ -280,6 +282,8 @@ class _Work:
         planned, errors = await self._planner.plan_all(dates.values())
         errors |= self._passed(planned, known)
         errors |= await self._against_policy(planned, known)
+        airable = [each for name, each in planned.items() if name not in errors]
+        self._refused = {name: (dates[name], error) for name, error in refused_everywhere(self._where, airable).items()}
         for recurrence, date_ in dates.items():
             there = known.get(recurrence)
             old = None if there is None or there.row.cancelled_at is not None else there.row
@@ -402,7 +406,10 @@ class _Work:
 
     async def _tell(self) -> None:
         """Raise an alarm about the first date that stays silent: nobody is to find out by listening."""
-        silent = [each for each in self._broken.values() if each[0].start_at < self._now + SOON]
+        known = (*self._broken.values(), *self._refused.values())
+        silent = sorted(
+            (each for each in known if each[0].start_at < self._now + SOON), key=lambda each: each[0].start_at
+        )
         if not silent:
             return
         row, (first, error) = self._row, silent[0]

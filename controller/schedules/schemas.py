@@ -142,6 +142,18 @@ class UnairedOut(BaseModel):
     """Since when it is so."""
 
 
+class AiringOut(BaseModel):
+    """A schedule that airs something in the coming 30 days."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schedule_id: str
+    title: str
+    next_at: AwareDatetime
+    times: int
+    """In those days."""
+
+
 class ScheduleOut(BaseModel):
     """When a programme airs."""
 

@@ -22,6 +22,7 @@ from web.problems import Problems, problem_text, problems_of
 from web.site import Site, Visit
 from web.views import bulletins as views
 from web.views import library
+from web.views.airings import Airing, airing_lines
 from web.views.places import choices
 from web.views.voices import begun_with, blank, languages_of
 
@@ -95,6 +96,7 @@ async def _one(visit: Visit, bulletin_id: str, problem: str = "") -> HTMLRespons
         if each.text and (card := cards.get(each.recording_id or "")) and changed_since(each.text, card)
     }
     acts = _acts(visit, known)
+    airings = await _airings(visit, known) if {"return", "archive"} & {*acts} else []
     status, place = 422 if problem else 200, visit.name_of(known.area_id)
     return await whole_page(
         visit,
@@ -105,8 +107,16 @@ async def _one(visit: Visit, bulletin_id: str, problem: str = "") -> HTMLRespons
         cards=cards,
         unlike=unlike,
         acts=acts,
+        airings=airings,
         problem=problem,
     )
+
+
+async def _airings(visit: Visit, known: BulletinOut | None) -> list[Airing]:
+    """Name the schedules that fall silent when a bulletin is no longer approved."""
+    if known is None or known.state != "approved":
+        return []
+    return airing_lines(await visit.services.airings.of_bulletin(visit.actor, known.id), visit.form)
 
 
 async def categories(visit: Visit, *chosen: str) -> list[tuple[str, str]]:
@@ -127,6 +137,7 @@ async def _form(
         status=422 if problems else 200,
         form=asdict(draft),
         problems={"form": ""} | dict(problems) if problems else {},
+        airings=await _airings(visit, known),
         areas=choices(visit.places(Act.BULLETINS_WRITE)),
         categories=await categories(visit, draft.category),
         path=f"/bulletins/{known.id}/edit" if known else "/bulletins/new",

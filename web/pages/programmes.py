@@ -6,16 +6,14 @@ from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
-from controller.errors import InvalidError, LoaError, NotFoundError
+from controller.errors import LoaError, NotFoundError
 from controller.paging import PAGE, Found, Wanted
 from controller.people.rights import Act
 from controller.programmes.schemas import (
-    MAX_ITEMS,
     CopyIn,
     FillIn,
-    ItemIn,
     OrderIn,
     ProgrammeChange,
     ProgrammeIn,
@@ -23,18 +21,19 @@ from controller.programmes.schemas import (
 )
 from web.forms import MOST_VERSION, Form, number_of, read_form
 from web.listing import Listing, asked, csv_answer, in_parts
+from web.pages.arranging import Held, change_of, confirmed, held_back
 from web.pages.bulletins import categories
 from web.pages.frame import back, whole_page
 from web.problems import Problems, problem_text, problems_of
 from web.site import Site, Visit
 from web.views import library
 from web.views import programmes as views
+from web.views.airings import airing_lines
 from web.views.places import choices
 
 FIELDS = frozenset({"title", "area_id"})
 HEADS = ("name", "items", "changed", "place")
 MOST_CHOICES = 20
-LONGEST_SILENCE_S = 60
 SOURCES = ("bulletins", "recordings")
 """What items are chosen from."""
 
@@ -75,9 +74,10 @@ def _may_write(visit: Visit, known: ProgrammeOut) -> bool:
     return known.archived_at is None and visit.may(Act.PROGRAMMES_WRITE, known.area_id)
 
 
-async def _context(visit: Visit, known: ProgrammeOut, problem: str = "") -> dict[str, Any]:
-    """Give what the part of the page shows that changes with the items."""
-    may_write = _may_write(visit, known)
+async def _context(visit: Visit, known: ProgrammeOut, waits: Held | str = "") -> dict[str, Any]:
+    """Give what the part of the page shows that changes with the items. ``waits``: why nothing was changed."""
+    may_write, asked = _may_write(visit, known), confirmed(visit)
+    airings = await visit.services.airings.of_programme(visit.actor, known.id)
     may_plan = may_write and visit.may(Act.SCHEDULES_WRITE) and (known.session_ms is not None or known.is_template)
     shown = views.one(known, visit.form)
     return {
@@ -85,9 +85,18 @@ async def _context(visit: Visit, known: ProgrammeOut, problem: str = "") -> dict
         "numbered": [(str(each.position), f"{each.position + 1}. {each.title}") for each in shown.items],
         "is_template": known.is_template,
         "may_write": may_write,
+        "may_change": may_write and (not airings or bool(asked)),
+        "airings": airing_lines(airings, visit.form),
+        "asked": asked,
+        "held": waits if isinstance(waits, Held) else None,
         "may_plan": may_plan,
-        "problem": problem,
+        "may_say": _is_sayable(known) and visit.may(Act.BROADCASTS_CREATE),
+        "problem": waits if isinstance(waits, str) else "",
     }
+
+
+def _is_sayable(known: ProgrammeOut) -> bool:
+    return known.session_ms is not None and known.archived_at is None and not known.is_template
 
 
 async def _choices(visit: Visit, known: ProgrammeOut) -> dict[str, Any]:
@@ -104,25 +113,31 @@ async def _choices(visit: Visit, known: ProgrammeOut) -> dict[str, Any]:
     else:
         recordings = await services.library.find(actor, replace(wanted, having={"state": "ready"}))
         total, found = recordings.total, views.choices((), recordings.rows, visit.form)
-    return {"source": source, "query": wanted.q, "found": found, "more": max(0, total - len(found)), "id": known.id}
+    return {
+        "source": source,
+        "query": wanted.q,
+        "found": found,
+        "more": max(0, total - len(found)),
+        "id": known.id,
+        "asked": confirmed(visit),
+    }
 
 
-async def _one(visit: Visit, programme_id: str, problem: str = "") -> HTMLResponse:
+async def _one(visit: Visit, programme_id: str, waits: Held | str = "") -> HTMLResponse:
     known = await visit.services.programmes.get(visit.actor, programme_id)
-    shown = await _context(visit, known, problem)
+    shown = await _context(visit, known, waits)
     slots = await visit.services.programmes.slots(visit.actor, programme_id) if known.is_template else ()
-    choosing = await _choices(visit, known) if shown["may_write"] else {}
+    choosing = await _choices(visit, known) if shown["may_change"] else {}
     return await whole_page(
         visit,
         "programme.html",
         place=visit.name_of(known.area_id),
-        status=422 if problem else 200,
+        status=422 if shown["problem"] else 200,
         may_copy=visit.may(Act.PROGRAMMES_WRITE),
         sources=[(each, visit.text(f"programmes.of_{each}")) for each in SOURCES],
         categories=await categories(visit) if known.is_template else [],
         slots=slots,
-        **shown,
-        **choosing,
+        **(choosing | shown),
     )
 
 
@@ -139,92 +154,10 @@ async def _create(visit: Visit, typed: Form) -> Response:
     return back(f"/programmes/{made.id}", "saved")
 
 
-def _item(typed: Form) -> ItemIn:
-    """Read the item that is to be added.
-
-    Raises:
-        InvalidError: nothing was chosen.
-    """
-    kind, chosen = typed.one("kind"), typed.one("chosen")[:64]
-    if kind == "bulletin" and chosen:
-        return ItemIn.model_validate({"kind": "bulletin", "bulletin_id": chosen})
-    if kind in {"tune", "recording"} and chosen:
-        return ItemIn.model_validate({"kind": kind, "recording_id": chosen})
-    if kind == "slot" and chosen:
-        return _slot(chosen)
-    seconds = number_of(typed.one("seconds"), most=10 * LONGEST_SILENCE_S)
-    if kind == "pause" and seconds:
-        return ItemIn.model_validate({"kind": "pause", "pause_ms": seconds * 1000})
-    raise InvalidError("nothing was chosen", field="items", problem="nothing_chosen")
-
-
-def _slot(category: str) -> ItemIn:
-    try:
-        return ItemIn.model_validate({"kind": "slot", "category": category})
-    except ValueError:
-        raise InvalidError("nothing was chosen", field="items", problem="nothing_chosen") from None
-
-
-def _ordered(typed: Form, count: int, position: int) -> Sequence[int]:
-    """Say how the items are to stand: all of them as they were dragged, or one of them moved."""
-    if said := typed.one("order"):
-        numbers = [number_of(each, most=MAX_ITEMS) for each in said.split(",")[: MAX_ITEMS + 1]]
-        return [-1 if each is None else each for each in numbers]
-    to = {
-        "up": position - 1,
-        "down": position + 1,
-        "to": (number_of(typed.one("to"), most=MAX_ITEMS) or 1) - 1,
-    }[typed.one("act")]
-    return views.moved(count, position, to)
-
-
-def _in_place(items: list[ItemIn], typed: Form, new: ItemIn) -> list[ItemIn]:
-    """Put a new item where it was dropped, else at the end.
-
-    Raises:
-        InvalidError: there are as many as there may be.
-    """
-    if len(items) >= MAX_ITEMS:
-        raise InvalidError("too many items", field="items", problem="too_many", most=MAX_ITEMS)
-    at = number_of(typed.one("at"), most=len(items))
-    where = len(items) if at is None else at
-    return [*items[:where], new, *items[where:]]
-
-
-async def _rearrange(visit: Visit, known: ProgrammeOut, typed: Form) -> bool:
-    """Change what stands in it, and in which order; False: something else was asked."""
-    programmes, actor, items = visit.services.programmes, visit.actor, views.items_in(known)
-    position = number_of(typed.one("position"), most=len(items)) or 0
-    version = number_of(typed.one("version"), most=MOST_VERSION) or known.version
-    match typed.one("act"):
-        case "add":
-            new = _in_place(items, typed, _item(typed))
-            await programmes.change(actor, known.id, ProgrammeChange(version=version, items=new))
-        case "remove":
-            kept = [each for number, each in enumerate(items) if number != position]
-            await programmes.change(actor, known.id, ProgrammeChange(version=version, items=kept))
-        case "order" | "up" | "down" | "to":
-            order = _ordered(typed, len(items), position)
-            if sorted(order) != list(range(len(items))):
-                raise InvalidError("order: name every position once", field="order", problem="order")
-            await programmes.reorder(actor, known.id, OrderIn(version=version, order=list(order)))
-        case _:
-            return False
-    return True
-
-
 async def _act(visit: Visit, known: ProgrammeOut, typed: Form) -> str:
     """Do what was asked; gives the programme to go to."""
     programmes, version = visit.services.programmes, number_of(typed.one("version"), most=MOST_VERSION)
     match typed.one("act"):
-        case "silences":
-            silences = {
-                name: (number_of(typed.one(name), most=LONGEST_SILENCE_S) or 0) * 1000 for name in ("lead_in", "gap")
-            }
-            change = ProgrammeChange(
-                version=version or known.version, lead_in_ms=silences["lead_in"], gap_ms=silences["gap"]
-            )
-            await programmes.change(visit.actor, known.id, change)
         case "rename":
             change = ProgrammeChange(version=version or known.version, title=typed.one("title")[:1000])
             await programmes.change(visit.actor, known.id, change)
@@ -240,25 +173,46 @@ async def _act(visit: Visit, known: ProgrammeOut, typed: Form) -> str:
     return known.id
 
 
-async def _again(visit: Visit, programme_id: str, problem: str = "") -> HTMLResponse:
+async def _again(visit: Visit, programme_id: str, waits: Held | str = "") -> HTMLResponse:
     """Show the items as they are now, to the script that asked for a change."""
     known = await visit.services.programmes.get(visit.actor, programme_id)
-    return visit.fragment("_programme.html", **await _context(visit, known, problem))
+    return visit.fragment("_programme.html", **await _context(visit, known, waits))
+
+
+async def _waits(visit: Visit, known: ProgrammeOut, wanted: ProgrammeChange | OrderIn, typed: Form) -> Held | str:
+    """Say why a change of what is on air is not made yet; empty: it is."""
+    if not await visit.services.airings.of_programme(visit.actor, known.id):
+        return ""
+    if not confirmed(visit):
+        return visit.text("airings.programme_first")
+    if isinstance(wanted, OrderIn):
+        return ""  # the same is heard, as long as before
+    return await held_back(visit, known, wanted, typed) or ""
 
 
 async def _done(visit: Visit, programme_id: str, typed: Form) -> Response:
     """Do what was asked of a programme; a script gets the items back, anybody else a page."""
-    known = await visit.services.programmes.get(visit.actor, programme_id)
-    by_script = "hx-request" in visit.request.headers
+    programmes, known = visit.services.programmes, await visit.services.programmes.get(visit.actor, programme_id)
+    show = _again if "hx-request" in visit.request.headers else _one
     try:
-        rearranged = await _rearrange(visit, known, typed)
-        went_to = programme_id if rearranged else await _act(visit, known, typed)
+        wanted = change_of(known, typed)
+        if wanted is None:
+            return back(f"/programmes/{await _act(visit, known, typed)}", "saved")
+        if waits := await _waits(visit, known, wanted, typed):
+            return await show(visit, programme_id, waits)
+        if isinstance(wanted, OrderIn):
+            await programmes.reorder(visit.actor, programme_id, wanted)
+        else:
+            await programmes.change(visit.actor, programme_id, wanted)
     except NotFoundError:
         raise
     except LoaError as error:
-        problem = problem_text(error, visit.form)
-        return await (_again if by_script else _one)(visit, programme_id, problem)
-    return await _again(visit, programme_id) if by_script and rearranged else back(f"/programmes/{went_to}", "saved")
+        return await show(visit, programme_id, problem_text(error, visit.form))
+    if show is _again:
+        return await _again(visit, programme_id)
+    if query := confirmed(visit):
+        return RedirectResponse(f"/programmes/{programme_id}{query}&done=saved", 303)
+    return back(f"/programmes/{programme_id}", "saved")
 
 
 def add(router: APIRouter, site: Site) -> None:

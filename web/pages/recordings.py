@@ -19,6 +19,7 @@ from web.pages.sounds import recording_card, sound_context
 from web.problems import problem_text
 from web.site import Site, Visit
 from web.views import library as views
+from web.views.airings import airing_lines
 
 HEADS = ("name", "length", "origin", "added", "by", "file")
 CSP = "Content-Security-Policy"
@@ -71,7 +72,8 @@ def _acts(visit: Visit, known: RecordingOut) -> set[str]:
 async def _one(visit: Visit, recording_id: str, problem: str = "") -> HTMLResponse:
     known = await visit.services.recordings.get(visit.actor, recording_id)
     uses = await visit.services.library.uses(visit.actor, recording_id)
-    source = await _source(visit, known.derived_from)
+    source, acts = await _source(visit, known.derived_from), _acts(visit, known)
+    airings = await visit.services.airings.of_recording(visit.actor, recording_id) if "withdraw" in acts else []
     return await whole_page(
         visit,
         "recording.html",
@@ -83,7 +85,8 @@ async def _one(visit: Visit, recording_id: str, problem: str = "") -> HTMLRespon
         facts=views.facts(known, visit.form),
         source=source,
         uses=views.uses(uses, visit.text),
-        acts=_acts(visit, known),
+        airings=airing_lines(airings, visit.form),
+        acts=acts,
         problem=problem,
     )
 

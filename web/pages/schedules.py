@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 
 from controller.errors import ConflictError, InvalidError, LoaError
 from controller.paging import MOST_ROWS, PAGE, part_of
@@ -26,7 +26,7 @@ from web.views import schedules as views
 from web.views.dated import Told
 from web.views.places import Choice, scope_names
 from web.views.say import covered
-from web.views.whatif import change_lines
+from web.views.whatif import change_lines, ended_lines
 from web.words import Mark
 
 FIELDS = frozenset({"title", "programme", "targets", "hour", "weekday", "first_day", "last_day", "ends"})
@@ -91,10 +91,11 @@ async def one_page(
     move: str = "",
     meeting: str = "",
     changes: list[Told] | None = None,
+    ending: list[Told] | None = None,
 ) -> HTMLResponse:
     """Show one; ``move`` names the date that is to be moved, ``moving`` is what was typed for it.
 
-    ``changes``: what moving it would change, when that was asked.
+    ``changes``: what moving it would change, when that was asked; ``ending``: what ending the schedule would.
 
     ``meeting`` names the date that meets others if it is to be heard, which has to be confirmed.
     """
@@ -119,6 +120,7 @@ async def one_page(
         moving=moving,
         meeting=meeting,
         changes=changes,
+        ending=ending,
         moving_when=visit.form.long(named.start_at) if named else "",
         may_write=may_write,
         problem=problem,
@@ -329,10 +331,13 @@ def _add_reading(router: APIRouter, site: Site) -> None:
         return await one_page(await site.visit(request), schedule_id, move=request.query_params.get("move", ""))
 
     @router.post("/schedules/{schedule_id}/end")
-    async def end(request: Request, schedule_id: str) -> RedirectResponse:
-        visit = await site.visit(request)
-        await read_form(request)
+    async def end(request: Request, schedule_id: str) -> Response:
+        """End a schedule; before that, say what falls silent."""
+        visit, typed = await site.visit(request), await read_form(request)
         try:
+            if typed.one("sure") != "yes":
+                found = await visit.services.what_ifs.of_end(visit.actor, schedule_id)
+                return await one_page(visit, schedule_id, ending=ended_lines(found.changes, visit.form))
             await visit.services.schedules.end(visit.actor, schedule_id)
         except ConflictError:  # ended in the meantime: the page says so
             return back(f"/schedules/{schedule_id}", "")

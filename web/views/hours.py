@@ -7,6 +7,8 @@ from web.forms import Unclear, hour_of
 
 _SPAN = re.compile(r"\s*([^-–]+)[-–]([^-–]+)\Z")
 
+MOST_SPANS = 8
+"""As nodes take them."""
 Typed = tuple[str, bool]
 """Hours, and the tick that stands for there being none of them."""
 
@@ -23,6 +25,8 @@ def spans(typed: str, field: str, form: Formats) -> list[dict[str, str]]:
     read = [
         {"start": hour_said(each[1], field, form), "until": hour_said(each[2], field, form)} for each in found if each
     ]
+    if len(read) > MOST_SPANS:
+        raise Unclear({field: form.text("wrong.windows_many", most=MOST_SPANS)})
     if any(each["start"] == each["until"] for each in read):
         raise Unclear({field: form.text("wrong.windows_empty")})
     return read

@@ -26,6 +26,11 @@ def change_lines(changes: Sequence[ChangeOut], form: Formats) -> list[Told]:
     return lines
 
 
+def ended_lines(changes: Sequence[ChangeOut], form: Formats) -> list[Told]:
+    """Say what is not heard any more, or otherwise, once something ends: what was heard stays as it was."""
+    return change_lines([each for each in changes if not each.is_past], form)
+
+
 @dataclass(frozen=True)
 class Looked:
     """What saving would change, shown before it is done."""

@@ -67,6 +67,12 @@ async def test_no_quiet_hours_at_all_is_not_the_hours_of_the_place_above(site: C
     assert (await areas.get(site.centre.actor, site.root.id)).quiet_hours is None
 
 
+async def test_more_hours_than_a_node_takes_are_refused(site: Commune) -> None:
+    many = ", ".join(f"0{hour}:00–0{hour}:30" for hour in range(9))
+    assert "Nhiều nhất 8 khoảng giờ." in await quiet(site, many)
+    assert await hours_of(site) == ["22:00–05:00"]
+
+
 async def test_what_nodes_will_refuse_is_marked_wherever_it_is_promised(site: Commune) -> None:
     planned = await at_dawn(site)
     by_hand = await site.broadcast("Họp sớm", start_at="2031-11-24T22:40:00Z", confirm_unusual=True)
