@@ -67,7 +67,7 @@ GROUPS = (
             Entry("/places", "menu.places", (Act.AREAS_CHANGE, Act.AREAS_CREATE, Act.SCHEDULES_WRITE)),
             Entry("/calendars", "menu.calendars", (Act.CALENDARS_WRITE,)),
             Entry("/people", "menu.people", (Act.PEOPLE_CHANGE,)),
-            Entry("/alarms", "menu.alarms", (Act.ALARMS_ACKNOWLEDGE, Act.SCHEDULES_WRITE)),
+            Entry("/alarms", "menu.alarms", (Act.ALARMS_ACKNOWLEDGE,)),
             Entry("/activity", "menu.activity", (Act.AUDIT_READ,)),
         ),
     ),
@@ -91,7 +91,7 @@ _AROUND = ("/approvals", "/nodes", "/emergencies", "/history")
 _ONE_FURTHER = ("/programmes", "/recordings", "/calendars", "/places", "/faults")
 """What an operator finds on the pages it belongs to: Bản tin, Lịch phát, Cụm loa."""
 MORE: Mapping[Role, tuple[str, ...]] = {
-    Role.OPERATOR: (*_AROUND, "/alarms", *_SETTLED),
+    Role.OPERATOR: (*_AROUND, *_SETTLED),
     Role.APPROVER: (
         *("/say", "/schedules", "/bulletins", *_AROUND, *_ONE_FURTHER),
         *("/messages", "/alarms", "/activity", *_SETTLED),

@@ -16,33 +16,42 @@ from web.site import Site, Visit
 from web.views.alarms import COLUMNS, HEADS, Line, filters, line
 
 MOST = 500
-"""The latest: looked through at once."""
+"""The latest: looked through at once for a page; a table to take along has them all."""
 
 
-async def _lines(visit: Visit, wish: Asked) -> list[Line]:
-    """Give what the address asks for: those that wait first, unless it says otherwise."""
+def _wish(visit: Visit) -> Asked:
+    return asked(visit.request, COLUMNS, filters(visit.areas, visit.text), sort="need")
+
+
+async def _lines(visit: Visit, wish: Asked, most: int) -> tuple[list[Line], bool]:
+    """Give what the address asks for of the latest ``most``, and whether there are older ones.
+
+    Those that wait come first, unless it says otherwise.
+    """
     state, area_id = wish.having.get("state"), wish.having.get("area")
     waiting = {"waiting": True, "acknowledged": False}.get(state or "")
-    found = await visit.services.alarms.list(visit.actor, waiting=waiting, limit=MOST)
+    found = await visit.services.alarms.list(visit.actor, waiting=waiting, limit=most + 1)
     names = {area.id: area.name for area in visit.areas}
-    emergencies = await visit.services.emergencies.list(visit.actor, limit=MOST)
+    emergencies = await visit.services.emergencies.list(visit.actor, limit=most)
     gone = {f"emergencies/{each.id}" for each in emergencies if each.state == "cancelled"}
-    those = [each for each in found if not area_id or each.area_id == area_id]
+    those = [each for each in found[:most] if not area_id or each.area_id == area_id]
     if wish.sort == "need":
         those.sort(key=lambda each: each.acknowledged_at is not None)
     if wish.down is (wish.sort == "need"):  # they come newest first
         those.reverse()
     lines = [line(each, names, visit.form, cancelled=each.subject in gone) for each in those]
     looked_for = words(wish.q)
-    return [each for each in lines if all(word in kept([each.mark.word, each.said]) for word in looked_for)]
+    shown = [each for each in lines if all(word in kept([each.mark.word, each.said]) for word in looked_for)]
+    return shown, len(found) > most
 
 
-async def _listing(visit: Visit, limit: int = PAGE) -> dict[str, Any]:
-    narrow = filters(visit.areas, visit.text)
-    wish = asked(visit.request, COLUMNS, narrow, sort="need")
-    part = part_of(await _lines(visit, wish), wish.wanted(limit))
+async def _listing(visit: Visit) -> dict[str, Any]:
+    narrow, wish = filters(visit.areas, visit.text), _wish(visit)
+    lines, is_cut = await _lines(visit, wish, MOST)
+    part = part_of(lines, wish.wanted(PAGE))
     listing = Listing("/alarms", COLUMNS, narrow, wish, part.rows, part.total, default=("need", False))
-    return {"listing": listing, "live": listing.link().replace("/alarms", "/alarms/live", 1)}
+    live = listing.link().replace("/alarms", "/alarms/live", 1)
+    return {"listing": listing, "live": live, "newest": MOST if is_cut else 0}
 
 
 async def _table(lines: Sequence[Line]) -> AsyncIterator[Sequence[str]]:
@@ -66,8 +75,8 @@ def add(router: APIRouter, site: Site) -> None:
     @router.get("/alarms.csv")
     async def table(request: Request) -> Response:
         visit = await site.visit(request)
-        rows = (await _listing(visit, MOST_ROWS))["listing"].rows
-        return csv_answer("canh-bao", [visit.text(key) for key in HEADS], _table(rows), visit.text)
+        lines, _ = await _lines(visit, _wish(visit), MOST_ROWS + 1)
+        return csv_answer("canh-bao", [visit.text(key) for key in HEADS], _table(lines), visit.text)
 
     @router.post("/alarms/{alarm_id}/acknowledgement")
     async def acknowledge(request: Request, alarm_id: str) -> RedirectResponse:

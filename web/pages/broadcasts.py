@@ -65,10 +65,9 @@ async def _why(visit: Visit, node_id: str, broadcast_id: str) -> dict[str, Any]:
     }
 
 
-async def _origins(visit: Visit, broadcast_id: str) -> list[tuple[str, str, str]]:
+async def _origins(visit: Visit, run: BroadcastOut) -> list[tuple[str, str, str]]:
     """Say where it comes from, each with its page: its schedule, its programme as it is now, what it makes up for."""
     services, actor, text, found = visit.services, visit.actor, visit.text, []
-    run = await services.broadcasts.get(actor, broadcast_id)
     with suppress(NotFoundError):  # of a place that was moved away since
         if run.schedule_id:
             schedule = await services.schedules.get(actor, run.schedule_id)
@@ -182,7 +181,7 @@ def add(router: APIRouter, site: Site) -> None:
         visit = await site.visit(request)
         context = await _context(visit, broadcast_id)
         content = parts(await visit.services.broadcast_sounds.of(visit.actor, broadcast_id), visit.form)
-        origins = await _origins(visit, broadcast_id)
+        origins = await _origins(visit, context["known"])
         return await whole_page(visit, "broadcast.html", content=content, origins=origins, **context)
 
     @router.get("/broadcasts/{broadcast_id}/live")

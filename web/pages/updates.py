@@ -1,6 +1,7 @@
 """Bản cập nhật: releases and how far they have come; a rollout is paused, let go on, stopped."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -11,9 +12,9 @@ from controller.names import in_reading_order
 from controller.paging import MOST_ROWS, PAGE, part_of
 from controller.people.rights import Act
 from controller.search import kept, words
-from controller.updates.schemas import RolloutOut
+from controller.updates.schemas import RolloutNodeOut, RolloutOut, RolloutWithNodes
 from web.forms import read_form
-from web.listing import Listing, asked, csv_answer
+from web.listing import Asked, Listing, asked, csv_answer
 from web.pages.frame import back, whole_page
 from web.pages.releases import may_add, opened
 from web.problems import problem_text
@@ -24,7 +25,7 @@ from web.views.places import scope_names
 FEW_RELEASES = 12
 """Beside the rollouts; all of them are a list of their own."""
 MOST_ROLLOUTS = 500
-"""Looked through at once: a rollout takes days."""
+"""The latest: looked through at once for a page, as a rollout takes days; a table to take along has them all."""
 LEADS_TO = {"pause": "paused", "resume": "running", "stop": "stopped"}
 """What can be done with a rollout, and how it stands then."""
 
@@ -35,40 +36,47 @@ def _shown(visit: Visit, found: RolloutOut) -> views.Rollout:
     return views.rollout(found, scope_names(visit.areas, []), visit.form, may_start=may_start, may_halt=may_halt)
 
 
-async def _listing(visit: Visit, limit: int = PAGE) -> tuple[Listing[views.Rollout], list[RolloutOut]]:
-    narrow = views.filters(visit.form)
-    wish = asked(visit.request, views.COLUMNS, narrow, sort="created", down=True)
+def _wish(visit: Visit) -> Asked:
+    return asked(visit.request, views.COLUMNS, views.filters(visit.form), sort="created", down=True)
+
+
+async def _found(visit: Visit, wish: Asked, most: int) -> tuple[list[RolloutOut], bool]:
+    """Give what the address asks for of the latest ``most``, and whether there are older ones."""
     state, looked_for = wish.having.get("state"), words(wish.q)
+    latest = await visit.services.rollouts.list(visit.actor, limit=most + 1)
     found = [
         each
-        for each in await visit.services.rollouts.list(visit.actor, limit=MOST_ROLLOUTS)
+        for each in latest[:most]
         if (not state or each.state == state) and all(word in kept([each.version]) for word in looked_for)
     ]
     found.sort(key=lambda each: (each.release if wish.sort == "release" else 0, each.created_at), reverse=wish.down)
-    part = part_of(found, wish.wanted(limit))
-    rows = tuple(_shown(visit, each) for each in part.rows)
-    return Listing("/updates", views.COLUMNS, narrow, wish, rows, part.total, default=("created", True)), list(
-        part.rows
-    )
+    return found, len(latest) > most
 
 
 async def _page(visit: Visit) -> HTMLResponse:
-    listing, _ = await _listing(visit)
+    wish = _wish(visit)
+    rollouts, is_cut = await _found(visit, wish, MOST_ROLLOUTS)
+    part = part_of(rollouts, wish.wanted(PAGE))
+    rows = tuple(_shown(visit, each) for each in part.rows)
+    narrow = views.filters(visit.form)
+    listing = Listing("/updates", views.COLUMNS, narrow, wish, rows, part.total, default=("created", True))
     found = await visit.services.releases.list(visit.actor)
     return await whole_page(
         visit,
         "updates.html",
         listing=listing,
+        newest=MOST_ROLLOUTS if is_cut else 0,
         releases=[views.release(each, visit.form) for each in found[:FEW_RELEASES]],
         may_start=visit.may(Act.ROLLOUTS_START),
         may_add=may_add(visit),
     )
 
 
-async def _context(visit: Visit, rollout_id: str) -> dict[str, Any]:
-    found = await visit.services.rollouts.get(visit.actor, rollout_id)
-    narrow = views.node_filters(visit.form)
-    wish = asked(visit.request, views.NODE_COLUMNS, narrow, sort="need")
+def _nodes_wish(visit: Visit) -> Asked:
+    return asked(visit.request, views.NODE_COLUMNS, views.node_filters(visit.form), sort="need")
+
+
+def _nodes_of(found: RolloutWithNodes, wish: Asked) -> list[RolloutNodeOut]:
     state, looked_for = wish.having.get("state"), words(wish.q)
     nodes = [
         each
@@ -78,12 +86,18 @@ async def _context(visit: Visit, rollout_id: str) -> dict[str, Any]:
     nodes.sort(key=lambda each: in_reading_order(each.node_name))
     if wish.sort == "need":
         nodes.sort(key=views.need)
-    part = part_of(nodes[::-1] if wish.down else nodes, wish.wanted())
+    return nodes[::-1] if wish.down else nodes
+
+
+async def _context(visit: Visit, rollout_id: str) -> dict[str, Any]:
+    found = await visit.services.rollouts.get(visit.actor, rollout_id)
+    narrow, wish = views.node_filters(visit.form), _nodes_wish(visit)
+    part = part_of(_nodes_of(found, wish), wish.wanted(PAGE))
     rows = tuple(views.node_row(each, visit.form) for each in part.rows)
     path = f"/updates/{rollout_id}"
     listing = Listing(path, views.NODE_COLUMNS, narrow, wish, rows, part.total, default=("need", False))
-    live = listing.link().replace(path, f"{path}/nodes", 1)
-    return {"of": _shown(visit, found), "listing": listing, "live": live}
+    of_nodes = replace(listing, path=f"{path}/nodes")
+    return {"of": _shown(visit, found), "listing": listing, "of_nodes": of_nodes, "live": of_nodes.link()}
 
 
 async def _one(visit: Visit, rollout_id: str, problem: str = "") -> HTMLResponse:
@@ -104,6 +118,23 @@ async def _table(visit: Visit, found: Sequence[RolloutOut]) -> AsyncIterator[Seq
         yield views.exported(each, places, visit.form)
 
 
+def _add_nodes(router: APIRouter, site: Site) -> None:
+    """Add the nodes of one: their live part, and their table."""
+
+    @router.get("/updates/{rollout_id}/nodes")
+    async def live_nodes(request: Request, rollout_id: str) -> HTMLResponse:
+        visit = await opened(site, request)
+        return visit.fragment("_update_nodes.html", **await _context(visit, rollout_id))
+
+    @router.get("/updates/{rollout_id}/nodes.csv")
+    async def nodes_taken_along(request: Request, rollout_id: str) -> Response:
+        visit = await opened(site, request)
+        found = await visit.services.rollouts.get(visit.actor, rollout_id)
+        heads = [visit.text(head) for head in views.NODE_HEADS]
+        rows = [views.node_exported(each, visit.form) for each in _nodes_of(found, _nodes_wish(visit))]
+        return csv_answer("cap-nhat-tung-cum", heads, rows, visit.text)
+
+
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages."""
 
@@ -114,7 +145,7 @@ def add(router: APIRouter, site: Site) -> None:
     @router.get("/updates.csv")
     async def table(request: Request) -> Response:
         visit = await opened(site, request)
-        _, found = await _listing(visit, MOST_ROWS)
+        found, _ = await _found(visit, _wish(visit), MOST_ROWS + 1)
         heads = [visit.text(f"updates.{head}") for head in views.HEADS]
         return csv_answer("cap-nhat", heads, _table(visit, found), visit.text)
 
@@ -127,10 +158,7 @@ def add(router: APIRouter, site: Site) -> None:
         visit = await opened(site, request)
         return visit.fragment("_update.html", **await _context(visit, rollout_id))
 
-    @router.get("/updates/{rollout_id}/nodes")
-    async def live_nodes(request: Request, rollout_id: str) -> HTMLResponse:
-        visit = await opened(site, request)
-        return visit.fragment("_update_nodes.html", **await _context(visit, rollout_id))
+    _add_nodes(router, site)
 
     @router.post("/updates/{rollout_id}")
     async def act(request: Request, rollout_id: str) -> Response:

@@ -17,6 +17,8 @@ COLUMNS = (
     Column("state", "updates.state", sort=False),
 )
 NODE_COLUMNS = (Column("need", "updates.how"), Column("name", "nodes.name"))
+NODE_HEADS = ("updates.how", "nodes.name", "run_plays.why")
+"""Columns of the table to take along."""
 RELEASE_COLUMNS = (
     Column("release", "updates.release"),
     Column("board", "updates.board"),
@@ -125,6 +127,12 @@ def node_row(found: RolloutNodeOut, form: Formats) -> NodeRow:
     if found.reason:
         why = f"{why} {found.reason}".strip()
     return NodeRow(found.node_id, found.node_name, Mark(icon, tone, form.text(f"updates.node_{found.state}")), why)
+
+
+def node_exported(found: RolloutNodeOut, form: Formats) -> list[str]:
+    """Give a node's part as a line of a table."""
+    row = node_row(found, form)
+    return [row.mark.word, row.name, row.why]
 
 
 def need(found: RolloutNodeOut) -> int:
