@@ -14,6 +14,7 @@ from web.pages.nodes import tabs
 from web.site import Site, Visit
 from web.views.node_health import FIGURES, SPANS, curves
 from web.views.node_lists import PLAY_COLUMNS, PlayRow, play_filters, play_row
+from web.views.recordings import sounding
 from web.words import in_words
 
 HEADS = ("start", "title", "result", "why")
@@ -80,4 +81,6 @@ def add(router: APIRouter, site: Site) -> None:
         found = await visit.services.nodes.get(visit.actor, node_id)
         sounds = await visit.services.node_plays.sounds(visit.actor, node_id)
         place = visit.name_of(found.area_id)
-        return await whole_page(visit, "node_now.html", place=place, of=tabs(visit, found), sounds=sounds)
+        player = sounding(sounds, visit.form) if sounds else None
+        shown = {"of": tabs(visit, found), "sounds": sounds, "recording": player}
+        return await whole_page(visit, "node_now.html", place=place, **shown)

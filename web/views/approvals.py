@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from controller.approvals.schemas import AloneOut, ApprovalOut, ApprovalRow, FileOut
 from web.formats import Formats
 from web.views.changes import Changes, changes
-from web.views.recordings import BARS, Recording, wave_path
+from web.views.recordings import BARS, MIDDLE, Recording, wave_path
 from web.words import Mark
 
 _STATES = {
@@ -184,7 +184,7 @@ def _file(each: FileOut, peaks: Sequence[int], form: Formats) -> File:
         length=form.length(each.length_ms),
         mark=form.mark(each.length_ms),
         length_ms=each.length_ms,
-        wave=wave_path(peaks or [128] * BARS),
+        wave=wave_path(peaks or [MIDDLE] * BARS),
         machine=Mark("dot", "unsure", text("speech.mark")) if each.is_machine else None,
         words=each.words or "",
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from controller.nodes.schemas import SoundsOut
 from controller.recordings.schemas import RecordingOut
 from web.formats import Formats
 from web.words import Mark
@@ -10,6 +11,8 @@ from web.words import Mark
 BARS = 160
 """Bars of a waveform: each some pixels wide on any screen."""
 HEIGHT = 64
+MIDDLE = 128
+"""A peak where none is known."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,19 @@ def card(found: RecordingOut, peaks: Sequence[int], form: Formats) -> Recording:
         machine=Mark("dot", "unsure", form.text("speech.mark")) if found.voice or found.origin == "machine" else None,
         words=words,
         warnings=tuple(Mark("triangle", "care", form.text.word("warning", code)) for code in found.warnings),
+    )
+
+
+def sounding(found: SoundsOut, form: Formats) -> Recording:
+    """Show what a node says that it plays, to be heard from where it is."""
+    return Recording(
+        id=found.sha256,
+        title=found.title,
+        state="ready",
+        url=f"/media/{found.sha256}.opus#t={found.at_ms / 1000:.1f}",
+        mark=form.mark(found.length_ms),
+        length_ms=found.length_ms,
+        wave=wave_path([MIDDLE] * BARS),
     )
 
 
