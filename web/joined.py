@@ -20,6 +20,7 @@ JOINED = {
     ),
     "js/bring.js": ("js/keep.js", "js/upload.js", "js/listen.js"),
     "js/say.js": ("js/tree.js", "js/pick.js", "js/record.js"),
+    "js/sign_in.js": ("js/ended.js", "js/keep.js", "js/left.js"),
     "js/approve.js": ("js/listen.js", "js/heard.js", "js/scan.js"),
 }
 """By address below /static. Parts run in their order: kit.js gives ``loa``, upload.js what record.js sends with."""

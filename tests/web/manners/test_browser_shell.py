@@ -1,5 +1,6 @@
 """The application in Chromium: an honest page without a link, what was shared, and drafts that outlive a session."""
 
+import asyncio
 import base64
 import json
 import re
@@ -174,6 +175,41 @@ async def test_a_draft_is_offered_and_goes_with_who_signs_out(site: Commune, bro
         await page.click("form[data-sign-out] button")
         await page.wait_for_url("**/sign-in")
         assert await page.evaluate(DRAFTS) == []
+
+
+async def test_signing_out_forgets_what_one_recorded_when_it_arrives_and_nothing_of_others(
+    site: Commune, browser: Browser
+) -> None:
+    """On the one PC of a commune; what was not sent is all there is of a recording."""
+    async with page_of(browser, site.url, expected=LOST, viewport=SMALL) as page:
+        await page.goto("/say")
+        await page.evaluate(PUT_TAKES)
+        await page.route("**/sign-out", lambda route: route.fulfill(status=502, body="x"), times=1)
+        await page.evaluate(SIGN_OUT)
+        await page.wait_for_url("**/sign-out")
+        await page.goto("/say")
+        assert await page.evaluate(TAKES) == ["Của chị Lan", "Của tôi"]
+        await page.evaluate(SIGN_OUT)
+        await page.wait_for_url("**/sign-in")
+        async with asyncio.timeout(10):
+            while "Của tôi" in (left := await page.evaluate(TAKES)):
+                pass
+        assert left == ["Của chị Lan"]
+
+
+SIGN_OUT = "document.querySelector('form[data-sign-out]').requestSubmit()"
+PUT_TAKES = """async () => {
+  const { person } = document.body.dataset, kept = { at: Date.now(), url: "", name: "", type: "audio/webm" };
+  await loa.store.put("takes", { ...kept, id: "a", person: "another", title: "Của chị Lan" });
+  await loa.store.put("takes", { ...kept, id: "b", person, title: "Của tôi" });
+  for (const take of ["a", "b"]) await loa.store.put("slices", new Blob(["x"]), [take, 0]);
+}"""
+TAKES = """async () => {
+  const takes = await loa.store.all("takes");
+  const told = await Promise.all(takes.map(async (each) => [each.title, (await loa.store.slices(each.id)).length]));
+  return told.filter(([, slices]) => slices === 1).map(([title]) => title).sort();
+}"""
+"""Those that are whole."""
 
 
 async def ended(site: Commune, page: Page, login: str = "lan") -> None:

@@ -11,10 +11,7 @@
       asked.result.createObjectStore("shared");
     };
     asked.onerror = () => fail(asked.error);
-    asked.onsuccess = () => {
-      asked.result.onversionchange = () => { asked.result.close(); opened = null; }; // signed out: all is wiped
-      done(asked.result);
-    };
+    asked.onsuccess = () => done(asked.result);
   });
 
   async function ask(store, mode, act) {
@@ -40,6 +37,12 @@
     all: async (store) => (await ask(store, "readonly", (rows) => rows.getAll())) ?? [],
     drop: (store, key) => ask(store, "readwrite", (rows) => rows.delete(key)),
     slices: async (take) => (await ask("slices", "readonly", (rows) => rows.getAll(of(take)))) ?? [],
+    // What one person could not send, and what was handed over to nobody else.
+    async forgetAll(person) {
+      const takes = await self.loa.store.all("takes"), shared = await self.loa.store.get("shared", "shared");
+      for (const take of takes) if (take.person === person) await self.loa.store.forget(take.id);
+      if (shared && (shared.person ?? person) === person) await self.loa.store.drop("shared", "shared");
+    },
     // Removes a take with its parts.
     async forget(take) {
       await ask("takes", "readwrite", (rows) => rows.delete(take));

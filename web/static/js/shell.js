@@ -1,6 +1,8 @@
 // The pages as an application: the worker, the offer to put it on the home screen, and what this device forgets when a
-// person signs out.
+// person signs out: what they typed at once, what they recorded when it has arrived (left.js).
 (() => {
+  const LEAVES = "loa:leaves"; // who signs out, for the next page in this tab
+  sessionStorage.removeItem(LEAVES); // it did not arrive
   const locale = document.documentElement.lang;
   if ("serviceWorker" in navigator) {
     addEventListener("load", () => navigator.serviceWorker.register(`/sw.js?locale=${locale}`, { scope: "/" }).catch(() => {}));
@@ -24,6 +26,6 @@
     const own = `loa:draft:${document.body.dataset.person}:`;
     for (const key of Object.keys(localStorage)) if (key.startsWith(own)) localStorage.removeItem(key);
     sessionStorage.clear();
-    indexedDB.deleteDatabase("loa");
+    sessionStorage.setItem(LEAVES, document.body.dataset.person);
   });
 })();
