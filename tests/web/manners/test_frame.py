@@ -1,9 +1,12 @@
 """The frame of every page: a menu by a role's work, words after an act, a device's look, parts that pages share."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+import web
 
 from controller.broadcasts.schemas import BroadcastIn
 from controller.people.actor import Actor
@@ -15,6 +18,7 @@ from web.listing import Asked, Column, Filter, Listing
 from web.offers import GROUPS, IN_SIGHT, MORE, MOST_IN_SIGHT
 
 TEXT = load("vi")
+TEMPLATES = Path(web.__file__).parent / "templates"
 
 
 def menu(page: str) -> tuple[list[str], list[str]]:
@@ -25,6 +29,14 @@ def menu(page: str) -> tuple[list[str], list[str]]:
     ways = re.findall(r'href="(/[^"]*)"', page[row : page.index("</nav>", row)])
     assert narrow == ways[4:], "what a phone's row has no room for stands under Thêm"
     return ways, [path for path in re.findall(r'href="(/[^"]*)"', below) if path not in narrow]
+
+
+def test_no_page_within_the_frame_leaves_out_the_scripts_of_the_frame() -> None:
+    """What it brings besides stands in ``more_scripts``: without the others it would stand still, and send twice."""
+    framed = re.compile(r'extends "(?:signed_in|emergency_frame)\.html"')
+    pages = {each.name: each.read_text("utf-8") for each in TEMPLATES.glob("*.html")}
+    assert sum(bool(framed.search(text)) for text in pages.values()) > 30
+    assert [name for name, text in pages.items() if framed.search(text) and "{% block scripts %}" in text] == []
 
 
 def test_every_way_of_a_role_is_a_page_that_the_menu_knows() -> None:
