@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 import web
-
 from controller.broadcasts.schemas import BroadcastIn
 from controller.people.actor import Actor
 from controller.policies.schemas import PolicyIn
