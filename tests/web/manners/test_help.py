@@ -8,7 +8,7 @@ import pytest
 from tests.web.harness import Commune, visitor
 from web.help.prose import read
 from web.help.topics import ORDER, topics
-from web.i18n import LOCALES
+from web.i18n import LOCALES, Plural, load
 from web.pages.help_pages import FOR_ALL
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "web" / "templates"
@@ -49,6 +49,28 @@ def test_every_topic_is_there_in_both_languages_and_has_its_place() -> None:
         kinds = [[kind for kind, _ in each.parts() if kind == "heading"] for each in (prose, english[name])]
         assert len(kinds[0]) == len(kinds[1]), name
         assert prose.pictures() == english[name].pictures(), name
+
+
+def on_pages(locale: str) -> list[str]:
+    """Give what pages say, with … for what they fill in."""
+    found = load(locale).texts.values()
+    forms = [form for text in found for form in ((text.one, text.other) if isinstance(text, Plural) else (text,))]
+    return [re.sub(r"\s*\{\w+\}", "…", form) for form in forms]
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_what_help_names_in_bold_stands_so_on_a_page(locale: str) -> None:
+    """With a capital it is what a page says, or how that begins; a small letter or a whole sentence is emphasis."""
+    said = on_pages(locale)
+    named = {
+        (name, re.sub(r"\s*…", "…", " ".join(bold.split())))
+        for name, prose in topics(locale).items()
+        for bold in re.findall(r"\*\*(.+?)\*\*", prose.source, re.DOTALL)
+        if bold[0].isupper() and not bold.endswith(".")
+    }
+    assert len(named) > 50
+    nowhere = [each for each in named if not any(re.match(re.escape(each[1]) + r"(?!\w)", one) for one in said)]
+    assert sorted(nowhere) == []
 
 
 @pytest.mark.parametrize("name", sorted(topics("vi")))
