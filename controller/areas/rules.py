@@ -104,6 +104,8 @@ class Tree:
 
     def effective(self, area_id: str) -> EffectivePolicy:
         """Give what holds in the place: the nearest one upwards that may say something, else the default."""
+        if area_id in self._effective:
+            return self._effective[area_id]
         found = DEFAULT
         for place in reversed(self.chain(area_id)):
             if place.id not in self._effective:

@@ -101,13 +101,18 @@ async def unguarded(
 
 def refused_by_nodes(places: Places, runs: Iterable[Airing]) -> dict[Airing, tuple[BreachOut, ...]]:
     """Give the runs of which nodes refuse at least a part, as the rules are now, each with the rules."""
-    alike: dict[EffectivePolicy, Counter[str]] = {}
+    runs = set(runs)
+    if not runs:
+        return {}
+    shared: dict[int, tuple[EffectivePolicy, Counter[str]]] = {}  # places that say nothing share their parent's
     for area_id, count in Counter(places.area_ids).items():
         policy = places.tree.effective(area_id)
-        hours = EffectivePolicy(policy.zone, policy.quiet_hours, windows=policy.windows)
-        alike.setdefault(hours, Counter())[area_id] += count
+        shared.setdefault(id(policy), (policy, Counter()))[1][area_id] += count
+    alike: dict[EffectivePolicy, Counter[str]] = defaultdict(Counter)
+    for policy, where in shared.values():
+        alike[EffectivePolicy(policy.zone, policy.quiet_hours, windows=policy.windows)].update(where)
     found: dict[Airing, tuple[BreachOut, ...]] = {}
-    for run in set(runs):
+    for run in runs:
         broken: dict[Breach, Counter[str]] = defaultdict(Counter)
         for policy, where in alike.items():
             for breach in guarded(policy, run):

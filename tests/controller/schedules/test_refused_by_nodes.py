@@ -1,5 +1,6 @@
 """Rules of a place that change under what is planned: nodes refuse it, and somebody is told in time."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from tests.controller.schedules.village import broadcasts, scheduled
 LATE = QuietWindow(start="22:00", until="06:00")
 
 
-async def dates(here: Centre, schedule_id: str) -> list[DateOut]:
+async def dates(here: Centre, schedule_id: str) -> Sequence[DateOut]:
     return await here.services.schedules.dates(here.actor, schedule_id, here.clock(), here.clock() + timedelta(days=20))
 
 
