@@ -74,7 +74,7 @@ class History:
         return Found(tuple(found[each] for each in ids), total)
 
 
-def _runs(wanted: Wanted, seen: Sight, now: datetime) -> Select[Any]:
+def _runs(wanted: Wanted, seen: Sight, now: datetime) -> Select[*tuple[Any, ...]]:
     return (
         select(Broadcast.id, Broadcast.start_at, Broadcast.title)
         .where(Broadcast.superseded_at.is_(None))
@@ -84,7 +84,7 @@ def _runs(wanted: Wanted, seen: Sight, now: datetime) -> Select[Any]:
     )
 
 
-def _dates(wanted: Wanted, now: datetime) -> Select[Any]:
+def _dates(wanted: Wanted, now: datetime) -> Select[*tuple[Any, ...]]:
     """Find those of which nothing came to be: of no result but their own, of the level of their schedule, no drills."""
     kind = wanted.having.get("kind", "")
     return (

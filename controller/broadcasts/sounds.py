@@ -72,7 +72,7 @@ async def _texts(session: AsyncSession, items: Sequence[BroadcastItem]) -> Mappi
     return {(row.bulletin_id, row.version, row.language): row.text or "" for row in rows}
 
 
-def _out(found: Row[Any], seen: Sight, texts: Mapping[_Text, str]) -> SaidOut:
+def _out(found: Row[*tuple[Any, ...]], seen: Sight, texts: Mapping[_Text, str]) -> SaidOut:
     item, title, area_id, name, words, withdrawn_at, is_signal, voice, origin = found
     is_known = item.bulletin_id is not None and seen.sees(area_id)
     return SaidOut(

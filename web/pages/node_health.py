@@ -82,5 +82,5 @@ def add(router: APIRouter, site: Site) -> None:
         sounds = await visit.services.node_plays.sounds(visit.actor, node_id)
         place = visit.name_of(found.area_id)
         player = sounding(sounds, visit.form) if sounds else None
-        shown = {"of": tabs(visit, found), "sounds": sounds, "recording": player}
-        return await whole_page(visit, "node_now.html", place=place, **shown)
+        of = tabs(visit, found)
+        return await whole_page(visit, "node_now.html", place=place, of=of, sounds=sounds, recording=player)
