@@ -44,6 +44,15 @@ from controller.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 
+# What a process says at its end: how much of what it holds is never looked through again.
+COUNTS_WHAT_STAYS = """
+import atexit, gc, pathlib, sys
+
+atexit.register(lambda: pathlib.Path(sys.argv[3], "stays").write_text(str(gc.get_freeze_count())))
+from controller.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
 
 class Served:
     """A running ``loa serve``."""
@@ -119,7 +128,7 @@ async def test_a_stop_that_was_acknowledged_survives_a_kill_before_its_publishin
 
 
 async def test_one_centre_serves_a_folder_and_its_polite_end_leaves_nothing_behind(tmp_path: Path) -> None:
-    async with serve(tmp_path) as served:
+    async with serve(tmp_path, program=("-c", COUNTS_WHAT_STAYS)) as served:
         [broker] = served.brokers
         assert broker.uids().effective != 0 or os.geteuid() != 0
         listening = {each.laddr.port for each in broker.net_connections("inet") if each.status == psutil.CONN_LISTEN}
@@ -138,6 +147,7 @@ async def test_one_centre_serves_a_folder_and_its_polite_end_leaves_nothing_behi
                 pass
         served.process.send_signal(signal.SIGTERM)
         assert await served.end() == 0
+        assert int((tmp_path / "stays").read_text()) > 100_000, "a full collection holds up whoever presses STOP"
         assert not broker.is_running()
         assert not folder.exists(), "a copy of the server's key lies about"
 
