@@ -52,8 +52,8 @@ class Config(BaseSettings):
     """Whom to tell of a hole in this installation (mailto:, https: or tel:), for ``/.well-known/security.txt``."""
     session_hours: Annotated[int, Gt(0)] = 12
     signer: Path | None = None
-    """Socket of ``loa signer``; None: the centre signs itself. Apart, nothing sounds without a code, and the pages do
-    not ask for one yet (decision 0028)."""
+    """Socket of ``loa signer``; None: the centre signs itself. Apart, a yes takes the code of its person
+    (decisions 0028, 0035)."""
 
     @field_validator("security_contact")
     @classmethod
