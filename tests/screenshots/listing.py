@@ -7,9 +7,10 @@ beside it, written by hand by whoever looked.
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
-from tests.screenshots.table import SIZES, Shot, all_shots
+from tests.screenshots.table import LOCALES, SIZES, Shot, all_shots
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 LISTING, LOOKED = FOLDER / "README.md", FOLDER / "looked.toml"
@@ -29,6 +30,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "feed": (*FORM, "empty", "pending"),
     "schedules": (*FORM, "pending"),
     "bulletins": (*FORM, "empty"),
+    "versions": ("normal",),
     "programmes": (*FORM, "empty", "long"),
     "broadcasts": FORM,
     "history": ("normal", "empty", "error"),
@@ -89,7 +91,25 @@ class Look:
 
     def said(self) -> str:
         """Name width, language and day."""
-        return f"{', '.join(map(str, self.widths))} px, {' and '.join(self.languages)}, {self.day}"
+        return _said(self.widths, self.languages, self.day)
+
+
+def _said(widths: Iterable[int], languages: Iterable[str], day: str) -> str:
+    return f"{', '.join(map(str, widths))} px, {' and '.join(languages)}, {day}"
+
+
+def last_looks(looked: Iterable[Look]) -> list[str]:
+    """Say when each width was looked at last in each language; what is alike is said once."""
+    last: dict[tuple[int, str], str] = {}
+    for look in sorted(looked, key=lambda look: look.day):
+        last |= dict.fromkeys(product(look.widths, look.languages), look.day)
+    languages: dict[tuple[int, str], list[str]] = {}
+    for (width, language), day in sorted(last.items(), key=lambda item: (item[0][0], LOCALES.index(item[0][1]))):
+        languages.setdefault((width, day), []).append(language)
+    widths: dict[tuple[str, tuple[str, ...]], list[int]] = {}
+    for (width, day), those in languages.items():
+        widths.setdefault((day, tuple(those)), []).append(width)
+    return [_said(those, found, day) for (day, found), those in widths.items()]
 
 
 def looks(path: Path = LOOKED) -> list[Look]:
@@ -125,7 +145,7 @@ def _row(shot: Shot, looked: Sequence[Look]) -> str:
     taken = [size for size in SIZES if any(size == each for each, _ in shot.each())]
     widths = " ".join(str(SIZES[size]["width"]) for size in taken)
     who = "administrator" if shot.login == "lan" else shot.login
-    at = [look.said() for look in looked if shot.name in look.pictures or ALL in look.pictures]
+    at = last_looks(look for look in looked if shot.name in look.pictures or ALL in look.pictures)
     cells = [shot.page, shot.name, shot.state, who, widths, " ".join(shot.locales), "; ".join(at) or "not yet"]
     return f"| {' | '.join(cells)} |"
 

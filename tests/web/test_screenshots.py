@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tests.screenshots.listing import ALL, ELSEWHERE, LISTING, NEEDED, Look, lacking, listing, looks
+from tests.screenshots.listing import ALL, ELSEWHERE, LISTING, NEEDED, Look, lacking, last_looks, listing, looks
 from tests.screenshots.table import LOCALES, ROLES, SIZES, all_shots
 from web.app import PAGES
 
@@ -61,3 +61,13 @@ def test_a_mark_counts_for_its_pictures_alone() -> None:
     rows = listing(SHOTS, [look]).splitlines()
     marked = [row for row in rows if row.startswith("| ") and "360 px, en, 2026-11-23" in row]
     assert [row.split(" | ")[1] for row in marked] == ["say"]
+
+
+def test_what_was_looked_at_again_is_said_once_with_its_last_day() -> None:
+    looked = [
+        Look("Lan", "2026-11-22", [360, 1366], ["vi"], "calm"),
+        Look("Lan", "2026-11-23", [360], ["vi", "en"], "calm"),
+        Look("Nam", "2026-11-23", [360], ["vi"], "calm"),
+    ]
+    assert last_looks(looked) == ["360 px, vi and en, 2026-11-23", "1366 px, vi, 2026-11-22"]
+    assert last_looks(reversed(looked)) == last_looks(looked)
