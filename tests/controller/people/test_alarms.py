@@ -73,6 +73,11 @@ async def test_an_alarm_is_for_administrators_of_its_area_and_above_and_for_nobo
         assert (await client.post(f"/api/v1/alarms/{foreign.id}/acknowledgement")).status_code == 404
     operator = await here.somebody("binh", "operator", commune)
     async with here.client(who=operator) as client:
+        assert (await client.get("/api/v1/alarms")).json() == []  # of schedules alone: they write those
+        [near] = [each for each in await here.services.alarms.list(here.actor) if each.subject == "holds/1"]
+        assert (await client.post(f"/api/v1/alarms/{near.id}/acknowledgement")).status_code == 404
+    observer = await here.somebody("nhin", "observer", commune)
+    async with here.client(who=observer) as client:
         assert (await client.get("/api/v1/alarms")).status_code == 403
 
 
