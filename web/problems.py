@@ -77,6 +77,7 @@ _PLACES = {
     "last_date": "last_day",
     "rule": "weekday",
     "message_id": "message",
+    "repeats": "times",
 }
 
 

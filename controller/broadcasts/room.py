@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.db import in_pieces
-from controller.errors import ConflictError
+from controller.errors import ConflictError, InvalidError
 from edge_agent.protocol.content import MAX_BODY_BYTES
 from edge_agent.protocol.signing import MAX_TOKEN_BYTES
 from edge_agent.protocol.states import Level
@@ -78,15 +78,26 @@ def fits(new: Listed, others: Iterable[Listed], room: Room) -> bool:
     return most < room.broadcasts and largest + new.bytes <= room.bytes
 
 
-async def check_room(session: AsyncSession, draft: Draft, *, covers: timedelta, now: datetime) -> None:
+async def check_room(session: AsyncSession, draft: Draft, *, covers: timedelta, now: datetime, spare: int = 0) -> None:
     """Look into the documents that would list a draft. A plan lists what starts within ``covers``.
 
+    ``spare``: bytes that it may still grow by.
+
     Raises:
-        PlanFullError, UrgentFullError: one of them would be too large.
+        InvalidError: it is too large by itself.
+        PlanFullError, UrgentFullError: one of them would be too large with it.
     """
     covers = timedelta.max if draft.urgent else covers  # an urgent lists all that it has
     room = _room_for(draft)
-    new = _listed(draft.window.start_at, draft.window.latest_end_at, wire_bytes(draft), covers, now)
+    size = wire_bytes(draft) + spare
+    if size > room.bytes:
+        raise InvalidError(
+            "items: too many parts and targets for one broadcast; repeat it less often, say it in fewer languages, "
+            "or aim it at areas instead of their nodes",
+            field="items",
+            problem="too_large",
+        )
+    new = _listed(draft.window.start_at, draft.window.latest_end_at, size, covers, now)
     for scope in await _suspects(session, draft, new, room, covers=covers, now=now):
         columns = (Broadcast.start_at, Broadcast.latest_end_at, Broadcast.wire_bytes)
         rows = await session.execute(_alive(draft, [scope], new, covers, now).with_only_columns(*columns))

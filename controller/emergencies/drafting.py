@@ -55,6 +55,12 @@ async def make_wish(session: AsyncSession, wanted: EmergencyIn, seen: Sight) -> 
         InvalidError: a field is wrong, or nothing would be heard.
         ForbiddenError: aimed at an area above what is in sight.
     """
+    if wanted.drill and wanted.release_holds:
+        raise InvalidError(
+            "release_holds: a drill lifts no STOP; release it by itself, or drill with those nodes silent",
+            field="release_holds",
+            problem="drill",
+        )
     targets = await resolve(session, wanted.targets, seen)
     area_id = _common_area(targets)
     message = await _message(session, wanted.message_id, seen, targets) if wanted.message_id else None
@@ -180,4 +186,10 @@ async def _ready(
             f"no ready message for {kind} lies in this area or above; write one", field="message_id", problem="none"
         )
     can_sound = await sounding(session, found)
-    return next((row for row in found if row.id in can_sound), found[0])
+    usable = [row for row in found if row.id in can_sound] or found
+    nearest = [row for row in usable if row.area_id == usable[0].area_id]
+    if len(nearest) > 1:
+        raise InvalidError(
+            f"message_id: several ready messages for {kind} lie there; say which", field="message_id", problem="several"
+        )
+    return nearest[0]

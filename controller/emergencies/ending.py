@@ -27,12 +27,17 @@ async def check_followable(session: AsyncSession, row: Emergency, kind: MessageK
         NotOpenError: it was not sent, it is an end itself, or it was long ago.
         ConflictError: that was said already.
     """
-    sent = row.sent_at is not None and now - row.sent_at <= FOLLOWS_WITHIN
-    if not sent or row.kind != MessageKind.ALERT:
+    if not is_followable(row, now):
         raise not_open(row.state)
     said = select(Emergency.id).where(Emergency.follows_id == row.id, Emergency.kind == kind)
     if await session.scalar(said.limit(1)) is not None:
         raise ConflictError("that was said already", problem="said")
+
+
+def is_followable(row: Emergency, now: datetime) -> bool:
+    """Say whether it was sent, not long ago, and is no end itself."""
+    sent = row.sent_at is not None and now - row.sent_at <= FOLLOWS_WITHIN
+    return sent and row.kind == MessageKind.ALERT
 
 
 async def tell_beyond(

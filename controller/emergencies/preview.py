@@ -17,8 +17,10 @@ from edge_agent.protocol.documents import TrustedKey
 from . import attention
 from .drafting import make_wish
 from .pinning import missing_messages
-from .rules import signal_state
+from .proposing import check_fits
+from .rules import frozen, signal_state
 from .schemas import EmergencyIn, EmergencyPreview
+from .sounds import sounds_of
 from .states import SignalState
 from .views import holds_in_the_way, refs, spots_of
 
@@ -39,9 +41,11 @@ async def previewed(
 
     Raises:
         InvalidError, ForbiddenError: see ``make_wish``.
+        UrgentFullError: see ``check_fits``.
     """
     wish = await make_wish(session, wanted, await rights.sight(session, actor))
     nodes, draft = wish.targets.nodes, wish.draft(now)
+    await check_fits(session, draft, now)
     found, titles = await foresee(session, live, draft, trusted_keys, now=now, released=wanted.release_holds)
     holds, silent = await holds_in_the_way(session, live, actor, nodes, wanted.release_holds)
     chain = [place.id for place in wish.targets.tree.chain(wish.area_id)]
@@ -62,4 +66,5 @@ async def previewed(
         unreporting_count=sum(status is NodeStatus.UNREPORTING for status in statuses.values()),
         missing_messages=missing,
         signal=SignalState.NONE if wish.drill else state,
+        sounds=await sounds_of(session, wish.slots, frozen(wish.slots, wish.words)),
     )

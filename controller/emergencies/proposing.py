@@ -1,15 +1,21 @@
 """Writes down a proposal, once: what the same person sent twice is one, what others proposed already is told."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import nodes_in, read_tree
+from controller.broadcasts.drafts import Draft
+from controller.broadcasts.room import check_room
 from controller.db import Transaction
+from controller.errors import InvalidError
+from controller.holds.models import Hold
 from controller.ids import new_id
+from controller.nodes.live import LiveNodes
+from controller.people.actor import Actor
 from controller.people.models import Person
 from controller.people.rights import Sight
 
@@ -21,6 +27,10 @@ from .repository import in_sight
 from .rules import SAME_AGAIN_WITHIN, frozen, is_stale
 from .schemas import EmergencyIn
 from .states import UNDER_WAY, EmergencyState
+from .views import holds_in_the_way
+
+SIGNAL_BYTES = 512
+"""What the alarm signal adds at most: a slot of one voice."""
 
 
 async def write_row(
@@ -77,6 +87,36 @@ async def proposed_before(
         if theirs == mine and _said(row.slots, signals) == said:
             return row
     return None
+
+
+async def check_in_the_way(
+    session: AsyncSession, live: LiveNodes, actor: Actor, wish: Wish, hold_ids: Collection[str]
+) -> None:
+    """Refuse to lift silence elsewhere: whoever says yes to this decides about the places at which it is aimed.
+
+    Raises:
+        InvalidError: one of these holds stands, and silences none of its nodes.
+    """
+    if not hold_ids:
+        return
+    over, _ = await holds_in_the_way(session, live, actor, wish.targets.nodes)
+    beyond = select(Hold.id).where(Hold.id.in_(hold_ids), Hold.released_at.is_(None))
+    if not set(await session.scalars(beyond)) <= {each.hold_id for each in over}:
+        raise InvalidError(
+            "release_holds: one of them silences no node at which this is aimed",
+            field="release_holds",
+            problem="elsewhere",
+        )
+
+
+async def check_fits(session: AsyncSession, draft: Draft, now: datetime) -> None:
+    """Refuse before anybody is called what could not be sent: with the signal, which may still be on its way.
+
+    Raises:
+        InvalidError: it is too large for what nodes are sent at once.
+        UrgentFullError: too much is being said at once in a place.
+    """
+    await check_room(session, draft, covers=timedelta.max, now=now, spare=SIGNAL_BYTES)
 
 
 async def check_first(session: AsyncSession, wish: Wish, seen: Sight, now: datetime) -> None:

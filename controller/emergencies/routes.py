@@ -29,7 +29,7 @@ messages = APIRouter(prefix="/messages", tags=["emergencies"])
 
 _AS_IT_IS = FollowIn()
 """No body says as much as an empty one."""
-_PROPOSES = may_raise(ForbiddenError, AlreadyProposedError, CodeError)
+_PROPOSES = may_raise(ForbiddenError, UrgentFullError, AlreadyProposedError, CodeError)
 _CONFIRMS = may_raise(
     ForbiddenError, SamePersonError, NotFoundError, NotOpenError, UrgentFullError, InvalidError, CodeError
 )
@@ -40,7 +40,7 @@ _FOLLOWS = may_raise(
 )
 
 
-@router.post("/preview", summary="What an emergency would do", responses=may_raise(ForbiddenError))
+@router.post("/preview", summary="What an emergency would do", responses=may_raise(ForbiddenError, UrgentFullError))
 async def preview(wanted: EmergencyIn, actor: Acting, services: AnyServices) -> EmergencyPreview:
     """Say who is held, who is not heard from and how long it takes; saves nothing."""
     return await services.emergencies.preview(actor, wanted)

@@ -123,7 +123,7 @@ class FollowIn(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     message_id: RowId | None = None
-    """None: the nearest ready message of that kind, of the area or above it."""
+    """None: the nearest ready message of that kind, of the area or above it, if there is one alone."""
     repeats: Repeats = 2
     repeat_every_ms: EveryMs | None = None
 
@@ -144,6 +144,26 @@ class Spot(NodeRef):
     longitude: float
     heard_from: bool
     """It is in contact, and no hold keeps it silent."""
+
+
+class SoundOut(BaseModel):
+    """One recording that is heard."""
+
+    model_config = ConfigDict(frozen=True)
+
+    recording_id: str
+    title: str
+    language: str
+    media_url: str
+    length_ms: int
+    times: int
+    """How often it is heard in all, wherever its language is."""
+    words: str
+    """What a machine was told to read, else what its ready message said when this was proposed; empty: not known."""
+    is_signal: bool
+    """The signal that goes before every emergency: nobody speaks."""
+    is_machine: bool
+    """A machine speaks."""
 
 
 class EmergencyPreview(BaseModel):
@@ -169,6 +189,8 @@ class EmergencyPreview(BaseModel):
     """With what it could not be ended by one click: none is ready there or above."""
     signal: SignalState
     """Where it is ``first`` it is counted in ``broadcast``, else not."""
+    sounds: tuple[SoundOut, ...]
+    """All that would be heard, in the order in which each begins."""
 
 
 class PersonRef(BaseModel):
@@ -221,7 +243,7 @@ class EmergencyOut(BaseModel):
     problem: str | None
     """Why the centre did not send it: ``too_late``, ``not_confirmed``, or the code of an error."""
     holds: tuple[HoldRef, ...] = ()
-    """Those that stand in its way now. Lists leave them out."""
+    """Those that stand in its way now; until it is sent, with those that its second yes lifts. Lists leave them out."""
     is_repeat: bool = False
     """Of a proposal: nothing was added, this is what the same person proposed within the last minute."""
 
@@ -253,24 +275,16 @@ class NodeFollowUp(BaseModel):
     """
 
 
-class SoundOut(BaseModel):
-    """One recording that is heard."""
+class EndingOut(BaseModel):
+    """A ready message with which an emergency can be ended."""
 
     model_config = ConfigDict(frozen=True)
 
-    recording_id: str
+    message_id: str
+    kind: MessageKind
     title: str
-    language: str
-    media_url: str
-    length_ms: int
-    times: int
-    """How often it is heard in all, wherever its language is."""
-    words: str
-    """What a machine was told to read, else what its ready message said when this was proposed; empty: not known."""
-    is_signal: bool
-    """The signal that goes before every emergency: nobody speaks."""
-    is_machine: bool
-    """A machine speaks."""
+    sounds: tuple[SoundOut, ...]
+    """What it says, as often as it is said if nobody asks otherwise; the signal aside."""
 
 
 class EmergencyFollowUp(EmergencyOut):
@@ -287,5 +301,7 @@ class EmergencyFollowUp(EmergencyOut):
 
     They were moved to where whoever ended it may not speak; those who look after that place were told.
     """
+    endings: tuple[EndingOut, ...] | None = None
+    """With what who asks may end it now, the nearest first; None: it is not to be ended, or not by them."""
     seconds: tuple[SecondOut, ...] = ()
     """While it waits for a yes: who may say it in all its places, the nearest first. Empty to who may not propose."""

@@ -22,7 +22,7 @@ MOST_SECONDS = 8
 
 
 async def seconds_of(session: AsyncSession, actor: Actor, row: Emergency) -> tuple[SecondOut, ...]:
-    """Name those who may confirm it in all its places, who work nearest first; to nobody but who may propose there."""
+    """Name those who see it and may confirm it everywhere, who work nearest first; to nobody but who may propose it."""
     if row.state != EmergencyState.PROPOSED:
         return ()
     areas = frozenset((await areas_of(session, row.scopes, removed=True)).values())
@@ -31,7 +31,8 @@ async def seconds_of(session: AsyncSession, actor: Actor, row: Emergency) -> tup
     if not areas or not all(map(reach.sees, areas)):
         return ()
     tree = await read_tree(session)
-    chains = [[place.id for place in tree.chain(area_id)] for area_id in areas]
+    # Also of the area above them all: before it is sent, nobody else has it in sight (``repository.in_sight``).
+    chains = [[place.id for place in tree.chain(area_id)] for area_id in {*areas, row.area_id}]
     roles = [str(role) for role in Role if may(role, Act.EMERGENCIES_CONFIRM)]
     granted = select(Person, Grant.area_id).join(Grant, Grant.person_id == Person.id)
     granted = granted.where(Grant.role.in_(roles), Person.disabled_at.is_(None), Person.id != row.proposed_by)

@@ -31,7 +31,7 @@ from .errors import SamePersonError, not_open
 from .finding import found_rows
 from .models import Emergency
 from .preview import previewed
-from .proposing import check_first, proposed_before, write_row
+from .proposing import check_first, check_fits, check_in_the_way, proposed_before, write_row
 from .repository import in_sight
 from .rules import CANCEL_WINDOW, LATEST_SENDING, PROPOSAL_LASTS, SIGNER_LATER, act_for, is_stale
 from .schemas import BreakGlassIn, EmergencyFollowUp, EmergencyIn, EmergencyOut, EmergencyPreview, FollowIn
@@ -66,6 +66,7 @@ class Emergencies:
 
         Raises:
             InvalidError: a field is wrong.
+            UrgentFullError: too much is being said at once in a place.
             ForbiddenError: aimed at an area above what is in sight.
         """
         async with self._database.reading() as session:
@@ -88,6 +89,7 @@ class Emergencies:
         Raises:
             InvalidError: a field is wrong, or nothing would be heard.
             ForbiddenError: no role of the person allows it there, or the release of a hold.
+            UrgentFullError: too much is being said at once in a place.
             AlreadyProposedError: the same is proposed or sounds there, and that was not confirmed by ``again``.
             CodeError: the signer stands apart, and does not believe the code.
         """
@@ -111,6 +113,8 @@ class Emergencies:
         person_id, released = person_of(actor), list(wanted.release_holds)
         act = act_for(wanted.drill)
         await self._check_holds(tx, actor, released)
+        await check_in_the_way(tx.session, self._live, actor, wish, released)
+        await check_fits(tx.session, wish.draft(now), now)
         if not wanted.again:
             await check_first(tx.session, wish, await rights.sight(tx.session, actor), now)
         row = await write_row(tx, wish, person_id, now, release_holds=released, idempotency_key=key)
@@ -238,25 +242,27 @@ class Emergencies:
     async def list(self, actor: Actor, *, state: EmergencyState | None = None, limit: int = 50) -> list[EmergencyOut]:
         """Give the emergencies in sight, newest first."""
         async with self._database.reading() as session:
-            query = select(Emergency).where(in_sight(await rights.sight(session, actor)))
+            seen = await rights.sight(session, actor)
+            query = select(Emergency).where(in_sight(seen))
             if state is not None:
                 query = query.where(Emergency.state == state)
             query = query.order_by(Emergency.proposed_at.desc(), Emergency.id).limit(limit)
             rows = (await session.scalars(query)).all()
-            return await outs(session, rows, as_proposed=self._sending.proven)
+            return await outs(session, rows, seen, as_proposed=self._sending.proven)
 
     async def find(self, actor: Actor, wanted: Wanted) -> Found[EmergencyOut]:
         """Give one part of those in sight. Sorts: ``proposed``, ``title``; filters: ``state``, ``drill``."""
         async with self._database.reading() as session:
-            rows, total = await found_rows(session, await rights.sight(session, actor), wanted)
-            return Found(tuple(await outs(session, rows, as_proposed=self._sending.proven)), total)
+            seen = await rights.sight(session, actor)
+            rows, total = await found_rows(session, seen, wanted)
+            return Found(tuple(await outs(session, rows, seen, as_proposed=self._sending.proven)), total)
 
     async def _one(self, actor: Actor, emergency_id: str) -> EmergencyOut:
         async with self._database.reading() as session:
             seen = await rights.sight(session, actor)
             row = await row_in_sight(session, seen, emergency_id)
             nodes = await nodes_of(session, row, seen)
-            return await shown(session, self._live, actor, row, nodes, as_proposed=self._sending.proven)
+            return await shown(session, self._live, actor, row, nodes, seen=seen, as_proposed=self._sending.proven)
 
     async def _found(self, tx: Transaction, actor: Actor, emergency_id: str) -> Emergency:
         return await row_in_sight(tx.session, await rights.sight(tx.session, actor), emergency_id, locked=True)

@@ -18,10 +18,12 @@ from .composing import heard, signal_of
 from .errors import no_emergency
 from .hearers import not_followed
 from .models import Emergency
+from .offering import endings_of
 from .repository import in_sight
 from .schemas import EmergencyFollowUp, EmergencyOut
 from .seconds import seconds_of
 from .sounds import sounds_of
+from .states import UNDECIDED
 from .views import count_standings, decided_at, follow_up, holds_in_the_way, outs, refs
 
 
@@ -45,11 +47,22 @@ async def nodes_of(session: AsyncSession, row: Emergency, seen: Sight) -> list[N
 
 
 async def shown(
-    session: AsyncSession, live: LiveNodes, actor: Actor, row: Emergency, nodes: Sequence[Node], *, as_proposed: bool
+    session: AsyncSession,
+    live: LiveNodes,
+    actor: Actor,
+    row: Emergency,
+    nodes: Sequence[Node],
+    *,
+    seen: Sight,
+    as_proposed: bool,
 ) -> EmergencyOut:
-    """Show one with the holds that silence some of its ``nodes``; ``as_proposed``: see ``draft_of``."""
-    holds, _ = await holds_in_the_way(session, live, actor, nodes)
-    (found,) = await outs(session, [row], as_proposed=as_proposed)
+    """Show one with the holds that silence some of its ``nodes``, and those that a yes to it lifts.
+
+    ``as_proposed``: see ``draft_of``.
+    """
+    lifted = row.release_holds if row.state in UNDECIDED else ()
+    holds, _ = await holds_in_the_way(session, live, actor, nodes, lifted, wherever=True)
+    (found,) = await outs(session, [row], seen, as_proposed=as_proposed)
     return found.model_copy(update={"holds": tuple(holds)})
 
 
@@ -66,7 +79,7 @@ async def followed_up(
     """Show one with how every node in sight stands; those that missed it come first."""
     said = await plays.of_broadcast(session, row.broadcast_id, seen) if row.broadcast_id else []
     nodes = await nodes_of(session, row, seen)
-    found = await shown(session, live, actor, row, nodes, as_proposed=as_proposed)
+    found = await shown(session, live, actor, row, nodes, seen=seen, as_proposed=as_proposed)
     slots = await heard(session, row, as_proposed=as_proposed)
     stands = follow_up(said, {node.id: live.status(node, now) for node in nodes}, decided_at(row))
     return EmergencyFollowUp(
@@ -74,6 +87,7 @@ async def followed_up(
         standings=count_standings(stands),
         nodes=stands,
         not_followed=refs(await _left(session, row, seen)),
+        endings=await endings_of(session, actor, row, nodes, seen=seen, now=now),
         seconds=await seconds_of(session, actor, row),
         sounds=await sounds_of(session, slots, row.slots),
         signal=await signal_of(session, row, slots, as_proposed=as_proposed),

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
-from controller.areas.rules import Tree
 from controller.areas.targets import areas_of, node_names, scope_name
 from controller.broadcasts.schemas import NodeRef, TargetOut
 from controller.holds.over import holds_over
@@ -17,7 +16,7 @@ from controller.nodes.rules import HEARD, NodeStatus
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.repository import names_of
-from controller.people.rights import Act
+from controller.people.rights import Act, Sight
 from controller.plays.schemas import PlayOut
 from edge_agent.protocol.states import Drill
 
@@ -31,26 +30,51 @@ _URGENCY = {standing: place for place, standing in enumerate(Standing)}
 _MS = timedelta(milliseconds=1)
 
 
-async def outs(session: AsyncSession, rows: Sequence[Emergency], *, as_proposed: bool) -> list[EmergencyOut]:
-    """Show emergencies; ``as_proposed``: see ``draft_of``."""
+async def outs(
+    session: AsyncSession, rows: Sequence[Emergency], seen: Sight, *, as_proposed: bool
+) -> list[EmergencyOut]:
+    """Show emergencies, and of where they are aimed what is known to who looks; ``as_proposed``: see ``draft_of``."""
     if not rows:
         return []  # every page asks, and nearly always there is none
     people = await _people(session, rows)
-    names = await node_names(session, {scope for row in rows for scope in row.scopes})
+    scopes = {scope for row in rows for scope in row.scopes}
+    places, names = await areas_of(session, scopes, removed=True), await node_names(session, scopes)
+    known = {scope for scope in scopes if seen.knows(places.get(scope))}
     tree = await read_tree(session)
     lengths = [length_of(await heard(session, row, as_proposed=as_proposed)) for row in rows]
-    return [_out(row, length_ms, people, tree, names) for row, length_ms in zip(rows, lengths, strict=True)]
+    return [
+        _out(
+            row,
+            length_ms,
+            people,
+            tuple(
+                TargetOut(scope=scope, name=scope_name(scope, tree, names)) for scope in row.scopes if scope in known
+            ),
+        )
+        for row, length_ms in zip(rows, lengths, strict=True)
+    ]
 
 
 async def holds_in_the_way(
-    session: AsyncSession, live: LiveNodes, actor: Actor, nodes: Sequence[Node], releasing: Iterable[str] = ()
+    session: AsyncSession,
+    live: LiveNodes,
+    actor: Actor,
+    nodes: Sequence[Node],
+    releasing: Iterable[str] = (),
+    *,
+    wherever: bool = False,
 ) -> tuple[list[HoldRef], frozenset[str]]:
-    """Give the holds over some nodes, and the ids of the nodes that stay silent when ``releasing`` are released."""
-    over = await holds_over(session, live, await read_tree(session), {node.id: node.area_id for node in nodes})
+    """Give the holds over some nodes, and the ids of the nodes that stay silent when ``releasing`` are released.
+
+    ``wherever``: with those of ``releasing`` that stand and are over none of these nodes any more.
+    """
+    tree, releasing = await read_tree(session), frozenset(releasing)
+    areas = {node.id: node.area_id for node in nodes}
+    over = await holds_over(session, live, tree, areas, also=releasing if wherever else ())
     if not over:
         return [], frozenset()
     places = await areas_of(session, {each.shown.scope for each in over})
-    may, releasing = await rights.reach(session, actor, Act.HOLDS_RELEASE), frozenset(releasing)
+    may = await rights.reach(session, actor, Act.HOLDS_RELEASE)
     found = [
         HoldRef(
             **each.shown.model_dump(),
@@ -120,7 +144,7 @@ def _node(play: PlayOut, status: NodeStatus, decided_at: datetime | None) -> Nod
 
 
 def _out(
-    row: Emergency, length_ms: int, people: Mapping[str, PersonRef], tree: Tree, names: dict[str, str]
+    row: Emergency, length_ms: int, people: Mapping[str, PersonRef], targets: tuple[TargetOut, ...]
 ) -> EmergencyOut:
     return EmergencyOut(
         id=row.id,
@@ -129,7 +153,7 @@ def _out(
         title=row.title,
         drill=Drill(row.drill) if row.drill else None,
         state=EmergencyState(row.state),
-        targets=tuple(TargetOut(scope=scope, name=scope_name(scope, tree, names)) for scope in row.scopes),
+        targets=targets,
         message_id=row.message_id,
         length_ms=length_ms,
         proposed_by=people[row.proposed_by],

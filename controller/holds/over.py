@@ -1,6 +1,6 @@
 """Holds over some nodes, for whoever is about to speak there, or has: nothing passes them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -27,12 +27,17 @@ async def is_any_held(session: AsyncSession) -> bool:
     return await session.scalar(select(Hold.id).where(Hold.released_at.is_(None)).limit(1)) is not None
 
 
-async def holds_over(session: AsyncSession, live: LiveNodes, tree: Tree, areas: Mapping[str, str]) -> list[Over]:
-    """Give the holds over some nodes, oldest first; ``areas``: node → where it stands."""
+async def holds_over(
+    session: AsyncSession, live: LiveNodes, tree: Tree, areas: Mapping[str, str], *, also: Collection[str] = ()
+) -> list[Over]:
+    """Give the holds over some nodes, oldest first; ``areas``: node → where it stands.
+
+    ``also``: holds that are given as long as they stand, even if they silence none of those nodes.
+    """
     silent_by = await silencing(session, live, tree, areas)
-    if not silent_by:
+    reached = frozenset(also).union(*silent_by.values())
+    if not reached:
         return []
-    reached = frozenset[str]().union(*silent_by.values())
     query = select(Hold).where(Hold.released_at.is_(None)).order_by(Hold.ordered_at, Hold.id)
     holds = [hold for hold in await session.scalars(query) if hold.id in reached]
     names = await node_names(session, {hold.scope for hold in holds})

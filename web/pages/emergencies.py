@@ -8,22 +8,21 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from controller.emergencies.rules import act_for
+from controller.emergencies.rules import MOST_REPEATS, act_for
 from controller.emergencies.schemas import (
     BreakGlassIn,
     EmergencyFollowUp,
     EmergencyIn,
     EmergencyOut,
     FollowIn,
-    MessageOut,
 )
-from controller.emergencies.states import UNDECIDED, EmergencyState, GlassReason
+from controller.emergencies.states import UNDECIDED, EmergencyState, GlassReason, MessageKind
 from controller.errors import LoaError, NotFoundError
 from controller.ids import new_id
 from controller.paging import MOST_ROWS
 from controller.people.proof import FIELD
 from controller.people.rights import Act
-from web.forms import Form, read_form
+from web.forms import Form, number_of, read_form
 from web.listing import Asked, Column, Filter, Listing, asked, csv_answer
 from web.pages.frame import back, whole_page
 from web.pages.one import One, add_one
@@ -35,6 +34,7 @@ from web.site import Site, Visit
 from web.views import emergencies as lines
 from web.views import emergency as views
 from web.views import emergency_form as drafts
+from web.views.places import own_scopes
 from web.views.say import covered
 from web.words import in_words, run_mark
 
@@ -51,10 +51,6 @@ MOST_WAITING = 50
 """Of the newest, among which those are that wait: after an hour nobody waits any more."""
 KEPT = timedelta(minutes=10)
 """So long before a page was opened something became of what it still tells."""
-
-
-async def _messages(visit: Visit, **asked: Any) -> list[MessageOut]:
-    return await visit.services.messages.list(visit.actor, **asked)
 
 
 def _filters(visit: Visit) -> tuple[Filter, ...]:
@@ -146,14 +142,14 @@ async def _preview(visit: Visit, draft: drafts.Draft) -> drafts.Preview:
         found = await visit.services.emergencies.preview(visit.actor, _wanted(visit, draft))
     except LoaError as error:
         return drafts.Preview(missing=next(iter(problems_of(error, visit.form, FIELDS).values())))
-    shown = drafts.preview(found, visit.form)
+    shown = drafts.preview(found, number_of(draft.times, most=MOST_REPEATS) or 1, visit.form)
     return replace(shown, warnings=(*unspoken(visit, draft.text, chosen), *shown.warnings))
 
 
 async def _form(visit: Visit, draft: drafts.Draft, problems: Mapping[str, str], *, look: bool = False) -> HTMLResponse:
     begins = act_for(draft.drill)
     visit.require(begins)
-    messages = await _messages(visit)
+    messages = await visit.services.messages.list(visit.actor)
     return await whole_page(
         visit,
         "emergency_form.html",
@@ -199,22 +195,19 @@ async def _read_first(visit: Visit, draft: drafts.Draft, *, again: bool) -> HTML
     return await _form(visit, draft, {"recording": said} | drafts.missing(draft, visit.form))
 
 
-async def _offers(visit: Visit, known: EmergencyFollowUp) -> dict[str, Any]:
+def _offers(visit: Visit, known: EmergencyFollowUp) -> dict[str, Any]:
     """Say what this person can do with it now."""
     begins = act_for(known.drill)
     may_begin = visit.may(begins, known.area_id)
     own = known.proposed_by.person_id == visit.person.id
     waits, undecided = known.state == EmergencyState.PROPOSED, known.state in UNDECIDED
-    ready = {str(each.kind) for each in await _messages(visit, area_id=known.area_id) if each.sounds}
-    follows = known.state == "sent" and known.follows_id is None and may_begin
     may_say_yes = not own and visit.may(Act.EMERGENCIES_CONFIRM, known.area_id)
     return {
         "may_confirm": undecided and may_say_yes,
         "was_first": not undecided and may_say_yes,
         "may_break": waits and visit.may(Act.EMERGENCIES_BREAK_GLASS, known.area_id),
         "may_cancel": undecided and may_begin,
-        "follow_ups": [kind for kind in views.SAYS if follows and kind in ready],
-        "nothing_ready": follows and not ready & set(views.SAYS),
+        "nothing_ready": known.state == EmergencyState.SENT and known.endings == (),
         "is_own": own,
         "glass_reasons": views.GLASS_REASONS,
     }
@@ -223,13 +216,15 @@ async def _offers(visit: Visit, known: EmergencyFollowUp) -> dict[str, Any]:
 async def _context(visit: Visit, emergency_id: str) -> dict[str, Any]:
     known = await visit.services.emergencies.get(visit.actor, emergency_id)
     shown = views.one(known, _node_count(visit, known), visit.person.id, visit.form)
-    return {"place": visit.name_of(known.area_id), "emergency": shown} | await _offers(visit, known)
+    return {"place": visit.name_of(known.area_id), "emergency": shown} | _offers(visit, known)
 
 
 def _node_count(visit: Visit, known: EmergencyOut) -> int:
-    """Count the nodes at which it is aimed, as far as in sight."""
+    """Count the nodes at which it is aimed, as far as in sight: of an area above, all that are."""
     counts = {area.scope: area.node_count for area in visit.areas}
-    return sum(counts.get(target.scope, 1) for target in known.targets)
+    above = sum(counts[scope] for scope in own_scopes(visit.areas))
+    aimed = [target.scope for target in known.targets]
+    return sum(1 if scope.startswith("nodes/") else counts.get(scope, above) for scope in aimed)
 
 
 async def _act(visit: Visit, emergency_id: str, typed: Form) -> Response:
@@ -247,10 +242,8 @@ async def _done(visit: Visit, emergency_id: str, typed: Form) -> str:
         case "cancel":
             await emergencies.cancel(actor, emergency_id)
         case "all_clear" | "false_alarm" as kind:
-            known = {str(each.kind): each.kind for each in await _messages(visit)}
-            if kind not in known:
-                raise NotFoundError("there is no such message", resource="messages", id=kind)
-            return (await emergencies.follow(actor, emergency_id, known[kind], FollowIn())).id
+            said = FollowIn(message_id=typed.one("message")[:64] or None)
+            return (await emergencies.follow(actor, emergency_id, MessageKind(kind), said)).id
         case other:
             raise NotFoundError("there is no such act", resource="emergencies", id=other[:64])
     return emergency_id

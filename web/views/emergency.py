@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from controller.emergencies.schemas import EmergencyFollowUp, HoldRef, NodeFollowUp, SoundOut
+from controller.emergencies.schemas import EmergencyFollowUp, EndingOut, HoldRef, NodeFollowUp, SoundOut
 from controller.emergencies.states import GlassReason
 from web.formats import Formats
 from web.views.emergencies import signal_said, state_mark, yes_said
 from web.views.recordings import Recording
 from web.words import EMERGENCY, Mark, evidence_mark
 
-SAYS = ("all_clear", "false_alarm")
 GLASS_REASONS = tuple(str(reason) for reason in GlassReason if reason is not GlassReason.OTHER)
 """A button each."""
 _SOUNDED = frozenset({"sounding", "unverified", "verified", "ended", "interrupted"})
@@ -66,6 +65,26 @@ class Second:
 
 
 @dataclass(frozen=True)
+class Held:
+    """Silence that was ordered where it is aimed."""
+
+    said: str
+    lifted: bool
+    """Saying it ends that silence."""
+    may: bool
+    """Whoever looks may end it."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A ready message that ends it, with all that it says."""
+
+    id: str
+    title: str
+    sounds: tuple[Sound, ...]
+
+
+@dataclass(frozen=True)
 class Standing:
     """Nodes that stand alike."""
 
@@ -93,7 +112,9 @@ class Emergency:
     standings: tuple[Standing, ...]
     seconds: tuple[Second, ...]
     """Who may say the second yes, while that is waited for."""
-    holds: tuple[str, ...]
+    holds: tuple[Held, ...]
+    endings: dict[str, list[Ending]]
+    """By kind, in the order in which they are offered."""
     seconds_left: int
     """Of the cancel window."""
     broadcast_id: str | None
@@ -123,7 +144,8 @@ def one(each: EmergencyFollowUp, node_count: int, looker: str, form: Formats) ->
         heard=_heard(each.nodes, form) if each.broadcast_id else None,
         standings=_standings(each.nodes, form) if each.broadcast_id else (),
         seconds=tuple(Second(one.name, one.phone or "") for one in each.seconds),
-        holds=tuple(_held_said(hold, form) for hold in each.holds),
+        holds=tuple(Held(_held_said(hold, form), hold.is_released, hold.may_release) for hold in each.holds),
+        endings=_endings(each.endings or (), form),
         seconds_left=max(0, round(left)),
         broadcast_id=each.broadcast_id,
         follows_id=each.follows_id,
@@ -155,9 +177,17 @@ def _sound(each: SoundOut, form: Formats) -> Sound:
 
 
 def _held_said(hold: HoldRef, form: Formats) -> str:
-    return form.text(
-        "emergency.hold_stands", place=hold.scope_name, since=form.since(hold.ordered_at), count=hold.node_count
-    )
+    key = "emergency.hold_lifted" if hold.is_released else "emergency.hold_stands"
+    return form.text(key, place=hold.scope_name, since=form.since(hold.ordered_at), count=hold.node_count)
+
+
+def _endings(offered: Sequence[EndingOut], form: Formats) -> dict[str, list[Ending]]:
+    """Group what lies ready by what it says: that it is over, or that it was none."""
+    found: dict[str, list[Ending]] = {}
+    for each in offered:
+        sounds = tuple(_sound(sound, form) for sound in each.sounds)
+        found.setdefault(str(each.kind), []).append(Ending(each.message_id, each.title, sounds))
+    return found
 
 
 def _lines(each: EmergencyFollowUp, form: Formats) -> list[str]:

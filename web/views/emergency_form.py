@@ -69,6 +69,8 @@ class Preview:
     sentence: str = ""
     warnings: tuple[Mark, ...] = ()
     holds: tuple[Release, ...] = ()
+    sounds: str = ""
+    """What is said, in order, if it is more than one recording."""
     lacks: str = ""
     """What could not be said at once when it is over."""
     map: ScopeMap | None = None
@@ -122,7 +124,7 @@ def wanted(draft: Draft, targets: Sequence[str]) -> dict[str, Any]:
         "targets": tuple(targets),
         "drill": draft.drill or None,
         "repeats": number_of(draft.times, most=MOST_REPEATS) or 1,
-        "release_holds": draft.release,
+        "release_holds": () if draft.drill else draft.release,  # a drill lifts no STOP
         "again": draft.again,
     }
 
@@ -143,8 +145,8 @@ def choice(message: MessageOut, form: Formats) -> Choice:
     )
 
 
-def preview(found: EmergencyPreview, form: Formats) -> Preview:
-    """Say what it would do, the count of nodes first, then who would not hear it."""
+def preview(found: EmergencyPreview, times: int, form: Formats) -> Preview:
+    """Say what it would do ``times`` over: the count of nodes first, then who would not hear it."""
     text, run = form.text, found.broadcast
     languages = ", ".join(text.word("spoken", each) for each in found.languages)
     names = form.names(run.area_names)
@@ -165,10 +167,11 @@ def preview(found: EmergencyPreview, form: Formats) -> Preview:
         for each in run.forecasts
         if each.outcome != "played" and each.reason and each.reason != "held"
     ]
-    holds = tuple(_release(each, form) for each in found.holds)
+    holds = tuple(_release(each, form, is_drill=found.drill is not None) for each in found.holds)
     return Preview(
         count=text("count.nodes", count=run.node_count + run.unreporting_count),
-        sentence=sentence,
+        sentence=f"{text('emergency.said_times', count=times)} {sentence}",
+        sounds=_sounds(found, form),
         warnings=tuple(warnings),
         holds=holds,
         map=scope_map(found.spots, run.node_count + run.unreporting_count),
@@ -180,11 +183,17 @@ def _names(nodes: Iterable[NodeRef], form: Formats) -> str:
     return form.names([node.name for node in nodes])
 
 
-def _release(hold: HoldRef, form: Formats) -> Release:
-    said = form.text(
-        "emergency.release" if hold.may_release else "emergency.may_not_release",
-        place=hold.scope_name,
-        since=form.since(hold.ordered_at),
-        count=hold.node_count,
-    )
-    return Release(hold.hold_id, said, hold.may_release, hold.is_released)
+def _sounds(found: EmergencyPreview, form: Formats) -> str:
+    """Name what is said if it is more than one recording: a ready message and an own one both sound."""
+    spoken = [each for each in found.sounds if not each.is_signal]
+    if len(spoken) < 2:
+        return ""
+    names = [f"{each.title} ({form.text.word('spoken', each.language)})" for each in spoken]
+    return form.text("emergency.will_sound", names=", ".join(names))
+
+
+def _release(hold: HoldRef, form: Formats, *, is_drill: bool) -> Release:
+    may = hold.may_release and not is_drill
+    key = "emergency.drill_releases_none" if is_drill else "emergency.release" if may else "emergency.may_not_release"
+    said = form.text(key, place=hold.scope_name, since=form.since(hold.ordered_at), count=hold.node_count)
+    return Release(hold.hold_id, said, may, hold.is_released)

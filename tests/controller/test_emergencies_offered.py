@@ -1,0 +1,92 @@
+"""With what an emergency is ended: one ready message that somebody chose, never any of several."""
+
+from datetime import timedelta
+
+import pytest
+
+from controller.emergencies.rules import FOLLOWS_WITHIN
+from controller.emergencies.schemas import FollowIn
+from controller.emergencies.states import EmergencyState, MessageKind
+from controller.errors import InvalidError
+from edge_agent.protocol.states import Drill
+from tests.controller.factories import Centre
+from tests.controller.test_emergencies import message, propose, send, village, wire
+
+CLEAR, FALSE = MessageKind.ALL_CLEAR, MessageKind.FALSE_ALARM
+
+
+async def test_each_ready_message_is_offered_with_all_that_it_says(lite: Centre) -> None:
+    place = await village(lite)
+    await lite.services.areas.change(lite.actor, place["west"].id, languages=["hmn", "vi"])
+    storm = await message(lite, place["area"], CLEAR, vi="Hết bão", hmn="Dhau lawm", tyz="Không ai hỏi tiếng này")
+    below = await message(lite, place["west"], CLEAR, vi="Hết lũ ở Tây")
+    sent = await send(lite, place)
+    found = await lite.services.emergencies.get(place["operator"], sent.id)
+    assert found.endings is not None
+    assert [(each.message_id, each.kind) for each in found.endings if each.kind == FALSE] == [(place["false"], FALSE)]
+    offered = {each.message_id: [sound.title for sound in each.sounds] for each in found.endings if each.kind == CLEAR}
+    assert offered == {place["clear"]: ["Hết lũ"], storm: ["Hết bão", "Dhau lawm"]}, "of a hamlet it says too little"
+    assert below not in offered
+    over = await lite.services.emergencies.follow(place["operator"], sent.id, CLEAR, FollowIn(message_id=storm))
+    said = [sound for each in found.endings if each.message_id == storm for sound in each.sounds]
+    played = {voice.sha256 for item in (await wire(lite, over.broadcast_id)).items for voice in item.voices}
+    signal = (await lite.services.recordings.get(lite.actor, place["signal"])).media_url
+    assert {f"/media/{sha256}.opus" for sha256 in played} == {signal, *(sound.media_url for sound in said)}
+    assert {sound.times for sound in said} == {FollowIn().repeats}
+
+
+@pytest.mark.parametrize("kind", [CLEAR, FALSE])
+async def test_of_several_none_is_taken_at_random(lite: Centre, kind: MessageKind) -> None:
+    place = await village(lite)
+    other = await message(lite, place["area"], kind, vi="Hết bão")
+    sent = await send(lite, place)
+    with pytest.raises(InvalidError) as refused:
+        await lite.services.emergencies.follow(place["operator"], sent.id, kind, FollowIn())
+    assert (refused.value.fields["field"], refused.value.fields["problem"]) == ("message_id", "several")
+    over = await lite.services.emergencies.follow(place["operator"], sent.id, kind, FollowIn(message_id=other))
+    assert over.message_id == other
+
+
+async def test_without_a_word_the_nearest_is_said_if_it_is_one_alone(lite: Centre) -> None:
+    place = await village(lite)
+    near = await message(lite, place["west"], CLEAR, vi="Hết lũ ở Tây")
+    await message(lite, place["area"], CLEAR, vi="Hết bão")
+    sent = await send(lite, place, targets=[place["west"].scope])
+    found = await lite.services.emergencies.get(place["operator"], sent.id)
+    assert found.endings is not None
+    assert next(each.message_id for each in found.endings if each.kind == CLEAR) == near
+    over = await lite.services.emergencies.follow(place["operator"], sent.id, CLEAR, FollowIn())
+    assert over.message_id == near
+
+
+@pytest.mark.parametrize("drill", [None, Drill.SILENT])
+async def test_an_end_is_offered_as_long_as_it_can_be_said(lite: Centre, drill: Drill | None) -> None:
+    """Also when the alert has long sounded: a flood is over some hours after its warning."""
+    place = await village(lite)
+    made = await propose(lite, place, drill=drill)
+    emergencies = lite.services.emergencies
+    assert (await emergencies.get(place["operator"], made.id)).endings is None
+    sent = await emergencies.confirm(place["leader"], made.id)
+    lite.clock.step(hours=5)
+    await lite.services.firing.do_due()
+    found = await emergencies.get(place["operator"], sent.id)
+    assert (found.state, len(found.endings or ())) == (EmergencyState.ENDED, 2)
+    over = await emergencies.follow(place["operator"], sent.id, CLEAR, FollowIn())
+    for ended in (sent.id, over.id):
+        assert (await emergencies.get(place["operator"], ended)).endings is None
+    other = await send(lite, place, drill=drill, again=True)
+    lite.clock.step(seconds=(FOLLOWS_WITHIN + timedelta(seconds=1)).total_seconds())
+    assert (await emergencies.get(place["operator"], other.id)).endings is None
+
+
+async def test_an_end_is_offered_to_who_may_say_it_alone(lite: Centre) -> None:
+    place = await village(lite)
+    sent = await send(lite, place)
+    watcher = await lite.somebody("watcher", "observer", place["area"])
+    hamlet = await lite.somebody("hamlet", "operator", place["west"])
+    for person in (watcher, hamlet):
+        from_there = type(place["operator"])(person.id, place["operator"].origin)
+        assert (await lite.services.emergencies.get(from_there, sent.id)).endings is None
+    for row in await lite.services.messages.list(lite.actor):
+        await lite.services.messages.archive(lite.actor, row.id)
+    assert (await lite.services.emergencies.get(place["operator"], sent.id)).endings == ()
