@@ -4,6 +4,7 @@
 // meant before must not be one tap from being said) all is. It is wiped when what was sent did arrive, and at sign-out
 // (shell.js). Passwords, codes, files, hidden fields, telephone numbers and logins are never kept; of a recording its name
 // at the centre is. With data-brief it is kept for minutes and never offered: it only comes back by itself.
+// What a tab wrote is kept in that tab, and only that comes back by itself; all tabs are offered what was written last.
 (() => {
   const WEEK_MS = 7 * 24 * 3600 * 1000, MINUTES_MS = 10 * 60 * 1000, SAVE_MS = 400;
   // Of this tab, from page to page. SENT: the draft that was sent; OPEN: those that were written on the page that was left;
@@ -11,26 +12,44 @@
   // page without a link came between (offline.js).
   const SENT = "loa:draft-sent", OPEN = "loa:draft-open", ENDED = "loa:ended", REFUSED = "loa:draft-refused", LOST = "loa:draft-lost";
   const LOOKED = "loa:draft-looked"; // nothing was sent of that one: a look at what would become of it was asked for
+  const LEAVES = "loa:leaves"; // signs out: nothing is kept any more, see shell.js
   const { person } = document.body.dataset;
+  const HERE = `${Date.now()}-${Math.random()}`; // who wrote it: this page
   const NEVER = new Set(["code", "approval_code", "login", "phone"]);
   const forms = [...document.querySelectorAll("form[data-draft]")];
   const keyOf = (form) => `loa:draft:${person}:${form.dataset.draft}`;
   const written = new Set(); // on this page
   let giving = false;
 
-  function read(key) {
+  function read(key, where = localStorage) {
     try {
-      const found = JSON.parse(localStorage.getItem(key));
+      const found = JSON.parse(where.getItem(key));
       if (found && Date.now() - found.at < WEEK_MS) return found;
     } catch { /* not ours: below it goes */ }
-    localStorage.removeItem(key);
+    where.removeItem(key);
     return null;
   }
 
-  function keep(key, draft) {
+  function keep(key, draft, where) {
     try {
-      localStorage.setItem(key, JSON.stringify(draft));
+      where.setItem(key, JSON.stringify(draft));
     } catch { /* a browser that keeps nothing still sends */ }
+  }
+
+  // Whether no other tab has written since.
+  const isLast = (key, draft) => read(key)?.by === draft.by;
+
+  function change(key, draft, changes) {
+    const isOffered = isLast(key, draft);
+    Object.assign(draft, changes);
+    keep(key, draft, sessionStorage);
+    if (isOffered) keep(key, draft, localStorage);
+  }
+
+  function forget(key, draft) {
+    if (isLast(key, draft)) localStorage.removeItem(key);
+    sessionStorage.removeItem(key);
+    written.delete(key);
   }
 
   function take(name) {
@@ -40,7 +59,9 @@
   }
 
   // Other people's drafts are not read; those that are too old go, whose ever they are.
-  for (const key of Object.keys(localStorage)) if (key.startsWith("loa:draft:")) read(key);
+  for (const where of [localStorage, sessionStorage]) {
+    for (const key of Object.keys(where)) if (key.startsWith("loa:draft:")) read(key, where);
+  }
 
   const fieldsOf = (form) => [...form.elements].filter((each) => each.name && !["hidden", "password", "file", "tel", "submit", "button"].includes(each.type)
     && !NEVER.has(each.name) && each.autocomplete !== "one-time-code" && !each.disabled && each.tagName !== "FIELDSET");
@@ -64,9 +85,12 @@
 
   // `state`: "typed", "sent" (what became of it is not known) or "unsent" (it was not taken).
   function save(form, state = "typed") {
+    if (sessionStorage.getItem(LEAVES)) return;
     const recording = recordingOf(form), title = form.querySelector("#recording [data-title]")?.dataset.title ?? "";
+    const draft = { at: Date.now(), by: HERE, state, fields: valuesOf(form), labels: labelsOf(form), recording, title };
     written.add(keyOf(form));
-    keep(keyOf(form), { at: Date.now(), state, fields: valuesOf(form), labels: labelsOf(form), recording, title });
+    keep(keyOf(form), draft, sessionStorage);
+    if (!("brief" in form.dataset)) keep(keyOf(form), draft, localStorage);
   }
 
   function unfold(form, part) {
@@ -111,6 +135,7 @@
   function give(form, draft) {
     giving = true;
     written.add(keyOf(form));
+    change(keyOf(form), draft, { by: HERE });
     grow(form, draft);
     bringBack(form, draft);
     const gone = [], unread = [];
@@ -135,7 +160,7 @@
   // those that are not there any more, or of which it could not be asked.
   async function tick(form, draft, scopes) {
     const known = await loa.targets.known(scopes).catch(() => []);
-    if (!read(keyOf(form))) return []; // it was dropped meanwhile
+    if (!written.has(keyOf(form))) return []; // it was dropped meanwhile
     giving = true;
     const gone = scopes.filter((scope) => {
       const it = known.find((each) => each.scope === scope), box = loa.targets.box(scope);
@@ -179,7 +204,7 @@
       });
     }
     drop.addEventListener("click", () => {
-      localStorage.removeItem(keyOf(form));
+      forget(keyOf(form), draft);
       if (given) { form.reset(); form.querySelector("#recording")?.replaceChildren(); }
       notice.remove();
     });
@@ -191,14 +216,14 @@
   // What became of what was sent. It arrived where the page says so, or where the answer led elsewhere; it was not taken
   // where the session had ended, and where the answer is a refusal. Otherwise it is not known.
   function settle(sent, ended, lost, refused) {
-    const draft = sent && read(sent);
+    const draft = sent && read(sent, sessionStorage);
     if (!draft) return;
     const { responseStatus, redirectCount } = performance.getEntriesByType("navigation")[0] ?? {};
     const led = redirectCount > 0 && location.pathname !== "/today"; // whoever types the bare address is led there
     const done = new URLSearchParams(location.search).has("done") || document.querySelector("[data-draft-done]");
     const wrong = refused || responseStatus >= 400 || document.querySelector("form [aria-invalid=true]");
-    if (!ended && !wrong && (done || led)) localStorage.removeItem(sent);
-    else keep(sent, { ...draft, state: (ended && !lost) || wrong ? "unsent" : "sent" });
+    if (!ended && !wrong && (done || led)) forget(sent, draft);
+    else change(sent, draft, { state: (ended && !lost) || wrong ? "unsent" : "sent" });
   }
 
   const sent = take(SENT), open = take(OPEN)?.split("\n") ?? [], ended = take(ENDED) !== null, lost = take(LOST) !== null;
@@ -206,13 +231,13 @@
   settle(sent, ended, lost, take(REFUSED) !== null || document.querySelector("[data-draft-refused]") !== null);
 
   function comeBack(form) {
-    const key = keyOf(form), draft = read(key), age = Date.now() - (draft?.at ?? 0);
-    const given = (key === sent || (ended && open.includes(key))) && age >= 0 && age < MINUTES_MS && !("offer" in form.dataset);
-    if (!draft) return;
+    const key = keyOf(form), own = read(key, sessionStorage), age = Date.now() - (own?.at ?? 0);
+    const returns = (key === sent || (ended && open.includes(key))) && age >= 0 && age < MINUTES_MS;
+    const draft = returns ? own : read(key);
     // The answer holds more than what was sent: words were read aloud, a look found something to choose.
-    if ("newer" in form.dataset || (key === looked && "answer" in document.body.dataset)) { save(form); return; }
-    if ("brief" in form.dataset && !given) localStorage.removeItem(key);
-    else if (differs(form, draft)) tell(form, draft, given);
+    if (own && ("newer" in form.dataset || (key === looked && "answer" in document.body.dataset))) { save(form); return; }
+    if ("brief" in form.dataset && !returns) sessionStorage.removeItem(key);
+    if (draft && differs(form, draft)) tell(form, draft, returns && !("offer" in form.dataset));
   }
 
   // When the scripts of the page are there too, which know its rows and places.
@@ -230,7 +255,7 @@
       if (event.isTrusted || (event.target.name === "target" && !giving)) save(form);
     });
     form.addEventListener("loa:keep", () => { // a script changed what is worth keeping
-      const known = read(keyOf(form)), recording = recordingOf(form);
+      const known = read(keyOf(form), sessionStorage) ?? read(keyOf(form)), recording = recordingOf(form);
       if (!recording || known?.recording !== recording || !known.title) save(form);
     });
     addEventListener("submit", (event) => { // after all that may hold it back: pressed twice, something still on its way
@@ -243,5 +268,11 @@
     });
     addEventListener("pagehide", () => { if (timer !== null) save(form); });
   }
-  addEventListener("pagehide", () => { if (written.size) sessionStorage.setItem(OPEN, [...written].join("\n")); });
+  // The answer to something else, as to a STOP, says nothing of what was sent before.
+  addEventListener("submit", (event) => {
+    if (!event.defaultPrevented && !forms.includes(event.target)) sessionStorage.removeItem(SENT);
+  });
+  addEventListener("pagehide", () => {
+    if (written.size && !sessionStorage.getItem(LEAVES)) sessionStorage.setItem(OPEN, [...written].join("\n"));
+  });
 })();

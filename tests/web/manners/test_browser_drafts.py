@@ -1,0 +1,91 @@
+"""Drafts of two tabs at once, and of what was sent without an answer: each gets its own back, and nobody another's."""
+
+import pytest
+from playwright.async_api import Browser, Page, Route, expect
+
+from tests.web.browser import page_of
+from tests.web.harness import Commune
+from tests.web.pages import module_site
+from tests.web.test_emergency_pages import message
+
+site = module_site
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+BROKEN = ("Failed to load resource", "status of")
+DRAFTS = "Object.keys(localStorage).filter((key) => key.startsWith('loa:draft:'))"
+CHOSEN = """(name) => [...document.querySelectorAll(`[name=${name}]:checked`)].map((each) => each.value)"""
+SEND = "form[data-draft=bulletin] .main"
+
+
+async def write(page: Page, title: str) -> None:
+    """Write a bulletin, and wait until that is kept."""
+    await page.goto("/bulletins/new")
+    await page.locator("#title").press_sequentially(title)
+    await page.wait_for_function(f"() => {DRAFTS}.some((key) => localStorage.getItem(key).includes('{title}'))")
+
+
+async def refuse(route: Route) -> None:
+    if route.request.method == "POST":
+        await route.fulfill(status=502, body="x")
+    else:
+        await route.continue_()
+
+
+async def test_what_was_not_taken_comes_back_in_the_tab_where_it_was_written(site: Commune, browser: Browser) -> None:
+    """Another tab writes the same kind of thing meanwhile."""
+    async with page_of(browser, site.url, expected=BROKEN) as one:
+        two = await one.context.new_page()
+        await write(one, "Tiêm phòng")
+        await one.route("**/bulletins/new", refuse)
+        await one.locator(SEND).click()
+        await one.wait_for_load_state()
+        await write(two, "Cắt điện")
+        await one.goto("/bulletins/new")
+        await expect(one.locator("#title")).to_have_value("Tiêm phòng")
+        await one.get_by_role("button", name="Bỏ bản nháp").click()
+        await two.goto("/today")
+        await two.goto("/bulletins/new")
+        await expect(two.locator(".notice:has([data-of])")).to_contain_text("“Cắt điện”")
+
+
+async def test_a_refused_emergency_is_not_filled_in_with_that_of_another_tab(site: Commune, browser: Browser) -> None:
+    flood, fire = await message(site), await message(site, title="Cháy rừng")
+    async with page_of(browser, site.url, expected=("422",)) as one:
+        await one.goto("/emergencies/new")
+        await one.check(f"[name=message][value='{flood.id}']")
+        two = await one.context.new_page()
+        await two.goto("/emergencies/new")
+
+        async def meanwhile(route: Route) -> None:
+            await two.check(f"[name=message][value='{fire.id}']")
+            await two.check(f"[name=target][value='{site.root.scope}']")
+            await route.continue_()
+
+        await one.route("**/emergencies/new", meanwhile)
+        await one.evaluate("() => { const b = document.querySelector('[name=propose]'); b.form.requestSubmit(b); }")
+        await expect(one.locator("#wrong-targets")).to_be_visible()
+        await one.wait_for_load_state()
+        assert await one.evaluate(CHOSEN, "message") == [flood.id]
+        assert await one.evaluate(CHOSEN, "target") == []
+
+
+SAVE_THEN_STOP = f"""() => {{
+  const left = new Promise((done) => navigation.addEventListener("navigate", done, {{ once: true }}));
+  document.querySelector("{SEND}").click();
+  left.then(() => setTimeout(() => document.querySelector(".stopbar button.stop").click()));
+}}"""
+
+
+async def test_a_stop_does_not_take_a_draft_along_whose_sending_had_no_answer(site: Commune, browser: Browser) -> None:
+    async def never(route: Route) -> None:
+        if route.request.method != "POST":
+            await route.continue_()
+
+    async with page_of(browser, site.url) as page:
+        await write(page, "Tiêm phòng")
+        await page.route("**/bulletins/new", never)
+        await page.evaluate(SAVE_THEN_STOP)
+        await expect(page).to_have_url(f"{site.url}/stop?done=ordered")
+        assert len(await page.evaluate(DRAFTS)) == 1
+        await page.goto("/bulletins/new")
+        await expect(page.locator(".notice:has([data-of])")).to_contain_text("“Tiêm phòng”. Đã bấm gửi nhưng chưa thấy")
+    assert await site.centre.services.bulletins.list(site.centre.actor) == []
