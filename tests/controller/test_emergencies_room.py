@@ -65,7 +65,7 @@ async def test_what_was_just_small_enough_is_still_so_with_the_signal(
 ) -> None:
     place = await village(lite)
     await lite.services.recordings.withdraw(lite.actor, place["signal"])
-    for size in range(1_000, 4_000, 50):
+    for size in range(200, 4_000, 25):
         monkeypatch.setattr(room, "EMERGENCY_ROOM", Room(broadcasts=30, bytes=size))
         try:
             made = await propose(lite, place)
