@@ -167,11 +167,12 @@ def hearing(sound: Path) -> Sequence[str]:
     )
 
 
-async def slow_down(page: Page, link: Link = SLOW) -> None:
-    """Put a page on a slow link, with nothing in its cache."""
+async def slow_down(page: Page, link: Link = SLOW, *, caching: bool = False) -> None:
+    """Put a page on a slow link, with nothing in its cache; ``caching``: but for what it fetches from now on."""
     session = await page.context.new_cdp_session(page)
     await session.send("Network.enable")
-    await session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    await session.send("Network.clearBrowserCache")
+    await session.send("Network.setCacheDisabled", {"cacheDisabled": not caching})
     speed = {"offline": False, "latency": link.latency_ms, "downloadThroughput": link.down, "uploadThroughput": link.up}
     await session.send("Network.emulateNetworkConditions", speed)
 

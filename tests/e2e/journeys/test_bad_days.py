@@ -1,4 +1,4 @@
-"""Journeys while the centre dies and comes back, and the first page on a slow link: nothing lost or doubled."""
+"""Journeys while the centre dies and comes back, and on a slow link: nothing lost or doubled."""
 
 import signal
 from collections.abc import AsyncIterator
@@ -10,7 +10,17 @@ from playwright.async_api import CDPSession, Page, expect
 
 from tests.e2e.journeys.conftest import Note
 from tests.e2e.journeys.stage import LOOKS, PATIENT_MS, Stage
-from tests.e2e.journeys.steps import confirm, id_in, propose, ready_message, send
+from tests.e2e.journeys.steps import (
+    approve,
+    confirm,
+    id_in,
+    propose,
+    ready_message,
+    release,
+    say_now,
+    send,
+    stop,
+)
 from tests.web.browser import slow_down
 
 pytestmark = [
@@ -131,3 +141,31 @@ async def test_a_first_page_is_light_and_stands_on_a_slow_link(stage: Stage, not
         note(f"slow link {path}", look, {**figures, "issue": "200 KB, 2 s"})
     assert len(sizes) > 1, "a page and its parts were counted"
     assert sum(sizes.values()) <= FIRST_PAGE_BYTES, sizes
+
+
+async def test_it_is_said_approved_and_silenced_on_a_slow_link_in_as_many_taps(stage: Stage, note: Note) -> None:
+    """What a page fetched is in the cache from then on. How long it takes is told, not asserted."""
+    await stage.ask_second_person({})
+    try:
+        async with stage.way("operator") as way:
+            await slow_down(way.page, caching=True)
+            await say_now(way, 4)  # a sound that nobody heard yet
+            broadcast_id, title = id_in(way.page), await way.page.locator("h1").inner_text()
+            note("say now, slow link", "phone-vi", await way.done(4))
+        assert [play["started_at"] for play in await stage.plays(broadcast_id)] == [None] * 3
+        async with stage.way("leader") as way:
+            await slow_down(way.page, caching=True)
+            await approve(way, title)
+            note("leader approves, slow link", "phone-vi", await way.done(3))
+        assert [play["outcome"] for play in await stage.over(broadcast_id)] == ["played"] * 3
+    finally:
+        await stage.ask_second_person()
+    async with stage.way("operator") as way:
+        await slow_down(way.page, caching=True)
+        await stop(way)
+        note("STOP, slow link", "phone-vi", await way.done(1))
+    async with stage.way("operator") as way:
+        await slow_down(way.page, caching=True)
+        await release(way)
+        note("release, slow link", "phone-vi", await way.done(2))
+    assert await stage.commune.call("GET", "/holds") == []

@@ -17,6 +17,7 @@
     button.querySelector("use").setAttribute("href", audio.paused ? button.dataset.playIcon : button.dataset.pauseIcon);
   }
 
+  document.documentElement.dataset.listens = ""; // until here the buttons are grey: a touch would be lost
   document.addEventListener("click", (event) => {
     const button = event.target.closest(".player button");
     if (!button) return;
