@@ -54,6 +54,7 @@ from web.pages import (
     targets,
     today,
     updates,
+    versions,
 )
 from web.site import Site, page_route, problem_page
 
@@ -64,7 +65,7 @@ A_DAY = "public, max-age=86400"
 PAGES: tuple[ModuleType, ...] = (
     # what stands under /nodes, /schedules and /updates by a name of its own comes before what stands there by its id
     *(frame, people, look, shell, setup, help_pages, settings, today, say, existing, targets, recordings),
-    *(calendars, feed, schedules, bulletins, programmes, broadcasts, history, activity),
+    *(calendars, feed, schedules, bulletins, versions, programmes, broadcasts, history, activity),
     *(approvals, holds, emergencies, messages, alarms, faults_list, faults),
     *(node_map, node_health, node_settings, day, nodes, node_acts, renewals, releases, rollouts, updates),
     *(accounts, places, removing, policies),

@@ -8,11 +8,13 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.audit.models import AuditEntry
 from controller.db import in_pieces
-from controller.people.rights import Sight
+from controller.people.rights import Act, Sight
 from controller.programmes.models import Programme, ProgrammeItem
 
 from .models import Bulletin, BulletinVersion, BulletinVoice
+from .rules import Step
 from .states import BulletinState
 
 
@@ -55,6 +57,13 @@ async def versions(session: AsyncSession, bulletin_id: str) -> list[tuple[Bullet
     rows = list(await session.scalars(query))
     voices = await _voices(session, [bulletin_id])
     return [(row, tuple(voices[bulletin_id, row.version])) for row in rows]
+
+
+async def decisions(session: AsyncSession, bulletin_id: str) -> Sequence[AuditEntry]:
+    """Give each yes and no to a bulletin, the first one first, as it was written down: its row keeps the last."""
+    query = select(AuditEntry).where(AuditEntry.subject == f"bulletins/{bulletin_id}")
+    found = await session.scalars(query.where(AuditEntry.action == Act.APPROVALS_GIVE).order_by(AuditEntry.seq))
+    return [each for each in found if each.detail.get("step") in {Step.APPROVE, Step.RETURN}]
 
 
 def is_offered(bulletin: Bulletin, at: datetime | None) -> bool:

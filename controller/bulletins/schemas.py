@@ -155,6 +155,19 @@ class BulletinOut(BaseModel):
     """Areas in sight that owe it; told only where ``owed`` is asked for."""
 
 
+class DecisionOut(BaseModel):
+    """What somebody decided about a version."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: Literal["approve", "return"]
+    by: str
+    """Name of the person; empty: no person."""
+    at: AwareDatetime
+    reason: str | None
+    """Why it was returned; None for a yes."""
+
+
 class VersionOut(BaseModel):
     """What a bulletin said at one time."""
 
@@ -171,6 +184,8 @@ class VersionOut(BaseModel):
     voices: tuple[VoiceOut, ...]
     saved_by: str
     saved_at: AwareDatetime
+    decisions: tuple[DecisionOut, ...] = ()
+    """In their order: a yes may be taken back later."""
 
 
 class DifferenceOut(BaseModel):

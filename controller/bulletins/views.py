@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.models import Area
+from controller.audit.models import AuditEntry
 from controller.people.repository import names_of
 from controller.people.rights import Sight
 from controller.recordings.models import Recording
@@ -13,8 +14,8 @@ from controller.recordings.states import RecordingState
 
 from .drafting import PLAIN
 from .models import BulletinVersion, BulletinVoice
-from .repository import Worded, worded
-from .schemas import BulletinOut, OwedIn, VersionOut, VoiceOut
+from .repository import Worded, decisions, worded
+from .schemas import BulletinOut, DecisionOut, OwedIn, VersionOut, VoiceOut
 from .states import BulletinState
 
 Owing = Mapping[str, Sequence[str]]
@@ -43,8 +44,10 @@ def _owed(shown: BulletinOut, area_ids: Sequence[str], places: Mapping[str, str]
 async def version_outs(
     session: AsyncSession, found: Sequence[tuple[BulletinVersion, tuple[BulletinVoice, ...]]]
 ) -> list[VersionOut]:
-    """Give the versions of one bulletin."""
-    names = await names_of(session, {row.saved_by for row, _ in found})
+    """Give the versions of one bulletin, each with what was decided about it."""
+    entries = await decisions(session, found[0][0].bulletin_id) if found else []
+    acting = {row.saved_by for row, _ in found} | {each.person_id for each in entries if each.person_id}
+    names = await names_of(session, acting)
     recordings = await _recordings(session, (voice for _, voices in found for voice in voices))
     return [
         VersionOut(
@@ -54,9 +57,19 @@ async def version_outs(
             voices=tuple(_voice(voice, recordings) for voice in voices),
             saved_by=names.get(row.saved_by, ""),
             saved_at=row.saved_at,
+            decisions=tuple(_decision(each, names) for each in entries if each.detail.get("version") == row.version),
         )
         for row, voices in found
     ]
+
+
+def _decision(entry: AuditEntry, names: Mapping[str, str]) -> DecisionOut:
+    return DecisionOut(
+        step=entry.detail["step"],
+        by=names.get(entry.person_id or "", ""),
+        at=entry.at,
+        reason=entry.detail.get("reason"),
+    )
 
 
 def _out(

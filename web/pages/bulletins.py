@@ -96,7 +96,7 @@ async def _one(visit: Visit, bulletin_id: str, problem: str = "") -> HTMLRespons
         if each.text and (card := cards.get(each.recording_id or "")) and changed_since(each.text, card)
     }
     acts = _acts(visit, known)
-    airings = await _airings(visit, known) if {"return", "archive"} & {*acts} else []
+    airings = await silenced(visit, known) if {"return", "archive"} & {*acts} else []
     status, place = 422 if problem else 200, visit.name_of(known.area_id)
     return await whole_page(
         visit,
@@ -104,6 +104,7 @@ async def _one(visit: Visit, bulletin_id: str, problem: str = "") -> HTMLRespons
         place=place,
         status=status,
         bulletin=found,
+        is_ours=not known.from_above,
         cards=cards,
         unlike=unlike,
         acts=acts,
@@ -112,7 +113,7 @@ async def _one(visit: Visit, bulletin_id: str, problem: str = "") -> HTMLRespons
     )
 
 
-async def _airings(visit: Visit, known: BulletinOut | None) -> list[Airing]:
+async def silenced(visit: Visit, known: BulletinOut | None) -> list[Airing]:
     """Name the schedules that fall silent when a bulletin is no longer approved."""
     if known is None or known.state != "approved":
         return []
@@ -137,7 +138,7 @@ async def _form(
         status=422 if problems else 200,
         form=asdict(draft),
         problems={"form": ""} | dict(problems) if problems else {},
-        airings=await _airings(visit, known),
+        airings=await silenced(visit, known),
         areas=choices(visit.places(Act.BULLETINS_WRITE)),
         categories=await categories(visit, draft.category),
         path=f"/bulletins/{known.id}/edit" if known else "/bulletins/new",

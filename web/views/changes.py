@@ -1,11 +1,12 @@
 """What an edit changed since somebody approved it: old and new, in words. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from controller.approvals.schemas import ApprovalOut, ChangeOut
+from controller.bulletins.schemas import DifferenceOut
 from web.formats import Formats
 from web.views.schedule_form import WEEKDAYS, days_of
 
@@ -28,12 +29,23 @@ class Changes:
     since: str
     """Whose yes it is held against; empty: nobody gave one."""
     lines: tuple[Change, ...]
+    title: str
+    none: str
+    """What is said when nothing is otherwise."""
 
 
 def changes(row: ApprovalOut, form: Formats) -> Changes:
     """Show what is otherwise than it was approved."""
     since = form.text("changes.since", by=row.before.by, when=form.since(row.before.at)) if row.before else ""
-    return Changes(since, tuple(_line(each, form) for each in row.changes))
+    lines = tuple(_line(each, form) for each in row.changes)
+    return Changes(since, lines, form.text("changes.title"), form.text("changes.none"))
+
+
+def between(found: Iterable[DifferenceOut], before: int, after: int, form: Formats) -> Changes:
+    """Show what two versions of a bulletin have otherwise, by their numbers."""
+    given = (ChangeOut(field=each.field, before=each.before, after=each.after) for each in found)
+    title = form.text("versions.differences", before=before, after=after)
+    return Changes("", tuple(_line(each, form) for each in given), title, form.text("versions.same"))
 
 
 def _line(each: ChangeOut, form: Formats) -> Change:
@@ -58,7 +70,7 @@ def _said(each: ChangeOut, value: Any, form: Formats) -> str:
     """Put a value into words."""
     if each.field == "items":
         return _items(value, each.before if value is each.after else (), form)
-    if each.field.endswith(".recording_id"):
+    if each.field.endswith(".recording_id") and value is not None:
         return form.text("changes.old_sound" if value == each.before else "changes.new_sound")
     if each.field in {"rule", "start_at"}:  # nothing is something there
         return _rule(value, form) if each.field == "rule" else _start(value, form)

@@ -37,6 +37,8 @@ SHOTS = (
     Shot("bulletins", "bulletins-empty", "/bulletins", scene="empty", state="empty"),
     Shot("bulletins", "bulletins-not-found", "/bulletins?q=khong+co&state=draft", scene="week", state="empty"),
     Shot("bulletins", "bulletin", "bulletin", scene="week"),
+    Shot("versions", "bulletin-versions", "bulletin-versions", scene="week"),
+    Shot("versions", "bulletin-version", "bulletin-version", scene="week"),
     Shot("bulletins", "bulletin-form", "/bulletins/new", scene="week"),
     Shot("bulletins", "bulletin-wrong", "/bulletins/new", scene="empty", state="error", steps=save_nothing),
     Shot("recordings", "recordings", "/recordings", scene="week", state="long"),

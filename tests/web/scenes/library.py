@@ -2,7 +2,7 @@
 
 import math
 
-from controller.bulletins.schemas import BulletinIn, VersionSeen
+from controller.bulletins.schemas import BulletinChange, BulletinIn, ReturnIn, VersionSeen
 from controller.programmes.schemas import ProgrammeIn
 from tests.web.harness import Commune
 
@@ -21,6 +21,13 @@ async def written(site: Commune, recording: str) -> dict[str, str]:
     ]
     wanted = {"area_id": root.id, "title": "Phòng rét cho trâu bò", "category": "farming", "voices": voices}
     bulletin = await services.bulletins.create(centre.actor, BulletinIn.model_validate(wanted))
+    water = {"area_id": root.id, "title": "Cắt nước", "voices": [{"language": "vi", "text": "Mai cắt nước từ 8 giờ."}]}
+    mended = await services.bulletins.create(centre.actor, BulletinIn.model_validate(water))
+    await services.bulletins.submit(centre.actor, mended.id, VersionSeen(version=1))
+    await services.bulletins.return_(centre.actor, mended.id, ReturnIn(version=1, reason="Thiếu giờ có nước trở lại"))
+    voices = [{"language": "vi", "text": "Mai cắt nước từ 8 giờ đến 11 giờ.", "recording_id": recording}]
+    change = BulletinChange.model_validate({"version": 1, "voices": voices})
+    await services.bulletins.change(centre.actor, mended.id, change)
     news = await centre.recording("Bản tin xã", length_ms=312_400, waveform=PEAKS, area_id=root.id)
     await centre.recording(LONG, length_ms=95_000, origin="machine", voice="espeak-ng vi", area_id=root.id)
     await centre.recording("Bản tin xã (bản cắt)", length_ms=120_000, origin="cut", derived_from=news, area_id=root.id)
@@ -42,6 +49,8 @@ async def written(site: Commune, recording: str) -> dict[str, str]:
     template = await services.programmes.create(centre.actor, form)
     return {
         "bulletin": f"/bulletins/{bulletin.id}",
+        "bulletin-versions": f"/bulletins/{mended.id}/versions",
+        "bulletin-version": f"/bulletins/{mended.id}/versions/1",
         "recording": f"/recordings/{news}",
         "recording-cut": f"/recordings/{news}/cut",
         "programme-morning": f"/programmes/{morning.id}",
