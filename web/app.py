@@ -23,6 +23,7 @@ from web.pages import (
     calendars,
     day,
     emergencies,
+    existing,
     faults,
     faults_list,
     feed,

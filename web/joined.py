@@ -14,11 +14,13 @@ JOINED = {
     STYLES: ("css/tokens.css", "css/base.css", "css/parts.css"),
     "css/pages/speak.css": ("css/recorder.css", "css/pages/say.css", "css/pages/whom.css"),
     "css/pages/alarming.css": ("css/recorder.css", "css/pages/whom.css", "css/emergency.css"),
+    "css/pages/sounds.css": ("css/recorder.css", "css/pages/library.css"),
     "js/site.js": (
         *("js/kit.js", "js/once.js", "js/asked.js", "js/menu.js"),
         *("js/live.js", "js/shell.js", "js/draft_words.js", "js/draft.js"),
     ),
     "js/bring.js": ("js/keep.js", "js/upload.js", "js/listen.js"),
+    "js/voices.js": ("js/record.js", "js/move.js"),
     "js/say.js": ("js/tree.js", "js/pick.js", "js/record.js"),
     "js/sign_in.js": ("js/ended.js", "js/keep.js", "js/left.js"),
     "js/approve.js": ("js/listen.js", "js/heard.js", "js/scan.js"),

@@ -109,6 +109,8 @@ def problem_text(error: LoaError, form: Formats) -> str:
     key = own if text.has(own) else _TEXTS.get((fields.get("field", ""), problem))
     if key is None and text.has(f"wrong.{problem}"):
         key = f"wrong.{problem}"
+    if code == "not_airable" and problem:
+        return text.word("why_not", problem, title=values["title"])
     if code == "refused_by_all":
         reason = fields.get("reason", "")
         return text("wrong.held") if reason == "held" else text.word("reason", reason)

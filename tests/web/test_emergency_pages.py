@@ -198,7 +198,7 @@ async def test_a_ready_message_is_written_in_every_language_that_is_asked_for_be
         [message] = await services.messages.list(centre.actor)
         page = (await client.get(f"/messages/{message.id}")).text
         assert "Mì phầy mảy đông.</textarea>" in page
-        assert f'value="{old}" selected' in page
+        assert f'name="recording-tyz" value="{old}"' in page
         changed = said | {"text-tyz": "Mì phầy mảy đông cải.", "version": "1"}
         assert (await client.post(f"/messages/{message.id}", data=typed | changed)).status_code == 303
     voices = (await services.messages.get(centre.actor, message.id)).voices

@@ -109,8 +109,13 @@ async def _one(visit: Visit, bulletin_id: str, problem: str = "") -> HTMLRespons
         unlike=unlike,
         acts=acts,
         airings=airings,
+        may_say=_is_sayable(known) and visit.may(Act.BROADCASTS_CREATE),
         problem=problem,
     )
+
+
+def _is_sayable(known: BulletinOut) -> bool:
+    return known.state == "approved" and any(each.media_url for each in known.voices)
 
 
 async def silenced(visit: Visit, known: BulletinOut | None) -> list[Airing]:

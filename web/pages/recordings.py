@@ -15,7 +15,7 @@ from controller.recordings.schemas import CutIn, RecordingOut
 from web.forms import Form, read_form
 from web.listing import Listing, asked, csv_answer, in_parts
 from web.pages.frame import back, whole_page
-from web.pages.sounds import recording_card, sound_context
+from web.pages.sounds import record_words, recording_card, upload_context
 from web.problems import problem_text
 from web.site import Site, Visit
 from web.views import library as views
@@ -52,8 +52,8 @@ async def _table(visit: Visit, listing: Listing[views.Row]) -> AsyncIterator[Seq
 async def _list(visit: Visit) -> HTMLResponse:
     listing = await _listing(visit)
     may_add = visit.may(Act.RECORDINGS_UPLOAD)
-    sound = await sound_context(visit, "") | {"recent": []} if may_add else {}
-    return await whole_page(visit, "recordings.html", listing=listing, live=_live(listing), may_add=may_add, **sound)
+    context = upload_context(visit) | {"record_words": record_words(visit)} if may_add else {}
+    return await whole_page(visit, "recordings.html", listing=listing, live=_live(listing), may_add=may_add, **context)
 
 
 def _acts(visit: Visit, known: RecordingOut) -> set[str]:
@@ -62,6 +62,7 @@ def _acts(visit: Visit, known: RecordingOut) -> set[str]:
         return set()
     ready, upload = known.state == "ready", Act.RECORDINGS_UPLOAD
     offered = {
+        "say": ready and visit.may(Act.BROADCASTS_CREATE),
         "cut": ready and (visit.may(upload, known.area_id) if known.area_id else visit.may(upload)),
         "write": known.state != "rejected" and visit.may(Act.BULLETINS_WRITE),
         "withdraw": visit.may(Act.RECORDINGS_WITHDRAW, known.area_id),

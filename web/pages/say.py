@@ -1,7 +1,8 @@
 """Phát ngay, lên lịch: what, whom and when, the sentence of what will happen, and sending it once."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -12,8 +13,10 @@ from controller.names import in_reading_order
 from controller.nodes.rules import HEARD, NodeStatus
 from controller.people.proof import FIELD
 from controller.people.rights import Act
+from web.formats import Formats
 from web.forms import Unclear, read_form
 from web.pages.bulletins import categories
+from web.pages.existing import said_card
 from web.pages.frame import whole_page
 from web.pages.sounds import record_words, recording_card, sound_context, until_ready
 from web.pages.targets import own_place, to_choose, whole_of
@@ -31,18 +34,48 @@ from web.pages.trying import (
 from web.problems import Problems, problem_text, problems_of
 from web.site import Site, Visit
 from web.views import say as views
+from web.views.existing import Said
 from web.views.recordings import Recording
 from web.words import Mark
 
-FIELDS = frozenset({"recording", "title", "targets", "day", "hour", FIELD})
+FIELDS = frozenset({"recording", "bulletins", "programme", "title", "targets", "day", "hour", FIELD})
+GIVEN = ("recording", "bulletin", "programme")
+"""What the address may say is to be said: that it comes from its own page."""
 MOST_TO_TRY = 300
 """Nodes of which one can be chosen to try on."""
 
 
-def _wanted(draft: views.Draft, visit: Visit) -> BroadcastIn:
+@dataclass(frozen=True)
+class Chosen:
+    """What is to be said: a recording, or a bulletin or programme."""
+
+    recording: Recording | None = None
+    said: Said | None = None
+
+    @property
+    def title(self) -> str:
+        """Give its name; empty: there is nothing."""
+        return next((each.title for each in (self.recording, self.said) if each), "")
+
+    @property
+    def level(self) -> Literal["normal", "priority"]:
+        """Give the level at which it is said: a bulletin has its own."""
+        return "priority" if self.said and self.said.is_priority else "normal"
+
+
+async def _chosen(visit: Visit, draft: views.Draft) -> Chosen:
+    if draft.recording:
+        return Chosen(await recording_card(visit, draft.recording))
+    if draft.bulletin:
+        return Chosen(said=await said_card(visit, "bulletin", draft.bulletin))
+    return Chosen(said=await said_card(visit, "programme", draft.programme)) if draft.programme else Chosen()
+
+
+def _wanted(draft: views.Draft, visit: Visit, chosen: Chosen) -> BroadcastIn:
     return BroadcastIn.checked(
+        **draft.content,
         title=draft.title,
-        recordings=[draft.recording] if draft.recording else [],
+        level=chosen.level,
         targets=views.covered(draft.targets, visit.areas),
         start_at=views.start_of(draft, visit.form),
         category=draft.category or None,
@@ -52,17 +85,25 @@ def _wanted(draft: views.Draft, visit: Visit) -> BroadcastIn:
     )
 
 
+def _not_yet(draft: views.Draft, chosen: Chosen, form: Formats) -> str:
+    """Say what is in the way before anything can be foreseen; empty: nothing."""
+    sound, said = chosen.recording, chosen.said
+    if (sound is None or sound.state == "rejected") and said is None:
+        return views.nothing_said(draft, form)
+    if said and said.why:
+        return said.why
+    if sound and changed_since(draft.text, sound):
+        return form.text("speech.changed")
+    return views.missing(draft, form, processing=sound is not None and sound.state == "processing")
+
+
 async def _preview(visit: Visit, draft: views.Draft) -> views.Preview:
     form, button = visit.form, views.button(draft, visit.form)
-    chosen = await recording_card(visit, draft.recording) if draft.recording else None
-    if chosen is None or chosen.state == "rejected":
-        return views.Preview(button=button, missing=views.nothing_said(draft, form))
-    if changed_since(draft.text, chosen):
-        return views.Preview(button=button, missing=form.text("speech.changed"))
-    if lacks := views.missing(draft, form, processing=chosen.state == "processing"):
+    chosen = await _chosen(visit, draft)
+    if lacks := _not_yet(draft, chosen, form):
         return views.Preview(button=button, missing=lacks)
     try:
-        wanted = _wanted(views.with_title(draft, chosen.title), visit)
+        wanted = _wanted(views.with_title(draft, chosen.title), visit, chosen)
         found = await visit.services.broadcasts.preview(visit.actor, wanted)
     except Unclear as unclear:
         return views.Preview(button=button, missing=next(iter(unclear.problems.values())))
@@ -71,10 +112,13 @@ async def _preview(visit: Visit, draft: views.Draft) -> views.Preview:
         return views.Preview(button=button, missing=form.text("say.look_again"), warnings=(wrong,))
     area = own_place(visit) if draft.whole else None
     shown = views.preview(draft, found, form, area.name if area and area.scope == draft.whole else "")
-    return replace(shown, warnings=(*unspoken(visit, draft.text, chosen), *shown.warnings))
+    return replace(shown, warnings=(*unspoken(visit, draft.text, chosen.recording or chosen.said), *shown.warnings))
 
 
-async def _page(visit: Visit, draft: views.Draft, problems: Problems, *, status: int = 200) -> HTMLResponse:
+async def _page(
+    visit: Visit, draft: views.Draft, problems: Problems, *, status: int = 200, given: bool = False
+) -> HTMLResponse:
+    """``given``: what is to be said was chosen on another page."""
     form = visit.form
     whole = await whole_of(visit)
     if draft.whole and (whole is None or draft.whole != whole.scope):
@@ -96,7 +140,9 @@ async def _page(visit: Visit, draft: views.Draft, problems: Problems, *, status:
         record_words=record_words(visit),
         any_node=any(area.node_count for area in visit.areas),
         preview=await _preview(visit, draft),
-        **await sound_context(visit, draft.recording),
+        said=None if draft.recording else (await _chosen(visit, draft)).said,
+        given=given or bool(draft.bulletin or draft.programme),
+        **await sound_context(visit, draft.recording, written=True),
     )
 
 
@@ -111,13 +157,14 @@ async def _to_try(visit: Visit) -> list[tuple[str, str]]:
 
 async def _send(visit: Visit, draft: views.Draft) -> Response:
     changed = await were_changed(visit, draft.text, draft.recording)
-    if changed or (draft.text.strip() and not draft.recording):
+    if changed or (draft.text.strip() and not draft.content):
         return await _read_first(visit, draft, again=changed)
     if lacking := _lacking(draft, visit):
         return await _page(visit, draft, dict(lacking), status=422)
     await until_ready(visit, draft.recording)
     try:
-        made = await visit.services.broadcasts.create(visit.actor, _wanted(draft, visit), idempotency_key=draft.key)
+        wanted = _wanted(draft, visit, await _chosen(visit, draft))
+        made = await visit.services.broadcasts.create(visit.actor, wanted, idempotency_key=draft.key)
     except Unclear as unclear:
         return await _page(visit, draft, unclear.problems, status=422)
     except LoaError as error:
@@ -136,9 +183,9 @@ def _lacking(draft: views.Draft, visit: Visit) -> Mapping[str, str]:
     """Name all that was left out at once, not one at a time."""
     text = visit.text
     lacks = {
-        "recording": "" if draft.recording else text("wrong.recording"),
-        # a recording brings its name along
-        "title": "" if draft.title or not draft.recording else text("wrong.title_empty"),
+        "recording": "" if draft.content else text("wrong.recording"),
+        # what is chosen brings its name along
+        "title": "" if draft.title or not draft.content else text("wrong.title_empty"),
         "targets": "" if draft.targets else text("wrong.targets"),
         "hour": text("wrong.hour") if draft.when == "later" and not draft.hour else "",
     }
@@ -183,13 +230,6 @@ def _add_parts(router: APIRouter, site: Site) -> None:
         visit = await site.visit(request)
         return visit.fragment("_try_at.html", try_at=await _to_try(visit))
 
-    @router.get("/say/recordings/{recording_id}")
-    async def recording(request: Request, recording_id: str) -> HTMLResponse:
-        visit = await site.visit(request)
-        found = await recording_card(visit, recording_id)
-        gone = Recording(recording_id, "", "rejected", why=visit.text("recording.gone"))
-        return visit.fragment("_recording.html", recording=found or gone)
-
 
 def add(router: APIRouter, site: Site) -> None:
     """Add the page and its parts."""
@@ -198,9 +238,13 @@ def add(router: APIRouter, site: Site) -> None:
     async def say(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
         visit.require(Act.BROADCASTS_CREATE)
-        own = own_place(visit)
-        when = request.query_params.get("when", "")
-        return await _page(visit, views.empty_draft(when, visit.form, own.scope if own else ""), {})
+        own, asked = own_place(visit), request.query_params
+        draft = views.empty_draft(asked.get("when", ""), visit.form, own.scope if own else "")
+        recording, bulletin, programme = (asked.get(kind, "")[:64] for kind in GIVEN)
+        draft = replace(draft, recording=recording, bulletin=bulletin, programme=programme)
+        if draft.content:
+            draft = views.with_title(draft, (await _chosen(visit, draft)).title)
+        return await _page(visit, draft, {}, given=bool(draft.content))
 
     @router.post("/say")
     async def send(request: Request) -> Response:

@@ -4,11 +4,16 @@ import asyncio
 from typing import Any
 
 from controller.errors import NotFoundError
+from controller.paging import Wanted
 from web.site import Visit
-from web.views.recordings import Recording, card, recent
+from web.views import existing as views
+from web.views.recordings import Recording, card
 from web.views.voices import Voices
 
 RECENT = 12
+"""Recordings that a search shows: the newest of them."""
+MOST_OF_A_KIND = 6
+"""Bulletins, and programmes, besides."""
 DEFAULT_LANGUAGES = ("vi",)
 """Where no place asks for any."""
 UPLOAD_PROBLEMS = (
@@ -75,13 +80,39 @@ def record_words(visit: Visit) -> list[tuple[str, str]]:
     return [(code, visit.text(f"record_said.{code}", at="{at}")) for code in RECORD_WORDS]
 
 
-async def sound_context(visit: Visit, chosen: str) -> dict[str, Any]:
+async def existing(visit: Visit, query: str = "", *, into: str = "", written: bool = False) -> dict[str, Any]:
+    """Give what ``_existing.html`` shows: of what holds the words of ``query``, the newest.
+
+    ``into``: the language that a recording is for, empty for the first; ``written``: bulletins and programmes too.
+    """
+    services, actor, form = visit.services, visit.actor, visit.form
+    query = " ".join(query[:200].split())
+
+    def wanted(most: int, **having: str) -> Wanted:
+        return Wanted(query, limit=most, down=True, having=having)
+
+    recordings = await services.library.find(actor, wanted(RECENT, state="ready"))
+    groups = [views.recordings(recordings, into, form)]
+    if written:
+        approved = await services.bulletins.find(actor, wanted(MOST_OF_A_KIND, state="approved"))
+        programmes = await services.programmes.find(actor, wanted(MOST_OF_A_KIND, kind="programme"))
+        groups += [views.bulletins(approved, form), views.programmes(programmes, form)]
+    return {"groups": [each for each in groups if each.lines], "into": into, "written": written}
+
+
+async def sound_context(visit: Visit, chosen: str, *, written: bool = False) -> dict[str, Any]:
     """Give what ``_upload.html`` shows; ``chosen``: the recording that was chosen before, if any."""
+    return upload_context(visit) | {
+        "existing": await existing(visit, written=written),
+        "recording": await recording_card(visit, chosen) if chosen else None,
+    }
+
+
+def upload_context(visit: Visit) -> dict[str, Any]:
+    """Give what ``_bring.html`` shows."""
     form, config = visit.form, visit.services.config
     size = form.size(config.max_upload_bytes)
     return {
-        "recent": recent(await visit.services.recordings.list(visit.actor, limit=RECENT), form),
-        "recording": await recording_card(visit, chosen) if chosen else None,
         "most_bytes": config.max_upload_bytes,
         "most_ms": config.max_recording_minutes * 60_000,
         "upload_problems": [(code, form.text(f"upload_problem.{code}", size=size)) for code in UPLOAD_PROBLEMS],
@@ -89,21 +120,15 @@ async def sound_context(visit: Visit, chosen: str) -> dict[str, Any]:
 
 
 async def voices_context(visit: Visit, voices: Voices, *, most_words: int) -> dict[str, Any]:
-    """Give what ``_voices.html`` shows: each language with its words, and the recordings to choose from."""
+    """Give what ``_voices.html`` shows: each language with its words, its recording, and those to choose from."""
     shown = await sound_context(visit, voices.recording)
-    choices = [(each.id, f"{each.title} · {each.said}") for each in shown["recent"]]
+    further = dict(voices.recordings[1:])
     return shown | {
         "languages": {language: visit.text.word("spoken", language) for language, _ in voices.texts},
         "texts": dict(voices.texts),
-        "recordings": dict(voices.recordings),
-        "sounds": {language: await _with_chosen(visit, choices, chosen) for language, chosen in voices.recordings},
+        "recordings": further,
+        "cards": {language: await recording_card(visit, chosen) for language, chosen in further.items() if chosen},
+        "choosing": {language: await existing(visit, into=language) for language in further},
+        "record_words": record_words(visit),
         "most_words": most_words,
     }
-
-
-async def _with_chosen(visit: Visit, choices: list[tuple[str, str]], chosen: str) -> list[tuple[str, str]]:
-    """Keep what was chosen long ago among the choices: saving must not lose it."""
-    if not chosen or chosen in dict(choices):
-        return choices
-    found = await recording_card(visit, chosen)
-    return [*choices, (chosen, found.title)] if found else choices

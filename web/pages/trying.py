@@ -13,6 +13,7 @@ from web.problems import problem_text
 from web.site import Visit
 from web.views import say as views
 from web.views.dated import unusual_said
+from web.views.existing import Said
 from web.views.recordings import Recording
 from web.words import Mark
 
@@ -55,9 +56,9 @@ def changed_since(text: str, chosen: Recording) -> bool:
     return bool(text.strip() and chosen.words) and not are_words_of(text[:MOST_TYPED], chosen.words)
 
 
-def unspoken(visit: Visit, text: str, chosen: Recording | None) -> tuple[Mark, ...]:
-    """Say that words which are typed beside a recording that was not made of them are not heard; else nothing."""
-    if not text.strip() or chosen is None or chosen.words:
+def unspoken(visit: Visit, text: str, chosen: Recording | Said | None) -> tuple[Mark, ...]:
+    """Say that words which are typed beside something that was not made of them are not heard; else nothing."""
+    if not text.strip() or chosen is None or (isinstance(chosen, Recording) and chosen.words):
         return ()
     return (Mark("triangle", "care", visit.text("speech.unspoken")),)
 
@@ -94,15 +95,15 @@ def _said(error: LoaError, visit: Visit) -> str:
 async def tried(visit: Visit, draft: views.Draft, node: str, *, confirmed: bool) -> HTMLResponse:
     """Play it at one node now, marked as a trial, within policies and hours; or say why not."""
     card = await recording_card(visit, draft.recording) if draft.recording else None
-    if card is None or card.state != "ready":
+    if not draft.content or (draft.recording and (card is None or card.state != "ready")):
         return _not_tried(visit, visit.text("say.missing_recording"))
-    if changed_since(draft.text, card):
+    if card and changed_since(draft.text, card):
         return _not_tried(visit, visit.text("speech.changed"))
-    title = visit.text("say.trial_title", title=draft.title or card.title)[:MOST_TITLE]
+    title = visit.text("say.trial_title", title=draft.title or (card.title if card else ""))[:MOST_TITLE]
     try:
         wanted = BroadcastIn.checked(
+            **draft.content,
             title=title,
-            recordings=[draft.recording],
             targets=[node],
             category=draft.category or None,
             confirm_unusual=confirmed,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from controller.approvals.needs import Need
 from controller.areas.schemas import AreaOut
@@ -27,6 +28,9 @@ class Draft:
     key: str
     """Makes sending twice be once."""
     recording: str = ""
+    bulletin: str = ""
+    """Said instead of a recording, in all its languages."""
+    programme: str = ""
     title: str = ""
     targets: tuple[str, ...] = ()
     """With ``whole``, that alone."""
@@ -42,6 +46,16 @@ class Draft:
     """What becomes of a session that sounds; empty: it is waited for."""
     confirm_unusual: bool = False
     confirm_conflicts: bool = False
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Give what is to be said, as ``BroadcastIn`` takes it; empty: nothing was chosen."""
+        given: dict[str, Any] = {
+            "recordings": (self.recording,) if self.recording else (),
+            "bulletins": (self.bulletin,) if self.bulletin else (),
+            "programme_id": self.programme or None,
+        }
+        return {field: chosen for field, chosen in given.items() if chosen}
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,8 @@ def read_draft(typed: Form) -> Draft:
     return Draft(
         key=typed.key(),
         recording=typed.one("recording"),
+        bulletin=typed.one("bulletin"),
+        programme=typed.one("programme")[:64],
         title=typed.one("title").strip(),
         targets=(whole,) if whole else tuple(typed.many("target")),
         whole=whole,
@@ -152,7 +168,7 @@ def nothing_said(draft: Draft, form: Formats) -> str:
 
 def missing(draft: Draft, form: Formats, *, processing: bool) -> str:
     """Say what the form still lacks, step by step; empty when nothing."""
-    if not draft.recording:
+    if not draft.content:
         return nothing_said(draft, form)
     if processing:
         return form.text("say.missing_processing")

@@ -22,7 +22,7 @@ async def cut_nothing(page: Page, stage: Stage) -> None:
 
 async def save_nothing(page: Page, stage: Stage) -> None:
     """Save an empty bulletin."""
-    await page.click("#bulletin button.main")
+    await page.click("#bulletin .send .main")
     await expect(page.locator("main .notice[role=alert]").first).to_be_visible()
 
 

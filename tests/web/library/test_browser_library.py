@@ -205,6 +205,6 @@ async def test_a_bulletin_is_written_and_read_aloud_by_the_machine(site: Commune
         await page.click("#speak")
         await expect(page.locator("#recording .wave")).to_be_visible(timeout=30_000)
         await expect(page.locator("#recording")).to_contain_text("Giọng máy đọc")
-        await page.click("#bulletin button.main")
+        await page.click("#bulletin .send .main")
         await page.wait_for_url("**/bulletins/*?done=saved")
         await expect(page.locator("main")).to_contain_text("Giọng máy đọc")

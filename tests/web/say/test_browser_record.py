@@ -123,8 +123,8 @@ async def no_looks(route: Route) -> None:
 async def test_a_chosen_recording_outlives_the_session_in_other_forms_too(site: Commune, browser: Browser) -> None:
     await site.centre.recording("Lũ quét")
     ways = {
-        "/bulletins/new": "#bulletin .main",
-        "/messages/new?kind=alert": "form[data-draft] .main",
+        "/bulletins/new": "#bulletin .send .main",
+        "/messages/new?kind=alert": "form[data-draft] .send .main",
         "/emergencies/new": "[name=propose]",
     }
     async with page_of(browser, site.url, expected=("401", "Failed to", "ERR_")) as page:

@@ -68,7 +68,10 @@
   const isTicked = (field) => field.type === "radio" || field.type === "checkbox";
 
   const valuesOf = (form) => fieldsOf(form).map((each) => [each.name, isTicked(each) ? [each.value, each.checked] : each.value]);
-  const recordingOf = (form) => form.querySelector("#recording [name=recording]")?.value ?? "";
+  const recordingOf = (form) => form.querySelector("#recording [data-again]")?.value ?? "";
+  // The cards of what was chosen, by their places: where each is asked for again.
+  const cardsOf = (form) => Object.fromEntries([...form.querySelectorAll("[data-card]")]
+    .map((place) => [place.id, place.querySelector("[data-again]")?.dataset.again]).filter(([, again]) => again));
 
   // The words of what is chosen: what is read only when it is opened is not there to be asked another time.
   function labelsOf(form) {
@@ -87,7 +90,7 @@
   function save(form, state = "typed") {
     if (sessionStorage.getItem(LEAVES)) return;
     const recording = recordingOf(form), title = form.querySelector("#recording [data-title]")?.dataset.title ?? "";
-    const draft = { at: Date.now(), by: HERE, state, fields: valuesOf(form), labels: labelsOf(form), recording, title };
+    const draft = { at: Date.now(), by: HERE, state, fields: valuesOf(form), labels: labelsOf(form), recording, title, cards: cardsOf(form) };
     written.add(keyOf(form));
     keep(keyOf(form), draft, sessionStorage);
     if (!("brief" in form.dataset)) keep(keyOf(form), draft, localStorage);
@@ -111,10 +114,13 @@
 
   // A recording is the whole of what was said: its card stands there again, or says that it is gone.
   function bringBack(form, draft) {
-    const place = form.querySelector("#recording");
-    if (!place || !draft.recording || draft.recording === recordingOf(form)) return;
-    unfold(form, place);
-    htmx.ajax("GET", `/say/recordings/${encodeURIComponent(draft.recording)}`, { target: "#recording", swap: "innerHTML" });
+    const there = cardsOf(form);
+    for (const place of form.querySelectorAll("[data-card]")) {
+      const again = draft.cards?.[place.id], at = `#${CSS.escape(place.id)}`;
+      if (!again?.startsWith("/say/") || again === there[place.id]) continue;
+      unfold(form, place);
+      htmx.ajax("GET", again, { target: at, source: at, swap: "innerHTML" });
+    }
   }
 
   function fill(form, field, value) {
@@ -174,7 +180,7 @@
 
   // Whether two hold the same: nothing is offered that stands there already.
   const differs = (form, draft) => JSON.stringify(valuesOf(form)) !== JSON.stringify(draft.fields)
-    || (draft.recording && draft.recording !== recordingOf(form));
+    || Object.entries(draft.cards ?? {}).some(([id, again]) => again !== cardsOf(form)[id]);
 
   function tell(form, draft, given) {
     const template = document.getElementById("draft-notice"), notice = template.content.firstElementChild.cloneNode(true);
@@ -205,7 +211,7 @@
     }
     drop.addEventListener("click", () => {
       forget(keyOf(form), draft);
-      if (given) { form.reset(); form.querySelector("#recording")?.replaceChildren(); }
+      if (given) { form.reset(); for (const each of form.querySelectorAll("[data-card]")) each.replaceChildren(); }
       notice.remove();
     });
     form.before(notice);
@@ -255,8 +261,8 @@
       if (event.isTrusted || (event.target.name === "target" && !giving)) save(form);
     });
     form.addEventListener("loa:keep", () => { // a script changed what is worth keeping
-      const known = read(keyOf(form), sessionStorage) ?? read(keyOf(form)), recording = recordingOf(form);
-      if (!recording || known?.recording !== recording || !known.title) save(form);
+      const known = read(keyOf(form), sessionStorage) ?? read(keyOf(form)), cards = JSON.stringify(cardsOf(form));
+      if (cards === "{}" || JSON.stringify(known?.cards) !== cards || !known.title) save(form);
     });
     addEventListener("submit", (event) => { // after all that may hold it back: pressed twice, something still on its way
       if (event.target !== form || event.defaultPrevented) return;

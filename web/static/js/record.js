@@ -64,7 +64,7 @@
     document.querySelectorAll(".player audio").forEach((audio) => audio.pause());
     const type = KINDS.find((each) => MediaRecorder.isTypeSupported(each)) ?? "";
     const recorder = new MediaRecorder(stream, { mimeType: type, audioBitsPerSecond: 64000 });
-    const title = box.dataset.title.replace("{hour}", document.getElementById("clock").textContent);
+    const title = loa.upload.typed() || box.dataset.title.replace("{hour}", document.getElementById("clock").textContent);
     const take = loa.upload.newTake({ title, type: recorder.mimeType, origin: "recorded" });
     now = { recorder, stream, take, chunks: [], size: 0, ended: false, began: performance.now(), heard: performance.now() };
     await loa.store?.put("takes", take);

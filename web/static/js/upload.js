@@ -108,7 +108,7 @@
 
     async begin() {
       const { take, source } = this;
-      const names = { title: take.title, file_name: take.name, language: "vi", origin: take.origin };
+      const names = { title: take.title, file_name: take.name, language: take.into || box.dataset.language, origin: take.origin };
       const metadata = Object.entries(names).map(([name, value]) => `${name} ${encoded(value)}`).join(",");
       const length = source.whole() ? { "Upload-Length": String(source.size()) } : { "Upload-Defer-Length": "1" };
       const answer = await this.ask("POST", box.dataset.to, { "Upload-Metadata": metadata, ...length });
@@ -155,7 +155,9 @@
       if (current !== sending || !recording) return;
       doing.hidden = true;
       await loa.store?.forget(take.id);
-      htmx.ajax("GET", `/say/recordings/${encodeURIComponent(recording)}`, { target: "#recording", swap: "innerHTML" });
+      const into = document.getElementById(`recording-${take.into}`) ? take.into : "";
+      const card = `/say/recordings/${encodeURIComponent(recording)}`, at = into ? `#recording-${into}` : "#recording";
+      htmx.ajax("GET", into ? `${card}?into=${into}` : card, { target: at, source: at, swap: "innerHTML" });
     } catch (error) {
       if (current === sending && !sending.ended.signal.aborted) fail(error.code ?? "other", error.fields);
     } finally {
@@ -186,7 +188,8 @@
   });
 
   function newTake(given) {
-    const take = { id: `${Date.now()}-${Math.random()}`, person, at: Date.now(), url: "", name: "", ...given };
+    const into = box.dataset.into ?? ""; // the language that it is for; empty: the first of the form (move.js)
+    const take = { id: `${Date.now()}-${Math.random()}`, person, at: Date.now(), url: "", name: "", into, ...given };
     claim(take);
     return take;
   }
@@ -207,14 +210,20 @@
   if (file.files[0] && performance.getEntriesByType("navigation")[0]?.type === "navigate") takeFile(file.files[0]);
   box.querySelector(".give-up").addEventListener("click", () => { giveUp(); file.focus(); });
 
-  // Sending now would send without it.
-  form?.addEventListener("submit", (event) => {
-    if (!current && !box.dataset.recording) return;
-    event.preventDefault();
-    event.stopPropagation();
+  // Something is on its way; says so.
+  function isBusy() {
+    if (!current && !box.dataset.recording) return false;
     said.textContent = box.dataset.wait;
     doing.hidden = false;
     loa.say(box.dataset.wait);
+    return true;
+  }
+
+  // Sending now would send without it.
+  form?.addEventListener("submit", (event) => {
+    if (!isBusy()) return;
+    event.preventDefault();
+    event.stopPropagation();
   });
 
   // What a former visit could not send is offered, not sent behind somebody's back.
@@ -266,19 +275,23 @@
     text.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
-  loa.upload = { newTake, send, giveUp, offer, sending: () => current };
+  const typed = () => (title.value.trim() === offered ? "" : title.value.trim());
+
+  loa.upload = { newTake, send, giveUp, offer, isBusy, typed, sending: () => current };
   offerKept().then(offerShared);
 
   // Whatever card appears, its name is offered as the title, and the sentence of what will happen is made anew. The card
   // replaces itself, so what htmx tells of it reaches nobody: the place is watched.
+  const places = [...document.querySelectorAll("[data-card]")];
+  const stateOf = (each) => `${each.querySelector("[data-again]")?.value ?? ""} ${Boolean(each.querySelector("[data-title]"))}`;
   let shown = null;
-  new MutationObserver(() => {
-    const card = place.querySelector("[data-title]"), id = place.querySelector("[name=recording]")?.value ?? "";
-    const state = `${id} ${Boolean(card)}`;
+  const watching = new MutationObserver(() => {
+    const card = place.querySelector("[data-title]"), state = places.map(stateOf).join();
     if (state === shown) return;
     shown = state;
     if (card) offer(card.dataset.title);
     title.dispatchEvent(new Event("change", { bubbles: true }));
     form?.dispatchEvent(new Event("loa:keep"));
-  }).observe(place, { childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ["value", "data-title"] });
+  });
+  for (const each of places) watching.observe(each, { childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ["value", "data-title"] });
 })();
