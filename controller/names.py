@@ -53,7 +53,6 @@ def clean_file_name(text: str) -> str:
 
 
 @lru_cache(maxsize=SORTED_AGAIN)
-@lru_cache(maxsize=16_384)
 def in_reading_order(name: str) -> tuple[tuple[tuple[int, int, tuple[int, ...]], ...], str]:
     """Sort key in the order of the Vietnamese alphabet, in which "Thôn 2" comes before "Thôn 10"."""
     lower = unicodedata.normalize("NFC", name.casefold())

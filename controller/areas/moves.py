@@ -31,7 +31,7 @@ from .handing import hand_over, owned
 from .models import Area
 from .move_schemas import MoveIn, MoveOut, MoveSeenIn
 from .moving import Granted, Move, Said, Stands, moved_to
-from .repository import read_tree, removed_areas
+from .repository import read_tree
 from .rules import Tree
 from .targets import scope_name
 
@@ -109,20 +109,19 @@ class Moves:
 async def _planned(session: AsyncSession, actor: Actor, area_id: str, wanted: MoveIn) -> Move:
     """Check a move against the rows, and that the person may."""
     seen, tree = await rights.sight(session, actor), await read_tree(session)
-    removed = await removed_areas(session)
-    if area_id not in tree.places or area_id in removed or not seen.knows(area_id):
+    if not tree.stands(area_id) or not seen.knows(area_id):
         raise NotFoundError("there is no such area", resource="areas", id=area_id[:64])
     await rights.require(session, actor, Act.AREAS_MOVE, [area_id])
     nodes = await _nodes(session)
-    _check_seen(seen, tree, removed, nodes, wanted)
+    _check_seen(seen, tree, nodes, wanted)
     move = Move(tree, nodes.values(), area_id, wanted.areas, wanted.nodes)
     await rights.require(session, actor, Act.AREAS_MOVE, [*move.touched(), *([None] if move.takes_a_root else ())])
     return move
 
 
-def _check_seen(seen: Sight, tree: Tree, removed: Collection[str], nodes: dict[str, Stands], wanted: MoveIn) -> None:
+def _check_seen(seen: Sight, tree: Tree, nodes: dict[str, Stands], wanted: MoveIn) -> None:
     for area_id in wanted.areas:
-        if area_id not in tree.places or area_id in removed or not seen.sees(area_id):
+        if not tree.stands(area_id) or not seen.sees(area_id):
             raise InvalidError("areas: there is no such area", field="areas", problem="unknown")
     for node_id in wanted.nodes:
         if node_id not in nodes or not seen.sees(nodes[node_id].area_id):

@@ -15,7 +15,7 @@ from controller.policies.models import Policy
 from .models import Area
 from .rules import Place, Tree
 
-_COLUMNS = (Area.id, Area.parent_id, Area.kind, Area.name, Area.zone, Area.quiet_hours, Area.languages)
+_COLUMNS = (Area.id, Area.parent_id, Area.kind, Area.name, Area.zone, Area.quiet_hours, Area.languages, Area.removed_at)
 
 
 async def read_tree(session: AsyncSession) -> Tree:
@@ -38,7 +38,10 @@ async def read_branches(session: AsyncSession, area_ids: Collection[str]) -> Tre
 
 async def _read(session: AsyncSession, areas: Select[*tuple[Any, ...]], policies: Select[Policy]) -> Tree:
     said = {row.area_id: (row.rules, row.locked) for row in await session.scalars(policies)}
-    return Tree(Place(*row, *said.get(row.id, (None, ()))) for row in await session.execute(areas))
+    return Tree(
+        Place(*row, *said.get(row[0], (None, ())), is_removed=removed_at is not None)
+        for *row, removed_at in await session.execute(areas)
+    )
 
 
 async def count_nodes(session: AsyncSession, seen: Sight) -> dict[str, int]:
@@ -86,6 +89,7 @@ def _reached(tree: Tree, scopes: Iterable[str]) -> list[ColumnElement[bool]]:
     return [among(column, those) for column, those in ((Node.area_id, areas), (Node.id, nodes)) if those]
 
 
-async def removed_areas(session: AsyncSession) -> frozenset[str]:
-    """Name the places that were put away: few, and in the tree as before."""
-    return frozenset(await session.scalars(select(Area.id).where(Area.removed_at.is_not(None))))
+async def stands(session: AsyncSession, area_id: str) -> bool:
+    """Say whether there is such a place, and it was not removed."""
+    there = select(Area.id).where(Area.id == area_id, Area.removed_at.is_(None))
+    return await session.scalar(there) is not None

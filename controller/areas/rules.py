@@ -1,7 +1,7 @@
 """The tree of places, as plain data: who is above and below whom, and what a place has from above."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from controller.errors import InvalidError
@@ -28,6 +28,8 @@ class Place(NamedTuple):
     """Of its policy; None: it has none."""
     locked: Sequence[str] = ()
     """Rules that areas below may not override."""
+    is_removed: bool = False
+    """It stands in no list, and nothing comes into it; what was said there goes on naming it."""
 
 
 class Tree:
@@ -56,24 +58,18 @@ class Tree:
             at = self.places.get(at.parent_id) if at.parent_id else None
         return tuple(found)
 
-    def check_name(
-        self,
-        area_id: str,
-        parent_id: str | None,
-        name: str,
-        *,
-        field: str = "name",
-        removed: Collection[str] = (),
-    ) -> None:
-        """Refuse a name that one beside it has, in whatever case: nobody could choose between the two.
+    def stands(self, area_id: str) -> bool:
+        """Say whether there is such a place, and it was not removed."""
+        return area_id in self.places and not self.places[area_id].is_removed
 
-        ``removed``: places that stand in no list.
+    def check_name(self, area_id: str, parent_id: str | None, name: str, *, field: str = "name") -> None:
+        """Refuse a name that one beside it has, in whatever case: nobody could choose between the two.
 
         Raises:
             InvalidError: it is taken.
         """
-        beside = self._children.get(parent_id, ())
-        if any(each.id not in {area_id, *removed} and each.name.casefold() == name.casefold() for each in beside):
+        beside = (each for each in self._children.get(parent_id, ()) if each.id != area_id and not each.is_removed)
+        if any(each.name.casefold() == name.casefold() for each in beside):
             raise InvalidError(f"{field}: there is another {name!r} in that area", field=field, problem="taken")
 
     def below(self, area_id: str) -> frozenset[str]:
@@ -82,7 +78,7 @@ class Tree:
 
     def everywhere(self) -> tuple[str, ...]:
         """Give the scopes of all roots: together they reach every node."""
-        return tuple(f"areas/{place.id}" for place in self._children.get(None, ()))
+        return tuple(f"areas/{place.id}" for place in self._children.get(None, ()) if not place.is_removed)
 
     def meeting(self, area_ids: Iterable[str]) -> str | None:
         """Give the lowest area at or above all of these; None when they have none in common, or there are none."""

@@ -1,7 +1,7 @@
 """Areas: the tree of places, and what nodes have from it."""
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from edge_agent.protocol.documents import QuietHours
 from edge_agent.protocol.topics import AREA_WORDS, Word
 
 from .models import Area
-from .repository import count_nodes, nodes_in, read_branches, read_tree, removed_areas
+from .repository import count_nodes, nodes_in, read_branches, read_tree
 from .rules import MAX_DEPTH, Tree
 from .schemas import AreaOut, EffectiveOut, QuietWindow
 
@@ -100,21 +100,39 @@ class Areas:
             created_at=self._clock(),
         )
         async with self._database.transaction() as tx:
-            seen = await rights.sight(tx.session, actor)
-            tree = await read_tree(tx.session)
-            removed = await removed_areas(tx.session)
-            _check_parent(tree, parent_id, seen, removed)
-            await rights.require(tx.session, actor, Act.AREAS_CREATE, [parent_id])
-            tree.check_name(row.id, parent_id, row.name, removed=removed)
-            check_locks(tree, parent_id, [field for field in OF_THE_AREA if getattr(row, field) is not None])
-            tx.session.add(row)
-            await tx.session.flush()
-            for word in sorted(AREA_WORDS):
-                await self._documents.touch(tx, f"areas/{row.id}", word)
-            detail = {"name": row.name, "kind": row.kind, "parent_id": parent_id}
-            if row.quiet_hours is not None or row.zone is not None:
-                await _prove(tx, actor, row.id)
-            return await self._changed(tx, actor, Act.AREAS_CREATE, row.id, detail)
+            await self._add(tx, actor, row)
+            return await self._shown(tx, actor, row.id)
+
+    async def create_with(self, actor: Actor, *, name: str, kind: str, hamlets: Sequence[str]) -> AreaOut:
+        """Add an area with hamlets in it: all of them, or nothing.
+
+        Raises:
+            InvalidError: a name is wrong, or taken.
+        """
+        at = self._clock()
+        root = Area(id=new_id(), kind=clean_name(kind, field="kind", most=40), name=clean_name(name), created_at=at)
+        named = [clean_name(each) for each in hamlets]
+        rows = [Area(id=new_id(), parent_id=root.id, kind="hamlet", name=each, created_at=at) for each in named]
+        async with self._database.transaction() as tx:
+            for row in (root, *rows):
+                await self._add(tx, actor, row)
+            return await self._shown(tx, actor, root.id)
+
+    async def _add(self, tx: Transaction, actor: Actor, row: Area) -> None:
+        seen = await rights.sight(tx.session, actor)
+        tree = await read_tree(tx.session)
+        _check_parent(tree, row.parent_id, seen)
+        await rights.require(tx.session, actor, Act.AREAS_CREATE, [row.parent_id])
+        tree.check_name(row.id, row.parent_id, row.name)
+        check_locks(tree, row.parent_id, [field for field in OF_THE_AREA if getattr(row, field) is not None])
+        tx.session.add(row)
+        await tx.session.flush()
+        for word in sorted(AREA_WORDS):
+            await self._documents.touch(tx, f"areas/{row.id}", word)
+        detail = {"name": row.name, "kind": row.kind, "parent_id": row.parent_id}
+        if row.quiet_hours is not None or row.zone is not None:
+            await _prove(tx, actor, row.id)
+        await self._note(tx, actor, Act.AREAS_CREATE, row.id, detail)
 
     async def change(
         self,
@@ -153,8 +171,7 @@ class Areas:
             tree = await read_tree(tx.session)
             check_locks(tree, row.parent_id, changed)
             if "name" in changed:
-                removed = await removed_areas(tx.session)
-                tree.check_name(area_id, row.parent_id, wanted["name"], removed=removed)
+                tree.check_name(area_id, row.parent_id, wanted["name"])
             for field, value in wanted.items():
                 setattr(row, field, value)
             await tx.session.flush()
@@ -163,16 +180,19 @@ class Areas:
             if wanted.keys() & {"zone", "quiet_hours"}:
                 await rules_changed(tx, tree, area_id)
                 await _prove(tx, actor, area_id)
-            return await self._changed(tx, actor, Act.AREAS_CHANGE, area_id, wanted)
+            await self._note(tx, actor, Act.AREAS_CHANGE, area_id, wanted)
+            return await self._shown(tx, actor, area_id)
 
     async def _settings_follow(self, tx: Transaction, area_id: str) -> None:
         tree = await read_tree(tx.session)
         for node in await nodes_in(tx.session, tree, [f"areas/{area_id}"], reports=False):
             await self._documents.touch(tx, f"nodes/{node.id}", Word.SETTINGS)
 
-    async def _changed(self, tx: Transaction, actor: Actor, act: Act, area_id: str, detail: dict[str, Any]) -> AreaOut:
+    async def _note(self, tx: Transaction, actor: Actor, act: Act, area_id: str, detail: dict[str, Any]) -> None:
         await audit.write(tx, actor, act, f"areas/{area_id}", detail, at=self._clock(), area_id=area_id)
         tx.tell(Event(Topic.AREA, area_id))
+
+    async def _shown(self, tx: Transaction, actor: Actor, area_id: str) -> AreaOut:
         seen = await rights.sight(tx.session, actor)
         return next(area for area in await _all(tx.session, seen, self._kept) if area.id == area_id)
 
@@ -194,12 +214,12 @@ async def _all(session: AsyncSession, seen: Sight, kept: _Kept) -> list[AreaOut]
         tree = await read_tree(session)
     else:
         tree = await read_branches(session, seen.areas)
-    counts, removed = await count_nodes(session, seen), await removed_areas(session)
-    rows = tree.places, counts, removed
+    counts = await count_nodes(session, seen)
+    rows = tree.places, counts
     if seen not in kept or kept[seen][0] != rows:
         if len(kept) >= MOST_KEPT:
             kept.clear()
-        shown = (place.id for place in tree.walk() if seen.knows(place.id) and place.id not in removed)
+        shown = (place.id for place in tree.walk() if seen.knows(place.id) and not place.is_removed)
         below, alike = _below(tree, counts), dict[Any, EffectiveOut]()
         kept[seen] = rows, [_out(tree, below, area_id, seen, alike) for area_id in shown]
     return [*kept[seen][1]]
@@ -265,10 +285,10 @@ def _tags(languages: Sequence[str] | None) -> list[str] | None:
     return list(languages)
 
 
-def _check_parent(tree: Tree, parent_id: str | None, seen: Sight, removed: Collection[str]) -> None:
+def _check_parent(tree: Tree, parent_id: str | None, seen: Sight) -> None:
     if parent_id is None:
         return
-    if parent_id not in tree.places or parent_id in removed or not seen.knows(parent_id):
+    if not tree.stands(parent_id) or not seen.knows(parent_id):
         raise InvalidError("parent_id: there is no such area", field="parent_id", problem="unknown")
     if len(tree.chain(parent_id)) + 1 > MAX_DEPTH:
         raise InvalidError(f"parent_id: at most {MAX_DEPTH} levels", field="parent_id", problem="too_deep")

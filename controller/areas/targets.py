@@ -13,7 +13,7 @@ from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import EVERYTHING, Act, Sight
 
-from .repository import nodes_in, read_tree, removed_areas
+from .repository import nodes_in, read_tree
 from .rules import Tree
 
 MAX_SCOPES = 4096
@@ -77,7 +77,7 @@ async def check_scopes(
         area_id = area_of.get(scope)
         if scope.startswith("areas/") and area_id in seen.above:
             raise ForbiddenError("targets: your role reaches what lies below this area only", area_id=area_id)
-        if area_id not in tree.places or not seen.sees(area_id):
+        if not tree.stands(area_id) or not seen.sees(area_id):
             raise InvalidError("targets: there is no such area or node", field="targets", problem="unknown")
     return {
         scope: area_of[scope] for scope in scopes if not _inside_another(scope, frozenset(scopes), tree, area_of[scope])
@@ -92,8 +92,7 @@ async def require_place(session: AsyncSession, actor: Actor, act: Act, area_id: 
         ForbiddenError: they may not there.
     """
     seen, tree = await rights.sight(session, actor), await read_tree(session)
-    removed = await removed_areas(session)
-    if area_id not in tree.places or area_id in removed or not seen.knows(area_id):
+    if not tree.stands(area_id) or not seen.knows(area_id):
         raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
     await rights.require(session, actor, act, [area_id])
     return tree
@@ -106,7 +105,7 @@ async def tree_around(session: AsyncSession, seen: Sight, area_id: str, *, whole
         NotFoundError: there is none for them. A list of what is in it would be empty, and look as if all were well.
     """
     tree = await read_tree(session)
-    if area_id not in tree.places or not (seen.sees(area_id) if whole else seen.knows(area_id)):
+    if not tree.stands(area_id) or not (seen.sees(area_id) if whole else seen.knows(area_id)):
         raise NotFoundError("there is no such area", resource="areas", id=area_id[:64])
     return tree
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.areas.models import Area
+from controller.areas.repository import stands
 from controller.areas.targets import tree_around
 from controller.audit import service as audit
 from controller.broadcasts import renewing
@@ -62,7 +62,7 @@ class Bulletins:
         now = self._clock()
         async with self._database.transaction() as tx:
             seen = await rights.sight(tx.session, actor)
-            if not seen.sees(wanted.area_id) or await tx.session.get(Area, wanted.area_id) is None:
+            if not seen.sees(wanted.area_id) or not await stands(tx.session, wanted.area_id):
                 raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
             await rights.require(tx.session, actor, Act.BULLETINS_WRITE, [wanted.area_id])
             plain = {field: getattr(wanted, field) for field in PLAIN}

@@ -237,7 +237,7 @@ async def home(session: AsyncSession, actor: Actor, act: Act, area_id: str | Non
         ForbiddenError: no role of the person allows it, or not there.
     """
     if area_id is not None:
-        exists = await session.scalar(select(Area.id).where(Area.id == area_id)) is not None
+        exists = await session.scalar(select(Area.id).where(Area.id == area_id, Area.removed_at.is_(None))) is not None
         if not exists or not (await sight(session, actor)).knows(area_id):
             raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
         await require(session, actor, act, [area_id])
@@ -245,7 +245,8 @@ async def home(session: AsyncSession, actor: Actor, act: Act, area_id: str | Non
     await require(session, actor, act)
     places = await places_for(session, actor, act)
     if None in places:
-        roots = (await session.scalars(select(Area.id).where(Area.parent_id.is_(None)).limit(2))).all()
+        uppermost = select(Area.id).where(Area.parent_id.is_(None), Area.removed_at.is_(None))
+        roots = (await session.scalars(uppermost.limit(2))).all()
         return roots[0] if len(roots) == 1 else None
     if len(places) > 1:
         raise InvalidError("area_id: say whose it is: you work in several areas", field="area_id", problem="empty")

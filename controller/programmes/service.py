@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.areas.models import Area
+from controller.areas.repository import stands
 from controller.areas.targets import tree_around
 from controller.audit import service as audit
 from controller.clock import Clock
@@ -182,7 +182,7 @@ class Programmes:
             row = await self._seen(session, actor, programme_id)
             seen = await rights.sight(session, actor)
             place = area_id or row.area_id
-            if not seen.knows(place) or await session.get(Area, place) is None:
+            if not seen.knows(place) or not await stands(session, place):
                 raise NotFoundError("there is no such area", resource="areas", id=place[:64])
             found = await candidates(session, place, now=self._clock()) if seen.sees(place) else []
             return [
@@ -238,7 +238,7 @@ class Programmes:
         self, tx: Transaction, actor: Actor, wanted: ProgrammeIn, known: Collection[str], detail: dict[str, Any]
     ) -> ProgrammeOut:
         seen, now = await rights.sight(tx.session, actor), self._clock()
-        if not seen.sees(wanted.area_id) or await tx.session.get(Area, wanted.area_id) is None:
+        if not seen.sees(wanted.area_id) or not await stands(tx.session, wanted.area_id):
             raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
         await rights.require(tx.session, actor, Act.PROGRAMMES_WRITE, [wanted.area_id])
         row = Programme(

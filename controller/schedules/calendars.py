@@ -167,7 +167,7 @@ def _next(now: datetime, zone: str, row: Calendar) -> tuple[date, ...]:
 
 
 async def _write(session: AsyncSession, actor: Actor, row: Calendar, wanted: CalendarIn, seen: Sight) -> None:
-    if not seen.sees(wanted.area_id) or wanted.area_id not in (await read_tree(session)).places:
+    if not seen.sees(wanted.area_id) or not (await read_tree(session)).stands(wanted.area_id):
         raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
     await rights.require(session, actor, Act.CALENDARS_WRITE, [wanted.area_id])
     replaces = wanted.effect is OnCalendarDay.REPLACE

@@ -111,7 +111,7 @@ class WeekCopies:
 
     async def _check(self, session: AsyncSession, actor: Actor, wanted: WeekCopyIn) -> None:
         seen = await rights.sight(session, actor)
-        if not seen.sees(wanted.area_id) or wanted.area_id not in (await read_tree(session)).places:
+        if not seen.sees(wanted.area_id) or not (await read_tree(session)).stands(wanted.area_id):
             raise NotFoundError("there is no such area", resource="areas", id=wanted.area_id[:64])
         await rights.require(session, actor, Act.SCHEDULES_WRITE, [wanted.area_id])
         if monday(wanted.from_week) == monday(wanted.into_week):

@@ -77,7 +77,7 @@ class Feeds:
 
 
 def _zone(tree: Tree, seen: Sight, area_id: str | None) -> str:
-    first = area_id or next((place.id for place in tree.walk() if seen.sees(place.id)), None)
+    first = area_id or next((place.id for place in tree.walk() if seen.sees(place.id) and not place.is_removed), None)
     return (known_zone(tree.effective(first).zone) if first else None) or DEFAULT_ZONE
 
 

@@ -4,11 +4,14 @@ import pytest
 
 from controller.areas.errors import AreaInUseError
 from controller.areas.move_schemas import MoveIn
+from controller.bulletins.schemas import BulletinIn, VoiceIn
 from controller.errors import ForbiddenError, InvalidError, NotFoundError
 from controller.nodes.rules import NodeKind
+from controller.people import rights
 from controller.people.actor import Actor
-from controller.people.rights import Role
+from controller.people.rights import Act, Role
 from tests.controller.factories import ADDRESS, Centre
+from tests.controller.schedules.village import programme
 
 
 async def test_an_empty_place_goes_from_every_list_and_its_name_is_free(here: Centre) -> None:
@@ -43,6 +46,36 @@ async def test_nothing_comes_into_a_place_that_was_removed(lite: Centre) -> None
         await lite.services.moves.preview(lite.actor, gone.id, MoveIn(areas=(other.id,)))
     with pytest.raises(InvalidError):
         await lite.services.moves.preview(lite.actor, other.id, MoveIn(areas=(gone.id,)))
+    with pytest.raises(InvalidError):
+        await lite.services.holds.order(lite.actor, [gone.scope])
+    with pytest.raises(InvalidError):
+        await programme(lite, gone)
+    with pytest.raises(InvalidError):
+        await lite.services.bulletins.create(
+            lite.actor,
+            BulletinIn(area_id=gone.id, title="Tin", category="notice", voices=(VoiceIn(language="vi", text="Họp."),)),
+        )
+    with pytest.raises(NotFoundError):
+        await lite.services.policies.get(lite.actor, gone.id)
+    async with lite.database.reading() as session:
+        with pytest.raises(InvalidError):
+            await rights.home(session, lite.actor, Act.RECORDINGS_UPLOAD, gone.id)
+
+
+async def test_a_root_that_was_removed_leaves_new_things_to_the_one_that_stands(here: Centre) -> None:
+    root = await here.area("Xã Đông", kind="commune")
+    wrong = await here.area("Xã Đogn", kind="commune")
+    await here.services.removals.remove(here.actor, wrong.id)
+    async with here.database.reading() as session:
+        assert await rights.home(session, here.actor, Act.RECORDINGS_UPLOAD, None) == root.id
+
+
+async def test_the_name_of_a_removed_place_is_free_for_one_that_moves_there(lite: Centre) -> None:
+    a, b = [await lite.area(name, kind="commune") for name in ("Xã A", "Xã B")]
+    wrong, right = [await lite.area("Thôn 1", commune) for commune in (a, b)]
+    await lite.services.removals.remove(lite.actor, wrong.id)
+    moved = await lite.services.moves.preview(lite.actor, a.id, MoveIn(areas=(right.id,)))
+    assert moved.into == ("Xã A",)
 
 
 async def test_a_place_in_use_stays_and_says_what_is_there(lite: Centre) -> None:
