@@ -110,7 +110,7 @@ async def _add_mute(visit: Visit, typed: Form) -> Response:
         if not problems:
             nodes = visit.services.nodes
             made = await nodes.create(visit.actor, kind=kind, area_id=values["area_id"], name=values["name"])
-            return RedirectResponse(f"/nodes/{made.id}?done=node", 303)
+            return RedirectResponse(f"/nodes/{made.id}?done=mute", 303)
     except LoaError as error:
         problems = problems_of(error, visit.form, MUTE_FIELDS)
     return await _page(visit, mute=values, problems={"mute": {f"mute_{name}": said for name, said in problems.items()}})

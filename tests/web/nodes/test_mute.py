@@ -20,8 +20,11 @@ async def test_a_wired_cluster_is_added_and_says_that_it_reports_nothing(site: C
         assert 'id="wrong-mute_area_id"' in gone.text
         assert 'value="Cụm FM cũ"' in gone.text
         made = await client.post("/nodes/mute", data=typed)
-        assert re.fullmatch(r"/nodes/\w{32}\?done=node", made.headers["location"])
-        assert "không gửi tin về trung tâm" in said(await client.get(made.headers["location"]))
+        assert re.fullmatch(r"/nodes/\w{32}\?done=mute", made.headers["location"])
+        page = said(await client.get(made.headers["location"]))
+        assert "không gửi tin về trung tâm" in page
+        assert "Cụm này không báo về trung tâm." in page
+        assert "sẽ kết nối" not in page
         assert (await client.get("/nodes/mute")).headers["location"] == "/nodes"
 
 
