@@ -39,7 +39,7 @@ async def read_branches(session: AsyncSession, area_ids: Collection[str]) -> Tre
 async def _read(session: AsyncSession, areas: Select[*tuple[Any, ...]], policies: Select[Policy]) -> Tree:
     said = {row.area_id: (row.rules, row.locked) for row in await session.scalars(policies)}
     return Tree(
-        Place(*row, *said.get(row[0], (None, ())), is_removed=removed_at is not None)
+        Place(*row, *said.get(row[0], (None, ())), removed_at is not None)
         for *row, removed_at in await session.execute(areas)
     )
 

@@ -77,7 +77,7 @@ async def check_scopes(
         area_id = area_of.get(scope)
         if scope.startswith("areas/") and area_id in seen.above:
             raise ForbiddenError("targets: your role reaches what lies below this area only", area_id=area_id)
-        if not tree.stands(area_id) or not seen.sees(area_id):
+        if area_id is None or not tree.stands(area_id) or not seen.sees(area_id):
             raise InvalidError("targets: there is no such area or node", field="targets", problem="unknown")
     return {
         scope: area_of[scope] for scope in scopes if not _inside_another(scope, frozenset(scopes), tree, area_of[scope])

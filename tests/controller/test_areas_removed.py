@@ -53,7 +53,7 @@ async def test_nothing_comes_into_a_place_that_was_removed(lite: Centre) -> None
     with pytest.raises(InvalidError):
         await lite.services.bulletins.create(
             lite.actor,
-            BulletinIn(area_id=gone.id, title="Tin", category="notice", voices=(VoiceIn(language="vi", text="Họp."),)),
+            BulletinIn(area_id=gone.id, title="Tin", category="notice", voices=[VoiceIn(language="vi", text="Họp.")]),
         )
     with pytest.raises(NotFoundError):
         await lite.services.policies.get(lite.actor, gone.id)
