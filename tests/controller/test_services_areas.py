@@ -28,6 +28,21 @@ async def refused(act: Awaitable[object]) -> tuple[str, str]:
     return wrong.value.fields["field"], wrong.value.fields["problem"]
 
 
+async def test_a_place_with_its_hamlets_is_there_whole_or_not_at_all(here: Centre) -> None:
+    """Killed half-way, the rest of a pasted list would be lost: the step of first start counts as done."""
+    areas, actor = here.services.areas, here.actor
+    for wrong in (["Thôn 1", "Thôn 2", "thôn 1"], ["Thôn 1", "x" * 201], ["Thôn 1", " "]):
+        await refused(areas.create_with(actor, name="Xã Nga My", kind="commune", hamlets=wrong))
+        assert await areas.tree(actor) == []
+    made = await areas.create_with(actor, name="Xã Nga My", kind="commune", hamlets=["Thôn 2", "Thôn 1"])
+    found = [(each.kind, each.name, each.parent_id) for each in await areas.tree(actor)]
+    below = [("hamlet", name, made.id) for name in ("Thôn 1", "Thôn 2")]
+    assert found == [("commune", "Xã Nga My", None), *below]
+    written = await here.services.audit.list(actor)
+    assert [each.action for each in written if each.action == "areas.create"] == ["areas.create"] * 3
+    assert len([scope for scope, _ in await dirty(here) if scope.startswith("areas/")]) > 3
+
+
 async def test_the_tree_reads_as_people_count(here: Centre) -> None:
     commune = await here.area("Xã Nga My", kind="commune")
     for name in ("Thôn 10", "Thôn 2", "Thôn 1"):

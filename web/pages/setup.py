@@ -67,7 +67,7 @@ async def _page(
 
 
 async def _add_places(visit: Visit, typed: Form) -> Response:
-    """Add a place with its hamlets: all names are read before the first is kept."""
+    """Add a place with its hamlets, all or none."""
     if visit.areas or not may_begin(visit):  # sent twice, or somebody else was faster
         return RedirectResponse("/setup", 303)
     values = {name: typed.one(name).strip() for name in ("name", "kind", "hamlets")}
@@ -77,9 +77,7 @@ async def _add_places(visit: Visit, typed: Form) -> Response:
             seen = values | {"hamlets": "\n".join(hamlets.names)}
             return await _page(visit, seen, reread=True, places={"hamlets": _reread(visit, hamlets)})
         kind = values["kind"] if values["kind"] in KINDS else KINDS[0]
-        root = await visit.services.areas.create(visit.actor, name=name, kind=kind)
-        for hamlet in hamlets.names:
-            await visit.services.areas.create(visit.actor, name=hamlet, parent_id=root.id)
+        await visit.services.areas.create_with(visit.actor, name=name, kind=kind, hamlets=hamlets.names)
     except LoaError as error:
         return await _page(visit, values, places=problems_of(error, visit.form, PLACE_FIELDS))
     return back("/setup", "setup_places")
