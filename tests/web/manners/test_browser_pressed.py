@@ -125,6 +125,52 @@ async def test_what_was_pressed_stays_pressed_while_the_page_looks_and_is_sent_o
     assert acts[0]["once"] == acts[1]["once"] != acts[2]["once"]
 
 
+STOPPED = """async () => {
+  const button = document.querySelector(".stopbar button.stop"), told = [];
+  const noted = () => document.querySelector("#main + [data-note]")?.textContent ?? "";
+  const tell = () => told.push([button.textContent.trim(), noted(), window.sent]);
+  const once = (name, act) => new Promise((done) => {
+    navigation.addEventListener(name, () => setTimeout(done), { once: true });
+    act();
+  });
+  for (const n of [1, 2]) await once("navigate", () => button.click());
+  tell();
+  atLast();
+  tell();
+  await once("navigate", () => button.click());
+  tell();
+  await once("navigateerror", () => window.stop());
+  tell();
+  console.log("told", JSON.stringify(told));
+}"""
+
+
+async def test_a_stop_without_an_answer_is_not_left_to_be_believed(site: Commune, browser: Browser) -> None:
+    """Every press goes out. After a while, or when it was given up, the page says that nothing may have stopped."""
+
+    async def never(route: Route) -> None:
+        """Give no answer."""
+
+    async with page_of(browser, site.url, viewport=SMALL, expected=BAD) as page:
+        bar, note = page.locator(".stopbar"), page.locator("#main + [data-note]")
+        word = (await bar.get_by_role("button").inner_text()).strip()
+        await page.evaluate(HANG, False)
+        await page.route("**/holds", never)
+        async with page.expect_console_message(lambda said: said.text.startswith("told")) as told:
+            await page.evaluate(f"void ({STOPPED})()")
+        found = json.loads((await told.value).text.removeprefix("told "))
+        doubt = found[1][1]
+        assert "hãy coi như loa CHƯA dừng. Bấm lại" in doubt
+        hangs = "Đang gửi lệnh dừng…"
+        assert found == [[hangs, "", 2], [word, doubt, 2], [hangs, "", 3], [word, doubt, 3]]
+        await expect(note).to_have_attribute("role", "alert")
+        await expect(note).to_be_in_viewport(ratio=1)
+        above, below = await note.bounding_box(), await bar.bounding_box()
+        assert above is not None
+        assert below is not None
+        assert above["y"] + above["height"] <= below["y"]
+
+
 @pytest.mark.long
 @pytest.mark.timeout(400)
 async def test_on_every_live_part_two_presses_and_a_look_between_them_send_once(

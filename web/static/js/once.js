@@ -4,15 +4,17 @@
 // back as if nothing had been pressed. For the first moments all that is around it does too, so that nothing slides under
 // the thumb; what others do and what is on air is shown after that. Without an answer it may be sent again, and that is said.
 // A form with data-again is sent with every press: silence ordered twice is silence, and a request that hangs on a bad
-// link must not keep the next press from going out.
+// link must not keep the next press from going out. Without an answer to the last press nobody is left to believe that it
+// is silent.
 (() => {
   const PATIENCE_MS = 20000; // longer than the centre lets anything wait; data-patience (s): where a machine reads first
   const STILL_MS = 3000; // a second tap is over by then
   const MINUTES_MS = 10 * 60 * 1000; // on another page than it was sent from, the same act is a new one after that; see draft.js
   // Of this tab. UNANSWERED: act → its key and when it was sent; LAST: the act that was sent last, for the next page.
   const UNANSWERED = "loa:unanswered", LAST = "loa:sent-last";
-  const { pending, unanswered } = document.body.dataset;
+  const { pending, unanswered, unstopped } = document.body.dataset;
   const inAir = new Map(); // form → what was pressed, when, with which key, its word before, and until when an answer is awaited
+  const orders = new Map(); // form with data-again → its last press
   let leaving = null; // what was submitted last: the next navigation with a form's data is its own
   const still = loa.still((part) => [...inAir.values()].some(({ form, button, at }) => performance.now() - at < STILL_MS
     && (part.contains(form) || (button && part.contains(button)))));
@@ -67,15 +69,17 @@
     leaving = null;
     keep();
     if (!once && !form.hasAttribute("data-again")) return;
+    if (!once) return order(form, button);
     form.dataset.sent = "yes";
     const before = button && wordOf(button).textContent;
-    if (button && (once || button.dataset.pending)) wordOf(button).textContent = button.dataset.pending || pending;
-    if (!once) return;
+    if (button) wordOf(button).textContent = button.dataset.pending || pending;
     button?.setAttribute("aria-disabled", "true");
     loa.unnote(placeOf(form));
     const patience = setTimeout(() => giveUp(form), Number(form.dataset.patience) * 1000 || PATIENCE_MS);
-    leaving = { form, button, before, patience, key: keyOf(form, button), at: performance.now() };
-    inAir.set(form, leaving);
+    const own = { form, button, before, patience, key: keyOf(form, button), at: performance.now() };
+    own.abort = () => { if (inAir.get(form) === own) giveUp(form); };
+    inAir.set(form, own);
+    leaving = own;
     setTimeout(still.again, STILL_MS + 50);
   });
 
@@ -99,6 +103,24 @@
     still.again();
   }
 
+  function order(form, button) {
+    const last = orders.get(form), word = button && wordOf(button), place = form.closest(".stopbar") ? document.getElementById("main") : form;
+    clearTimeout(last?.patience);
+    loa.unnote(place);
+    const own = { before: last?.before ?? word?.textContent };
+    own.abort = () => {
+      if (orders.get(form) !== own) return; // it was pressed again: the answer to that is awaited
+      clearTimeout(own.patience);
+      orders.delete(form);
+      if (word) word.textContent = own.before;
+      loa.note(place, unstopped, "alert", place === form);
+    };
+    own.patience = setTimeout(own.abort, PATIENCE_MS);
+    orders.set(form, own);
+    if (word) word.textContent = button.dataset.pending || pending;
+    leaving = own;
+  }
+
   // A part that is looked at keeps the form as it is, unless that has become the form of something else.
   window.htmx?.registerExtension("loa-once", {
     htmx_before_morph_node(oldNode, { newNode }) {
@@ -117,6 +139,6 @@
     const own = event.formData && leaving;
     if (!own) return;
     leaving = null;
-    event.signal.addEventListener("abort", () => { if (inAir.get(own.form) === own) giveUp(own.form); });
+    event.signal.addEventListener("abort", own.abort);
   });
 })();
