@@ -38,10 +38,10 @@ async def read_branches(session: AsyncSession, area_ids: Collection[str]) -> Tre
 
 async def _read(session: AsyncSession, areas: Select[*tuple[Any, ...]], policies: Select[Policy]) -> Tree:
     said = {row.area_id: (row.rules, row.locked) for row in await session.scalars(policies)}
-    places = []
-    for area_id, *row, removed_at in await session.execute(areas):
-        rules, locked = said.get(area_id, (None, ()))
-        places.append(Place(area_id, *row, rules=rules, locked=locked, is_removed=removed_at is not None))
+    places: list[Place] = []
+    for *row, removed_at in await session.execute(areas):
+        rules, locked = said.get(row[0], (None, ()))
+        places.append(Place(*row)._replace(rules=rules, locked=locked, is_removed=removed_at is not None))
     return Tree(places)
 
 
