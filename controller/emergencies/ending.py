@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.alarms.service import Alarms
@@ -14,7 +14,7 @@ from controller.nodes.models import Node
 from .errors import not_open
 from .models import Emergency
 from .rules import FOLLOWS_WITHIN
-from .states import MessageKind
+from .states import EmergencyState, MessageKind
 
 NOT_FOLLOWED = "emergencies.not_followed"
 """Alarm: nodes that heard an emergency stand where whoever ended it may not speak; they did not hear its end."""
@@ -29,9 +29,14 @@ async def check_followable(session: AsyncSession, row: Emergency, kind: MessageK
     """
     if not is_followable(row, now):
         raise not_open(row.state)
-    said = select(Emergency.id).where(Emergency.follows_id == row.id, Emergency.kind == kind)
+    said = select(Emergency.id).where(is_end_of(row), Emergency.kind == kind)
     if await session.scalar(said.limit(1)) is not None:
         raise ConflictError("that was said already", problem="said")
+
+
+def is_end_of(row: Emergency) -> ColumnElement[bool]:
+    """Give the condition under which another one ends it: said, or about to be; not what was taken back or given up."""
+    return (Emergency.follows_id == row.id) & (Emergency.state != EmergencyState.CANCELLED)
 
 
 def is_followable(row: Emergency, now: datetime) -> bool:

@@ -16,7 +16,7 @@ from controller.people.rights import Sight
 from edge_agent.protocol.states import Drill
 
 from .composing import composed
-from .ending import is_followable
+from .ending import is_end_of, is_followable
 from .models import Emergency, ReadyMessage
 from .pinning import FOLLOW_UPS, messages_of, sounding
 from .rules import act_for, frozen
@@ -36,7 +36,7 @@ async def endings_of(
     """
     if not is_followable(row, now) or not await _may_end(session, actor, row):
         return None
-    if await session.scalar(select(Emergency.id).where(Emergency.follows_id == row.id).limit(1)) is not None:
+    if await session.scalar(select(Emergency.id).where(is_end_of(row)).limit(1)) is not None:
         return None
     present = await areas_of(session, row.scopes)
     targets = Targets(tuple(scope for scope in row.scopes if scope in present), tuple(nodes), await read_tree(session))

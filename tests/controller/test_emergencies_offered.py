@@ -1,5 +1,6 @@
 """With what an emergency is ended: one ready message that somebody chose, never any of several."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,12 +8,20 @@ import pytest
 from controller.emergencies.rules import FOLLOWS_WITHIN
 from controller.emergencies.schemas import FollowIn
 from controller.emergencies.states import EmergencyState, MessageKind
-from controller.errors import InvalidError
+from controller.errors import ConflictError, InvalidError
+from controller.people.proof import Agreed, Loosened, Proof
 from edge_agent.protocol.states import Drill
 from tests.controller.factories import Centre
 from tests.controller.test_emergencies import message, propose, send, village, wire
 
 CLEAR, FALSE = MessageKind.ALL_CLEAR, MessageKind.FALSE_ALARM
+
+
+class Believing:
+    """A signer that stands apart, and believes every code."""
+
+    async def approve(self, person_id: str, code: str, agreed: Agreed | Loosened) -> None:
+        assert person_id, (code, agreed)
 
 
 async def test_each_ready_message_is_offered_with_all_that_it_says(lite: Centre) -> None:
@@ -90,3 +99,29 @@ async def test_an_end_is_offered_to_who_may_say_it_alone(lite: Centre) -> None:
     for row in await lite.services.messages.list(lite.actor):
         await lite.services.messages.archive(lite.actor, row.id)
     assert (await lite.services.emergencies.get(place["operator"], sent.id)).endings == ()
+
+
+@pytest.mark.parametrize("fate", ["taken back", "given up"])
+async def test_an_end_that_was_taken_back_or_given_up_is_offered_again(lite: Centre, fate: str) -> None:
+    """Where the signer stands apart, an end counts down first: nobody heard it until then."""
+    place, emergencies = await village(lite), lite.services.emergencies
+    sent = await send(lite, place)
+    operator = replace(place["operator"], proof=Proof(Believing(), "123456"))
+    over = await emergencies.follow(operator, sent.id, CLEAR, FollowIn())
+    assert over.state == EmergencyState.COUNTING_DOWN
+    assert (await emergencies.get(operator, sent.id)).endings is None
+    with pytest.raises(ConflictError):
+        await emergencies.follow(operator, sent.id, CLEAR, FollowIn())
+    if fate == "given up":
+        lite.clock.step(minutes=30)
+        await lite.services.firing.do_due()
+    else:
+        await emergencies.cancel(operator, over.id)
+    assert (await emergencies.get(operator, over.id)).state == EmergencyState.CANCELLED
+    assert {each.kind for each in (await emergencies.get(operator, sent.id)).endings or ()} == {CLEAR, FALSE}
+    again = await emergencies.follow(operator, sent.id, CLEAR, FollowIn())
+    lite.clock.step(seconds=32)
+    await lite.services.firing.do_due()
+    assert (await emergencies.get(operator, again.id)).state == EmergencyState.SENT
+    with pytest.raises(ConflictError):
+        await emergencies.follow(operator, sent.id, CLEAR, FollowIn())

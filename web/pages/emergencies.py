@@ -261,7 +261,7 @@ async def _done_before(visit: Visit, emergency_id: str, typed: Form) -> Response
     if by is not None and by.person_id == visit.person.id:
         return back(f"/emergencies/{emergency_id}")
     for each in await visit.services.emergencies.list(visit.actor):
-        said = each.follows_id == emergency_id and each.kind == act
+        said = each.follows_id == emergency_id and each.kind == act and each.state != EmergencyState.CANCELLED
         if said and each.proposed_by.person_id == visit.person.id:
             return back(f"/emergencies/{each.id}")
     return None
