@@ -37,7 +37,6 @@ class Voice:
     said: str
     player: Recording | None = None
     """None: there is nothing to press."""
-    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,9 +91,9 @@ def bulletin(known: BulletinOut, form: Formats) -> Said:
         if each.media_url and each.length_ms:
             mark, length = form.mark(each.length_ms), form.length(each.length_ms)
             player = Recording("", known.title, "ready", url=each.media_url, mark=mark, length_ms=each.length_ms)
-            voices.append(Voice(f"{name} · {length}", player, each.text or ""))
+            voices.append(Voice(f"{name} · {length}", player))
         else:
-            voices.append(Voice(f"{name} · {text('say.no_sound')}", words=each.text or ""))
+            voices.append(Voice(f"{name} · {text('say.no_sound')}"))
     why = ""
     if known.state != "approved":
         why = text.word("why_not", "archived" if known.state == "archived" else "not_approved", title=known.title)
