@@ -31,6 +31,7 @@ from web.pages import (
     help_pages,
     history,
     holds,
+    importing,
     look,
     messages,
     node_acts,
@@ -66,7 +67,7 @@ A_DAY = "public, max-age=86400"
 PAGES: tuple[ModuleType, ...] = (
     # what stands under /nodes, /schedules and /updates by a name of its own comes before what stands there by its id
     *(frame, people, look, shell, setup, help_pages, settings, today, say, existing, targets, recordings),
-    *(calendars, feed, schedules, bulletins, versions, programmes, broadcasts, history, activity),
+    *(calendars, feed, importing, schedules, bulletins, versions, programmes, broadcasts, history, activity),
     *(approvals, holds, emergencies, messages, alarms, faults_list, faults),
     *(node_map, node_health, node_settings, day, nodes, node_acts, renewals, releases, rollouts, updates),
     *(accounts, places, removing, policies),

@@ -1,10 +1,12 @@
 """Schedules to and from other calendars: one iCalendar file for all that somebody sees, and files taken in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import time
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.targets import tree_around
 from controller.clock import Clock
@@ -16,9 +18,10 @@ from controller.people.rights import Act, Sight
 
 from . import ical
 from .drafts import check_programme
+from .feed_schemas import MAX_COPIES
 from .models import Schedule, ScheduleException
 from .repository import exceptions_of, series_of
-from .schemas import CalendarFile, CalendarFileIn, ScheduleIn
+from .schemas import CalendarFile, CalendarFileIn, ScheduleIn, SchedulePreview
 from .service import Schedules
 from .states import DateChange
 
@@ -34,6 +37,37 @@ _SAID = {
     "FILLER": "filler_recording_id",
 }
 """Property → field of ``ScheduleIn``."""
+
+
+What = Literal["new", "changed", "same", "refused"]
+
+
+@dataclass(frozen=True)
+class FileLine:
+    """What would become of one event of a file."""
+
+    key: str
+    """Names it within the file; empty: it is no schedule."""
+    title: str
+    what: What
+    """``same``: a schedule says so already."""
+    asked: ScheduleIn | None = None
+    """What it asks for; None where that cannot be said."""
+    found: SchedulePreview | None = None
+    """What saving it would meet; None for ``same``, and where ``why`` says enough."""
+    why: LoaError | None = None
+    """Why it is refused, unless ``found`` says so."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What came of taking in events of a file."""
+
+    saved: tuple[str, ...]
+    """Ids of their schedules; empty: nothing was saved."""
+    title: str = ""
+    """Of the event at which it ended."""
+    why: LoaError | None = None
 
 
 class Exchange:
@@ -71,12 +105,8 @@ class Exchange:
             InvalidError: a field is wrong.
             ForbiddenError: the person may not write schedules.
         """
-        async with self._database.reading() as session:
-            await rights.require(session, actor, Act.SCHEDULES_WRITE)
-            seen = await rights.sight(session, actor)
-            await check_programme(session, wanted.programme_id, seen)
-        planned, skipped = ical.read(wanted.ics.encode(), wanted.zone)
-        saved: list[str] = []
+        seen, planned, refused = await self._open(actor, wanted)
+        skipped, saved = [each.said for each in refused], []
         for each in planned:
             try:
                 async with self._database.transaction() as tx:
@@ -86,27 +116,102 @@ class Exchange:
         schedules = [await self._schedules.get(actor, schedule_id) for schedule_id in saved]
         return CalendarFile(schedules=tuple(schedules), skipped=tuple(skipped))
 
-    async def _save(
-        self, tx: Transaction, actor: Actor, seen: Sight, wanted: CalendarFileIn, planned: ical.Planned
-    ) -> str:
+    async def preview(self, actor: Actor, wanted: CalendarFileIn) -> list[FileLine]:
+        """Say of each event what would become of it; saves nothing.
+
+        Raises:
+            NotACalendarError: it cannot be read, or has more events than are taken in at once.
+            InvalidError: a field is wrong.
+            ForbiddenError: the person may not write schedules.
+        """
+        seen, planned, refused = await self._open(actor, wanted, most=MAX_COPIES)
+        async with self._database.reading() as session:
+            lines = [
+                replace(await self._line(session, actor, seen, wanted, each), key=str(key))
+                for key, each in enumerate(planned)
+            ]
+        return [*lines, *(FileLine("", each.title, "refused", why=each.why) for each in refused)]
+
+    async def take(self, actor: Actor, wanted: CalendarFileIn, keys: Collection[str]) -> Taken:
+        """Write the events that ``preview`` named so, all of them or none.
+
+        Raises:
+            NotACalendarError, InvalidError, ForbiddenError: as ``preview``.
+        """
+        seen, planned, _ = await self._open(actor, wanted, most=MAX_COPIES)
+        saved: list[str] = []
+        at = ""
+        try:
+            async with self._database.transaction() as tx:
+                for key, each in enumerate(planned):
+                    if str(key) in keys:
+                        at = each.title
+                        saved.append(await self._save(tx, actor, seen, wanted, each))
+        except LoaError as error:
+            return Taken((), at, error)
+        return Taken(tuple(saved))
+
+    async def _open(
+        self, actor: Actor, wanted: CalendarFileIn, *, most: int = ical.MAX_EVENTS
+    ) -> tuple[Sight, list[ical.Planned], list[ical.Skipped]]:
+        """Read a file for whoever may write schedules."""
+        async with self._database.reading() as session:
+            await rights.require(session, actor, Act.SCHEDULES_WRITE)
+            seen = await rights.sight(session, actor)
+            await check_programme(session, wanted.programme_id, seen)
+        planned, skipped = ical.read(wanted.ics.encode(), wanted.zone)
+        if len(planned) + len(skipped) > most:
+            raise ical.NotACalendarError(
+                f"the file has more than {most} events", field="file", problem="too_many", most=most
+            )
+        return seen, planned, skipped
+
+    async def _line(
+        self, session: AsyncSession, actor: Actor, seen: Sight, wanted: CalendarFileIn, planned: ical.Planned
+    ) -> FileLine:
+        try:
+            asked, known, is_same = await self._asked(session, actor, seen, wanted, planned)
+            if is_same:
+                return FileLine("", planned.title, "same", asked)
+            known_id = known.id if known is not None else None
+            found = await self._schedules.previewed(session, actor, asked, known_id, changes=_changes(planned))
+        except LoaError as error:
+            return FileLine("", planned.title, "refused", why=error)
+        what: What = "refused" if found.refusal else "new" if known is None else "changed"
+        return FileLine("", planned.title, what, asked, found)
+
+    async def _asked(
+        self, session: AsyncSession, actor: Actor, seen: Sight, wanted: CalendarFileIn, planned: ical.Planned
+    ) -> tuple[ScheduleIn, Schedule | None, bool]:
+        """Give what an event asks for, the schedule of ours that it is, and whether that says so already."""
         asked = ScheduleIn.checked(**_fields(planned, wanted))
         known = None
         if planned.uid.endswith(HOST):
-            known = await tx.session.get(Schedule, planned.uid.removesuffix(HOST))
+            known = await session.get(Schedule, planned.uid.removesuffix(HOST))
         if known is not None and (known.ended_at is not None or not seen.sees(known.area_id)):
             known = None
         if known is not None:
-            await self._schedules.to_change(tx.session, actor, known.id)
-            changes = (await exceptions_of(tx.session, [known.id])).get(known.id, [])
+            await self._schedules.to_change(session, actor, known.id)
+            changes = (await exceptions_of(session, [known.id])).get(known.id, [])
             if _is_unchanged(known, changes, planned):
-                return known.id
+                return asked, known, True
             if planned.sequence < known.version:
                 raise ConflictError(
-                    "the file is older than the schedule, which has been changed since", problem="version"
+                    "the file is older than the schedule, which has been changed since",
+                    field="file",
+                    problem="version",
                 )
         for change in planned.changes.values():
             if change.programme_id is not None:
-                await check_programme(tx.session, change.programme_id, seen)
+                await check_programme(session, change.programme_id, seen)
+        return asked, known, False
+
+    async def _save(
+        self, tx: Transaction, actor: Actor, seen: Sight, wanted: CalendarFileIn, planned: ical.Planned
+    ) -> str:
+        asked, known, is_same = await self._asked(tx.session, actor, seen, wanted, planned)
+        if known is not None and is_same:
+            return known.id
         row = await self._schedules.save(tx, actor, asked, known=known, changes=_changes(planned))
         return row.id
 

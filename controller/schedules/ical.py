@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import icalendar
@@ -30,6 +30,24 @@ class NotACalendarError(InvalidError):
     """The file is no iCalendar file that can be read."""
 
     code = "not_a_calendar"
+
+
+class NotAScheduleError(InvalidError):
+    """An event that is no schedule of ours. ``problem`` says why."""
+
+    code = "not_a_schedule"
+
+
+class Skipped(NamedTuple):
+    """An event that is no schedule."""
+
+    title: str
+    why: InvalidError
+
+    @property
+    def said(self) -> str:
+        """Give its title with the reason."""
+        return f"{self.title}: {self.why}"[:200]
 
 
 @dataclass(frozen=True)
@@ -121,8 +139,8 @@ def _utc_until(rule: str, zone: str) -> str:
     )
 
 
-def read(raw: bytes, default_zone: str) -> tuple[list[Planned], list[str]]:
-    """Read a file: what it plans, and titles of events that are no schedule, with the reason.
+def read(raw: bytes, default_zone: str) -> tuple[list[Planned], list[Skipped]]:
+    """Read a file: what it plans, and the events that are no schedule, each with the reason.
 
     Raises:
         NotACalendarError: it cannot be read, or is too large.
@@ -140,7 +158,8 @@ def read(raw: bytes, default_zone: str) -> tuple[list[Planned], list[str]]:
         raise NotACalendarError(f"the file has more than {MAX_EVENTS} events", field="file", problem="too_many")
     series: dict[str, icalendar.Event] = {}
     singles: dict[str, list[icalendar.Event]] = defaultdict(list)
-    found, skipped = [], []
+    found: list[Planned] = []
+    skipped: list[Skipped] = []
     for number, event in enumerate(events):
         uid = str(event.get("uid", f"without-uid-{number}"))
         if "recurrence-id" in event:
@@ -150,10 +169,17 @@ def read(raw: bytes, default_zone: str) -> tuple[list[Planned], list[str]]:
     for uid, event in series.items():
         try:
             found.append(_planned(uid, event, singles.pop(uid, []), default_zone))
-        except (InvalidError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-            skipped.append(f"{_title(event)}: {error}"[:200])
-    skipped += [f"{_title(each)}: its series is not in the file" for rest in singles.values() for each in rest]
+        except InvalidError as error:
+            skipped.append(Skipped(_title(event), error))
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            skipped.append(Skipped(_title(event), _no_schedule(str(error), "unreadable")))
+    alone = _no_schedule("its series is not in the file", "no_series")
+    skipped += [Skipped(_title(each), alone) for rest in singles.values() for each in rest]
     return found, skipped
+
+
+def _no_schedule(message: str, problem: str) -> NotAScheduleError:
+    return NotAScheduleError(message, field="event", problem=problem)
 
 
 def _planned(uid: str, event: icalendar.Event, singles: Sequence[icalendar.Event], default_zone: str) -> Planned:
@@ -196,11 +222,11 @@ def _wall(value: Any, default_zone: str, *, into: str | None = None) -> tuple[st
     """Read a time as wall time: in its own zone, the given one, or the default when it floats."""
     at = value.dt
     if not isinstance(at, datetime):
-        raise ValueError("an event of whole days has no time at which it airs")  # noqa: TRY004  it is what was typed
+        raise _no_schedule("an event of whole days has no time at which it airs", "whole_day")
     named = str(value.params.get("TZID", ""))
     if at.tzinfo is None:
         if named:
-            raise ValueError(f"there is no time zone {named[:60]!r}, and the file does not say what it is")
+            raise _no_schedule(f"there is no time zone {named[:60]!r}, and the file does not say what it is", "zone")
         return into or default_zone, at.replace(microsecond=0)
     own = named or default_zone
     zone = into or (own if _is_zone(own) else default_zone)
@@ -227,10 +253,10 @@ def _rule(event: icalendar.Event, zone: str) -> str | None:
     found = event.get("rrule")
     if found is None:
         if "rdate" in event:
-            raise ValueError("dates one by one (RDATE) are several schedules")
+            raise _no_schedule("dates one by one (RDATE) are several schedules", "dates")
         return None
     if isinstance(found, list):
-        raise ValueError("more than one rule")  # noqa: TRY004  it is what the file says
+        raise _no_schedule("more than one rule", "rules")
     parts = []
     for part in found.to_ical().decode().split(";"):
         name, _, value = part.partition("=")

@@ -159,27 +159,36 @@ class Schedules:
             return await self.previewed(session, actor, wanted, schedule_id)
 
     async def previewed(
-        self, session: AsyncSession, actor: Actor, wanted: ScheduleIn, schedule_id: str | None = None
+        self,
+        session: AsyncSession,
+        actor: Actor,
+        wanted: ScheduleIn,
+        schedule_id: str | None = None,
+        *,
+        changes: Sequence[Mapping[str, Any]] | None = None,
     ) -> SchedulePreview:
-        """Do as ``preview``, in a session of the caller's."""
+        """Do as ``preview``, in a session of the caller's. ``changes``: as in ``save``; None: those it has."""
         old = await self.to_change(session, actor, schedule_id) if schedule_id is not None else None
         draft = await self.draft(session, actor, wanted, old)
-        now, changes = self._clock(), []
-        if schedule_id is not None:
-            changes = (await exceptions_of(session, [schedule_id])).get(schedule_id, [])
+        now = self._clock()
         row = Schedule(id=schedule_id or "draft", changed_by=actor.person_id or "", ended_at=None)
         draft.write(row)
+        if changes is not None:
+            given = {"schedule_id": row.id, "made_by": row.changed_by, "made_at": now, "in_spite_of": []}
+            single = [ScheduleException(**{**given, **each}) for each in changes]
+        else:
+            single = (await exceptions_of(session, [row.id])).get(row.id, [])
         looking = Looking.ahead(session, draft.targets.tree, row, now, LOOK_AHEAD)
         besides = Besides(schedule_id=row.id)
-        dates = await date_outs(looking, [row], changes={row.id: changes}, now=now, check=besides)
+        dates = await date_outs(looking, [row], changes={row.id: single}, now=now, check=besides)
         planner = await Planner.of(session, row, draft.targets.tree)
         length_ms, refused = await _length(planner, row)
-        spans = await spans_of(looking, row, changes, planner)
+        spans = await spans_of(looking, row, single, planner)
         asked = await ask_policies(session, draft.where, spans, schedule_id=row.id, now=now)
         found = await conflicts_of_series(looking, row, spans, planner.node_ids)
         conflicts = conflict_outs(found, await rights.sight(session, actor))
         stands = old is not None and _heard(old) == _heard(row)
-        need = await need_of(session, actor, row, draft.targets.tree, changes, now=now, standing=stands)
+        need = await need_of(session, actor, row, draft.targets.tree, single, now=now, standing=stands)
         owed = await owed_by(session, row.programme_id, now=now)
         days, places = {each.local.date() for each in dates if each.verdict == Verdict.AIRED}, draft.where.places
         silent = await unheeded(session, draft.targets.tree, row, places.area_ids, days)

@@ -29,6 +29,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "calendars": (*FORM, "empty", "pending"),
     "feed": (*FORM, "empty", "pending"),
     "schedules": (*FORM, "pending"),
+    "importing": ("normal", "error", "pending"),
     "bulletins": (*FORM, "empty"),
     "versions": ("normal",),
     "programmes": (*FORM, "empty", "long"),

@@ -7,7 +7,8 @@ from web.help.prose import Prose, read
 
 HERE = Path(__file__).parent
 ORDER = (
-    *("setup", "sign-in", "today", "say", "schedules", "schedule-new", "schedules-copy", "calendars", "node-day"),
+    *("setup", "sign-in", "today", "say", "schedules", "schedule-new", "schedules-copy", "schedules-import"),
+    *("calendars", "node-day"),
     *("bulletins", "recordings", "cut", "programmes", "approvals", "broadcast", "history", "why", "stop"),
     *("emergencies", "messages", "nodes", "node", "health", "node-settings", "map", "faults", "updates"),
     *("places", "policies", "people", "alarms", "activity", "settings", "offline"),

@@ -10,7 +10,7 @@ from controller.bulletins.schemas import BulletinOut
 from controller.policies.errors import PolicyBreachError
 from controller.policies.schemas import BreachOut
 from controller.programmes.schemas import BulletinRef
-from controller.schedules.schemas import DateOut, ScheduleOut, SchedulePreview, UnairedOut, UnheededOut
+from controller.schedules.schemas import DateOut, ScheduleIn, ScheduleOut, SchedulePreview, UnairedOut, UnheededOut
 from web.formats import Formats
 from web.views import unaired
 from web.views.dated import Told, breaches, dates_said, grouped, span_said, unusual_said
@@ -63,7 +63,7 @@ class Preview:
     """Others at the same time: to be confirmed; not where that would not help."""
 
 
-def when_said(known: ScheduleOut, form: Formats) -> str:
+def when_said(known: ScheduleOut | ScheduleIn, form: Formats) -> str:
     """Say when a schedule airs: ``Thứ Hai, Thứ Tư lúc 17:00``."""
     text, hour, days = form.text, f"{known.starts_at_local:%H:%M}", days_of(known.rule)
     if days is None:

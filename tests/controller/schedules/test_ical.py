@@ -93,7 +93,8 @@ def test_a_file_of_another_program_is_read() -> None:
     [found], skipped = read(raw.encode(), HANOI)
     assert [f"{each:%d %H}" for each in starts(found)] == ["10 10", "12 09", "13 10", "14 10"]
     assert len(skipped) == 1
-    assert skipped[0].startswith("Cả ngày: ")
+    assert skipped[0].said.startswith("Cả ngày: ")
+    assert skipped[0].why.fields == {"field": "event", "problem": "whole_day"}
 
 
 @pytest.mark.parametrize("raw", [b"", b"BEGIN:VEVENT", b"\x00\xff", b"hello", b"BEGIN:VCALENDAR\r\nEND:X\r\n"])

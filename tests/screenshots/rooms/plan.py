@@ -1,6 +1,6 @@
 """Lịch."""
 
-from playwright.async_api import Page, expect
+from playwright.async_api import FilePayload, Page, expect
 
 from tests.screenshots.steps import refused, sent, waiting_for
 from tests.screenshots.table import Shot, Stage
@@ -24,8 +24,43 @@ async def _look(page: Page, stage: Stage) -> None:
     await expect(page.locator(".rows, [role=status]").first).to_be_visible()
 
 
+EVENTS = """BEGIN:VCALENDAR
+BEGIN:VEVENT
+UID:1@elsewhere
+DTSTAMP:20311101T000000Z
+SUMMARY:Bản tin sáng thứ Bảy của Ủy ban nhân dân xã
+DTSTART:20311129T053000
+RRULE:FREQ=WEEKLY;BYDAY=SA
+END:VEVENT
+BEGIN:VEVENT
+UID:2@elsewhere
+DTSTAMP:20311101T000000Z
+SUMMARY:Họp dân cuối năm
+DTSTART:20311203T173500
+END:VEVENT
+BEGIN:VEVENT
+UID:3@elsewhere
+DTSTAMP:20311101T000000Z
+SUMMARY:Ngày hội đại đoàn kết
+DTSTART;VALUE=DATE:20311118
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+async def _choose(page: Page, stage: Stage) -> None:
+    """Choose a calendar file, and look what it becomes."""
+    file = FilePayload(name="lich-xa.ics", mimeType="text/calendar", buffer=EVENTS.encode())
+    await page.set_input_files("#calendar-file", files=file)
+    await expect(page.locator("#calendar-file-chosen")).to_have_text("lich-xa.ics")
+    await page.select_option("#programme", index=1)
+    await page.click("#import button[name=look]")
+    await expect(page.locator("#events li")).to_have_count(3)
+
+
 week_waits = waiting_for("/event-calendar.min.js")
 copy_nothing = refused("#copy")
+no_file = refused("#import")
 plan_nothing = refused("#schedule", title="")
 plan_waits = sent("#schedule", "/schedules/new")
 no_days = refused("#calendar-form", title="", days="không phải ngày nào")
@@ -45,6 +80,9 @@ SHOTS = (
     Shot("schedules", "schedule-edit", "schedule-edit", scene="week"),
     Shot("schedules", "schedule-move", "schedule-move", scene="week", state="pending"),
     Shot("feed", "schedules-copy", "/schedules/copy?view=week&day=2031-11-25", scene="week"),
+    Shot("importing", "schedules-import", "/schedules/import", scene="week"),
+    Shot("importing", "schedules-import-looked", "/schedules/import", scene="week", state="pending", steps=_choose),
+    Shot("importing", "schedules-import-wrong", "/schedules/import", scene="week", state="error", steps=no_file),
     Shot("calendars", "calendars", "/calendars", scene="week"),
     Shot("calendars", "calendars-empty", "/calendars", scene="empty", state="empty"),
     Shot("calendars", "calendar", "calendar", scene="week", state="pending", steps=_look),

@@ -1,5 +1,6 @@
 """Forms that make something: where each is sent, and with what. For tests of sending."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -71,6 +72,17 @@ async def _week(site: Commune) -> Typed:
     return "/schedules/copy", weeks | {"area_id": site.root.id, "confirm_conflicts": "yes"}
 
 
+async def _file(site: Commune) -> Typed:
+    """Taken in with whatever it meets: a second time it would be there twice."""
+    lines = ("UID:1@elsewhere", "DTSTAMP:20311101T000000Z", "SUMMARY:Buổi tối", "DTSTART:20311126T183000")
+    ics = "\n".join(["BEGIN:VCALENDAR", "BEGIN:VEVENT", *lines, "END:VEVENT", "END:VCALENDAR"])
+    typed = {"programme": (await programme(site)).id, "area_id": site.root.id, "ics": ics}
+    async with visitor(site) as client:
+        page = (await client.post("/schedules/import", data=typed | {"look": "yes"})).text
+    looked = re.findall(r'name="looked" value="(\w+)"', page)[0]
+    return "/schedules/import", typed | {"looked": looked, "only": "0", "confirm_conflicts": "yes"}
+
+
 async def _calendar(site: Commune) -> Typed:
     return "/calendars/new", {"area_id": site.root.id, "title": "Giỗ làng", "days": "20/12", "effect": "suspend"}
 
@@ -114,6 +126,7 @@ FORMS: dict[str, Callable[[Commune], Awaitable[Typed]]] = {
     "item": _item,
     "schedule": _schedule,
     "week": _week,
+    "file": _file,
     "calendar": _calendar,
     "bulletin": _bulletin,
     "message": _message,

@@ -36,6 +36,7 @@ FORMS = {
     "/programmes": "form[method=post][action='/programmes']",
     "/say": "#say",
     "/schedules/copy": "#copy",
+    "/schedules/import": "#import",
     "/settings": "form:has(#old)",
     "/sign-in": "form[method=post][action='/sign-in']",
     "/sign-in/password": "form[method=post][action='/sign-in/password']",

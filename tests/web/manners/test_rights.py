@@ -16,7 +16,7 @@ NEEDED = {
     r"/broadcasts/\w+/replay": Act.BROADCASTS_CREATE,
     r"/bulletins/(new|\w+/edit)": Act.BULLETINS_WRITE,
     r"/programmes(/\w+)?": Act.PROGRAMMES_WRITE,
-    r"/schedules/(new|copy|\w+/edit|\w+/dates/.*)": Act.SCHEDULES_WRITE,
+    r"/schedules/(new|copy|import|\w+/edit|\w+/dates/.*)": Act.SCHEDULES_WRITE,
     r"/calendars/\w+(/end)?": Act.CALENDARS_WRITE,
     r"/emergencies/new": Act.EMERGENCIES_DRILL,  # who may propose one may hold a drill
     r"/messages/\w+": Act.MESSAGES_WRITE,
@@ -100,6 +100,7 @@ async def test_who_follows_a_link_to_a_form_of_others_is_told_at_once(site: Comm
         "/messages/new",
         "/schedules/new",
         "/schedules/copy",
+        "/schedules/import",
         "/calendars/new",
     ]
     for role in (Role.HELPER, Role.OBSERVER, Role.TECHNICIAN):
