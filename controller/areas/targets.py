@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.db import in_pieces
+from controller.db import among, in_pieces
 from controller.errors import ForbiddenError, InvalidError, NotFoundError
 from controller.nodes.models import Node
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import EVERYTHING, Act, Sight
 
+from .models import Area
 from .repository import nodes_in, read_tree
 from .rules import Tree
 
@@ -111,8 +112,12 @@ async def tree_around(session: AsyncSession, seen: Sight, area_id: str, *, whole
 
 
 async def areas_of(session: AsyncSession, scopes: Iterable[str], *, removed: bool = False) -> dict[str, str]:
-    """Give the area of each scope; a node that is not there has none. With ``removed``, also of nodes that were."""
+    """Give the area of each scope; what was removed has none. With ``removed``, also of areas and nodes that were."""
     found = {scope: scope.removeprefix("areas/") for scope in scopes if scope.startswith("areas/")}
+    if not removed:
+        gone = select(Area.id).where(among(Area.id, found.values()), Area.removed_at.is_not(None))
+        for area_id in await session.scalars(gone):
+            del found[f"areas/{area_id}"]
     for some in in_pieces([scope.removeprefix("nodes/") for scope in scopes if scope.startswith("nodes/")]):
         query = select(Node.id, Node.area_id).where(Node.id.in_(some))
         if not removed:

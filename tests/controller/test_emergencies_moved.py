@@ -112,3 +112,16 @@ async def test_who_sees_a_part_of_an_alert_learns_of_no_node_elsewhere(lite: Cen
     await end(lite, place["operator"], whole)
     assert await not_followed(lite, place["operator"], whole) == ["Cụm Tây"]
     assert await not_followed(lite, observer, whole) == []
+
+
+async def test_an_alert_to_a_place_that_was_removed_since_is_still_ended_for_all(lite: Centre) -> None:
+    place = await village(lite)
+    alert = await send(lite, place, targets=[place["east"].scope, place["west"].scope])
+    await taken(lite, place, place["west"])
+    lite.clock.step(hours=3)
+    await lite.services.firing.do_due()
+    await lite.services.removals.remove(lite.actor, place["east"].id)
+    shown = await lite.services.emergencies.get(place["operator"], alert.id)
+    assert MessageKind.ALL_CLEAR in {each.kind for each in shown.endings or ()}
+    over = await end(lite, place["operator"], alert)
+    assert await sent_to(lite, over) == {place["first"].id, place["second"].id}
