@@ -4,6 +4,9 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+OVER = "over"
+"""In ``detail`` of an alarm that the centre closed itself: what it told of was so no more."""
+
 
 class AlarmOut(BaseModel):
     """Something that administrators of an area and above must know."""
@@ -20,6 +23,7 @@ class AlarmOut(BaseModel):
     detail: dict[str, Any]
     raised_at: AwareDatetime
     acknowledged_at: AwareDatetime | None
+    """When somebody did, or it was over by itself (``detail.over``); None: it waits."""
     acknowledged_by: str | None
     """Id of the person."""
     acknowledged_by_name: str | None

@@ -1,5 +1,6 @@
 """Alarms: raised in the transaction of what is the matter, shown to whoever may acknowledge them, kept for good."""
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import select
@@ -16,7 +17,7 @@ from controller.people.rights import Act
 
 from .models import Alarm
 from .repository import looked_after, told_to
-from .schemas import AlarmOut
+from .schemas import OVER, AlarmOut
 
 
 class Alarms:
@@ -50,6 +51,15 @@ class Alarms:
         tx.session.add(row)
         await tx.session.flush()
         tx.tell(Event(Topic.ALARM, row.id))
+
+    async def over(self, tx: Transaction, kind: str, subject: str, is_over: Callable[[Alarm], bool]) -> None:
+        """Close what nobody acknowledged and is so no more: nobody has to look after it."""
+        same = select(Alarm).where(Alarm.kind == kind, Alarm.subject == subject, Alarm.acknowledged_at.is_(None))
+        for row in (await tx.session.scalars(same.with_for_update())).all():
+            if is_over(row):
+                row.acknowledged_at, row.detail = self._clock(), row.detail | {OVER: True}
+                tx.tell(Event(Topic.ALARM, row.id))
+        await tx.session.flush()
 
     async def list(self, actor: Actor, *, waiting: bool | None = None, limit: int = 100) -> list[AlarmOut]:
         """Give the latest alarms that somebody is told of (``told_to``), newest first.

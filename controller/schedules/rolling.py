@@ -15,6 +15,7 @@ from typing import NamedTuple
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.alarms.models import Alarm
 from controller.alarms.service import Alarms
 from controller.approvals import yeses as approvals
 from controller.approvals.yeses import Yes
@@ -405,14 +406,25 @@ class _Work:
             await audit.write(self._tx, SYSTEM, ACT, subject, detail, at=self._now, area_id=self._row.area_id)
 
     async def _tell(self) -> None:
-        """Raise an alarm about the first date that stays silent: nobody is to find out by listening."""
+        """Raise an alarm about the first date that stays silent: nobody is to find out by listening.
+
+        One about a date that is to sound after all, or is no more, is over. About one that has passed it is not.
+        """
         known = (*self._broken.values(), *self._refused.values())
         silent = sorted(
             (each for each in known if each[0].start_at < self._now + SOON), key=lambda each: each[0].start_at
         )
+        row, here = self._row, wall_time(self._now, self._row.zone)
+        subject, names = f"schedules/{row.id}", {date_.recurrence.isoformat() for date_, _ in silent}
+
+        def is_over(alarm: Alarm) -> bool:
+            name = next(iter(alarm.detail.get("dates", ())), None)
+            return name is not None and name not in names and datetime.fromisoformat(name) > here
+
+        await self._alarms.over(self._tx, NOT_AIRABLE, subject, is_over)
         if not silent:
             return
-        row, (first, error) = self._row, silent[0]
+        first, error = silent[0]
         detail = {
             "title": row.title,
             "date": f"{first.local:%d/%m %H:%M}",
@@ -421,7 +433,6 @@ class _Work:
             "message": error.message,
             "rules": error.fields.get("rules", []),
         }
-        subject = f"schedules/{row.id}"
         await self._alarms.raise_(self._tx, NOT_AIRABLE, row.area_id, subject, detail, unless_open=True)
 
 

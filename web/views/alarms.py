@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from controller.alarms.schemas import AlarmOut
+from controller.alarms.schemas import OVER, AlarmOut
 from controller.areas.schemas import AreaOut
 from web.formats import Formats
 from web.i18n import Catalogue
@@ -71,7 +71,8 @@ def line(alarm: AlarmOut, places: Mapping[str, str], form: Formats, *, cancelled
     said = text("alarms.said", place=place, since=form.since(alarm.raised_at))
     if alarm.acknowledged_at is not None:
         by, when = alarm.acknowledged_by_name or "", form.since(alarm.acknowledged_at)
-        said = f"{said} {text('alarms.acknowledged', by=by, when=when)}"
+        is_over = bool(alarm.detail.get(OVER))
+        said = f"{said} {text('alarms.over' if is_over else 'alarms.acknowledged', by=by, when=when)}"
     resource = alarm.subject.partition("/")[0]
     return Line(
         alarm.id,

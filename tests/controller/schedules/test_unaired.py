@@ -116,3 +116,40 @@ async def test_whoever_plans_there_is_told_and_says_that_they_look_after_it(lite
         False,
         False,
     ]
+
+
+async def waiting(here: Centre) -> list[str]:
+    return [each.detail["date"] for each in await here.services.alarms.list(here.actor, waiting=True)]
+
+
+async def test_an_alarm_is_over_when_its_date_is_to_sound_after_all_and_the_next_one_has_its_own(here: Centre) -> None:
+    area = await here.area()
+    made = await scheduled(here, area)
+    await rule(here, area, earliest="05:30")
+    for _ in range(7):
+        here.clock.step(days=1)
+        await here.services.schedules.roll_due()
+    assert await waiting(here) == ["18/03 05:00"]
+    moved = ExceptionIn(kind=DateChange.MOVED, moved_to_local=datetime(2026, 3, 18, 9), confirm_unusual=True)
+    await here.services.single_dates.except_(here.actor, made.id, datetime(2026, 3, 18, 5), moved)
+    here.clock.step(days=1)
+    await here.services.schedules.roll_due()
+    assert await waiting(here) == ["19/03 05:00"], "the first can sound, the second cannot"
+    [first] = await here.services.alarms.list(here.actor, waiting=False)
+    assert (first.detail["date"], first.detail["over"], first.acknowledged_by) == ("18/03 05:00", True, None)
+    await rule(here, area)
+    await here.services.schedules.roll_due()
+    assert await waiting(here) == []
+
+
+async def test_an_alarm_about_a_date_that_passed_in_silence_waits_for_a_person(lite: Centre) -> None:
+    area = await lite.area()
+    await scheduled(lite, area)
+    await rule(lite, area, earliest="05:30")
+    for _ in range(9):
+        lite.clock.step(days=1)
+        await lite.services.schedules.roll_due()
+    await rule(lite, area)
+    await lite.services.schedules.roll_due()
+    assert await days(lite) == ["18 05:00"]
+    assert await waiting(lite) == ["18/03 05:00"]

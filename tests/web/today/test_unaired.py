@@ -65,7 +65,12 @@ async def test_what_is_to_come_is_told_to_who_can_mend_it_and_goes_when_it_is_me
     await approved(site, changed)
     await site.centre.services.schedules.roll_due()
     async with visitor(site, who=people["operator"]) as client:
-        assert "không phát" not in said(await client.get("/strip"))
+        strip = said(await client.get("/strip"))
+        assert "không phát" not in strip
+        assert "cảnh báo" not in strip
+        listed = await client.get("/alarms")
+        assert "Đã hết lúc" in said(listed)
+        assert "/acknowledgement" not in listed.text
         assert "Lần tới: 05:00 ngày mai" in said(await client.get("/schedules/all"))
         assert "Buổi sáng" not in main((await client.get("/schedules/all?state=unaired")).text)
     site.centre.clock.step(hours=13)
