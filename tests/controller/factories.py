@@ -167,11 +167,11 @@ class Centre:
         config = self.services.config
         return UploadRoom(config.uploads, UploadLimits(config.max_upload_bytes, 0))
 
-    async def somebody(self, login: str, role: str, area: AreaOut | None = None) -> PersonOut:
-        """A person with a role in an area; without, everywhere."""
+    async def somebody(self, login: str, role: str, area: AreaOut | None = None, *, name: str = "") -> PersonOut:
+        """A person with a role in an area; without, everywhere. Without a name, they are called as they sign in."""
         area_id = area.id if area else None
         add = self.services.people.add
-        return await add(SYSTEM, login=login, name=login, password=PASSWORD, role=role, area_id=area_id)
+        return await add(SYSTEM, login=login, name=name or login, password=PASSWORD, role=role, area_id=area_id)
 
     async def session_of(self, person: PersonOut) -> str:
         """The token of a session that showed its second factor, whether the person has one or not."""

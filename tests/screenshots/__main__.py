@@ -8,7 +8,6 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import Iterable
-from dataclasses import replace
 from html import escape
 from pathlib import Path
 
@@ -50,11 +49,7 @@ async def main(wanted: list[str]) -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     found = all_shots([name for name in wanted if name != FOR_GUIDE])
     if FOR_GUIDE in wanted:
-        size, locale = SHOWN
-        found = {
-            name: tuple(replace(shot, sizes=(size,), locales=(locale,)) for shot in room if shot.guide)
-            for name, room in found.items()
-        }
+        found = {name: tuple(shot for shot in room if shot.guide) for name, room in found.items()}
     shots = [shot for room in found.values() for shot in room]
     failed: list[str] = []
     with tempfile.TemporaryDirectory() as folder:

@@ -15,7 +15,7 @@ from playwright.async_api import Error as PlaywrightError
 
 from tests.screenshots.table import ROLES, SIZES, Scene, Shot, Stage
 from tests.web.browser import page_of, speak
-from tests.web.harness import commune, first_day
+from tests.web.harness import Commune, commune, first_day
 from tests.web.scenes import busy_day, planned_week
 
 SECONDS = 24
@@ -59,10 +59,18 @@ async def stage_of(scene: Scene, folder: Path, sound: Path) -> AsyncIterator[Sta
             paths |= {name: f"/broadcasts/{each.id}" for name, each in runs.items()}
             paths["failed_replay"] = f"{paths['failed']}/replay"
             paths["lost_node"] = f"/nodes/{day.lost_node}"
-        if scene == "week":
-            paths |= await planned_week(site)
-        people = {} if scene == "bare" else {role: await site.centre.somebody(role, role, site.root) for role in ROLES}
-        yield Stage(site, paths, {role: await site.centre.session_of(each) for role, each in people.items()}, sound)
+        if scene in {"calm", "week"}:
+            paths |= await planned_week(site, alarmed=scene == "week")
+        yield Stage(site, paths, {} if scene == "bare" else await _sessions(site), sound)
+
+
+async def _sessions(site: Commune) -> dict[str, str]:
+    """Let somebody in each role work here, and sign them in."""
+    centre = site.centre
+    return {
+        role: await centre.session_of(await centre.somebody(role, role, site.root, name=name))
+        for role, name in ROLES.items()
+    }
 
 
 async def take(stage: Stage, browser: Browser, shots: Sequence[Shot], folder: Path) -> list[str]:

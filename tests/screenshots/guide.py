@@ -16,30 +16,27 @@ from web.help.topics import topics
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 GUIDE = DOCS / "huong-dan.md"
 PICTURES = {
-    "setup": ("setup",),
-    "today": ("today",),
-    "say": ("say", "say-typed"),
-    "schedules": ("schedules", "schedule"),
-    "schedule-new": ("schedule-new",),
-    "bulletins": ("bulletins", "bulletin"),
-    "programmes": ("programme", "programmes"),
-    "approvals": ("approval",),
-    "broadcast": ("broadcast",),
-    "why": ("why",),
-    "stop": ("stop",),
-    "emergencies": ("emergency", "drill"),
-    "nodes": ("nodes",),
-    "node": ("node",),
-    "faults": ("faults",),
-    "places": ("places",),
-    "policies": ("policy",),
-    "people": ("people",),
-    "history": ("history",),
-    "settings": ("settings",),
-    "calendars": ("calendars",),
-    "offline": ("offline",),
+    "setup": ("guide-setup",),
+    "today": ("guide-today",),
+    "say": ("guide-say", "guide-say-typed"),
+    "schedules": ("guide-schedules", "guide-schedule"),
+    "bulletins": ("guide-bulletins",),
+    "programmes": ("guide-programme",),
+    "approvals": ("guide-approval",),
+    "broadcast": ("guide-broadcast",),
+    "history": ("guide-history",),
+    "why": ("guide-why",),
+    "stop": ("guide-stop",),
+    "emergencies": ("guide-emergency", "guide-drill"),
+    "nodes": ("guide-nodes",),
+    "node": ("guide-node",),
+    "faults": ("guide-faults",),
+    "places": ("guide-places",),
+    "policies": ("guide-policy",),
+    "people": ("guide-people",),
+    "offline": ("guide-offline",),
 }
-"""Which pictures stand under which topic: those of the table that are for the guide."""
+"""Which pictures stand under which topic: those of the room ``guide``."""
 BEGIN = """\
 # Hướng dẫn sử dụng Loa
 

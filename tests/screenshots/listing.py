@@ -62,6 +62,7 @@ ELSEWHERE: Mapping[str, str] = {
     "faults": "a button of *faults_list* and *nodes*",
     "node_acts": "buttons of *nodes*",
     "renewals": "a notice of *nodes*",
+    "existing": "a search unfolded on *say*, *bulletins* and *messages*",
 }
 """Modules without a page of their own, and where their part is seen."""
 HEAD = """# Pictures of the pages

@@ -21,11 +21,11 @@ SHOWN = ("phone", "vi")
 State = Literal["normal", "empty", "loading", "pending", "error", "long"]
 """``loading``: an answer is held back; ``pending``: it is there, and something is still to come; ``error``: refused, or
 something is wrong; ``long``: with the longest names that people use."""
-ROLES = ("operator", "approver", "technician", "helper")
-"""Whose pages are taken besides the administrator's: the login of each is the name of its role."""
-Scene = Literal["bare", "empty", "day", "week"]
+ROLES = {"operator": "Trần Thị Hoa", "approver": "Lê Văn Nam", "technician": "Đỗ Văn Bảy", "helper": "Vũ Thị Tư"}
+"""Whose pages are taken besides the administrator's, and their names: the login of each is the name of its role."""
+Scene = Literal["bare", "empty", "day", "calm", "week"]
 """A centre on its first day; a commune in which nothing has happened yet; one in the evening of a busy day; the same
-with a planned week."""
+with a planned week; the same with an emergency and a drill."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ class Shot:
     sizes: tuple[str, ...] = ("pc", "small")
     locales: tuple[str, ...] = LOCALES
     guide: bool = False
-    """Taken on the phone, in Vietnamese, too, and kept in docs/screenshots: the guide shows it."""
+    """Kept in docs/screenshots: the guide shows it."""
 
     def each(self) -> Iterator[tuple[str, str]]:
         """Give each size with each language."""
-        return iter(dict.fromkeys([*product(self.sizes, self.locales), *([SHOWN] if self.guide else [])]))
+        return product(self.sizes, self.locales)
 
     def file(self, size: str, locale: str) -> str:
         """Name the file of one picture."""

@@ -33,7 +33,7 @@ make_waits = sent("main form[method=post][action='/programmes']", "/programmes",
 
 
 SHOTS = (
-    Shot("bulletins", "bulletins", "/bulletins", scene="week", guide=True),
+    Shot("bulletins", "bulletins", "/bulletins", scene="week"),
     Shot("bulletins", "bulletins-empty", "/bulletins", scene="empty", state="empty"),
     Shot("bulletins", "bulletins-not-found", "/bulletins?q=khong+co&state=draft", scene="week", state="empty"),
     Shot("bulletins", "bulletin", "bulletin", scene="week"),
@@ -48,7 +48,7 @@ SHOTS = (
     Shot("recordings", "recording-cut-wrong", "recording-cut", scene="week", state="error", steps=cut_nothing),
     Shot("programmes", "programmes", "/programmes", scene="week"),
     Shot("programmes", "programmes-empty", "/programmes", scene="empty", state="empty"),
-    Shot("programmes", "programme", "programme-morning", scene="week", state="long", guide=True),
+    Shot("programmes", "programme", "programme-morning", scene="week", state="long"),
     Shot("programmes", "programme-template", "template", scene="week"),
     Shot("programmes", "programme-airable", "programme", scene="week"),
     Shot("bulletins", "bulletin-saving", "/bulletins/new", scene="week", state="loading", steps=save_waits),

@@ -46,12 +46,12 @@ password_wrong = refused("form[action='/sign-in/password']", old="sai", new="ngá
 
 
 SHOTS = (
-    Shot("setup", "setup", "/setup", scene="bare", state="empty", guide=True),
+    Shot("setup", "setup", "/setup", scene="bare", state="empty"),
     Shot("setup", "setup-wrong", "/setup", scene="bare", state="error", steps=name_nothing),
     Shot("setup", "setup-say", "/setup", scene="empty"),
     Shot("help_pages", "help", "/help"),
     Shot("help_pages", "help-topic", "/help/say"),
-    Shot("shell", "offline", "/offline", guide=True),
+    Shot("shell", "offline", "/offline"),
     Shot("shell", "offline-unsent", "/offline?unsent=1", state="error"),
     Shot("people", "sign-in", "/sign-in"),
     Shot("setup", "setup-naming", "/setup", scene="bare", state="loading", steps=name_waits),

@@ -53,11 +53,11 @@ seen_waits = sent("form[action^='/faults/']", "/faults/")
 
 
 SHOTS = (
-    Shot("nodes", "nodes", "/nodes", scene="week", guide=True),
+    Shot("nodes", "nodes", "/nodes", scene="week"),
     Shot("nodes", "nodes-empty", "/nodes", scene="bare", state="empty"),
     Shot("nodes", "nodes-filters", "/nodes", scene="week", steps=unfold_filters),
     Shot("nodes", "nodes-adopt", "/nodes", scene="week", state="error", steps=adopt),
-    Shot("nodes", "node", "node", scene="week", guide=True),
+    Shot("nodes", "node", "node", scene="week"),
     Shot("nodes", "node-lost", "lost_node", scene="week", state="error"),
     Shot("node_map", "map", "/nodes/map", scene="week", steps=drawn),
     Shot("node_map", "map-empty", "/nodes/map", scene="bare", state="empty"),
@@ -68,7 +68,7 @@ SHOTS = (
     Shot("node_health", "node-now", "node_now", scene="week"),
     Shot("node_settings", "node-settings", "node_settings", scene="week", state="pending"),
     Shot("node_settings", "node-settings-wrong", "node_settings", scene="week", state="error", steps=wrong_place),
-    Shot("faults_list", "faults", "/faults", scene="week", guide=True),
+    Shot("faults_list", "faults", "/faults", scene="week"),
     Shot("faults_list", "faults-empty", "/faults", scene="empty", state="empty"),
     Shot("nodes", "nodes-adopting", "/nodes", scene="week", state="loading", steps=adopt_waits),
     Shot("node_map", "map-coming", "/nodes/map", scene="week", state="loading", steps=map_waits),

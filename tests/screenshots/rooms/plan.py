@@ -69,8 +69,8 @@ days_wait = sent("#calendar-form", "/calendars/new", title="Ngày hội làng", 
 
 WEEK = "/schedules?day=2031-11-25"
 SHOTS = (
-    Shot("schedules", "schedule", "schedule", scene="week", guide=True),
-    Shot("feed", "schedules", WEEK, scene="week", guide=True),
+    Shot("schedules", "schedule", "schedule", scene="week"),
+    Shot("feed", "schedules", WEEK, scene="week"),
     Shot("feed", "schedules-month", "/schedules?view=month&day=2031-11-25", scene="week"),
     Shot("feed", "schedules-asked", WEEK, scene="week", state="pending", steps=_ask, whole=False, sizes=("pc",)),
     Shot("feed", "schedules-empty", "/schedules", scene="empty", state="empty"),

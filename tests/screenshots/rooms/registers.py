@@ -85,14 +85,14 @@ phone_waits = sent("form:has(#phone)", "/settings", phone="0912 345 679")
 
 
 SHOTS = (
-    Shot("history", "history", "/history", scene="week", guide=True),
+    Shot("history", "history", "/history", scene="week"),
     Shot("history", "history-filters", "/history", scene="week", steps=filters),
     Shot("history", "history-nothing", "/history", scene="week", state="empty", steps=nothing_found),
     Shot("history", "history-empty", "/history", scene="empty", state="empty"),
     Shot("activity", "activity", "/activity", scene="week"),
-    Shot("accounts", "people", "/people", scene="week", state="long", guide=True),
+    Shot("accounts", "people", "/people", scene="week", state="long"),
     Shot("accounts", "person", "person", scene="week"),
-    Shot("places", "places", "/places", scene="week", guide=True),
+    Shot("places", "places", "/places", scene="week"),
     Shot("places", "places-error", "/places", scene="week", state="error", steps=wrong_area),
     Shot("places", "place", "place", scene="week"),
     Shot("places", "merge", "merge", scene="week"),
@@ -101,7 +101,7 @@ SHOTS = (
     Shot("removing", "place-in-use", "in-use", scene="week", state="error"),
     Shot("places", "merge-looked", "merge", scene="week", state="pending", steps=looked),
     Shot("policies", "policies", "/policies", scene="week"),
-    Shot("policies", "policy", "policy", scene="week", guide=True),
+    Shot("policies", "policy", "policy", scene="week"),
     Shot("alarms", "alarms", "/alarms", scene="week"),
     Shot("settings", "settings", "/settings", scene="week"),
     Shot("settings", "settings-error", "/settings", scene="week", state="error", steps=wrong_phone),

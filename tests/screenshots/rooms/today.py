@@ -36,16 +36,16 @@ replay_waits = sent("form[action$='/replay']", "/replay")
 
 
 SHOTS = (
-    Shot("today", "today", "/today", guide=True),
+    Shot("today", "today", "/today"),
     Shot("today", "today-empty", "/today", scene="empty", state="empty"),
     Shot("today", "today-why", "/today", state="error", steps=unfold_whys),
-    Shot("broadcasts", "broadcast", "on_air", guide=True),
+    Shot("broadcasts", "broadcast", "on_air"),
     Shot("broadcasts", "broadcast-coming", "coming"),
     Shot("broadcasts", "broadcast-nodes", "failed", steps=all_nodes),
     Shot("broadcasts", "broadcast-failed", "failed", state="error"),
-    Shot("holds", "stop", "/today", steps=open_stop, whole=False, guide=True),
+    Shot("holds", "stop", "/today", steps=open_stop, whole=False),
     Shot("holds", "stop-pending", "/today", state="pending", steps=stop_everything),
-    Shot("broadcasts", "why", "why", scene="week", guide=True),
+    Shot("broadcasts", "why", "why", scene="week"),
     Shot("holds", "stop-waits", "/today", state="loading", steps=stop_waits, whole=False),
     Shot("broadcasts", "broadcast-cancelling", "coming", state="loading", steps=undo_waits),
     Shot("broadcasts", "replay", "failed_replay"),
