@@ -13,6 +13,8 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
 from controller.areas.schemas import AreaOut
 from controller.errors import (
@@ -223,6 +225,13 @@ def page_route(site: Site) -> type[APIRoute]:
     """Make a route class that answers errors as pages: sign in first, not found, not allowed."""
 
     class PageRoute(APIRoute):
+        async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+            """Answer; whoever loads the address of a form, as after a mistake in it, is led to the page above it."""
+            if scope["method"] == "GET" and "GET" not in (self.methods or ()):
+                await RedirectResponse(_page_above(scope), 303)(scope, receive, send)
+            else:
+                await super().handle(scope, receive, send)
+
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle = super().get_route_handler()
 
@@ -243,6 +252,16 @@ def page_route(site: Site) -> type[APIRoute]:
             return handler
 
     return PageRoute
+
+
+def _page_above(scope: Scope) -> str:
+    """Name the nearest page above an address, with what the address asks besides."""
+    path, query, routes = scope["path"], scope["query_string"].decode("latin-1"), scope["router"].routes
+    is_page = False
+    while not is_page and path:
+        path = path.rpartition("/")[0]
+        is_page = any(route.matches({**scope, "path": path})[0] is Match.FULL for route in routes)
+    return quote(path or "/", safe="/") + (f"?{query}" if query else "")
 
 
 def to_sign_in(request: Request) -> Response:

@@ -1,5 +1,6 @@
 """A broadcast being written: what was typed and what it means."""
 
+import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ from controller.areas.schemas import AreaOut, EffectiveOut
 from controller.ids import new_id
 from web.formats import Formats
 from web.forms import Form, Unclear, own_path
-from web.i18n import load
+from web.i18n import LOCALES, load
 from web.views.recordings import BARS, wave_path
 from web.views.say import Draft, covered, days, read_draft, start_of
 
@@ -24,6 +25,12 @@ def at(hour: str, day: str = "2031-11-24") -> datetime | None:
 @pytest.mark.parametrize("typed", ["19:05", "19h05", "19H05", "1905", " 19:05 ", "19.05", "19g05"])
 def test_an_hour_is_understood_however_people_write_it(typed: str) -> None:
     assert at(typed) == datetime(2031, 11, 24, 12, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_number_pad_has_no_colon_and_its_hint_says_what_does(locale: str) -> None:
+    [plain] = re.findall(r"\b\d{4}\b", load(locale)("shape.hour_hint"))
+    assert at(plain) == at("17:30")
 
 
 @pytest.mark.parametrize("typed", ["19", "19h", "19:"])

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.routing import APIRoute
 
 import web
 from controller.broadcasts.schemas import BroadcastIn
 from controller.people.actor import Actor
 from controller.policies.schemas import PolicyIn
 from tests.controller.factories import ADDRESS
-from tests.web.harness import Commune, visitor
+from tests.web.harness import Commune, pages, visitor
 from web.i18n import load
 from web.listing import Asked, Column, Filter, Listing
 from web.offers import GROUPS, IN_SIGHT, MORE, MOST_IN_SIGHT
@@ -108,6 +109,32 @@ async def test_only_words_of_ours_follow_an_act(site: Commune) -> None:
         for odd in ("<b>", "", "x" * 99, "saved.x", "title", "SAVED"):
             page = (await client.get("/nodes", params={"done": odd})).text
             assert 'class="notices"' not in page, odd
+
+
+def only_posted(site: Commune) -> set[str]:
+    """Name the addresses that forms are sent to, and that are no pages."""
+    app = pages(site.centre.services)
+    routes = [route for part in app.routes for route in getattr(part, "original_router", app).routes]
+    own = [route for route in routes if isinstance(route, APIRoute) and not route.include_in_schema]
+    read = {route.path for route in own if "GET" in (route.methods or ())}
+    return {route.path for route in own if "POST" in (route.methods or ())} - read
+
+
+async def test_who_loads_the_address_of_a_form_is_led_to_the_page_above_it(site: Commune) -> None:
+    """A release of a STOP and a choice of language lead back to where they were pressed: the answer to a form too."""
+    node = next(iter(site.nodes.values()))
+    [hold] = await site.centre.services.holds.order(site.centre.actor, [site.root.scope])
+    async with visitor(site) as client:
+        for path in sorted(only_posted(site)):
+            answer = await client.get(re.sub(r"{\w+}", "x", path))
+            assert answer.status_code == 303 or "<!doctype html>" in answer.text, path
+        form = {"next": f"/nodes/{node.id}/self-test"}
+        answer = await client.post(f"/holds/{hold.id}/release", data=form)
+        answer = await client.get(answer.headers["location"])
+        assert answer.headers["location"] == f"/nodes/{node.id}?done=released"
+        assert TEXT("done.released") in (await client.get(answer.headers["location"])).text
+        answer = await client.post("/language", data={"next": "/schedules/x/dates/y", "locale": "vi"})
+        assert (await client.get(answer.headers["location"])).headers["location"] == "/schedules/x"
 
 
 @pytest.mark.parametrize(("cookie", "shown"), [("large", ' data-look="large"'), ("", ""), ('x"onload=', "")])
