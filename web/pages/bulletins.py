@@ -23,6 +23,7 @@ from web.site import Site, Visit
 from web.views import bulletins as views
 from web.views import library
 from web.views.airings import Airing, airing_lines
+from web.views.kinds import kind_said
 from web.views.places import choices
 from web.views.voices import begun_with, blank, languages_of
 
@@ -127,8 +128,8 @@ async def silenced(visit: Visit, known: BulletinOut | None) -> list[Airing]:
 
 async def categories(visit: Visit, *chosen: str) -> list[tuple[str, str]]:
     """Give what bulletins in sight may be about, code and word, with what is ``chosen`` already."""
-    found = {each.code: each.name for each in await visit.services.policies.categories(visit.actor)}
-    words = {code: name or visit.text.word("category", code) for code, name in found.items()}
+    found = await visit.services.policies.categories(visit.actor)
+    words = {each.code: kind_said(each, visit.text) for each in found}
     words |= {code: visit.text.word("category", code) for code in chosen if code not in words}
     return list(words.items())
 

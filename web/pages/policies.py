@@ -20,6 +20,7 @@ from web.site import Site, Visit
 from web.views import policies as views
 from web.views import policy_form as forms
 from web.views.hours import Typed, spans_said
+from web.views.kinds import kind_said
 from web.views.places import choices
 from web.views.whatif import Looked, looked
 
@@ -85,7 +86,7 @@ def _rows(visit: Visit, known: PolicyOut, draft: forms.Draft, named: Sequence[tu
 async def _offered(visit: Visit, area_id: str) -> forms.Named:
     """Give the categories that hold in an area, with their words."""
     found = await visit.services.policies.categories(visit.actor, area_id)
-    return tuple((each.code, each.name or visit.text.word("category", each.code)) for each in found)
+    return tuple((each.code, kind_said(each, visit.text)) for each in found)
 
 
 def _quiet_of(visit: Visit, area_id: str) -> Typed:

@@ -7,6 +7,7 @@ from typing import Any
 from controller.areas.schemas import QuietWindow
 from controller.policies.schemas import PolicyOut, RuleOut, Window
 from web.formats import Formats
+from web.views.kinds import kind_said
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ _SAID: Mapping[str, Callable[[Any, Formats], str]] = {
     "night": _night_said,
     "self_approval": _alone_said,
     "second_person": _second_said,
-    "categories": lambda value, _: ", ".join(each.name for each in value),
+    "categories": lambda value, form: ", ".join(kind_said(each, form.text) for each in value),
 }
 
 

@@ -13,6 +13,7 @@ from controller.search import folded
 from web.formats import Formats
 from web.forms import MOST_VERSION, Form, Unclear, number_of
 from web.views.hours import hour_said, spans, spans_said
+from web.views.kinds import kept_names
 from web.views.policies import decibels, windows_said
 
 NUMBERS = ("sessions_a_day", "minutes_a_session", "minutes_a_day", "lease_hours", "download_kbit_s")
@@ -157,7 +158,8 @@ def wanted(draft: Draft, known: PolicyOut, form: Formats) -> dict[str, Any]:
     Raises:
         Unclear: a field cannot be understood.
     """
-    begun = draft_of(known, (), form)
+    holding = next((each.value for each in known.effective if each.rule == "categories"), None)
+    begun = draft_of(known, tuple(kept_names(holding or ()).items()), form)
     rules: dict[str, Any] = {}
     for name, (was, typed) in zip(NUMBERS, zip(begun.numbers, draft.numbers, strict=True), strict=True):
         number = _number(typed[1], name, form) if typed[1] else None
@@ -212,19 +214,20 @@ def _second_person(draft: Draft, begun: Draft, form: Formats) -> Sequence[Mappin
     return [{"category": code, "level": level} for code, level in draft.seconds]
 
 
-def _categories(draft: Draft, _: Draft, form: Formats) -> list[dict[str, str]] | None:
+def _categories(draft: Draft, begun: Draft, form: Formats) -> list[dict[str, str]] | None:
     if draft.categories_above:
         return None
     kept = [each for each in draft.categories if each.name]
     names = [each.name.casefold() for each in kept]
     if not names or len(set(names)) < len(names):
         raise Unclear({"categories": form.text("policies.categories_twice" if names else "policies.categories_empty")})
-    taken = {each.code for each in kept}
+    taken, as_kept = {each.code for each in kept}, {each.code: each.name for each in begun.categories}
     found = []
     for each in kept:
         code = each.code or _code(each.name, taken)
         taken.add(code)
-        found.append({"code": code, "name": each.name})
+        name = as_kept.get(code, each.name) if each.name == each.was else each.name
+        found.append({"code": code, "name": name})
     return found
 
 

@@ -170,3 +170,27 @@ async def test_what_contradicts_itself_is_not_guessed(site: Commune, typed: dict
     assert refused.status_code == 422
     assert f'id="wrong-{field}"' in refused.text
     assert dict((await rules_of(site)).said()) == {}
+
+
+async def test_whoever_reads_the_usual_kinds_reads_them_in_their_language_whoever_saved(site: Commune) -> None:
+    async with visitor(site) as client:
+        await client.post("/language", data={"locale": "en"})
+    assert (await save(site, **{"category-8": "Market days"})).status_code == 303
+    names = [each.name for each in (await rules_of(site)).categories or ()]
+    assert [", ".join(names[:3]), names[-1]] == ["Thông báo, Tin tức, Thời tiết", "Market days"]
+    assert (await save(site, **{"category-1": "News of the day"})).status_code == 303
+    changed = [each.name for each in (await rules_of(site)).categories or ()]
+    assert changed == [names[0], "News of the day", *names[2:]], "what nobody touched is kept as it was"
+    async with visitor(site) as client:
+        assert "Notice, News of the day, Weather" in said(await client.get(f"/policies/{site.root.id}"))
+        await client.post("/language", data={"locale": "vi"})
+        form = (await client.get("/bulletins/new")).text
+    assert re.search(r">\s*Thời tiết\s*</option>", form)
+    assert not re.search(r">\s*Weather\s*</option>", form)
+
+
+async def test_a_place_whose_kinds_were_kept_in_one_language_is_read_in_each(site: Commune) -> None:
+    await put(site, categories=[{"code": "weather", "name": "Weather"}, {"code": "notice", "name": "Thông báo thôn"}])
+    async with visitor(site) as client:
+        assert "Thời tiết, Thông báo thôn" in said(await client.get(f"/policies/{site.root.id}"))
+        assert re.search(r">\s*Thời tiết\s*</option>", (await client.get("/bulletins/new")).text)
