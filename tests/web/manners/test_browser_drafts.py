@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 BROKEN = ("Failed to load resource", "status of")
 DRAFTS = "Object.keys(localStorage).filter((key) => key.startsWith('loa:draft:'))"
 CHOSEN = """(name) => [...document.querySelectorAll(`[name=${name}]:checked`)].map((each) => each.value)"""
-SEND = "form[data-draft=bulletin] .main"
+SEND = "form[data-draft=bulletin] button.main:not([type=button])"
 
 
 async def write(page: Page, title: str) -> None:
