@@ -65,9 +65,9 @@ async def test_what_is_to_come_is_told_to_who_can_mend_it_and_goes_when_it_is_me
     await approved(site, changed)
     await site.centre.services.schedules.roll_due()
     async with visitor(site, who=people["operator"]) as client:
-        strip = said(await client.get("/strip"))
-        assert "không phát" not in strip
-        assert "cảnh báo" not in strip
+        mended = said(await client.get("/strip"))
+        assert "không phát" not in mended
+        assert "cảnh báo" not in mended
         listed = await client.get("/alarms")
         assert "Đã hết lúc" in said(listed)
         assert "/acknowledgement" not in listed.text
