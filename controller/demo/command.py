@@ -19,7 +19,7 @@ from audio.errors import AudioError
 from controller.errors import LoaError
 
 from .check import Expected, NodeVerdict, VirtualRecording, judge_node, report
-from .commune import LOGIN, THREE_HAMLETS, Commune, NodeSpec
+from .commune import LOGIN, THREE_HAMLETS, Commune, DemoNode, NodeSpec
 from .notice import TEXT, TITLE
 from .processes import ProgramFailedError
 from .template import TEMPLATE, make_template
@@ -37,6 +37,8 @@ AHEAD = timedelta(seconds=5)
 """How far ahead the check schedules its first broadcast."""
 GRACE_S = 30
 """How long nodes may take to report after a broadcast's end."""
+OFF_S = 120
+"""How long a node that somebody ended is off: long enough to see it on the pages."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,12 @@ async def _show(options: argparse.Namespace, folder: Path, stop: asyncio.Event) 
         _say(
             "  the commune has no quiet hours, so that the demo sounds at any hour; real ones rest from 22:00 to 05:00"
         )
-        _say("  Ctrl-C ends everything")
+        sick = commune.nodes[-1]
+        if sick.program:
+            _say(
+                f"  to see a node fail, type `kill {sick.program.process.pid}` elsewhere: {sick.spec.name} is off then"
+            )
+        _say("  Ctrl-C ends everything, and what was made here is gone")
         await _prepare(commune, recording, notice, folder)  # after the address: nobody waits for it
         await _watch(commune, stop)
     return 0
@@ -182,18 +189,41 @@ async def _prepare(commune: Commune, recording: dict[str, Any], notice: Notice, 
 
 
 async def _watch(commune: Commune, stop: asyncio.Event) -> None:
-    """End with an error when a program ends by itself."""
-    programs = [program for program in (commune.centre, *(node.program for node in commune.nodes)) if program]
-    ends = {asyncio.create_task(program.process.wait()) for program in programs}
+    """Go on until told; a node that somebody ends is off for a while, as in a power cut.
+
+    Raises:
+        ProgramFailedError: the centre ended, or an agent failed.
+    """
+    lives = [asyncio.create_task(_live(commune, node)) for node in commune.nodes]
+    centre = asyncio.create_task(commune.centre.process.wait()) if commune.centre else None
     stopped = asyncio.create_task(stop.wait())
+    watched = {task for task in (*lives, centre, stopped) if task}
     try:
-        await asyncio.wait({*ends, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        ended, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        if stopped not in ended:
+            for task in ended:
+                task.result()
+            if commune.centre:
+                commune.centre.check()
     finally:
-        for task in (*ends, stopped):
+        for task in watched:
             task.cancel()
-    if not stop.is_set():
-        for program in programs:
-            program.check()
+        await asyncio.gather(*watched, return_exceptions=True)
+
+
+async def _live(commune: Commune, node: DemoNode) -> None:
+    """Start a node again, some time after somebody ended it.
+
+    Raises:
+        ProgramFailedError: it ended by itself.
+    """
+    while node.program:
+        if await node.program.process.wait() > 0:
+            node.program.check()
+        _say(f"  {node.spec.name} is off: the pages say so within 45 s; it comes back in {OFF_S} s")
+        await asyncio.sleep(OFF_S)
+        await commune.start_node(node)
+        _say(f"  {node.spec.name} is on again")
 
 
 async def _notice(options: argparse.Namespace, folder: Path) -> Notice:

@@ -24,7 +24,8 @@ from audio import tune
 from controller.cli import main
 from controller.demo import command
 from controller.demo.check import Expected, NodeVerdict, VirtualRecording, judge_node, report
-from controller.demo.commune import Commune
+from controller.demo.commune import THREE_HAMLETS, Commune, DemoNode
+from controller.demo.processes import Program, ProgramFailedError
 from tests import sounds
 from tests.e2e.waiting import until
 
@@ -156,9 +157,10 @@ async def _end_a_demo(folder: Path) -> None:
         await until(lambda: "  ready " in running.said(), 60, "its template")
         if folder.name == CTRL_C:
             await assert_tomorrow_can_be_planned(url[1], running.said())
+            await assert_a_node_may_fail(running)
         names = sorted(process.name() for process in running.running())
         assert "mosquitto" in names
-        assert len(names) == 6  # the command, the centre, its broker, three nodes
+        assert len(names) == 5 + (folder.name != CTRL_C)  # the command, the centre, its broker, nodes
         if folder.name == CTRL_C:
             os.killpg(running.process.pid, signal.SIGINT)  # a terminal sends it to all in the foreground
         else:
@@ -170,6 +172,35 @@ async def _end_a_demo(folder: Path) -> None:
     if folder.name == CTRL_C:
         assert running.process.returncode == 0
         assert left_behind(folder) == []
+
+
+async def assert_a_node_may_fail(running: Demo) -> None:
+    """By what the demo says to type; the others go on."""
+    typed = re.search(r"type `kill (\d+)` elsewhere: (.+) is off then", running.said())
+    assert typed is not None
+    os.kill(int(typed[1]), signal.SIGTERM)
+    await until(lambda: f"  {typed[2]} is off: " in running.said(), 20, "word of the node that is off")
+    assert running.process.returncode is None
+
+
+async def test_a_node_that_was_ended_comes_back_and_one_that_failed_ends_the_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "OFF_S", 0)
+    commune = Commune(tmp_path)
+    await commune.api.aclose()
+    node = DemoNode(THREE_HAMLETS[0], "node-1", "area-1", tmp_path)
+    ends = iter(["kill -TERM $$", "kill -KILL $$", "exit 3"])
+
+    async def start(one: DemoNode) -> None:
+        one.program = await Program.start("agent", ["sh", "-c", next(ends)], env={}, log=tmp_path / "agent.log")
+
+    monkeypatch.setattr(commune, "start_node", start)
+    await start(node)
+    commune.nodes = [node]
+    with pytest.raises(ProgramFailedError, match="agent ended with status 3"):
+        await command._watch(commune, asyncio.Event())
+    assert capsys.readouterr().err.count("is on again") == 2
 
 
 async def assert_tomorrow_can_be_planned(url: str, said: str) -> None:
