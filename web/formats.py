@@ -1,7 +1,7 @@
 """Instants, durations and names in words. Pure: the zone, the language and the present are given."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from web.i18n import Catalogue
@@ -22,10 +22,16 @@ class Formats:
     zone: tzinfo
     now: datetime
     """The centre's present, aware."""
+    kinds: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Kinds of bulletins that places named themselves: code and name. Read for the pages that show any."""
 
     def today(self) -> date:
         """Tell the date at this place."""
         return self.now.astimezone(self.zone).date()
+
+    def kind(self, code: str) -> str:
+        """Name a kind of bulletins; one that nobody in sight knows any more, by its code."""
+        return self.kinds.get(code) or self.text.word("category", code)
 
     def hour(self, at: datetime) -> str:
         """Say ``17:03``."""

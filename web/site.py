@@ -41,6 +41,7 @@ from web.joined import JOINED, STATIC, joined
 from web.offers import places_for
 from web.once import answer_once
 from web.problems import page_said, wait_s
+from web.views.kinds import kind_said
 
 HERE = Path(__file__).parent
 LOCALE_COOKIE = "__Host-loa-locale"
@@ -95,6 +96,11 @@ class Visit:
     def is_proven(self) -> bool:
         """Tell whether a yes takes a code: the signer stands apart."""
         return self.actor.proof is not None
+
+    async def read_kinds(self) -> None:
+        """Let bulletins be said to be about what their places call it."""
+        found = await self.services.policies.categories(self.actor)
+        self.form = replace(self.form, kinds={each.code: kind_said(each, self.text) for each in found})
 
     def prove(self, typed: Form) -> None:
         """Let what was typed prove the yes that this act may be."""

@@ -35,6 +35,7 @@ COLUMNS = (
 async def _queue(visit: Visit, shown: str) -> dict[str, Any]:
     """Give what waits besides the request that stands open; ``shown``: its id, empty when none does."""
     found = await visit.services.approvals.list(visit.actor)
+    await visit.read_kinds()
     may_decide, me = visit.may(Act.APPROVALS_GIVE), visit.person.id
     alone = await visit.services.by_authors.list(visit.actor, seen=False) if may_decide else []
     return {
@@ -77,6 +78,7 @@ async def _context(visit: Visit, request_id: str) -> dict[str, Any]:
 
 async def _shown(visit: Visit, row: ApprovalOut) -> dict[str, Any]:
     """Give what a request in full shows."""
+    await visit.read_kinds()
     own, is_open = row.asked_by_id == visit.person.id, row.state == "open"
     return {
         "airs": await _airs(visit, row),

@@ -42,6 +42,7 @@ def _language_names(visit: Visit, languages: Sequence[str]) -> dict[str, str]:
 
 
 async def _listing(visit: Visit, limit: int = PAGE) -> Listing[library.Row]:
+    await visit.read_kinds()
     filters = library.bulletin_filters(visit.areas, await categories(visit), visit.text)
     wanted = asked(visit.request, library.BULLETIN_COLUMNS, filters, sort="saved", down=True)
     found = await visit.services.bulletins.find(visit.actor, wanted.wanted(limit))
@@ -86,6 +87,7 @@ def _acts(visit: Visit, known: BulletinOut) -> list[str]:
 
 async def _one(visit: Visit, bulletin_id: str, problem: str = "") -> HTMLResponse:
     known = await visit.services.bulletins.get(visit.actor, bulletin_id)
+    await visit.read_kinds()
     readings = {each.language: await _reading(visit, each.language, each.text) for each in known.voices}
     names = _language_names(visit, [voice.language for voice in known.voices])
     found = views.one(known, names, visit.form, readings)

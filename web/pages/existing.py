@@ -19,6 +19,7 @@ async def said_card(visit: Visit, kind: str, known_id: str) -> views.Said | None
     services = visit.services
     try:
         if kind == "bulletin":
+            await visit.read_kinds()
             return views.bulletin(await services.bulletins.get(visit.actor, known_id), visit.form)
         return views.programme(await services.programmes.get(visit.actor, known_id), visit.form)
     except NotFoundError:

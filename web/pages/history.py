@@ -45,6 +45,7 @@ def add(router: APIRouter, site: Site) -> None:
         _, wanted = _wanted(visit)
         total = (await _find(visit, replace(wanted, offset=0, limit=1))).total
         await visit.services.audit.taken(visit.actor, "broadcasts", total)
+        await visit.read_kinds()
         heads = [visit.text(f"history.{head}") for head in HEADS]
         runs = in_parts(partial(visit.services.history.find, visit.actor), wanted)
         return csv_answer("nhat-ky-phat-thanh", heads, (exported(run, visit.form) async for run in runs), visit.text)

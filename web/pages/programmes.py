@@ -78,6 +78,7 @@ async def _context(visit: Visit, known: ProgrammeOut, waits: Held | str = "") ->
     """Give what the part of the page shows that changes with the items. ``waits``: why nothing was changed."""
     may_write, asked = _may_write(visit, known), confirmed(visit)
     airings = await visit.services.airings.of_programme(visit.actor, known.id)
+    await visit.read_kinds()
     may_plan = may_write and visit.may(Act.SCHEDULES_WRITE) and (known.session_ms is not None or known.is_template)
     shown = views.one(known, visit.form)
     return {
@@ -107,6 +108,7 @@ async def _choices(visit: Visit, known: ProgrammeOut) -> dict[str, Any]:
     wanted = Wanted(" ".join(query.get("q", "")[:200].split()), limit=MOST_CHOICES, down=True)
     services, actor = visit.services, visit.actor
     if source == "bulletins":
+        await visit.read_kinds()
         approved = replace(wanted, having={"state": "approved", "for": known.area_id})
         bulletins = await services.bulletins.find(actor, approved)
         total, found = bulletins.total, views.choices(bulletins.rows, (), visit.form)

@@ -85,18 +85,19 @@ async def existing(visit: Visit, query: str = "", *, into: str = "", written: bo
 
     ``into``: the language that a recording is for, empty for the first; ``written``: bulletins and programmes too.
     """
-    services, actor, form = visit.services, visit.actor, visit.form
+    services, actor = visit.services, visit.actor
     query = " ".join(query[:200].split())
 
     def wanted(most: int, **having: str) -> Wanted:
         return Wanted(query, limit=most, down=True, having=having)
 
     recordings = await services.library.find(actor, wanted(RECENT, state="ready"))
-    groups = [views.recordings(recordings, into, form)]
+    groups = [views.recordings(recordings, into, visit.form)]
     if written:
+        await visit.read_kinds()
         approved = await services.bulletins.find(actor, wanted(MOST_OF_A_KIND, state="approved"))
         programmes = await services.programmes.find(actor, wanted(MOST_OF_A_KIND, kind="programme"))
-        groups += [views.bulletins(approved, form), views.programmes(programmes, form)]
+        groups += [views.bulletins(approved, visit.form), views.programmes(programmes, visit.form)]
     return {"groups": [each for each in groups if each.lines], "into": into, "written": written}
 
 

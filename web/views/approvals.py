@@ -170,7 +170,7 @@ def _targets(row: ApprovalRow, form: Formats) -> str:
 
 def _about(row: ApprovalRow, form: Formats) -> str:
     """Say what kinds of things it says; empty: nothing is known of that."""
-    text, names = form.text, [form.text.word("category", each) for each in row.categories]
+    text, names = form.text, [form.kind(each) for each in row.categories]
     return text("approvals.about", names=form.names(names)) if names else ""
 
 
@@ -200,7 +200,7 @@ def _file(each: FileOut, peaks: Sequence[int], form: Formats) -> File:
 
 def alone(each: AloneOut, form: Formats) -> Alone:
     """Show something that its author approved alone."""
-    category = form.text.word("category", each.category) if each.category else ""
+    category = form.kind(each.category) if each.category else ""
     said = form.text(
         "approvals.alone_said",
         by=each.person,

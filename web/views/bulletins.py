@@ -115,7 +115,7 @@ def mark(state: str, form: Formats) -> Mark:
 
 
 def _said(known: BulletinOut, form: Formats) -> str:
-    category = form.text.word("category", known.category)
+    category = form.kind(known.category)
     key = "bulletins.said_above" if known.from_above else "bulletins.said"
     return form.text(key, category=category, place=known.area_name, when=form.since(known.saved_at))
 

@@ -130,7 +130,7 @@ _SAYERS: Mapping[str, Callable[[Any, Formats], str]] = {
     "starts_at_local": _local,
     "dates": _dates,
     "level": lambda value, form: form.text.word("level", value),
-    "category": lambda value, form: form.text.word("category", value),
+    "category": lambda value, form: form.kind(value),
     "state": lambda value, form: form.text.word("bulletin_state", value),
     "late_ms": lambda value, form: form.length(value),
 }

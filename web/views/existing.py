@@ -68,9 +68,7 @@ def recordings(found: Found[RecordingOut], into: str, form: Formats) -> Group:
 
 def bulletins(found: Found[BulletinOut], form: Formats) -> Group:
     """List approved bulletins."""
-    lines = [
-        Line(f"/say/bulletins/{each.id}", each.title, form.text.word("category", each.category)) for each in found.rows
-    ]
+    lines = [Line(f"/say/bulletins/{each.id}", each.title, form.kind(each.category)) for each in found.rows]
     return Group("bulletins", tuple(lines), found.total - len(found.rows))
 
 
@@ -97,7 +95,7 @@ def bulletin(known: BulletinOut, form: Formats) -> Said:
     why = ""
     if known.state != "approved":
         why = text.word("why_not", "archived" if known.state == "archived" else "not_approved", title=known.title)
-    said = f"{text('say.kind_bulletin')} · {text.word('category', known.category)}"
+    said = f"{text('say.kind_bulletin')} · {form.kind(known.category)}"
     return Said("bulletin", known.id, known.title, said, tuple(voices), why, known.level == "priority")
 
 

@@ -58,7 +58,7 @@ def _night_said(value: Any, form: Formats) -> str:
 
 
 def _alone_said(value: Any, form: Formats) -> str:
-    names = ", ".join(form.text.word("category", code) for code in value.categories)
+    names = ", ".join(form.kind(code) for code in value.categories)
     return form.text("policies.alone_said", categories=names, minutes=value.minutes, count=value.a_day)
 
 
@@ -67,7 +67,7 @@ def _second_said(value: Any, form: Formats) -> str:
     kinds = [
         text(
             "policies.second_one",
-            category=text("policies.any_category") if each.category == "*" else text.word("category", each.category),
+            category=text("policies.any_category") if each.category == "*" else form.kind(each.category),
             level=text("policies.any_level") if each.level == "*" else text(f"level.{each.level}"),
         )
         for each in value

@@ -112,7 +112,7 @@ def _item(each: ItemOut, start: int | None, form: Formats) -> Item:
     if each.languages and each.languages != ("vi",):
         said.append(", ".join(text.word("spoken", language) for language in each.languages))
     if each.kind == "slot" and each.category:
-        title = text("programmes.slot", category=text.word("category", each.category))
+        title = text("programmes.slot", category=form.kind(each.category))
         said = []
     href = f"/bulletins/{each.bulletin_id}" if each.bulletin_id else ""
     href = f"/recordings/{each.recording_id}" if each.recording_id else href
@@ -135,7 +135,6 @@ def moved(count: int, position: int, to: int) -> Sequence[int]:
 
 def choices(bulletins: Sequence[BulletinOut], recordings: Sequence[RecordingOut], form: Formats) -> list[Choosable]:
     """Show what may come into a programme."""
-    said = form.text
-    found = [Choosable("bulletin", each.id, each.title, said.word("category", each.category)) for each in bulletins]
+    found = [Choosable("bulletin", each.id, each.title, form.kind(each.category)) for each in bulletins]
     ready = [each for each in recordings if each.length_ms is not None]
     return found + [Choosable("recording", each.id, each.title, form.length(each.length_ms or 0)) for each in ready]

@@ -48,7 +48,7 @@ def seen(each: VersionOut, current: int, names: Mapping[str, str], form: Formats
     """Show all that a version said; ``names`` are those of languages."""
     text = form.text
     facts = (
-        (text("bulletins.category"), text.word("category", each.category)),
+        (text("bulletins.category"), form.kind(each.category)),
         (text("change.level"), text.word("level", each.level)),
         (text("bulletins.field_author"), each.author),
         (text("bulletins.field_source"), each.source),
