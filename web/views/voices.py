@@ -69,9 +69,13 @@ def begun_with(voices: Voices, recording_id: str) -> Voices:
 def read(typed: Form, languages: Sequence[str]) -> Voices:
     """Take what was typed, in the languages that the form asked for."""
     names = ["recording", *(f"recording-{each}" for each in languages[1:])]
+    without = typed.many("without")
     return Voices(
         tuple((each, typed.one(f"text-{each}").strip()) for each in languages),
-        tuple((each, typed.one(name).strip()) for each, name in zip(languages, names, strict=True)),
+        tuple(
+            (each, "" if each in without else typed.one(name).strip())
+            for each, name in zip(languages, names, strict=True)
+        ),
     )
 
 

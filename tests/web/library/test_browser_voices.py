@@ -124,3 +124,30 @@ async def test_a_bulletin_is_found_on_phat_ngay_and_said(site: Commune, browser:
         await page.wait_for_url("**/broadcasts/*")
     [run] = await services.broadcasts.today(actor)
     assert (run.title, run.length_ms) == ("Phòng rét", 20_000)
+
+
+async def test_a_recording_that_was_chosen_by_mistake_is_taken_out_in_any_language(
+    site: Commune, browser: Browser
+) -> None:
+    services, actor = site.centre.services, site.centre.actor
+    await services.areas.change(actor, site.root.id, languages=["vi", "hmn"])
+    chosen = [await site.centre.recording(title) for title in ("Đúng", "Nhầm")]
+    both = zip(("vi", "hmn"), chosen, strict=True)
+    voices = [{"language": language, "text": "Tin", "recording_id": each} for language, each in both]
+    wanted = {"area_id": site.root.id, "title": "Phòng rét", "voices": voices}
+    made = await services.bulletins.create(actor, BulletinIn.model_validate(wanted))
+    async with page_of(browser, site.url, viewport=PHONE, has_touch=True) as page:
+        await page.goto(f"/bulletins/{made.id}/edit")
+        for place in ("#recording-hmn", "#recording"):
+            await page.locator(place).get_by_role("button", name="Bỏ tệp này").tap()
+            await expect(page.locator(place)).to_be_empty()
+            assert await page.evaluate("document.activeElement.matches('summary')")
+        await page.locator("#recent summary").tap()
+        await page.locator("#recent").get_by_role("button", name="Đúng").tap()
+        await expect(page.locator("[name=recording]")).to_have_value(chosen[0])
+        await anybody_can_use(page)
+        await page.fill("#text-hmn", "")
+        await page.locator("#bulletin .send .main").tap()
+        await page.wait_for_url("**/bulletins/*?done=saved")
+    known = await services.bulletins.get(actor, made.id)
+    assert [(each.language, each.recording_id) for each in known.voices] == [("vi", chosen[0])]

@@ -265,3 +265,19 @@ async def test_the_list_of_recordings_and_its_live_part_are_one(site: Commune) -
         page, part = await client.get("/recordings?q=ban"), await client.get("/recordings/live?q=ban")
     assert table_of(page) == table_of(part) == ["Bản tin"]
     assert part.text.partition("<section")[2].partition("</section>")[0] in page.text
+
+
+async def test_without_a_script_a_recording_is_taken_out_by_a_tick(site: Commune) -> None:
+    chosen = [await site.centre.recording(title) for title in ("Đúng", "Nhầm")]
+    await site.centre.services.areas.change(site.centre.actor, site.root.id, languages=["vi", "hmn"])
+    typed = {"title": "Phòng rét", "area_id": site.root.id, "category": "notice"}
+    typed |= {"text-vi": "Tin", "recording": chosen[0]}
+    async with visitor(site) as client:
+        saved = await client.post("/bulletins/new", data=typed | {"recording-hmn": chosen[1]})
+        path = saved.headers["location"].partition("?")[0]
+        form = (await client.get(f"{path}/edit")).text
+        assert re.findall(r'<noscript>.*?name="without" value="(\w+)"', form) == ["vi", "hmn"]
+        again = typed | {"recording-hmn": chosen[1], "without": "hmn", "version": "1"}
+        assert (await client.post(f"{path}/edit", data=again)).status_code == 303
+    [known] = await site.centre.services.bulletins.list(site.centre.actor)
+    assert [(each.language, each.recording_id) for each in known.voices] == [("vi", chosen[0])]

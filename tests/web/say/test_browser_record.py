@@ -283,6 +283,20 @@ async def test_typed_words_become_a_machines_voice_that_says_so(site: Commune, b
         await expect(page.locator("#recording .notice")).to_contain_text("Chưa có chữ nào đọc được")
 
 
+async def test_what_the_machine_read_is_in_sight_on_a_phone(site: Commune, browser: Browser) -> None:
+    """Its card stands above the words: whoever pressed below them sees it come."""
+    async with page_of(browser, site.url, viewport=PHONE) as page:
+        await page.goto("/say")
+        await page.locator("#typed summary").click()
+        await page.locator("#text").fill("Mời bà con họp lúc 19h30 tại nhà văn hóa. " * 8)
+        await page.locator("#speak").evaluate("each => each.scrollIntoView({block: 'start'})")
+        await page.locator("#speak").press("Enter")
+        card = page.locator("#recording .card")
+        await expect(card.locator("[data-again]")).to_be_attached(timeout=PATIENT_MS)
+        await expect(card).to_be_in_viewport()
+        await expect(page.locator("#recording [data-title] b")).to_be_in_viewport(timeout=PATIENT_MS)
+
+
 async def test_it_is_tried_on_one_node_first_and_the_form_stays(site: Commune, browser: Browser) -> None:
     await site.centre.recording("Mất nước")
     async with page_of(browser, site.url) as page:

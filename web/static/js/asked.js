@@ -48,6 +48,7 @@
     if (ctx.response.status >= 400) return; // told, and nothing was put in
     if (source.matches("details")) source.dataset.had = "yes";
     loa.unnote(placeOf(source));
+    if (source.matches("button")) ctx.target.scrollIntoView({ block: "nearest" }); // it may stand above what was pressed
   });
 
   // The centre's own words stand in its answer (_problem.html); of one that has none only that it failed is known.

@@ -283,6 +283,15 @@
   // Whatever card appears, its name is offered as the title, and the sentence of what will happen is made anew. The card
   // replaces itself, so what htmx tells of it reaches nobody: the place is watched.
   const places = [...document.querySelectorAll("[data-card]")];
+  // What was chosen by mistake goes again; the recording itself stays in its list.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-take-out]"), out = button?.closest("[data-card]");
+    if (!out) return;
+    out.replaceChildren();
+    if (out === place) takeBack();
+    (document.getElementById(out.id.replace("recording", "recent"))?.querySelector("summary") ?? file).focus();
+  });
+
   const stateOf = (each) => `${each.querySelector("[data-again]")?.value ?? ""} ${Boolean(each.querySelector("[data-title]"))}`;
   let shown = null;
   const watching = new MutationObserver(() => {
