@@ -197,6 +197,25 @@ async def test_signing_out_forgets_what_one_recorded_when_it_arrives_and_nothing
         assert left == ["Của chị Lan"]
 
 
+async def test_what_is_typed_after_a_sign_out_that_did_not_arrive_is_kept(site: Commune, browser: Browser) -> None:
+    node = site.nodes["Cổng chợ Trại"]
+    async with page_of(browser, site.url, expected=LOST, viewport=SMALL) as page:
+        await page.clock.install()
+        await page.goto(f"/nodes/{node.id}/settings")
+        await page.route("**/sign-out", lambda route: route.abort())
+        await page.evaluate(
+            "addEventListener('submit', (event) => event.preventDefault())"
+        )  # an answer that never comes
+        await page.evaluate(SIGN_OUT)
+        await page.locator("#name").press_sequentially(" cũ")
+        await page.clock.run_for(10_000)
+        assert await page.evaluate(DRAFTS) == [], "signs out still"
+        await page.clock.run_for(10_000)
+        await page.locator("#name").press_sequentially(" và mới")
+        await page.clock.run_for(2_000)
+        assert len(await page.evaluate(DRAFTS)) == 1
+
+
 SIGN_OUT = "document.querySelector('form[data-sign-out]').requestSubmit()"
 PUT_TAKES = """async () => {
   const { person } = document.body.dataset, kept = { at: Date.now(), url: "", name: "", type: "audio/webm" };

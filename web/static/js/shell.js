@@ -2,7 +2,9 @@
 // person signs out: what they typed at once, what they recorded when it has arrived (left.js).
 (() => {
   const LEAVES = "loa:leaves"; // who signs out, for the next page in this tab
-  sessionStorage.removeItem(LEAVES); // it did not arrive
+  const PATIENCE_MS = 20000; // as once.js
+  const stays = () => sessionStorage.removeItem(LEAVES); // it did not arrive
+  stays();
   const locale = document.documentElement.lang;
   if ("serviceWorker" in navigator) {
     addEventListener("load", () => navigator.serviceWorker.register(`/sw.js?locale=${locale}`, { scope: "/" }).catch(() => {}));
@@ -27,5 +29,6 @@
     for (const key of Object.keys(localStorage)) if (key.startsWith(own)) localStorage.removeItem(key);
     sessionStorage.clear();
     sessionStorage.setItem(LEAVES, document.body.dataset.person);
+    setTimeout(stays, PATIENCE_MS); // still here: what is typed from now on is kept again
   });
 })();
