@@ -9,7 +9,18 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, DateTime, Dialect, MetaData, Text, TypeDecorator, bindparam, event, select
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Dialect,
+    MetaData,
+    TableValuedAlias,
+    Text,
+    TypeDecorator,
+    bindparam,
+    event,
+    select,
+)
 from sqlalchemy import column as sql_column
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ArgumentError, InvalidRequestError, OperationalError
@@ -45,6 +56,9 @@ PASSING = {
 PASSING_STATES = ("08", "53", "57P")
 """The same for PostgreSQL: no connection, no room, shutting down (its documentation, appendix A)."""
 
+ONE_SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+"""Of what reads on PostgreSQL, where each statement would see its own moment. SQLite reads so anyway."""
+
 _Value = TypeVar("_Value")
 
 
@@ -72,8 +86,13 @@ def _elements_postgresql(element: _elements, compiler: SQLCompiler, **given: Any
 
 def among(column: ColumnElement[Any] | InstrumentedAttribute[Any], values: Iterable[str]) -> ColumnElement[bool]:
     """Give the condition that a column of text is one of these, which may be thousands: they are one parameter."""
-    rows = _elements(bindparam(None, json.dumps(list(values)), Text)).table_valued(sql_column("value", Text))
+    rows = elements(bindparam(None, json.dumps(list(values)), Text))
     return column.in_(select(rows.c.value))
+
+
+def elements(column: ColumnElement[Any] | InstrumentedAttribute[Any]) -> TableValuedAlias:
+    """Give the elements of a row's JSON array as rows with one column of text, ``value``."""
+    return _elements(column).table_valued(sql_column("value", Text))
 
 
 class Instant(TypeDecorator[datetime]):
@@ -150,6 +169,15 @@ KEPT = "kept"
 """In ``AsyncSession.info`` of what is read together: answers that cannot change within one snapshot, by question."""
 
 
+_READS = "reads"
+"""In ``AsyncSession.info``: this one changes nothing."""
+
+
+def locks(session: AsyncSession) -> bool:
+    """Say whether rows are locked against others as they are looked for: not by what only reads, as a preview does."""
+    return _READS not in session.info
+
+
 class _Together(NamedTuple):
     database: "Database"
     task: asyncio.Task[Any] | None
@@ -170,6 +198,7 @@ class Database:
         """Called before each transaction that writes; where the disk has no room, it makes some."""
         # SQLite takes one writer at a time: waiting here is fairer than its busy loop.
         self._writers = asyncio.Lock() if sqlite else None
+        self._snapshot: dict[str, Any] = {} if sqlite else ONE_SNAPSHOT
         self._ordinary = asyncio.Semaphore(ORDINARY_AT_ONCE)
         self._ordinary_writer = asyncio.Lock() if sqlite else None
         if sqlite:
@@ -201,7 +230,7 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """Read one consistent snapshot; changes are not kept.
+        """Read one consistent snapshot; nothing is changed.
 
         Raises:
             BusyError: the database's disk is gone for a while.
@@ -211,7 +240,10 @@ class Database:
             yield shared.session
             return
         async with self._turn(None), AsyncSession(self.engine, expire_on_commit=False) as session:
+            session.info[_READS] = True
             with _named():
+                if self._snapshot:
+                    await session.connection(execution_options=self._snapshot)
                 yield session
 
     @asynccontextmanager

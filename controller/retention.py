@@ -14,6 +14,8 @@
 | documents | the current one of each topic: as many as there are places and nodes |
 | broadcasts with items, targets, approvals, plays; recordings; holds | for good: the record of what was aired, grows \
 only by what people do |
+| unaired_dates | until they are mended, moved or ended before their time; then for good: the same record. One a date \
+that was not made |
 | approval_requests, listenings | for good: who was asked what, and had heard it |
 | audit | for good: a chain from which nothing can be taken |
 

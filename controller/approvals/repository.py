@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from controller.areas.repository import read_tree
 from controller.areas.targets import areas_of
 from controller.broadcasts.models import Broadcast
+from controller.db import locks
 from controller.errors import NotFoundError
 from controller.people import rights
 from controller.people.actor import Actor
@@ -76,7 +77,7 @@ async def found(session: AsyncSession, actor: Actor, request_id: str, *, to_chan
     seen = await concerns(session, actor)
     query = select(ApprovalRequest).where(ApprovalRequest.id == request_id, seen)
     row = await session.scalar(query)
-    if row is not None and to_change:
+    if row is not None and to_change and locks(session):
         await _lock_subject(session, row.subject)
         await session.refresh(row, with_for_update=True)
     if row is None:

@@ -13,7 +13,7 @@ from controller.areas.targets import areas_of, resolve
 from controller.bulletins.repository import is_offered, worded
 from controller.bulletins.states import BulletinState
 from controller.clock import Clock
-from controller.db import Database
+from controller.db import Database, locks
 from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.people import rights
 from controller.people.actor import Actor
@@ -100,7 +100,7 @@ class Replays:
         self, session: AsyncSession, actor: Actor, broadcast_id: str, wanted: ReplayIn
     ) -> tuple[Draft, list[PlayOut]]:
         now, seen = as_on_the_wire(self._clock()), await rights.sight(session, actor)
-        row = await session.get(Broadcast, broadcast_id, with_for_update=True)
+        row = await session.get(Broadcast, broadcast_id, with_for_update=locks(session))
         if row is None or not await is_seen(session, seen, broadcast_id):
             raise NotFoundError("there is no such broadcast", resource="broadcasts", id=broadcast_id[:64])
         await rights.require(session, actor, Act.BROADCASTS_CREATE, await target_areas(session, broadcast_id))

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.clock import Clock
-from controller.db import Database, in_pieces
+from controller.db import Database, in_pieces, locks
 from controller.errors import ConflictError, InvalidError
 from controller.nodes.live import LiveNodes
 from controller.people import rights
@@ -265,7 +265,7 @@ class Broadcasts:
 
 
 async def _to_change(session: AsyncSession, actor: Actor, broadcast_id: str, now: datetime) -> Broadcast:
-    row = await session.get(Broadcast, broadcast_id, with_for_update=True)
+    row = await session.get(Broadcast, broadcast_id, with_for_update=locks(session))
     if row is None or not await is_seen(session, await rights.sight(session, actor), broadcast_id):
         raise no_broadcast(broadcast_id)
     await rights.require(session, actor, Act.BROADCASTS_CREATE, await target_areas(session, broadcast_id))

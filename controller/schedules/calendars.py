@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from controller.areas.repository import read_tree
 from controller.audit import service as audit
 from controller.clock import Clock
-from controller.db import Database, Transaction, in_pieces
+from controller.db import Database, Transaction, in_pieces, locks
 from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.events import Event, Topic
 from controller.ids import new_id
@@ -182,7 +182,7 @@ async def _write(session: AsyncSession, actor: Actor, row: Calendar, wanted: Cal
 
 
 async def _in_sight(session: AsyncSession, seen: Sight, calendar_id: str) -> Calendar:
-    row = await session.get(Calendar, calendar_id, with_for_update=True)
+    row = await session.get(Calendar, calendar_id, with_for_update=locks(session))
     if row is None or row.ended_at is not None or not seen.sees(row.area_id):
         raise NotFoundError("there is no such calendar", resource="calendars", id=calendar_id[:64])
     return row

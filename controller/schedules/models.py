@@ -79,7 +79,7 @@ class ScheduleException(Base):
 
 
 class UnairedDate(Searchable, Base):
-    """A date that was to be heard and of which no broadcast came to be: it could not be aired as it was.
+    """A date that was to be heard and of which no broadcast came to be: it could not be aired, or nobody planned it.
 
     It goes when the date can be aired after all, or is not to be any more. Once its start has passed it stays, as the
     record of what was aired does.

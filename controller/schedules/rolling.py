@@ -49,7 +49,7 @@ from .policed import Where, refused_dates, refused_everywhere
 from .repository import Calendars, exceptions_of, series_of
 from .runs import Runs
 from .states import NOT_AIRABLE
-from .unaired import SOON, keep
+from .unaired import SOON, keep, keep_missed
 from .walltime import wall_time
 from .yes import Yeses, firsts
 
@@ -58,6 +58,8 @@ ROLL_S = 6 * 3600
 AHEAD = timedelta(days=1)
 STALE = timedelta(hours=18)
 """A schedule that was rolled less far than this short of its horizon is rolled again."""
+MISSED = timedelta(days=31)
+"""So far back dates are noted that nobody planned: a centre may have stood in a cupboard for years."""
 ACT = "schedules.roll"
 NOT_ROLLED = "schedules.not_rolled"
 """Kind of the alarm about a schedule whose dates the centre fails to plan."""
@@ -174,6 +176,11 @@ class Rolling:
             for first in await firsts(tx.session, row, tree, planner, changes, now=now):
                 if first.occurrence.programme_id not in near:
                     yeses.to(first)  # asked for now: leaders say yes weeks ahead
+            if row.rolled_until is not None and row.rolled_until < from_at:
+                since = max(row.rolled_until, now - MISSED)
+                slept = await dates_of(tx.session, row, changes, tree, from_at=since, until_at=from_at)
+                missed = [each for each in slept if is_aired(each) and each.recurrence.isoformat() not in waiting]
+                await keep_missed(tx, row, missed, now=now)
         row.rolled_until = until_at
         await ahead.finish(wanted)
         return ahead.done
@@ -414,12 +421,14 @@ class _Work:
         silent = sorted(
             (each for each in known if each[0].start_at < self._now + SOON), key=lambda each: each[0].start_at
         )
-        row, here = self._row, wall_time(self._now, self._row.zone)
+        row = self._row
         subject, names = f"schedules/{row.id}", {date_.recurrence.isoformat() for date_, _ in silent}
 
         def is_over(alarm: Alarm) -> bool:
             name = next(iter(alarm.detail.get("dates", ())), None)
-            return name is not None and name not in names and datetime.fromisoformat(name) > here
+            if name is None or name in names:
+                return False
+            return datetime.fromisoformat(name) > wall_time(self._now, row.zone)
 
         await self._alarms.over(self._tx, NOT_AIRABLE, subject, is_over)
         if not silent:

@@ -15,7 +15,7 @@ from controller.broadcasts.models import Broadcast
 from controller.broadcasts.schemas import AskedOut
 from controller.bulletins.rules import differences
 from controller.clock import Clock
-from controller.db import Database, Transaction
+from controller.db import Database, Transaction, locks
 from controller.errors import ConflictError, InvalidError, LoaError, NotFoundError
 from controller.events import Event, Topic
 from controller.ids import new_id
@@ -300,7 +300,7 @@ class Schedules:
             ConflictError: it is ended.
         """
         seen = await rights.sight(session, actor)
-        row = await session.get(Schedule, schedule_id, with_for_update=True)
+        row = await session.get(Schedule, schedule_id, with_for_update=locks(session))
         if row is None or not seen.sees(row.area_id):
             raise _no_schedule(schedule_id)
         places = (await areas_of(session, row.scopes)).values()

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 NOT_AIRABLE = "schedules.not_airable"
 """Kind of the alarm about a date that comes soon and cannot be aired as it is."""
+NOT_PLANNED = "not_planned"
+"""Problem of a date that passed before anybody planned it."""
 
 
 class Overrun(StrEnum):

@@ -2,22 +2,23 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
 from controller.areas.targets import areas_of, node_names, scope_name
 from controller.broadcasts.around import day_of
-from controller.broadcasts.models import Broadcast
+from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.broadcasts.repository import in_sight, sounds_in
 from controller.broadcasts.schemas import TargetOut
 from controller.clock import Clock
-from controller.db import Database, Transaction, in_pieces
+from controller.db import Database, Transaction, among, elements, in_pieces
 from controller.errors import InvalidError
 from controller.events import Event, Topic
 from controller.ids import new_id
+from controller.nodes.models import Node
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
@@ -26,6 +27,7 @@ from edge_agent.protocol.states import Level
 from .expand import Occurrence
 from .models import Schedule, UnairedDate
 from .schemas import UnairedOut
+from .states import NOT_PLANNED
 
 SOON = timedelta(hours=48)
 """Each schedule is rolled daily: this far ahead somebody is told at least a day before."""
@@ -33,6 +35,12 @@ MOST_A_DAY = 500
 
 Broken = Mapping[str, tuple[Occurrence, InvalidError]]
 """Dates that cannot be aired, by name, and why."""
+
+
+class NotPlannedError(InvalidError):
+    """Nobody planned a date before its time was over: the centre was down, or failed at its schedule."""
+
+    code = NOT_PLANNED
 
 
 async def keep(tx: Transaction, row: Schedule, broken: Broken, aired: Collection[str], *, now: datetime) -> None:
@@ -48,6 +56,20 @@ async def keep(tx: Transaction, row: Schedule, broken: Broken, aired: Collection
     written = [_written(tx, row, there.get(name), *why, now=now) for name, why in broken.items()]
     await tx.session.flush()
     if any(written) or there.keys() - broken.keys():
+        tx.tell(Event(Topic.SCHEDULE, row.id))
+
+
+async def keep_missed(tx: Transaction, row: Schedule, missed: Collection[Occurrence], *, now: datetime) -> None:
+    """Write down the dates that passed before anybody planned them; of which anything is known stays as it is."""
+    names, known = {each.recurrence.isoformat(): each for each in missed}, set[str | None]()
+    for some in in_pieces(sorted(names)):
+        for table in (Broadcast, UnairedDate):
+            its = table.schedule_id == row.id, table.recurrence_local.in_(some)
+            known |= set(await tx.session.scalars(select(table.recurrence_local).where(*its)))
+    error = NotPlannedError("the centre did not plan it in time")
+    for name in names.keys() - known:
+        _written(tx, row, None, names[name], error, now=now)
+    if names.keys() - known:
         tx.tell(Event(Topic.SCHEDULE, row.id))
 
 
@@ -81,14 +103,21 @@ def _written(
 def seen_by(seen: Sight) -> ColumnElement[bool]:
     """Give the condition under which a date is in sight: its schedule is, or its broadcast was before it was taken out.
 
-    What was never told to anybody below is nobody's there: it may be a draft.
+    So is one aimed there of a schedule of which any date was in sight. What was never told to anybody below is nobody's
+    there: it may be a draft.
     """
-    return true() if seen.areas is None else or_(_of(seen), _was(in_sight(seen)))
+    if seen.areas is None:
+        return true()
+    its_date = Broadcast.recurrence_local == UnairedDate.recurrence_local
+    return or_(_of(seen), _was(its_date, in_sight(seen)), and_(_aimed(seen), _was(_is_told(seen))))
 
 
 def heard_in(seen: Sight) -> ColumnElement[bool]:
     """Give the condition under which a date is of places in sight, or would have been heard at a node there."""
-    return true() if seen.areas is None else or_(_of(seen), _was(sounds_in(seen)))
+    if seen.areas is None:
+        return true()
+    its_date = Broadcast.recurrence_local == UnairedDate.recurrence_local
+    return or_(_of(seen), _aimed(seen), _was(its_date, sounds_in(seen)))
 
 
 def _of(seen: Sight) -> ColumnElement[bool]:
@@ -96,9 +125,22 @@ def _of(seen: Sight) -> ColumnElement[bool]:
     return its.correlate(UnairedDate).exists()
 
 
-def _was(such: ColumnElement[bool]) -> ColumnElement[bool]:
-    same = Broadcast.schedule_id == UnairedDate.schedule_id, Broadcast.recurrence_local == UnairedDate.recurrence_local
-    return select(Broadcast.id).where(*same, such).correlate(UnairedDate).exists()
+def _aimed(seen: Sight) -> ColumnElement[bool]:
+    """Is aimed at a place in sight or above, or at a node there."""
+    scope = elements(UnairedDate.scopes)
+    places = [f"areas/{area_id}" for area_id in (seen.areas or frozenset()) | seen.above]
+    nodes = select(literal("nodes/") + Node.id).where(seen.where(Node.area_id))
+    there = or_(among(scope.c.value, places), scope.c.value.in_(nodes))
+    return select(scope.c.value).where(there).correlate(UnairedDate).exists()
+
+
+def _was(*such: ColumnElement[bool]) -> ColumnElement[bool]:
+    query = select(Broadcast.id).where(Broadcast.schedule_id == UnairedDate.schedule_id, *such)
+    return query.correlate(UnairedDate).exists()
+
+
+def _is_told(seen: Sight) -> ColumnElement[bool]:
+    return and_(Broadcast.awaits_approval.is_(False), sounds_in(seen))
 
 
 async def outs(session: AsyncSession, query: Select[UnairedDate], seen: Sight) -> list[UnairedOut]:
@@ -107,14 +149,17 @@ async def outs(session: AsyncSession, query: Select[UnairedDate], seen: Sight) -
     rows = (await session.execute(its)).all()
     if not rows:
         return []
-    scopes, tree = {scope for row, _ in rows for scope in row.scopes}, await read_tree(session)
+    told = {row.id: await _told(session, row, seen) for row, area_id in rows if not seen.sees(area_id)}
+    of = {row.id: told.get(row.id) or _Told(row.title, tuple(row.scopes)) for row, _ in rows}
+    scopes, tree = {scope for each in of.values() for scope in each.scopes}, await read_tree(session)
     known, names = await areas_of(session, scopes, removed=True), await node_names(session, scopes)
     return [
         _out(
             row,
+            of[row.id].title,
             [
                 TargetOut(scope=scope, name=scope_name(scope, tree, names))
-                for scope in row.scopes
+                for scope in of[row.id].scopes
                 if seen.knows(known.get(scope))
             ],
             is_seen=seen.sees(area_id),
@@ -123,7 +168,23 @@ async def outs(session: AsyncSession, query: Select[UnairedDate], seen: Sight) -
     ]
 
 
-def _out(row: UnairedDate, targets: Sequence[TargetOut], *, is_seen: bool) -> UnairedOut:
+class _Told(NamedTuple):
+    title: str
+    scopes: tuple[str, ...]
+
+
+async def _told(session: AsyncSession, row: UnairedDate, seen: Sight) -> _Told:
+    """Give what was told of a date to whom its schedule is not in sight, else of the date planned last."""
+    of_it = case((Broadcast.recurrence_local == row.recurrence_local, 0), else_=1)
+    query = select(Broadcast.id, Broadcast.title).where(Broadcast.schedule_id == row.schedule_id, _is_told(seen))
+    last = (await session.execute(query.order_by(of_it, Broadcast.created_at.desc(), Broadcast.id).limit(1))).first()
+    if last is None:
+        return _Told("", ())
+    its = select(BroadcastTarget.scope).where(BroadcastTarget.broadcast_id == last.id).order_by(BroadcastTarget.scope)
+    return _Told(last.title, tuple(await session.scalars(its)))
+
+
+def _out(row: UnairedDate, title: str, targets: Sequence[TargetOut], *, is_seen: bool) -> UnairedOut:
     """``is_seen``: the schedule is in sight; to others nothing is told of what it says."""
     detail = row.detail if is_seen else {}
     return UnairedOut(
@@ -131,7 +192,7 @@ def _out(row: UnairedDate, targets: Sequence[TargetOut], *, is_seen: bool) -> Un
         schedule_id=row.schedule_id if is_seen else None,
         recurrence_local=datetime.fromisoformat(row.recurrence_local),
         start_at=row.start_at,
-        title=row.title,
+        title=title,
         level=Level(row.level),
         targets=tuple(targets),
         problem=row.problem,

@@ -1,10 +1,12 @@
-"""A database whose disk is full: named, so that everybody who writes outlives it."""
+"""What is read is one snapshot; a full disk is named, so that everybody who writes outlives it."""
 
 import pytest
 from sqlalchemy import Connection, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InternalError, OperationalError
 
+from controller.db import Database
 from controller.errors import BusyError
+from controller.events import EventBus
 from tests.controller.factories import Centre
 
 
@@ -24,3 +26,26 @@ async def test_a_full_disk_is_busy_and_a_mistake_of_ours_is_not(lite: Centre) ->
     with pytest.raises(OperationalError):
         async with lite.database.transaction() as tx:
             await tx.session.execute(text("SELECT * FROM nowhere"))
+
+
+async def test_what_is_read_is_one_snapshot(here: Centre) -> None:
+    count = text("SELECT count(*) FROM areas")
+    async with here.database.reading() as session:
+        before = await session.scalar(count)
+        await here.area("Xã đến sau")
+        assert await session.scalar(count) == before
+    async with here.database.reading() as session:
+        assert await session.scalar(count) == (before or 0) + 1
+
+
+@pytest.mark.postgres
+async def test_on_postgresql_reading_writes_nothing(postgres_url: str) -> None:
+    database = Database(postgres_url, EventBus())
+    try:
+        with pytest.raises(InternalError, match="read-only transaction"):
+            async with database.reading() as session:
+                await session.execute(text("CREATE TABLE more (id INTEGER)"))
+        async with database.transaction() as tx:  # on the same connection
+            await tx.session.execute(text("CREATE TEMPORARY TABLE more (id INTEGER) ON COMMIT DROP"))
+    finally:
+        await database.close()

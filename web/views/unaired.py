@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from controller.policies.errors import PolicyBreachError
 from controller.programmes.layout import NotAirableError
 from controller.schedules.schemas import UnairedOut
+from controller.schedules.states import NOT_PLANNED
 from web.formats import Formats
 from web.words import Mark
 
@@ -25,6 +26,8 @@ def why_said(each: UnairedOut, form: Formats) -> str:
 
 def to_do(each: UnairedOut, form: Formats) -> str:
     """Say what can be done about it."""
+    if each.problem == NOT_PLANNED:
+        return form.text("unaired.goes_on")
     return form.text("unaired.mend" if each.start_at > form.now else "unaired.mend_next")
 
 

@@ -130,3 +130,15 @@ async def test_who_heard_of_it_below_is_told_too_and_sees_nothing_of_the_schedul
     async with visitor(site, who=stranger) as client:
         for path in ("/today", "/history", "/history.csv", "/schedules/all"):
             assert "Buổi sáng" not in (await client.get(path)).text
+
+
+async def test_what_passed_while_the_centre_was_down_stands_in_the_day_with_that_reason(site: Commune) -> None:
+    there = await morning(site)
+    operator = await site.centre.somebody("hoa", "operator", site.root)
+    site.centre.clock.step(days=12, hours=13)  # past all that was planned, at 06:03
+    await site.centre.services.schedules.roll_due()
+    async with visitor(site, who=operator) as client:
+        page = await client.get("/today")
+    assert "Trung tâm không hoạt động hoặc gặp lỗi nên chưa kịp lên lịch." in said(page)
+    assert "Các lần sau vẫn theo lịch; cần nói hôm nay thì dùng “Phát ngay”." in said(page)
+    assert f'href="/schedules/{there.schedule_id}"' in page.text
