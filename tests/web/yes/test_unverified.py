@@ -14,6 +14,7 @@ from controller.people.rights import Role
 from edge_agent.protocol.states import Grade, Level, PlayState
 from tests.web.harness import Commune, pages, visitor
 from tests.web.manners.sweeping import flat
+from tests.web.scenes.registers import rollout
 from tests.web.test_emergency_pages import message, propose, typed
 from tests.web.test_words import FORM, TEXT, run
 from web.views.today import day
@@ -30,6 +31,7 @@ TELL_OF_NONE = frozenset(
         *("/activity.csv", "/alarms.csv", "/approvals/all-requests.csv", "/bulletins.csv", "/faults.csv"),
         *("/nodes.csv", "/people.csv", "/places.csv", "/programmes.csv", "/recordings.csv", "/schedules/all.csv"),
         *("/calendars.csv", "/messages.csv", "/updates.csv", "/updates/releases.csv"),
+        "/updates/{rollout_id}/nodes.csv",
     }
 )
 
@@ -76,13 +78,14 @@ async def test_no_page_shows_an_emergency_green_before_a_sensor_heard_it(site: C
 async def test_no_table_leaves_out_what_was_simulated_or_not_verified(site: Commune) -> None:
     _, found = await sent(site, Grade.E1, simulated=True)
     node = next(iter(site.nodes.values())).id
+    of = {"broadcast_id": found.id, "node_id": node, "rollout_id": await rollout(site, {"Đầu làng Trại": "good"})}
     paths = {getattr(route, "path", "") for route in flat(pages(site.centre.services).routes)}
     tables = {each for each in paths if each.endswith(".csv") and not each.startswith("/api")}
     assert tables == TELL_OF_RUNS | TELL_OF_NONE, "say of each new table whether it tells what became of a run"
     names = {}
     async with visitor(site) as client:
         for each in sorted(tables):
-            answer = await client.get(each.format(broadcast_id=found.id, node_id=node))
+            answer = await client.get(each.format(**of))
             [names[each]] = re.findall(r'filename="([\w-]+)\.csv"', answer.headers["content-disposition"])
             if each in TELL_OF_RUNS:
                 _, *rows = csv.reader(io.StringIO(answer.text.removeprefix("\ufeff")), delimiter=";")
@@ -116,7 +119,7 @@ def test_the_sentence_of_the_day_does_not_count_it_as_answered() -> None:
     both = day([alert, failed], {}, FORM).sentence
     assert both is not None
     assert both.tone == "care"
-    assert "Còn 1 lần khẩn cấp chưa kiểm chứng." in both.word
+    assert "Còn 1 lần chưa kiểm chứng." in both.word
     heard = alert.model_copy(update={"grades": {"e3": 3}})
     sure = day([heard], {}, FORM).sentence
     assert sure is not None
