@@ -250,11 +250,13 @@ def sound_card() -> bool:
 
 
 def _port(wanted: int) -> int:
-    """Give the port if it is free, else 0: any."""
+    """Give the port if nobody listens there, else 0: any. A demo that has just ended is in nobody's way."""
     with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             one.bind(("127.0.0.1", wanted))
         except OSError:
+            _say(f"port {wanted} is taken: the pages get another")
             return 0
         return wanted
 

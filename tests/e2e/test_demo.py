@@ -123,6 +123,19 @@ async def test_a_template_that_cannot_be_made_is_said_and_ends_nothing(
     assert capsys.readouterr().err.startswith("  no template: POST ")
 
 
+def test_the_port_of_a_demo_that_has_just_ended_is_free_and_one_that_is_taken_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as ended:
+        port: int = ended.getsockname()[1]
+        assert command._port(port) == 0
+        assert capsys.readouterr().err == f"port {port} is taken: the pages get another\n"
+        left = socket.create_connection(("127.0.0.1", port))
+        ended.accept()[0].close()  # who closes first keeps the port for a while
+    left.close()
+    assert command._port(port) == port
+
+
 @pytest.mark.parametrize("port", ["99999", "-1"])
 def test_a_port_that_is_none_is_refused_in_one_line(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--port", port]) == 1
