@@ -85,6 +85,7 @@ async def test_a_broken_glass_takes_a_reason_and_can_be_cancelled(site: Commune)
         assert 'data-countdown="30"' in page
         assert "Không gọi được ai" in page
         assert "phát khẩn cấp một mình" in (await client.get("/alarms")).text
+        assert f"phát tới {site.root.name} (4 cụm)" in page, "whom it reaches, and not everybody"
         site.centre.clock.step(seconds=12)
         page = (await client.get(f"{path}/live")).text
         assert 'data-countdown="18"' in page
