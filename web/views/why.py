@@ -55,7 +55,8 @@ def _sentence(found: WhyOut, node_name: str, form: Formats) -> Mark:
     if found.blocker is None:
         return Mark("unknown", "unsure", text("why.nobody_knows", node=node_name))
     reason = next((_stopped(each, form) for each in found.rules if each.verdict == "blocks"), "")
-    return Mark("triangle", "care", text(f"why.{tense}_silent", node=node_name, reason=reason))
+    became = "cut" if found.is_past and found.outcome == "interrupted" else "silent"
+    return Mark("triangle", "care", text(f"why.{tense}_{became}", node=node_name, reason=reason))
 
 
 def _stopped(each: WhyRuleOut, form: Formats) -> str:

@@ -124,6 +124,17 @@ async def test_why_is_answered_in_place_and_to_those_who_see_the_node_alone(site
         assert (await client.get(here)).status_code == 404
 
 
+async def test_why_says_of_what_was_cut_off_that_it_sounded(site: Commune) -> None:
+    run = await site.broadcast("Bản tin chiều")
+    site.centre.clock.step(seconds=10)
+    await site.says(run, "Cổng chợ Trại", state=PlayState.PLAYING, item=0, start_error_ms=0.4)
+    await site.says(run, "Cổng chợ Trại", outcome=Outcome.INTERRUPTED, reason=Reason.OUTPUT_LOST)
+    async with visitor(site) as client:
+        page = said(await client.get(f"/nodes/{site.nodes['Cổng chợ Trại'].id}/broadcasts/{run.id}/why"))
+    assert "Cổng chợ Trại đang phát thì bị ngắt giữa chừng." in page
+    assert "không phát." not in page
+
+
 async def test_on_air_is_what_nodes_say_and_not_what_was_planned(site: Commune) -> None:
     run = await site.broadcast("Bản tin chiều", length_ms=600_000)
     site.centre.clock.step(seconds=20)
