@@ -216,7 +216,18 @@ def _offers(visit: Visit, known: EmergencyFollowUp) -> dict[str, Any]:
 async def _context(visit: Visit, emergency_id: str) -> dict[str, Any]:
     known = await visit.services.emergencies.get(visit.actor, emergency_id)
     shown = views.one(known, _node_count(visit, known), visit.person.id, visit.form)
-    return {"place": visit.name_of(known.area_id), "emergency": shown} | _offers(visit, known)
+    offered = _offers(visit, known) | {"may_take_back": shown.is_kept_silent and await _may_take_back(visit, known)}
+    return {"place": visit.name_of(known.area_id), "emergency": shown} | offered
+
+
+async def _may_take_back(visit: Visit, known: EmergencyFollowUp) -> bool:
+    """Say whether this person may cancel what was sent, on the page of its broadcast."""
+    if known.broadcast_id is None or not visit.may(Act.BROADCASTS_CANCEL, known.area_id):
+        return False
+    try:
+        return await visit.services.broadcasts.may_cancel(visit.actor, known.broadcast_id)
+    except NotFoundError:  # out of sight: aimed at places that are not this person's
+        return False
 
 
 def _node_count(visit: Visit, known: EmergencyOut) -> int:

@@ -118,6 +118,8 @@ class Emergency:
     seconds_left: int
     """Of the cancel window."""
     broadcast_id: str | None
+    is_kept_silent: bool
+    """It was sent, and a STOP keeps it from some of its nodes: it sounds there when that is released."""
     follows_id: str | None
     is_follow_up: bool
     proposed_by: str
@@ -148,6 +150,7 @@ def one(each: EmergencyFollowUp, node_count: int, looker: str, form: Formats) ->
         endings=_endings(each.endings or (), form),
         seconds_left=max(0, round(left)),
         broadcast_id=each.broadcast_id,
+        is_kept_silent=_is_kept_silent(each),
         follows_id=each.follows_id,
         is_follow_up=each.follows_id is not None,
         proposed_by=each.proposed_by.name,
@@ -157,6 +160,11 @@ def one(each: EmergencyFollowUp, node_count: int, looker: str, form: Formats) ->
         sounds=tuple(_sound(sound, form) for sound in each.sounds),
         yes_said=yes_said(each, looker, form),
     )
+
+
+def _is_kept_silent(each: EmergencyFollowUp) -> bool:
+    waits = each.state == "sent" and any(node.standing == "waiting" for node in each.nodes)
+    return waits and any(not hold.is_released for hold in each.holds)
 
 
 def _sound(each: SoundOut, form: Formats) -> Sound:

@@ -46,6 +46,23 @@ async def test_who_may_not_release_the_stop_is_told_before_the_yes(site: Commune
         assert "Bạn không có quyền" not in seen, "nobody asks them for a yes"
 
 
+async def test_what_a_stop_keeps_silent_leads_to_where_it_is_cancelled(site: Commune) -> None:
+    ready, nam = await message(site), await site.centre.somebody("nam", "approver", site.root)
+    watcher = await site.centre.somebody("xem", "observer", site.root)
+    [hold] = await site.centre.services.holds.order(site.centre.actor, [site.root.scope])
+    async with visitor(site) as first, visitor(site, who=nam) as second, visitor(site, who=watcher) as third:
+        path = await propose(first, typed(site, ready))
+        assert "Hủy lần phát này" not in said(await first.get(path)), "it was not sent yet"
+        await second.post(path, data={"act": "confirm"})
+        [sent] = await site.centre.services.broadcasts.today(site.centre.actor)
+        away = f'href="/broadcasts/{sent.id}#cancel"'
+        assert away in (await first.get(f"{path}/live")).text
+        assert away not in (await third.get(path)).text
+        assert f'action="/broadcasts/{sent.id}/cancel"' in (await first.get(f"/broadcasts/{sent.id}")).text
+        await site.centre.services.holds.release(site.centre.actor, hold.id)
+        assert away not in (await first.get(path)).text, "it sounds now: it is ended with what lies ready"
+
+
 async def bare(site: Commune, area: AreaOut) -> MessageIn:
     """Give a message to write somewhere."""
     recording = await site.centre.recording("Bão", length_ms=9_000)
