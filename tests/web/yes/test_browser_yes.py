@@ -12,8 +12,9 @@ from controller.policies.schemas import PolicyIn
 from tests.controller.factories import ADDRESS
 from tests.controller.test_services_recordings import settled
 from tests.sounds import spoken
-from tests.web.browser import PHONE, page_of
+from tests.web.browser import PC, PHONE, SMALL, page_of
 from tests.web.harness import Commune, visitor
+from tests.web.manners.sweeping import NO_SOUND
 from tests.web.pages import module_site, placed
 
 site = module_site
@@ -114,3 +115,23 @@ async def test_where_an_emergency_sounds_is_picked_on_a_map_too(site: Commune, b
         await expect(page.get_by_role("checkbox", name="Thôn Trại").first).to_be_checked()
         await expect(page.locator("#preview .count")).to_have_text("2 cụm")
         await expect(hamlet).to_have_css("background-color", "rgb(176, 18, 27)")
+
+
+async def test_what_an_emergency_says_is_read_beside_a_long_name_on_any_screen(site: Commune, browser: Browser) -> None:
+    words = "Nước sông dâng cao, bà con Thôn Đồng lên chỗ cao ngay."
+    recording = await site.centre.recording(words, area_id=site.root.id)
+    ready = {"area_id": site.root.id, "kind": "alert", "title": words}
+    voices = [{"language": "vi", "text": words, "recording_id": recording}]
+    services, actor = site.centre.services, site.centre.actor
+    message = await services.messages.create(actor, MessageIn.model_validate(ready | {"voices": voices}))
+    wanted = EmergencyIn.model_validate({"message_id": message.id, "targets": [site.root.scope]})
+    made = await services.emergencies.propose(actor, wanted)
+    async with page_of(browser, site.url, expected=NO_SOUND) as page:
+        for size in (PC, {"width": 900, "height": 768}, SMALL):
+            await page.set_viewport_size(size)
+            await page.goto(f"/emergencies/{made.id}")
+            said, whole = [await page.locator(where).bounding_box() for where in (".sounds .words", ".sounds")]
+            assert said is not None
+            assert whole is not None
+            assert said["width"] >= min(whole["width"], 240), size
+            assert said["x"] + said["width"] <= whole["x"] + whole["width"] + 1, size
