@@ -97,6 +97,29 @@ async def test_a_phone_shows_the_page_and_not_its_frame(site: Commune, browser: 
         assert (await page.evaluate(measure))["first"] < SMALL["height"] / 2
 
 
+async def test_what_begins_something_is_opened_with_the_cursor_in_its_first_field(
+    site: Commune, browser: Browser
+) -> None:
+    await site.centre.recording("Nhạc hiệu", area_id=site.root.id)
+    begins = {"/people": "name", "/places": "name", "/recordings": "title"}
+    async with page_of(browser, site.url, viewport=SMALL) as page:
+        for path, first in begins.items():
+            await page.goto(path)
+            link, field = page.locator("a.button[href^='#add']"), page.locator(f"main #{first}")
+            await link.click()
+            await expect(field).to_be_focused()
+            await expect(field).to_be_in_viewport()
+        await page.goto("/people")
+        await page.locator("a.button[href='#add']").click()
+        await page.click("#add > summary")
+        await expect(page.locator("#name")).to_be_hidden()
+        await page.locator("a.button[href='#add']").click()
+        await expect(page.locator("#name")).to_be_focused()
+        await page.goto("/today")
+        await page.goto("/people#add")
+        await expect(page.locator("#name")).to_be_in_viewport()
+
+
 async def test_the_menu_of_a_phone_holds_all_and_closes(site: Commune, browser: Browser) -> None:
     async with page_of(browser, site.url, viewport=SMALL) as page:
         more, menu = page.locator(".ways a[href='#more']"), page.locator(".me .choices")
