@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.async_api import Browser, FilePayload, Page, Route, expect
+from playwright.async_api import Browser, FilePayload, Page, Route, ViewportSize, expect
 
 from controller.broadcasts.schemas import BroadcastIn
 from controller.emergencies.schemas import BreakGlassIn, EmergencyIn, MessageIn
@@ -20,6 +20,8 @@ from tests.web.pages import module_site, placed
 site = module_site
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 SOUND_S = 2.0
+NARROW: ViewportSize = {"width": 900, "height": 768}
+"""The narrowest at which words stand beside a name."""
 
 
 async def test_listening_to_the_end_opens_the_yes(site: Commune, browser: Browser) -> None:
@@ -127,7 +129,7 @@ async def test_what_an_emergency_says_is_read_beside_a_long_name_on_any_screen(s
     wanted = EmergencyIn.model_validate({"message_id": message.id, "targets": [site.root.scope]})
     made = await services.emergencies.propose(actor, wanted)
     async with page_of(browser, site.url, expected=NO_SOUND) as page:
-        for size in (PC, {"width": 900, "height": 768}, SMALL):
+        for size in (PC, NARROW, SMALL):
             await page.set_viewport_size(size)
             await page.goto(f"/emergencies/{made.id}")
             said, whole = [await page.locator(where).bounding_box() for where in (".sounds .words", ".sounds")]
