@@ -19,9 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from audio.correlate import compare, samples
-from tests.e2e.stalls import PLAYER_RANK
 from tests.edge_agent.centre import Centre, VirtualRecording, agent_process, running_centre
-from tests.pulse import rank
 
 NODE = "node-1"
 """Name of the agent in every test of its own."""
@@ -54,7 +52,7 @@ class Node:
     process: subprocess.Popen[bytes] | None = field(default=None)
 
     def start(self) -> None:
-        command = [*rank(PLAYER_RANK), *self.kind.command(self.state)]
+        command = self.kind.command(self.state)
         self.process = self.stack.enter_context(agent_process(command, self.state / "agent.log"))
 
     def stop(self) -> int:
