@@ -36,6 +36,8 @@ LOOK = """(button) => new Promise((done) => {
   part.dispatchEvent(new CustomEvent("loa:look"));
   setTimeout(done, 400); // held back: nothing was asked for
 })"""
+LOOKED = LOOK.replace("  setTimeout(done, 400); // held back: nothing was asked for\n", "")
+"""A look that is answered, however long it takes."""
 STATE = """(button) => [button.form.dataset.sent ?? "", button.getAttribute("aria-disabled") ?? "",
   button.querySelector("[data-word]").textContent, window.sent]"""
 BUTTONS = """[...document.querySelectorAll("[data-live] button")].filter((each) =>
@@ -54,7 +56,7 @@ async def twice(button: ElementHandle) -> list[object]:
 
 
 PRESSED = f"""async (yes, cancel) => {{
-  const look = {LOOK}, state = {STATE}, told = [], at = (each) => document.querySelector(each);
+  const look = {LOOK}, looked = {LOOKED}, state = {STATE}, told = [], at = (each) => document.querySelector(each);
   const tell = (each) => told.push([...state(at(each)), document.querySelectorAll("[data-note]").length]);
   const go = async (each) => {{
     const left = new Promise((done) => navigation.addEventListener("navigate", done, {{ once: true }}));
@@ -74,7 +76,7 @@ PRESSED = f"""async (yes, cancel) => {{
   const now = performance.now();
   performance.now = () => now + 4000; // when no second tap comes any more
   at("#emergency h1").textContent = "?";
-  await look(at(cancel));
+  await looked(at(cancel));
   tell(cancel);
   told.push(at("#emergency h1").textContent);
   atLast();

@@ -21,7 +21,7 @@ async def test_a_person_on_the_send_button_stays_there_when_the_page_renews_itse
 ) -> None:
     async with page_of(browser, site.url) as page:
         await page.goto("/say")
-        await expect(page.locator("#preview")).to_contain_text("chọn tệp âm thanh")
+        await expect(page.locator("#preview")).to_contain_text("dùng nội dung đã có")
         await page.locator("#send").focus()
         async with page.expect_response("**/say/preview"):
             await site.broadcast("Bản tin", start_at=site.centre.clock() + timedelta(hours=1))
@@ -108,7 +108,7 @@ async def test_a_file_that_is_not_sound_is_turned_away_with_what_to_do(
         await page.set_input_files("#file", picture)
         await expect(page.locator("#recording .notice")).to_contain_text("Tệp này không phải âm thanh", timeout=60_000)
         await expect(page.locator("#title")).to_have_value("loa")
-        await expect(page.locator("#preview")).to_contain_text("chọn tệp âm thanh ở bước 1")
+        await expect(page.locator("#preview")).to_contain_text("dùng nội dung đã có ở bước 1")
 
 
 async def test_an_empty_file_is_said_to_be_empty_and_the_next_one_brings_its_own_title(
