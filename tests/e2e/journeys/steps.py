@@ -16,6 +16,8 @@ SEEN_WHOLE = """(part) => {
 
 async def in_first_window(part: Locator) -> None:
     """Nothing has to be rolled for it, and STOP's bar, which stands over the page, covers none of it."""
+    await part.page.wait_for_load_state()  # until then its letters and the bar may stand elsewhere
+    await part.evaluate("() => document.fonts.ready.then(() => true)")
     assert await part.evaluate(SEEN_WHOLE), f"{part}: {await part.bounding_box()}"
 
 
