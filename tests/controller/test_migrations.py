@@ -20,6 +20,7 @@ LANDED = {
     "0003_the_broadcasting_day.py": "102d1672f76018d11978f50d5845c63c5d42fbbc05bdc942cc2c797e2353b69b",
     "0004_alone_on_its_pole.py": "10a1a416b32bc908a525da9d8fba3d31b21b21c381db8d7c9ef404edab6439ef",
     "0005_what_nodes_say.py": "6ad32d79322dad5e57897172b9ab7c13c39e4d96c9aba63c222af87dbce60b03",
+    "0006_the_console.py": "199dd27c64ac8569f05b3487ef92bfac27f70082d00dff5c6f0c4111149f303d",
 }
 """Steps that a centre may have taken already, by the SHA-256 of their file. Lines are added here, none is changed."""
 
