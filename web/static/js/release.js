@@ -7,14 +7,14 @@
   const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
   const { bundle, signed } = form.elements;
   const doing = form.querySelector(".doing"), bar = form.querySelector("progress"), said = form.querySelector(".said");
-  const wrong = document.getElementById("release-wrong"), go = form.querySelector(".main");
+  const go = form.querySelector(".main"), wrong = (field) => document.getElementById(`${field?.id ?? "release"}-wrong`);
   let sending = null;
 
   function fail(code, field = null) {
     const words = (each) => form.querySelector("template").content.querySelector(`[data-code="${CSS.escape(each)}"]`);
     end();
-    wrong.textContent = (words(code) ?? words("other")).textContent;
-    wrong.hidden = false;
+    wrong(field).textContent = (words(code) ?? words("other")).textContent;
+    wrong(field).hidden = false;
     field?.setAttribute("aria-invalid", "true");
     (field ?? go).focus();
   }
@@ -61,7 +61,7 @@
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (go.disabled) return;
-    wrong.hidden = true;
+    for (const each of form.querySelectorAll(".wrong")) each.hidden = true;
     for (const field of [bundle, signed]) field.removeAttribute("aria-invalid");
     if (!bundle.files[0]) return fail("no_bundle", bundle);
     if (!signed.files[0]) return fail("no_signed", signed);
