@@ -10,7 +10,7 @@ from controller.areas.repository import stands
 from controller.areas.targets import tree_around
 from controller.audit import service as audit
 from controller.clock import Clock
-from controller.db import Database, Transaction
+from controller.db import Database, Transaction, locks
 from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.ids import new_id
 from controller.names import clean_name
@@ -276,7 +276,7 @@ class Programmes:
         self, session: AsyncSession, actor: Actor, programme_id: str, version: int | None = None
     ) -> Programme:
         """Give the row of a programme for a change by whoever may do that there."""
-        await session.get(Programme, programme_id, with_for_update=True)
+        await session.get(Programme, programme_id, with_for_update=locks(session))
         row = await self._seen(session, actor, programme_id)
         await rights.require(session, actor, Act.PROGRAMMES_WRITE, [row.area_id])
         if row.archived_at is not None:

@@ -129,17 +129,17 @@ async def test_days_at_which_the_schedule_was_otherwise_are_not_told_of(lite: Ce
     assert starts(off) == [(AT_FIVE, None, True, False)]
 
 
-async def test_nodes_of_a_neighbour_that_hear_the_same_are_not_told_of(lite: Centre) -> None:
+async def test_nodes_of_a_neighbour_that_hear_the_same_are_not_told_of(here: Centre) -> None:
     """A programme of one commune in a schedule of the district sounds in both; each sees its own."""
-    district = await lite.area("Huyện", kind="district", quiet_hours=[])
-    east, west = [await lite.area(name, district, kind="commune") for name in ("Xã Đông", "Xã Tây")]
+    district = await here.area("Huyện", kind="district", quiet_hours=[])
+    east, west = [await here.area(name, district, kind="commune") for name in ("Xã Đông", "Xã Tây")]
     for area in (east, west):
-        await lite.node(area, f"Cụm {area.name}")
-    shared = await programme(lite, east, 5)
-    made = await scheduled(lite, district, 1, starts="2026-03-10T06:00:00")
+        await here.node(area, f"Cụm {area.name}")
+    shared = await programme(here, east, 5)
+    made = await scheduled(here, district, 1, starts="2026-03-10T06:00:00")
     day = datetime(2026, 3, 12, 6)  # noqa: DTZ001 - wall time
-    await lite.services.single_dates.except_(lite.actor, made.id, day, ExceptionIn(programme_id=shared))
-    operator = Actor((await lite.somebody("hoa", "operator", east)).id, "tests")
-    found = await lite.services.what_ifs.of_programme(operator, shared, ProgrammeChange(version=1, lead_in_ms=5_000))
+    await here.services.single_dates.except_(here.actor, made.id, day, ExceptionIn(programme_id=shared))
+    operator = Actor((await here.somebody("hoa", "operator", east)).id, "tests")
+    found = await here.services.what_ifs.of_programme(operator, shared, ProgrammeChange(version=1, lead_in_ms=5_000))
     assert [(each.area_names, each.node_count) for each in found.changes] == [(("Xã Đông",), 1)]
     assert found.until_at - found.from_at == timedelta(days=60)
