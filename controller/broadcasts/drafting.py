@@ -61,7 +61,7 @@ class Drafting:
             ForbiddenError: aimed at an area above what is in sight.
         """
         seen = await rights.sight(session, actor)
-        made = await make_draft(session, wanted, now=self._now(), lead=self._lead, seen=seen)
+        made = await make_draft(session, wanted, now=self._now(), lead=self._lead, seen=seen, edited=edited)
         if edited is not None:
             made = replace(made, run_id=edited.run_id or edited.id, replaces_id=edited.id)
         return await self.placed(session, made, wanted)

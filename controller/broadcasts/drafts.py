@@ -14,6 +14,8 @@ from edge_agent.protocol.content import Item, content_hash
 from edge_agent.protocol.states import Drill, Level, StartMode
 
 from .contents import Content, read_content
+from .kept import kept
+from .models import Broadcast
 from .rules import (
     END_MARGIN,
     FARTHEST,
@@ -89,9 +91,15 @@ class Draft:
 
 
 async def make_draft(
-    session: AsyncSession, wanted: BroadcastIn, *, now: datetime, lead: timedelta, seen: Sight
+    session: AsyncSession,
+    wanted: BroadcastIn,
+    *,
+    now: datetime,
+    lead: timedelta,
+    seen: Sight,
+    edited: Broadcast | None = None,
 ) -> Draft:
-    """Check what was asked against the rows in sight.
+    """Check what was asked against the rows in sight; ``edited``: what it says stays where nothing else is given.
 
     Raises:
         InvalidError: a field is wrong; nothing that could be sent.
@@ -103,7 +111,11 @@ async def make_draft(
     if not targets.nodes:
         raise InvalidError("targets: there is no node at or under them", field="targets", problem="no_nodes")
     _check_category(targets, wanted.category)
-    content = await read_content(session, wanted, targets, at=wanted.start_at or now, seen=seen)
+    at = wanted.start_at or now
+    if edited is not None and not wanted.says:
+        content = await kept(session, edited, targets, at=at, seen=seen)
+    else:
+        content = await read_content(session, wanted, targets, at=at, seen=seen)
     window = window_of(wanted, now, lead, content)
     return Draft(title, Level(wanted.level), wanted.start_at is None, window, content.slots, targets, wanted.category)
 

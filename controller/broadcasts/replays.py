@@ -3,18 +3,15 @@
 A broadcast like any other: the same content, inside policy, approved as any. It is never made by itself.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.targets import areas_of, resolve
-from controller.bulletins.repository import is_offered, worded
-from controller.bulletins.states import BulletinState
 from controller.clock import Clock
 from controller.db import Database, locks
-from controller.errors import ConflictError, InvalidError, NotFoundError
+from controller.errors import ConflictError, NotFoundError
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
@@ -22,16 +19,14 @@ from controller.plays import service as plays
 from controller.plays.models import Play
 from controller.plays.rules import UNKNOWN_AFTER
 from controller.plays.schemas import PlayOut
-from controller.recordings.models import Recording
 from edge_agent.protocol.states import Level, Outcome
 
 from .contents import Content
 from .drafting import Drafting
 from .drafts import Draft, window_of
-from .items import slots_of
-from .models import Broadcast, BroadcastItem
+from .kept import still_sayable
+from .models import Broadcast
 from .repository import is_seen, target_areas
-from .rules import Slot
 from .schemas import BroadcastOut, MissedOut, ReplayIn, ReplayPreviewOut, as_on_the_wire
 from .service import Broadcasts
 
@@ -106,7 +101,7 @@ class Replays:
         await rights.require(session, actor, Act.BROADCASTS_CREATE, await target_areas(session, broadcast_id))
         await _check(session, row, now)
         missed = await _missed(session, row, seen, now)
-        content = Content(await _slots(session, row, seen, wanted.start_at or now))
+        content = Content(await still_sayable(session, row, seen, at=wanted.start_at or now))
         draft = Draft(
             title=row.title,
             level=Level(row.level),
@@ -156,39 +151,6 @@ def was_missed(play: PlayOut | Play) -> bool:
     if play.outcome == Outcome.INTERRUPTED:
         return 2 * (play.played_ms or 0) < (play.requested_ms or 1)
     return play.outcome is None or play.outcome in NOT_HEARD
-
-
-async def _slots(session: AsyncSession, row: Broadcast, seen: Sight, at: datetime) -> tuple[Slot, ...]:
-    """Give what was to be heard, if it may still be said; ``at``: when it is to be heard.
-
-    Raises:
-        InvalidError: a recording was withdrawn, or a bulletin is not approved any more, says something else by now, or
-            is not on offer then by the area above.
-    """
-    query = select(BroadcastItem).where(BroadcastItem.broadcast_id == row.id)
-    items = (await session.scalars(query.order_by(BroadcastItem.position, BroadcastItem.voice))).all()
-    await _check_recordings(session, items)
-    bulletins = await worded(session, [each.bulletin_id for each in items if each.bulletin_id])
-    for each in bulletins.values():
-        if each.bulletin.state != BulletinState.APPROVED:
-            raise _not_usable(each.words.title, "not_approved")
-        if not seen.sees(each.bulletin.area_id) and not is_offered(each.bulletin, at):
-            raise _not_usable(each.words.title, "not_offered")
-    for item in items:
-        if item.bulletin_id and item.bulletin_version != bulletins[item.bulletin_id].bulletin.version:
-            raise _not_usable(bulletins[item.bulletin_id].words.title, "changed")
-    return await slots_of(session, row)
-
-
-async def _check_recordings(session: AsyncSession, items: Sequence[BroadcastItem]) -> None:
-    ids = {each.recording_id for each in items}
-    query = select(Recording.title).where(Recording.id.in_(ids), Recording.withdrawn_at.is_not(None))
-    if (title := await session.scalar(query.limit(1))) is not None:
-        raise _not_usable(title, "withdrawn")
-
-
-def _not_usable(title: str, problem: str) -> InvalidError:
-    return InvalidError(f"{title!r} may not be said any more: {problem}", field="items", problem=problem, title=title)
 
 
 def _missed_out(play: PlayOut) -> MissedOut:

@@ -133,7 +133,10 @@ async def get(broadcast_id: str, actor: Acting, services: AnyServices) -> Broadc
     responses=SEND_ERRORS | NOT_FOUND,
 )
 async def change(broadcast_id: str, wanted: BroadcastIn, actor: Acting, services: AnyServices) -> BroadcastOut:
-    """Put a new version in its place, under an id of its own; what was approved has to be approved again."""
+    """Put a new version in its place, under an id of its own; what was approved has to be approved again.
+
+    Without recordings, bulletins and a programme, what it says stays as it was laid out.
+    """
     return await services.broadcasts.change(actor, broadcast_id, wanted)
 
 

@@ -58,7 +58,9 @@ class BroadcastIn(WindowIn):
 
     title: Title
     recordings: Annotated[tuple[str, ...], Field(max_length=MAX_ITEMS)] = ()
-    """Ids, in the order in which they are to sound. Either these, or bulletins, or a programme."""
+    """Ids, in the order in which they are to sound. Either these, or bulletins, or a programme.
+
+    In a change of what was sent none of the three may be given: what it says stays as it was laid out."""
     bulletins: Annotated[tuple[str, ...], Field(max_length=MAX_ITEMS)] = ()
     """Ids of approved bulletins, in the order in which they are to sound, each in the languages of the places."""
     programme_id: Annotated[str, Field(max_length=64)] | None = None
@@ -68,6 +70,11 @@ class BroadcastIn(WindowIn):
     level: Literal["normal", "priority"] = "normal"
     category: CategoryCode | None = None
     """What it is about: by it policies tell whether another person must approve it."""
+
+    @property
+    def says(self) -> bool:
+        """Whether it is given what is to be said."""
+        return bool(self.recordings or self.bulletins) or self.programme_id is not None
 
     @classmethod
     def checked(cls, **given: Any) -> Self:

@@ -84,6 +84,8 @@ class Broadcasts:
     async def change(self, actor: Actor, broadcast_id: str, wanted: BroadcastIn) -> BroadcastOut:
         """Put a new version in the place of one that has not begun. What was approved has to be approved again.
 
+        What it says stays where nothing else is given; ``start_at`` is then when its sound begins.
+
         Raises:
             NotFoundError: there is no such broadcast.
             ForbiddenError: no role of the person allows it there.
@@ -103,6 +105,15 @@ class Broadcasts:
             draft = await self._drafting.draft(tx.session, actor, wanted, edited=row)
             later = await self._drafting.send(tx, actor, draft, wanted)
         return await self.get(actor, later)
+
+    async def check_change(self, actor: Actor, broadcast_id: str) -> None:
+        """Tell whether this person may change it now, whatever into.
+
+        Raises:
+            NotFoundError, ForbiddenError, ConflictError: as ``change`` says.
+        """
+        async with self._database.reading() as session:
+            await _to_change(session, actor, broadcast_id, self._now())
 
     async def preview(self, actor: Actor, wanted: BroadcastIn, *, edits: str | None = None) -> PreviewOut:
         """Say what sending it would do, node by node; saves nothing. ``edits``: the broadcast whose place it takes.
