@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from controller.errors import ConflictError, InvalidError, LoaError
 from controller.paging import MOST_ROWS, PAGE, part_of
 from controller.people.rights import Act
-from controller.programmes.schemas import SlotOut
+from controller.programmes.schemas import ProgrammeOut, SlotOut
 from controller.schedules.schemas import ScheduleChange, ScheduleIn, ScheduleOut, TemplateScheduleIn
 from controller.search import folded
 from web.forms import Unclear, read_form
@@ -21,6 +21,7 @@ from web.pages.targets import own_place, to_choose, whole_of
 from web.problems import Problems, problem_text, problems_of
 from web.site import Site, Visit
 from web.views import moving as moves
+from web.views import programmes as programme_views
 from web.views import schedule_form as drafts
 from web.views import schedules as views
 from web.views.dated import Told
@@ -39,6 +40,8 @@ COLUMNS = (
 STATES = ("coming", "waits", "returned", "unaired", "ended")
 ROWS_SHOWN = 6
 """Programmes that stand on the first step; the others are one unfolding further."""
+MORNING = "05:00"
+"""When a template is heard that was never planned before. It stands in the sentence above the button, to be changed."""
 
 
 async def _programmes(visit: Visit) -> list[Choice]:
@@ -162,10 +165,9 @@ async def _what_if(visit: Visit, draft: drafts.Draft, known: ScheduleOut | None)
     return change_lines(found.changes, visit.form)
 
 
-async def _template(visit: Visit, draft: drafts.Draft) -> str:
-    """Name the template, which the schedule need not be named like."""
-    rows = await visit.services.programmes.list(visit.actor, templates=True) if draft.template else []
-    return next((each.title for each in rows if each.id == draft.template), "")
+async def _template(visit: Visit, draft: drafts.Draft) -> ProgrammeOut | None:
+    """Give the template, which the schedule need not be named like, with what it always says."""
+    return await visit.services.programmes.get(visit.actor, draft.template) if draft.template else None
 
 
 async def _slots(visit: Visit, draft: drafts.Draft) -> Sequence[SlotOut]:
@@ -193,6 +195,9 @@ async def _form(
     chosen = () if draft.whole else draft.targets
     slots = await _slots(visit, draft)
     names = dict(await categories(visit, *(each.category for each in slots))) if slots else {}
+    template = await _template(visit, draft)
+    items = programme_views.one(template, visit.form).items if template else ()
+    is_ready = known is not None or bool(draft.hour)
     return await whole_page(
         visit,
         "schedule_form.html",
@@ -203,11 +208,12 @@ async def _form(
         places=await to_choose(visit, chosen),
         whole=whole if known is None or draft.whole else None,
         programmes=await _programmes(visit),
-        slots=[drafts.slot_line(each, names, draft.fill) for each in slots],
-        of_template=await _template(visit, draft),
+        items=drafts.in_order(items, [drafts.slot_line(each, names, draft.fill) for each in slots]),
+        of_template=template.title if template else "",
         weekdays=[(day, visit.text(f"weekday.{number}")) for number, day in enumerate(drafts.WEEKDAYS, 1)],
         near_days=drafts.day_chips(visit.form),
-        preview=await _preview(visit, draft, known) if look or problems or known else None,
+        preview=await _preview(visit, draft, known) if look or problems or is_ready else None,
+        looked=look,
         changes=await _what_if(visit, draft, known) if look else None,
         path=f"/schedules/{known.id}/edit" if known else "/schedules/new",
         leave=f"/schedules/{known.id}" if known else "/schedules",
@@ -256,12 +262,15 @@ async def _begin(visit: Visit, template: str, programme: str) -> HTMLResponse:
     if title is None:
         return await _choose(visit)
     own = own_place(visit)
+    before = await visit.services.schedules.list(visit.actor)
+    hour = drafts.hour_before(before, title=title if template else "", programme=programme)
     draft = drafts.begun(
         visit.form,
         template=template,
         programme="" if template else programme,
         title=title,
         whole=own.scope if own else "",
+        hour=hour or (MORNING if template else ""),
     )
     return await _form(visit, draft, None, {})
 

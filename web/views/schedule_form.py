@@ -10,6 +10,7 @@ from controller.schedules.schemas import ScheduleOut
 from web.formats import Formats
 from web.forms import MOST_VERSION, Form, Unclear, day_of, hour_of, number_of
 from web.problems import Problems
+from web.views.programmes import Item
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 """As RFC 5545 writes them."""
@@ -107,19 +108,29 @@ def _repeat(days: tuple[str, ...] | None) -> str:
     return "once" if not days else "daily" if days == WEEKDAYS else "weekly"
 
 
-def begun(form: Formats, *, template: str = "", programme: str = "", title: str = "", whole: str = "") -> Draft:
-    """Begin a new one: once, tomorrow, at an hour that is still to be chosen."""
+def begun(
+    form: Formats, *, template: str = "", programme: str = "", title: str = "", whole: str = "", hour: str = ""
+) -> Draft:
+    """Begin a new one: once, tomorrow; without an hour that is still to be chosen."""
     return Draft(
         template=template,
         programme=programme,
         title=title,
         whole=whole,
+        hour=hour,
         targets=(whole,) if whole else (),
         repeat="once",
         days=(),
         first_day=form.written(form.today() + timedelta(days=1)),
         ends="",
     )
+
+
+def hour_before(known: Sequence[ScheduleOut], *, title: str = "", programme: str = "") -> str:
+    """Give the hour at which this was planned last; empty: it never was. A template leaves its title alone behind."""
+    those = [each for each in known if each.programme_id == programme or (title and each.title == title)]
+    last = max(those, key=lambda each: each.created_at, default=None)
+    return f"{last.starts_at_local:%H:%M}" if last else ""
 
 
 def day_chips(form: Formats) -> list[tuple[str, str]]:
@@ -146,6 +157,12 @@ def slot_line(each: SlotOut, names: Mapping[str, str], fill: Sequence[tuple[int,
     """Show a slot."""
     candidates = tuple((one.bulletin_id, one.title) for one in each.candidates)
     return Slot(each.position, names.get(each.category, each.category), candidates, dict(fill).get(each.position))
+
+
+def in_order(items: Sequence[Item], slots: Sequence[Slot]) -> list[Item | Slot]:
+    """Put slots among what always sounds in the template: all that it was announced to have, as it is heard."""
+    open_at = {each.position: each for each in slots}
+    return [open_at.get(each.position, each) for each in items]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Lịch phát thanh as pages: week and month, a template planned in one act, a copied week, days off, a node's day."""
 
 import json
+import re
 from datetime import date, datetime
 
 import pytest
@@ -101,6 +102,26 @@ async def test_a_template_is_filled_and_planned_in_one_act_or_not_at_all(site: C
     [programme] = await services.programmes.list(actor, templates=False)
     assert (known.starts_at_local, known.programme_id) == (MORNING, programme.id)
     assert [each.kind for each in (await services.programmes.get(actor, programme.id)).items] == ["tune", "bulletin"]
+
+
+async def test_a_template_shows_all_it_says_and_begins_at_the_hour_it_had_before(site: Commune) -> None:
+    """Nothing was planned from it: at five, which is said above the button. Then as it was planned last."""
+    made = await template(site, await tune(site), "Lịch tiêm chủng")
+    services, actor = site.centre.services, site.centre.actor
+    [slot] = await services.programmes.slots(actor, made)
+    typed = {"template": made, "title": "Buổi sáng của xã", "whole": site.root.scope, "repeat": "once"}
+    typed |= {"first_day_usual": "25/11/2031", "hour": "06:10", f"slot-{slot.position}": ""}
+    async with visitor(site) as client:
+        first = await client.get(f"/schedules/new?template={made}")
+        looked = await client.post("/schedules/new", data=typed | {"look": "yes"})
+        await client.post("/schedules/new", data=typed)
+        second = await client.get(f"/schedules/new?template={made}")
+    assert re.search(r"Nhạc hiệu.*Thông báo.*Lịch tiêm chủng", said(first))
+    assert 'name="hour_usual" value="05:00" checked' in first.text
+    assert "Chưa chọn bản tin cho mục" in said(first)  # where the sentence will stand, before anything is pressed
+    assert re.search(r'id="preview"[^>]* autofocus', looked.text)
+    assert not re.search(r'id="preview"[^>]* autofocus', second.text)
+    assert re.search(r'id="hour"[^>]* value="06:10"', second.text)
 
 
 async def test_a_date_is_looked_at_before_it_is_moved_and_leads_back(site: Commune) -> None:
