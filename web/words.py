@@ -172,10 +172,11 @@ def _fault(code: str, since_at: datetime | None, form: Formats) -> str:
     return form.text("node.fault_since", fault=fault, since=form.since(since_at)) if since_at else fault
 
 
-def run_mark(run: BroadcastOut, text: Catalogue) -> Mark:
+def run_mark(run: BroadcastOut, text: Catalogue, doubtful: int = 0) -> Mark:
     """Show a broadcast as a whole. Green only when every node gave evidence, and then by the weakest of them.
 
-    An emergency is green only when each of its nodes was verified by a real sensor.
+    ``doubtful``: nodes that have it and may stay silent all the same, where that is known. An emergency is green only
+    when each of its nodes was verified by a real sensor.
     """
     if run.phase == "cancelled":
         return Mark("cut", "unsure", text("phase.cancelled"))
@@ -184,10 +185,10 @@ def run_mark(run: BroadcastOut, text: Catalogue) -> Mark:
         return Mark(icon, tone, text(f"phase.{run.phase}"))
     if run.unreporting_count and not run.node_count:
         return Mark("empty", "unsure", text("count.unreporting", count=run.unreporting_count))
-    return _over_mark(run, text) if run.phase == "over" else _coming_mark(run, text)
+    return _over_mark(run, text) if run.phase == "over" else _coming_mark(run, text, doubtful)
 
 
-def _coming_mark(run: BroadcastOut, text: Catalogue) -> Mark:
+def _coming_mark(run: BroadcastOut, text: Catalogue, doubtful: int) -> Mark:
     if run.phase == "on_air":
         sounding = run.counts.get("playing", 0)
         word = text("phase.on_air", sounding=sounding, count=run.node_count)
@@ -196,6 +197,11 @@ def _coming_mark(run: BroadcastOut, text: Catalogue) -> Mark:
         reported = sum(run.counts.get(outcome, 0) for outcome in ("played", *_ENDS))
         word = text("phase.awaiting_reports", reported=reported, count=run.node_count)
         return Mark("part", "unsure", word, simulated=_is_simulated(run))
+    if failed := sum(run.counts.get(name, 0) for name in FAILED):  # where it is over: the others have yet to begin
+        return Mark("triangle", "care", text("phase.silent", failed=failed, count=run.node_count))
+    if run.phase == "ready" and doubtful:
+        ready = max(0, run.node_count - doubtful)
+        return Mark("part", "unsure", text("phase.ready_partly", ready=ready, count=run.node_count))
     if run.phase == "ready":
         return Mark("ready", "good", text("phase.ready", count=run.node_count))
     return Mark("part", "unsure", text("phase.sending", ready=run.ready_count, count=run.node_count))

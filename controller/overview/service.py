@@ -4,17 +4,19 @@ import heapq
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.broadcasts.models import Broadcast
 from controller.clock import Clock
-from controller.db import Database
+from controller.db import Database, in_pieces
 from controller.events import EventBus
 from controller.faults.rules import OFFLINE
 from controller.nodes.live import LiveNodes
 from controller.people import rights
 from controller.people.actor import Actor
+from controller.plays.models import Play
+from edge_agent.protocol.states import PlayState
 
 from .roster import Roster
 from .schemas import AreaCount, FaultCount, NodeBrief, Overview, SoundingOut, Those
@@ -25,6 +27,8 @@ MOST_NAMED = 5
 MOST_KEPT = 100
 """Sights whose overview is kept for the next who has the same."""
 
+_THERE = (PlayState.CACHED, PlayState.ARMED)
+"""States in which nothing is missing but the hour."""
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -55,6 +59,33 @@ class Overviews:
             seen = await rights.sight(session, actor)
             await self._roster.refresh(session, self._clock())
             return self._roster.stands(seen.areas)
+
+    async def doubtful(
+        self, actor: Actor, broadcast_ids: Collection[str], area_id: str | None = None
+    ) -> dict[str, int]:
+        """Count, by broadcast, the nodes that have its sound and of which nobody knows that they will play it.
+
+        Raises:
+            NotFoundError: there is no such area in sight.
+        """
+        counts: dict[str, int] = {}
+        if not broadcast_ids:
+            return counts
+        async with self._database.reading() as session:
+            seen = await rights.within(session, await rights.sight(session, actor), area_id)
+            await self._roster.refresh(session, self._clock())
+            sums = self._roster.sums
+            unwell = (each for key in sums if seen.areas is None or key in seen.areas for each in sums[key].unwell)
+            for some in in_pieces(sorted(each.node.id for each in unwell if each.may_be_silent)):
+                query = select(Play.broadcast_id, func.count()).where(
+                    Play.broadcast_id.in_(broadcast_ids),
+                    Play.node_id.in_(some),
+                    Play.outcome.is_(None),
+                    Play.state.in_(_THERE),
+                )
+                for broadcast_id, count in await session.execute(query.group_by(Play.broadcast_id)):
+                    counts[broadcast_id] = counts.get(broadcast_id, 0) + count
+        return counts
 
     def _summed(self, areas: frozenset[str] | None) -> Overview:
         if self._kept_of != self._roster.version or len(self._kept) >= MOST_KEPT:

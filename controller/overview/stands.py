@@ -14,6 +14,9 @@ from controller.nodes.rules import LATE_AFTER, OFFLINE_AFTER, NodeKind, NodeStat
 CLOCK_UNTRUSTED = "clock_untrusted"
 """What is said of a node whose clock is not believed and that names no fault of its clock."""
 
+SILENCING = frozenset({"output_lost", "output_muted", "clock_untrusted"})
+"""Faults with which a node that has everything stays silent all the same."""
+
 
 class Placed(NamedTuple):
     """The part of a node's row that a person or a move changes."""
@@ -54,6 +57,11 @@ class Stand(NamedTuple):
     def is_unwell(self) -> bool:
         """Say whether something is wrong, whoever looks after it."""
         return self.is_lost or bool(self.faults or self.looked_after)
+
+    @property
+    def may_be_silent(self) -> bool:
+        """Say whether nobody knows that it would play what it has: it is lost, or lacks what it sounds by."""
+        return self.is_lost or any(code in SILENCING for code, _ in self.faults)
 
     @property
     def left(self) -> tuple[tuple[str, datetime | None], ...]:

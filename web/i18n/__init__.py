@@ -39,7 +39,7 @@ class Catalogue:
         text = self.texts[key]
         if isinstance(text, Plural):
             text = text.one if values["count"] == 1 else text.other
-        return text.format_map(values)
+        return text.format_map(_without_stops(text, values))
 
     def word(self, group: str, code: str, **values: Any) -> str:
         """Say the text of a machine's code; a code that is newer than these pages is shown as it is."""
@@ -49,6 +49,16 @@ class Catalogue:
     def has(self, key: str) -> bool:
         """Tell whether there is such a text."""
         return key in self.texts
+
+
+def _without_stops(text: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Take the stop from whatever brings its own to where the text has one, as titles do."""
+    twice = {
+        name: value.rstrip(".")
+        for name, value in values.items()
+        if isinstance(value, str) and value.endswith(".") and f"{{{name}}}." in text
+    }
+    return {**values, **twice} if twice else values
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Text]]:

@@ -19,7 +19,7 @@ from web.offers import menu_of
 from web.once import BEFORE
 from web.site import Site, Visit, here
 from web.views.places import own_scopes, stop_places
-from web.views.release import starts_at_release
+from web.views.release import kept_silent, starts_at_release
 from web.views.strip import FAILURE_STANDS_FOR, Calls, Strip, strip
 from web.words import Mark
 
@@ -61,7 +61,8 @@ async def read_strip(visit: Visit) -> Strip:
         runs = await _runs_on_top(visit, found, holds, calls)
     nodes = await nodes_of(visit) if holds and _names_a_node(holds, runs) else []
     starts = starts_at_release(holds, runs, visit.areas, nodes, visit.form)
-    return strip(holds, found, runs, visit.form, calls, starts=starts)
+    silent = kept_silent(holds, runs, visit.areas, nodes)
+    return strip(holds, found, runs, visit.form, calls, starts=starts, silent=silent)
 
 
 async def _runs_on_top(visit: Visit, found: Overview, holds: Sequence[HoldOut], calls: Calls) -> Sequence[BroadcastOut]:

@@ -10,7 +10,7 @@ from controller.people.rights import Act
 from web.pages.frame import overview_of, todays_runs, whole_page
 from web.pages.setup import may_begin
 from web.site import Site, Visit
-from web.views.today import MOST_NAMED, day, is_not_well, look_at, standing
+from web.views.today import MOST_NAMED, TO_COME, day, is_not_well, look_at, standing
 
 MOST_EXPLAINED = 20
 """Failed broadcasts whose reasons are read; a day with more has another problem, which the strip tells."""
@@ -37,8 +37,10 @@ async def _context(visit: Visit) -> dict[str, Any]:
         failed = [run.id for run in runs if is_not_well(run)][-MOST_EXPLAINED:]
         unmade = await visit.services.unaired.today(visit.actor, str(visit.form.zone), area_id)
         why = await visit.services.broadcasts.not_well(visit.actor, failed, area_id=area_id, most=MOST_NAMED)
+        coming = [run.id for run in runs if run.phase in TO_COME]
+        doubtful = await visit.services.overview.doubtful(visit.actor, coming, area_id)
     return {
-        "day": day(runs, why, visit.form, unmade),
+        "day": day(runs, why, visit.form, unmade, doubtful=doubtful),
         "standing": standing(found, visit.areas, place, visit.form),
         "query": f"?place={place}" if place else "",
         "may_say": visit.may(Act.BROADCASTS_CREATE),

@@ -26,13 +26,28 @@ def starts_at_release(
     waiting = [run for run in runs if _may_begin(run, form)]
     if not waiting:
         return {}
-    above = {area.scope: f"areas/{area.parent_id}" for area in areas if area.parent_id}
-    above |= {node.scope: f"areas/{node.area_id}" for node in nodes}
+    above = _above(areas, nodes)
     found = {
         hold.id: [title_of(run, form) for run in waiting if any(_meet(hold.scope, t.scope, above) for t in run.targets)]
         for hold in holds
     }
     return {hold_id: form.names(titles) for hold_id, titles in found.items() if titles}
+
+
+def kept_silent(
+    holds: Iterable[HoldOut], runs: Iterable[BroadcastOut], areas: Iterable[AreaOut], nodes: Iterable[NodeOut]
+) -> frozenset[str]:
+    """Name the runs that are heard nowhere as long as these holds stand: each of their places lies in one."""
+    held = {hold.scope for hold in holds}
+    above = _above(areas, nodes) if held else {}
+    silent = (run for run in runs if held and run.targets)
+    return frozenset(run.id for run in silent if all(held & {*_upwards(t.scope, above)} for t in run.targets))
+
+
+def _above(areas: Iterable[AreaOut], nodes: Iterable[NodeOut]) -> dict[str, str]:
+    """Tell in what each place and node lies."""
+    above = {area.scope: f"areas/{area.parent_id}" for area in areas if area.parent_id}
+    return above | {node.scope: f"areas/{node.area_id}" for node in nodes}
 
 
 def _may_begin(run: BroadcastOut, form: Formats) -> bool:

@@ -134,8 +134,12 @@ def strip(
     calls: Calls | None = None,
     *,
     starts: Mapping[str, str] | None = None,
+    silent: Collection[str] = (),
 ) -> Strip:
-    """Gather what stands on top of every page; ``starts``: what the release of each hold lets sound."""
+    """Gather what stands on top of every page.
+
+    ``starts``: what the release of each hold lets sound; ``silent``: runs that holds keep from being heard anywhere.
+    """
     calls, held = calls or Calls(), held_lines(holds, form, starts or {})
     problems = (
         *_waiting(calls, form),
@@ -151,7 +155,7 @@ def strip(
         many_held=Mark("square", "stop", form.text("strip.held", count=len(held))) if len(held) > 1 else None,
         emergencies=_emergencies(calls.emergencies, runs, form),
         on_air=_on_air(found, runs, form),
-        next=_next(runs, form),
+        next=_next(runs, form, silent),
         problems=problems,
         folded=Mark("triangle", "care", form.text("strip.folded", count=len(problems))) if len(problems) > 1 else None,
         approvals=calls.approvals,
@@ -285,12 +289,14 @@ def _sounding(run: BroadcastOut | None, it: SoundingOut, form: Formats) -> RunLi
     return RunLine(href, title or form.text("strip.foreign"), said, mark)
 
 
-def _next(runs: Sequence[BroadcastOut], form: Formats) -> RunLine | None:
+def _next(runs: Sequence[BroadcastOut], form: Formats, silent: Collection[str]) -> RunLine | None:
     coming = [run for run in runs if run.phase in {"sending", "ready"} and run.start_at > form.now]
     if not coming:
         return None
     run = min(coming, key=lambda each: each.start_at)
-    return RunLine(f"/broadcasts/{run.id}", title_of(run, form), form.when(run.start_at))
+    when = form.when(run.start_at)
+    said = form.text("strip.next_held", when=when) if run.id in silent else when
+    return RunLine(f"/broadcasts/{run.id}", title_of(run, form), said)
 
 
 def _returned(runs: Sequence[BroadcastOut], form: Formats) -> tuple[Problem, ...]:

@@ -27,6 +27,8 @@ MOST_PLACES = 40
 MOST_CHOICES = 60
 
 _DRILLS = {"silent": "emergency.drill_silent"}
+TO_COME = frozenset({"sending", "ready"})
+"""Phases of what nodes were told to play and have not begun."""
 _ENDED = frozenset({"over", "cancelled", "not_approved", "replaced"})
 
 
@@ -131,14 +133,20 @@ def day(
     failed: Mapping[str, Sequence[PlayedNotOut]],
     form: Formats,
     unmade: Sequence[UnairedOut] = (),
+    *,
+    doubtful: Mapping[str, int] | None = None,
 ) -> Day:
-    """Show a day; ``failed``: of those that did not go well, where and why; ``unmade``: dates that never became one."""
+    """Show a day; ``failed``: of those that did not go well, where and why; ``unmade``: dates that never became one.
+
+    ``doubtful``: of those to come, how many nodes have it and may stay silent all the same.
+    """
     # What was taken out of the plan is told once: why, and that a node that is away may have it yet.
     told = {(each.schedule_id, each.recurrence_local): each.id for each in unmade}
     gone = {told[key]: run for run in runs if run.phase == "replaced" and (key := _date_of(run)) in told}
     twice = {run.id for run in gone.values()}
     shown = [run for run in runs if run.id not in twice]
-    dated = [(run.start_at, _line(run, failed.get(run.id, ()), form)) for run in shown]
+    unsure = doubtful or {}
+    dated = [(run.start_at, _line(run, failed.get(run.id, ()), form, unsure.get(run.id, 0))) for run in shown]
     dated += [(each.start_at, _unmade(each, gone.get(each.id), form)) for each in unmade]
     dated.sort(key=lambda pair: pair[0])
     coming = (line.id for start_at, line in dated if start_at > form.now)
@@ -167,7 +175,7 @@ def _unmade(each: UnairedOut, gone: BroadcastOut | None, form: Formats) -> DayLi
     )
 
 
-def _line(run: BroadcastOut, failed: Sequence[PlayedNotOut], form: Formats) -> DayLine:
+def _line(run: BroadcastOut, failed: Sequence[PlayedNotOut], form: Formats, doubtful: int) -> DayLine:
     parts = tuple(_part(run.id, each, form) for each in failed)
     count = sum(each.count for each in failed)
     return DayLine(
@@ -177,13 +185,17 @@ def _line(run: BroadcastOut, failed: Sequence[PlayedNotOut], form: Formats) -> D
         sign=_sign(run, form),
         title=run.title,
         said=form.text("today.run_said", length=form.length(run.length_ms), targets=targets_of(run, form)),
-        mark=run_mark(run, form.text),
+        mark=run_mark(run, form.text, doubtful),
         stands=_stands(run, form),
-        notes=(*doubt_said(run.unconfirmed, form), *returned_said(run, form)),
+        notes=(*doubt_said(run.unconfirmed, form), *returned_said(run, form), *_doubt(doubtful, form)),
         why=" ".join(_named(each, form) for each in failed),
         parts=parts,
         one=parts[0].nodes[0] if count == 1 else None,
     )
+
+
+def _doubt(count: int, form: Formats) -> list[str]:
+    return [form.text("today.doubtful", count=count)] if count else []
 
 
 def _sign(run: BroadcastOut, form: Formats) -> Mark | None:

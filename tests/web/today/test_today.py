@@ -120,6 +120,58 @@ async def test_a_release_names_what_sounds_at_once_and_promises_nothing_else(sit
             assert page.index("Bỏ lệnh dừng, cho phát lại") < page.index("Khi bỏ lệnh dừng: ")
 
 
+async def test_a_title_with_its_own_stop_is_not_given_another(site: Commune) -> None:
+    await site.centre.services.holds.order(site.centre.actor, [site.root.scope])
+    await site.broadcast("Vỡ đê.")
+    site.centre.clock.step(seconds=30)
+    async with visitor(site) as client:
+        page = said(await client.get("/stop"))
+    assert "Phát ngay khi bỏ lệnh dừng: Vỡ đê. " in page
+    assert ".." not in page
+
+
+async def test_what_comes_next_where_all_is_held_is_not_promised(site: Commune) -> None:
+    start_at = site.centre.clock() + timedelta(hours=1)
+    run = await site.broadcast("Bản tin tối", "Thôn Trại", start_at=start_at)
+    services, actor = site.centre.services, site.centre.actor
+    told = "18:03, chỉ phát nếu lệnh dừng đã được bỏ"
+    async with visitor(site) as client:
+        for scopes, silent in (
+            ([site.hamlets["Thôn Đồng"].scope], False),
+            ([site.nodes["Đầu làng Trại"].scope], False),
+            ([site.hamlets["Thôn Trại"].scope], True),
+            ([site.root.scope], True),
+        ):
+            holds = await services.holds.order(actor, scopes)
+            strip = strip_of((await client.get("/strip")).text)
+            assert f"/broadcasts/{run.id}" in strip
+            assert (told in strip) is silent, scopes
+            for hold in holds:
+                await services.holds.release(actor, hold.id)
+
+
+async def test_what_nodes_have_is_not_ready_where_it_may_stay_silent(site: Commune) -> None:
+    run = await site.broadcast("Bản tin tối", start_at=site.centre.clock() + timedelta(hours=1))
+    await site.reach(run, PlayState.CACHED, *site.nodes)
+    lost, mute, slow, well = site.nodes.values()
+    at = site.centre.clock().isoformat()
+    async with visitor(site) as client:
+        assert "Đã sẵn sàng tại 4 cụm" in said(await client.get("/today"))
+        site.centre.services.live.note(lost.id, presence="lost", presence_at=site.centre.clock())
+        site.centre.hears(mute.id, faults=[{"code": "output_lost", "since_at": at, "detail": ""}])
+        site.centre.hears(slow.id, faults=[{"code": "link_poor", "since_at": at, "detail": ""}])
+        site.centre.hears(well.id)
+        for path in ("/today", "/today/live", f"/today?place={site.root.id}"):
+            page = said(await client.get(path))
+            assert "Đã sẵn sàng tại 2/4 cụm" in page, path
+            assert "2 cụm đã nhận nhưng đang mất kết nối hoặc báo hỏng: chưa chắc phát được." in page
+        await site.missed(run, mute.name, Reason.OUTPUT_LOST)
+        page = said(await client.get("/today"))
+        assert "Không phát được tại 1/4 cụm" in page
+        assert "Đã sẵn sàng" not in page
+        assert "1 cụm đã nhận nhưng" in page
+
+
 async def test_what_was_missed_is_made_up_for_once(site: Commune) -> None:
     run = await site.broadcast("Mất nước")
     heard, missed = list(site.nodes)[:2]
