@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 
 from .errors import (
@@ -92,6 +92,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(IntegrityError, _somebody_was_faster)
     app.add_exception_handler(OperationalError, _database_busy)
+    app.add_exception_handler(DataError, _no_text)
     app.add_exception_handler(ZoneInfoNotFoundError, _zone_gone)
     app.add_exception_handler(Exception, _unforeseen)
 
@@ -141,6 +142,15 @@ def _database_busy(_request: Request, raised: Exception) -> JSONResponse:
     _log.error("database: %s", raised)
     headers = {"Retry-After": str(BUSY_RETRY_S)}
     return respond(503, BusyError.code, "the database is busy; nothing was changed", headers=headers)
+
+
+def _no_text(request: Request, raised: Exception) -> JSONResponse:
+    """Answer what PostgreSQL takes for no text: nothing has such a name, and nothing is called so."""
+    if "NUL (0x00)" not in str(cast("DataError", raised).orig):
+        raise raised
+    if "\0" in request.scope["path"]:
+        return refusal(NotFoundError("there is nothing of that name"))
+    return refusal(InvalidError("a text has the character NUL in it; leave it out", field="body", problem="nul"))
 
 
 def _zone_gone(_request: Request, raised: Exception) -> JSONResponse:

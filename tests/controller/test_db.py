@@ -49,3 +49,11 @@ async def test_on_postgresql_reading_writes_nothing(postgres_url: str) -> None:
             await tx.session.execute(text("CREATE TEMPORARY TABLE more (id INTEGER) ON COMMIT DROP"))
     finally:
         await database.close()
+
+
+@pytest.mark.parametrize(
+    "path", ["broadcasts/%00", "areas/a%00b", "emergencies/%00", "schedules/%00", "broadcasts?q=%00"]
+)
+async def test_a_character_that_postgresql_does_not_take_is_the_askers_mistake(here: Centre, path: str) -> None:
+    async with here.client() as client:
+        assert (await client.get(f"/api/v1/{path}")).status_code in {200, 404, 422}
