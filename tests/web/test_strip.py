@@ -12,7 +12,8 @@ from controller.overview.stands import CLOCK_UNTRUSTED, Placed, Stand, Sum
 from tests.web.test_words import node
 from web.formats import Formats
 from web.i18n import load
-from web.views.strip import MOST_FAULTS, Problem, strip
+from web.views.strip import strip
+from web.views.strip_problems import MOST_FAULTS, Problem
 
 NOW = datetime(2031, 11, 24, 10, 3, tzinfo=UTC)  # 17:03 in Hanoi
 

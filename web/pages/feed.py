@@ -14,7 +14,7 @@ from web.site import Site, Visit
 from web.views import planning as views
 from web.views import schedules as told
 from web.views.planning import Asked
-from web.views.today import look_at
+from web.views.standing import look_at
 
 
 def _asked(visit: Visit) -> Asked:

@@ -20,7 +20,8 @@ from web.once import BEFORE
 from web.site import Site, Visit, here
 from web.views.places import own_scopes, stop_places
 from web.views.release import kept_silent, starts_at_release
-from web.views.strip import FAILURE_STANDS_FOR, Calls, Strip, strip
+from web.views.strip import Strip, strip
+from web.views.strip_problems import FAILURE_STANDS_FOR, Calls
 from web.words import Mark
 
 MOST_EMERGENCIES = 10

@@ -10,8 +10,8 @@ from controller.people.rights import Act
 from web.forms import read_form
 from web.pages.frame import back, read_strip, whole_page
 from web.site import Site, Visit
+from web.views.held import GoingLine, letting_go
 from web.views.places import own_scopes
-from web.views.strip import GoingLine, letting_go
 
 
 async def _going(visit: Visit) -> tuple[GoingLine, ...]:

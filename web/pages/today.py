@@ -10,7 +10,9 @@ from controller.people.rights import Act
 from web.pages.frame import overview_of, todays_runs, whole_page
 from web.pages.setup import may_begin
 from web.site import Site, Visit
-from web.views.today import MOST_NAMED, TO_COME, day, is_not_well, look_at, standing
+from web.views.day_sentence import is_not_well
+from web.views.standing import look_at, standing
+from web.views.today import MOST_NAMED, TO_COME, day
 
 MOST_EXPLAINED = 20
 """Failed broadcasts whose reasons are read; a day with more has another problem, which the strip tells."""

@@ -1,35 +1,30 @@
-"""Hôm nay: what the day comes to in one sentence, its broadcasts hour by hour, and how the nodes are. Pure."""
+"""Hôm nay: its broadcasts hour by hour, with what failed and why. Pure.
 
-from collections.abc import Iterable, Mapping, Sequence
+The day's sentence is said in ``day_sentence``, how the nodes are in ``standing``.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from controller.areas.schemas import AreaOut
 from controller.broadcasts.schemas import BroadcastOut
-from controller.nodes.rules import HEARD, NodeStatus
-from controller.overview.schemas import AreaCount, NodeBrief, Overview
 from controller.plays.schemas import PlayedNotOut
 from controller.schedules.schemas import UnairedOut
 from web.formats import Formats
-from web.i18n import Catalogue
 from web.views import unaired
-from web.views.places import Choice, contact_said, own_scopes
-from web.views.runs import kind_of, returned_said, targets_of
-from web.words import EMERGENCY, NOT_WELL, Mark, doubt_said, in_words, run_mark
+from web.views.day_sentence import sentence
+from web.views.runs import returned_said, targets_of
+from web.words import EMERGENCY, Mark, doubt_said, run_mark
 
 MOST_NAMED = 5
 """Nodes of one reason that unfold with a broadcast; the others stand on its own page."""
 TOLD_AT_ONCE = 2
 """Of these, told without unfolding."""
-MOST_PROBLEMS = 6
-MOST_PLACES = 40
-MOST_CHOICES = 60
-
-_DRILLS = {"silent": "emergency.drill_silent"}
 TO_COME = frozenset({"sending", "ready"})
 """Phases of what nodes were told to play and have not begun."""
 _ENDED = frozenset({"over", "cancelled", "not_approved", "replaced"})
+_DRILLS = {"silent": "emergency.drill_silent"}
 
 
 class NodeWhy(NamedTuple):
@@ -78,40 +73,6 @@ class DayLine:
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """A node that needs a person."""
-
-    id: str
-    name: str
-    place: str
-    mark: Mark
-
-
-@dataclass(frozen=True)
-class PlaceCount:
-    """How the nodes of a place are, those below it among them."""
-
-    name: str
-    href: str
-    """The day of that place alone."""
-    said: str
-    unwell: Mark | None
-    """How many need a person; None: nobody."""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How the nodes are."""
-
-    unwell: int
-    troubles: tuple[Trouble, ...]
-    more: str
-    places: tuple[PlaceCount, ...]
-    places_more: str
-    any_node: bool
-
-
-@dataclass(frozen=True)
 class Day:
     """The whole page."""
 
@@ -121,11 +82,6 @@ class Day:
     now_before: str
     """Id of the first line that is yet to come: before it stands the present hour; empty: after all of them."""
     hour: str
-
-
-def is_not_well(run: BroadcastOut) -> bool:
-    """Tell whether somewhere it did not sound as it should, or nobody knows."""
-    return any(run.counts.get(name) for name in NOT_WELL)
 
 
 def day(
@@ -151,7 +107,7 @@ def day(
     dated.sort(key=lambda pair: pair[0])
     coming = (line.id for start_at, line in dated if start_at > form.now)
     lines = tuple(line for _, line in dated)
-    return Day(_sentence(shown, unmade, form), lines, next(coming, ""), form.hour(form.now))
+    return Day(sentence(shown, unmade, form), lines, next(coming, ""), form.hour(form.now))
 
 
 def _date_of(run: BroadcastOut) -> tuple[str | None, datetime | None]:
@@ -228,161 +184,3 @@ def _reason(each: PlayedNotOut, form: Formats) -> str:
     if each.outcome == "unknown":
         return form.text("today.no_word")
     return form.text.word("reason", each.reason) if each.reason else f"{form.text(f'outcome.{each.outcome}')}."
-
-
-class _Failure(NamedTuple):
-    """Something of the day that did not sound as it should, or of which nobody knows."""
-
-    start_at: datetime
-    said: str
-    mark: Mark
-
-
-def _sentence(runs: Sequence[BroadcastOut], unmade: Sequence[UnairedOut], form: Formats) -> Mark | None:
-    """Answer whether what should have sounded did: what did not is named first, else the last one stands for all."""
-    text = form.text
-    over = [run for run in runs if run.phase == "over"]
-    well = [run for run in over if _is_well(run, text)]
-    failed = sorted([*_failures(runs, form), *_never_made(unmade, form)], key=lambda each: each.start_at)
-    open_yet = [_failure(run, form) for run in over if _is_unverified(run, text)]
-    if failed or open_yet:
-        last = (failed or open_yet)[-1]
-        said = [last.said]
-        if len(failed) > 1:
-            said.append(text("today.sentence_failed_more", count=len(failed) - 1))
-        if rest := len(open_yet) - (not failed):
-            said.append(text("today.sentence_unverified", count=rest))
-        if well:
-            said.append(text("today.sentence_others_well", count=len(well)))
-        icon, tone = ("triangle", "care") if failed else (last.mark.icon, last.mark.tone)
-        return Mark(icon, tone, " ".join(said))
-    if not well:
-        return None
-    last_run, mark = well[-1], run_mark(well[-1], text)
-    played = {"played": last_run.counts.get("played", 0), "count": last_run.node_count}
-    grade = min((int(name[1]) for name in last_run.grades), default=0)
-    said = [text("today.sentence_all_well", count=len(well))] if len(well) > 1 else []
-    said.append(text(f"today.sentence_e{grade}", what=_called(last_run, form), **played))
-    return Mark(mark.icon, "good", " ".join(said), simulated=mark.simulated)
-
-
-def _is_well(run: BroadcastOut, text: Catalogue) -> bool:
-    """Tell whether every node gave evidence that it sounded. Without any nobody can say so, whatever the level."""
-    return run_mark(run, text).tone == "good"
-
-
-def _is_unverified(run: BroadcastOut, text: Catalogue) -> bool:
-    """Tell of what did not fail whether yet nobody can say that it was heard, as nothing or too little shows it."""
-    aimed = run.node_count or run.unreporting_count
-    return bool(aimed) and not is_not_well(run) and not _is_well(run, text)
-
-
-def _failures(runs: Iterable[BroadcastOut], form: Formats) -> list[_Failure]:
-    return [
-        _failure(run, form) for run in runs if run.phase == "not_approved" or (run.phase == "over" and is_not_well(run))
-    ]
-
-
-def _failure(run: BroadcastOut, form: Formats) -> _Failure:
-    mark = run_mark(run, form.text)
-    word = in_words(mark, form.text)
-    return _Failure(run.start_at, form.text("today.sentence_failed", what=_called(run, form), word=word), mark)
-
-
-def _never_made(unmade: Iterable[UnairedOut], form: Formats) -> list[_Failure]:
-    """Name what should have sounded by now and never became a broadcast."""
-    found = []
-    for each in unmade:
-        if each.start_at <= form.now:
-            mark = unaired.mark_of(each, form)
-            what = f"{form.hour(each.start_at)} {each.title}"
-            said = form.text("today.sentence_failed", what=what, word=mark.word)
-            found.append(_Failure(each.start_at, f"{said} {unaired.why_said(each, form)}", mark))
-    return found
-
-
-def _called(run: BroadcastOut, form: Formats) -> str:
-    """Name a run inside a sentence: what it is and its title, without a colon that would end the clause."""
-    kind = kind_of(run, form)
-    return f"{form.hour(run.start_at)} {kind} “{run.title}”" if kind else f"{form.hour(run.start_at)} {run.title}"
-
-
-def standing(found: Overview, areas: Sequence[AreaOut], top_id: str, form: Formats) -> Standing:
-    """Say how the nodes are; ``top_id``: the place that is looked at, empty: all in sight."""
-    names = {area.id: area.name for area in areas}
-    unwell = sum(each.unwell for each in found.areas)
-    troubles = tuple(_trouble(node, names, form) for node in found.unwell[:MOST_PROBLEMS])
-    rest = unwell - len(troubles)
-    places = _places(found.areas, areas, top_id, form)
-    hidden = len(places) - MOST_PLACES
-    return Standing(
-        unwell=unwell,
-        troubles=troubles,
-        more=form.text("today.more_nodes", count=rest) if rest > 0 else "",
-        places=tuple(places[:MOST_PLACES]),
-        places_more=form.text("today.more_places", count=hidden) if hidden > 0 else "",
-        any_node=bool(found.total),
-    )
-
-
-def _trouble(node: NodeBrief, names: Mapping[str, str], form: Formats) -> Trouble:
-    text = form.text
-    icon, tone = ("part", "unsure") if node.looked_after else ("triangle", "care")
-    if node.status == "offline":
-        word = text("node.offline", since=form.since(node.since_at)) if node.since_at else text("node.never_seen")
-    else:
-        word = ", ".join(text.word("fault_short", code) for code in node.faults) or text("node.fault")
-        word = word[:1].upper() + word[1:]
-    said = f"{word}. {text('today.looked_after')}" if node.looked_after else word
-    return Trouble(node.id, node.name, names.get(node.area_id, ""), Mark(icon, tone, said))
-
-
-def _places(counts: Iterable[AreaCount], areas: Sequence[AreaOut], top_id: str, form: Formats) -> list[PlaceCount]:
-    """Add up each place that lies right below what is looked at."""
-    parents = {area.id: area.parent_id for area in areas}
-    shown = _shown_below(areas, top_id)
-    total: dict[str, list[int]] = {area.id: [0, 0, 0, 0] for area in shown}
-    for each in counts:
-        place: str | None = each.area_id
-        while place is not None and place not in total:
-            place = parents.get(place)
-        if place is not None:
-            mute = each.by_status.get(NodeStatus.UNREPORTING, 0)
-            heard = sum(each.by_status.get(status, 0) for status in HEARD)
-            for index, value in enumerate((each.total - mute, heard, mute, each.unwell)):
-                total[place][index] += value
-    return [_place(area, total[area.id], form) for area in shown if any(total[area.id])]
-
-
-def _place(area: AreaOut, counted: Sequence[int], form: Formats) -> PlaceCount:
-    reporting, heard, mute, unwell = counted
-    return PlaceCount(
-        area.name,
-        f"/today?place={area.id}",
-        contact_said(heard, reporting, mute, form),
-        Mark("triangle", "care", form.text("today.unwell", count=unwell)) if unwell else None,
-    )
-
-
-def _shown_below(areas: Sequence[AreaOut], top_id: str) -> list[AreaOut]:
-    """Give the places right below the one that is looked at; where there is none below, the place itself."""
-    scopes = set(own_scopes(areas))
-    tops = [area for area in areas if area.id == top_id] if top_id else [each for each in areas if each.scope in scopes]
-    if len(tops) > 1:
-        return tops
-    below = [area for area in areas if tops and area.parent_id == tops[0].id]
-    itself = [top for top in tops if top.node_count and not below]
-    return [*itself, *below]
-
-
-def look_at(areas: Sequence[AreaOut], form: Formats) -> list[Choice]:
-    """Offer places to look at: to who has more than one of their own, or places with places below them."""
-    tops = set(own_scopes(areas))
-    with_below = {area.parent_id for area in areas}
-    inner = [area for area in areas if area.scope not in tops and area.id in with_below]
-    if len(tops) < 2 and not inner:
-        return []
-    mine = [area for area in areas if area.scope in tops]
-    everywhere = [Choice("", form.text("today.everywhere"))] if len(mine) > 1 else []
-    chosen = [*mine, *inner][:MOST_CHOICES]
-    return [*everywhere, *(Choice(area.id, " · ".join(area.path)) for area in chosen)]
