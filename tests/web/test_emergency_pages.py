@@ -110,6 +110,10 @@ async def test_what_was_sent_is_ended_with_what_lies_ready(site: Commune) -> Non
         cut, lost, *_ = site.nodes
         await site.reach(sent, PlayState.PLAYING, cut, lost)
         await site.says(sent, lost, outcome=Outcome.INTERRUPTED, reason=Reason.POWER)
+        # What failed is counted above all that can be pressed, and leads to its nodes.
+        above = (await first.get(path)).text.partition('<ul class="standings">')[2].partition("</ul>")[0]
+        assert re.search(r'<li><a href="#nodes-interrupted"><b>1</b>.*?Bị ngắt giữa chừng', above)
+        assert "standing-" not in above
         await message(site, "all_clear", "Hết lũ")
         assert "BÁO YÊN" in (await first.get(path)).text
         assert "ĐÍNH CHÍNH NGAY" not in (await first.get(path)).text
