@@ -22,7 +22,6 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy import column as sql_column
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ArgumentError, InvalidRequestError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.ext.compiler import compiles
@@ -30,6 +29,7 @@ from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from . import sqlite_connections
 from .errors import BusyError, LoaError
 from .events import Event, EventBus
 
@@ -193,7 +193,9 @@ class Database:
     def __init__(self, url: str, bus: EventBus) -> None:
         self.url, self._bus = url, bus
         sqlite = url.startswith("sqlite")
-        self.engine = _engine(url, {"timeout": BUSY_TIMEOUT_S} if sqlite else {})
+        self.engine = _engine(
+            url, {"timeout": BUSY_TIMEOUT_S, "factory": sqlite_connections.Connection} if sqlite else {}
+        )
         self.before_write: Callable[[], None] = lambda: None
         """Called before each transaction that writes; where the disk has no room, it makes some."""
         # SQLite takes one writer at a time: waiting here is fairer than its busy loop.
@@ -202,8 +204,8 @@ class Database:
         self._ordinary = asyncio.Semaphore(ORDINARY_AT_ONCE)
         self._ordinary_writer = asyncio.Lock() if sqlite else None
         if sqlite:
-            event.listen(self.engine.sync_engine, "connect", _configure_sqlite)
-            event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+            event.listen(self.engine.sync_engine, "connect", sqlite_connections.configure)
+            event.listen(self.engine.sync_engine, "begin", sqlite_connections.begin)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -303,17 +305,3 @@ def _named() -> Iterator[None]:
         if what is None:
             raise
         raise BusyError(f"the database {what}; nothing was changed, try again") from error
-
-
-def _configure_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves
-    cursor = connection.cursor()
-    # FULL: what the API acknowledged survives a power cut (promise P5).
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    write = connection.get_execution_options().get("loa_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
