@@ -17,6 +17,7 @@ from controller.emergencies.models import Emergency
 from controller.emergencies.states import UNDER_WAY
 from controller.events import Event, Topic
 from controller.schedules.models import Schedule
+from controller.schedules.stale import roll_anew
 
 from .moving import Move, Owned
 
@@ -65,7 +66,7 @@ async def hand_over(tx: Transaction, move: Move, now: datetime) -> None:
         tx.tell(Event(topic, each.id))
     touched = [each.id for each in things if each.kind == "schedule" and move.concerns(each)]
     for some in in_pieces(touched):
-        await tx.session.execute(update(Schedule).where(Schedule.id.in_(some)).values(rolled_until=None))
+        await tx.session.execute(roll_anew([Schedule.id.in_(some)], now))
     for schedule_id in touched:
         tx.tell(Event(Topic.SCHEDULE, schedule_id))
     await tx.session.flush()

@@ -178,7 +178,7 @@ class Areas:
             if wanted.keys() - {"name", "kind"}:
                 await self._settings_follow(tx, area_id)
             if wanted.keys() & {"zone", "quiet_hours"}:
-                await rules_changed(tx, tree, area_id)
+                await rules_changed(tx, tree, area_id, self._clock())
                 await _prove(tx, actor, area_id)
             await self._note(tx, actor, Act.AREAS_CHANGE, area_id, wanted)
             return await self._shown(tx, actor, area_id)

@@ -57,7 +57,7 @@ class History:
             area_id = wanted.having.get("area") or None
             seen = await rights.within(session, whole, area_id)
             runs = _runs(wanted, seen, now).where(in_sight(whole), true() if area_id is None else sounds_in(seen))
-            dates = _dates(wanted, now).where(
+            dates = _dates(wanted, unaired.shown_to(whole), now).where(
                 unaired.seen_by(whole), true() if area_id is None else unaired.heard_in(seen)
             )
             both = union_all(runs, dates).subquery()
@@ -84,15 +84,15 @@ def _runs(wanted: Wanted, seen: Sight, now: datetime) -> Select[*tuple[Any, ...]
     )
 
 
-def _dates(wanted: Wanted, now: datetime) -> Select[*tuple[Any, ...]]:
+def _dates(wanted: Wanted, shown: unaired.Shown, now: datetime) -> Select[*tuple[Any, ...]]:
     """Find those of which nothing came to be: of no result but their own, of the level of their schedule, no drills."""
     kind = wanted.having.get("kind", "")
     return (
-        select(UnairedDate.id, UnairedDate.start_at, UnairedDate.title)
+        select(UnairedDate.id, UnairedDate.start_at, shown.title.label("title"))
         .where(true() if wanted.having.get("result", "") in {"", "unaired"} else false())
-        .where(UnairedDate.level == kind if kind else true())
+        .where(shown.level == kind if kind else true())
         .where(true() if wanted.having.get("until") else UnairedDate.start_at <= now)
-        .where(*span_of(wanted, UnairedDate.start_at), matches(UnairedDate.search, wanted.q))
+        .where(*span_of(wanted, UnairedDate.start_at), matches(shown.search, wanted.q))
     )
 
 

@@ -268,7 +268,7 @@ class Bulletins:
     ) -> BulletinOut:
         """Write the audit, tell whoever looks, and have programmes with it made anew."""
         await tx.session.flush()
-        await bulletin_changed(tx, row.id)
+        await bulletin_changed(tx, row.id, self._clock())
         await renewing.bulletin_changed(tx, actor, row, self._clock)
         [found] = await self._outs(tx.session, actor, [row.id])
         said = {"title": found.title, "version": row.version, "state": str(row.state), **detail}

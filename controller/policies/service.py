@@ -102,7 +102,7 @@ class Policies:
                 row.changed_by, row.changed_at = actor.person_id, now
             await tx.session.flush()
             await self._follow(tx, tree, area_id)
-            await rules_changed(tx, tree, area_id)
+            await rules_changed(tx, tree, area_id, now)
             await audit.write(
                 tx, actor, Act.POLICIES_CHANGE, f"areas/{area_id}", _told(before, fields), at=now, area_id=area_id
             )

@@ -1,6 +1,8 @@
 """Tells that what a programme would sound like has changed: whatever was made from it has to be made anew."""
 
-from sqlalchemy import ColumnElement, Select, or_, select, update
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
@@ -8,14 +10,15 @@ from controller.bulletins.models import Bulletin, BulletinVoice
 from controller.db import Transaction, in_pieces
 from controller.events import Event, Topic
 from controller.schedules.models import Calendar, Schedule, ScheduleException
+from controller.schedules.stale import roll_anew
 
 from .models import Programme, ProgrammeItem
 
 
-async def programme_changed(tx: Transaction, programme_id: str) -> None:
+async def programme_changed(tx: Transaction, programme_id: str, now: datetime) -> None:
     """Have the schedules that may air it rolled anew, and tell whoever looks at it."""
     for airing in await airing_it(tx.session, programme_id):
-        await tx.session.execute(update(Schedule).where(airing).values(rolled_until=None))
+        await tx.session.execute(roll_anew([airing], now))
     tx.tell(Event(Topic.PROGRAMME, programme_id))
 
 
@@ -27,12 +30,12 @@ async def airing_it(session: AsyncSession, programme_id: str) -> list[ColumnElem
     return [Schedule.ended_at.is_(None) & each for each in (either, *(Schedule.area_id.in_(some) for some in places))]
 
 
-async def bulletin_changed(tx: Transaction, bulletin_id: str) -> None:
+async def bulletin_changed(tx: Transaction, bulletin_id: str, now: datetime) -> None:
     """Say the same of every programme in which a bulletin stands."""
-    await _all_changed(tx, _programmes().where(ProgrammeItem.bulletin_id == bulletin_id))
+    await _all_changed(tx, _programmes().where(ProgrammeItem.bulletin_id == bulletin_id), now)
 
 
-async def recording_changed(tx: Transaction, recording_id: str) -> None:
+async def recording_changed(tx: Transaction, recording_id: str, now: datetime) -> None:
     """Say the same of every programme that speaks with a recording, by itself or in a bulletin."""
     spoken = (
         select(Bulletin.id)
@@ -40,7 +43,7 @@ async def recording_changed(tx: Transaction, recording_id: str) -> None:
         .where(BulletinVoice.recording_id == recording_id)
     )
     holding = or_(ProgrammeItem.recording_id == recording_id, ProgrammeItem.bulletin_id.in_(spoken))
-    await _all_changed(tx, _programmes().where(holding))
+    await _all_changed(tx, _programmes().where(holding), now)
 
 
 def _programmes() -> Select[str]:
@@ -48,9 +51,9 @@ def _programmes() -> Select[str]:
     return query.where(Programme.archived_at.is_(None)).distinct().order_by(ProgrammeItem.programme_id)
 
 
-async def _all_changed(tx: Transaction, programmes: Select[str]) -> None:
+async def _all_changed(tx: Transaction, programmes: Select[str], now: datetime) -> None:
     for programme_id in (await tx.session.scalars(programmes)).all():
-        await programme_changed(tx, programme_id)
+        await programme_changed(tx, programme_id, now)
 
 
 async def _where_it_replaces(session: AsyncSession, programme_id: str) -> list[str]:

@@ -291,7 +291,7 @@ class Programmes:
         row.version, row.changed_at, row.changed_by = row.version + 1, now, actor.person_id or row.changed_by
         await tx.session.flush()
         found = await out(tx.session, row, now=now)
-        await programme_changed(tx, row.id)
+        await programme_changed(tx, row.id, now)
         said = {"title": row.title, "version": row.version, "content_sha256": found.content_sha256, **detail}
         heard = [each for each in found.items if each.kind != ItemKind.PAUSE]
         said["items"] = [each.model_dump(mode="json", include=set(OF_AN_ITEM)) for each in heard]

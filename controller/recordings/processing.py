@@ -143,7 +143,7 @@ class Processing:
                 for field, value in changes.items():
                     setattr(row, field, value)
                 await tx.session.flush()
-                await recording_changed(tx, recording_id)
+                await recording_changed(tx, recording_id, self._clock())
                 await recording_ready(tx, row, self._clock)
                 tx.tell(Event(Topic.RECORDING, recording_id))
             self._uploads.discard(recording_id)

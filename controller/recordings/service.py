@@ -235,7 +235,7 @@ class Recordings:
                 raise ConflictError(f"{title!r} uses it; cancel or archive that first", problem="in_use", title=title)
             row.withdrawn_at = now
             await tx.session.flush()
-            await recording_changed(tx, recording_id)
+            await recording_changed(tx, recording_id, now)
             subject = f"recordings/{recording_id}"
             detail = {"title": row.title}
             await audit.write(tx, actor, Act.RECORDINGS_WITHDRAW, subject, detail, at=now, area_id=row.area_id)

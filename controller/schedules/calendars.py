@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
@@ -24,6 +24,7 @@ from .drafts import check_programme
 from .models import Calendar, Schedule
 from .schemas import CalendarChange, CalendarIn, CalendarOut
 from .silence import require_lifting
+from .stale import roll_anew
 from .states import OnCalendarDay
 from .walltime import wall_time
 
@@ -131,8 +132,7 @@ class AreaCalendars:
         tree = await read_tree(tx.session)
         below = sorted({each for area_id in areas for each in tree.below(area_id)})
         for some in in_pieces(below):
-            stale = update(Schedule).where(Schedule.area_id.in_(some), Schedule.ended_at.is_(None))
-            await tx.session.execute(stale.values(rolled_until=None))
+            await tx.session.execute(roll_anew([Schedule.area_id.in_(some)], self._clock()))
         detail = {"title": row.title, "effect": row.effect, "days": row.days, "ended": row.ended_at is not None}
         subject, at = f"calendars/{row.id}", self._clock()
         await audit.write(tx, actor, Act.CALENDARS_WRITE, subject, detail, at=at, area_id=row.area_id)

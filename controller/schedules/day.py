@@ -196,9 +196,10 @@ async def thought(
     query = select(Schedule).where(Schedule.ended_at.is_(None)).order_by(Schedule.id)
     rows = [row for row in await session.scalars(query) if not heard.isdisjoint(row.scopes)]
     changes = await exceptions_of(session, [row.id for row in rows])
-    there = await _planned_of(session, [row.id for row in rows if row.rolled_until is None])
+    beyond_of = {row.id: max(row.rolled_until or now, now) for row in rows}
+    there = await _planned_of(session, [row.id for row in rows if beyond_of[row.id] == now])
     for row in rows:
-        beyond = row.rolled_until or now
+        beyond = beyond_of[row.id]
         planner: Planner | None = None
         for each in await looking.dates(row, changes.get(row.id, ())):
             if each.start_at < beyond or not is_aired(each) or (row.id, each.recurrence.isoformat()) in there:

@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, case, literal, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from controller.areas.repository import read_tree
 from controller.areas.targets import areas_of, node_names, scope_name
@@ -143,6 +144,29 @@ def _is_told(seen: Sight) -> ColumnElement[bool]:
     return and_(Broadcast.awaits_approval.is_(False), sounds_in(seen))
 
 
+class Shown(NamedTuple):
+    """What a date is found, sorted and narrowed by: what is shown of it, so that nobody finds out what is not."""
+
+    title: ColumnElement[str]
+    search: ColumnElement[str]
+    level: ColumnElement[str]
+
+
+def shown_to(seen: Sight) -> Shown:
+    """Give these columns: of the date itself to whom its schedule is in sight, else of what was told of it."""
+    its = Shown(*(getattr(UnairedDate, name) for name in Shown._fields))
+    if seen.areas is None:
+        return its
+    its_date = Broadcast.recurrence_local == UnairedDate.recurrence_local
+
+    def told(name: str) -> ColumnElement[str]:
+        of_any = _told_last(UnairedDate, getattr(Broadcast, name), seen=seen).limit(1).correlate(UnairedDate)
+        return func.coalesce(of_any.where(its_date).scalar_subquery(), of_any.scalar_subquery(), "")
+
+    those = [told(name) for name in Shown._fields]
+    return Shown(*(case((_of(seen), own), else_=other) for own, other in zip(its, those, strict=True)))
+
+
 async def outs(session: AsyncSession, query: Select[UnairedDate], seen: Sight) -> list[UnairedOut]:
     """Give the dates of a query as the API shows them, in its order. ``seen``: all that may be read."""
     its = query.join(Schedule, Schedule.id == UnairedDate.schedule_id).add_columns(Schedule.area_id)
@@ -150,13 +174,13 @@ async def outs(session: AsyncSession, query: Select[UnairedDate], seen: Sight) -
     if not rows:
         return []
     told = {row.id: await _told(session, row, seen) for row, area_id in rows if not seen.sees(area_id)}
-    of = {row.id: told.get(row.id) or _Told(row.title, tuple(row.scopes)) for row, _ in rows}
+    of = {row.id: told.get(row.id) or _Told(row.title, row.level, tuple(row.scopes)) for row, _ in rows}
     scopes, tree = {scope for each in of.values() for scope in each.scopes}, await read_tree(session)
     known, names = await areas_of(session, scopes, removed=True), await node_names(session, scopes)
     return [
         _out(
             row,
-            of[row.id].title,
+            of[row.id],
             [
                 TargetOut(scope=scope, name=scope_name(scope, tree, names))
                 for scope in of[row.id].scopes
@@ -170,21 +194,30 @@ async def outs(session: AsyncSession, query: Select[UnairedDate], seen: Sight) -
 
 class _Told(NamedTuple):
     title: str
+    level: str
     scopes: tuple[str, ...]
+
+
+def _told_last(
+    date_: UnairedDate | type[UnairedDate], *columns: InstrumentedAttribute[str], seen: Sight
+) -> Select[*tuple[Any, ...]]:
+    """Find what was told of the schedule of a date, the last first."""
+    query = select(*columns).where(Broadcast.schedule_id == date_.schedule_id, _is_told(seen))
+    return query.order_by(Broadcast.created_at.desc(), Broadcast.id)
 
 
 async def _told(session: AsyncSession, row: UnairedDate, seen: Sight) -> _Told:
     """Give what was told of a date to whom its schedule is not in sight, else of the date planned last."""
-    of_it = case((Broadcast.recurrence_local == row.recurrence_local, 0), else_=1)
-    query = select(Broadcast.id, Broadcast.title).where(Broadcast.schedule_id == row.schedule_id, _is_told(seen))
-    last = (await session.execute(query.order_by(of_it, Broadcast.created_at.desc(), Broadcast.id).limit(1))).first()
+    told = _told_last(row, Broadcast.id, Broadcast.title, Broadcast.level, seen=seen).limit(1)
+    of_it = told.where(Broadcast.recurrence_local == row.recurrence_local)
+    last = (await session.execute(of_it)).first() or (await session.execute(told)).first()
     if last is None:
-        return _Told("", ())
+        return _Told("", Level.NORMAL, ())
     its = select(BroadcastTarget.scope).where(BroadcastTarget.broadcast_id == last.id).order_by(BroadcastTarget.scope)
-    return _Told(last.title, tuple(await session.scalars(its)))
+    return _Told(last.title, last.level, tuple(await session.scalars(its)))
 
 
-def _out(row: UnairedDate, title: str, targets: Sequence[TargetOut], *, is_seen: bool) -> UnairedOut:
+def _out(row: UnairedDate, told: _Told, targets: Sequence[TargetOut], *, is_seen: bool) -> UnairedOut:
     """``is_seen``: the schedule is in sight; to others nothing is told of what it says."""
     detail = row.detail if is_seen else {}
     return UnairedOut(
@@ -192,8 +225,8 @@ def _out(row: UnairedDate, title: str, targets: Sequence[TargetOut], *, is_seen:
         schedule_id=row.schedule_id if is_seen else None,
         recurrence_local=datetime.fromisoformat(row.recurrence_local),
         start_at=row.start_at,
-        title=title,
-        level=Level(row.level),
+        title=told.title,
+        level=Level(told.level),
         targets=tuple(targets),
         problem=row.problem,
         problem_message=row.message if is_seen else "",

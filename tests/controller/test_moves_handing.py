@@ -39,7 +39,8 @@ class Two:
 
     async def rolled(self, schedule: ScheduleOut) -> bool:
         async with self.here.database.reading() as session:
-            return (await session.get_one(Schedule, schedule.id)).rolled_until is not None
+            row = await session.get_one(Schedule, schedule.id)
+        return row.rolled_until is not None and row.rolled_until > self.here.clock()
 
 
 @pytest_asyncio.fixture

@@ -363,7 +363,8 @@ async def rolled(here: Centre, schedule_id: str) -> bool:
     """Whether its dates still stand; afterwards they do."""
     async with here.database.transaction() as tx:
         row = await tx.session.get_one(Schedule, schedule_id)
-        stands, row.rolled_until = row.rolled_until is not None, here.clock()
+        now = here.clock()
+        stands, row.rolled_until = row.rolled_until is not None and row.rolled_until > now, now + timedelta(days=1)
     return stands
 
 

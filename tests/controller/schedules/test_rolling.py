@@ -206,7 +206,7 @@ async def test_a_programme_that_changed_is_rolled_anew(lite: Centre) -> None:
         row = await tx.session.get(Programme, made.programme_id)
         assert row is not None
         row.lead_in_ms = 3_000
-        await programme_changed(tx, made.programme_id)
+        await programme_changed(tx, made.programme_id, lite.clock())
     assert await lite.services.schedules.roll_due() == {"superseded": 8, "made": 8}
     assert (await broadcasts(lite, made.id))[0].start_at == datetime(2026, 3, 9, 22, 0, 3, tzinfo=UTC)
 

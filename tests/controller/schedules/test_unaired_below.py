@@ -1,5 +1,6 @@
 """What is told of dates of which no broadcast came to be to places below, and of those that nobody planned."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import update
@@ -7,6 +8,7 @@ from sqlalchemy import update
 from controller.areas.schemas import AreaOut
 from controller.paging import Wanted
 from controller.people.actor import Actor
+from controller.programmes.schemas import ProgrammeChange
 from controller.schedules.models import Schedule
 from controller.schedules.schemas import UnairedOut
 from tests.controller.factories import Centre
@@ -80,6 +82,12 @@ async def test_below_a_date_keeps_the_title_and_the_places_that_were_told(here: 
     assert told == {("Chương trình sáng", ("Xã A",))}
     assert {(each.title, each.targets[0].name) for each in await unaired(here)} == {("Bí mật", "Tỉnh")}
 
+    async def found(actor: Actor, words: str) -> int:
+        return (await here.services.history.find(actor, replace(wanted, q=words))).total
+
+    assert (await found(hoa, "bi mat"), await found(hoa, "chuong trinh")) == (0, len(below))
+    assert (await found(here.actor, "bi mat"), await found(here.actor, "chuong trinh")) == (len(below), 0)
+
 
 async def test_dates_that_passed_while_the_centre_was_down_are_noted_once(here: Centre) -> None:
     area = await here.area()
@@ -97,3 +105,19 @@ async def test_dates_that_passed_while_the_centre_was_down_are_noted_once(here: 
     here.clock.step(days=1)
     await here.services.schedules.roll_due()
     assert await unaired(here) == noted
+
+
+async def test_dates_that_a_change_kept_from_being_planned_are_noted_too(here: Centre) -> None:
+    """What waits to be rolled anew was planned until then, whatever keeps it from being rolled."""
+    area = await here.area()
+    made = await scheduled(here, area)
+    last = locals_of(await broadcasts(here, made.id))[-1]
+    known = await here.services.programmes.get(here.actor, made.programme_id)
+    await here.services.programmes.change(
+        here.actor, made.programme_id, ProgrammeChange(version=known.version, lead_in_ms=500)
+    )
+    here.clock.step(days=12)
+    await here.services.schedules.roll_due()
+    noted = await days(here)
+    assert noted[0] <= f"{int(last[:2]) + 1} 05:00"
+    assert noted[-1] == f"{here.clock() + timedelta(hours=7):%d} 05:00"
