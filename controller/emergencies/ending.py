@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.alarms.service import Alarms
+from controller.broadcasts.models import Broadcast
 from controller.db import Transaction
 from controller.errors import ConflictError
 from controller.nodes.models import Node
@@ -35,8 +36,13 @@ async def check_followable(session: AsyncSession, row: Emergency, kind: MessageK
 
 
 def is_end_of(row: Emergency) -> ColumnElement[bool]:
-    """Give the condition under which another one ends it: said, or about to be; not what was taken back or given up."""
-    return (Emergency.follows_id == row.id) & (Emergency.state != EmergencyState.CANCELLED)
+    """Give the condition under which another one ends it: said, or about to be; not what was taken back or given up.
+
+    Nor what somebody cancelled on the page of its broadcast, as where a STOP kept it silent.
+    """
+    ends = (Emergency.follows_id == row.id) & (Emergency.state != EmergencyState.CANCELLED)
+    taken_back = select(Broadcast.id).where(Broadcast.id == Emergency.broadcast_id, Broadcast.cancelled_at.is_not(None))
+    return ends & ~taken_back.correlate(Emergency).exists()
 
 
 def is_followable(row: Emergency, now: datetime) -> bool:

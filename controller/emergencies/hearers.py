@@ -10,6 +10,7 @@ from controller.nodes.models import Node
 from controller.plays.models import Play
 from edge_agent.protocol.states import Outcome
 
+from .ending import is_end_of
 from .models import Emergency
 
 UNHEARD = frozenset({Outcome.MISSED, Outcome.REFUSED, Outcome.EXPIRED, Outcome.CANCELLED})
@@ -34,7 +35,7 @@ async def not_followed(session: AsyncSession, row: Emergency) -> Sequence[Node]:
     None as long as nobody ended it.
     """
     alert = await session.get_one(Emergency, row.follows_id) if row.follows_id else row
-    ends = select(Emergency.broadcast_id).where(Emergency.follows_id == alert.id, Emergency.broadcast_id.is_not(None))
+    ends = select(Emergency.broadcast_id).where(Emergency.broadcast_id.is_not(None), is_end_of(alert))
     if row.follows_id:
         ends = ends.where(Emergency.id == row.id)
     said = (await session.scalars(ends)).all()

@@ -125,3 +125,20 @@ async def test_an_end_that_was_taken_back_or_given_up_is_offered_again(lite: Cen
     assert (await emergencies.get(operator, again.id)).state == EmergencyState.SENT
     with pytest.raises(ConflictError):
         await emergencies.follow(operator, sent.id, CLEAR, FollowIn())
+
+
+async def test_an_end_that_was_cancelled_under_a_stop_can_be_said_again(here: Centre) -> None:
+    place, emergencies = await village(here), here.services.emergencies
+    operator = place["operator"]
+    sent = await send(here, place)
+    await here.services.holds.order(here.actor, [place["area"].scope])
+    over = await emergencies.follow(operator, sent.id, CLEAR, FollowIn())
+    assert (await emergencies.get(operator, sent.id)).endings is None
+    await here.services.broadcasts.cancel(operator, over.broadcast_id or "")
+    await here.services.firing.do_due()
+    found = await emergencies.get(operator, sent.id)
+    assert {each.kind for each in found.endings or ()} == {CLEAR, FALSE}
+    assert found.not_followed == ()
+    again = await emergencies.follow(operator, sent.id, CLEAR, FollowIn())
+    assert again.state == EmergencyState.SENT
+    assert (await emergencies.get(operator, sent.id)).endings is None
