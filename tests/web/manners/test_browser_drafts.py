@@ -47,6 +47,29 @@ async def test_what_was_not_taken_comes_back_in_the_tab_where_it_was_written(sit
         await expect(two.locator(".notice:has([data-of])")).to_contain_text("“Cắt điện”")
 
 
+async def test_what_is_offered_stays_until_it_is_taken_or_dropped_whatever_is_written_meanwhile(
+    site: Commune, browser: Browser
+) -> None:
+    async with page_of(browser, site.url) as page:
+        offers = page.locator(".notice:has([data-of])")
+        await write(page, "Tiêm phòng")
+        await write(page, "Cắt điện")  # the first is offered there, and not looked at
+        await page.goto("/bulletins/new")
+        await expect(offers).to_have_count(2)
+        await expect(offers.nth(0)).to_contain_text("“Cắt điện”")
+        await offers.nth(0).get_by_role("button", name="Bỏ bản nháp").click()
+        await expect(offers).to_have_count(1)
+        await offers.get_by_role("button", name="Dùng bản nháp").click()
+        await expect(page.locator("#title")).to_have_value("Tiêm phòng")
+        await page.locator("#title").press_sequentially(" dại")
+        await page.wait_for_function(f"() => {DRAFTS}.some((key) => localStorage.getItem(key).includes('dại'))")
+        await page.goto("/bulletins/new")
+        await expect(offers).to_have_count(1)
+        await expect(offers).to_contain_text("“Tiêm phòng dại”")
+        await offers.get_by_role("button", name="Bỏ bản nháp").click()
+        assert await page.evaluate(DRAFTS) == []
+
+
 async def test_a_refused_emergency_is_not_filled_in_with_that_of_another_tab(site: Commune, browser: Browser) -> None:
     flood, fire = await message(site), await message(site, title="Cháy rừng")
     async with page_of(browser, site.url, expected=("422",)) as one:

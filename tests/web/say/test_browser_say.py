@@ -111,6 +111,38 @@ async def test_a_file_that_is_not_sound_is_turned_away_with_what_to_do(
         await expect(page.locator("#preview")).to_contain_text("dùng nội dung đã có ở bước 1")
 
 
+async def test_what_became_of_a_file_or_of_words_is_in_sight_on_a_phone(
+    site: Commune, browser: Browser, tmp_path: Path
+) -> None:
+    """Neither behind the bar of STOP nor above the screen; and a file's fault does not stay beside the next one's."""
+    picture, empty = tmp_path / "loa.mp3", tmp_path / "rỗng.mp3"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(2000))
+    empty.write_bytes(b"")
+    small = {"width": 360, "height": 640}
+    async with page_of(browser, site.url, viewport=small, has_touch=True, expected=("Failed to load",)) as page:
+        await page.goto("/say")
+        verdict = page.locator("#recording .notice")
+        await page.set_input_files("#file", picture)
+        await expect(verdict).to_contain_text("không phải âm thanh", timeout=60_000)
+        await page.wait_for_function(IN_SIGHT, arg="#recording .notice")
+        await page.set_input_files("#file", empty)
+        await expect(page.locator("#upload-wrong")).to_contain_text("Tệp này rỗng")
+        await page.wait_for_function(IN_SIGHT, arg="#upload-wrong")
+        await expect(verdict).to_have_count(0)
+        await page.tap("#typed summary")
+        await page.fill("#text", "Chiều nay cắt nước.")
+        await page.evaluate("() => document.getElementById('speak').scrollIntoView({block: 'start'})")
+        await page.tap("#speak")
+        await expect(page.locator("#recording [data-title] .player")).to_be_visible(timeout=60_000)
+        await page.wait_for_function(IN_SIGHT, arg="#recording .player")
+
+
+IN_SIGHT = """(selector) => {
+  const {top, bottom} = document.querySelector(selector).getBoundingClientRect();
+  return top >= 0 && bottom <= document.querySelector(".stopbar").getBoundingClientRect().top;
+}"""
+
+
 async def test_an_empty_file_is_said_to_be_empty_and_the_next_one_brings_its_own_title(
     site: Commune, browser: Browser, tmp_path: Path
 ) -> None:

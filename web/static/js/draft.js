@@ -4,7 +4,8 @@
 // meant before must not be one tap from being said) all is. It is wiped when what was sent did arrive, and at sign-out
 // (shell.js). Passwords, codes, files, hidden fields, telephone numbers and logins are never kept; of a recording its name
 // at the centre is. With data-brief it is kept for minutes and never offered: it only comes back by itself.
-// What a tab wrote is kept in that tab, and only that comes back by itself; all tabs are offered what was written last.
+// What a tab wrote is kept in that tab, and only that comes back by itself; all tabs are offered what was written last, and
+// what was offered before and neither taken nor dropped when something else was written.
 (() => {
   const WEEK_MS = 7 * 24 * 3600 * 1000, MINUTES_MS = 10 * 60 * 1000, SAVE_MS = 400;
   // Of this tab, from page to page. SENT: the draft that was sent; OPEN: those that were written on the page that was left;
@@ -18,7 +19,9 @@
   const NEVER = new Set(["code", "approval_code", "login", "phone"]);
   const forms = [...document.querySelectorAll("form[data-draft]")];
   const keyOf = (form) => `loa:draft:${person}:${form.dataset.draft}`;
+  const earlierOf = (form) => `${keyOf(form)}:earlier`;
   const written = new Set(); // on this page
+  const offered = new Map(); // form → the draft that is offered, until somebody takes or drops it
   let giving = false;
 
   function read(key, where = localStorage) {
@@ -92,6 +95,7 @@
     const recording = recordingOf(form), title = form.querySelector("#recording [data-title]")?.dataset.title ?? "";
     const draft = { at: Date.now(), by: HERE, state, fields: valuesOf(form), labels: labelsOf(form), recording, title, cards: cardsOf(form) };
     written.add(keyOf(form));
+    if (offered.has(form)) keep(earlierOf(form), offered.get(form), localStorage); // its place is taken now
     keep(keyOf(form), draft, sessionStorage);
     if (!("brief" in form.dataset)) keep(keyOf(form), draft, localStorage);
   }
@@ -182,7 +186,7 @@
   const differs = (form, draft) => JSON.stringify(valuesOf(form)) !== JSON.stringify(draft.fields)
     || Object.entries(draft.cards ?? {}).some(([id, again]) => again !== cardsOf(form)[id]);
 
-  function tell(form, draft, given) {
+  function tell(form, draft, given, isEarlier = false) {
     const template = document.getElementById("draft-notice"), notice = template.content.firstElementChild.cloneNode(true);
     const held = loa.drafts.holds(draft, valuesOf(form)), of = notice.querySelector("[data-of]"), gone = notice.querySelector("[data-gone]");
     of.textContent = template.dataset.of.replace("{when}", loa.drafts.when(draft.at)) + (held ? `: ${held}.` : ".");
@@ -200,9 +204,16 @@
       return lost.length > 0;
     };
     const [use, drop] = notice.querySelectorAll("button");
+    const { by } = draft; // it is this page's own as soon as it is taken
+    const decided = () => {
+      if (read(earlierOf(form))?.by === by) localStorage.removeItem(earlierOf(form));
+      if (!isEarlier) offered.delete(form);
+    };
     if (given) use.remove();
     else {
+      if (!isEarlier) offered.set(form, draft);
       use.addEventListener("click", async () => {
+        decided();
         const losing = put();
         form.querySelector("input:not([type=hidden]), textarea, select")?.focus();
         use.remove();
@@ -210,7 +221,8 @@
       });
     }
     drop.addEventListener("click", () => {
-      forget(keyOf(form), draft);
+      decided();
+      if (!isEarlier) forget(keyOf(form), draft);
       if (given) { form.reset(); for (const each of form.querySelectorAll("[data-card]")) each.replaceChildren(); }
       notice.remove();
     });
@@ -243,7 +255,9 @@
     // The answer holds more than what was sent: words were read aloud, a look found something to choose.
     if (own && ("newer" in form.dataset || (key === looked && "answer" in document.body.dataset))) { save(form); return; }
     if ("brief" in form.dataset && !returns) sessionStorage.removeItem(key);
-    if (draft && differs(form, draft)) tell(form, draft, returns && !("offer" in form.dataset));
+    const given = returns && !("offer" in form.dataset), earlier = read(earlierOf(form));
+    if (draft && differs(form, draft)) tell(form, draft, given);
+    if (earlier && !given && earlier.by !== draft?.by && differs(form, earlier)) tell(form, earlier, false, true);
   }
 
   // When the scripts of the page are there too, which know its rows and places.

@@ -2,11 +2,15 @@
 // that must stand as it is, and a form sent without leaving it.
 // keep.js adds `loa.store`, where a page needs to keep something.
 window.loa = {
-  // Says something politely; the same words are said again.
+  // Says something politely; the same words are said again. Whoever reads the page later does not meet them twice.
   say(text) {
     const place = document.getElementById("said");
+    clearTimeout(this.saying);
     place.textContent = "";
-    setTimeout(() => { place.textContent = text; }, 50);
+    this.saying = setTimeout(() => {
+      place.textContent = text;
+      this.saying = setTimeout(() => { place.textContent = ""; }, 20000);
+    }, 50);
   },
 
   // Says beside something what became of it, and leaves it there; "alert" at once, "status" when the reader is free.

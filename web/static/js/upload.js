@@ -16,6 +16,7 @@
   const title = document.getElementById("title"), place = document.getElementById("recording");
   const person = document.body.dataset.person, form = box.closest("form");
   let current = null;
+  let awaited = null; // the place in which somebody waits to see what becomes of a file, or of words
   let offered = ""; // the title as we filled it in; what a person typed stays
 
   class Refused extends Error {
@@ -32,6 +33,7 @@
     doing.hidden = true;
     file.value = "";
     takeBack();
+    wrong.scrollIntoView({ block: "nearest" });
   }
 
   function offer(name) {
@@ -52,6 +54,10 @@
     said.textContent = words.replace("{percent}", share);
     doing.hidden = sending.quiet && !sending.waits;
   }
+
+  const cardPlace = (into) => document.getElementById(`recording-${into}`) ?? place;
+  // Why the one before was not taken says nothing of the next.
+  const forgetVerdict = () => cardPlace(box.dataset.into ?? "").querySelector(":scope > .notice")?.remove();
 
   const encoded = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 
@@ -155,8 +161,8 @@
       if (current !== sending || !recording) return;
       doing.hidden = true;
       await loa.store?.forget(take.id);
-      const into = document.getElementById(`recording-${take.into}`) ? take.into : "";
-      const card = `/say/recordings/${encodeURIComponent(recording)}`, at = into ? `#recording-${into}` : "#recording";
+      const card = `/say/recordings/${encodeURIComponent(recording)}`, at = `#${cardPlace(take.into).id}`;
+      const into = at === "#recording" ? "" : take.into;
       htmx.ajax("GET", into ? `${card}?into=${into}` : card, { target: at, source: at, swap: "innerHTML" });
     } catch (error) {
       if (current === sending && !sending.ended.signal.aborted) fail(error.code ?? "other", error.fields);
@@ -197,9 +203,11 @@
 
   function takeFile(chosen) {
     wrong.hidden = true;
+    forgetVerdict();
     if (chosen.size > Number(box.dataset.most)) return fail("too_large");
     const name = chosen.name.replace(/\.[^.]*$/, "");
     offer(name);
+    awaited = cardPlace(box.dataset.into ?? "");
     const take = newTake({ title: title.value.trim() || name, name: chosen.name, origin: "uploaded" });
     loa.store?.put("takes", { ...take, file: chosen }).then(() => { take.file = chosen; });
     send(take, whole(chosen));
@@ -292,12 +300,20 @@
     (document.getElementById(out.id.replace("recording", "recent"))?.querySelector("summary") ?? file).focus();
   });
 
-  const stateOf = (each) => `${each.querySelector("[data-again]")?.value ?? ""} ${Boolean(each.querySelector("[data-title]"))}`;
+  const isOver = (each) => Boolean(each.querySelector("[data-title], :scope > .notice"));
+  const stateOf = (each) => `${each.querySelector("[data-again]")?.value ?? ""} ${isOver(each)}`;
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[hx-post='/say/speech']");
+    if (button) awaited = document.querySelector(button.getAttribute("hx-target"));
+  });
+
   let shown = null;
   const watching = new MutationObserver(() => {
     const card = place.querySelector("[data-title]"), state = places.map(stateOf).join();
     if (state === shown) return;
     shown = state;
+    if (awaited?.childElementCount) awaited.scrollIntoView({ block: "nearest" }); // on a phone it stands above what was pressed, or behind the bar of STOP
+    if (awaited && isOver(awaited)) awaited = null;
     if (card) offer(card.dataset.title);
     title.dispatchEvent(new Event("change", { bubbles: true }));
     form?.dispatchEvent(new Event("loa:keep"));
