@@ -10,19 +10,21 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
 from controller.broadcasts.schemas import BroadcastOut, ReplayIn
-from controller.errors import ConflictError, InvalidError, NotFoundError
-from controller.nodes.rules import NodeStatus
+from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from controller.paging import part_of
 from controller.people.rights import Act
 from controller.plays.schemas import PlayOut
 from web.forms import read_form
 from web.listing import Column, Filter, Listing, asked, csv_answer, piece_by_piece
+from web.pages import changing, say
 from web.pages.frame import whole_page
+from web.pages.targets import own_place
 from web.problems import problem_text
 from web.site import Site, Visit
+from web.views import changing as changes
 from web.views.contents import parts
 from web.views.runs import GROUPS, MOST_SHOWN, groups, may_be_made_up, one_run, play_line, title_of
-from web.views.say import replay
+from web.views.say import Draft, read_draft, replay
 from web.views.why import why
 from web.words import in_words
 
@@ -30,27 +32,34 @@ from web.words import in_words
 async def _context(visit: Visit, broadcast_id: str) -> dict[str, Any]:
     services, actor = visit.services, visit.actor
     async with services.together():
-        silent = await _silent(visit)  # first: what it was told of is in this snapshot
+        silent = await changing.out_of_reach(visit)  # first: what it was told of is in this snapshot
         run = await services.broadcasts.get(actor, broadcast_id)
         waits = silent if run.phase not in _OVER else []
         found = await services.broadcasts.play_groups(actor, broadcast_id, most=MOST_SHOWN, silent=waits)
         shown = await services.nodes.some(actor, [play.node_id for play in found.first])
         may_cancel = run.phase not in _OVER and await services.broadcasts.may_cancel(actor, broadcast_id)
+        change = "" if run.phase in _OVER else await _change(visit, run)
         holds = await services.holds.active(actor)
     return {
         "known": run,
         "place": _place(run),
         "may_replay": may_be_made_up(run) and visit.may(Act.BROADCASTS_CREATE),
         "may_cancel": may_cancel,
+        "change": change,
         "run": one_run(run, visit.form, found.waiting),
         "groups": groups(found, run.level, {node.id: node for node in shown}, visit.form, holds),
     }
 
 
-async def _silent(visit: Visit) -> list[str]:
-    """Name the nodes in sight that are out of reach."""
-    stands = await visit.services.overview.stands(visit.actor)
-    return [each.node.id for each in stands if each.status in {NodeStatus.OFFLINE, NodeStatus.NEVER_SEEN}]
+async def _change(visit: Visit, run: BroadcastOut) -> str:
+    """Say how a change stands, to who may make one: ``open``, ``begun``; empty: nothing is said of it."""
+    try:
+        await visit.services.broadcasts.check_change(visit.actor, run.id)
+    except ForbiddenError:
+        return ""
+    except ConflictError as error:
+        return "begun" if error.fields.get("problem") == "begun" and run.phase == "on_air" else ""
+    return "open"
 
 
 async def _why(visit: Visit, node_id: str, broadcast_id: str) -> dict[str, Any]:
@@ -172,9 +181,43 @@ def _add_why(router: APIRouter, site: Site) -> None:
         return visit.fragment("_why.html", **await _why(visit, node_id, broadcast_id))
 
 
+def _add_changing(router: APIRouter, site: Site) -> None:
+    """Add the form that changes one which has not begun."""
+
+    async def typed_for(visit: Visit, broadcast_id: str) -> tuple[Draft, BroadcastOut]:
+        known = await visit.services.broadcasts.get(visit.actor, broadcast_id)
+        typed = await read_form(visit.request)
+        visit.prove(typed)
+        return changes.as_typed(read_draft(typed), known), known
+
+    @router.get("/broadcasts/{broadcast_id}/edit")
+    async def edit(request: Request, broadcast_id: str) -> HTMLResponse:
+        visit = await site.visit(request)
+        await visit.services.broadcasts.check_change(visit.actor, broadcast_id)
+        known, own = await visit.services.broadcasts.get(visit.actor, broadcast_id), own_place(visit)
+        return await say.page(visit, changes.begun(known, own.scope if own else "", visit.form), {}, known)
+
+    @router.get("/broadcasts/{broadcast_id}/edit/kept")
+    async def kept(request: Request, broadcast_id: str) -> HTMLResponse:
+        visit = await site.visit(request)
+        known = await visit.services.broadcasts.get(visit.actor, broadcast_id)
+        return visit.fragment("_kept.html", kept=await changing.kept(visit, known))
+
+    @router.post("/broadcasts/{broadcast_id}/edit/preview")
+    async def preview(request: Request, broadcast_id: str) -> HTMLResponse:
+        visit = await site.visit(request)
+        return visit.fragment("_preview.html", preview=await say.foreseen(visit, *await typed_for(visit, broadcast_id)))
+
+    @router.post("/broadcasts/{broadcast_id}/edit")
+    async def change(request: Request, broadcast_id: str) -> Response:
+        visit = await site.visit(request)
+        return await say.sent(visit, *await typed_for(visit, broadcast_id))
+
+
 def add(router: APIRouter, site: Site) -> None:
     """Add the page, its live part and what can be done with it."""
     _add_plays(router, site)
+    _add_changing(router, site)
 
     @router.get("/broadcasts/{broadcast_id}")
     async def broadcast(request: Request, broadcast_id: str) -> HTMLResponse:

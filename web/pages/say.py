@@ -7,14 +7,15 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from controller.broadcasts.schemas import BroadcastIn
-from controller.errors import InvalidError, LoaError
+from controller.broadcasts.schemas import BroadcastIn, BroadcastOut
+from controller.errors import ConflictError, InvalidError, LoaError
 from controller.names import in_reading_order
 from controller.nodes.rules import HEARD, NodeStatus
 from controller.people.proof import FIELD
 from controller.people.rights import Act
 from web.formats import Formats
-from web.forms import Unclear, read_form
+from web.forms import Unclear, hour_of, read_form
+from web.pages import changing
 from web.pages.bulletins import categories
 from web.pages.existing import said_card
 from web.pages.frame import whole_page
@@ -33,12 +34,13 @@ from web.pages.trying import (
 )
 from web.problems import Problems, problem_text, problems_of
 from web.site import Site, Visit
+from web.views import changing as changes
 from web.views import say as views
 from web.views.existing import Said
 from web.views.recordings import Recording
 from web.words import Mark
 
-FIELDS = frozenset({"recording", "bulletins", "programme", "title", "targets", "day", "hour", FIELD})
+FIELDS = frozenset({"recording", "bulletins", "programme", "items", "title", "targets", "day", "hour", FIELD})
 GIVEN = ("recording", "bulletin", "programme")
 """What the address may say is to be said: that it comes from its own page."""
 MOST_TO_TRY = 300
@@ -71,13 +73,15 @@ async def _chosen(visit: Visit, draft: views.Draft) -> Chosen:
     return Chosen(said=await said_card(visit, "programme", draft.programme)) if draft.programme else Chosen()
 
 
-def _wanted(draft: views.Draft, visit: Visit, chosen: Chosen) -> BroadcastIn:
+def _wanted(draft: views.Draft, visit: Visit, chosen: Chosen, known: BroadcastOut | None) -> BroadcastIn:
+    form = visit.form
+    times = changes.times(draft, known, form) if known else {"start_at": views.start_of(draft, form)}
     return BroadcastIn.checked(
         **draft.content,
+        **times,
         title=draft.title,
-        level=chosen.level,
+        level="priority" if "priority" in {draft.level, chosen.level} else "normal",
         targets=views.covered(draft.targets, visit.areas),
-        start_at=views.start_of(draft, visit.form),
         category=draft.category or None,
         during=draft.during or None if draft.when == "now" else None,
         confirm_unusual=draft.confirm_unusual,
@@ -88,7 +92,7 @@ def _wanted(draft: views.Draft, visit: Visit, chosen: Chosen) -> BroadcastIn:
 def _not_yet(draft: views.Draft, chosen: Chosen, form: Formats) -> str:
     """Say what is in the way before anything can be foreseen; empty: nothing."""
     sound, said = chosen.recording, chosen.said
-    if (sound is None or sound.state == "rejected") and said is None:
+    if (sound is None or sound.state == "rejected") and said is None and not draft.keeps:
         return views.nothing_said(draft, form)
     if said and said.why:
         return said.why
@@ -97,28 +101,42 @@ def _not_yet(draft: views.Draft, chosen: Chosen, form: Formats) -> str:
     return views.missing(draft, form, processing=sound is not None and sound.state == "processing")
 
 
-async def _preview(visit: Visit, draft: views.Draft) -> views.Preview:
+async def foreseen(visit: Visit, draft: views.Draft, known: BroadcastOut | None = None) -> views.Preview:
+    """Say what sending it would do; ``known``: the broadcast that it would change."""
+    found = await _foreseen(visit, draft, known)
+    return replace(found, leave=f"/broadcasts/{known.id}") if known else found
+
+
+async def _foreseen(visit: Visit, draft: views.Draft, known: BroadcastOut | None) -> views.Preview:
     form, button = visit.form, views.button(draft, visit.form)
     chosen = await _chosen(visit, draft)
     if lacks := _not_yet(draft, chosen, form):
         return views.Preview(button=button, missing=lacks)
     try:
-        wanted = _wanted(views.with_title(draft, chosen.title), visit, chosen)
-        found = await visit.services.broadcasts.preview(visit.actor, wanted)
+        wanted = _wanted(views.with_title(draft, chosen.title), visit, chosen, known)
+        found = await visit.services.broadcasts.preview(visit.actor, wanted, edits=known.id if known else None)
+        otherwise = await changing.effects(visit, known, found) if known else ()
     except Unclear as unclear:
         return views.Preview(button=button, missing=next(iter(unclear.problems.values())))
-    except InvalidError as error:
+    except (InvalidError, ConflictError) as error:
         wrong = Mark("triangle", "care", problem_text(error, form))
         return views.Preview(button=button, missing=form.text("say.look_again"), warnings=(wrong,))
     area = own_place(visit) if draft.whole else None
     shown = views.preview(draft, found, form, area.name if area and area.scope == draft.whole else "")
-    return replace(shown, warnings=(*unspoken(visit, draft.text, chosen.recording or chosen.said), *shown.warnings))
+    unheard = unspoken(visit, draft.text, chosen.recording or chosen.said)
+    return replace(shown, warnings=(*otherwise, *unheard, *shown.warnings))
 
 
-async def _page(
-    visit: Visit, draft: views.Draft, problems: Problems, *, status: int = 200, given: bool = False
+async def page(
+    visit: Visit,
+    draft: views.Draft,
+    problems: Problems,
+    known: BroadcastOut | None = None,
+    *,
+    status: int = 200,
+    given: bool = False,
 ) -> HTMLResponse:
-    """``given``: what is to be said was chosen on another page."""
+    """Show the form. ``known``: the broadcast that it changes; ``given``: what is said was chosen on another page."""
     form = visit.form
     whole = await whole_of(visit)
     if draft.whole and (whole is None or draft.whole != whole.scope):
@@ -133,15 +151,17 @@ async def _page(
         places=await to_choose(visit, chosen),
         ground=visit.services.tiles.ground,
         whole=whole,
-        days=views.days(form),
+        days=changes.days(views.days(form), draft.day, form),
         categories=await categories(visit, *([draft.category] if draft.category else [])),
         voices=[(code, form.text(key)) for code, key in VOICES.items()],
         most_characters=MOST_TYPED,
         record_words=record_words(visit),
-        any_node=any(area.node_count for area in visit.areas),
-        preview=await _preview(visit, draft),
+        any_node=known is None and any(area.node_count for area in visit.areas),
+        preview=await foreseen(visit, draft, known),
         said=None if draft.recording else (await _chosen(visit, draft)).said,
-        given=given or bool(draft.bulletin or draft.programme),
+        given=given or known is not None or bool(draft.bulletin or draft.programme),
+        kept=await changing.kept(visit, known) if known and draft.keeps else None,
+        edits=known,
         **await sound_context(visit, draft.recording, written=True),
     )
 
@@ -155,39 +175,43 @@ async def _to_try(visit: Visit) -> list[tuple[str, str]]:
     return [(f"nodes/{each.node.id}", each.node.name) for each in there[:MOST_TO_TRY]]
 
 
-async def _send(visit: Visit, draft: views.Draft) -> Response:
+async def sent(visit: Visit, draft: views.Draft, known: BroadcastOut | None = None) -> Response:
+    """Send what was typed, or show what is wrong with it; ``known``: the broadcast that it changes."""
     changed = await were_changed(visit, draft.text, draft.recording)
     if changed or (draft.text.strip() and not draft.content):
-        return await _read_first(visit, draft, again=changed)
+        return await _read_first(visit, draft, known, again=changed)
     if lacking := _lacking(draft, visit):
-        return await _page(visit, draft, dict(lacking), status=422)
+        return await page(visit, draft, dict(lacking), known, status=422)
     await until_ready(visit, draft.recording)
     try:
-        wanted = _wanted(draft, visit, await _chosen(visit, draft))
-        made = await visit.services.broadcasts.create(visit.actor, wanted, idempotency_key=draft.key)
+        wanted, broadcasts = _wanted(draft, visit, await _chosen(visit, draft), known), visit.services.broadcasts
+        if known is None:
+            made = await broadcasts.create(visit.actor, wanted, idempotency_key=draft.key)
+        else:
+            made = await broadcasts.change(visit.actor, known.id, wanted)
     except Unclear as unclear:
-        return await _page(visit, draft, unclear.problems, status=422)
+        return await page(visit, draft, unclear.problems, known, status=422)
     except LoaError as error:
-        return await _page(visit, draft, problems_of(error, visit.form, FIELDS), status=422)
+        return await page(visit, draft, problems_of(error, visit.form, FIELDS), known, status=422)
     return RedirectResponse(f"/broadcasts/{made.id}", 303)
 
 
-async def _read_first(visit: Visit, draft: views.Draft, *, again: bool) -> HTMLResponse:
+async def _read_first(visit: Visit, draft: views.Draft, known: BroadcastOut | None, *, again: bool) -> HTMLResponse:
     """Have the words read aloud that were typed, for their author to hear before they send them."""
     made, said = await read_on_sending(visit, draft.text, draft.voice, again=again)
-    draft = views.with_title(replace(draft, recording=made.id), made.title) if made else draft
-    return await _page(visit, draft, dict(_lacking(draft, visit)) | {"recording": said}, status=422)
+    draft = views.with_title(replace(draft, recording=made.id, keeps=False), made.title) if made else draft
+    return await page(visit, draft, dict(_lacking(draft, visit)) | {"recording": said}, known, status=422)
 
 
 def _lacking(draft: views.Draft, visit: Visit) -> Mapping[str, str]:
     """Name all that was left out at once, not one at a time."""
     text = visit.text
     lacks = {
-        "recording": "" if draft.content else text("wrong.recording"),
+        "recording": "" if draft.content or draft.keeps else text("wrong.recording"),
         # what is chosen brings its name along
-        "title": "" if draft.title or not draft.content else text("wrong.title_empty"),
+        "title": "" if draft.title or not (draft.content or draft.keeps) else text("wrong.title_empty"),
         "targets": "" if draft.targets else text("wrong.targets"),
-        "hour": text("wrong.hour") if draft.when == "later" and not draft.hour else "",
+        "hour": text("wrong.hour") if draft.when == "later" and hour_of(draft.hour) is None else "",
     }
     return {field: said for field, said in lacks.items() if said}
 
@@ -200,7 +224,7 @@ def _add_parts(router: APIRouter, site: Site) -> None:
         """Say what would happen; it is posted because a form with thousands of nodes fits no address."""
         visit = await site.visit(request)
         draft = views.read_draft(await read_form(request))
-        return visit.fragment("_preview.html", preview=await _preview(visit, draft))
+        return visit.fragment("_preview.html", preview=await foreseen(visit, draft))
 
     @router.post("/say/reading")
     async def reading(request: Request) -> HTMLResponse:
@@ -244,13 +268,13 @@ def add(router: APIRouter, site: Site) -> None:
         draft = replace(draft, recording=recording, bulletin=bulletin, programme=programme)
         if draft.content:
             draft = views.with_title(draft, (await _chosen(visit, draft)).title)
-        return await _page(visit, draft, {}, given=bool(draft.content))
+        return await page(visit, draft, {}, given=bool(draft.content))
 
     @router.post("/say")
     async def send(request: Request) -> Response:
         visit = await site.visit(request)
         typed = await read_form(request)
         visit.prove(typed)
-        return await _send(visit, views.read_draft(typed))
+        return await sent(visit, replace(views.read_draft(typed), keeps=False))
 
     _add_parts(router, site)

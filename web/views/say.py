@@ -44,6 +44,12 @@ class Draft:
     category: str = ""
     during: str = ""
     """What becomes of a session that sounds; empty: it is waited for."""
+    level: str = "normal"
+    """Or ``priority``, of what has no level of its own."""
+    edits: str = ""
+    """The broadcast that it changes; empty: it is a new one."""
+    keeps: bool = False
+    """What that one says stays."""
     confirm_unusual: bool = False
     confirm_conflicts: bool = False
 
@@ -74,6 +80,8 @@ class Preview:
     conflicts_confirmed: bool = False
     during: str | None = None
     """How it comes into what sounds there, to be chosen; None: nothing sounds."""
+    leave: str = "/today"
+    """Where who sends nothing goes on."""
 
 
 def read_draft(typed: Form) -> Draft:
@@ -94,6 +102,8 @@ def read_draft(typed: Form) -> Draft:
         hour=typed.one("hour").strip(),
         category=typed.one("category"),
         during=typed.one("during") if typed.one("during") in DURING else "",
+        level="priority" if typed.one("level") == "priority" else "normal",
+        keeps=typed.one("keep") == "yes",
         confirm_unusual=typed.one("confirm_unusual") == "yes",
         confirm_conflicts=typed.one("confirm_conflicts") == "yes",
     )
@@ -148,14 +158,17 @@ def days(form: Formats) -> list[tuple[str, str]]:
 def button(draft: Draft, form: Formats, found: PreviewOut | None = None, whole: str = "") -> str:
     """Name the act, and as soon as that is known what it reaches; ``whole``: the name of the place chosen as one."""
     text = form.text
+    plain = "changing.save" if draft.edits else "say.send" if draft.when == "now" else "say.plan"
     if found is None or found.refusal:
-        return text("say.send" if draft.when == "now" else "say.plan")
+        return text(plain)
     count = found.played_count + _unreported(found)
     if not count and found.approval is not Need.ANOTHER:
-        return text("say.send" if draft.when == "now" else "say.plan")
+        return text(plain)
     nodes = text("count.nodes", count=count)
     if found.approval is Need.ANOTHER:
         return text("say.send_asks", nodes=nodes)
+    if draft.edits:
+        return text("changing.save_to", nodes=nodes)
     if draft.when != "now":
         return text("say.plan_to", nodes=nodes)
     return text("say.send_whole", place=whole, nodes=nodes) if whole else text("say.send_to", nodes=nodes)
@@ -168,7 +181,7 @@ def nothing_said(draft: Draft, form: Formats) -> str:
 
 def missing(draft: Draft, form: Formats, *, processing: bool) -> str:
     """Say what the form still lacks, step by step; empty when nothing."""
-    if not draft.content:
+    if not draft.content and not draft.keeps:
         return nothing_said(draft, form)
     if processing:
         return form.text("say.missing_processing")

@@ -30,6 +30,22 @@ async def all_nodes(page: Page, stage: Stage) -> None:
     await page.click("#broadcast > p a[href$='/plays']")
 
 
+async def another_hour(page: Page, stage: Stage) -> None:
+    """Change when and where it is heard: what is otherwise stands before the button."""
+    await page.click("a[href$='/edit']")
+    await page.fill("#hour", "19:30")
+    await page.locator("input[name='target']:checked").first.uncheck()
+    await expect(page.locator("#preview")).to_contain_text("19:30")
+
+
+async def no_hour(page: Page, stage: Stage) -> None:
+    """Save a change without an hour."""
+    await page.click("a[href$='/edit']")
+    await page.fill("#hour", "")
+    await page.click("#send")
+    await expect(page.locator("#wrong-hour")).to_be_visible()
+
+
 stop_waits = sent("form[action='/holds']", "/holds")
 undo_waits = sent("form[action$='/cancel']", "/cancel")
 replay_waits = sent("form[action$='/replay']", "/replay")
@@ -43,6 +59,8 @@ SHOTS = (
     Shot("broadcasts", "broadcast-coming", "coming"),
     Shot("broadcasts", "broadcast-nodes", "failed", steps=all_nodes),
     Shot("broadcasts", "broadcast-failed", "failed", state="error"),
+    Shot("broadcasts", "broadcast-changing", "coming", steps=another_hour),
+    Shot("broadcasts", "broadcast-changing-wrong", "coming", state="error", steps=no_hour),
     Shot("holds", "stop", "/today", steps=open_stop, whole=False),
     Shot("holds", "stop-pending", "/today", state="pending", steps=stop_everything),
     Shot("broadcasts", "why", "why", scene="week"),
