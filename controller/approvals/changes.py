@@ -28,7 +28,7 @@ from controller.recordings.models import Recording
 
 from .models import Approval, ApprovalRequest
 from .schemas import BeforeOut, ChangeOut
-from .shown import ITEMS, PROGRAMME, SCOPES, Shown
+from .shown import FILLER, ITEMS, PROGRAMME, SCOPES, Shown
 
 FAR = datetime.max.replace(tzinfo=UTC)
 
@@ -91,6 +91,9 @@ async def _named(session: AsyncSession, shown: Shown) -> dict[str, Any]:
     if (programme_id := shown.get(PROGRAMME)) is not None:
         row = await session.get(Programme, programme_id)
         named["programme"] = row.title if row else ""
+    if (filler_id := shown.get(FILLER)) is not None:
+        filler = await session.get(Recording, filler_id)
+        named[FILLER] = filler.title if filler else ""
     plain = {name: value for name, value in shown.items() if name not in {SCOPES, PROGRAMME, ITEMS}}
     return plain | named | {ITEMS: await _items(session, shown[ITEMS])}
 

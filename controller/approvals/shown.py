@@ -11,6 +11,7 @@ from controller.broadcasts.items import Laid
 
 ITEMS = "items"
 PROGRAMME = "programme_id"
+FILLER = "filler_recording_id"
 SCOPES = "scopes"
 DATES = "dates"
 

@@ -37,6 +37,18 @@ class SingleDates:
     def __init__(self, database: Database, clock: Clock, schedules: Schedules, live: LiveNodes) -> None:
         self._database, self._clock, self._schedules, self._live = database, clock, schedules, live
 
+    async def get(self, actor: Actor, schedule_id: str, recurrence: datetime) -> DateOut:
+        """Give one date, whenever it is, as it is now.
+
+        Raises:
+            NotFoundError: there is no such schedule in sight, or it has no such date.
+        """
+        async with self._database.reading() as session:
+            row, seen = await session.get(Schedule, schedule_id), await rights.sight(session, actor)
+            if row is None or not seen.sees(row.area_id) or not has_date(series_of(row), recurrence):
+                raise _no_date(recurrence)
+        return await self._date(actor, row, recurrence)
+
     async def except_(self, actor: Actor, schedule_id: str, recurrence: datetime, wanted: ExceptionIn) -> DateOut:
         """Say what one date is instead; gives the date as it is now.
 

@@ -11,12 +11,15 @@ from controller.schedules.conflicts import ScheduleConflictError
 from controller.schedules.schemas import ExceptionIn, ScheduleChange, ScheduleIn, ScheduleOut
 from web.forms import MOST_VERSION, Unclear, number_of, own_path, read_form
 from web.pages.frame import back
-from web.pages.schedules import one_page, saved
+from web.pages.replacing import replaced
+from web.pages.schedule import one_page
+from web.pages.schedules import saved
 from web.problems import problem_text
 from web.site import Site, Visit
 from web.views import moving as moves
 from web.views import schedule_form as drafts
 from web.views import schedules as views
+from web.views.schedule_finer import finer_of
 from web.views.whatif import change_lines
 
 
@@ -30,10 +33,17 @@ async def _change(visit: Visit, schedule_id: str, recurrence: datetime, act: str
         await dates.except_(visit.actor, schedule_id, recurrence, change)
 
 
+async def _wanted(visit: Visit, schedule_id: str, recurrence: datetime, moving: moves.Moving) -> ExceptionIn:
+    """Give what is to become of the date; another programme that was chosen for it goes with it."""
+    known = await visit.services.schedules.get(visit.actor, schedule_id)
+    date = await visit.services.single_dates.get(visit.actor, schedule_id, recurrence)
+    return moves.wanted(moving, visit.form, date, known.programme_id)
+
+
 async def _looked_at(visit: Visit, schedule_id: str, recurrence: datetime, moving: moves.Moving) -> moves.Looked:
     """Say what moving one date would change, and what is in the way; nothing is saved."""
     try:
-        change = moves.wanted(moving, visit.form)
+        change = await _wanted(visit, schedule_id, recurrence, moving)
         found = await visit.services.what_ifs.of_date(visit.actor, schedule_id, recurrence, change)
         changes = change_lines(found.changes, visit.form)
     except Unclear as unclear:
@@ -50,7 +60,7 @@ async def _looked_at(visit: Visit, schedule_id: str, recurrence: datetime, movin
 async def _move(visit: Visit, schedule_id: str, recurrence: datetime, moving: moves.Moving, to: str) -> Response:
     """Move one date; what is in the way is said where the new time was typed. ``to``: where that leads."""
     try:
-        change = moves.wanted(moving, visit.form)
+        change = await _wanted(visit, schedule_id, recurrence, moving)
         await visit.services.single_dates.except_(visit.actor, schedule_id, recurrence, change)
     except Unclear as unclear:
         moving = replace(moving, problem=next(iter(unclear.problems.values())))
@@ -90,6 +100,8 @@ def _add_dates(router: APIRouter, site: Site) -> None:
                     seen = await _looked_at(visit, schedule_id, recurrence, moving)
                     return await one_page(visit, schedule_id, moving=seen.moving, changes=seen.changes)
                 return await _move(visit, schedule_id, recurrence, moving, typed.one("to"))
+            if typed.one("act") == "other":
+                return await replaced(visit, schedule_id, recurrence, typed)
             confirmed = typed.one("confirm_conflicts") == "yes"
             await _change(visit, schedule_id, recurrence, typed.one("act"), confirmed=confirmed)
         except (InvalidError, ConflictError, NotFoundError) as error:
@@ -147,7 +159,7 @@ def _add_length(router: APIRouter, site: Site) -> None:
         known = await visit.services.schedules.get(visit.actor, schedule_id)
         draft = replace(
             drafts.draft_of(known, visit.form),
-            ends=typed.one("ends"),
+            finer=replace(finer_of(known, visit.form), ends=typed.one("ends")),
             version=number_of(typed.one("version"), most=MOST_VERSION) or 0,
             confirm_conflicts=typed.one("confirm_conflicts") == "yes",
             confirm_unusual=typed.one("confirm_unusual") == "yes",

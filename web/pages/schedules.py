@@ -1,4 +1,4 @@
-"""Lịch phát: all schedules, one with its dates, writing and changing one, taking single dates out."""
+"""Lịch phát: all schedules, writing and changing one."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -12,25 +12,29 @@ from controller.paging import MOST_ROWS, PAGE, part_of
 from controller.people.rights import Act
 from controller.programmes.schemas import ProgrammeOut, SlotOut
 from controller.schedules.schemas import ScheduleChange, ScheduleIn, ScheduleOut, TemplateScheduleIn
+from controller.schedules.timing import OverrunError
 from controller.search import folded
 from web.forms import Unclear, read_form
 from web.listing import Column, Filter, Listing, asked, csv_answer
 from web.pages.bulletins import categories
 from web.pages.frame import back, whole_page
+from web.pages.schedule import add as add_one
+from web.pages.schedule import names_of, programmes_of
+from web.pages.schedule_finer import add as add_finer
+from web.pages.schedule_finer import finer_context
 from web.pages.targets import own_place, to_choose, whole_of
 from web.problems import Problems, problem_text, problems_of
 from web.site import Site, Visit
-from web.views import moving as moves
 from web.views import programmes as programme_views
+from web.views import schedule_finer as finer
 from web.views import schedule_form as drafts
 from web.views import schedules as views
 from web.views.dated import Told
-from web.views.places import Choice, scope_names
 from web.views.say import covered
-from web.views.whatif import change_lines, ended_lines
+from web.views.whatif import change_lines
 from web.words import Mark
 
-FIELDS = frozenset({"title", "programme", "targets", "hour", "weekday", "first_day", "last_day", "ends"})
+FIELDS = finer.FIELDS | {"title", "programme", "targets", "hour", "weekday", "first_day", "last_day"}
 COLUMNS = (
     Column("title", "schedules.name"),
     Column("when", "plan.when"),
@@ -44,18 +48,9 @@ MORNING = "05:00"
 """When a template is heard that was never planned before. It stands in the sentence above the button, to be changed."""
 
 
-async def _programmes(visit: Visit) -> list[Choice]:
-    found = await visit.services.programmes.list(visit.actor, templates=False)
-    return [Choice(each.id, each.title) for each in found]
-
-
-async def _names(visit: Visit) -> dict[str, str]:
-    return scope_names(visit.areas, await visit.services.nodes.all(visit.actor))
-
-
 async def _listing(visit: Visit, limit: int = PAGE) -> Listing[views.Line]:
     """Read the schedules that are asked for: all are made whole, as they sort by what comes next."""
-    names, programmes = await _names(visit), {each.id: each.whole_name for each in await _programmes(visit)}
+    names, programmes = await names_of(visit), {each.id: each.whole_name for each in await programmes_of(visit)}
     state = Filter("state", "plan.state", tuple((each, visit.text(f"plan.state_{each}")) for each in STATES))
     wanted = asked(visit.request, COLUMNS, (state,), sort="title")
     ended = wanted.having.get("state") == "ended"
@@ -85,51 +80,6 @@ async def _table(visit: Visit) -> AsyncIterator[Sequence[str]]:
         yield [each.title, each.when, each.said, each.mark.word]
 
 
-async def one_page(
-    visit: Visit,
-    schedule_id: str,
-    problem: str = "",
-    *,
-    moving: moves.Moving | None = None,
-    move: str = "",
-    meeting: str = "",
-    changes: list[Told] | None = None,
-    ending: list[Told] | None = None,
-) -> HTMLResponse:
-    """Show one; ``move`` names the date that is to be moved, ``moving`` is what was typed for it.
-
-    ``changes``: what moving it would change, when that was asked; ``ending``: what ending the schedule would.
-
-    ``meeting`` names the date that meets others if it is to be heard, which has to be confirmed.
-    """
-    services, now = visit.services, visit.form.now
-    known = await services.schedules.get(visit.actor, schedule_id)
-    dates = await services.schedules.dates(visit.actor, schedule_id, now, now + views.LOOK_AHEAD)
-    programmes = {each.id: each.whole_name for each in await _programmes(visit)}
-    move = moving.name if moving else move
-    named = next((each for each in dates if each.recurrence_local.isoformat() == move), None)
-    may_write = known.ended_at is None and visit.may(Act.SCHEDULES_WRITE, known.area_id)
-    if moving is None and named is not None and may_write:
-        moving = moves.begun(named, visit.form)
-    return await whole_page(
-        visit,
-        "schedule.html",
-        place=visit.name_of(known.area_id),
-        status=422 if problem or (moving and moving.problem) else 200,
-        schedule=views.line(known, await _names(visit), programmes, visit.form),
-        programme_id=known.programme_id,
-        owed=views.owed(known.owed or (), visit.form),
-        dates=[views.date_line(each, visit.form, known.approval) for each in dates],
-        moving=moving,
-        meeting=meeting,
-        changes=changes,
-        ending=ending,
-        moving_when=visit.form.long(named.start_at) if named else "",
-        may_write=may_write,
-        problem=problem,
-    )
-
-
 def _wanted(visit: Visit, draft: drafts.Draft, known: ScheduleOut | None) -> dict[str, Any]:
     return drafts.wanted(draft, covered(draft.targets, visit.areas), visit.form, known)
 
@@ -150,7 +100,7 @@ async def _preview(visit: Visit, draft: drafts.Draft, known: ScheduleOut | None)
     except InvalidError as error:
         wrong = Mark("triangle", "care", problem_text(error, visit.form))
         return views.Preview(missing=visit.text("schedules.look_again"), warnings=(Told(wrong),))
-    return views.preview(found, visit.form)
+    return replace(views.preview(found, visit.form), notes=finer.notes(draft.finer, visit.form))
 
 
 async def _what_if(visit: Visit, draft: drafts.Draft, known: ScheduleOut | None) -> list[Told] | None:
@@ -207,9 +157,10 @@ async def _form(
         problems={"form": ""} | dict(problems) if problems else {},
         places=await to_choose(visit, chosen),
         whole=whole if known is None or draft.whole else None,
-        programmes=await _programmes(visit),
+        programmes=await programmes_of(visit),
         items=drafts.in_order(items, [drafts.slot_line(each, names, draft.fill) for each in slots]),
         of_template=template.title if template else "",
+        **await finer_context(visit, draft.finer, known, problems),
         weekdays=[(day, visit.text(f"weekday.{number}")) for number, day in enumerate(drafts.WEEKDAYS, 1)],
         near_days=drafts.day_chips(visit.form),
         preview=await _preview(visit, draft, known) if look or problems or is_ready else None,
@@ -252,6 +203,8 @@ async def saved(visit: Visit, draft: drafts.Draft, known: ScheduleOut | None) ->
         problems = unclear.problems
     except LoaError as error:
         problems = problems_of(error, visit.form, FIELDS)
+        if isinstance(error, OverrunError):  # where it is said what is done about that
+            problems["overrun"] = problems.pop("programme")
     return await _form(visit, draft, known, problems) if problems else back(f"/schedules/{done.id}", "saved")
 
 
@@ -277,8 +230,10 @@ async def _begin(visit: Visit, template: str, programme: str) -> HTMLResponse:
 
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages."""
+    add_finer(router, site)  # its addresses lie below those of all schedules
     _add_writing(router, site)
     _add_reading(router, site)
+    add_one(router, site)
 
 
 async def _known_of(visit: Visit, schedule_id: str) -> ScheduleOut | None:
@@ -334,20 +289,3 @@ def _add_reading(router: APIRouter, site: Site) -> None:
         visit = await site.visit(request)
         heads = [visit.text(column.word) for column in COLUMNS]
         return csv_answer("lich-phat", heads, _table(visit), visit.text)
-
-    @router.get("/schedules/{schedule_id}")
-    async def one(request: Request, schedule_id: str) -> HTMLResponse:
-        return await one_page(await site.visit(request), schedule_id, move=request.query_params.get("move", ""))
-
-    @router.post("/schedules/{schedule_id}/end")
-    async def end(request: Request, schedule_id: str) -> Response:
-        """End a schedule; before that, say what falls silent."""
-        visit, typed = await site.visit(request), await read_form(request)
-        try:
-            if typed.one("sure") != "yes":
-                found = await visit.services.what_ifs.of_end(visit.actor, schedule_id)
-                return await one_page(visit, schedule_id, ending=ended_lines(found.changes, visit.form))
-            await visit.services.schedules.end(visit.actor, schedule_id)
-        except ConflictError:  # ended in the meantime: the page says so
-            return back(f"/schedules/{schedule_id}", "")
-        return back(f"/schedules/{schedule_id}", "ended")

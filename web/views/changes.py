@@ -133,5 +133,8 @@ _SAYERS: Mapping[str, Callable[[Any, Formats], str]] = {
     "category": lambda value, form: form.kind(value),
     "state": lambda value, form: form.text.word("bulletin_state", value),
     "late_ms": lambda value, form: form.length(value),
+    "start_mode": lambda value, form: form.text.word("start_mode", value),
+    "overrun": lambda value, form: form.text.word("overrun", value),
+    "ends_at_local": lambda value, _: str(value).removesuffix(":00"),
 }
 """Field → how its value is said; the others as they are."""

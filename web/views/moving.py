@@ -1,13 +1,15 @@
-"""One date of a schedule, to be heard at another time: what was typed, and what has to be confirmed. Pure."""
+"""One date of a schedule, at another time or with another programme: what was typed, what is to be confirmed. Pure."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from controller.errors import LoaError
 from controller.policies.errors import UnusualHourError
 from controller.policies.schemas import UnusualOut
 from controller.schedules.conflicts import ScheduleConflictError
 from controller.schedules.schemas import DateOut, ExceptionIn
+from controller.schedules.states import DateChange
 from web.formats import Formats
 from web.forms import Form, Unclear, day_of, hour_of
 from web.problems import problem_text
@@ -31,6 +33,22 @@ class Moving:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class Replacing:
+    """What was chosen to be heard on one date instead."""
+
+    name: str
+    """As that of ``Moving``."""
+    programme: str
+    """Its id; that of the schedule's own: as on other days."""
+    ticked: tuple[str, ...] = ()
+    asked: tuple[tuple[str, str], ...] = ()
+    problem: str = ""
+
+
+_OneT = TypeVar("_OneT", Moving, Replacing)
+
+
 def begun(date: DateOut, form: Formats) -> Moving:
     """Begin with the time at which it would be."""
     return Moving(date.recurrence_local.isoformat(), form.written(date.local.date()), f"{date.local:%H:%M}")
@@ -40,6 +58,23 @@ def read(typed: Form, recurrence: datetime) -> Moving:
     """Take what was typed."""
     ticked = tuple(tick for tick in TICKS if typed.one(tick) == "yes")
     return Moving(recurrence.isoformat(), typed.one("day").strip(), typed.one("hour").strip(), ticked)
+
+
+def to_replace(date: DateOut) -> Replacing:
+    """Begin with what would be heard."""
+    return Replacing(date.recurrence_local.isoformat(), date.programme_id)
+
+
+def read_replacing(typed: Form, recurrence: datetime) -> Replacing:
+    """Take what was chosen."""
+    ticked = tuple(tick for tick in TICKS if typed.one(tick) == "yes")
+    return Replacing(recurrence.isoformat(), typed.one("instead"), ticked)
+
+
+def by_hand(date: DateOut, programme_id: str) -> str | None:
+    """Give the programme that a person chose for this date; None: that of the schedule, or of a calendar."""
+    is_other = date.changed is not None and not date.because and date.programme_id != programme_id
+    return date.programme_id if is_other else None
 
 
 @dataclass(frozen=True)
@@ -72,8 +107,26 @@ def sentence(title: str, recurrence: datetime, moving: Moving, form: Formats) ->
     return form.text("plan.move_said", title=title, before=before, after=after)
 
 
-def wanted(moving: Moving, form: Formats) -> ExceptionIn:
-    """Give what the service is to be asked for.
+def replacing_wanted(replacing: Replacing, date: DateOut, programme_id: str, form: Formats) -> ExceptionIn:
+    """Give what the service is to be asked for: the date stays at the time to which it was moved.
+
+    Raises:
+        Unclear: no programme is chosen.
+    """
+    if not replacing.programme:
+        raise Unclear({"instead": form.text("schedules.programme_empty")})
+    is_moved = date.changed is DateChange.MOVED
+    said = {
+        "kind": DateChange.MOVED if is_moved else DateChange.KEPT,
+        "moved_to_local": date.local if is_moved else None,
+        "programme_id": None if replacing.programme == programme_id else replacing.programme,
+        "reason": date.reason,
+    }
+    return ExceptionIn.model_validate(said | dict.fromkeys(replacing.ticked, True))
+
+
+def wanted(moving: Moving, form: Formats, date: DateOut, programme_id: str) -> ExceptionIn:
+    """Give what the service is to be asked for: what was chosen for the ``date`` goes with it.
 
     Raises:
         Unclear: day or hour cannot be understood.
@@ -84,10 +137,12 @@ def wanted(moving: Moving, form: Formats) -> ExceptionIn:
     if hour is None:
         raise Unclear({"hour": form.text("wrong.hour")})
     local = datetime(day.year, day.month, day.day, *hour)  # noqa: DTZ001 - wall time of the place
-    return ExceptionIn.model_validate({"kind": "moved", "moved_to_local": local} | dict.fromkeys(moving.ticked, True))
+    said = {"kind": DateChange.MOVED, "moved_to_local": local, "reason": date.reason}
+    said |= {"programme_id": by_hand(date, programme_id)}
+    return ExceptionIn.model_validate(said | dict.fromkeys(moving.ticked, True))
 
 
-def refused(moving: Moving, error: LoaError, form: Formats) -> Moving:
+def refused(moving: _OneT, error: LoaError, form: Formats) -> _OneT:
     """Say why it was not done, and ask for what would let it be done; what was ticked stays asked."""
     ticks = [tick for tick in TICKS if tick in moving.ticked or tick == _tick_of(error)]
     asked = tuple((tick, _said(tick, error, form)) for tick in ticks)

@@ -10,16 +10,15 @@ from controller.schedules.schemas import ScheduleOut
 from web.formats import Formats
 from web.forms import MOST_VERSION, Form, Unclear, day_of, hour_of, number_of
 from web.problems import Problems
+from web.views import schedule_finer as finer
 from web.views.programmes import Item
+from web.views.schedule_finer import COLUMNS, Finer
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 """As RFC 5545 writes them."""
 REPEATS = ("once", "daily", "weekly")
 DAYS_NEAR = 8
-KEPT = (
-    *("start_mode", "late_ms", "ends_at_local", "back_timed", "overrun"),
-    *("filler_recording_id", "position", "zone"),
-)
+KEPT = (*COLUMNS, "zone")
 """What the form does not show stays as it was."""
 
 
@@ -44,8 +43,8 @@ class Draft:
     hour: str = ""
     first_day: str = ""
     last_day: str = ""
-    ends: str | None = None
-    """Hour of the fixed end as typed; empty: none; None: as it was."""
+    finer: Finer | None = None
+    """None: as it was."""
     level: str = "normal"
     own_rule: str = ""
     """A rule that the form cannot write; it stays as long as ``keep_rule``."""
@@ -69,7 +68,7 @@ def read_draft(typed: Form) -> Draft:
         whole=whole,
         repeat=repeat if repeat in REPEATS else "",
         days={"once": (), "daily": WEEKDAYS}.get(repeat, ticked),
-        ends=typed.one("ends").strip() if typed.one("ends_shown") else None,
+        finer=finer.read(typed),
         hour=typed.hour("hour").strip(),
         first_day=typed.one("first_day_usual") or typed.one("first_day").strip(),
         last_day=typed.one("last_day").strip(),
@@ -91,7 +90,7 @@ def draft_of(known: ScheduleOut, form: Formats) -> Draft:
         targets=known.targets,
         days=days or (),
         repeat=_repeat(days),
-        ends=known.ends_at_local[:5] if known.ends_at_local else "",
+        finer=finer.finer_of(known, form),
         hour=f"{known.starts_at_local:%H:%M}",
         first_day=form.written(known.starts_at_local.date()),
         last_day=form.written(known.last_date) if known.last_date else "",
@@ -122,7 +121,7 @@ def begun(
         repeat="once",
         days=(),
         first_day=form.written(form.today() + timedelta(days=1)),
-        ends="",
+        finer=Finer(),
     )
 
 
@@ -204,7 +203,7 @@ def missing(draft: Draft, form: Formats) -> Problems:
         "targets": "" if draft.targets else text("wrong.targets"),
         "weekday": text("wrong.weekday_none") if draft.repeat == "weekly" and not _repeats(draft) else "",
     }
-    return {field: said for field, said in lacks.items() if said}
+    return {field: said for field, said in lacks.items() if said} | finer.wrong(draft.finer, form)
 
 
 def _repeats(draft: Draft) -> bool:
@@ -226,7 +225,7 @@ def wanted(draft: Draft, targets: Sequence[str], form: Formats, known: ScheduleO
     return (
         kept
         | _what(draft)
-        | _end_of(draft, form)
+        | (finer.wanted(draft.finer, form, known) if draft.finer is not None else {})
         | {
             "title": draft.title,
             "targets": tuple(targets),
@@ -245,17 +244,6 @@ def _what(draft: Draft) -> dict[str, Any]:
         return {"programme_id": draft.programme}
     fill = [{"position": position, "bulletins": [bulletin]} for position, bulletin in draft.fill if bulletin]
     return {"template_id": draft.template, "fill": fill}
-
-
-def _end_of(draft: Draft, form: Formats) -> dict[str, Any]:
-    if draft.ends is None:
-        return {}
-    if not draft.ends:
-        return {"ends_at_local": None, "back_timed": False, "filler_recording_id": None}
-    hour = hour_of(draft.ends)
-    if hour is None:
-        raise Unclear({"ends": form.text("wrong.hour")})
-    return {"ends_at_local": "{:02}:{:02}".format(*hour)}
 
 
 def _rule(draft: Draft) -> str | None:

@@ -47,6 +47,8 @@ class DateLine:
     act: str
     """``cancel`` or ``restore``; empty: nothing to do."""
     broadcast_id: str | None
+    other: str = ""
+    """What airs instead of the schedule's own programme; empty: that does."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Preview:
 
     sentence: str = ""
     missing: str = ""
+    notes: tuple[str, ...] = ()
+    """What is to be known of the dates."""
     dates: tuple[str, ...] = ()
     warnings: tuple[Told, ...] = ()
     unusual: str = ""
@@ -143,15 +147,24 @@ def _to_do(asked: AskedOut | None, form: Formats) -> tuple[str, str]:
     return form.text("schedules.to_do"), asked.id
 
 
-def date_line(each: DateOut, form: Formats, asked: AskedOut | None = None) -> DateLine:
-    """Show one date, and what can be done about it."""
+def date_line(each: DateOut, form: Formats, asked: AskedOut | None = None, other: str = "") -> DateLine:
+    """Show one date, and what can be done about it; ``other``: see ``other_said``."""
     acts = {"cancelled": "restore", "aired": "cancel", "suspended": "keep"}
     act = "" if each.start_at <= form.now else acts.get(each.verdict, "")
     name = each.recurrence_local.isoformat()
     mark = date_mark(each, form, asked)
     if doubt := doubt_said(each.unconfirmed, form):
         mark = Mark("triangle", "care", f"{mark.word}. {' '.join(doubt)}")
-    return DateLine(name, form.long(each.start_at), mark, act, each.broadcast_id)
+    return DateLine(name, form.long(each.start_at), mark, act, each.broadcast_id, other)
+
+
+def other_said(each: DateOut, known: ScheduleOut, programmes: Mapping[str, str], form: Formats) -> str:
+    """Say what airs on a date instead of the schedule's own programme; empty: that does."""
+    if each.programme_id == known.programme_id:
+        return ""
+    title = programmes.get(each.programme_id, form.text("schedules.programme_gone"))
+    said = form.text("schedules.date_with", title=title)
+    return f"{said} ({each.because})" if each.because else said
 
 
 def moved_said(each: DateOut, form: Formats) -> str:
