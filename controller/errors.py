@@ -27,6 +27,8 @@ class InvalidError(LoaError):
     """The input is understood and wrong. ``field`` names where."""
 
     code = "invalid"
+    others: tuple["InvalidError", ...] = ()
+    """What else is wrong, at other fields: whoever typed all of it is told all at once."""
 
 
 class ConflictError(LoaError):

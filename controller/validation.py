@@ -1,6 +1,7 @@
-"""Pydantic's complaints as errors of ours: where and what, never what was sent."""
+"""Pydantic's complaints as errors of ours: where and what, never what was sent. Wrong fields are told together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import BeforeValidator
@@ -14,13 +15,46 @@ def _no_bool(value: object) -> object:
     return value
 
 
+MOST_TOLD = 20
+"""Wrong fields: more of them are no form that a person filled in."""
 NO_BOOL = BeforeValidator(_no_bool)
 """For each number that comes from outside: pydantic takes true for 1. Last in ``Annotated``, so limits stay shown."""
 
 
+class Wrong:
+    """Gathers what is wrong with single fields."""
+
+    def __init__(self) -> None:
+        self._found: list[InvalidError] = []
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Go on after a wrong field, to look at the next ones."""
+        try:
+            yield
+        except InvalidError as error:
+            self._found.append(error)
+
+    def tell(self) -> None:
+        """Say what was found.
+
+        Raises:
+            InvalidError: the first, which names the others.
+        """
+        if self._found:
+            first, *others = self._found
+            first.others = tuple(others)
+            raise first
+
+
 def problem_of(complaints: Sequence[Any]) -> InvalidError:
-    """Turn the first of ``ValidationError.errors()`` into an error with ``field`` and ``problem``."""
-    first = complaints[0]
+    """Turn ``ValidationError.errors()`` into one with ``field`` and ``problem``: the first, which names the others."""
+    first, *others = (_problem_of(each) for each in complaints[:MOST_TOLD])
+    first.others = tuple(others)
+    return first
+
+
+def _problem_of(first: Any) -> InvalidError:
     # Only names from the schema and pydantic's own words: what was sent is not sent back.
     names = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
     field = ".".join(str(name) for name in names if name != "body")[:100]

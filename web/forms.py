@@ -1,8 +1,9 @@
 """What a browser sends: small forms. That they come from our own pages is seen to before (``controller.http``)."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from typing import Any
 from urllib.parse import parse_qsl
 
 from fastapi import Request
@@ -26,6 +27,24 @@ class Unclear(Exception):  # noqa: N818 - a state of the form, not a failure
     def __init__(self, problems: dict[str, str]) -> None:
         super().__init__(", ".join(problems))
         self.problems = problems
+
+
+def each_of(reads: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+    """Read fields by their names, all of them, so that whoever typed them is told of all that is wrong.
+
+    Raises:
+        Unclear: some cannot be understood.
+    """
+    found: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    for name, read in reads.items():
+        try:
+            found[name] = read()
+        except Unclear as unclear:
+            problems |= unclear.problems
+    if problems:
+        raise Unclear(problems)
+    return found
 
 
 class Form:

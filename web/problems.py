@@ -122,16 +122,29 @@ def problem_text(error: LoaError, form: Formats) -> str:
 
 
 def problems_of(error: LoaError, form: Formats, known: frozenset[str]) -> Problems:
-    """Put an error where it is mended: at one of the ``known`` fields, else at the form.
+    """Put an error where it is mended: at one of the ``known`` fields, else at the form. With all others it names.
 
     Raises:
         NotSignedInError: no form mends that.
     """
     if isinstance(error, NotSignedInError):
         raise error
+    place = _place_of(error)
+    found = {place if place in known else "form": problem_text(error, form)}
+    for other in error.others if isinstance(error, InvalidError) else ():
+        if (place := _place_of(other)) in known:
+            found.setdefault(place, problem_text(other, form))
+    return found
+
+
+def typed_again(problems: Problems, form: Formats) -> Problems:
+    """Say of a password, which no page gives back, that it is to be typed once more with what else is mended."""
+    return {"password": form.text("wrong.password_again")} | problems
+
+
+def _place_of(error: LoaError) -> str:
     field = str(error.fields.get("field", ""))
-    field = _PLACES.get(field, field)
-    return {field if field in known else "form": problem_text(error, form)}
+    return _PLACES.get(field, field)
 
 
 _SENT_BEFORE: dict[type[LoaError], tuple[int, str]] = {

@@ -18,12 +18,13 @@ from controller.names import clean_name, in_reading_order
 from controller.paging import Found, Wanted, part_of
 from controller.ratelimit import RateLimit
 from controller.search import kept, words
+from controller.validation import Wrong
 
 from . import rights
 from .actor import ME, Actor
 from .identity import Identity, must_show
 from .models import ApiToken, Grant, Person
-from .passwords import Passwords
+from .passwords import Passwords, fitting
 from .repository import (
     by_login,
     grants_of,
@@ -116,6 +117,7 @@ class Accounts:
         password: str,
         role: str,
         area_id: str | None,
+        phone: str = "",
         locale: str = "vi",
         own_password: bool | None = None,
     ) -> PersonOut:
@@ -125,15 +127,25 @@ class Accounts:
         is added at the machine itself. The very first one there may go without a second factor for ``GRACE``.
 
         Raises:
-            InvalidError: a field is wrong.
+            InvalidError: fields are wrong.
             ConflictError: the login is taken.
             ForbiddenError: not this role, or not there.
         """
-        login, now = _clean_login(login), self._clock()
+        number, now, wrong = None, self._clock(), Wrong()
+        with wrong.noted():
+            name = clean_name(name)
+        with wrong.noted():
+            login = _clean_login(login)
+        with wrong.noted():
+            number = clean_phone(phone)
+        with wrong.noted():
+            password = fitting(password)
+        wrong.tell()
         person = Person(
             id=new_id(),
             login=login,
-            name=clean_name(name),
+            name=name,
+            phone=number,
             password_hash=await self._passwords.make(password),
             locale=known_locale(locale),
             created_at=now,

@@ -28,16 +28,7 @@ class Passwords:
         Raises:
             InvalidError: too short or too long.
         """
-        plain = unicodedata.normalize("NFC", password)
-        if not MIN_PASSWORD <= len(plain) <= MAX_PASSWORD:
-            problem = "too_short" if len(plain) < MIN_PASSWORD else "too_long"
-            raise InvalidError(
-                f"password: {MIN_PASSWORD} to {MAX_PASSWORD} characters",
-                field="password",
-                problem=problem,
-                least=MIN_PASSWORD,
-                most=MAX_PASSWORD,
-            )
+        plain = fitting(password)
         async with self._turns:
             return await asyncio.to_thread(self._hasher.hash, plain)
 
@@ -47,3 +38,22 @@ class Passwords:
         async with self._turns:
             fits = await asyncio.to_thread(self._hasher.verify, plain, expected or self._nobody)
         return fits and expected is not None
+
+
+def fitting(password: str) -> str:
+    """Give what of a new password is hashed.
+
+    Raises:
+        InvalidError: too short or too long.
+    """
+    plain = unicodedata.normalize("NFC", password)
+    if not MIN_PASSWORD <= len(plain) <= MAX_PASSWORD:
+        problem = "too_short" if len(plain) < MIN_PASSWORD else "too_long"
+        raise InvalidError(
+            f"password: {MIN_PASSWORD} to {MAX_PASSWORD} characters",
+            field="password",
+            problem=problem,
+            least=MIN_PASSWORD,
+            most=MAX_PASSWORD,
+        )
+    return plain

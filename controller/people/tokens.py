@@ -11,6 +11,7 @@ from controller.db import Database
 from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.ids import new_id
 from controller.names import clean_name
+from controller.validation import Wrong
 
 from .actor import ME, Actor
 from .models import ApiToken
@@ -48,18 +49,20 @@ class Tokens:
             NotFoundError: nobody acts.
             ForbiddenError: a machine asks.
         """
-        now, token = self._clock(), PREFIX + secrets.token_urlsafe(32)
-        if wrong := sorted(set(acts) - set(Act)):
-            raise InvalidError(f"acts: there is no {wrong[0][:40]!r}", field="acts", problem="unknown")
-        if personal := sorted(TAKE_A_PERSON.intersection(acts)):
-            raise InvalidError(f"acts: {personal[0]} takes a person", field="acts", problem="takes_a_person")
-        if not now < expires_at <= now + LONGEST:
-            raise InvalidError("expires_at: within a year from now", field="expires_at", problem="range")
+        now, token, wrong = self._clock(), PREFIX + secrets.token_urlsafe(32), Wrong()
+        with wrong.noted():
+            name = clean_name(name)
+        with wrong.noted():
+            _check_acts(acts)
+        with wrong.noted():
+            if not now < expires_at <= now + LONGEST:
+                raise InvalidError("expires_at: within a year from now", field="expires_at", problem="range")
+        wrong.tell()
         row = ApiToken(
             id=new_id(),
             token_sha256=hash_of(token),
             person_id="",
-            name=clean_name(name),
+            name=name,
             acts=sorted(set(acts)),
             created_at=now,
             expires_at=expires_at,
@@ -107,6 +110,13 @@ class Tokens:
                 tx, actor, "people.revoke_token", subject, detail, at=row.revoked_at, area_id=place_of(grants)
             )
         return _out(row)
+
+
+def _check_acts(acts: tuple[str, ...]) -> None:
+    if unknown := sorted(set(acts) - set(Act)):
+        raise InvalidError(f"acts: there is no {unknown[0][:40]!r}", field="acts", problem="unknown")
+    if personal := sorted(TAKE_A_PERSON.intersection(acts)):
+        raise InvalidError(f"acts: {personal[0]} takes a person", field="acts", problem="takes_a_person")
 
 
 def _out(row: ApiToken) -> TokenOut:

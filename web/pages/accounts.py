@@ -8,13 +8,12 @@ from fastapi.responses import HTMLResponse
 
 from controller.errors import LoaError, NotFoundError
 from controller.paging import MOST_ROWS, PAGE
-from controller.people.accounts import clean_phone
 from controller.people.rights import Act
 from controller.people.schemas import PersonOut
 from web.forms import Form, read_form
 from web.listing import Listing, asked, csv_answer
 from web.pages.frame import back, whole_page
-from web.problems import Problems, problem_text, problems_of
+from web.problems import Problems, problem_text, problems_of, typed_again
 from web.site import Site, Visit
 from web.views import accounts as views
 from web.views.places import choices
@@ -90,7 +89,6 @@ async def _table(visit: Visit, people: Sequence[PersonOut]) -> AsyncIterator[Seq
 async def _add(visit: Visit, typed: Form) -> Response:
     values = {name: typed.one(name).strip() for name in ("login", "name", "phone", "role", "area_id")}
     try:
-        clean_phone(values["phone"])  # before somebody is added whose number is none
         made = await visit.services.accounts.add(
             visit.actor,
             login=values["login"],
@@ -98,11 +96,10 @@ async def _add(visit: Visit, typed: Form) -> Response:
             password=typed.one("password"),
             role=values["role"],
             area_id=_place(typed),
+            phone=values["phone"],
         )
-        if values["phone"]:
-            await visit.services.accounts.change(visit.actor, made.id, phone=values["phone"])
     except LoaError as error:
-        return await _list(visit, values, problems_of(error, visit.form, FIELDS))
+        return await _list(visit, values, typed_again(problems_of(error, visit.form, FIELDS), visit.form))
     return back(f"/people/{made.id}", "person")
 
 

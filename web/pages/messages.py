@@ -125,9 +125,12 @@ async def _form(visit: Visit, draft: Draft, message_id: str, problems: Problems)
 
 
 async def _save(visit: Visit, draft: Draft, known: MessageOut | None) -> Response:
-    messages, problems = visit.services.messages, Problems()
-    if draft.voices.are_empty:
-        problems["voices"] = visit.text("bulletins.voices_empty")
+    messages = visit.services.messages
+    lacks = {
+        "title": "" if draft.title else visit.text("wrong.title_empty"),
+        "voices": visit.text("bulletins.voices_empty") if draft.voices.are_empty else "",
+    }
+    if problems := {field: said for field, said in lacks.items() if said}:
         return await _form(visit, draft, known.id if known else "", problems)
     said = {"title": draft.title, "voices": draft.voices.wanted()}
     try:

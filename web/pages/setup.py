@@ -12,7 +12,7 @@ from controller.names import clean_name
 from controller.people.rights import Act, Role
 from web.forms import Form, read_form
 from web.pages.frame import back, whole_page
-from web.problems import Problems, problems_of
+from web.problems import Problems, problems_of, typed_again
 from web.site import Site, Visit
 from web.views.places import choices
 from web.views.setup import Pasted, Steps, pasted, steps
@@ -99,7 +99,8 @@ async def _add_person(visit: Visit, typed: Form) -> Response:
             visit.actor, login=login, name=name, password=password, role=role, area_id=area_id
         )
     except LoaError as error:
-        return await _page(visit, values, person=problems_of(error, visit.form, PERSON_FIELDS))
+        problems = typed_again(problems_of(error, visit.form, PERSON_FIELDS), visit.form)
+        return await _page(visit, values, person=problems)
     return back("/setup", "setup_person")
 
 

@@ -6,12 +6,13 @@ A rule whose fields stand as they were given is asked for as the row keeps it, w
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from controller.policies.schemas import PolicyOut, PolicyRules
 from controller.search import folded
 from web.formats import Formats
-from web.forms import MOST_VERSION, Form, Unclear, number_of
+from web.forms import MOST_VERSION, Form, Unclear, each_of, number_of
 from web.views.hours import hour_said, spans, spans_said
 from web.views.kinds import kept_names
 from web.views.policies import decibels, windows_said
@@ -160,14 +161,23 @@ def wanted(draft: Draft, known: PolicyOut, form: Formats) -> dict[str, Any]:
     """
     holding = next((each.value for each in known.effective if each.rule == "categories"), None)
     begun = draft_of(known, tuple(kept_names(holding or ()).items()), form)
-    rules: dict[str, Any] = {}
-    for name, (was, typed) in zip(NUMBERS, zip(begun.numbers, draft.numbers, strict=True), strict=True):
-        number = _number(typed[1], name, form) if typed[1] else None
-        rules[name] = getattr(known.rules, name) if was == typed else number
+    reads: dict[str, Callable[[], Any]] = {}
+    kept: dict[str, Any] = {}
+    for name, was, typed in zip(NUMBERS, begun.numbers, draft.numbers, strict=True):
+        if was == typed:
+            kept[name] = getattr(known.rules, name)
+        else:
+            reads[name] = partial(_number, typed[1], name, form) if typed[1] else _nothing
     for rule, (fields, read) in _READ.items():
-        is_same = all(getattr(begun, field) == getattr(draft, field) for field in fields)
-        rules[rule] = getattr(known.rules, rule) if is_same else read(draft, begun, form)
-    return {"version": draft.version, "rules": rules, "locked": draft.locked}
+        if all(getattr(begun, field) == getattr(draft, field) for field in fields):
+            kept[rule] = getattr(known.rules, rule)
+        else:
+            reads[rule] = partial(read, draft, begun, form)
+    return {"version": draft.version, "rules": kept | each_of(reads), "locked": draft.locked}
+
+
+def _nothing() -> None:
+    """A number that was taken out: the place above says it."""
 
 
 def _windows(draft: Draft, begun: Draft, form: Formats) -> list[dict[str, str]] | None:
@@ -181,27 +191,37 @@ def _earliest(draft: Draft, _: Draft, form: Formats) -> str | None:
 def _night(draft: Draft, _: Draft, form: Formats) -> dict[str, Any] | None:
     if not draft.night_hours and not draft.night_cap:
         return None
+    found = each_of({"hours": lambda: _one_night(draft, form), "cap_mb": lambda: _night_cap(draft, form)})
+    return {**found["hours"], "cap_mb": found["cap_mb"]}
+
+
+def _one_night(draft: Draft, form: Formats) -> dict[str, str]:
     hours = spans(draft.night_hours, "night_hours", form)
     if len(hours) > 1:
         raise Unclear({"night_hours": form.text("policies.one_night")})
+    return hours[0]
+
+
+def _night_cap(draft: Draft, form: Formats) -> int:
     found = _DECIBELS.match(draft.night_cap)
     if found is None or int(found[1]) > 96:
         raise Unclear({"night_cap": form.text("policies.wrong_decibels")})
-    return hours[0] | {"cap_mb": -100 * int(found[1]) - int((found[2] or "0").ljust(2, "0"))}
+    return -100 * int(found[1]) - int((found[2] or "0").ljust(2, "0"))
 
 
 def _alone(draft: Draft, _: Draft, form: Formats) -> dict[str, Any] | None:
     if not (draft.alone_categories or draft.alone_minutes or draft.alone_a_day or draft.alone_priority):
         return None
-    a_day = _number(draft.alone_a_day, "alone_a_day", form)
     # Nothing a day is nothing however long: a length need not be thought of.
-    minutes = "1" if a_day == 0 and not draft.alone_minutes else draft.alone_minutes
-    return {
-        "categories": draft.alone_categories,
-        "minutes": _number(minutes, "alone_minutes", form),
-        "a_day": a_day,
-        "level": "priority" if draft.alone_priority else "normal",
-    }
+    is_none = not draft.alone_minutes and number_of(draft.alone_a_day, most=0) == 0
+    numbers = each_of(
+        {
+            "minutes": lambda: _number("1" if is_none else draft.alone_minutes, "alone_minutes", form),
+            "a_day": lambda: _number(draft.alone_a_day, "alone_a_day", form),
+        }
+    )
+    level = "priority" if draft.alone_priority else "normal"
+    return {"categories": draft.alone_categories, "level": level} | numbers
 
 
 def _second_person(draft: Draft, begun: Draft, form: Formats) -> Sequence[Mapping[str, str]] | None:

@@ -202,8 +202,14 @@ def missing(draft: Draft, form: Formats) -> Problems:
         "hour": "" if hour_of(draft.hour) else text("wrong.hour"),
         "targets": "" if draft.targets else text("wrong.targets"),
         "weekday": text("wrong.weekday_none") if draft.repeat == "weekly" and not _repeats(draft) else "",
+        "first_day": _wrong_day(draft.first_day, form),
+        "last_day": _wrong_day(draft.last_day, form),
     }
     return {field: said for field, said in lacks.items() if said} | finer.wrong(draft.finer, form)
+
+
+def _wrong_day(typed: str, form: Formats) -> str:
+    return form.text("wrong.day_written") if typed and day_of(typed, form.today()) is None else ""
 
 
 def _repeats(draft: Draft) -> bool:

@@ -120,6 +120,24 @@ async def test_what_begins_something_is_opened_with_the_cursor_in_its_first_fiel
         await expect(page.locator("#name")).to_be_in_viewport()
 
 
+async def test_after_a_mistake_the_cursor_is_in_the_first_field_that_is_wrong(site: Commune, browser: Browser) -> None:
+    async with page_of(browser, site.url, viewport=SMALL, expected=("422",)) as page:
+        await page.goto("/people")
+        await page.locator("a.button[href='#add']").click()
+        await page.fill("#name", "Trần Thị Hoa")
+        await page.fill("#login", "A B")
+        await page.get_by_role("button", name="Thêm người này").click()
+        await expect(page.locator("#wrong-login")).to_be_in_viewport()
+        await expect(page.locator("#login")).to_be_focused()
+        await page.goto("/bulletins/new")  # its list of what is missing stands on top, what is missing far below
+        await page.fill("#title", "Tiêm phòng")
+        await page.locator("form[data-draft] button.main:not([type=button])").click()
+        await expect(page.locator("#wrong-voices")).to_be_in_viewport()
+        await page.goto("/say")
+        await page.locator("#say").evaluate("(form) => form.requestSubmit()")
+        await expect(page.locator("#say .wrong").first).to_be_focused()
+
+
 async def test_the_menu_of_a_phone_holds_all_and_closes(site: Commune, browser: Browser) -> None:
     async with page_of(browser, site.url, viewport=SMALL) as page:
         more, menu = page.locator(".ways a[href='#more']"), page.locator(".me .choices")

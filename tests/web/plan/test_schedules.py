@@ -39,6 +39,14 @@ async def test_a_wrong_field_of_a_schedule_keeps_all_that_was_typed(
     assert re.findall(r'name="weekday" value="(\w\w)" checked', page.text) == ["MO", "WE"]
 
 
+async def test_every_wrong_field_of_a_schedule_is_told_at_once(site: Commune) -> None:
+    wrong = {"title": "", "hour": "25:00", "first_day": "mai", "last_day": "mốt", "repeat": "weekly"}
+    async with visitor(site) as client:
+        answer = await client.post("/schedules/new", data=wrong)
+    for field in ("title", "hour", "first_day", "last_day", "weekday"):
+        assert f'id="wrong-{field}"' in answer.text
+
+
 async def test_one_date_is_left_out_and_comes_back(site: Commune) -> None:
     made = await programme(site)
     async with visitor(site) as client:

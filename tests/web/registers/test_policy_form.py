@@ -172,6 +172,14 @@ async def test_what_contradicts_itself_is_not_guessed(site: Commune, typed: dict
     assert dict((await rules_of(site)).said()) == {}
 
 
+async def test_all_that_is_wrong_with_rules_is_told_at_once(site: Commune) -> None:
+    wrong = {"windows": "sáng", "earliest": "xx", "minutes_a_day": "x", "night_hours": "x", "night_cap": "x"}
+    wrong |= {"alone_minutes": "x", "alone_a_day": "x"}
+    async with visitor(site) as client:
+        answer = await client.post(f"/policies/{site.root.id}", data={"version": "0"} | wrong)
+    assert [field for field in wrong if f'id="wrong-{field}"' not in answer.text] == []
+
+
 async def test_whoever_reads_the_usual_kinds_reads_them_in_their_language_whoever_saved(site: Commune) -> None:
     async with visitor(site) as client:
         await client.post("/language", data={"locale": "en"})

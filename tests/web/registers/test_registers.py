@@ -33,6 +33,29 @@ async def test_somebody_is_added_given_a_role_and_closed(site: Commune) -> None:
         assert "Đã khóa từ" in (await client.get(path)).text
 
 
+async def test_all_that_is_wrong_with_somebody_is_told_at_once(site: Commune) -> None:
+    typed = {"name": "", "login": "A B", "password": "123", "phone": "abc", "role": "operator", "area_id": site.root.id}
+    async with visitor(site) as client:
+        wrong = await client.post("/people", data=typed)
+        mended = {"name": "Trần Thị Hoa", "login": "hoa", "password": "ba con vịt xanh"}
+        again = said(await client.post("/people", data=typed | mended))
+    assert wrong.status_code == 422
+    for field in ("name", "login", "password", "phone"):
+        assert f'id="wrong-{field}"' in wrong.text
+    assert "Hãy gõ lại mật khẩu" not in said(wrong)  # it is told what is wrong with it
+    assert "Hãy gõ lại mật khẩu: trang không giữ" in again
+    everybody = await site.centre.services.accounts.list(site.centre.actor)
+    assert "hoa" not in {each.login for each in everybody}
+
+
+async def test_what_is_said_of_a_key_is_told_at_once(site: Commune) -> None:
+    typed = {"act": "key", "name": "", "days": "30", "acts": "nothing"}
+    async with visitor(site) as client:
+        answer = await client.post("/settings", data=typed)
+    assert 'id="wrong-name"' in answer.text
+    assert 'id="wrong-acts"' in answer.text
+
+
 async def test_rules_are_read_changed_and_a_change_is_foreseen(site: Commune) -> None:
     path = f"/policies/{site.root.id}"
     await site.broadcast("Bản tin tối", start_at=site.centre.clock().replace(hour=14), confirm_unusual=True)

@@ -1,5 +1,6 @@
 // A link to a part of the page that is closed opens it, from another page too. What begins something ("Thêm người") has
-// the cursor in its first field when its link is pressed.
+// the cursor in its first field when its link is pressed; after a mistake the first field that is wrong has it, which may
+// stand screens below the top of the page.
 (() => {
   const FIELD = "input:not([type=hidden], [type=file], [type=radio], [type=checkbox]), select, textarea";
   const opened = () => {
@@ -21,4 +22,10 @@
   });
   addEventListener("hashchange", begin);
   opened();
+
+  const wrong = [...document.querySelectorAll("main form :is([aria-invalid=true], .wrong)")].find((each) => each.checkVisibility());
+  if (!wrong || document.querySelector("[autofocus]")) return;
+  if (!wrong.matches("input, select, textarea")) wrong.tabIndex = -1; // several fields share it: what is said of them is read
+  wrong.focus({ preventScroll: true });
+  wrong.scrollIntoView({ block: "center" });
 })();
