@@ -26,7 +26,7 @@ async def test_a_task_that_loses_its_cancellation_is_cancelled_again(monkeypatch
 
     task = asyncio.create_task(deaf())
     await asyncio.sleep(0)
-    await asyncio.wait_for(ending.end([task]), 5)
+    await asyncio.wait_for(ending.end([task]), 20)
     assert (task.done(), lost) == (True, 3)
 
 

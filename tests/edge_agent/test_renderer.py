@@ -39,7 +39,7 @@ class Stand:
         cue = Cue(sound(at_ms), feed_of(iter(blocks)))
         cue.feed.start()
         if primed:
-            cue.feed.join(5)
+            cue.feed.join(20)
         self.renderer.arm(cue)
         return cue
 
@@ -172,12 +172,12 @@ def test_a_decoder_that_falls_behind_in_a_fade_does_not_hold_up_what_follows(sta
 
     def stuttering() -> Iterator[bytes]:
         yield tone(4800)
-        go.wait(5)
+        go.wait(20)
         yield tone(48_000)
 
     cue = Cue(sound(0), feed_of(stuttering()))
     cue.feed.start()
-    assert cue.feed.primed.wait(5)
+    assert cue.feed.primed.wait(20)
     stand.renderer.arm(cue)
     stand.renderer.cut(NOON + timedelta(milliseconds=400), gently=True)
     stand.arm(400, [tone(480, 7)])
@@ -212,7 +212,7 @@ def test_a_decoder_that_is_late_makes_a_late_beginning_with_its_head(stand: Stan
     go = threading.Event()
 
     def slow() -> Iterator[bytes]:
-        go.wait(5)
+        go.wait(20)
         yield tone(480, 9)
 
     cue = Cue(sound(0), feed_of(slow()))
@@ -220,7 +220,7 @@ def test_a_decoder_that_is_late_makes_a_late_beginning_with_its_head(stand: Stan
     stand.renderer.arm(cue)
     assert not any(stand.render(480))
     go.set()
-    cue.feed.join(5)
+    cue.feed.join(20)
     assert stand.render(480) == [9] * 480
     assert cue.consumed(stand.now_ns).first_at == NOON + timedelta(milliseconds=10)
     assert cue.missing == 0
@@ -231,18 +231,18 @@ def test_a_decoder_that_falls_behind_is_counted_and_the_sound_stays_in_step(stan
 
     def stuttering() -> Iterator[bytes]:
         yield tone(480, 1)
-        go.wait(5)
+        go.wait(20)
         yield tone(480, 2)
         yield tone(480, 3)
 
     cue = Cue(sound(0), feed_of(stuttering()))
     cue.feed.start()
-    assert cue.feed.primed.wait(5)
+    assert cue.feed.primed.wait(20)
     stand.renderer.arm(cue)
     assert stand.render(480) == [1] * 480
     assert not any(stand.render(480))
     go.set()
-    cue.feed.join(5)
+    cue.feed.join(20)
     assert stand.render(480) == [3] * 480
     assert (cue.missing, cue.underruns, cue.frames) == (480, 1, 960)
 
@@ -261,7 +261,7 @@ def test_bytes_that_are_not_the_recording_make_no_sound(stand: Stand) -> None:
 
     cue = Cue(sound(0), feed_of(spoiled()))
     cue.feed.start()
-    cue.feed.join(5)
+    cue.feed.join(20)
     stand.renderer.arm(cue)
     assert not any(stand.render(480))
     assert stand.ended[0].end is End.SPOILED
@@ -298,10 +298,10 @@ def test_a_feed_holds_two_seconds_and_no_more() -> None:
     feed.start()
     target = bytearray(96_000 * 2)
     with feed._room:
-        assert feed._room.wait_for(lambda: feed._held >= 192_000, 5)
+        assert feed._room.wait_for(lambda: feed._held >= 192_000, 20)
     assert feed.take_into(memoryview(target)) == 192_000
     feed.close()
-    feed.join(5)
+    feed.join(20)
     assert given <= 5 * 48_000
 
 

@@ -98,7 +98,7 @@ async def test_waits_double_up_to_a_minute_and_start_anew_with_an_answer(office:
 async def test_nothing_is_lost_while_there_is_no_link(office: Office) -> None:
     office.linked = False
     office.write(4)
-    await asyncio.wait_for(asyncio.shield(until(lambda: not office.reporter._nudge.is_set())), 5)
+    await asyncio.wait_for(asyncio.shield(until(lambda: not office.reporter._nudge.is_set())), 20)
     assert office.sent == []
     office.linked = True
     office.reporter.connected()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, async_playwright, expect
 
 from controller.http.middleware import COOKIE
 from tests.controller.factories import PASSWORD
@@ -21,7 +21,8 @@ ARGUMENTS = [
 ]
 PC: ViewportSize = {"width": 1366, "height": 768}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-PATIENCE_MS = 15_000
+PATIENCE_MS = 30_000
+"""For what a page does and what is expected of it, of which Playwright itself would wait for 5 s."""
 NO_WORKER = "Service Worker registration blocked by Playwright"
 """Said on each page: most tests are not about the service worker, and its visits would be counted as theirs."""
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
@@ -109,6 +110,7 @@ class Complaints:
 @asynccontextmanager
 async def chromium(*more: str) -> AsyncIterator[Browser]:
     """Open the browser; ``more``: its arguments, as ``hearing``."""
+    expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as driver:
         browser = await driver.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *more])
         try:

@@ -33,7 +33,7 @@ from edge_agent.protocol.versions import Version
 from tests.controller import factories
 from tests.controller.test_moves import move
 
-WITHIN_S = 10.0
+WITHIN_S = 20.0
 
 
 @dataclass

@@ -269,7 +269,7 @@ def shown_by_the_broker(live: Live) -> bytes:
     context = ssl.create_default_context(cafile=live.centre.authority.ca_file)
     address = ("127.0.0.1", live.centre.config.broker_port)
     with (
-        socket.create_connection(address, timeout=5) as plain,
+        socket.create_connection(address, timeout=20) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as connection,
     ):
         return connection.getpeercert(binary_form=True) or b""

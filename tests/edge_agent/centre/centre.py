@@ -271,7 +271,7 @@ class Centre:
             identifier="centre",
             protocol=aiomqtt.ProtocolVersion.V5,
             tls_context=tls,
-            timeout=5,
+            timeout=20,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         ) as client:
             for word in (Word.PRESENCE, Word.HEALTH, Word.RECEIPTS, Word.TIME_ASK):

@@ -73,7 +73,7 @@ async def test_a_broken_glass_counts_down_before_ones_eyes(site: Commune, browse
     await services.emergencies.break_glass(actor, proposed.id, BreakGlassIn(reason="Lũ đang về"))
     async with page_of(browser, site.url, viewport=PHONE) as page:
         await page.goto(f"/emergencies/{proposed.id}")
-        await expect(page.locator("[data-countdown]")).to_have_text("28", timeout=10_000)
+        await expect(page.locator("[data-countdown]")).to_have_text(re.compile(r"^2[0-8]$"))
         await never_more_than_there_is(page, f"/emergencies/{proposed.id}")
         await page.get_by_role("button", name="Hủy, không phát").click()
         await expect(page.locator("#emergency")).to_contain_text("Đã hủy, không phát")
