@@ -103,6 +103,13 @@ MORE: Mapping[Role, tuple[str, ...]] = {
 }
 
 
+def list_of(path: str, menu: Menu) -> Entry | None:
+    """Give the list to which an address belongs, if it is one of a person's ways; Hôm nay is offered anyway."""
+    mine = [*menu.in_sight, *(entry for group in menu.more for entry in group.entries)]
+    first = "/" + path.split("/")[1]
+    return next((entry for entry in mine if entry.path == first != "/today"), None)
+
+
 def places_for(person: PersonOut, actor: Actor, areas: Sequence[AreaOut], act: Act) -> list[AreaOut]:
     """Give the areas, upper ones first, in which somebody may do an act: where it was granted, and all below."""
     if actor.acts is not None and act not in actor.acts:

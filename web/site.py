@@ -38,7 +38,7 @@ from web.formats import Formats
 from web.forms import Form, own_path
 from web.i18n import LOCALES, Catalogue, load
 from web.joined import JOINED, STATIC, joined
-from web.offers import places_for
+from web.offers import list_of, menu_of, places_for
 from web.once import answer_once
 from web.problems import page_said, wait_s
 from web.views.kinds import kind_said
@@ -300,7 +300,8 @@ async def _problem(site: Site, request: Request, error: LoaError) -> Response:
             visit = await site.visit(request)
             status, heading, said = page_said(visit.text, error, lambda: visit.form)
             leads, refused = own_path(error.fields.get("answer", ""), ""), status >= 400
-            shown = {"heading": heading, "said": said, "refused": refused, "leads": leads}
+            around = list_of(request.url.path, menu_of(visit.person, visit.actor)) if status == 404 else None
+            shown = {"heading": heading, "said": said, "refused": refused, "leads": leads, "around": around}
             page = await site.in_frame(visit, "problem_within.html", status=status, **shown)
             return _to_come_back(page, error)
     return problem_page(site, request, error)

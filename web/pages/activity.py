@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from controller.paging import PAGE, Wanted
+from controller.people.rights import Act
 from web.listing import Listing, asked, csv_answer, in_parts
 from web.pages.frame import whole_page
 from web.site import Site, Visit
@@ -32,7 +33,8 @@ def add(router: APIRouter, site: Site) -> None:
         listing, wanted = await _wanted(visit)
         found = await visit.services.audit.find(visit.actor, wanted)
         places = scope_names(visit.areas, [])
-        rows = tuple(deed(each, places, visit.form) for each in found.rows)
+        people = visit.may(Act.PEOPLE_CHANGE)
+        rows = tuple(deed(each, places, visit.form, people=people) for each in found.rows)
         return await whole_page(visit, "activity.html", listing=replace(listing, rows=rows, total=found.total))
 
     @router.get("/activity.csv")

@@ -81,10 +81,12 @@ def action_said(action: str, form: Formats) -> str:
     return form.text.word("activity_act", action.replace(".", "_"))
 
 
-def deed(entry: AuditOut, places: Mapping[str, str], form: Formats) -> Deed:
-    """Show an entry; ``places`` are names by scope, of what is in sight."""
+def deed(entry: AuditOut, places: Mapping[str, str], form: Formats, *, people: bool = False) -> Deed:
+    """Show an entry; ``places``: names by scope, of what is in sight; ``people``: whether accounts may be opened."""
     resource, _, key = entry.subject.partition("/")
     page = _PAGES.get(resource, "")
+    # A place that was removed has no page any more; everything else keeps its own.
+    opens = {"areas": entry.subject in places, "people": people}.get(resource, True)
     return Deed(
         seq=entry.seq,
         at=form.text(
@@ -95,7 +97,7 @@ def deed(entry: AuditOut, places: Mapping[str, str], form: Formats) -> Deed:
         origin=entry.origin,
         what=action_said(entry.action, form),
         about=about(entry.subject, entry.detail, places),
-        href=page.format(key) if page and key.isalnum() else "",
+        href=page.format(key) if page and opens and key.isalnum() else "",
     )
 
 

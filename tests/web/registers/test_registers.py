@@ -9,6 +9,7 @@ from controller.people.rights import Role
 from tests.controller.factories import ADDRESS
 from tests.web.harness import Commune, visitor
 from tests.web.pages import HOSTILE, called, said
+from tests.web.scenes import planned_week
 
 
 async def test_somebody_is_added_given_a_role_and_closed(site: Commune) -> None:
@@ -141,6 +142,20 @@ async def test_who_did_what_is_listed_in_words_and_only_for_who_may_read_it(site
         taken = (await client.get("/activity.csv?kind=holds")).text.splitlines()
         assert len(taken) == 2
         assert "Ra lệnh dừng" in taken[1]
+
+
+async def test_whoever_reads_what_was_done_can_open_all_that_it_leads_to(site: Commune) -> None:
+    await planned_week(site)
+    gone = await site.centre.area("Thôn không còn", site.root)
+    leader = await site.centre.somebody("minh", Role.APPROVER, site.root)
+    async with visitor(site) as client:
+        await client.post(f"/places/{gone.id}/remove", data={})
+    for who in (site.centre.person, leader):
+        async with visitor(site, who=who) as client:
+            pages = [(await client.get(f"/activity?page={number}")).text for number in (1, 2)]
+            links = {link for page in pages for link in re.findall(r'href="(/\w+/\w+)"', page.partition("<tbody>")[2])}
+            assert len(links) > 10
+            assert [link for link in links if (await client.get(link)).status_code != 200] == []
 
 
 async def test_alarms_are_narrowed_found_by_what_they_say_and_taken_along(site: Commune) -> None:

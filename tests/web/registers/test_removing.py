@@ -17,9 +17,14 @@ async def test_an_empty_place_is_removed_after_its_effect_was_said(site: Commune
         assert done.headers["location"] == f"/places/{site.root.id}?done=area_removed"
         assert "Đã xóa địa bàn." in said(await client.get(done.headers["location"]))
         assert "Thôn gõ nhầm" not in said(await client.get("/places"))
-        assert (await client.get(f"/places/{wrong.id}")).status_code == 404
+        gone = await client.get(f"/places/{wrong.id}")  # whoever goes back is led on
+        assert gone.status_code == 404
+        assert '<a class="button" href="/places">Địa bàn</a>' in gone.text
         assert (await client.post(path, data={})).status_code == 404
-        assert "Xóa địa bàn" in said(await client.get("/activity?kind=areas"))
+        told = await client.get("/activity?kind=areas")
+        assert "Xóa địa bàn · Thôn gõ nhầm" in said(told)
+        assert f"/places/{wrong.id}" not in told.text
+        assert f'href="/places/{site.root.id}"' in told.text
 
 
 async def test_what_is_in_the_way_is_named_and_leads_to_where_it_is_looked_after(site: Commune) -> None:
