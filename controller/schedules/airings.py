@@ -61,7 +61,11 @@ class Airings:
                 starts = [each.start_at for each in dates if each.programme_id in wanted and each.start_at > now]
                 if starts:
                     next_at, times = min(starts), len(starts)
-                    found.append(AiringOut(schedule_id=row.id, title=row.title, next_at=next_at, times=times))
+                    found.append(
+                        AiringOut(
+                            schedule_id=row.id, area_id=row.area_id, title=row.title, next_at=next_at, times=times
+                        )
+                    )
         return sorted(found, key=lambda each: (each.next_at, each.title, each.schedule_id))
 
 

@@ -148,6 +148,8 @@ class AiringOut(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     schedule_id: str
+    area_id: str
+    """The area above all its targets."""
     title: str
     next_at: AwareDatetime
     times: int

@@ -15,6 +15,7 @@ from controller.people.rights import Act
 from controller.recordings.schemas import ReadingIn
 from web.forms import MOST_VERSION, Form, number_of, read_form
 from web.listing import Listing, asked, csv_answer, in_parts
+from web.pages import handing_down
 from web.pages.frame import back, whole_page
 from web.pages.sounds import DEFAULT_LANGUAGES, recording_card, voices_context
 from web.pages.trying import VOICES, changed_since, read_aloud, spoken
@@ -81,11 +82,11 @@ def _acts(visit: Visit, known: BulletinOut) -> list[str]:
         "return": approve and known.state in {"submitted", "approved"},
         "edit": write,
         "archive": write,
-    }
+    } | handing_down.acts(visit, known)
     return [act for act, offer in offered.items() if offer]
 
 
-async def _one(visit: Visit, bulletin_id: str, problem: str = "") -> HTMLResponse:
+async def _one(visit: Visit, bulletin_id: str, problem: str = "", typed: Form | None = None) -> HTMLResponse:
     known = await visit.services.bulletins.get(visit.actor, bulletin_id)
     await visit.read_kinds()
     readings = {each.language: await _reading(visit, each.language, each.text) for each in known.voices}
@@ -114,6 +115,7 @@ async def _one(visit: Visit, bulletin_id: str, problem: str = "") -> HTMLRespons
         airings=airings,
         may_say=_is_sayable(known) and visit.may(Act.BROADCASTS_CREATE),
         problem=problem,
+        **await handing_down.part(visit, known, typed, problem),
     )
 
 
@@ -186,6 +188,10 @@ async def _act(visit: Visit, bulletin_id: str, typed: Form) -> None:
             await bulletins.return_(visit.actor, bulletin_id, said)
         case "archive":
             await bulletins.archive(visit.actor, bulletin_id)
+        case "offer":
+            await handing_down.offer(visit, bulletin_id, version, typed)
+        case "end_offer":
+            await bulletins.end_offer(visit.actor, bulletin_id)
         case other:
             raise NotFoundError("there is no such act", resource="bulletins", id=other[:64])
 
@@ -244,7 +250,9 @@ def _add_reading(router: APIRouter, site: Site) -> None:
     async def all_of_them(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
         may_write, listing = visit.may(Act.BULLETINS_WRITE), await _listing(visit)
-        return await whole_page(visit, "bulletins.html", listing=listing, may_write=may_write)
+        first = visit.may(Act.PROGRAMMES_WRITE) and not listing.chosen and listing.asked.page == 1
+        above = await handing_down.from_above(visit) if first else {"above": (), "above_count": 0}
+        return await whole_page(visit, "bulletins.html", listing=listing, may_write=may_write, **above)
 
     @router.get("/bulletins.csv")
     async def table(request: Request) -> Response:
@@ -264,5 +272,5 @@ def _add_reading(router: APIRouter, site: Site) -> None:
         except NotFoundError:
             raise
         except LoaError as error:
-            return await _one(visit, bulletin_id, problem_text(error, visit.form))
+            return await _one(visit, bulletin_id, problem_text(error, visit.form), typed)
         return back(f"/bulletins/{bulletin_id}", "saved")

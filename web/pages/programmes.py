@@ -1,6 +1,7 @@
 """Chương trình: the list, one programme put together by hand, and what may come into it."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -83,6 +84,7 @@ async def _context(visit: Visit, known: ProgrammeOut, waits: Held | str = "") ->
     shown = views.one(known, visit.form)
     return {
         "programme": shown,
+        "bring": await _brought(visit, known) if may_write else None,
         "numbered": [(str(each.position), f"{each.position + 1}. {each.title}") for each in shown.items],
         "is_template": known.is_template,
         "may_write": may_write,
@@ -94,6 +96,17 @@ async def _context(visit: Visit, known: ProgrammeOut, waits: Held | str = "") ->
         "may_say": _is_sayable(known) and visit.may(Act.BROADCASTS_CREATE),
         "problem": waits if isinstance(waits, str) else "",
     }
+
+
+async def _brought(visit: Visit, known: ProgrammeOut) -> tuple[str, str] | None:
+    """Give the bulletin, by id and title, that somebody comes to put in, as the address says; None: none."""
+    bulletin_id = visit.request.query_params.get("bring", "")[:64]
+    if not bulletin_id or any(each.bulletin_id == bulletin_id for each in known.items):
+        return None
+    with suppress(NotFoundError):
+        found = await visit.services.bulletins.get(visit.actor, bulletin_id)
+        return (found.id, found.title) if found.state == "approved" else None
+    return None
 
 
 def _is_sayable(known: ProgrammeOut) -> bool:

@@ -26,6 +26,25 @@ async def save_nothing(page: Page, stage: Stage) -> None:
     await expect(page.locator("main .notice[role=alert]").first).to_be_visible()
 
 
+async def unfold_offer(page: Page, stage: Stage) -> None:
+    """Look at until when it is offered, and what taking it back does."""
+    for each in ("#offer > summary", "#end-offer > summary"):
+        await page.click(each)
+
+
+async def no_day(page: Page, stage: Stage) -> None:
+    """Offer it until a day that is none."""
+    await page.click("#offer > summary")
+    await page.fill("#until", "hôm qua")
+    await page.click("#offer button")
+    await expect(page.locator("main .notice[role=alert]").first).to_be_visible()
+
+
+async def unfold_place(page: Page, stage: Stage) -> None:
+    """Look for a programme to put it in."""
+    await page.click("#place > summary")
+
+
 save_waits = sent("#bulletin", "/bulletins/new", title="Phòng rét cho trâu bò")
 cut_waits = sent("#cut", "/cut", title="Bản tin xã, phần đầu")
 make_nothing = refused("main form[method=post][action='/programmes']", title="")
@@ -57,5 +76,10 @@ SHOTS = (
     Shot("programmes", "programme-making", "/programmes", scene="week", state="loading", steps=make_waits),
     Shot("bulletins", "bulletins-operator", "/bulletins", scene="week", login="operator"),
     Shot("bulletins", "bulletins-approver", "bulletin", scene="week", login="approver"),
+    Shot("bulletins", "bulletin-offered", "offered-bulletin", scene="province", steps=unfold_offer),
+    Shot("bulletins", "bulletin-offer-wrong", "offered-bulletin", scene="province", state="error", steps=no_day),
+    Shot("bulletins", "bulletins-from-above", "/bulletins", scene="province", login="operator"),
+    Shot("bulletins", "bulletin-place", "offered-bulletin", scene="province", login="operator", steps=unfold_place),
+    Shot("programmes", "programme-bring", "programme-bring", scene="province", login="operator"),
     Shot("recordings", "recordings-operator", "/recordings", scene="week", login="operator"),
 )

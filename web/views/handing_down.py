@@ -1,0 +1,109 @@
+"""A bulletin that an area offers to those below: until when, and which of them placed it. Pure."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from controller.areas.schemas import AreaOut
+from controller.bulletins.schemas import BulletinOut
+from controller.programmes.schemas import ProgrammeRow
+from controller.schedules.schemas import AiringOut
+from web.formats import Formats
+from web.words import Mark
+
+MOST_PROGRAMMES = 20
+"""In which something can be placed at once."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Areas below that stand alike."""
+
+    mark: Mark
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Handed:
+    """How an offer stands."""
+
+    effect: tuple[str, ...]
+    """What offering it does."""
+    said: str
+    """Since when and until when; empty: it is not on offer."""
+    places: tuple[Places, ...]
+    until: str
+    """As it is typed."""
+
+
+@dataclass(frozen=True)
+class FromAbove:
+    """A bulletin that came from above."""
+
+    id: str
+    title: str
+    said: str
+    mark: Mark | None
+    """That it is asked for, and stands nowhere yet."""
+
+
+def below(known: BulletinOut, areas: Sequence[AreaOut]) -> list[AreaOut]:
+    """Give the areas below that make programmes of their own: not the hamlets."""
+    chains = _chains(areas)
+    return [area for area in areas if area.kind != "hamlet" and known.area_id in chains[area.id][1:]]
+
+
+def _chains(areas: Sequence[AreaOut]) -> dict[str, tuple[str, ...]]:
+    """Give each area with those above it, itself first."""
+    parents = {area.id: area.parent_id for area in areas}
+
+    def chain(area_id: str | None) -> tuple[str, ...]:
+        return (area_id, *chain(parents.get(area_id))) if area_id else ()
+
+    return {area.id: chain(area.id) for area in areas}
+
+
+def handed(
+    known: BulletinOut, areas: Sequence[AreaOut], owed: Collection[str], airings: Iterable[AiringOut], form: Formats
+) -> Handed:
+    """Show an offer, or what one would do. ``owed``: areas that owe it; ``airings``: schedules that air it."""
+    places = below(known, areas)
+    text, priority = form.text, known.level == "priority"
+    effect = [text("handing.effect", count=len(places))]
+    effect += [text("handing.effect_priority")] if priority else []
+    if known.offered_at is None:
+        return Handed(tuple(effect), "", (), "")
+    since, until = form.since(known.offered_at), known.offered_until
+    last = (until - timedelta(minutes=1)).astimezone(form.zone).date() if until else None
+    if last is None or until is None:
+        said = text("handing.since", when=since)
+    elif until <= form.now:
+        said = text("handing.over", day=form.day(last))
+    else:
+        said = text("handing.since_until", when=since, day=form.day(last))
+    chains = _chains(areas)
+    airing = {area_id for each in airings for area_id in chains.get(each.area_id, ())}
+    stands: dict[str, list[str]] = {"owed": [], "placed": [], "open": []}
+    for area in places:
+        stands["owed" if area.id in owed else "placed" if area.id in airing else "open"].append(area.name)
+    marks = {"owed": ("triangle", "care"), "placed": ("tick", "good"), "open": ("empty", "unsure")}
+    shown = (
+        Places(Mark(*marks[key], text(f"handing.{key}", count=len(names))), tuple(names))
+        for key, names in stands.items()
+        if names
+    )
+    return Handed(tuple(effect), said, tuple(shown), form.written(last) if last else "")
+
+
+def from_above(known: BulletinOut, owed: Collection[str], form: Formats) -> FromAbove:
+    """Show one in the list of what came from above."""
+    said = form.text("handing.from", place=known.area_name, kind=form.kind(known.category))
+    mark = Mark("triangle", "care", form.text("handing.asked_for")) if known.id in owed else None
+    return FromAbove(known.id, known.title, said, mark)
+
+
+def takers(known: BulletinOut, rows: Iterable[ProgrammeRow], areas: Sequence[AreaOut]) -> list[ProgrammeRow]:
+    """Give the programmes in ``areas`` that may hold it: those of its own area and below."""
+    chains = _chains(areas)
+    here = [row for row in rows if row.area_id in chains]
+    return here if known.from_above else [row for row in here if known.area_id in chains[row.area_id]]
