@@ -62,6 +62,7 @@ week_waits = waiting_for("/event-calendar.min.js")
 copy_nothing = refused("#copy")
 no_file = refused("#import")
 plan_nothing = refused("#schedule", title="")
+finer_wrong = refused("#schedule", late="nhiều", position="1,5", ends="25h")
 plan_waits = sent("#schedule", "/schedules/new")
 no_days = refused("#calendar-form", title="", days="không phải ngày nào")
 days_wait = sent("#calendar-form", "/calendars/new", title="Ngày hội làng", days="30/11/2031")
@@ -79,6 +80,8 @@ SHOTS = (
     Shot("schedules", "schedule-new", "schedule-new", scene="week"),
     Shot("schedules", "schedule-edit", "schedule-edit", scene="week"),
     Shot("schedules", "schedule-move", "schedule-move", scene="week", state="pending"),
+    Shot("schedules", "schedule-other", "schedule-other", scene="week", state="pending", steps=_look),
+    Shot("schedules", "schedule-finer", "schedule-edit", scene="week", state="error", steps=finer_wrong),
     Shot("feed", "schedules-copy", "/schedules/copy?view=week&day=2031-11-25", scene="week"),
     Shot("importing", "schedules-import", "/schedules/import", scene="week"),
     Shot("importing", "schedules-import-looked", "/schedules/import", scene="week", state="pending", steps=_choose),

@@ -63,6 +63,7 @@ async def planned(site: Commune, tune: str) -> dict[str, str]:
         "schedule": f"/schedules/{evening}",
         "schedule-edit": f"/schedules/{evening}/edit",
         "schedule-move": f"/schedules/{evening}?move=2031-11-26T17:30:00#move",
+        "schedule-other": f"/schedules/{evening}?other=2031-11-26T17:30:00#other",
         "programme": f"/programmes/{programme.id}",
         "schedule-new": f"/schedules/new?template={made}",
         "calendar": f"/calendars/{calendar.id}",
