@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from controller.tables import Base
+from tests.controller import reading  # noqa: F401 - looks from here on
 from tests.controller.factories import Centre, centre
 from tests.controller.postgres import postgres
 

@@ -1,12 +1,13 @@
 """What is read is one snapshot; a full disk is named, so that everybody who writes outlives it."""
 
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event, text, update
 from sqlalchemy.exc import InternalError, OperationalError
 
 from controller.db import Database
 from controller.errors import BusyError
 from controller.events import EventBus
+from controller.people.models import Person
 from tests.controller.factories import Centre
 
 
@@ -36,6 +37,18 @@ async def test_what_is_read_is_one_snapshot(here: Centre) -> None:
         assert await session.scalar(count) == before
     async with here.database.reading() as session:
         assert await session.scalar(count) == (before or 0) + 1
+
+
+async def test_the_tests_see_what_reads_and_locks_or_writes(lite: Centre) -> None:
+    """See ``tests.controller.reading``."""
+    async with lite.database.reading() as session:
+        with pytest.raises(AssertionError, match="locks"):
+            await session.get(Person, lite.person.id, with_for_update=True)
+        with pytest.raises(AssertionError, match="writes"):
+            await session.execute(update(Person).values(name="Ai đó"))
+        (await session.get_one(Person, lite.person.id)).name = "Ai đó"
+        with pytest.raises(AssertionError, match="changes"):
+            await session.flush()
 
 
 @pytest.mark.postgres

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
+from tests.controller import reading  # noqa: F401 - looks from here on
 from tests.web.browser import chromium
 from tests.web.harness import Commune, commune
 
