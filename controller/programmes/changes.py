@@ -36,7 +36,7 @@ async def bulletin_changed(tx: Transaction, bulletin_id: str, now: datetime) -> 
 
 
 async def recording_changed(tx: Transaction, recording_id: str, now: datetime) -> None:
-    """Say the same of every programme that speaks with a recording, by itself or in a bulletin."""
+    """Say the same of every programme that speaks with a recording, and of what it fills up."""
     spoken = (
         select(Bulletin.id)
         .join(BulletinVoice, (BulletinVoice.bulletin_id == Bulletin.id) & (BulletinVoice.version == Bulletin.version))
@@ -44,6 +44,7 @@ async def recording_changed(tx: Transaction, recording_id: str, now: datetime) -
     )
     holding = or_(ProgrammeItem.recording_id == recording_id, ProgrammeItem.bulletin_id.in_(spoken))
     await _all_changed(tx, _programmes().where(holding), now)
+    await tx.session.execute(roll_anew([Schedule.filler_recording_id == recording_id], now))
 
 
 def _programmes() -> Select[str]:

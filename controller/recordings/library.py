@@ -17,6 +17,7 @@ from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Sight
 from controller.programmes.models import Programme, ProgrammeItem
+from controller.schedules.models import Schedule
 from controller.search import matches
 
 from .models import Recording
@@ -51,7 +52,7 @@ class Library:
             return Found(tuple(await self._recordings.outs(session, [row for (row,) in rows])), total)
 
     async def uses(self, actor: Actor, recording_id: str) -> tuple[UseOut, ...]:
-        """Say which bulletins, programmes and ready messages that are not put away need it, of those in sight.
+        """Say which bulletins, programmes, schedules and ready messages in sight need it, if they are not put away.
 
         Raises:
             NotFoundError: there is no such recording for this person.
@@ -62,6 +63,7 @@ class Library:
             return (
                 *await _bulletins(session, seen, recording_id),
                 *await _programmes(session, seen, recording_id),
+                *await _schedules(session, seen, recording_id),
                 *await _messages(session, seen, recording_id),
                 *await _cuts(session, seen, recording_id),
             )
@@ -101,6 +103,12 @@ async def _programmes(session: AsyncSession, seen: Sight, recording_id: str) -> 
     query = select(Programme.id, Programme.title).where(Programme.id.in_(standing), seen.where(Programme.area_id))
     query = query.where(Programme.archived_at.is_(None)).order_by(Programme.changed_at.desc(), Programme.id)
     return await _uses(session, "programme", query)
+
+
+async def _schedules(session: AsyncSession, seen: Sight, recording_id: str) -> list[UseOut]:
+    query = select(Schedule.id, Schedule.title).where(Schedule.filler_recording_id == recording_id)
+    query = query.where(Schedule.ended_at.is_(None), seen.where(Schedule.area_id))
+    return await _uses(session, "schedule", query.order_by(Schedule.changed_at.desc(), Schedule.id))
 
 
 async def _messages(session: AsyncSession, seen: Sight, recording_id: str) -> list[UseOut]:

@@ -75,8 +75,8 @@ class UseOut(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["bulletin", "programme", "message", "cut"]
-    """``cut``: another recording, made out of it."""
+    kind: Literal["bulletin", "programme", "schedule", "message", "cut"]
+    """``schedule``: one whose time it fills up; ``cut``: another recording, made out of it."""
     id: str
     title: str
 

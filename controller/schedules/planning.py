@@ -31,6 +31,12 @@ from .states import Overrun
 from .timing import Frame, Session, fit, fixed_end
 
 
+class FillerGoneError(InvalidError):
+    """What fills a schedule up was withdrawn, or cannot be read."""
+
+    code = "filler_gone"
+
+
 @dataclass(frozen=True)
 class Planned:
     """A date that can be aired."""
@@ -205,7 +211,7 @@ def fingerprint(row: Schedule, title: str, session: Session) -> str:
 def _filler(row: Recording | None) -> Slot:
     usable = row is not None and row.withdrawn_at is None and row.state == RecordingState.READY
     if row is None or not usable or row.sha256 is None or row.bytes is None or row.length_ms is None:
-        raise InvalidError(
+        raise FillerGoneError(
             "filler_recording_id: the filler cannot be used (any more)", field="filler_recording_id", problem="unknown"
         )
     voice = Voice(language=row.language, sha256=row.sha256, bytes=row.bytes, length_ms=row.length_ms)

@@ -35,7 +35,13 @@ PROGRAMME_COLUMNS = (
     Column("items", "programmes.items", sort=False),
     Column("changed", "programmes.changed"),
 )
-USE_PATHS = {"bulletin": "/bulletins", "programme": "/programmes", "message": "/messages", "cut": "/recordings"}
+USE_PATHS = {
+    "bulletin": "/bulletins",
+    "programme": "/programmes",
+    "schedule": "/schedules",
+    "message": "/messages",
+    "cut": "/recordings",
+}
 MOST_PIECES = 20
 """Of a cut, on the page."""
 _MOMENT = re.compile(r"\s*(?:(\d{1,3})\s*:\s*)?(\d{1,5})(?:[.,](\d{1,3}))?\s*\Z")

@@ -4,8 +4,10 @@ import re
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from controller.policies.schemas import PolicyIn
+from controller.schedules.models import Schedule
 from controller.schedules.schemas import ScheduleChange, ScheduleOut
 from tests.web.harness import Commune, visitor
 from tests.web.pages import hear, planned, programme, said
@@ -115,6 +117,26 @@ async def test_a_filler_is_found_by_its_words_and_what_is_chosen_stays(site: Com
         none = (await client.get("/schedules/fillers?find=xyz&filler=gone")).text
     assert re.findall(r'<option value="([^"]*)"( selected)?>', found) == [("", ""), (other, " selected"), (song, "")]
     assert "tệp không còn" in none
+
+
+async def test_a_filler_leads_to_what_it_fills_up_and_its_loss_is_told_by_name(site: Commune) -> None:
+    made, filler = await programme(site), await site.centre.recording("Nhạc dân ca", length_ms=60_000)
+    far = planned(made, site, first_day="15/12/2031", confirm_unusual="yes") | FINER | OF_END | {"filler": filler}
+    async with visitor(site) as client:
+        path = (await client.post("/schedules/new", data=far)).headers["location"].partition("?")[0]
+        used = (await client.get(f"/recordings/{filler}")).text
+        await site.centre.services.recordings.withdraw(site.centre.actor, filler)
+        async with site.centre.database.reading() as session:
+            rolled_until = await session.scalar(select(Schedule.rolled_until))
+        page = said(await client.get(path))
+        form = (await client.get(f"{path}/edit")).text
+        refused = await client.post(f"{path}/edit", data=far | {"version": (await only(site)).version})
+    assert rolled_until == site.centre.clock()  # what it made is held against the loss with the next roll
+    assert f'href="{path}"' in used
+    assert "Tệp phát thêm cho kín thời gian không dùng được nữa" in page
+    assert "Phát thêm “Nhạc dân ca”" in page
+    assert re.search(rf'<option value="{filler}" selected>', form)
+    assert re.search(r'id="wrong-filler">[^<]*Hãy chọn tệp khác', refused.text)
 
 
 async def test_whoever_approves_reads_how_it_airs_otherwise_in_words(site: Commune) -> None:
