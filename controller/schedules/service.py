@@ -2,21 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
 from controller.areas.targets import areas_of, tree_around
 from controller.audit import service as audit
-from controller.broadcasts.models import Broadcast
-from controller.broadcasts.schemas import AskedOut
 from controller.bulletins.rules import differences
 from controller.clock import Clock
 from controller.db import Database, Transaction, locks
-from controller.errors import ConflictError, InvalidError, LoaError, NotFoundError
+from controller.errors import ConflictError, NotFoundError
 from controller.events import Event, Topic
 from controller.ids import new_id
 from controller.nodes.live import LiveNodes
@@ -24,35 +22,26 @@ from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
 from controller.plays.unconfirmed import Watch
-from controller.policies.checks import NOTHING, Besides
+from controller.policies.checks import NOTHING
 from controller.programmes.owing import owed_by
 
-from .asked import asked_of
-from .conflicts import conflict_error, conflict_outs, conflicts_of_series, spans_of
+from .checks import heard_of, looked_at, refuse
 from .dates import date_outs
 from .drafts import Draft, make_draft
-from .expand import Verdict
 from .looking import Looking
 from .models import Schedule, ScheduleException
-from .planning import Planner, is_aired
-from .policed import ask_policies
+from .outs import outs
 from .repository import change_dates, exceptions_of, series_of
-from .rolling import Fate, Rolling
+from .roll_work import Fate
+from .rolling import Rolling
 from .schemas import (
     DateOut,
     ScheduleChange,
     ScheduleIn,
     ScheduleOut,
     SchedulePreview,
-    UnairedOut,
 )
-from .silence import unheeded
-from .unaired import next_of
-from .yes import OF_WHAT_IS_HEARD, agree, forget, need_of
-
-LOOK_AHEAD = timedelta(days=30)
-"""Policies and conflicts are asked about this far ahead, from now and from the next date on."""
-MOST_DATES = 100
+from .yes import OF_WHAT_IS_HEARD, agree, forget
 
 
 class Schedules:
@@ -170,46 +159,7 @@ class Schedules:
         """Do as ``preview``, in a session of the caller's. ``changes``: as in ``save``; None: those it has."""
         old = await self.to_change(session, actor, schedule_id) if schedule_id is not None else None
         draft = await self.draft(session, actor, wanted, old)
-        now = self._clock()
-        row = Schedule(id=schedule_id or "draft", changed_by=actor.person_id or "", ended_at=None)
-        draft.write(row)
-        if changes is not None:
-            given = {"schedule_id": row.id, "made_by": row.changed_by, "made_at": now, "in_spite_of": []}
-            single = [ScheduleException(**{**given, **each}) for each in changes]
-        else:
-            single = (await exceptions_of(session, [row.id])).get(row.id, [])
-        looking = Looking.ahead(session, draft.targets.tree, row, now, LOOK_AHEAD)
-        besides = Besides(schedule_id=row.id)
-        dates = await date_outs(looking, [row], changes={row.id: single}, now=now, check=besides)
-        planner = await Planner.of(session, row, draft.targets.tree)
-        length_ms, refused = await _length(planner, row)
-        spans = await spans_of(looking, row, single, planner)
-        asked = await ask_policies(session, draft.where, spans, schedule_id=row.id, now=now)
-        found = await conflicts_of_series(looking, row, spans, planner.node_ids)
-        conflicts = conflict_outs(found, await rights.sight(session, actor))
-        stands = old is not None and _heard(old) == _heard(row)
-        need = await need_of(session, actor, row, draft.targets.tree, single, now=now, standing=stands)
-        owed = await owed_by(session, row.programme_id, now=now)
-        days, places = {each.local.date() for each in dates if each.verdict == Verdict.AIRED}, draft.where.places
-        silent = await unheeded(session, draft.targets.tree, row, places.area_ids, days)
-        refused = refused or asked.refusal(confirmed=True)
-        wrong = next(((each.problem, each.problem_message) for each in dates if each.problem), (None, None))
-        code, message = (refused.code, refused.message) if refused else wrong
-        return SchedulePreview(
-            area_id=draft.area_id,
-            zone=draft.zone,
-            node_count=len(draft.targets.nodes),
-            length_ms=length_ms,
-            dates=tuple(dates[:MOST_DATES]),
-            conflicts=conflicts,
-            breaches=asked.breaches,
-            unusual=asked.unusual,
-            refusal=code,
-            refusal_message=message,
-            approval=need,
-            owed=tuple(owed),
-            unheeded=tuple(silent),
-        )
+        return await looked_at(session, actor, draft, old, changes=changes, now=self._clock())
 
     async def roll_due(self) -> Counter[Fate]:
         """Roll every schedule that changed, or whose next day has come. The scheduler's work."""
@@ -234,7 +184,7 @@ class Schedules:
         )
         before = series_of(row) if known is not None else None
         was = _written(row) if known is not None else {}
-        heard = _heard(row)
+        heard = heard_of(row)
         draft.write(row)
         row.version, row.changed_at, row.changed_by = row.version + 1, now, actor.person_id or row.changed_by
         if before is None:
@@ -242,8 +192,8 @@ class Schedules:
             await tx.session.flush()
         await change_dates(tx.session, row, before, changes, now)
         exceptions = (await exceptions_of(tx.session, [row.id])).get(row.id, [])
-        await self._refuse(tx.session, actor, draft, row, exceptions)
-        if changes is not None or _heard(row) != heard:
+        await refuse(tx.session, actor, draft, row, exceptions, now=now)
+        if changes is not None or heard_of(row) != heard:
             await forget(tx, row, broadcasts=True, now=now)
             await agree(tx, actor, row, draft.targets.tree, now=now)
         await self.roll(tx, row)
@@ -263,33 +213,6 @@ class Schedules:
         draft = await make_draft(session, wanted, await rights.sight(session, actor), self._clock(), known)
         await rights.require(session, actor, Act.SCHEDULES_WRITE, draft.targets.area_ids)
         return draft
-
-    async def _refuse(
-        self,
-        session: AsyncSession,
-        actor: Actor,
-        draft: Draft,
-        row: Schedule,
-        changes: Sequence[ScheduleException] = (),
-    ) -> None:
-        """Refuse what cannot be aired as it is, or meets others and was not confirmed."""
-        now = self._clock()
-        looking = Looking.ahead(session, draft.targets.tree, row, now, LOOK_AHEAD)
-        planner = await Planner.of(session, row, draft.targets.tree)
-        for date in await looking.dates(row, changes):
-            if is_aired(date) and date.programme_id == row.programme_id:
-                await planner.plan(date)
-                break
-        else:
-            await planner.length_ms(row.programme_id)
-        spans = await spans_of(looking, row, changes, planner)
-        asked = await ask_policies(session, draft.where, spans, schedule_id=row.id, now=now)
-        if error := asked.refusal(confirmed=draft.wanted.confirm_unusual):
-            raise error
-        if draft.wanted.confirm_conflicts:
-            return
-        if found := await conflicts_of_series(looking, row, spans, planner.node_ids):
-            raise conflict_error(found, await rights.sight(session, actor))
 
     async def to_change(self, session: AsyncSession, actor: Actor, schedule_id: str) -> Schedule:
         """Give a schedule to whoever may change it.
@@ -343,36 +266,6 @@ class Schedules:
             return await outs(session, kept, seen, now=self._clock())
 
 
-async def outs(session: AsyncSession, rows: Sequence[Schedule], seen: Sight, *, now: datetime) -> list[ScheduleOut]:
-    """Give schedules, all of them in sight, as the API shows them."""
-    query = (
-        select(Broadcast.schedule_id, func.min(Broadcast.start_at))
-        .where(Broadcast.schedule_id.is_not(None), Broadcast.start_at > now)
-        .where(Broadcast.cancelled_at.is_(None), Broadcast.superseded_at.is_(None))
-        .group_by(Broadcast.schedule_id)
-    )
-    following = dict((await session.execute(query)).all())
-    asked = await asked_of(session, rows, now=now)
-    unaired = await next_of(session, [row.id for row in rows], seen, now=now)
-    return [_out(row, following.get(row.id), asked.get(row.id), unaired.get(row.id)) for row in rows]
-
-
-def _out(row: Schedule, next_at: datetime | None, asked: AskedOut | None, unaired: UnairedOut | None) -> ScheduleOut:
-    same = {
-        name: getattr(row, name)
-        for name in ScheduleOut.model_fields
-        if name not in {"targets", "next_at", "starts_at_local", "owed", "approval", "unaired"}
-    }
-    return ScheduleOut(
-        **same,
-        targets=tuple(row.scopes),
-        starts_at_local=datetime.fromisoformat(row.starts_at_local),
-        next_at=next_at.replace(tzinfo=UTC) if next_at is not None and next_at.tzinfo is None else next_at,
-        approval=asked,
-        unaired=unaired,
-    )
-
-
 def _written(row: Schedule) -> dict[str, Any]:
     """Give what people write of a schedule, as JSON has it."""
     said = {name: getattr(row, name) for name in ("title", "area_id", *OF_WHAT_IS_HEARD, "position")}
@@ -387,18 +280,6 @@ def _told(was: Mapping[str, Any], now: Mapping[str, Any], dates: Iterable[Schedu
         return {**now, **brought}
     changed = {each.field: {"before": each.before, "after": each.after} for each in differences(was, now)}
     return {"title": now["title"], "changed": changed, **brought}
-
-
-def _heard(row: Schedule) -> list[Any]:
-    """Give what a yes to a schedule rests on."""
-    return [getattr(row, name) for name in OF_WHAT_IS_HEARD]
-
-
-async def _length(planner: Planner, row: Schedule) -> tuple[int, LoaError | None]:
-    try:
-        return await planner.length_ms(row.programme_id), None
-    except InvalidError as error:
-        return 0, error
 
 
 def _no_schedule(schedule_id: str) -> NotFoundError:

@@ -18,7 +18,7 @@ from controller.programmes.models import ItemKind, Programme
 from controller.programmes.schemas import ItemIn, ProgrammeIn
 from controller.recordings.models import Recording
 from controller.scheduler import ROLL_SCHEDULES, Scheduler
-from controller.schedules.rolling import Fate
+from controller.schedules.roll_work import Fate
 from controller.schedules.schemas import CalendarIn, ExceptionIn, ScheduleChange, ScheduleOut
 from controller.schedules.states import DateChange, OnCalendarDay
 from edge_agent.protocol.states import Outcome, PlayState
