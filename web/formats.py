@@ -1,5 +1,6 @@
 """Instants, durations and names in words. Pure: the zone, the language and the present are given."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -12,6 +13,14 @@ FAR_DAYS = 182
 """A date farther from today than this is said with its year."""
 NAMES_TOLD = 3
 """More names than this are counted."""
+_NAME = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*(?: +[^\W_]+(?:['’-][^\W_]+)*)*")
+"""Words with nothing between them: what stands behind a bracket, a comma or a dash is an office, or a note."""
+
+
+def called(name: str) -> str:
+    """Give what somebody is called by: the last word of a Vietnamese name."""
+    found = _NAME.search(name)
+    return (found[0] if found else name).split()[-1]
 
 
 @dataclass(frozen=True)

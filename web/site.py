@@ -34,7 +34,7 @@ from controller.people.proof import FIELD
 from controller.people.rights import Act, may
 from controller.people.schemas import Needs, PersonOut
 from controller.services import Services
-from web.formats import Formats
+from web.formats import Formats, called
 from web.forms import Form, own_path
 from web.i18n import LOCALES, Catalogue, load
 from web.joined import JOINED, STATIC, joined
@@ -175,6 +175,7 @@ class Site:
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
         self._templates.globals.update(static=self.static, locales=LOCALES)
+        self._templates.filters["called"] = called
 
     def static(self, path: str, *, plain: bool = False) -> str:
         """Give the address of a static file, which changes with its content unless ``plain`` (as style sheets ask)."""

@@ -170,7 +170,7 @@ async def _show(options: argparse.Namespace, folder: Path, stop: asyncio.Event) 
             _say(
                 f"  to see a node fail, type `kill {sick.program.process.pid}` elsewhere: {sick.spec.name} is off then"
             )
-        _say("  Ctrl-C ends everything, and what was made here is gone")
+        _say("  Ctrl-C ends everything. Nothing is kept: the next start has a new commune and another password")
         await _prepare(commune, recording, notice, folder)  # after the address: nobody waits for it
         await _watch(commune, stop)
     return 0

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from web.formats import Formats
+from web.formats import Formats, called
 from web.i18n import load
 
 NOW = datetime(2031, 11, 24, 10, 3, tzinfo=UTC)  # 17:03 on a Monday in Hanoi
@@ -13,6 +13,23 @@ NOW = datetime(2031, 11, 24, 10, 3, tzinfo=UTC)  # 17:03 on a Monday in Hanoi
 
 def formats(locale: str = "vi", *, now: datetime = NOW) -> Formats:
     return Formats(load(locale), ZoneInfo("Asia/Ho_Chi_Minh"), now)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Nguyễn Thị Lan", "Lan"),
+        ("Trần Văn Bình (văn hóa)", "Bình"),
+        ("Lê Văn Nam - Phó Chủ tịch", "Nam"),
+        ("Đỗ Bảy, thôn Đông", "Bảy"),
+        ("H'Hen Niê", "Niê"),
+        ("Ông Y Moan Ênuôl 😀 Buôn Ma", "Ênuôl"),
+        ("Tổ 2", "2"),
+        ("😀", "😀"),
+    ],
+)
+def test_somebody_is_called_by_the_last_word_of_the_name(name: str, said: str) -> None:
+    assert called(name) == said
 
 
 def test_hours_are_those_of_the_place_and_count_to_24() -> None:
