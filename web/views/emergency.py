@@ -148,7 +148,7 @@ def one(each: EmergencyFollowUp, node_count: int, looker: str, form: Formats) ->
         seconds=tuple(Second(one.name, one.phone or "") for one in each.seconds),
         holds=tuple(Held(_held_said(hold, form), hold.is_released, hold.may_release) for hold in each.holds),
         endings=_endings(each.endings or (), form),
-        seconds_left=max(0, round(left)),
+        seconds_left=max(0, int(left)),  # never more than there is
         broadcast_id=each.broadcast_id,
         is_kept_silent=_is_kept_silent(each),
         follows_id=each.follows_id,
