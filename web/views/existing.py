@@ -95,8 +95,10 @@ def bulletin(known: BulletinOut, form: Formats) -> Said:
     why = ""
     if known.state != "approved":
         why = text.word("why_not", "archived" if known.state == "archived" else "not_approved", title=known.title)
-    said = f"{text('say.kind_bulletin')} · {form.kind(known.category)}"
-    return Said("bulletin", known.id, known.title, said, tuple(voices), why, known.level == "priority")
+    is_priority, said = known.level == "priority", [text("say.kind_bulletin"), form.kind(known.category)]
+    if is_priority:  # it has that of its own, whatever is ticked beside it
+        said.append(text.word("level", "priority"))
+    return Said("bulletin", known.id, known.title, " · ".join(said), tuple(voices), why, is_priority)
 
 
 def programme(known: ProgrammeOut, form: Formats) -> Said:

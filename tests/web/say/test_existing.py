@@ -61,6 +61,7 @@ async def test_a_bulletin_is_said_now_from_its_page_in_the_languages_of_each_pla
 async def test_a_priority_bulletin_is_said_as_such(site: Commune) -> None:
     made = await bulletin(site, level="priority")
     async with visitor(site) as client:
+        assert "ưu tiên</span>" in (await client.get(f"/say/bulletins/{made.id}")).text
         await client.post("/say", data=await typed(site, bulletin=made.id))
     assert [run.level for run in await today(site)] == ["priority"]
 
