@@ -169,6 +169,12 @@ KEPT = "kept"
 """In ``AsyncSession.info`` of what is read together: answers that cannot change within one snapshot, by question."""
 
 
+def kept(session: AsyncSession) -> dict[Any, Any]:
+    """Give the answers kept of what is read together, by question; of anything else nothing is kept."""
+    found: dict[Any, Any] = session.info.get(KEPT, {})
+    return found
+
+
 _READS = "reads"
 """In ``AsyncSession.info``: this one changes nothing."""
 
@@ -231,13 +237,15 @@ class Database:
             self._bus.publish(happened)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncSession]:
+    async def reading(self, *, afresh: bool = False) -> AsyncIterator[AsyncSession]:
         """Read one consistent snapshot; nothing is changed.
+
+        ``afresh``: one that begins now, also within ``together``.
 
         Raises:
             BusyError: the database's disk is gone for a while.
         """
-        shared = _TOGETHER.get()
+        shared = None if afresh else _TOGETHER.get()
         if shared is not None and shared.database is self and shared.task is asyncio.current_task():
             yield shared.session
             return
@@ -252,10 +260,10 @@ class Database:
     async def together(self) -> AsyncIterator[None]:
         """Have all that this task reads in the block be one snapshot, and what is in sight be asked once.
 
-        What is read side by side has sessions of its own, and so has what writes.
+        What is read side by side has sessions of its own, and so has what writes. Within another it is part of that.
         """
         async with self.reading() as session:
-            session.info[KEPT] = {}
+            session.info.setdefault(KEPT, {})
             token = _TOGETHER.set(_Together(self, asyncio.current_task(), session))
             try:
                 yield

@@ -244,7 +244,7 @@ def page_route(site: Site) -> type[APIRoute]:
 
             async def handler(request: Request) -> Response:
                 try:
-                    return await answer_once(request, site.services, handle)
+                    return await _answer(request, site.services, handle)
                 except SecondFactorError as error:
                     return to_second_factor(request, str(error.fields["problem"]))
                 except PasswordDueError:
@@ -259,6 +259,16 @@ def page_route(site: Site) -> type[APIRoute]:
             return handler
 
     return PageRoute
+
+
+async def _answer(
+    request: Request, services: Services, handle: Callable[[Request], Coroutine[Any, Any, Response]]
+) -> Response:
+    """Answer: what a page shows is one snapshot, so that who asks and what they may see is read once."""
+    if request.method != "GET":
+        return await answer_once(request, services, handle)
+    async with services.together():
+        return await handle(request)
 
 
 def _page_above(scope: Scope) -> str:

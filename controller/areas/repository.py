@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from controller.db import KEPT, among
+from controller.db import among, kept
 from controller.nodes.models import Node
 from controller.people.rights import Sight
 from controller.policies.models import Policy
@@ -20,11 +20,10 @@ _COLUMNS = (Area.id, Area.parent_id, Area.kind, Area.name, Area.zone, Area.quiet
 
 async def read_tree(session: AsyncSession) -> Tree:
     """Read all areas: a province has a few thousand. What is read together has one tree."""
-    kept: dict[object, Any] = session.info.get(KEPT, {})
-    if read_tree not in kept:
-        kept[read_tree] = await _read(session, select(*_COLUMNS), select(Policy))
-    tree: Tree = kept[read_tree]
-    return tree
+    known: dict[object, Tree] = kept(session)
+    if read_tree not in known:
+        known[read_tree] = await _read(session, select(*_COLUMNS), select(Policy))
+    return known[read_tree]
 
 
 async def read_branches(session: AsyncSession, area_ids: Collection[str]) -> Tree:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.db import in_pieces
+from controller.db import Database, in_pieces
 from controller.events import Event, EventBus, Topic
 from controller.faults.repository import Standing, acknowledged
 from controller.nodes.live import Contact, Heard, LiveNodes
@@ -36,8 +36,10 @@ _WRITTEN = (
 class Roster:
     """The nodes of all areas, and what they come to."""
 
-    def __init__(self, bus: EventBus, live: LiveNodes, *, steady: Callable[[], float] = time.monotonic) -> None:
-        self._live, self._steady, self._turn = live, steady, asyncio.Lock()
+    def __init__(
+        self, database: Database, bus: EventBus, live: LiveNodes, *, steady: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._database, self._live, self._steady, self._turn = database, live, steady, asyncio.Lock()
         self.version = 0
         """Rises whenever something is to be shown otherwise."""
         self.sums: dict[str, Sum] = {}
@@ -58,11 +60,10 @@ class Roster:
         self._looked_at: datetime | None = None
         bus.note_in(self._note)
 
-    async def refresh(self, session: AsyncSession, now: datetime) -> None:
+    async def refresh(self, now: datetime) -> None:
         """Look at what changed. One at a time: whoever waits finds nothing left to do."""
         async with self._turn:
-            await self._read_rows(session)
-            await self._read_care(session)
+            await self._read()
             self._to_look_at |= self._live.fresh()
             if self._looked_at is not None and now < self._looked_at:
                 self._to_look_at |= self._placed.keys()  # the clock was set back
@@ -129,25 +130,39 @@ class Roster:
                 self.sums.pop(area_id, None)
         self.version += bool(areas)
 
-    async def _read_rows(self, session: AsyncSession) -> None:
-        """Read the rows of which an event told, or all of them when that is due."""
-        rows, self._rows = self._rows, set()
+    async def _read(self) -> None:
+        """Read of what events told, or all of it when that is due; mostly nothing.
+
+        From a snapshot that begins after they told of it: whoever asks may read an older one.
+        """
         whole = self._read_at is None or self._steady() - self._read_at > ALL_AGAIN_S
-        done = False
+        rows, faults_changed = self._rows, self._faults_changed or whole
+        if not (whole or rows or faults_changed):
+            return
+        self._rows, self._faults_changed, done = set(), False, False
         try:
-            found = await self._placed_rows(session, None if whole else rows)
-            await self._read_written(session, found.keys() - self._placed.keys())
+            async with self._database.reading(afresh=True) as session:
+                if whole or rows:
+                    await self._read_rows(session, None if whole else rows)
+                if faults_changed:
+                    await self._read_care(session)
             done = True
         finally:
             if not done:
                 self._rows |= rows
+                self._faults_changed |= faults_changed
+        if whole:
+            self._read_at = self._steady()
+
+    async def _read_rows(self, session: AsyncSession, rows: Collection[str] | None) -> None:
+        """Read these, or all."""
+        found = await self._placed_rows(session, rows)
+        await self._read_written(session, found.keys() - self._placed.keys())
         changed = {node_id for node_id, node in found.items() if self._placed.get(node_id) != node}
-        gone = (self._placed.keys() if whole else rows) - found.keys()
+        gone = (self._placed.keys() if rows is None else set(rows)) - found.keys()
         self._sum_up({area_id for node_id in gone | changed for area_id in self._take_out(node_id)})
         self._placed.update(found)
         self._to_look_at |= changed
-        if whole:
-            self._read_at, self._faults_changed = self._steady(), True
 
     def _take_out(self, node_id: str) -> Collection[str]:
         """Forget how a node stood which is no more, or no more what it was; gives the area in which it stood."""
@@ -175,14 +190,7 @@ class Roster:
 
     async def _read_care(self, session: AsyncSession) -> None:
         """Read what is looked after."""
-        if not self._faults_changed:
-            return
-        self._faults_changed, done = False, False
-        try:
-            care = await acknowledged(session)
-            done = True
-        finally:
-            self._faults_changed |= not done
+        care = await acknowledged(session)
         both = self._care.keys() | care.keys()
         self._to_look_at |= {node_id for node_id in both if self._care.get(node_id) != care.get(node_id)}
         self._care = care

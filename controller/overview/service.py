@@ -37,7 +37,7 @@ class Overviews:
     """How nodes stand, counted."""
 
     def __init__(self, database: Database, clock: Clock, bus: EventBus, live: LiveNodes) -> None:
-        self._database, self._clock, self._roster = database, clock, Roster(bus, live)
+        self._database, self._clock, self._roster = database, clock, Roster(database, bus, live)
         self._kept: dict[frozenset[str] | None, Overview] = {}
         self._kept_of = -1
 
@@ -49,15 +49,14 @@ class Overviews:
         """
         async with self._database.reading() as session:
             seen = await rights.within(session, await rights.sight(session, actor), area_id)
-            await self._roster.refresh(session, self._clock())
-            found = self._summed(seen.areas)
-            return await _titled(session, found)
+            await self._roster.refresh(self._clock())
+            return await self._titled(session, self._summed(seen.areas))
 
     async def stands(self, actor: Actor) -> list[Stand]:
         """Give how each node in sight stands, in no order: for lists that are sorted by it."""
         async with self._database.reading() as session:
             seen = await rights.sight(session, actor)
-            await self._roster.refresh(session, self._clock())
+            await self._roster.refresh(self._clock())
             return self._roster.stands(seen.areas)
 
     async def doubtful(
@@ -73,7 +72,7 @@ class Overviews:
             return counts
         async with self._database.reading() as session:
             seen = await rights.within(session, await rights.sight(session, actor), area_id)
-            await self._roster.refresh(session, self._clock())
+            await self._roster.refresh(self._clock())
             sums = self._roster.sums
             unwell = (each for key in sums if seen.areas is None or key in seen.areas for each in sums[key].unwell)
             for some in in_pieces(sorted(each.node.id for each in unwell if each.may_be_silent)):
@@ -95,16 +94,21 @@ class Overviews:
             self._kept[areas] = _overview({key: sums[key] for key in sums if areas is None or key in areas})
         return self._kept[areas]
 
+    async def _titled(self, session: AsyncSession, found: Overview) -> Overview:
+        """Add the titles of what sounds."""
+        if not found.sounding:
+            return found
+        ids = {each.broadcast_id for each in found.sounding}
+        titles = await _titles(session, ids)
+        if ids - titles.keys():  # what nodes say is of now: it may have come to be after what else is read
+            async with self._database.reading(afresh=True) as later:
+                titles = await _titles(later, ids)
+        sounding = [each.model_copy(update={"title": titles.get(each.broadcast_id)}) for each in found.sounding]
+        return found.model_copy(update={"sounding": tuple(sounding)})
 
-async def _titled(session: AsyncSession, found: Overview) -> Overview:
-    """Add the titles of what sounds."""
-    if not found.sounding:
-        return found
-    ids = [each.broadcast_id for each in found.sounding]
-    rows = await session.execute(select(Broadcast.id, Broadcast.title).where(Broadcast.id.in_(ids)))
-    titles = dict(rows.all())
-    sounding = [each.model_copy(update={"title": titles.get(each.broadcast_id)}) for each in found.sounding]
-    return found.model_copy(update={"sounding": tuple(sounding)})
+
+async def _titles(session: AsyncSession, ids: Collection[str]) -> dict[str, str]:
+    return dict((await session.execute(select(Broadcast.id, Broadcast.title).where(Broadcast.id.in_(ids)))).all())
 
 
 def _overview(sums: dict[str, Sum]) -> Overview:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from controller.areas.models import Area
-from controller.db import KEPT, among
+from controller.db import among, kept
 from controller.errors import ForbiddenError, InvalidError, NotFoundError, NotSignedInError
 
 from .actor import Actor
@@ -186,7 +186,7 @@ async def require(session: AsyncSession, actor: Actor, act: Act, areas: Collecti
         raise ForbiddenError(f"your role does not allow: {act}", act=str(act))
     if None in places or not areas:
         return
-    chains = await _chains(session)
+    chains = await _chains(session, {area_id for area_id in areas if area_id is not None})
     for area_id in areas:
         if area_id is None or places.isdisjoint(chains.get(area_id, ())):
             raise ForbiddenError(f"your role does not allow there: {act}", act=str(act), area_id=area_id)
@@ -261,11 +261,7 @@ async def sight(session: AsyncSession, actor: Actor) -> Sight:
     """
     if actor.person_id is None:
         return EVERYTHING
-    kept: dict[object, Sight] = session.info.get(KEPT, {})
-    question = (sight, actor.person_id)
-    if question not in kept:
-        kept[question] = await _below(session, {grant.area_id for grant in await _grants(session, actor.person_id)})
-    return kept[question]
+    return await _below(session, {grant.area_id for grant in await _grants(session, actor.person_id)})
 
 
 def may(role: str, act: Act) -> bool:
@@ -288,10 +284,14 @@ async def within(session: AsyncSession, seen: Sight, area_id: str | None) -> Sig
 
 
 async def _grants(session: AsyncSession, person_id: str) -> list[Grant]:
-    person = await session.get(Person, person_id)
-    if person is None or person.disabled_at is not None:
-        raise NotSignedInError("this account is closed")
-    return list(await session.scalars(select(Grant).where(Grant.person_id == person_id)))
+    known: dict[object, list[Grant]] = kept(session)
+    question = (_grants, person_id)
+    if question not in known:
+        person = await session.get(Person, person_id)
+        if person is None or person.disabled_at is not None:
+            raise NotSignedInError("this account is closed")
+        known[question] = list(await session.scalars(select(Grant).where(Grant.person_id == person_id)))
+    return known[question]
 
 
 async def _below(session: AsyncSession, places: AbstractSet[str | None]) -> Sight:
@@ -300,6 +300,14 @@ async def _below(session: AsyncSession, places: AbstractSet[str | None]) -> Sigh
         return EVERYTHING
     if not places:
         return NOTHING
+    known: dict[object, Sight] = kept(session)
+    question = (_below, frozenset(places))
+    if question not in known:
+        known[question] = await _read_below(session, places)
+    return known[question]
+
+
+async def _read_below(session: AsyncSession, places: AbstractSet[str | None]) -> Sight:
     # Asked of the database area by area: a page of one commune does not read a province's tree.
     here = select(Area.id, Area.parent_id).where(Area.id.in_(places))
     down, up = here.cte("down", recursive=True), here.cte("up", recursive=True)
@@ -311,17 +319,11 @@ async def _below(session: AsyncSession, places: AbstractSet[str | None]) -> Sigh
     return Sight(seen, above, every)
 
 
-async def _chains(session: AsyncSession) -> dict[str, tuple[str, ...]]:
-    """Give every area with all above it, itself first."""
-    parents = dict((await session.execute(select(Area.id, Area.parent_id))).all())
-    chains: dict[str, tuple[str, ...]] = {}
-
-    def chain(area_id: str) -> tuple[str, ...]:
-        if area_id not in chains:
-            parent = parents.get(area_id)
-            chains[area_id] = (area_id, *(chain(parent) if parent else ()))
-        return chains[area_id]
-
-    for area_id in parents:
-        chain(area_id)
+async def _chains(session: AsyncSession, area_ids: Collection[str]) -> dict[str, set[str]]:
+    """Give, of these areas, each that there is with all above it."""
+    up = select(Area.id.label("of"), Area.id, Area.parent_id).where(among(Area.id, area_ids)).cte("up", recursive=True)
+    up = up.union(select(up.c.of, Area.id, Area.parent_id).join(up, Area.id == up.c.parent_id))
+    chains: dict[str, set[str]] = {}
+    for of, area_id in await session.execute(select(up.c.of, up.c.id)):
+        chains.setdefault(of, set()).add(area_id)
     return chains

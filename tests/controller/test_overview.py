@@ -1,5 +1,6 @@
 """How all nodes stand, counted: always what a look at every single node would find."""
 
+import asyncio
 import random
 from collections import Counter
 from datetime import timedelta
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import event, update
 
 from controller.areas.move_schemas import MoveIn, MoveSeenIn
+from controller.broadcasts.schemas import BroadcastIn
 from controller.faults.models import Fault
 from controller.nodes.models import Node
 from controller.nodes.rules import NodeStatus
@@ -150,12 +152,34 @@ async def test_what_did_not_change_is_not_read_again(lite: Centre) -> None:
 async def test_what_another_process_wrote_is_seen_after_a_minute(lite: Centre) -> None:
     node = await lite.node(await lite.area())
     now = [0.0]
-    kept = Roster(lite.bus, lite.services.live, steady=lambda: now[0])
-    async with lite.database.reading() as session:
-        await kept.refresh(session, lite.clock())
+    kept = Roster(lite.database, lite.bus, lite.services.live, steady=lambda: now[0])
+    await kept.refresh(lite.clock())
     async with lite.database.transaction() as tx:
         await tx.session.execute(update(Node).where(Node.id == node.id).values(removed_at=lite.clock()))
     now[0] = roster.ALL_AGAIN_S + 1
-    async with lite.database.reading() as session:
-        await kept.refresh(session, lite.clock())
+    await kept.refresh(lite.clock())
     assert kept.sums == {}
+
+
+async def test_who_began_to_read_before_something_changed_keeps_nobody_from_seeing_it(lite: Centre) -> None:
+    """What is kept for all is of a snapshot that is later than the event, whichever the page reads."""
+    area = await lite.area()
+    node = await lite.node(area)
+    recording = await lite.recording()
+    await overview(lite)
+
+    async def meanwhile() -> None:
+        said = BroadcastIn(title="Mất nước", targets=(area.scope,), recordings=(recording,))
+        run = await lite.services.broadcasts.create(lite.actor, said)
+        ends_at = (lite.clock() + timedelta(minutes=1)).isoformat()
+        playing = {"broadcast_id": run.id, "item": 0, "started_at": lite.clock().isoformat(), "ends_at": ends_at}
+        lite.hears(node.id, now_playing=playing)
+        await lite.services.nodes.change(lite.actor, node.id, name="Cụm mới")
+
+    async with lite.database.together():
+        async with lite.database.reading() as session:
+            assert await session.get(Node, node.id) is not None  # the page's snapshot begins here
+        await asyncio.create_task(meanwhile())
+        assert [each.title for each in (await overview(lite)).sounding] == ["Mất nước"]
+    lite.clock.step(minutes=2)
+    assert [each.name for each in (await overview(lite)).lost.first] == ["Cụm mới"]

@@ -2,10 +2,11 @@
 
 import asyncio
 
-from sqlalchemy import event
+from sqlalchemy import delete, event
 
 from controller.people.actor import Actor
-from controller.people.rights import sight
+from controller.people.models import Grant
+from controller.people.rights import NOTHING, Act, allows, reach, sight
 from tests.controller.factories import Centre
 
 
@@ -42,6 +43,36 @@ async def test_what_is_in_sight_is_asked_once_and_only_there(lite: Centre) -> No
     xom = await lite.area("Xóm Giữa", hamlet)
     async with lite.database.reading() as session:
         assert xom.id in ((await sight(session, actor)).areas or ())
+
+
+async def test_where_somebody_may_do_something_is_asked_once_too(lite: Centre) -> None:
+    commune = await lite.area("Xã Nga My", kind="commune")
+    hoa = await lite.somebody("hoa", "operator", commune)
+    actor = Actor(hoa.id, "tests")
+    asked: list[str] = []
+    event.listen(lite.database.engine.sync_engine, "before_cursor_execute", lambda *said: asked.append(said[2]))
+    async with lite.database.together(), lite.database.reading() as session:
+        seen = await sight(session, actor)
+        once = len(asked)
+        assert await reach(session, actor, Act.HOLDS_ORDER) == seen
+        assert await reach(session, actor, Act.PEOPLE_ADD) == NOTHING
+        assert len(asked) == once
+
+
+async def test_a_right_that_is_taken_meanwhile_lets_nothing_be_done(lite: Centre) -> None:
+    """What is kept is for what is shown; an act asks again."""
+    commune = await lite.area("Xã Nga My", kind="commune")
+    hoa = await lite.somebody("hoa", "operator", commune)
+    actor = Actor(hoa.id, "tests")
+    async with lite.database.together():
+        async with lite.database.reading() as session:
+            assert await allows(session, actor, Act.HOLDS_ORDER, [commune.id])
+        async with lite.database.transaction() as tx:
+            await tx.session.execute(delete(Grant).where(Grant.person_id == hoa.id))
+        async with lite.database.transaction() as tx:
+            assert not await allows(tx.session, actor, Act.HOLDS_ORDER, [commune.id])
+        async with lite.database.reading(afresh=True) as session:
+            assert (await sight(session, actor)) == NOTHING
 
 
 async def test_what_is_written_inside_is_a_transaction_of_its_own(lite: Centre) -> None:
