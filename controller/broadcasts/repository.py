@@ -249,17 +249,17 @@ def _without(counts: Sequence[PlayCount], mute: Sequence[PlayCount]) -> list[Pla
 
 async def _simulated(session: AsyncSession, ids: Sequence[str], seen: Sight) -> set[str]:
     """Pick of these, which are on air, those that sound at virtual outputs alone, as the rows of nodes have it."""
-    real = (
-        select(Play.node_id)
-        .join(Node, Node.id == Play.node_id)
-        .where(Play.broadcast_id == Broadcast.id, Play.state == PlayState.PLAYING, Play.outcome.is_(None))
-        .where(seen.where(Node.area_id), func.coalesce(Node.abilities["output"].as_string(), "") != "virtual")
-        .correlate(Broadcast)
-        .exists()
-    )
+    is_real = func.coalesce(Node.abilities["output"].as_string(), "") != "virtual"
+    if seen.whole:
+        real = select(Play.node_id).join(Node, Node.id == Play.node_id).where(Play.outcome.is_(None), is_real)
+    else:  # from the nodes there, whose plays are few: an expression, or SQLite reads all that are on air
+        there = select(Node.id).where(seen.where(Node.area_id), is_real)
+        real = select(Play.node_id).where(Play.node_id.in_(there), func.coalesce(Play.outcome, "") == "")
+    real = real.where(Play.broadcast_id == Broadcast.id, Play.state == PlayState.PLAYING)
+    is_heard = real.correlate(Broadcast).exists()
     found = set[str]()
     for some in in_pieces(ids):
-        found |= set(await session.scalars(select(Broadcast.id).where(Broadcast.id.in_(some), ~real)))
+        found |= set(await session.scalars(select(Broadcast.id).where(Broadcast.id.in_(some), ~is_heard)))
     return found
 
 
