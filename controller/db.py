@@ -210,6 +210,7 @@ class Database:
         self._ordinary = asyncio.Semaphore(ORDINARY_AT_ONCE)
         self._ordinary_writer = asyncio.Lock() if sqlite else None
         if sqlite:
+            event.listen(self.engine.sync_engine, "do_connect", sqlite_connections.open_with)
             event.listen(self.engine.sync_engine, "connect", sqlite_connections.configure)
             event.listen(self.engine.sync_engine, "begin", sqlite_connections.begin)
 

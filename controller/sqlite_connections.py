@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy.engine import Connection as Begun
 
+from . import sqlite_cursors
+
 
 class Connection(sqlite3.Connection):
     """Lets the lock go when it closes, though somebody may still hold what a statement gave.
@@ -20,6 +22,11 @@ class Connection(sqlite3.Connection):
         with suppress(sqlite3.ProgrammingError):  # it is closed
             self.rollback()
         super().close()
+
+
+def open_with(_dialect: Any, _record: Any, _where: Any, settings: dict[str, Any]) -> None:
+    """Have SQLAlchemy open it as ``sqlite_cursors`` does: as with ``async_creator``, and with the address."""
+    settings["async_creator_fn"] = sqlite_cursors.connect
 
 
 def configure(connection: Any, _record: Any) -> None:
