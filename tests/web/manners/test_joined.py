@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.web.harness import Commune, visitor
-from web.joined import JOINED, STATIC, joined
+from web.joined import JOINED, STATIC, joined, lean
 
 MOST = 6
 """How many files a browser asks one origin for at once, over HTTP/1.1."""
@@ -20,9 +20,25 @@ def parts(page: str) -> Sequence[str]:
 
 @pytest.mark.parametrize("path", JOINED)
 def test_all_parts_stand_in_what_is_joined_in_their_order(path: str) -> None:
-    places = [joined(path).find((STATIC / part).read_text("utf-8")) for part in JOINED[path]]
+    places = [joined(path).find(lean(part)) for part in JOINED[path]]
     assert -1 not in places
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("part", sorted({part for parts in JOINED.values() for part in parts}))
+def test_what_is_sent_of_a_part_is_all_but_its_comments(part: str) -> None:
+    """And its margins: line by line, and no text of it is taken for a comment."""
+    whole, sent = (STATIC / part).read_text("utf-8"), lean(part)
+    assert len(sent.splitlines()) == len(whole.splitlines())
+    left = [line for line in sent.splitlines() if re.match(r"\s*(//|/\*)", line)]
+    assert left == []
+    if part.endswith(".js"):
+        assert not any(line.replace("\\`", "").count("`") % 2 for line in sent.splitlines()), "a text of many lines"
+        for before, after in zip(whole.splitlines(), sent.splitlines(), strict=True):
+            assert before.strip().startswith(after)
+            assert re.match(r"\s*(//[^\n]*)?$", before.strip().removeprefix(after))
+    else:
+        assert whole.count("{") == sent.count("{")
 
 
 def test_a_script_that_fails_ends_none_of_those_behind_it() -> None:

@@ -81,6 +81,25 @@ async def test_places_and_nodes_are_picked_on_a_map_without_tiles(
         await expect(preview).to_contain_text("Chọn nơi nghe ở bước 2")
 
 
+async def test_a_map_whose_script_did_not_come_says_so_and_comes_when_it_is_opened_again(
+    site: Commune, browser: Browser
+) -> None:
+    await placed(site)
+    async with page_of(browser, site.url, expected=("ERR_FAILED",)) as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        await page.goto("/say")
+        await elsewhere(page)
+        assert not any("pick.js" in url or "leaflet" in url for url in asked)
+        await page.route("**/js/pick.js*", lambda route: route.abort(), times=1)
+        await page.locator("#by-map summary").press("Enter")
+        await expect(page.locator("#by-map .note")).to_contain_text("mở lần nữa")
+        await page.locator("#by-map summary").press("Enter")
+        await page.locator("#by-map summary").press("Enter")
+        await expect(page.locator("#by-map [title^='Cổng chợ Trại']")).to_be_visible()
+        await expect(page.locator("#by-map .note")).to_be_empty()
+
+
 @pytest.mark.long
 async def test_planning_by_keyboard_alone(site: Commune, browser: Browser) -> None:
     await site.centre.recording("Họp thôn")

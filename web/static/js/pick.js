@@ -107,5 +107,6 @@
   }
 
   part.addEventListener("toggle", open);
+  open(); // tree.js asks for this script when it is opened
   document.addEventListener("change", (event) => { if (event.target.name === "target") mark(); });
 })();

@@ -86,4 +86,20 @@
   });
   for (const each of document.querySelectorAll(".tree input[type=checkbox]:checked:not(:disabled)")) cover(each);
   window.loa.targets = { box, called, isChosen, known, listed };
+
+  // Few choose on the map: its script (pick.js) comes when it is opened for the first time.
+  const map = document.getElementById("by-map");
+  const note = (code) => { map.querySelector(".note").textContent = map.querySelector("template").content.querySelector(`[data-code="${code}"]`).textContent; };
+  map?.addEventListener("toggle", () => {
+    if (!map.open || map.dataset.asked) return;
+    map.dataset.asked = "yes";
+    note("opening");
+    const script = Object.assign(document.createElement("script"), { src: map.dataset.pick });
+    script.onerror = () => {
+      script.remove();
+      delete map.dataset.asked; // opened again, it is asked for again
+      note("failed");
+    };
+    document.head.append(script);
+  });
 })();
