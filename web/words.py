@@ -88,6 +88,14 @@ def play_mark(play: PlayOut, level: str, text: Catalogue) -> Mark:
     return Mark(icon, tone, text(f"outcome.{play.outcome}"))
 
 
+def reason_said(reason: str, text: Catalogue, *, cut: bool = False) -> str:
+    """Say a reason; ``cut``: of what began and did not sound whole.
+
+    There a node says of a device that could not keep up what it says of one that is gone (docs/protocol.md, evidence).
+    """
+    return text("reason_cut.output_lost") if cut and reason == "output_lost" else text.word("reason", reason)
+
+
 def play_why(play: PlayOut, form: Formats) -> str:
     """Say why a play did not end well, or what was measured when it did; empty when there is nothing to add."""
     text = form.text
@@ -100,7 +108,7 @@ def play_why(play: PlayOut, form: Formats) -> str:
             if late >= WORTH_TELLING
             else text("play.began", at=at)
         )
-    said = [text.word("reason", play.reason)] if play.reason else []
+    said = [reason_said(play.reason, text, cut=play.outcome == "interrupted")] if play.reason else []
     if play.played_ms and play.requested_ms:
         said.append(text("play.partly", played=form.length(play.played_ms), asked=form.length(play.requested_ms)))
     if play.may_play_at is not None:

@@ -9,7 +9,8 @@ from edge_agent.evidence import RATE
 MOST_AHEAD_S = 3.0
 """Frames taken ahead of the time that has passed: far more than any buffer."""
 MOST_OWED_S = 3.0
-"""What an output that stood still may take up again at once. One that stands longer hangs (``watch``)."""
+"""What an output that stood still may take up again at once. One that stands longer hangs (``watch``), unless whoever
+looks stood still as well: a whole process that was stopped, or got no processor, takes up all of that time."""
 SLOWER = 0.999
 """A card's crystal may be 200 ppm off for ever; that is no haste."""
 
@@ -26,5 +27,5 @@ class Pace:
         """Say whether what has been taken by now cannot have sounded."""
         taken_s, passed_s = (frames - self._frames) / RATE, (now_ns - self._at_ns) / NS
         self._at_ns, self._frames = now_ns, frames
-        self._ahead_s = max(-MOST_OWED_S, self._ahead_s + taken_s * SLOWER - passed_s)
+        self._ahead_s = max(-max(MOST_OWED_S, passed_s), self._ahead_s + taken_s * SLOWER - passed_s)
         return self._ahead_s > MOST_AHEAD_S

@@ -106,6 +106,15 @@ def test_played_on_the_players_word_alone_is_not_verified_and_not_green() -> Non
     assert (mark.word, mark.tone) == ("Chưa kiểm chứng", "unsure")
 
 
+def test_what_sounded_with_gaps_is_not_said_to_have_lost_its_device() -> None:
+    """A node says the same of a device that is gone and of one that could not keep up; whole, it sounded to the end."""
+    figures = {"played_ms": 26_000, "requested_ms": 26_000}
+    cut = play(outcome=Outcome.INTERRUPTED, reason=Reason.OUTPUT_LOST, **figures)
+    assert "không phát kịp" in play_why(cut, FORM)
+    assert "Mất thiết bị" not in play_why(cut, FORM)
+    assert "Mất thiết bị" in play_why(play(outcome=Outcome.MISSED, reason=Reason.OUTPUT_LOST), FORM)
+
+
 def test_played_without_a_grade_is_not_verified() -> None:
     assert play_mark(play(outcome=Outcome.PLAYED, grade=None), Level.NORMAL, TEXT).word == "Chưa kiểm chứng"
 

@@ -9,7 +9,7 @@ from controller.emergencies.states import GlassReason
 from web.formats import Formats
 from web.views.emergencies import signal_said, state_mark, yes_said
 from web.views.recordings import Recording
-from web.words import EMERGENCY, Mark, evidence_mark
+from web.words import EMERGENCY, Mark, evidence_mark, reason_said
 
 GLASS_REASONS = tuple(str(reason) for reason in GlassReason if reason is not GlassReason.OTHER)
 """A button each."""
@@ -256,7 +256,7 @@ def _standings(nodes: Sequence[NodeFollowUp], form: Formats) -> tuple[Standing, 
 def _node_said(node: NodeFollowUp, form: Formats) -> str:
     text, said = form.text, []
     if node.reason is not None:
-        said.append(text.word("reason", node.reason))
+        said.append(reason_said(node.reason, text, cut=node.standing == "interrupted"))
     if node.time_to_air_ms is not None:
         said.append(text("emergency.to_air", time=_short(node.time_to_air_ms, form)))
     if node.grade is not None:

@@ -15,7 +15,7 @@ from web.formats import Formats
 from web.views import unaired
 from web.views.day_sentence import sentence
 from web.views.runs import returned_said, targets_of
-from web.words import EMERGENCY, Mark, doubt_said, run_mark
+from web.words import EMERGENCY, Mark, doubt_said, reason_said, run_mark
 
 MOST_NAMED = 5
 """Nodes of one reason that unfold with a broadcast; the others stand on its own page."""
@@ -183,4 +183,5 @@ def _named(each: PlayedNotOut, form: Formats) -> str:
 def _reason(each: PlayedNotOut, form: Formats) -> str:
     if each.outcome == "unknown":
         return form.text("today.no_word")
-    return form.text.word("reason", each.reason) if each.reason else f"{form.text(f'outcome.{each.outcome}')}."
+    cut = each.outcome == "interrupted"
+    return reason_said(each.reason, form.text, cut=cut) if each.reason else f"{form.text(f'outcome.{each.outcome}')}."

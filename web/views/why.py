@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from controller.plays.why_schemas import ByOut, SaidOut, WhyNoteOut, WhyOut, WhyRuleOut
 from web.formats import Formats
-from web.words import Mark, evidence_mark
+from web.words import Mark, evidence_mark, reason_said
 
 _VERDICTS = {"passed": ("tick", "good"), "blocks": ("triangle", "care"), "not_reached": ("empty", "unsure")}
 
@@ -37,7 +37,7 @@ def why(found: WhyOut, node_name: str, form: Formats) -> Why:
     return Why(
         title=found.title,
         sentence=_sentence(found, node_name, form),
-        rules=tuple(_rule(each, form) for each in found.rules),
+        rules=tuple(_rule(each, form, cut=_is_cut(found)) for each in found.rules),
         notes=tuple(_note(each, form) for each in found.notes),
         said=tuple(_said(each, form) for each in found.said),
     )
@@ -54,22 +54,26 @@ def _sentence(found: WhyOut, node_name: str, form: Formats) -> Mark:
         return Mark("ready", "good", text(f"why.{tense}_sounds", node=node_name, when=form.when(found.at)))
     if found.blocker is None:
         return Mark("unknown", "unsure", text("why.nobody_knows", node=node_name))
-    reason = next((_stopped(each, form) for each in found.rules if each.verdict == "blocks"), "")
-    became = "cut" if found.is_past and found.outcome == "interrupted" else "silent"
+    reason = next((_stopped(each, form, cut=_is_cut(found)) for each in found.rules if each.verdict == "blocks"), "")
+    became = "cut" if _is_cut(found) else "silent"
     return Mark("triangle", "care", text(f"why.{tense}_{became}", node=node_name, reason=reason))
 
 
-def _stopped(each: WhyRuleOut, form: Formats) -> str:
+def _is_cut(found: WhyOut) -> bool:
+    return found.is_past and found.outcome == "interrupted"
+
+
+def _stopped(each: WhyRuleOut, form: Formats, *, cut: bool) -> str:
     """Say what stood against it: in the node's word, else in the centre's."""
-    return form.text.word("reason", each.reason) if each.reason else form.text.word("why_stop", each.name)
+    return reason_said(each.reason, form.text, cut=cut) if each.reason else form.text.word("why_stop", each.name)
 
 
-def _rule(each: WhyRuleOut, form: Formats) -> Rule:
+def _rule(each: WhyRuleOut, form: Formats, *, cut: bool) -> Rule:
     text = form.text
     icon, tone = _VERDICTS[each.verdict]
     word = text.word("why_rule", each.name)
     if each.verdict == "blocks":
-        word = text("why.blocks", why=_stopped(each, form))
+        word = text("why.blocks", why=_stopped(each, form, cut=cut))
     return Rule(
         Mark(icon, tone, word), _by(each.by, form) if each.by is not None else "", each.verdict != "not_reached"
     )

@@ -94,6 +94,13 @@ def test_a_card_is_no_haste_for_a_buffer_a_crystal_or_a_moment_in_which_the_mach
     assert not any(taken((0.5, 0.5), (3, 0), (0.5, 3.5), (0.5, 0.5)))
 
 
+def test_a_process_that_stood_still_takes_up_all_that_time_at_once() -> None:
+    """Stopped, or without a processor: who looks saw nothing meanwhile, and the output was no faster than before."""
+    assert not any(taken((0.5, 0.5), (20, 0), (0.5, 20.5), (0.5, 0.5)))
+    assert not any(taken((0.5, 0.5), (20, 20), (0.5, 0.5)))
+    assert taken((0.5, 0.5), (20, 0), (0.5, 24.5))[-1]
+
+
 def test_half_as_fast_again_is_too_fast_within_seconds() -> None:
     assert taken(*[(0.5, 0.75)] * 30).index(True) * 0.25 == pytest.approx(MOST_AHEAD_S, abs=0.6)
     assert taken(*[(0.5, 0.5)] * 1000, (0.5, 10)).index(True) == 1000
