@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -17,12 +17,18 @@ UNHEARD = frozenset({Outcome.MISSED, Outcome.REFUSED, Outcome.EXPIRED, Outcome.C
 """By a node's own word nothing of it was heard there. Whatever else became of it, or no word, may have been heard."""
 
 
+async def was_heard(session: AsyncSession, row: Emergency) -> bool:
+    """Say whether it may have been heard anywhere."""
+    query = select(Play.node_id).where(Play.broadcast_id == row.broadcast_id, _may_be_heard())
+    return await session.scalar(query.limit(1)) is not None
+
+
 async def may_have_heard(session: AsyncSession, row: Emergency) -> list[Node]:
     """Give the nodes at which it may have been heard that are still there, by name; none when it was not sent."""
     query = (
         select(Node)
         .join(Play, Play.node_id == Node.id)
-        .where(Play.broadcast_id == row.broadcast_id, or_(Play.outcome.is_(None), Play.outcome.not_in(UNHEARD)))
+        .where(Play.broadcast_id == row.broadcast_id, _may_be_heard())
         .where(Node.removed_at.is_(None))
         .options(defer(Node.abilities, raiseload=True), defer(Node.health, raiseload=True))
     )
@@ -43,3 +49,7 @@ async def not_followed(session: AsyncSession, row: Emergency) -> Sequence[Node]:
         return ()
     told = set(await session.scalars(select(Play.node_id).where(Play.broadcast_id.in_(said))))
     return [node for node in await may_have_heard(session, alert) if node.id not in told]
+
+
+def _may_be_heard() -> ColumnElement[bool]:
+    return or_(Play.outcome.is_(None), Play.outcome.not_in(UNHEARD))

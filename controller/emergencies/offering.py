@@ -17,6 +17,7 @@ from edge_agent.protocol.states import Drill
 
 from .composing import composed
 from .ending import is_end_of, is_followable
+from .hearers import was_heard
 from .models import Emergency, ReadyMessage
 from .pinning import FOLLOW_UPS, messages_of, sounding
 from .rules import act_for, frozen
@@ -32,9 +33,10 @@ async def endings_of(
 ) -> tuple[EndingOut, ...] | None:
     """Give what lies ready to end it, the nearest first; None: it is not to be ended, or not by this person.
 
+    Nor is an end offered of what nobody heard, as when it was cancelled under a STOP: it would only alarm people.
     ``nodes``: those at which it is aimed.
     """
-    if not is_followable(row, now) or not await _may_end(session, actor, row):
+    if not is_followable(row, now) or not await _may_end(session, actor, row) or not await was_heard(session, row):
         return None
     if await session.scalar(select(Emergency.id).where(is_end_of(row)).limit(1)) is not None:
         return None

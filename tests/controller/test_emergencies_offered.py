@@ -4,13 +4,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from controller.emergencies.rules import FOLLOWS_WITHIN
 from controller.emergencies.schemas import FollowIn
 from controller.emergencies.states import EmergencyState, MessageKind
 from controller.errors import ConflictError, InvalidError
 from controller.people.proof import Agreed, Loosened, Proof
-from edge_agent.protocol.states import Drill
+from controller.plays.models import Play
+from edge_agent.protocol.states import Drill, Outcome
 from tests.controller.factories import Centre
 from tests.controller.test_emergencies import message, propose, send, village, wire
 
@@ -142,3 +144,18 @@ async def test_an_end_that_was_cancelled_under_a_stop_can_be_said_again(here: Ce
     again = await emergencies.follow(operator, sent.id, CLEAR, FollowIn())
     assert again.state == EmergencyState.SENT
     assert (await emergencies.get(operator, sent.id)).endings is None
+
+
+async def test_an_end_of_what_nobody_heard_is_not_offered(here: Centre) -> None:
+    place, emergencies = await village(here), here.services.emergencies
+    operator = place["operator"]
+    sent = await send(here, place)
+    await here.services.broadcasts.cancel(operator, sent.broadcast_id or "")
+    assert (await emergencies.get(operator, sent.id)).endings, "no node said yet that it kept silent"
+    of_it = update(Play).where(Play.broadcast_id == sent.broadcast_id)
+    async with here.database.transaction() as tx:
+        await tx.session.execute(of_it.values(outcome=Outcome.CANCELLED))
+    assert (await emergencies.get(operator, sent.id)).endings is None
+    async with here.database.transaction() as tx:
+        await tx.session.execute(of_it.values(outcome=Outcome.INTERRUPTED))
+    assert (await emergencies.get(operator, sent.id)).endings
