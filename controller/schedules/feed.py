@@ -1,7 +1,7 @@
 """What a page of days shows: the dates of schedules, single broadcasts, holidays, lunar days, what meets what."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 
 from lunar_vn import solar_to_lunar
@@ -24,12 +24,14 @@ from controller.people.rights import Sight
 from controller.plays.unconfirmed import Watch
 from controller.policies.checks import NOTHING, Places, refused_by_nodes
 from controller.policies.limits import Airing
+from controller.programmes.models import Programme
 from edge_agent.protocol.states import Level
 
 from .asked import asked_of
 from .conflicts import Reach, dated_spans
 from .dates import date_outs
 from .days import dates_between, holiday_names, read_days
+from .expand import Verdict
 from .feed_schemas import FeedCalendar, FeedDay, FeedEntry, FeedOut
 from .looking import Looking
 from .models import Calendar, Schedule
@@ -110,14 +112,28 @@ class _Look:
         names = await node_names(self._session, {scope for row in shown for scope in row.scopes})
         by_id, waits = {row.id: row for row in shown}, await asked_of(self._session, shown, now=now)
         heard_by = {row.id: planners[row.id].node_ids for row in shown}
+        instead = await self._instead(found, by_id)
         entries = []
         for each in found:
             row = by_id[each.schedule_id]
             entry = self._date(each, row, spans.get((row.id, each.recurrence_local)), names)
-            entry = entry.model_copy(update={"approval": waits.get(row.id)})
+            entry = entry.model_copy(update={"approval": waits.get(row.id), "instead": instead.get(entry.key)})
             self.heard_by[entry.key] = heard_by[row.id]
             entries.append(entry)
         return entries, len(rows) > MOST_SCHEDULES
+
+    async def _instead(self, found: Sequence[DateOut], rows: Mapping[str, Schedule]) -> dict[str, str]:
+        """Name, by the key of their entry, the programmes that are not those of their schedules."""
+        others = {
+            f"{each.schedule_id}@{each.recurrence_local.isoformat()}": each.programme_id
+            for each in found
+            if each.verdict == Verdict.AIRED and each.programme_id != rows[each.schedule_id].programme_id
+        }
+        titles: dict[str, str] = {}
+        for some in in_pieces(sorted(set(others.values()))):
+            query = select(Programme.id, Programme.title).where(Programme.id.in_(some))
+            titles |= dict((await self._session.execute(query)).all())
+        return {key: titles[programme_id] for key, programme_id in others.items() if programme_id in titles}
 
     def _date(
         self, each: DateOut, row: Schedule, span: tuple[datetime, datetime] | None, names: dict[str, str]

@@ -55,6 +55,8 @@ class FeedEntry(BaseModel):
     schedule_id: str | None = None
     date: DateOut | None = None
     """With a schedule: what is known of the date."""
+    instead: str | None = None
+    """Title of the programme that airs on this date instead of the schedule's own; None: that does."""
     broadcast_id: str | None = None
     is_series: bool = False
     version: int = 0

@@ -89,6 +89,8 @@ class EntryLine:
     """What is in its way, in words; empty: nothing."""
     move: str
     """Where it is moved; empty: it is not."""
+    instead: str = ""
+    """What airs instead of the usual, in words; empty: the usual does."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,11 @@ def meets_said(each: FeedEntry, form: Formats) -> str:
     return form.text("plan.meets", titles=form.names([f"“{title}”" for title in each.meets])) if each.meets else ""
 
 
+def instead_said(each: FeedEntry, form: Formats) -> str:
+    """Name what airs on this date instead of the schedule's own programme."""
+    return form.text("schedules.date_with", title=each.instead) if each.instead else ""
+
+
 def _line(each: FeedEntry, form: Formats, movable: frozenset[str | None]) -> EntryLine:
     return EntryLine(
         key=each.key,
@@ -179,6 +186,7 @@ def _line(each: FeedEntry, form: Formats, movable: frozenset[str | None]) -> Ent
         mark=mark_of(each, form),
         meets=meets_said(each, form),
         move=_move(each) if can_move(each, form, movable) else "",
+        instead=instead_said(each, form),
     )
 
 
@@ -233,6 +241,7 @@ def _event(each: FeedEntry, form: Formats, movable: frozenset[str | None]) -> di
         "extendedProps": {
             "hour": _span(each),
             "said": said,
+            "instead": instead_said(each, form),
             "href": href_of(each),
             "schedule": each.schedule_id or "",
             "recurrence": each.date.recurrence_local.isoformat() if each.date else "",

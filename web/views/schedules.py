@@ -162,8 +162,8 @@ def other_said(each: DateOut, known: ScheduleOut, programmes: Mapping[str, str],
     """Say what airs on a date instead of the schedule's own programme; empty: that does."""
     if each.programme_id == known.programme_id:
         return ""
-    title = programmes.get(each.programme_id, form.text("schedules.programme_gone"))
-    said = form.text("schedules.date_with", title=title)
+    title = programmes.get(each.programme_id)  # one of a place above is not in sight
+    said = form.text("schedules.date_with", title=title) if title else form.text("schedules.date_with_another")
     return f"{said} ({each.because})" if each.because else said
 
 

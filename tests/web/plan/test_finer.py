@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from controller.policies.schemas import PolicyIn
 from controller.schedules.models import Schedule
-from controller.schedules.schemas import ScheduleChange, ScheduleOut
+from controller.schedules.schemas import ScheduleChange, ScheduleIn, ScheduleOut
 from tests.web.harness import Commune, visitor
 from tests.web.pages import hear, planned, programme, said
 
@@ -117,6 +117,21 @@ async def test_a_filler_is_found_by_its_words_and_what_is_chosen_stays(site: Com
         none = (await client.get("/schedules/fillers?find=xyz&filler=gone")).text
     assert re.findall(r'<option value="([^"]*)"( selected)?>', found) == [("", ""), (other, " selected"), (song, "")]
     assert "tệp không còn" in none
+
+
+async def test_what_fills_up_the_time_counts_where_others_are_met(site: Commune) -> None:
+    made, filler = await programme(site), await site.centre.recording("Nhạc dân ca", length_ms=60_000)
+    later = {"starts_at_local": "2031-11-26T17:43:00", "targets": [site.root.scope], "confirm_unusual": True}
+    wanted = ScheduleIn.checked(title="Sau", programme_id=made.id, **later)
+    await site.centre.services.schedules.create(site.centre.actor, wanted)
+    typed = planned(made, site) | FINER | {"ends": "17:45"}
+    async with visitor(site) as client:
+        short = await client.post("/schedules/new/preview", data=typed)
+        filled = await client.post("/schedules/new/preview", data=typed | {"filler": filler})
+        back = await client.post("/schedules/new/preview", data=typed | {"back_timed": "yes"})
+        looked = said(await client.post("/schedules/new", data=typed | {"filler": filler, "look": "yes"}))
+    assert [page.text.count('name="confirm_conflicts"') for page in (short, filled, back)] == [0, 1, 1]
+    assert "những lần phát này sẽ khác" in looked
 
 
 async def test_a_filler_leads_to_what_it_fills_up_and_its_loss_is_told_by_name(site: Commune) -> None:

@@ -45,7 +45,8 @@ async def test_a_date_airs_another_programme_and_then_its_own_again(site: Commun
         looked = await chosen(client, path, special.id, look="yes")
         assert (await date(site, path)).programme_id == made.id
         done = await chosen(client, path, special.id)
-        page = said(await client.get(path))
+        page, week = [said(await client.get(each)) for each in (path, "/schedules?day=2031-11-26")]
+        drawn = (await client.get("/schedules?day=2031-11-26")).text
         there = await date(site, path)
         again = await chosen(client, path, made.id)
         back = await date(site, path)
@@ -56,6 +57,8 @@ async def test_a_date_airs_another_programme_and_then_its_own_again(site: Commun
     assert f'<option value="{special.id}" selected>' in looked.text
     assert "Chương trình khác: Đặc biệt" in page
     assert page.count("Chương trình khác: ") == 1
+    assert "Buổi chiều Chương trình khác: Đặc biệt" in week
+    assert drawn.count("Chương trình khác: Đặc biệt") == 2  # in the list, and where it is drawn
     assert (there.programme_id, there.changed) == (special.id, "kept")
     assert back.programme_id == made.id
 

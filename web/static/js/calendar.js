@@ -31,10 +31,10 @@
   }
 
   function content({ event }) {
-    const { hour, said } = event.extendedProps, parts = [];
+    const { hour, said, instead } = event.extendedProps, parts = [];
     if (said) parts.push(made("span", "event-care", "▲ "));
     parts.push(made("span", "event-hour", hour.slice(0, 5)), " ", made("span", "event-title", event.title));
-    if (said) parts.push(made("span", "event-said", said));
+    for (const each of [instead, said]) if (each) parts.push(made("span", "event-said", each));
     const whole = made("span", "event-whole", "");
     whole.append(...parts);
     return { domNodes: [whole] };
