@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from audio.correlate import compare, samples
+from tests.e2e.beside import Test, named_after, plays
 from tests.edge_agent.centre import Centre, VirtualRecording, agent_process, running_centre
 
 NODE = "node-1"
@@ -77,31 +78,43 @@ class Node:
         return VirtualRecording(self.state / "output.wav", self.state / "output.instants.jsonl")
 
 
-def by_every_agent(body: Callable[[Centre, Node], Awaitable[None]]) -> Callable[[Path], Awaitable[None]]:
-    """Make a test of what is wanted of one agent with a centre of its own: all kinds of agents, side by side."""
+Body = Callable[[Centre, Node], Awaitable[None]]
 
-    async def test(tmp_path: Path) -> None:
-        folders = [tmp_path / kind.name for kind in KINDS]
-        for folder in folders:
-            folder.mkdir()
-        runs = [_alone(body, kind, folder) for kind, folder in zip(KINDS, folders, strict=True)]
+
+def by_every_agent(body: Body) -> Test:
+    """Make a test of what is wanted of one agent with a centre of its own: all kinds of agents, side by side."""
+    return _by(KINDS, body)
+
+
+def by_our_agent(body: Body) -> Test:
+    """Make a test of what is wanted of our agent alone."""
+    return _by([OURS], body)
+
+
+def _by(kinds: list[Kind], body: Body) -> Test:
+    async def scene(folder: Path) -> None:
+        folders = [folder / kind.name for kind in kinds]
+        for each in folders:
+            each.mkdir()
+        runs = [_alone(body, kind, each) for kind, each in zip(kinds, folders, strict=True)]
         alone = [asyncio.to_thread(asyncio.run, run) for run in runs]
         ends = await asyncio.gather(*alone, return_exceptions=True)
         failed = [end for end in ends if end is not None]
-        for kind, end in zip(KINDS, ends, strict=True):
+        for kind, end in zip(kinds, ends, strict=True):
             if end is not None:
                 end.add_note(f"agent: {kind.name}")
         if len(failed) > 1:
-            raise BaseExceptionGroup("more than one agent failed", failed)
+            both = BaseExceptionGroup("more than one agent failed", failed)
+            if all(isinstance(end, AssertionError) for end in failed):
+                raise AssertionError("more than one agent failed") from both
+            raise both
         for end in failed:
             raise end
 
-    test.__name__, test.__qualname__, test.__module__ = body.__name__, body.__qualname__, body.__module__
-    test.__doc__ = body.__doc__
-    return test
+    return plays(named_after(body, scene))
 
 
-async def _alone(body: Callable[[Centre, Node], Awaitable[None]], kind: Kind, folder: Path) -> None:
+async def _alone(body: Body, kind: Kind, folder: Path) -> None:
     with contextlib.ExitStack() as stack:
         node = Node(kind, folder / "node", stack)
         async with running_centre(folder / "centre") as centre:

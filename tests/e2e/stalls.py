@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
+import pytest
 
 from controller.demo.processes import Program
 from tests.e2e.pulse import PulseAudio
@@ -33,7 +34,7 @@ PLAYER_RANK = 1
 LATENCY_MS = 100
 """What the player of the tone asks for: as much as our agents do."""
 
-_TICKER = Path(__file__).with_name("ticker.py")
+TICKER = Path(__file__).with_name("ticker.py")
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,8 @@ class Watch:
         return [*self._late(spans), *self._broken(spans)]
 
     def _late(self, spans: list[Span]) -> list[str]:
-        found = [json.loads(line) for line in self.ticks.read_text().splitlines()]
-        late = [Span(*(datetime.fromtimestamp(one[key] / 1e9, UTC) for key in ("from_ns", "to_ns"))) for one in found]
-        met = [one for one in late if any(one.touches(span) for span in spans)]
-        return [f"{one.since:%H:%M:%S.%f} a program ran {(one.to - one.since) // MS} ms late" for one in met]
+        late = kept_waiting(self.ticks, spans)
+        return [f"{one.since:%H:%M:%S.%f} a program ran {(one.to - one.since) // MS} ms late" for one in late]
 
     def _broken(self, spans: list[Span]) -> list[str]:
         said = []
@@ -79,6 +78,13 @@ class Watch:
             ]
             said += [f"{gap:%H:%M:%S.%f} somebody else's player broke its tone" for gap in gaps]
         return said
+
+
+def kept_waiting(ticks: Path, spans: list[Span]) -> list[Span]:
+    """Give when, in these stretches, ``ticker.py`` had to run and did not."""
+    found = [json.loads(line) for line in ticks.read_text().splitlines()]
+    late = [Span(*(datetime.fromtimestamp(one[key] / 1e9, UTC) for key in ("from_ns", "to_ns"))) for one in found]
+    return [one for one in late if any(one.touches(span) for span in spans)]
 
 
 def breaks(tone: Samples) -> list[int]:
@@ -101,7 +107,7 @@ async def watching(pulse: PulseAudio, sink: str, folder: Path) -> AsyncIterator[
             started.append(program)
 
         ticks = folder / "ticks.jsonl"
-        await start("ticker", [*rank(PLAYER_RANK), sys.executable, "-I", "-S", str(_TICKER)], ticks)
+        await start("ticker", [*rank(PLAYER_RANK), sys.executable, "-I", "-S", str(TICKER)], ticks)
         form = ["--format=s16le", f"--rate={RATE}", "--channels=1"]
         player = [*rank(PLAYER_RANK), "pacat", *form, "--raw", f"--latency-msec={LATENCY_MS}"]
         tone = folder / "tone.raw"
@@ -139,15 +145,17 @@ class Stage(Protocol):
 S = TypeVar("S", bound=Stage)
 
 
-def on_a_machine_that_keeps_up(scene: Callable[[S], Awaitable[None]]) -> Callable[[S], Awaitable[None]]:
-    """Play a scene again when it failed and the machine stalled in one of its plays; at most ``TRIES`` times in all.
+def on_a_machine_that_keeps_up(
+    scene: Callable[[S], Awaitable[None]], *, tries: int = TRIES
+) -> Callable[[S], Awaitable[None]]:
+    """Play a scene again when it failed and the machine stalled in one of its plays; at most ``tries`` times in all.
 
     A failure without a stall is a failure at once, and so is the last one.
     """
 
     @functools.wraps(scene)
     async def played(village: S) -> None:
-        for left in reversed(range(TRIES)):
+        for left in reversed(range(tries)):
             village.begin()
             try:
                 await scene(village)
@@ -160,3 +168,11 @@ def on_a_machine_that_keeps_up(scene: Callable[[S], Awaitable[None]]) -> Callabl
                 return
 
     return played
+
+
+def say(config: pytest.Config, lines: list[str]) -> None:
+    """Say at the terminal what is worth knowing of a test, whether it failed or not."""
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    assert capture is not None
+    with capture.global_and_fixture_disabled():  # of pytest's processes only the first has a terminal; all have this
+        sys.stderr.write("".join(f"  {line}\n" for line in ["", *lines]))

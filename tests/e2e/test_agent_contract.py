@@ -22,7 +22,7 @@ from tests.e2e import unsynchronised
 from tests.e2e.agents import NODE, Node, by_every_agent, is_silent_but_for, starts
 from tests.edge_agent.centre import AREA, Centre, broadcast, make_opus, pcm_of, soon
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
 
 SCOPE = f"areas/{AREA}"
 START_ERROR = timedelta(milliseconds=10)
@@ -393,7 +393,7 @@ async def test_nothing_scheduled_sounds_before_the_centre_has_told_the_time(cent
     assert health.clock.state is ClockState.UNTRUSTED
     missed = broadcast("b-blind", soon(1), blind, late=SHORT)
     await centre.plan(missed)
-    await centre.until(lambda: soon(-0.5) > missed.latest_start_at, within_s=5, what="the start to be over")
+    await centre.until(lambda: soon(-0.5) > missed.latest_start_at, what="the start to be over")
     centre.answers_time = True
     await centre.until(lambda: (one := centre.health(NODE)) and one.clock.state is ClockState.TRUSTED, within_s=30)
     await centre.plan(missed, broadcast("b-seeing", soon(1.5), seeing))

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import sqlite3
-import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -28,7 +27,7 @@ from controller.demo.processes import ProgramFailedError
 from tests.e2e.hearing import Heard, Part, Row, Sound, named
 from tests.e2e.people import Person
 from tests.e2e.pulse import PulseAudio
-from tests.e2e.stalls import PLAYER_RANK, Span, Watch, watching
+from tests.e2e.stalls import PLAYER_RANK, Span, Watch, say, watching
 from tests.e2e.waiting import until
 from tests.pulse import Recorder
 
@@ -375,11 +374,8 @@ async def _files(folder: Path, made: Mapping[str, bytes]) -> dict[str, Path]:
 
 def report(config: pytest.Config, village: Village) -> None:
     """Say at the terminal what became of the scenes, whether they failed or not."""
-    capture = config.pluginmanager.get_plugin("capturemanager")
-    assert capture is not None
     again = f"{len(village.repeats)} scenes were played again for a machine that stalled"
-    with capture.global_and_fixture_disabled():  # of pytest's processes only the first has a terminal; all have this
-        sys.stderr.write("".join(f"  {line}\n" for line in ["", *village.told, again, *village.repeats]))
+    say(config, [*village.told, again, *village.repeats])
 
 
 def instant(text: str) -> datetime:

@@ -22,10 +22,10 @@ from edge_agent.protocol.reports import Online
 from edge_agent.protocol.states import ClockState, Grade, Level, Outcome, PlayState
 from edge_agent.protocol.topics import Word
 from edge_agent.store import Store
-from tests.e2e.agents import OURS, Node
+from tests.e2e.agents import OURS, Node, by_our_agent
 from tests.edge_agent.centre import Authority, Centre, broadcast, make_opus, soon
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
 NODE = "node-1"
 SO_ACCEPTCON = 0x10000
 """Somebody may connect to it (linux/net.h)."""
@@ -102,6 +102,7 @@ async def test_a_restart_command_ends_the_process_well(centre: Centre, node: Nod
     assert await asyncio.to_thread(node.process.wait, 10) == 0
 
 
+@by_our_agent
 async def test_who_is_to_give_way_in_a_play_ends_after_it(centre: Centre, node: Node) -> None:
     """What an upgraded package asks for (the unit's reload)."""
     voice = centre.add_media(make_opus(1, 1500))
@@ -116,6 +117,7 @@ async def test_who_is_to_give_way_in_a_play_ends_after_it(centre: Centre, node: 
     assert await asyncio.to_thread(node.process.wait, 10) == 0
 
 
+@by_our_agent
 async def test_settings_that_name_another_area_are_followed_at_once(centre: Centre, node: Node) -> None:
     voice = centre.add_media(make_opus(1, 500))
     node.start()
@@ -225,6 +227,7 @@ async def test_the_supervisor_hears_ready_and_then_that_the_player_lives(
     assert heard.count(b"WATCHDOG=1") >= 2
 
 
+@by_our_agent
 async def test_an_emergency_of_before_a_restart_waits_until_the_centre_has_told_the_time(
     centre: Centre, node: Node
 ) -> None:

@@ -32,14 +32,16 @@ from controller.wire.signer import REFUSED, own_document
 from edge_agent.protocol.documents import Urgent
 from edge_agent.protocol.enrolment import new_claim_code
 from edge_agent.protocol.signing import SigningKey
+from edge_agent.protocol.states import Outcome
 from edge_agent.protocol.topics import Word
 from tests.controller import factories
 from tests.controller.signing.process import WITHIN_S, signer
 from tests.controller.signing.test_apart import agreed
 from tests.controller.wire.live import Live, live_centre
+from tests.e2e.beside import plays
 from tests.edge_agent.centre import VirtualRecording, agent_process, broadcast, make_opus, pcm_of, voice_of
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
 
 EVIL, GOOD = make_opus(1, 700), make_opus(2, 700)
 FORGED = 4
@@ -58,17 +60,18 @@ async def loa(*arguments: str) -> str:
     return said.decode()
 
 
-async def test_an_owned_centre_makes_no_node_speak_and_still_stops_them(tmp_path: Path) -> None:
-    async with signer(tmp_path) as (path, _), live_centre(tmp_path, signer=path) as live:
-        area, folder = await live.area(), ("--folder", str(tmp_path / "signer"))
-        scope, known = f"areas/{area.id}", tmp_path / "places.json"
+@plays
+async def test_an_owned_centre_makes_no_node_speak_and_still_stops_them(folder: Path) -> None:
+    async with signer(folder) as (path, _), live_centre(folder, signer=path) as live:
+        area, place = await live.area(), ("--folder", str(folder / "signer"))
+        scope, known = f"areas/{area.id}", folder / "places.json"
         known.write_bytes(msgspec.json.encode(Places(areas=(KnownArea(area.id, area.name),))))
-        await loa(*folder, "places", str(known), "--accept")
-        secret = (await loa(*folder, "enrol", live.rows.person.id, "--area", area.id)).splitlines()[0]
-        await loosen(path, tmp_path / "signer", scope)
-        state = await adopted(live, area.id, tmp_path / "node")
+        await loa(*place, "places", str(known), "--accept")
+        secret = (await loa(*place, "enrol", live.rows.person.id, "--area", area.id)).splitlines()[0]
+        await loosen(path, folder / "signer", scope)
+        state = await adopted(live, area.id, folder / "node")
         command = [sys.executable, "-m", "edge_agent", "run", "--state", str(state), "--output=virtual"]
-        with agent_process(command, tmp_path / "agent.log"):
+        with agent_process(command, folder / "agent.log"):
             await heard(live, lambda health: scope in health["held"])
             evil = await forge_rows(live, scope)
             await ask_the_signer(path, live, scope)
@@ -76,8 +79,7 @@ async def test_an_owned_centre_makes_no_node_speak_and_still_stops_them(tmp_path
             with pytest.raises(CodeError, match="type the code"):
                 await say(live, scope, "")
             said = await say(live, scope, totp.code_at(secret, datetime.now(UTC)))
-            await heard(live, lambda health: (health["now_playing"] or {}).get("broadcast_id") == said)
-            await heard(live, lambda health: health["now_playing"] is None)
+            assert await outcome(live, said) == Outcome.PLAYED
             assert evil not in await signed_for(live, scope), "the signer left it out"
             [hold] = await live.rows.services.holds.order(live.rows.actor, [scope])
             health = await heard(live, lambda health: hold.id in health["holds"])
@@ -125,6 +127,16 @@ async def heard(live: Live, fits: Callable[[Any], bool]) -> Any:
                 found = live.rows.services.live.over(await session.get_one(Node, node.id)).health
             if found is not None and fits({"now_playing": None, "holds": (), "held": {}, "dropped": {}} | dict(found)):
                 return found
+            await asyncio.sleep(0.05)
+
+
+async def outcome(live: Live, broadcast_id: str) -> str:
+    """Wait until the node has told how its play ended."""
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            [play] = await live.rows.services.broadcasts.plays(live.rows.actor, broadcast_id)
+            if play.outcome not in {None, "unknown"}:
+                return str(play.outcome)
             await asyncio.sleep(0.05)
 
 

@@ -6,19 +6,22 @@ from pathlib import Path
 import pytest
 
 from edge_agent.protocol.states import Outcome
+from tests.e2e.beside import plays
 from tests.edge_agent.centre import agent_process, broadcast, make_opus, running_centre, soon
 
 NODE = "node-1"
 
 
 @pytest.mark.broker
-async def test_the_pin_is_on_for_a_play_and_off_when_the_agent_has_gone(tmp_path: Path) -> None:
-    pin = tmp_path / "pin"
-    async with running_centre(tmp_path / "centre") as centre:
-        centre.adopt(tmp_path / "node", NODE)
+@pytest.mark.timeout(300)
+@plays
+async def test_the_pin_is_on_for_a_play_and_off_when_the_agent_has_gone(folder: Path) -> None:
+    pin = folder / "pin"
+    async with running_centre(folder / "centre") as centre:
+        centre.adopt(folder / "node", NODE)
         await centre.settle(NODE)
-        command = [sys.executable, "-m", "edge_agent", "run", "--state", str(tmp_path / "node"), "--output", "virtual"]
-        with agent_process([*command, "--amplifier", f"file:{pin}"], tmp_path / "agent.log"):
+        command = [sys.executable, "-m", "edge_agent", "run", "--state", str(folder / "node"), "--output", "virtual"]
+        with agent_process([*command, "--amplifier", f"file:{pin}"], folder / "agent.log"):
             await centre.until(lambda: (one := centre.health(NODE)) and not one.faults, what="a node without faults")
             health = centre.health(NODE)
             assert health is not None

@@ -13,6 +13,7 @@ from edge_agent.evidence import RATE
 from edge_agent.outputs.base import Output
 from edge_agent.outputs.card import CardOutput
 from edge_agent.outputs.virtual import VirtualOutput
+from tests.e2e.beside import plays
 from tests.pulse import running_pulse
 
 Make = Callable[[], Output]
@@ -77,7 +78,9 @@ def test_frames_are_asked_for_in_real_time(make: Make) -> None:
     assert took_s < 5
 
 
-def test_stamps_follow_one_another_as_frames_do_and_lie_ahead(make: Make) -> None:
+@pytest.mark.timeout(240)
+@plays
+def test_stamps_follow_one_another_as_frames_do_and_lie_ahead(folder: Path, make: Make) -> None:
     taker = Taker(enough=RATE)
     run(make(), taker)
     settled = taker.calls[len(taker.calls) // 2 :]
