@@ -280,8 +280,12 @@ async def _to_change(session: AsyncSession, actor: Actor, broadcast_id: str, now
     if row is None or not await is_seen(session, await rights.sight(session, actor), broadcast_id):
         raise no_broadcast(broadcast_id)
     await rights.require(session, actor, Act.BROADCASTS_CREATE, await target_areas(session, broadcast_id))
-    if row.cancelled_at is not None or row.superseded_at is not None:
-        raise ConflictError("this broadcast is cancelled or replaced already", problem="cancelled")
+    if row.cancelled_at is not None:
+        raise ConflictError("this broadcast is cancelled already", problem="cancelled")
+    if row.superseded_at is not None:
+        raise ConflictError(
+            "this broadcast was changed already: another version stands in its place", problem="replaced"
+        )
     if row.schedule_id is not None or row.replays_id is not None or row.level == Level.EMERGENCY:
         raise ConflictError("this broadcast is changed with its schedule, or not at all", problem="not_alone")
     ends_at = row.latest_start_at if row.awaits_approval else row.start_at

@@ -14,6 +14,8 @@ from web.views.airings import airing_lines
 
 MOST_FROM_ABOVE = 5
 """Bulletins from above that stand before the list; all of them stand in it."""
+MOST_AHEAD = timedelta(days=3660)
+"""An offer without an end says so; a year far away is a slip."""
 
 
 def acts(visit: Visit, known: BulletinOut) -> dict[str, bool]:
@@ -71,7 +73,7 @@ async def offer(visit: Visit, bulletin_id: str, version: int, typed: Form) -> No
     until, said = None, typed.one("until").strip()
     if said:
         day = day_of(said, visit.form.today())
-        if day is None or day < visit.form.today():
+        if day is None or not visit.form.today() <= day <= visit.form.today() + MOST_AHEAD:
             raise InvalidError("until: no day to come", field="until_at", problem="past")
         until = visit.form.at(day + timedelta(days=1), 0, 0)
     await visit.services.bulletins.offer(visit.actor, bulletin_id, OfferIn(version=version, until_at=until))

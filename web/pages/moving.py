@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.schedules.conflicts import ScheduleConflictError
-from controller.schedules.schemas import ExceptionIn, ScheduleChange, ScheduleIn, ScheduleOut
+from controller.schedules.schemas import ExceptionIn, ScheduleChange, ScheduleIn, ScheduleOut, WallTime
 from web.forms import MOST_VERSION, Unclear, number_of, own_path, read_form
 from web.pages.frame import back
 from web.pages.replacing import replaced
@@ -37,6 +37,7 @@ async def _wanted(visit: Visit, schedule_id: str, recurrence: datetime, moving: 
     """Give what is to become of the date; another programme that was chosen for it goes with it."""
     known = await visit.services.schedules.get(visit.actor, schedule_id)
     date = await visit.services.single_dates.get(visit.actor, schedule_id, recurrence)
+    moves.check_standing(moving, date, visit.form)
     return moves.wanted(moving, visit.form, date, known.programme_id)
 
 
@@ -91,7 +92,7 @@ def add(router: APIRouter, site: Site) -> None:
 
 def _add_dates(router: APIRouter, site: Site) -> None:
     @router.post("/schedules/{schedule_id}/dates/{recurrence}")
-    async def one_date(request: Request, schedule_id: str, recurrence: datetime) -> Response:
+    async def one_date(request: Request, schedule_id: str, recurrence: WallTime) -> Response:
         visit, typed = await site.visit(request), await read_form(request)
         try:
             if typed.one("act") == "move":
@@ -110,17 +111,19 @@ def _add_dates(router: APIRouter, site: Site) -> None:
         return back(f"/schedules/{schedule_id}", "date")
 
     @router.post("/schedules/{schedule_id}/dates/{recurrence}/look")
-    async def look_at_move(request: Request, schedule_id: str, recurrence: datetime) -> HTMLResponse:
+    async def look_at_move(request: Request, schedule_id: str, recurrence: WallTime) -> HTMLResponse:
         """Say what moving a date in the calendar would change, before it is asked to be done."""
         visit, typed = await site.visit(request), await read_form(request)
         known = await visit.services.schedules.get(visit.actor, schedule_id)
         moving = moves.from_calendar(typed, recurrence, visit.form)
+        date = await visit.services.single_dates.get(visit.actor, schedule_id, recurrence)
         seen = await _looked_at(visit, schedule_id, recurrence, moving)
         return visit.fragment(
             "_schedule_move.html",
             schedule=known,
             seen=seen,
             moving=seen.moving,
+            stands=moves.standing(date),
             said=moves.sentence(known.title, recurrence, seen.moving, visit.form),
             to=own_path(typed.one("to"), "/schedules"),
         )

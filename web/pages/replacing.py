@@ -21,6 +21,7 @@ async def replaced(visit: Visit, schedule_id: str, recurrence: datetime, typed: 
     try:
         known = await services.schedules.get(visit.actor, schedule_id)
         date = await services.single_dates.get(visit.actor, schedule_id, recurrence)
+        moves.check_standing(replacing, date, visit.form)
         change = moves.replacing_wanted(replacing, date, known.programme_id, visit.form)
         found = await services.what_ifs.of_date(visit.actor, schedule_id, recurrence, change)
         seen = looked(typed, [schedule_id, replacing.name, replacing.programme], found.changes, visit.form)

@@ -84,6 +84,7 @@ async def one_page(
         changes=changes,
         ending=ending,
         named_when=visit.form.long(named.start_at) if named else "",
+        stands=moves.standing(named) if named else "",
         may_write=may_write,
         problem=problem,
     )

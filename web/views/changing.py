@@ -102,7 +102,9 @@ def effects(
         said.append(text("changing.gained", count=len(gained), names=form.names(gained)))
     if known.approval is not None:
         said.append(text("changing.yes_anew" if found.approval is Need.ANOTHER else "changing.yes_over"))
-    away = len(set(before).intersection(silent))
-    if away and known.phase not in {"awaiting_approval", "returned"}:
+    away, told = len(set(before).intersection(silent)), known.phase not in {"awaiting_approval", "returned"}
+    if told and found.approval is Need.ANOTHER:
+        said.append(text("changing.withdrawn"))
+    if told and away:
         said.append(text("changing.away", count=away))
     return tuple(Mark("part", "unsure", each) for each in said)

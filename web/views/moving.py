@@ -14,6 +14,7 @@ from web.formats import Formats
 from web.forms import Form, Unclear, day_of, hour_of
 from web.problems import problem_text
 from web.views.dated import Told, unusual_said
+from web.views.schedules import date_mark
 
 TICKS = ("confirm_unusual", "confirm_conflicts")
 """As ``ExceptionIn``."""
@@ -31,6 +32,8 @@ class Moving:
     asked: tuple[tuple[str, str], ...] = ()
     """What has to be confirmed, with its words."""
     problem: str = ""
+    stood: str = ""
+    """How the date stood when the form was shown, as ``standing`` says; empty: that was not said."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,26 @@ class Replacing:
     ticked: tuple[str, ...] = ()
     asked: tuple[tuple[str, str], ...] = ()
     problem: str = ""
+    stood: str = ""
 
 
 _OneT = TypeVar("_OneT", Moving, Replacing)
+
+
+def standing(date: DateOut) -> str:
+    """Say how a date stands, to tell whether somebody else changed it while a form was open."""
+    return " ".join([date.local.isoformat(), date.verdict, date.changed or "-", date.programme_id])
+
+
+def check_standing(typed: Moving | Replacing, date: DateOut, form: Formats) -> None:
+    """See that the date stands as it did when the form was shown: what was cancelled meanwhile is not revived unseen.
+
+    Raises:
+        Unclear: somebody changed it.
+    """
+    if typed.stood and typed.stood != standing(date):
+        state = date_mark(date, form).word
+        raise Unclear({"day": form.text("schedules.date_meanwhile", when=form.long(date.start_at), state=state)})
 
 
 def begun(date: DateOut, form: Formats) -> Moving:
@@ -57,7 +77,8 @@ def begun(date: DateOut, form: Formats) -> Moving:
 def read(typed: Form, recurrence: datetime) -> Moving:
     """Take what was typed."""
     ticked = tuple(tick for tick in TICKS if typed.one(tick) == "yes")
-    return Moving(recurrence.isoformat(), typed.one("day").strip(), typed.one("hour").strip(), ticked)
+    day, hour = typed.one("day").strip(), typed.one("hour").strip()
+    return Moving(recurrence.isoformat(), day, hour, ticked, stood=typed.one("stood"))
 
 
 def to_replace(date: DateOut) -> Replacing:
@@ -68,7 +89,7 @@ def to_replace(date: DateOut) -> Replacing:
 def read_replacing(typed: Form, recurrence: datetime) -> Replacing:
     """Take what was chosen."""
     ticked = tuple(tick for tick in TICKS if typed.one(tick) == "yes")
-    return Replacing(recurrence.isoformat(), typed.one("instead"), ticked)
+    return Replacing(recurrence.isoformat(), typed.one("instead"), ticked, stood=typed.one("stood"))
 
 
 def by_hand(date: DateOut, programme_id: str) -> str | None:

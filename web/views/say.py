@@ -158,7 +158,8 @@ def days(form: Formats) -> list[tuple[str, str]]:
 def button(draft: Draft, form: Formats, found: PreviewOut | None = None, whole: str = "") -> str:
     """Name the act, and as soon as that is known what it reaches; ``whole``: the name of the place chosen as one."""
     text = form.text
-    plain = "changing.save" if draft.edits else "say.send" if draft.when == "now" else "say.plan"
+    saves = bool(draft.edits) and draft.when != "now"  # a change that is heard at once says so
+    plain = "changing.save" if saves else "say.send" if draft.when == "now" else "say.plan"
     if found is None or found.refusal:
         return text(plain)
     count = found.played_count + _unreported(found)
@@ -167,7 +168,7 @@ def button(draft: Draft, form: Formats, found: PreviewOut | None = None, whole: 
     nodes = text("count.nodes", count=count)
     if found.approval is Need.ANOTHER:
         return text("say.send_asks", nodes=nodes)
-    if draft.edits:
+    if saves:
         return text("changing.save_to", nodes=nodes)
     if draft.when != "now":
         return text("say.plan_to", nodes=nodes)

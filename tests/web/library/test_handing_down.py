@@ -111,3 +111,14 @@ async def test_an_operator_offers_nothing_and_the_neighbour_sees_nothing_of_a_co
         assert (await client.get(f"/bulletins/{theirs.id}")).status_code == 404
         builder = await client.get(f"/programmes/{programme_id}?change=yes&bring={theirs.id}")
         assert (builder.status_code, "Của xã Đông" in builder.text) == (200, False)
+
+
+async def test_a_last_day_that_is_none_to_come_is_told_at_its_field(site: Commune) -> None:
+    province, _, _ = await places(site.centre)
+    path = f"/bulletins/{(await approved(site.centre, province, 'Bão số 3')).id}"
+    async with visitor(site) as client:
+        typed = {"act": "offer", "version": version_of((await client.get(path)).text)}
+        for until in ("31/12/9999", "30/12/9999", "24/11/2042", "23/11/2031"):
+            refused = await client.post(path, data=typed | {"until": until})
+            assert (refused.status_code, "Không hiểu ngày này" in refused.text) == (422, True), until
+        assert (await client.post(path, data=typed | {"until": "24/11/2031"})).status_code == 303  # all of today

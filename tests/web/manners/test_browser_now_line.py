@@ -1,5 +1,7 @@
 """The line of what sounds now, on the narrowest phone."""
 
+from datetime import timedelta
+
 import pytest
 from playwright.async_api import Browser, expect
 
@@ -30,3 +32,13 @@ async def test_however_long_its_title_the_time_that_is_left_is_read(site: Commun
         await page.goto("/nodes")
         await expect(page.locator("#strip .now")).to_contain_text("4/4 cụm")
         assert not await page.evaluate(CUT_OFF)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= SMALL["width"]
+
+
+async def test_however_long_the_title_of_what_comes_next_the_page_is_no_wider(site: Commune, browser: Browser) -> None:
+    await site.broadcast(TITLE, start_at=site.centre.clock() + timedelta(hours=2))
+    async with page_of(browser, site.url, viewport=SMALL) as page:
+        await page.goto("/nodes")
+        await expect(page.locator("#strip .now")).to_contain_text("Tiếp theo")
+        assert not await page.evaluate(CUT_OFF)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= SMALL["width"]

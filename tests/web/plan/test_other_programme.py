@@ -32,6 +32,12 @@ async def date(site: Commune, path: str) -> DateOut:
     return next(each for each in dates if each.recurrence_local.isoformat() == NAME)
 
 
+def stands(answer: httpx.Response) -> str:
+    """Read how a date stood when a form of it was shown."""
+    [stood, *_] = re.findall(r'name="stood" value="([^"]+)"', answer.text)
+    return str(stood)
+
+
 async def chosen(client: httpx.AsyncClient, path: str, programme_id: str, **more: str) -> httpx.Response:
     return await client.post(f"{path}/dates/{NAME}", data={"act": "other", "instead": programme_id} | more)
 
@@ -123,3 +129,40 @@ async def test_no_programme_and_one_that_is_gone_are_told_at_the_field(site: Com
         [told] = re.findall(r'id="wrong-instead" role="alert">([^<]*)', page.text)
         assert words in told
     assert "Không tìm thấy" in nowhere.text
+
+
+async def test_who_has_a_form_open_is_told_that_somebody_else_cancelled_the_date(site: Commune) -> None:
+    made, special = await programme(site), await other(site)
+    async with visitor(site) as client:
+        path = await begun(site, client, made)
+        for act in ({"act": "other", "instead": special.id}, {"act": "move", "day": "26/11/2031", "hour": "18:00"}):
+            link = f"{path}?{act['act']}={NAME}"
+            stood = stands(await client.get(link))
+            assert (await client.post(f"{path}/dates/{NAME}", data={"act": "cancel"})).status_code == 303
+            refused = await client.post(f"{path}/dates/{NAME}", data=act | {"stood": stood})
+            assert (refused.status_code, "Ngày này vừa được đổi" in said(refused)) == (422, True)
+            assert (await date(site, path)).verdict == "cancelled"
+            again = await client.post(f"{path}/dates/{NAME}", data=act | {"stood": stands(refused)})
+            assert (again.status_code, (await date(site, path)).verdict) == (303, "aired")
+            assert (await client.post(f"{path}/dates/{NAME}", data={"act": "restore"})).status_code == 303
+
+
+async def test_a_drag_that_was_looked_at_is_not_done_over_what_somebody_else_did(site: Commune) -> None:
+    made = await programme(site)
+    async with visitor(site) as client:
+        path = await begun(site, client, made)
+        looked = await client.post(f"{path}/dates/{NAME}/look", data={"local": "2031-11-26T18:00:00"})
+        assert (await client.post(f"{path}/dates/{NAME}", data={"act": "cancel"})).status_code == 303
+        act = {"act": "move", "day": "26/11/2031", "hour": "18:00", "stood": stands(looked)}
+        refused = await client.post(f"{path}/dates/{NAME}", data=act)
+    assert (refused.status_code, (await date(site, path)).verdict) == (422, "cancelled")
+
+
+async def test_a_date_is_named_by_a_wall_time(site: Commune) -> None:
+    made = await programme(site)
+    async with visitor(site) as client:
+        path = await begun(site, client, made)
+        for act in ("other", "move", "cancel"):
+            for name in (f"{NAME}+07:00", f"{NAME}Z", "9999-12-31T23:59:59", "x"):
+                answer = await client.post(f"{path}/dates/{name}", data={"act": act})
+                assert answer.status_code in {404, 422}, (act, name)

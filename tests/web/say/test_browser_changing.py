@@ -42,3 +42,20 @@ async def test_a_broadcast_is_changed_on_a_phone(site: Commune, browser: Browser
     [changed] = [each for each in await site.centre.services.broadcasts.today(site.centre.actor) if each.run_id]
     assert (changed.run_id, [item.recording_id for item in changed.items]) == (run.id, [other])
     assert [target.name for target in changed.targets] == ["Thôn Trại"]
+
+
+async def test_keeping_what_it_says_drops_the_words_typed_instead(site: Commune, browser: Browser) -> None:
+    run = await site.broadcast("Họp tổ", "Thôn Đồng", start_at=EVENING)
+    async with page_of(browser, site.url, viewport=SMALL, has_touch=True) as page:
+        await page.goto(f"/broadcasts/{run.id}/edit")
+        await page.locator("#otherwise > summary").tap()
+        await page.locator("#typed > summary").tap()
+        await page.fill("#text", "Tối nay họp tổ")
+        await page.get_by_role("button", name="Giữ nguyên nội dung cũ").tap()
+        await expect(page.locator("#text")).to_have_value("")
+        await expect(page.locator("#recording")).to_contain_text("Nội dung giữ nguyên")
+        await expect(page.locator(".htmx-request")).to_have_count(0)
+        await page.locator("#send").tap()
+        await expect(page.locator("h1")).to_have_text("Họp tổ")
+    [kept] = [each for each in await site.centre.services.broadcasts.today(site.centre.actor) if each.run_id == run.id]
+    assert [item.recording_id for item in kept.items] == [item.recording_id for item in run.items]

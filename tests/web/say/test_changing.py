@@ -155,3 +155,39 @@ async def test_a_new_broadcast_keeps_nothing(site: Commune) -> None:
         answer = await client.post("/say", data=fields(site))
     assert answer.status_code == 422
     assert "Thu âm" in answer.text
+
+
+async def test_a_change_that_is_heard_at_once_says_so_on_its_button(site: Commune) -> None:
+    run = await site.broadcast("Mất nước", "Thôn Trại", start_at=EVENING)
+    async with visitor(site) as client:
+        told = (await client.post(f"/broadcasts/{run.id}/edit/preview", data=fields(site, when="now"))).text
+    assert "PHÁT tới 2 cụm" in told
+    assert "LƯU THAY ĐỔI" not in told
+
+
+async def test_what_needs_no_yes_and_is_changed_by_who_does_is_said_to_be_taken_back(site: Commune) -> None:
+    services = site.centre.services
+    run = await site.broadcast("Mất nước", "Thôn Trại", start_at=EVENING)
+    rules = PolicyRules(second_person=(SecondPerson(category="*", level="*"),))
+    await services.policies.put(site.centre.actor, site.root.id, PolicyIn(version=0, rules=rules))
+    asked = await site.broadcast("Mất điện", "Thôn Đồng", start_at=EVENING)
+    withdrawn = "Lưu là rút bản đã gửi lại ngay: chưa ai duyệt bản sửa thì không cụm nào phát."
+    async with visitor(site) as client:
+        told = (await client.post(f"/broadcasts/{run.id}/edit/preview", data=fields(site, hour="19:30"))).text
+        assert withdrawn in told
+        told = (await client.post(f"/broadcasts/{asked.id}/edit/preview", data=fields(site, hour="19:30"))).text
+        assert withdrawn not in told  # nothing of it is at a node yet
+
+
+async def test_who_comes_second_is_told_that_another_version_stands_there(site: Commune) -> None:
+    run = await site.broadcast("Mất nước", "Thôn Trại", start_at=EVENING)
+    async with visitor(site) as client:
+        first = await client.post(f"/broadcasts/{run.id}/edit", data=fields(site, hour="19:30"))
+        assert first.status_code == 303
+        second = await client.post(f"/broadcasts/{run.id}/edit", data=fields(site, hour="20:30"))
+        assert (second.status_code, "vừa được sửa thành bản khác" in second.text) == (422, True)
+        opened = await client.get(f"/broadcasts/{run.id}/edit")
+        assert (opened.status_code, "vừa được sửa thành bản khác" in opened.text) == (409, True)
+        assert (await client.post(first.headers["location"] + "/cancel")).status_code == 303
+        third = await client.post(first.headers["location"] + "/edit", data=fields(site, hour="20:30"))
+        assert (third.status_code, "Lần phát này đã bị hủy" in third.text) == (422, True)

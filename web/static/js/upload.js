@@ -300,6 +300,14 @@
     (document.getElementById(out.id.replace("recording", "recent"))?.querySelector("summary") ?? file).focus();
   });
 
+  // What was said stays: words typed to be read instead would be read on sending.
+  document.addEventListener("click", (event) => {
+    const words = event.target.closest("[data-keeps]") && document.getElementById("text");
+    if (!words?.value) return;
+    words.value = "";
+    words.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+
   const isOver = (each) => Boolean(each.querySelector("[data-title], :scope > .notice"));
   const stateOf = (each) => `${each.querySelector("[data-again]")?.value ?? ""} ${isOver(each)}`;
   document.addEventListener("click", (event) => {
