@@ -108,8 +108,9 @@ def problem_text(error: LoaError, form: Formats) -> str:
     values["sent"] = form.when(fields["sent_at"]) if "sent_at" in fields else ""
     values["wait"] = form.about(timedelta(seconds=fields.get("retry_after_s", 60)))
     problem = _SAME.get(fields.get("problem", ""), fields.get("problem", ""))
-    own = f"wrong.{fields.get('field', '')}_{problem}"
-    key = own if text.has(own) else _TEXTS.get((fields.get("field", ""), problem))
+    field = "items" if fields.get("field", "").startswith("items.") else fields.get("field", "")
+    own = f"wrong.{field}_{problem}"
+    key = own if text.has(own) else _TEXTS.get((field, problem))
     if key is None and text.has(f"wrong.{problem}"):
         key = f"wrong.{problem}"
     if code == "not_airable" and problem:

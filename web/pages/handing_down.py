@@ -30,7 +30,8 @@ async def part(visit: Visit, known: BulletinOut, typed: Form | None, problem: st
     shown: dict[str, Any] = {"handed": None, "ended": [], "takers": None, "until": "", "until_wrong": {}}
     if approved and may_place:
         rows = await visit.services.programmes.list(visit.actor, templates=False)
-        shown["takers"] = views.takers(known, rows, visit.places(Act.PROGRAMMES_WRITE))[: views.MOST_PROGRAMMES]
+        places = visit.places(Act.PROGRAMMES_WRITE)
+        shown["takers"] = views.takers(known, rows, places, visit.form.now)[: views.MOST_PROGRAMMES]
     if not approved or known.from_above or not views.below(known, visit.areas):
         return shown
     if known.offered_at is None and not visit.may(Act.BULLETINS_OFFER, known.area_id):

@@ -30,6 +30,7 @@ from web.site import Site, Visit
 from web.views import library
 from web.views import programmes as views
 from web.views.airings import airing_lines
+from web.views.handing_down import may_hold
 from web.views.places import choices
 
 FIELDS = frozenset({"title", "area_id"})
@@ -105,7 +106,8 @@ async def _brought(visit: Visit, known: ProgrammeOut) -> tuple[str, str] | None:
         return None
     with suppress(NotFoundError):
         found = await visit.services.bulletins.get(visit.actor, bulletin_id)
-        return (found.id, found.title) if found.state == "approved" else None
+        fits = may_hold(found, known.area_id, visit.areas, visit.form.now)
+        return (found.id, found.title) if found.state == "approved" and fits else None
     return None
 
 

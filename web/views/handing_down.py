@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from controller.areas.schemas import AreaOut
 from controller.bulletins.schemas import BulletinOut
@@ -45,6 +45,14 @@ class FromAbove:
     said: str
     mark: Mark | None
     """That it is asked for, and stands nowhere yet."""
+
+
+@dataclass(frozen=True)
+class Taker:
+    """A programme in which it can be placed."""
+
+    id: str
+    title: str
 
 
 def below(known: BulletinOut, areas: Sequence[AreaOut]) -> list[AreaOut]:
@@ -102,8 +110,18 @@ def from_above(known: BulletinOut, owed: Collection[str], form: Formats) -> From
     return FromAbove(known.id, known.title, said, mark)
 
 
-def takers(known: BulletinOut, rows: Iterable[ProgrammeRow], areas: Sequence[AreaOut]) -> list[ProgrammeRow]:
-    """Give the programmes in ``areas`` that may hold it: those of its own area and below."""
-    chains = _chains(areas)
-    here = [row for row in rows if row.area_id in chains]
-    return here if known.from_above else [row for row in here if known.area_id in chains[row.area_id]]
+def may_hold(known: BulletinOut, area_id: str, areas: Sequence[AreaOut], now: datetime) -> bool:
+    """Say whether programmes of an area may hold it: its own, and while it is on offer those below."""
+    if area_id == known.area_id:
+        return True
+    on_offer = known.offered_at is not None and (known.offered_until is None or known.offered_until > now)
+    chain = _chains(areas).get(area_id, ())
+    return on_offer and bool(chain) and (known.from_above or known.area_id in chain)
+
+
+def takers(known: BulletinOut, rows: Iterable[ProgrammeRow], areas: Sequence[AreaOut], now: datetime) -> list[Taker]:
+    """Give the programmes in ``areas`` that may hold it; where they are of several places, each with its own."""
+    names = {area.id: area.name for area in areas}
+    here = [row for row in rows if row.area_id in names and may_hold(known, row.area_id, areas, now)]
+    alone = len({row.area_id for row in here}) == 1
+    return [Taker(row.id, row.title if alone else f"{row.title} · {names[row.area_id]}") for row in here]

@@ -3,6 +3,7 @@
 import re
 
 from controller.areas.schemas import AreaOut
+from controller.bulletins.schemas import OfferIn
 from controller.people.rights import Role
 from controller.programmes.models import ItemKind
 from controller.programmes.schemas import ItemIn, ProgrammeIn
@@ -122,3 +123,24 @@ async def test_a_last_day_that_is_none_to_come_is_told_at_its_field(site: Commun
             refused = await client.post(path, data=typed | {"until": until})
             assert (refused.status_code, "Không hiểu ngày này" in refused.text) == (422, True), until
         assert (await client.post(path, data=typed | {"until": "24/11/2031"})).status_code == 303  # all of today
+
+
+async def test_no_programme_is_named_that_may_not_hold_it(site: Commune) -> None:
+    province, east, west = await places(site.centre)
+    bulletin = await approved(site.centre, province, "Bão số 3")
+    own, below = await own_programme(site, province), [await own_programme(site, area) for area in (east, west)]
+    path, services = f"/bulletins/{bulletin.id}", site.centre.services
+    async with visitor(site) as client:
+        page = (await client.get(path)).text
+        assert [each in page for each in (own, *below)] == [True, False, False]
+        assert 'id="bring"' not in (await client.get(f"/programmes/{below[0]}?change=yes&bring={bulletin.id}")).text
+        await services.bulletins.offer(site.centre.actor, bulletin.id, OfferIn(version=bulletin.version))
+        page = (await client.get(path)).text
+        assert [each in page for each in (own, *below)] == [True, True, True]
+        assert all(f"Bản tin sáng · {area.name}<" in page for area in (province, east, west))  # of one name
+        builder = (await client.get(f"/programmes/{below[0]}?change=yes&bring={bulletin.id}")).text
+        assert 'id="bring"' in builder
+        await services.bulletins.end_offer(site.centre.actor, bulletin.id)
+        typed = {"act": "add", "version": version_of(builder), "kind": "bulletin", "chosen": bulletin.id}
+        refused = await client.post(f"/programmes/{below[0]}?change=yes&bring={bulletin.id}", data=typed)
+    assert (refused.status_code, "không được gửi xuống cho nơi của chương trình này" in refused.text) == (422, True)
