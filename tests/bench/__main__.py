@@ -1,4 +1,8 @@
-"""``python -m tests.bench [NAME…] [--quick]``: measure, keep what was found in ``var/bench``, write the page."""
+"""``python -m tests.bench [NAME…] [--quick]``: measure, keep what was found beside this file, write the page.
+
+Figures are kept in ``results``, so that a part can be measured anew without the others; the measurements that they
+were made from stay on this machine, in ``var/bench``.
+"""
 
 import argparse
 import asyncio
@@ -29,9 +33,9 @@ from tests.bench.render import render
 from tests.e2e.journeys import figures as journeys
 
 ROOT = Path(__file__).resolve().parents[2]
-KEPT = ROOT / "var" / "bench"
+KEPT, RAW = Path(__file__).parent / "results", ROOT / "var" / "bench"
 PAGE = ROOT / "docs" / "benchmarks.md"
-QUICK = "quick"
+QUICK = RAW / "quick"
 """Folder of quick runs: they never overwrite a real figure, nor the page."""
 
 Bench = Callable[..., Awaitable[Result]]
@@ -58,7 +62,7 @@ def main() -> int:
     """Run what was asked for; the status tells whether all of it could be measured."""
     options = _parser().parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    folder = KEPT / QUICK if options.quick else KEPT
+    folder = QUICK if options.quick else KEPT
     failed = [name for name in options.names or BENCHES if not _run_one(name, folder, quick=options.quick)]
     if options.quick:
         _say(f"a quick run: {PAGE.name} stays as it is")
@@ -88,7 +92,7 @@ def _run_one(name: str, folder: Path, *, quick: bool) -> bool:
         (folder / f"{name}.json").unlink(missing_ok=True)  # an old figure must not stand in for a failed one
         return False
     result.quick, result.busy_before, result.seconds = quick, busy, time.perf_counter() - begun
-    result.save(folder)
+    result.save(folder, QUICK if quick else RAW)
     for row in result.rows:
         _say(f"  {row.what}: {row.value}{f' ({row.target}: {row.verdict})' if row.verdict else ''}")
     return True

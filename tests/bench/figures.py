@@ -50,17 +50,23 @@ class Result:
         verdict = {True: REACHED, False: MISSED, None: UNMEASURED}[good] if target else ""
         self.rows.append(Row(what, value, samples, target, verdict))
 
-    def save(self, folder: Path) -> None:
-        """Keep it as JSON."""
-        folder.mkdir(parents=True, exist_ok=True)
+    def save(self, folder: Path, measurements: Path) -> None:
+        """Keep it as JSON: the figures in ``folder``, what they were made from in ``measurements``."""
         self.at = datetime.now(UTC).isoformat(timespec="seconds")
-        (folder / f"{self.name}.json").write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
+        found = asdict(self)
+        _write(measurements / f"{self.name}-raw.json", found.pop("raw"))
+        _write(folder / f"{self.name}.json", found)
 
     @classmethod
     def load(cls, path: Path) -> "Result":
         """Read one back."""
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text("utf-8"))
         return cls(**{**found, "rows": [Row(**row) for row in found["rows"]]})
+
+
+def _write(path: Path, found: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def quantile(values: Sequence[float], share: float) -> float:

@@ -43,7 +43,7 @@ def test_a_target_that_could_not_be_told_is_not_reached() -> None:
 def test_the_page_shows_misses_load_and_what_was_not_measured(tmp_path: Path) -> None:
     found = result(busy_before=QUIET_PERCENT + 1)
     found.add("start error", "p99 28.27 ms", samples=66, target="p99 ≤ 5 ms", good=False)
-    found.save(tmp_path)
+    found.save(tmp_path, tmp_path / "raw")
     (tmp_path / "machine.json").write_text('{"cores": "2"}')
     write_page(tmp_path, tmp_path / "page.md")
     page = (tmp_path / "page.md").read_text()
@@ -60,7 +60,7 @@ def test_what_the_journeys_measured_is_a_part_of_the_page_that_a_benchmark_leave
     part = journeys.section(journeys.kept(kept), {"cores": "2"})
     (tmp_path / "machine.json").write_text('{"cores": "2"}')
     page.write_text(journeys.put("# Old", part))
-    result().save(tmp_path)
+    result().save(tmp_path, tmp_path / "raw")
     for _ in range(2):
         write_page(tmp_path, page)
         assert page.read_text().count(journeys.HEADING) == 1
