@@ -173,7 +173,7 @@ def _time_lines(run: BroadcastOut, form: Formats) -> list[str]:
     text = form.text
     if run.cancelled_at is not None:
         return [text("broadcast.cancelled_at", at=form.when(run.cancelled_at))]
-    if run.phase == "returned":
+    if run.phase in {"returned", "replaced", "not_approved"}:
         return []  # as it is, nothing will begin
     if run.phase in {"over", "awaiting_reports"}:
         return [text("broadcast.ended", at=form.when(run.ends_at))]

@@ -23,6 +23,10 @@ async def test_a_bulletin_from_above_is_put_in_a_programme(site: Commune, browse
         await asked_for.get_by_role("link", name="Xếp vào chương trình").tap()
         await page.get_by_role("link", name="Chương trình sáng 05:00").tap()  # unfolded by the link that led here
         await expect(page.locator("#airs")).to_contain_text("Chương trình này đang phát theo lịch")
+        assert "bring=" in (await page.locator("main [hx-get*='/live']").first.get_attribute("hx-get") or "")
+        async with page.expect_response(lambda answer: "/live?" in answer.url and "/programmes/" in answer.url):
+            await page.evaluate("htmx.trigger(document.querySelector(\"main [hx-get*='/live']\"), 'loa:look')")
+        await expect(page.locator(".htmx-request")).to_have_count(0)
         await page.get_by_role("button", name="Thêm vào chương trình").tap()
         await expect(page.locator("#items .item")).to_have_count(2)
         await expect(page.locator("#bring")).to_have_count(0)

@@ -60,7 +60,9 @@ async def test_it_is_said_what_would_be_otherwise_and_saved_in_its_place(site: C
         answer = await client.post(f"/broadcasts/{run.id}/edit", data=typed)
         assert answer.status_code == 303
         later = answer.headers["location"].removeprefix("/broadcasts/")
-        assert "Đã thay bằng bản sửa" in (await client.get(f"/broadcasts/{run.id}")).text
+        before = (await client.get(f"/broadcasts/{run.id}")).text
+        assert "Đã thay bằng bản sửa" in before
+        assert "Bắt đầu 19:00" not in before  # of that one nothing begins any more
     changed = await site.centre.services.broadcasts.get(site.centre.actor, later)
     assert (changed.run_id, changed.start_at) == (run.id, EVENING + timedelta(minutes=30))
     assert [each.scope for each in changed.targets] == [site.hamlets["Thôn Đồng"].scope]
