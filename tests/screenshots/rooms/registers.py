@@ -58,7 +58,7 @@ async def rollout_looked(page: Page, stage: Stage) -> None:
 async def no_files(page: Page, stage: Stage) -> None:
     """Add a release without its files."""
     await page.click("#release button.main")
-    await page.wait_for_selector("#release-wrong:not([hidden])")
+    await page.wait_for_selector("#bundle-wrong:not([hidden])")
 
 
 async def release_on_its_way(page: Page, stage: Stage) -> None:
