@@ -116,6 +116,8 @@ def mark(state: str, form: Formats) -> Mark:
 
 def _said(known: BulletinOut, form: Formats) -> str:
     category = form.kind(known.category)
+    if known.level == "priority":
+        category = f"{category} · {form.text('level.priority')}"
     key = "bulletins.said_above" if known.from_above else "bulletins.said"
     return form.text(key, category=category, place=known.area_name, when=form.since(known.saved_at))
 

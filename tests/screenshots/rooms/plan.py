@@ -24,6 +24,13 @@ async def _look(page: Page, stage: Stage) -> None:
     await expect(page.locator(".rows, [role=status]").first).to_be_visible()
 
 
+async def _another(page: Page, stage: Stage) -> None:
+    """Choose another programme for one date, and look what that changes."""
+    await page.select_option("#instead", label="Họp dân")
+    await page.click("#other button[name=look]")
+    await expect(page.locator("#other [role=status]")).to_be_visible()
+
+
 EVENTS = """BEGIN:VCALENDAR
 BEGIN:VEVENT
 UID:1@elsewhere
@@ -53,7 +60,7 @@ async def _choose(page: Page, stage: Stage) -> None:
     file = FilePayload(name="lich-xa.ics", mimeType="text/calendar", buffer=EVENTS.encode())
     await page.set_input_files("#calendar-file", files=file)
     await expect(page.locator("#calendar-file-chosen")).to_have_text("lich-xa.ics")
-    await page.select_option("#programme", index=1)
+    await page.select_option("#programme", label="Họp dân")
     await page.click("#import button[name=look]")
     await expect(page.locator("#events li")).to_have_count(3)
 
@@ -80,7 +87,7 @@ SHOTS = (
     Shot("schedules", "schedule-new", "schedule-new", scene="week"),
     Shot("schedules", "schedule-edit", "schedule-edit", scene="week"),
     Shot("schedules", "schedule-move", "schedule-move", scene="week", state="pending"),
-    Shot("schedules", "schedule-other", "schedule-other", scene="week", state="pending", steps=_look),
+    Shot("schedules", "schedule-other", "schedule-other", scene="week", state="pending", steps=_another),
     Shot("schedules", "schedule-finer", "schedule-edit", scene="week", state="error", steps=finer_wrong),
     Shot("feed", "schedules-copy", "/schedules/copy?view=week&day=2031-11-25", scene="week"),
     Shot("importing", "schedules-import", "/schedules/import", scene="week"),

@@ -36,6 +36,7 @@ async def another_hour(page: Page, stage: Stage) -> None:
     await page.fill("#hour", "19:30")
     await page.locator("input[name='target']:checked").first.uncheck()
     await expect(page.locator("#preview")).to_contain_text("19:30")
+    await expect(page.locator("#preview")).not_to_contain_text("Thôn Đồng,")
 
 
 async def no_hour(page: Page, stage: Stage) -> None:

@@ -19,7 +19,7 @@ async def test_a_bulletin_from_above_is_put_in_a_programme(site: Commune, browse
     async with page_of(browser, site.url, session=session, viewport=SMALL, has_touch=True) as page:
         await page.goto("/bulletins")
         asked_for = page.locator("section[aria-labelledby=above] li").first
-        await expect(asked_for).to_contain_text("Ưu tiên, chưa có trong chương trình nào đang phát")
+        await expect(asked_for).to_contain_text("Ưu tiên, chưa có trong chương trình nào có lịch phát")
         await asked_for.get_by_role("link", name="Xếp vào chương trình").tap()
         await page.get_by_role("link", name="Chương trình sáng 05:00").tap()  # unfolded by the link that led here
         await expect(page.locator("#airs")).to_contain_text("Chương trình này đang phát theo lịch")

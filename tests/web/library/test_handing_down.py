@@ -39,7 +39,7 @@ async def test_a_province_offers_changes_the_end_and_takes_it_back(site: Commune
         assert (await client.post(path, data=typed)).status_code == 303
         page = (await client.get(path)).text
         assert "đến hết Thứ Hai 01/12" in page
-        assert "2 nơi chưa có trong lịch phát của mình" in page
+        assert "2 nơi chưa xếp vào lịch phát" in page
         assert 'name="until" value="01/12/2031"' in page
         refused = await client.post(path, data=typed | {"until": "hôm qua"})
         assert (refused.status_code, "Không hiểu ngày này" in refused.text) == (422, True)
@@ -64,7 +64,7 @@ async def test_it_is_told_which_communes_placed_it_and_which_owe_it(site: Commun
     assert [(said, re.findall(r"<li>(.*?)</li>", names)) for said, names in told] == [
         ("1 nơi có lịch phát mà chưa xếp", [west.name]),
         ("1 nơi đã có trong lịch phát", [east.name]),
-        ("1 nơi chưa có trong lịch phát của mình", [south.name]),
+        ("1 nơi chưa xếp vào lịch phát", [south.name]),
     ]
     assert "Những lần dưới đây không phát cho đến khi bản tin được bỏ ra khỏi chương trình" in page
 
@@ -77,7 +77,7 @@ async def test_below_it_stands_first_and_is_put_in_a_programme_from_its_page(sit
     operator = await site.centre.somebody("hoa", Role.OPERATOR, east)
     async with visitor(site, who=operator) as client:
         listed = (await client.get("/bulletins")).text
-        assert "Ưu tiên, chưa có trong chương trình nào đang phát" in listed
+        assert "Ưu tiên, chưa có trong chương trình nào có lịch phát" in listed
         assert f'href="/bulletins/{bulletin.id}#place"' in listed
         assert 'id="above"' not in (await client.get("/bulletins?state=approved")).text  # who narrows has no use for it
         page = (await client.get(f"/bulletins/{bulletin.id}")).text

@@ -39,7 +39,7 @@ async def test_an_author_reads_what_was_said_before_and_why_it_came_back(site: C
         assert "Thiếu giờ kết thúc" in before
         changed = before.partition("Bản 2 khác bản 1 chỗ nào")[2]
         assert "trước: Từ 8 giờ. → nay: Từ 8 giờ đến 11 giờ." in changed
-        assert "trước: không có → nay: bản ghi mới" in changed
+        assert "trước: không có → nay: tệp mới" in changed
         for none in ("/versions/3", "/versions/0", "/versions/x", "/versions/1e9"):
             assert (await author.get(path + none)).status_code == 404
 

@@ -148,7 +148,7 @@ async def test_what_is_no_calendar_or_too_much_is_said_at_its_field(site: Commun
     async with visitor(site) as client:
         for ics, words in (
             ("hello", "Tệp này không đọc được như lịch iCalendar"),
-            ("", "Chưa chọn tệp lịch."),
+            ("", "Chưa có tệp lịch. Bấm “Chọn tệp…”"),
             (many, "quá nhiều sự kiện"),
             (calendar(event("x" * 200_000, EVENING)), "Tệp lịch lớn quá"),
         ):
