@@ -71,20 +71,27 @@ def _way(each: ChangeOut, form: Formats) -> Hashable:
     """Tell alike what would be said in the same words but for the date."""
     moved = each.moved_to_at - each.start_at if each.moved_to_at else None
     ends = tuple(_end(end, form) for end in (each.before, each.after))
-    return each.is_past, each.title, form.hour(each.start_at), moved, ends, each.rules, each.unusual, each.area_names
+    other = _says_other(each)
+    hour = form.hour(each.start_at)
+    return each.is_past, each.title, hour, moved, ends, other, each.rules, each.unusual, each.area_names
 
 
 def _line(those: Sequence[ChangeOut], form: Formats) -> Told:
     text, each, starts = form.text, those[0], [change.start_at for change in those]
     when = form.long(each.start_at) if len(starts) == 1 else f"{form.hour(each.start_at)}, {span_said(starts, form)}"
+    key = "whatif.would_have" if each.is_past else "whatif.would"
+    if _end(each.before, form) == _end(each.after, form):
+        key = "whatif.would_have_still" if each.is_past else "whatif.would_still"
     said = text(
-        "whatif.would_have" if each.is_past else "whatif.would",
+        key,
         title=each.title,
         when=when.removesuffix("."),
         places=form.names(each.area_names),
         before=_end(each.before, form),
         after=_end(each.after, form),
     )
+    if _says_other(each):
+        said += " " + text("whatif.other_content")
     if each.moved_to_at is not None:
         moved = form.long(each.moved_to_at) if len(starts) == 1 else form.hour(each.moved_to_at)
         said += " " + text("whatif.moved", when=moved)
@@ -95,6 +102,11 @@ def _line(those: Sequence[ChangeOut], form: Formats) -> Told:
     heard = _is_played(each.after) and not each.rules and each.unusual is None
     mark = Mark("empty" if heard else "triangle", "unsure" if heard else "care", said)
     return Told(mark, dates_said(starts, form))
+
+
+def _says_other(each: ChangeOut) -> bool:
+    """Tell whether only what it plays is another: it is told of, though its hour and its end are as they were."""
+    return each.before == each.after and _is_played(each.after) and each.moved_to_at is None and not each.rules
 
 
 def _end(end: EndOut | None, form: Formats) -> str:

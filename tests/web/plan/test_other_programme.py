@@ -61,6 +61,7 @@ async def test_a_date_airs_another_programme_and_then_its_own_again(site: Commun
     assert f'<option value="{made.id}" selected>Chương trình chiều (như mọi ngày)' in form.text
     assert (looked.status_code, done.status_code, again.status_code) == (200, 303, 303)
     assert f'<option value="{special.id}" selected>' in looked.text
+    assert re.search(r"Đặc biệt, 17:30 Thứ Tư 26/11, [^:]*: vẫn phát\. Nội dung sẽ khác\.", said(looked))
     assert "Chương trình khác: Đặc biệt" in page
     assert page.count("Chương trình khác: ") == 1
     assert "Buổi chiều Chương trình khác: Đặc biệt" in week
