@@ -36,11 +36,11 @@ class Kind:
     command: Callable[[Path], list[str]]
 
 
-OURS = Kind(
-    "ours", lambda state: [sys.executable, "-m", "edge_agent", "run", "--state", str(state), "--output=virtual"]
-)
+_PYTHON = [sys.executable, "-X", "faulthandler"]
+"""Says on SIGABRT where each thread stands."""
+OURS = Kind("ours", lambda state: [*_PYTHON, "-m", "edge_agent", "run", "--state", str(state), "--output=virtual"])
 _TINY = Path(__file__).with_name("tiny_agent.py")
-KINDS = [OURS, Kind("tiny", lambda state: [sys.executable, str(_TINY), "--state", str(state)])]
+KINDS = [OURS, Kind("tiny", lambda state: [*_PYTHON, str(_TINY), "--state", str(state)])]
 
 
 @dataclass
@@ -65,7 +65,13 @@ class Node:
     def _end(self, number: signal.Signals) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(10)
+        try:
+            return self.process.wait(30)
+        except subprocess.TimeoutExpired as still_there:
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait(10)
+            log = (self.state / "agent.log").read_text("utf-8", "replace")
+            raise RuntimeError(f"{self.kind.name} did not end; where it stood:\n{log[-8000:]}") from still_there
 
     async def consumed_until(self, at: datetime) -> None:
         """Wait until the output has consumed what was due by ``at``; there is nothing but its file to tell."""

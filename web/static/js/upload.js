@@ -315,6 +315,10 @@
     if (button) awaited = document.querySelector(button.getAttribute("hx-target"));
   });
 
+  // Nobody waits any more who types elsewhere, or scrolls on: nothing may move below that hand.
+  document.addEventListener("focusin", (event) => { if (event.target.matches("input:not([type=file]), select, textarea")) awaited = null; });
+  for (const hand of ["wheel", "touchmove"]) document.addEventListener(hand, () => { awaited = null; }, { passive: true });
+
   let shown = null;
   const watching = new MutationObserver(() => {
     const card = place.querySelector("[data-title]"), state = places.map(stateOf).join();
