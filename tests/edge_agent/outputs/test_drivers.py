@@ -69,7 +69,9 @@ def run(output: Output, taker: Taker) -> None:
         output.close()
 
 
-def test_frames_are_asked_for_in_real_time(make: Make) -> None:
+@pytest.mark.timeout(240)
+@plays
+def test_frames_are_asked_for_in_real_time(folder: Path, make: Make) -> None:
     taker = Taker(enough=RATE * 3 // 2)
     run(make(), taker)
     frames = sum(count for count, _, _ in taker.calls[1:])
