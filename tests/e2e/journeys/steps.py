@@ -1,5 +1,6 @@
 """What people do on the pages, tap by tap, in any language: found by addresses and ids, as a hand finds its way."""
 
+import asyncio
 import re
 import time
 
@@ -13,12 +14,17 @@ SEEN_WHOLE = """(part) => {
   return own.top >= 0 && own.bottom <= innerHeight && apart;
 }"""
 
+SETTLED_S = 5
+"""Letters, and answers that are on their way, move what stands below them; nobody rolls meanwhile."""
+
 
 async def in_first_window(part: Locator) -> None:
     """Nothing has to be rolled for it, and STOP's bar, which stands over the page, covers none of it."""
     await part.page.wait_for_load_state()  # until then its letters and the bar may stand elsewhere
-    await part.evaluate("() => document.fonts.ready.then(() => true)")
-    assert await part.evaluate(SEEN_WHOLE), f"{part}: {await part.bounding_box()}"
+    settled = time.monotonic() + SETTLED_S
+    while not await part.evaluate(SEEN_WHOLE):
+        assert time.monotonic() < settled, f"{part}: {await part.bounding_box()}"
+        await asyncio.sleep(0.1)
 
 
 def id_in(page: Page) -> str:
