@@ -60,7 +60,7 @@ class BroadcastIn(WindowIn):
     recordings: Annotated[tuple[str, ...], Field(max_length=MAX_ITEMS)] = ()
     """Ids, in the order in which they are to sound. Either these, or bulletins, or a programme.
 
-    In a change of what was sent none of the three may be given: what it says stays as it was laid out."""
+    Of what was sent, a change may leave out all three: what it says stays as it was laid out."""
     bulletins: Annotated[tuple[str, ...], Field(max_length=MAX_ITEMS)] = ()
     """Ids of approved bulletins, in the order in which they are to sound, each in the languages of the places."""
     programme_id: Annotated[str, Field(max_length=64)] | None = None

@@ -45,7 +45,7 @@ async def test_a_program_that_is_kept_from_running_is_seen(tmp_path: Path) -> No
 
         async def stalled() -> list[str]:
             here._ticker.process.send_signal(signal.SIGSTOP)
-            await asyncio.sleep(3 * STALL / timedelta(seconds=1))
+            await asyncio.sleep(3 * STALL / timedelta(seconds=1))  # what is tried is that time passes without it
             here._ticker.process.send_signal(signal.SIGCONT)
             return await here.stalls()
 

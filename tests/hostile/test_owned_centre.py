@@ -39,6 +39,7 @@ from tests.controller.signing.process import WITHIN_S, signer
 from tests.controller.signing.test_apart import agreed
 from tests.controller.wire.live import Live, live_centre
 from tests.e2e.beside import plays
+from tests.e2e.waiting import until
 from tests.edge_agent.centre import VirtualRecording, agent_process, broadcast, make_opus, pcm_of, voice_of
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
@@ -132,12 +133,12 @@ async def heard(live: Live, fits: Callable[[Any], bool]) -> Any:
 
 async def outcome(live: Live, broadcast_id: str) -> str:
     """Wait until the node has told how its play ended."""
-    async with asyncio.timeout(WITHIN_S):
-        while True:
-            [play] = await live.rows.services.broadcasts.plays(live.rows.actor, broadcast_id)
-            if play.outcome not in {None, "unknown"}:
-                return str(play.outcome)
-            await asyncio.sleep(0.05)
+
+    async def told() -> str | None:
+        [play] = await live.rows.services.broadcasts.plays(live.rows.actor, broadcast_id)
+        return None if play.outcome == "unknown" else play.outcome
+
+    return str(await until(told, WITHIN_S, "the end of the play"))
 
 
 async def recorded(live: Live, audio: bytes) -> str:

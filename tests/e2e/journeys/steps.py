@@ -1,12 +1,12 @@
 """What people do on the pages, tap by tap, in any language: found by addresses and ids, as a hand finds its way."""
 
-import asyncio
 import re
 import time
 
 from playwright.async_api import Locator, Page, expect
 
 from tests.e2e.journeys.stage import PATIENT_MS, Row, Stage, Way
+from tests.e2e.waiting import until
 
 SEEN_WHOLE = """(part) => {
   const own = part.getBoundingClientRect(), bar = document.querySelector(".stopbar").getBoundingClientRect();
@@ -21,10 +21,11 @@ SETTLED_S = 5
 async def in_first_window(part: Locator) -> None:
     """Nothing has to be rolled for it, and STOP's bar, which stands over the page, covers none of it."""
     await part.page.wait_for_load_state()  # until then its letters and the bar may stand elsewhere
-    settled = time.monotonic() + SETTLED_S
-    while not await part.evaluate(SEEN_WHOLE):
-        assert time.monotonic() < settled, f"{part}: {await part.bounding_box()}"
-        await asyncio.sleep(0.1)
+    try:
+        await until(lambda: part.evaluate(SEEN_WHOLE), SETTLED_S, f"{part} whole in the first window")
+    except AssertionError as unseen:
+        unseen.add_note(f"it stands at {await part.bounding_box()}")
+        raise
 
 
 def id_in(page: Page) -> str:
