@@ -33,6 +33,7 @@ from .move_schemas import MoveIn, MoveOut, MoveSeenIn
 from .moving import Granted, Move, Said, Stands, moved_to
 from .repository import read_tree
 from .rules import Tree
+from .standing import stands
 from .targets import scope_name
 
 
@@ -108,11 +109,11 @@ class Moves:
 
 async def _planned(session: AsyncSession, actor: Actor, area_id: str, wanted: MoveIn) -> Move:
     """Check a move against the rows, and that the person may."""
-    seen, tree = await rights.sight(session, actor), await read_tree(session)
-    if not tree.stands(area_id) or not seen.knows(area_id):
+    seen = await rights.sight(session, actor)
+    if not seen.knows(area_id) or not await stands(session, area_id):
         raise NotFoundError("there is no such area", resource="areas", id=area_id[:64])
     await rights.require(session, actor, Act.AREAS_MOVE, [area_id])
-    nodes = await _nodes(session)
+    tree, nodes = await read_tree(session), await _nodes(session)
     _check_seen(seen, tree, nodes, wanted)
     move = Move(tree, nodes.values(), area_id, wanted.areas, wanted.nodes)
     await rights.require(session, actor, Act.AREAS_MOVE, [*move.touched(), *([None] if move.takes_a_root else ())])

@@ -57,6 +57,7 @@ class Removals:
         """
         now = self._clock()
         async with self._database.transaction() as tx:
+            # Of who removes it and who puts something in (``standing``) the second waits for the first, and looks then.
             row = await _known(tx.session, actor, area_id, lock=True)
             there = await _there(tx.session, area_id, now)
             if not there.is_empty:

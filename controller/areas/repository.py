@@ -87,9 +87,3 @@ def _reached(tree: Tree, scopes: Iterable[str]) -> list[ColumnElement[bool]]:
         else:
             nodes.add(key)
     return [among(column, those) for column, those in ((Node.area_id, areas), (Node.id, nodes)) if those]
-
-
-async def stands(session: AsyncSession, area_id: str) -> bool:
-    """Say whether there is such a place, and it was not removed."""
-    there = select(Area.id).where(Area.id == area_id, Area.removed_at.is_(None))
-    return await session.scalar(there) is not None

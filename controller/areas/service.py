@@ -30,6 +30,7 @@ from .models import Area
 from .repository import count_nodes, nodes_in, read_branches, read_tree
 from .rules import MAX_DEPTH, Tree
 from .schemas import AreaOut, EffectiveOut, QuietWindow
+from .standing import stands
 
 
 class Keep:
@@ -120,8 +121,7 @@ class Areas:
 
     async def _add(self, tx: Transaction, actor: Actor, row: Area) -> None:
         seen = await rights.sight(tx.session, actor)
-        tree = await read_tree(tx.session)
-        _check_parent(tree, row.parent_id, seen)
+        tree = await _check_parent(tx.session, row.parent_id, seen)
         await rights.require(tx.session, actor, Act.AREAS_CREATE, [row.parent_id])
         tree.check_name(row.id, row.parent_id, row.name)
         check_locks(tree, row.parent_id, [field for field in OF_THE_AREA if getattr(row, field) is not None])
@@ -285,13 +285,14 @@ def _tags(languages: Sequence[str] | None) -> list[str] | None:
     return list(languages)
 
 
-def _check_parent(tree: Tree, parent_id: str | None, seen: Sight) -> None:
-    if parent_id is None:
-        return
-    if not tree.stands(parent_id) or not seen.knows(parent_id):
+async def _check_parent(session: AsyncSession, parent_id: str | None, seen: Sight) -> Tree:
+    """See to it that something can be added there; gives the tree."""
+    if parent_id is not None and not (seen.knows(parent_id) and await stands(session, parent_id)):
         raise InvalidError("parent_id: there is no such area", field="parent_id", problem="unknown")
-    if len(tree.chain(parent_id)) + 1 > MAX_DEPTH:
+    tree = await read_tree(session)
+    if parent_id is not None and len(tree.chain(parent_id)) + 1 > MAX_DEPTH:
         raise InvalidError(f"parent_id: at most {MAX_DEPTH} levels", field="parent_id", problem="too_deep")
+    return tree
 
 
 def _no_area(area_id: str) -> NotFoundError:

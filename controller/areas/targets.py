@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.db import among, in_pieces
+from controller.db import in_pieces
 from controller.errors import ForbiddenError, InvalidError, NotFoundError
 from controller.nodes.models import Node
 from controller.people import rights
 from controller.people.actor import Actor
 from controller.people.rights import EVERYTHING, Act, Sight
 
-from .models import Area
 from .repository import nodes_in, read_tree
 from .rules import Tree
+from .standing import standing, stands
 
 MAX_SCOPES = 4096
 """As many as ``edge_agent.protocol.content.Approval`` takes."""
@@ -86,17 +86,17 @@ async def check_scopes(
 
 
 async def require_place(session: AsyncSession, actor: Actor, act: Act, area_id: str) -> Tree:
-    """Let somebody put something into an area; gives the tree.
+    """Let somebody put something into an area, which stays there to the end of that; gives the tree.
 
     Raises:
         InvalidError: it is not there, or not known to them.
         ForbiddenError: they may not there.
     """
-    seen, tree = await rights.sight(session, actor), await read_tree(session)
-    if not tree.stands(area_id) or not seen.knows(area_id):
+    seen = await rights.sight(session, actor)
+    if not seen.knows(area_id) or not await stands(session, area_id):
         raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
     await rights.require(session, actor, act, [area_id])
-    return tree
+    return await read_tree(session)
 
 
 async def tree_around(session: AsyncSession, seen: Sight, area_id: str, *, whole: bool = False) -> Tree:
@@ -114,10 +114,9 @@ async def tree_around(session: AsyncSession, seen: Sight, area_id: str, *, whole
 async def areas_of(session: AsyncSession, scopes: Iterable[str], *, removed: bool = False) -> dict[str, str]:
     """Give the area of each scope; what was removed has none. With ``removed``, also of areas and nodes that were."""
     found = {scope: scope.removeprefix("areas/") for scope in scopes if scope.startswith("areas/")}
-    if not removed:
-        gone = select(Area.id).where(among(Area.id, found.values()), Area.removed_at.is_not(None))
-        for area_id in await session.scalars(gone):
-            del found[f"areas/{area_id}"]
+    if found and not removed:
+        there = await standing(session, found.values())
+        found = {scope: area_id for scope, area_id in found.items() if area_id in there}
     for some in in_pieces([scope.removeprefix("nodes/") for scope in scopes if scope.startswith("nodes/")]):
         query = select(Node.id, Node.area_id).where(Node.id.in_(some))
         if not removed:

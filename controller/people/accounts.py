@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.areas.models import Area
+from controller.areas.standing import stands
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database, Transaction
@@ -343,8 +343,7 @@ async def _grantable(session: AsyncSession, actor: Actor, role: str, area_id: st
     """
     if role not in set(Role):
         raise InvalidError(f"role: {role!r} is none of {', '.join(Role)}", field="role", problem="unknown")
-    area = await session.get(Area, area_id) if area_id is not None else None
-    if area_id is not None and (area is None or area.removed_at is not None):
+    if area_id is not None and not await stands(session, area_id):
         raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
     for act in sorted(ALLOWED[Role(role)]):
         await rights.require(session, actor, act, [area_id])

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from controller.areas.models import Area
+from controller.areas.standing import stands
 from controller.db import among, kept
 from controller.errors import ForbiddenError, InvalidError, NotFoundError, NotSignedInError
 
@@ -237,8 +238,7 @@ async def home(session: AsyncSession, actor: Actor, act: Act, area_id: str | Non
         ForbiddenError: no role of the person allows it, or not there.
     """
     if area_id is not None:
-        exists = await session.scalar(select(Area.id).where(Area.id == area_id, Area.removed_at.is_(None))) is not None
-        if not exists or not (await sight(session, actor)).knows(area_id):
+        if not (await sight(session, actor)).knows(area_id) or not await stands(session, area_id):
             raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
         await require(session, actor, act, [area_id])
         return area_id

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from controller.areas.repository import stands
+from controller.areas.standing import stands
 from controller.areas.targets import tree_around
 from controller.audit import service as audit
 from controller.clock import Clock

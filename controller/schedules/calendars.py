@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
+from controller.areas.standing import stands
 from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database, Transaction, in_pieces, locks
@@ -167,7 +168,7 @@ def _next(now: datetime, zone: str, row: Calendar) -> tuple[date, ...]:
 
 
 async def _write(session: AsyncSession, actor: Actor, row: Calendar, wanted: CalendarIn, seen: Sight) -> None:
-    if not seen.sees(wanted.area_id) or not (await read_tree(session)).stands(wanted.area_id):
+    if not seen.sees(wanted.area_id) or not await stands(session, wanted.area_id):
         raise InvalidError("area_id: there is no such area", field="area_id", problem="unknown")
     await rights.require(session, actor, Act.CALENDARS_WRITE, [wanted.area_id])
     replaces = wanted.effect is OnCalendarDay.REPLACE
