@@ -1,4 +1,8 @@
-"""Connections to SQLite as the rows want them: what each is told when it opens, begins and ends."""
+"""Connections to SQLite as the rows want them: what each is told when it opens, begins and ends.
+
+That ``stop`` of aiosqlite may be replaced, and is what its ``close`` ends with, is nowhere promised: see
+``sqlite_cursors``.
+"""
 
 import functools
 import sqlite3

@@ -2,6 +2,9 @@
 
 To make a cursor, to execute, to fetch and to close are four with aiosqlite's own, and to hand an errand over and back
 takes longer than most statements do.
+
+This leans on what aiosqlite calls its own: ``PRIVATE``, and that ``stop`` ends its thread (``sqlite_connections``).
+``pyproject.toml`` bounds its version; ``test_sqlite_cursors`` says what a newer one lacks.
 """
 
 import sqlite3
@@ -13,6 +16,9 @@ import aiosqlite
 
 AT_ONCE = 500
 """Rows that come with the statement itself; of more, the others are fetched as they are asked for."""
+
+PRIVATE = ("_conn", "_execute", "_thread")
+"""Names of a connection that aiosqlite promises to nobody: SQLite's own, the way to the thread, the thread."""
 
 _Done = TypeVar("_Done")
 _Row = tuple[Any, ...]

@@ -1,5 +1,9 @@
 """Statements of SQLite beside the event loop."""
 
+import asyncio
+import importlib.metadata
+import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +29,32 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
         await tx.session.execute(text("CREATE TABLE a (b INTEGER PRIMARY KEY, c TEXT)"))
     yield found
     await found.close()
+
+
+async def test_aiosqlite_has_what_we_lean_on(tmp_path: Path) -> None:
+    version = importlib.metadata.version("aiosqlite")
+    told = f"aiosqlite {version}: {{}}; mend controller/sqlite_cursors.py, or keep the bound in pyproject.toml"
+    connection = sqlite_cursors.connect(tmp_path / "b.db")
+    lacking = [name for name in sqlite_cursors.PRIVATE if name not in {*dir(type(connection)), *vars(connection)}]
+    assert not lacking, told.format(f"a connection has no {', '.join(lacking)} any more")
+    thread, ends = connection._thread, connection.stop
+    assert thread.daemon, told.format("its thread is none that the process may leave behind")
+    async with asyncio.timeout(10):
+        await connection
+        assert isinstance(connection.plain(), sqlite3.Connection), told.format("_conn is not SQLite's own connection")
+        ran = await connection.errand(threading.current_thread)
+        assert ran is thread, told.format("_execute does not run on _thread")
+        stops: list[str] = []
+
+        def stop() -> asyncio.Future[Any] | None:
+            stops.append("stopped")
+            return ends()
+
+        connection.stop = stop  # type: ignore[method-assign]  # as sqlite_connections.configure does
+        await connection.close()
+    assert stops, told.format("close does not end with stop any more (sqlite_connections.configure)")
+    thread.join(10)
+    assert not thread.is_alive(), told.format("stop leaves the thread running")
 
 
 async def test_a_statement_is_one_errand_of_the_thread(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
