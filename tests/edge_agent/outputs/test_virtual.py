@@ -1,6 +1,5 @@
 """The virtual output's files: what they say about what was consumed, also after a kill."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -8,10 +7,16 @@ import threading
 import wave
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from edge_agent.clock import NS
+from edge_agent.errors import OutputError
 from edge_agent.evidence import RATE
-from edge_agent.outputs.virtual import Recording, VirtualOutput
+from edge_agent.outputs.recording import HEADER, Recording
+from edge_agent.outputs.virtual import BLOCK, VirtualOutput
+from tests.edge_agent.outputs.marks import marks
 
 _PLAYER = """
 import sys, threading
@@ -30,8 +35,20 @@ threading.Event().wait(20)
 """
 
 
-def marks(path: Path) -> list[tuple[int, int]]:
-    return [(one["frame"], one["at_ns"]) for one in map(json.loads, path.read_text().splitlines())]
+def level_1(buffer: memoryview, _: int) -> None:
+    buffer[:] = bytes([1, 0]) * (len(buffer) // 2)
+
+
+def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Let the disk take nothing until it is set."""
+    is_open, append = threading.Event(), Recording.append
+
+    def gated(*args: Any, **kwargs: Any) -> None:
+        assert is_open.wait(30)
+        append(*args, **kwargs)
+
+    monkeypatch.setattr(Recording, "append", gated)
+    return is_open
 
 
 def play(wav: Path, instants: Path, *, frames: int, level: int) -> None:
@@ -92,21 +109,63 @@ def test_after_a_kill_the_file_can_be_read_and_continued(tmp_path: Path) -> None
     assert pcm[-1] == 2
 
 
-def test_silence_takes_no_room_on_the_disk(tmp_path: Path) -> None:
-    recording = Recording(tmp_path / "o.wav", tmp_path / "o.jsonl")
-    for second in range(60):
-        recording.append(bytes(RATE * 2), second * NS, mark=False)
-    recording.close()
-    found = (tmp_path / "o.wav").stat()
-    assert found.st_size == 44 + 60 * RATE * 2
-    assert found.st_blocks * 512 < 100_000
+def test_a_disk_that_stands_still_keeps_no_device_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it takes only later is in the file all the same, whole and with its instants."""
+    disk, heard, enough = gate(monkeypatch), list[tuple[bytes, int]](), threading.Event()
 
+    def consumed(block: bytes, at_ns: int) -> None:
+        heard.append((block, at_ns))
+        if len(heard) == 50:
+            enough.set()
 
-def test_a_file_that_is_full_makes_way_for_a_new_one(tmp_path: Path) -> None:
     wav, instants = tmp_path / "o.wav", tmp_path / "o.jsonl"
-    recording = Recording(wav, instants, max_frames=RATE)
-    for second in range(3):
-        recording.append(bytes([second + 1, 0]) * RATE, second * NS, mark=False)
-    recording.close()
-    assert (tmp_path / "o.wav.1").stat().st_size == wav.stat().st_size == 44 + RATE * 2
-    assert marks(instants) == [(0, 2 * NS)]
+    output = VirtualOutput(wav, instants, utc_minus_monotonic_ns=lambda: 0, on_consumed=consumed)
+    output.open(level_1, lambda _: None, lambda _: None)
+    assert enough.wait(10), "it waits for the disk"
+    disk.set()
+    output.close()
+    with wave.open(str(wav)) as file:
+        assert file.readframes(file.getnframes()) == b"".join(block for block, _ in heard)
+    begun = {index * BLOCK: at_ns for index, (_, at_ns) in enumerate(heard)}
+    found = marks(instants)
+    assert len(found) > 10
+    assert found == [(frame, begun[frame]) for frame, _ in found]
+
+
+def test_an_output_whose_disk_refuses_is_lost_and_says_so_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Recording, "append", refuse)
+    lost, told = list[str](), threading.Event()
+
+    def on_lost(why: str) -> None:
+        lost.append(why)
+        told.set()
+
+    output = VirtualOutput(tmp_path / "o.wav", tmp_path / "o.jsonl")
+    output.open(level_1, lambda _: None, on_lost)
+    assert told.wait(10)
+    output.close()
+    assert len(lost) == 1
+    assert "No space left on device" in lost[0]
+
+
+def test_an_output_given_up_on_a_slow_disk_keeps_its_files_until_they_are_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, wav, instants = gate(monkeypatch), tmp_path / "o.wav", tmp_path / "o.jsonl"
+    heard = threading.Event()
+    first = VirtualOutput(wav, instants, on_consumed=lambda _block, _at: heard.set())
+    first.open(level_1, lambda _: None, lambda _: None)
+    assert heard.wait(10)
+    closing = threading.Thread(target=first.close)
+    closing.start()
+    with pytest.raises(OutputError, match="still being written"):
+        VirtualOutput(wav, instants).open(level_1, lambda _: None, lambda _: None)
+    disk.set()
+    closing.join()
+    before = wav.stat().st_size
+    assert before > HEADER
+    play(wav, instants, frames=RATE // 2, level=2)
+    assert wav.stat().st_size > before
