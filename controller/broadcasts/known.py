@@ -15,8 +15,9 @@ from controller.plays.unconfirmed import Watch
 
 from .models import Broadcast, BroadcastTarget
 from .repository import in_sight, is_seen, outs
-from .rules import ENDED
+from .rules import ENDED, Phase
 from .schemas import BroadcastOut
+from .versions import successor_of
 
 
 async def known_row(session: AsyncSession, actor: Actor, broadcast_id: str) -> tuple[Sight, Broadcast]:
@@ -32,7 +33,7 @@ async def known_row(session: AsyncSession, actor: Actor, broadcast_id: str) -> t
 
 
 async def shown(session: AsyncSession, watch: Watch, broadcast_id: str) -> BroadcastOut:
-    """Show one broadcast, with the holds over its nodes while it is not over.
+    """Show one broadcast, with the holds over its nodes while it is not over, and what took its place if that did.
 
     Raises:
         NotFoundError: there is none in sight.
@@ -41,10 +42,18 @@ async def shown(session: AsyncSession, watch: Watch, broadcast_id: str) -> Broad
     found = await outs(session, query, watch)
     if not found:
         raise no_broadcast(broadcast_id)
+    if found[0].phase is Phase.REPLACED:
+        return found[0].model_copy(update={"replaced_by": await _replaced_by(session, watch.seen, broadcast_id)})
     if found[0].phase in ENDED:
         return found[0]
     held = await _held_by(session, watch, broadcast_id)
     return found[0].model_copy(update={"held_by": tuple(each.shown for each in held)})
+
+
+async def _replaced_by(session: AsyncSession, seen: Sight, broadcast_id: str) -> str | None:
+    """Give the id of the version in its place, if that is in sight too."""
+    later = await successor_of(session, await session.get_one(Broadcast, broadcast_id))
+    return later if later is not None and await is_seen(session, seen, later) else None
 
 
 async def _held_by(session: AsyncSession, watch: Watch, broadcast_id: str) -> Sequence[Over]:

@@ -177,6 +177,8 @@ class BroadcastOut(BaseModel):
     category: str | None = None
     run_id: str | None = None
     """The first version of an edited broadcast; None: this is the first."""
+    replaced_by: str | None = None
+    """Of one that was replaced: the version in its place, where there is one in sight. Lists leave it out."""
     replays_id: str | None = None
     """The broadcast that it makes up for."""
     schedule_id: str | None = None

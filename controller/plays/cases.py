@@ -12,6 +12,7 @@ from controller.areas.rules import Tree
 from controller.areas.targets import scope_name
 from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.broadcasts.repository import in_sight, is_seen
+from controller.broadcasts.versions import successor_of
 from controller.errors import NotFoundError
 from controller.holds.models import Hold
 from controller.holds.reach import Reach
@@ -97,7 +98,7 @@ async def stopped_by_centre(case: Case) -> Stopped | None:
     if not case.scopes:
         return Stopped(CentreRule.AIMED, case.play.updated_at if case.play is not None else case.now, None)
     if row.superseded_at is not None:
-        return Stopped(CentreRule.CURRENT, row.superseded_at, await _successor(case))
+        return Stopped(CentreRule.CURRENT, row.superseded_at, await who(case, await successor_of(case.session, row)))
     if row.cancelled_at is not None:
         person = await case.session.get(Person, row.cancelled_by) if row.cancelled_by else None
         by = None if person is None else ByOut(kind="person", id=person.id, name=person.name)
@@ -105,19 +106,6 @@ async def stopped_by_centre(case: Case) -> Stopped | None:
     if row.awaits_approval:
         return Stopped(CentreRule.SIGNED_OFF, row.start_at, None)
     return None
-
-
-async def _successor(case: Case) -> ByOut | None:
-    """Name what took its place: the same date of its schedule, or the same run, edited."""
-    row = case.row
-    same = Broadcast.run_id == (row.run_id or row.id)
-    if row.schedule_id is not None:
-        same = or_(
-            same,
-            (Broadcast.schedule_id == row.schedule_id) & (Broadcast.recurrence_local == row.recurrence_local),
-        )
-    query = select(Broadcast.id).where(same, Broadcast.id != row.id, Broadcast.superseded_at.is_(None))
-    return await who(case, await case.session.scalar(query.order_by(Broadcast.created_at.desc()).limit(1)))
 
 
 async def who(case: Case, key: str | None) -> ByOut | None:

@@ -37,6 +37,8 @@ class Run:
     cancel: Cancel | None
     approval_id: str = ""
     """Of the request for a yes; empty: none was needed."""
+    later_id: str = ""
+    """Of the version in its place; empty: none is, or is in sight."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,7 @@ def one_run(run: BroadcastOut, form: Formats, waiting: Sequence[str] = ()) -> Ru
         share=_share(run, form.now),
         cancel=_cancel(run, form),
         approval_id=run.approval.id if run.approval else "",
+        later_id=run.replaced_by or "",
     )
 
 

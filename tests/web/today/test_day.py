@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from controller.broadcasts.rules import Phase
-from controller.broadcasts.schemas import BroadcastOut
+from controller.broadcasts.schemas import BroadcastIn, BroadcastOut
 from controller.plays.schemas import PlayedNotOut
 from edge_agent.protocol.states import Drill, Grade, Level, Outcome, PlayState, Reason
 from tests.web.harness import Commune, visitor
@@ -153,6 +153,39 @@ def test_a_drill_and_an_emergency_are_called_so_in_the_day() -> None:
     said_of = [(sign.icon, sign.word) if sign else None for sign in signs]
     drills = [("hatched", "DIỄN TẬP IM LẶNG"), ("hatched", "DIỄN TẬP")]
     assert said_of == [*drills, ("octagon", "KHẨN CẤP"), None]
+
+
+async def test_what_was_replaced_leads_to_the_version_in_its_place(site: Commune) -> None:
+    broadcasts_, actor = site.centre.services.broadcasts, site.centre.actor
+    at = site.centre.clock() + timedelta(hours=1)
+    first = await site.broadcast("Bản tin", start_at=at)
+    wanted = BroadcastIn.checked(
+        title="Bản tin", recordings=[first.items[0].recording_id], targets=[site.root.scope], start_at=at
+    )
+    second = await broadcasts_.change(actor, first.id, wanted)
+    third = await broadcasts_.change(actor, second.id, wanted)
+    helper = await site.centre.somebody("tam", "helper", site.hamlets["Thôn Đồng"])
+    async with visitor(site) as client, visitor(site, who=helper) as other:
+        for looker in (client, other):
+            for gone in (first, second):
+                assert f'href="/broadcasts/{third.id}">Mở bản sửa' in (await looker.get(f"/broadcasts/{gone.id}")).text
+        assert "Mở bản sửa" not in (await client.get(f"/broadcasts/{third.id}/live")).text
+    assert (await broadcasts_.get(actor, first.id)).replaced_by == third.id
+
+
+async def test_a_version_out_of_sight_is_not_told(site: Commune) -> None:
+    broadcasts_, actor = site.centre.services.broadcasts, site.centre.actor
+    at, dong, trai = site.centre.clock() + timedelta(hours=1), site.hamlets["Thôn Đồng"], site.hamlets["Thôn Trại"]
+    first = await site.broadcast("Bản tin", "Thôn Đồng", start_at=at)
+    wanted = BroadcastIn.checked(
+        title="Bản tin", recordings=[first.items[0].recording_id], targets=[trai.scope], start_at=at
+    )
+    second = await broadcasts_.change(actor, first.id, wanted)
+    helper = await site.centre.somebody("tam", "helper", dong)
+    async with visitor(site, who=helper) as other:
+        page = await other.get(f"/broadcasts/{first.id}")
+    assert "Đã thay bằng bản sửa" in said(page)
+    assert second.id not in page.text
 
 
 async def test_how_many_nodes_have_it_is_a_bar_that_grows(site: Commune) -> None:
