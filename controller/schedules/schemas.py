@@ -140,6 +140,8 @@ class UnairedOut(BaseModel):
     """With ``policy_breach``: the rules of policies against which it is."""
     noted_at: AwareDatetime
     """Since when it is so."""
+    replaced_ids: tuple[str, ...] = ()
+    """Broadcasts in sight that stood for this date, and were taken out of the plan: nodes may have them yet."""
 
 
 class AiringOut(BaseModel):

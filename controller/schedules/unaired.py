@@ -177,10 +177,12 @@ async def outs(session: AsyncSession, query: Select[UnairedDate], seen: Sight) -
     of = {row.id: told.get(row.id) or _Told(row.title, row.level, tuple(row.scopes)) for row, _ in rows}
     scopes, tree = {scope for each in of.values() for scope in each.scopes}, await read_tree(session)
     known, names = await areas_of(session, scopes, removed=True), await node_names(session, scopes)
+    replaced = await _replaced(session, [row.id for row, _ in rows], seen)
     return [
         _out(
             row,
             of[row.id],
+            replaced.get(row.id, ()),
             [
                 TargetOut(scope=scope, name=scope_name(scope, tree, names))
                 for scope in of[row.id].scopes
@@ -217,7 +219,23 @@ async def _told(session: AsyncSession, row: UnairedDate, seen: Sight) -> _Told:
     return _Told(last.title, last.level, tuple(await session.scalars(its)))
 
 
-def _out(row: UnairedDate, told: _Told, targets: Sequence[TargetOut], *, is_seen: bool) -> UnairedOut:
+async def _replaced(session: AsyncSession, ids: Sequence[str], seen: Sight) -> dict[str, list[str]]:
+    """Give, by date, the broadcasts in sight that stood for it."""
+    found: dict[str, list[str]] = {}
+    its = and_(
+        Broadcast.schedule_id == UnairedDate.schedule_id, Broadcast.recurrence_local == UnairedDate.recurrence_local
+    )
+    query = select(UnairedDate.id, Broadcast.id).join(Broadcast, its).where(Broadcast.superseded_at.is_not(None))
+    for some in in_pieces(ids):
+        its_own = query.where(UnairedDate.id.in_(some), in_sight(seen)).order_by(Broadcast.created_at, Broadcast.id)
+        for date_id, broadcast_id in await session.execute(its_own):
+            found.setdefault(date_id, []).append(broadcast_id)
+    return found
+
+
+def _out(
+    row: UnairedDate, told: _Told, replaced: Sequence[str], targets: Sequence[TargetOut], *, is_seen: bool
+) -> UnairedOut:
     """``is_seen``: the schedule is in sight; to others nothing is told of what it says."""
     detail = row.detail if is_seen else {}
     return UnairedOut(
@@ -234,6 +252,7 @@ def _out(row: UnairedDate, told: _Told, targets: Sequence[TargetOut], *, is_seen
         item=detail.get("title"),
         rules=tuple(detail.get("rules", ())),
         noted_at=row.noted_at,
+        replaced_ids=tuple(replaced),
     )
 
 

@@ -5,7 +5,6 @@ The day's sentence is said in ``day_sentence``, how the nodes are in ``standing`
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import NamedTuple
 
 from controller.broadcasts.schemas import BroadcastOut
@@ -97,10 +96,9 @@ def day(
     ``doubtful``: of those to come, how many nodes have it and may stay silent all the same.
     """
     # What was taken out of the plan is told once: why, and that a node that is away may have it yet.
-    told = {(each.schedule_id, each.recurrence_local): each.id for each in unmade}
-    gone = {told[key]: run for run in runs if run.phase == "replaced" and (key := _date_of(run)) in told}
-    twice = {run.id for run in gone.values()}
-    shown = [run for run in runs if run.id not in twice]
+    told = {key: each.id for each in unmade for key in each.replaced_ids}
+    gone = {told[run.id]: run for run in runs if run.phase == "replaced" and run.id in told}
+    shown = [run for run in runs if run.phase != "replaced" or run.id not in told]
     unsure = doubtful or {}
     dated = [(run.start_at, _line(run, failed.get(run.id, ()), form, unsure.get(run.id, 0))) for run in shown]
     dated += [(each.start_at, _unmade(each, gone.get(each.id), form)) for each in unmade]
@@ -108,10 +106,6 @@ def day(
     coming = (line.id for start_at, line in dated if start_at > form.now)
     lines = tuple(line for _, line in dated)
     return Day(sentence(shown, unmade, form), lines, next(coming, ""), form.hour(form.now))
-
-
-def _date_of(run: BroadcastOut) -> tuple[str | None, datetime | None]:
-    return run.schedule_id, run.recurrence_local
 
 
 def _unmade(each: UnairedOut, gone: BroadcastOut | None, form: Formats) -> DayLine:

@@ -116,6 +116,22 @@ async def test_a_node_that_is_away_may_have_it_yet_and_that_stands_in_the_same_l
     assert "Đã thay bằng bản sửa" not in rows[0]
 
 
+async def test_below_it_stands_once_too_though_nothing_is_told_of_its_schedule(site: Commune) -> None:
+    there = await morning(site)
+    helper = await site.centre.somebody("tam", "helper", site.hamlets["Thôn Đồng"])
+    at_five = instant(AT_FIVE, "Asia/Ho_Chi_Minh")
+    runs = await site.centre.services.broadcasts.list(site.centre.actor, from_at=at_five, to_at=at_five + A_MINUTE)
+    await site.reach(runs[0], PlayState.CACHED, *site.nodes)
+    site.centre.clock.step(hours=8)
+    await broken(site, there)
+    async with visitor(site, who=helper) as client:
+        page = await client.get("/today")
+    [row] = [said_in(row) for row in re.findall(r'<li class="run .*?</li>', page.text, re.DOTALL)]
+    assert "Sẽ không phát" in row
+    assert "vẫn phát 05:00 nếu chưa có mạng lại" in row
+    assert there.schedule_id not in page.text
+
+
 async def test_who_heard_of_it_below_is_told_too_and_sees_nothing_of_the_schedule(site: Commune) -> None:
     there = await morning(site)
     await broken(site, there)
