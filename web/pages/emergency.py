@@ -29,6 +29,7 @@ def _offers(visit: Visit, known: EmergencyFollowUp) -> dict[str, Any]:
         "was_first": not undecided and may_say_yes,
         "may_break": waits and visit.may(Act.EMERGENCIES_BREAK_GLASS, known.area_id),
         "may_cancel": undecided and may_begin,
+        "may_begin": may_begin,
         "nothing_ready": known.state == EmergencyState.SENT and known.endings == (),
         "is_own": own,
         "glass_reasons": views.GLASS_REASONS,

@@ -137,6 +137,29 @@ async def test_who_can_call_nobody_is_not_told_to_call(site: Commune) -> None:
     assert "chưa có ai khác" not in found
 
 
+async def test_who_finds_what_another_proposed_is_told_who_may_confirm_it(site: Commune) -> None:
+    ready, centre = await message(site), site.centre
+    hoa, watcher = [await centre.somebody(*each, site.root) for each in (("hoa", "operator"), ("xem", "observer"))]
+    async with visitor(site) as first, visitor(site, who=hoa) as other, visitor(site, who=watcher) as third:
+        path = await propose(first, typed(site, ready))
+        alone = said(await other.get(path))
+        assert "Ở nơi này chưa có ai khác được quyền xác nhận" in alone
+        assert "Không có ai khác xác nhận được?" in alone, "the part below, of which that speaks"
+        nam = await centre.somebody("nam", "approver", site.root, name="Lê Văn Nam")
+        await centre.services.accounts.change(centre.actor, nam.id, phone="0912345678")
+        page = await other.get(f"{path}/live")
+        assert "đang chờ người có quyền xác nhận" in said(page)
+        assert 'href="tel:0912345678"' in page.text
+        assert "Lê Văn Nam" in said(page)
+        watched = await third.get(path)
+        assert "Lê Văn Nam" not in watched.text, "who may not propose is told no numbers"
+        assert "chưa có ai khác" not in said(watched)
+        async with visitor(site, who=nam) as second:
+            assert "đang chờ người có quyền" not in said(await second.get(path)), "they may: they are asked"
+            await second.post(path, data={"act": "confirm"})
+        assert "0912345678" not in (await other.get(path)).text
+
+
 async def test_the_preview_says_how_often_and_all_that_sounds(site: Commune) -> None:
     ready = await message(site)
     own = await site.centre.recording("Nước lên nhanh", area_id=site.root.id)
