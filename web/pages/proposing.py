@@ -55,6 +55,7 @@ async def _form(visit: Visit, draft: drafts.Draft, problems: Mapping[str, str], 
         problems={"form": ""} | dict(problems) if problems else {},
         messages=[drafts.choice(each, visit.form) for each in messages if each.kind == "alert"],
         places=await to_choose(visit, draft.targets, visit.places(begins)),
+        counted_at=visit.form.hour(visit.form.now),  # what is chosen is counted anew by the preview, which is live
         ground=visit.services.tiles.ground,
         preview=await _preview(visit, draft) if look or problems else drafts.Preview(),
         may_write=visit.may(Act.MESSAGES_WRITE),

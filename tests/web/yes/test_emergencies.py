@@ -355,3 +355,11 @@ async def test_a_proposal_that_is_repeated_within_a_minute_says_that_nothing_was
         again = await client.post("/emergencies/new", data=typed(site, ready, key="b" * 32))
         assert again.headers["location"].startswith(path)
         assert "Chưa thêm lần nào" in said(await client.get(again.headers["location"]))
+
+
+async def test_the_form_says_as_of_when_the_places_to_choose_were_counted(site: Commune) -> None:
+    async with visitor(site) as client:
+        assert "Số cụm ở đây tính lúc 17:03." in said(await client.get("/emergencies/new"))
+        site.centre.clock.step(minutes=4)
+        assert "Số cụm ở đây tính lúc 17:07." in said(await client.get("/emergencies/new?drill=marked"))
+        assert "Số cụm ở đây" not in said(await client.get("/say"))
