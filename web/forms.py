@@ -79,6 +79,13 @@ def is_form(request: Request) -> bool:
     """Tell whether the body says that it is a form."""
     return request.headers.get("content-type", "").partition(";")[0] == "application/x-www-form-urlencoded"
 
+    def was(self, name: str, now: str) -> str:
+        """Give what stood in a field when its page was made (``parts.was``); ``now``: where the form does not say.
+
+        Who changed one field leaves the others to whom changed those meanwhile.
+        """
+        return self._fields.get(f"was_{name}", [now])[-1]
+
 
 async def read_form(request: Request) -> Form:
     """Read a posted form; once it was read, give it again.

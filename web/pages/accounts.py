@@ -13,13 +13,19 @@ from controller.people.schemas import PersonOut
 from web.forms import Form, read_form
 from web.listing import Listing, asked, csv_answer
 from web.pages.frame import back, whole_page
-from web.problems import Problems, problem_text, problems_of, typed_again
+from web.problems import Problems, problems_of, typed_again
 from web.site import Site, Visit
 from web.views import accounts as views
 from web.views.places import choices
 from web.views.settings import key_line, session_line
 
 FIELDS = frozenset({"login", "name", "phone", "password", "role", "area_id"})
+ACT_FIELDS = {
+    "grant": frozenset({"role", "area_id"}),
+    "own": frozenset({"name", "phone"}),
+    "password": frozenset({"password"}),
+}
+"""What is typed on the page of one person, by the act that it is for."""
 EVERYWHERE = "everywhere"
 
 
@@ -57,8 +63,12 @@ async def _list(visit: Visit, typed: Mapping[str, str], problems: Problems) -> H
     )
 
 
-async def _one(visit: Visit, person_id: str, problem: str = "") -> HTMLResponse:
-    services, form = visit.services, visit.form
+async def _one(
+    visit: Visit, person_id: str, typed: Form | None = None, problems: Problems | None = None
+) -> HTMLResponse:
+    """Show somebody's account; ``problems``: of what was ``typed``."""
+    services, form, wrong = visit.services, visit.form, dict(problems or {})
+    typed = typed or Form({})
     known = await services.accounts.get(visit.actor, person_id)
     leaving = await services.leaving.of(visit.actor, known.id)
     try:
@@ -69,16 +79,45 @@ async def _one(visit: Visit, person_id: str, problem: str = "") -> HTMLResponse:
     return await whole_page(
         visit,
         "person.html",
-        status=422 if problem else 200,
+        status=422 if problems else 200,
         account=views.account(known, _names(visit), form),
         losses=views.losses(leaving, known, _names(visit), form),
         closing=views.closing(leaving, known, keys, form),
         is_own=known.id == visit.person.id,
         sessions=[session_line(each, form) for each in sessions],
         keys=[each for each in (key_line(one, form) for one in keys) if each.is_open],
-        problem=problem,
+        problem=wrong.pop("form", ""),
+        sent=typed.one("act"),
+        problems=wrong,
+        form=_typed(visit, known, typed),
+        was=_was(known, typed),
         **_giving(visit),
     )
+
+
+def _typed(visit: Visit, known: PersonOut, typed: Form) -> Mapping[str, str]:
+    """Give what stands in the forms: what was typed into the one that was sent, in the others what is so now."""
+    places = visit.places(Act.PEOPLE_CHANGE)
+    shown = _stands(known) | {"role": "operator", "area_id": places[0].id if places else EVERYWHERE}
+    return shown | {name: typed.one(name) for name in ACT_FIELDS.get(typed.one("act"), ()) if name in shown}
+
+
+def _stands(known: PersonOut) -> dict[str, str]:
+    return {"name": known.name, "phone": known.phone or ""}
+
+
+def _was(known: PersonOut, typed: Form) -> Mapping[str, str]:
+    return {name: typed.was(name, now) for name, now in _stands(known).items()}
+
+
+async def _change_own(visit: Visit, person_id: str, typed: Form) -> None:
+    """Change what was changed here: the person, or another administrator, may have changed the rest meanwhile."""
+    known = await visit.services.accounts.get(visit.actor, person_id)
+    stands, was = _stands(known), _was(known, typed)
+    meant = {name: typed.one(name) for name in stands if typed.one(name) not in {was[name], stands[name]}}
+    if meant:
+        name, phone = meant.get("name"), meant.get("phone")
+        await visit.services.accounts.change(visit.actor, person_id, name=name, phone=phone)
 
 
 async def _table(visit: Visit, people: Sequence[PersonOut]) -> AsyncIterator[Sequence[str]]:
@@ -111,7 +150,7 @@ async def _act(visit: Visit, person_id: str, typed: Form) -> None:
         case "revoke":
             await accounts.revoke(actor, person_id, typed.one("grant"))
         case "own":
-            await accounts.change(actor, person_id, name=typed.one("name"), phone=typed.one("phone"))
+            await _change_own(visit, person_id, typed)
         case "password":
             await accounts.change(actor, person_id, password=typed.one("password"))
         case "close" | "open" as act:
@@ -164,5 +203,6 @@ def add(router: APIRouter, site: Site) -> None:
         except NotFoundError:
             raise
         except LoaError as error:
-            return await _one(visit, person_id, problem_text(error, visit.form))
+            known = ACT_FIELDS.get(typed.one("act"), frozenset())
+            return await _one(visit, person_id, typed, problems_of(error, visit.form, known))
         return back(f"/people/{person_id}", "saved")

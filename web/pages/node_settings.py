@@ -1,6 +1,6 @@
 """A node's settings: its name, its volume, its trim, where it stands. What is new waits until the node obeys it."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
@@ -19,12 +19,22 @@ from web.views.node_settings import TRIMS, VOLUMES, gain_of, gains, written
 FIELDS = frozenset({"name", "volume_mb", "trim_mb"})
 
 
-async def _page(visit: Visit, found: NodeOut, problems: Problems, **typed: Any) -> HTMLResponse:
+def _stands(found: NodeOut) -> dict[str, str]:
+    """Give how a node is set now, as the form says it."""
+    return {"name": found.name, "volume": str(found.volume_mb), "trim": str(found.trim_mb)}
+
+
+async def _page(
+    visit: Visit,
+    found: NodeOut,
+    problems: Problems,
+    typed: Mapping[str, str] | None = None,
+    was: Mapping[str, str] | None = None,
+) -> HTMLResponse:
+    """Show the page; ``was``: what stood in the form of ``typed``."""
     place = found.position
     shown = {
-        "name": found.name,
-        "volume": str(found.volume_mb),
-        "trim": str(found.trim_mb),
+        **_stands(found),
         "latitude": written(place.latitude) if place else "",
         "longitude": written(place.longitude) if place else "",
     }
@@ -35,7 +45,8 @@ async def _page(visit: Visit, found: NodeOut, problems: Problems, **typed: Any) 
         place=visit.name_of(found.area_id),
         of=tabs(visit, found),
         node=found,
-        typed=shown | typed,
+        typed=shown | dict(typed or {}),
+        was=was or _stands(found),
         problems=problems,
         volumes=gains(VOLUMES, found.volume_mb, visit.form, "volume"),
         trims=gains(TRIMS, found.trim_mb, visit.form, "trim"),
@@ -56,19 +67,24 @@ def _position_said(visit: Visit, found: NodeOut) -> str:
 
 async def _save(visit: Visit, node_id: str, typed: Form) -> Response:
     found = await _changeable(visit, node_id)
-    values = {name: typed.one(name).strip() for name in ("name", "volume", "trim")}
-    volume, trim = gain_of(values["volume"], found.volume_mb), gain_of(values["trim"], found.trim_mb)
-    louder, finer = volume != found.volume_mb, trim != found.trim_mb
+    stands = _stands(found)
+    volume, trim = gain_of(typed.one("volume"), found.volume_mb), gain_of(typed.one("trim"), found.trim_mb)
+    values = {"name": typed.one("name").strip(), "volume": str(volume), "trim": str(trim)}
+    was = {name: typed.was(name, now) for name, now in stands.items()}
+    meant = {name for name in stands if values[name] not in {was[name], stands[name]}}  # the rest is not this person's
     try:
-        name = values["name"] if values["name"] != found.name else None
         await visit.services.nodes.change(
-            visit.actor, node_id, name=name, volume_mb=volume if louder else None, trim_mb=trim if finer else None
+            visit.actor,
+            node_id,
+            name=values["name"] if "name" in meant else None,
+            volume_mb=volume if "volume" in meant else None,
+            trim_mb=trim if "trim" in meant else None,
         )
     except NotFoundError:
         raise
     except LoaError as error:
-        return await _page(visit, found, problems_of(error, visit.form, FIELDS), **values)
-    return back(f"/nodes/{node_id}/settings", "settings" if louder or finer else "saved")
+        return await _page(visit, found, problems_of(error, visit.form, FIELDS), values, was)
+    return back(f"/nodes/{node_id}/settings", "settings" if meant & {"volume", "trim"} else "saved")
 
 
 async def _place(visit: Visit, node_id: str, typed: Form) -> Response:
@@ -86,7 +102,7 @@ async def _place(visit: Visit, node_id: str, typed: Form) -> Response:
     except ValidationError as error:
         wrong = {str(each["loc"][0]).removesuffix("_m") for each in error.errors()}
         problems = {name: visit.text(f"position.wrong_{name}", most=round(FURTHEST_OFF_M)) for name in sorted(wrong)}
-        return await _page(visit, found, problems, **{name: values[name] for name in ("latitude", "longitude")})
+        return await _page(visit, found, problems, {name: values[name] for name in ("latitude", "longitude")})
     await visit.services.nodes.change(visit.actor, node_id, position=position)
     return back(f"/nodes/{node_id}/settings", "position")
 

@@ -95,6 +95,7 @@ async def _one(
     of = views.whole(area, visit.areas, visit.form)
     below = [each for each in visit.areas if each.parent_id == area_id]
     own = typed.many("languages") if typed else list(of.own_languages)
+    stands = _stands(area)
     return await whole_page(
         visit,
         "place.html",
@@ -111,6 +112,7 @@ async def _one(
             "zone": typed.one("zone") if typed else of.zone,
             "languages": own,
         },
+        was={name: typed.was(name, now) for name, now in stands.items()} if typed else stands,
         languages=views.languages(own, visit.form),
         kinds=tuple(dict.fromkeys([*views.KINDS, area.kind])),
         kind_said={kind: views.kind_said(kind, visit.form) for kind in (*views.KINDS, area.kind)},
@@ -127,17 +129,27 @@ def tabs(visit: Visit, area_id: str) -> dict[str, Any]:
     return {"area_id": area_id, "may_move": len(visit.areas) > 1 and visit.may(Act.AREAS_MOVE, area_id)}
 
 
+def _stands(area: AreaOut) -> dict[str, str]:
+    """Give how a place is now, as its form says it."""
+    languages = " ".join(area.languages or ())
+    return {"name": area.name, "kind": area.kind, "zone": area.zone or "", "languages": languages}
+
+
+def _given(area: AreaOut, typed: Form) -> dict[str, Any]:
+    """Take what this person changed; what others changed since the page was made is theirs."""
+    stands, languages = _stands(area), typed.many("languages")
+    said = {"name": typed.one("name").strip(), "zone": typed.one("zone").strip(), "languages": " ".join(languages)}
+    if typed.one("kind") in {*views.KINDS, area.kind}:
+        said["kind"] = typed.one("kind")
+    meant = {name: value for name, value in said.items() if value not in {typed.was(name, stands[name]), stands[name]}}
+    own = {"zone": meant.get("zone") or None, "languages": tuple(languages) or None}
+    return {name: own.get(name, value) for name, value in meant.items()}
+
+
 async def _change(visit: Visit, area_id: str, typed: Form) -> Response:
     area = known_area(visit, area_id)
     visit.prove(typed)
-    given: dict[str, Any] = {"name": typed.one("name")}
-    if typed.one("kind") in {*views.KINDS, area.kind}:
-        given["kind"] = typed.one("kind")
-    zone, languages = typed.one("zone").strip() or None, tuple(typed.many("languages")) or None
-    if zone != area.zone:
-        given["zone"] = zone
-    if languages != area.languages:
-        given["languages"] = languages
+    given = _given(area, typed)
     visit.require(Act.AREAS_CHANGE, area_id)
     try:
         if rules := {field: given[field] for field in ("zone", "languages") if field in given}:
@@ -146,7 +158,8 @@ async def _change(visit: Visit, area_id: str, typed: Form) -> Response:
                 return await _one(visit, area_id, typed, preview=waits)
         elif typed.one("look"):
             return await _one(visit, area_id, typed, preview=looked(typed, rules, (), visit.form))
-        await visit.services.areas.change(visit.actor, area_id, **given)
+        if given:
+            await visit.services.areas.change(visit.actor, area_id, **given)
     except NotFoundError:
         raise
     except LoaError as error:
