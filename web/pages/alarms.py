@@ -80,10 +80,10 @@ def add(router: APIRouter, site: Site) -> None:
 
     @router.post("/alarms/{alarm_id}/acknowledgement")
     async def acknowledge(request: Request, alarm_id: str) -> RedirectResponse:
-        visit = await site.visit(request)
-        await read_form(request)
+        visit, typed = await site.visit(request), await read_form(request)
+        listed = typed.one("next") if typed.one("next").partition("?")[0] == "/alarms" else "/alarms"
         try:
             await visit.services.alarms.acknowledge(visit.actor, alarm_id)
         except ConflictError:  # somebody did already: the page says who
-            return back("/alarms")
-        return back("/alarms", "acknowledged")
+            return back(listed)
+        return back(listed, "acknowledged")

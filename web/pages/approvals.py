@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -10,15 +11,16 @@ from fastapi.responses import HTMLResponse
 from controller.approvals.schemas import ApprovalOut, ApprovalRow, ApproveIn, ReturnIn
 from controller.approvals.states import RequestState
 from controller.errors import ConflictError, NotFoundError
-from controller.paging import MOST_ROWS
 from controller.people.rights import Act
 from web.forms import Form, read_form
-from web.listing import Asked, Column, Filter, Listing, asked, csv_answer
+from web.listing import Asked, Column, Filter, Listing, asked, csv_answer, in_parts
 from web.pages.frame import back, whole_page
 from web.pages.one import One, add_one
+from web.pages.schedule_finer import filler_title
 from web.site import Site, Visit
 from web.views import approvals as views
-from web.views.schedules import DATES_TOLD, LOOK_AHEAD, moved_said, when_said
+from web.views.schedule_finer import said as said_finer
+from web.views.schedules import DATES_TOLD, LOOK_AHEAD, conflicts, moved_said, when_said
 
 MOST_REASON = 2000
 RETURN_REASONS = ("words", "time", "place", "sound", "paper")
@@ -149,13 +151,13 @@ async def _all(visit: Visit) -> HTMLResponse:
 
 
 async def _table(visit: Visit) -> Response:
-    found = await visit.services.approvals.find(visit.actor, _asked(visit).wanted(MOST_ROWS))
+    found = in_parts(partial(visit.services.approvals.find, visit.actor), _asked(visit).wanted())
     heads = [visit.text(column.word) for column in COLUMNS] + [visit.text("approvals.column_reason")]
-    return csv_answer("phe-duyet", heads, _cells(found.rows, visit), visit.text)
+    return csv_answer("phe-duyet", heads, _cells(found, visit), visit.text)
 
 
-async def _cells(rows: Sequence[ApprovalRow], visit: Visit) -> AsyncIterator[Sequence[str]]:
-    for row in rows:
+async def _cells(rows: AsyncIterator[ApprovalRow], visit: Visit) -> AsyncIterator[Sequence[str]]:
+    async for row in rows:
         each = views.in_list(row, visit.form)
         yield each.title, each.start, each.targets, each.asked, each.mark.word, each.reason
 

@@ -9,7 +9,8 @@ from web.site import Site
 
 
 def _whence(typed: Form, node_id: str) -> str:
-    return "/faults" if typed.one("next") == "/faults" else f"/nodes/{node_id}"
+    """Give the page on which it was pressed: the list as it was asked for, or the node."""
+    return typed.one("next") if typed.one("next").partition("?")[0] == "/faults" else f"/nodes/{node_id}"
 
 
 def add(router: APIRouter, site: Site) -> None:

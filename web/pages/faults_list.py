@@ -1,15 +1,15 @@
 """Sự cố: open faults, what asks for a hand first, with whom to call."""
 
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from controller.faults.schemas import FaultEntryOut
-from controller.paging import MOST_ROWS, PAGE
 from controller.people.rights import Act
-from web.listing import Listing, asked, csv_answer
+from web.listing import Asked, Listing, asked, csv_answer, in_parts
 from web.pages.frame import whole_page
 from web.site import Site, Visit
 from web.views.node_lists import FAULT_COLUMNS, FaultRow, fault_filters, fault_row
@@ -17,10 +17,13 @@ from web.views.node_lists import FAULT_COLUMNS, FaultRow, fault_filters, fault_r
 HEADS = ("what", "node", "place", "since_head", "said")
 
 
-async def _listing(visit: Visit, limit: int = PAGE) -> dict[str, Any]:
-    filters = fault_filters(visit.areas, visit.text)
-    wanted = asked(visit.request, FAULT_COLUMNS, filters, sort="need")
-    found = await visit.services.faults.find(visit.actor, wanted.wanted(limit))
+def _wish(visit: Visit) -> Asked:
+    return asked(visit.request, FAULT_COLUMNS, fault_filters(visit.areas, visit.text), sort="need")
+
+
+async def _listing(visit: Visit) -> dict[str, Any]:
+    filters, wanted = fault_filters(visit.areas, visit.text), _wish(visit)
+    found = await visit.services.faults.find(visit.actor, wanted.wanted())
     rows = await _rows(visit, found.rows)
     listing = Listing("/faults", FAULT_COLUMNS, filters, wanted, rows, found.total, default=("need", False))
     return {"listing": listing, "live": listing.link().replace("/faults", "/faults/live", 1)}
@@ -39,8 +42,11 @@ async def _rows(visit: Visit, faults: Sequence[FaultEntryOut]) -> tuple[FaultRow
     return tuple(rows)
 
 
-async def _table(rows: Sequence[FaultRow]) -> AsyncIterator[Sequence[str]]:
-    for row in rows:
+async def _table(visit: Visit) -> AsyncIterator[Sequence[str]]:
+    names = {area.id: area.name for area in visit.areas}
+    found = in_parts(partial(visit.services.faults.find, visit.actor), _wish(visit).wanted())
+    async for each in found:
+        row = fault_row(each, names.get(each.area_id, ""), None, visit.form, may_acknowledge=False)
         yield [row.entry.mark.word, row.node_name, row.place, row.since, row.entry.said]
 
 
@@ -60,5 +66,4 @@ def add(router: APIRouter, site: Site) -> None:
     @router.get("/faults.csv")
     async def table(request: Request) -> Response:
         visit = await site.visit(request)
-        rows = (await _listing(visit, MOST_ROWS))["listing"].rows
-        return csv_answer("su-co", [visit.text(f"faults.{head}") for head in HEADS], _table(rows), visit.text)
+        return csv_answer("su-co", [visit.text(f"faults.{head}") for head in HEADS], _table(visit), visit.text)

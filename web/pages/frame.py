@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -27,6 +27,8 @@ from web.words import Mark
 MOST_EMERGENCIES = 10
 _DONE = re.compile(r"[a-z_]{1,40}\Z")
 """Codes of what an act that leads back to a page may say there: ``done.<code>``, or ``undone.<code>``."""
+_SAID = ("done", BEFORE)
+"""What an address says of the act that led there, and not of what is to be seen there."""
 
 
 async def todays_runs(visit: Visit) -> list[BroadcastOut]:
@@ -124,8 +126,10 @@ def _own_place(visit: Visit) -> str:
 
 
 def back(path: str, done: str = "") -> RedirectResponse:
-    """Lead to a page of ours after an act, and say there what was done."""
-    return RedirectResponse(f"{urlsplit(own_path(path)).path}?done={done}", 303)
+    """Lead to a page of ours after an act, as it was asked for, and say there what was done."""
+    parts = urlsplit(own_path(path))
+    asked = [(key, value) for key, value in parse_qsl(parts.query) if key not in _SAID]
+    return RedirectResponse(f"{parts.path}?{urlencode([*asked, (_SAID[0], done)])}", 303)
 
 
 def _notice(visit: Visit) -> Mark | None:

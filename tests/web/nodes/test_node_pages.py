@@ -72,8 +72,13 @@ async def test_open_faults_are_listed_with_whom_to_call_and_acknowledged_there(s
         assert NAME in page
         assert 'href="tel:0912345678"' in page
         path = page.partition('action="/faults/')[2].partition('"')[0]
-        done = await client.post(f"/faults/{path}", data={"next": "/faults"})
-        assert done.headers["location"] == "/faults?done=acknowledged"
+        listed = (await client.get("/faults", params={"q": "dau lang", "sort": "since", "done": "x"})).text
+        assert 'name="next" value="/faults?q=dau+lang&amp;sort=since"' in listed
+        strange = await client.post(f"/faults/{path}", data={"next": "//example.org/faults"})
+        assert strange.headers["location"] == f"/nodes/{site.nodes[NAME].id}?done=acknowledged"
+        done = await client.post(f"/faults/{path}", data={"next": "/faults?q=dau+lang&sort=since&done=x"})
+        assert done.headers["location"] == "/faults?q=dau+lang&sort=since&done="
+        assert (await client.post(f"/faults/{path}", data={"next": "/faults"})).headers["location"] == "/faults?done="
         assert "Đã tiếp nhận" in (await client.get("/faults")).text
         assert NAME not in (await client.get("/faults/live", params={"state": "new"})).text
         assert NAME in (await client.get("/faults.csv")).text

@@ -112,6 +112,30 @@ async def test_a_table_holds_the_whole_list_however_little_fits_on_a_page(
     assert after == before
 
 
+async def test_a_page_behind_the_last_says_so_and_leads_back(site: Commune) -> None:
+    """Rows went while somebody looked at the last page: the list is not empty, and what is looked for was not wrong."""
+    ids = await filled(site)
+    lists = [path.format(**ids).removesuffix(".csv") for path in await tables(site, ids)]
+    parts = {f"/updates/{ids['rollout_id']}/nodes": f"/updates/{ids['rollout_id']}"}  # the table of a part of a page
+    async with visitor(site) as client:
+        for path in (parts.get(each, each) for each in lists):
+            page = await client.get(path, params={"p": "9"})
+            assert page.status_code == 200, path
+            assert "Trang 9 không còn dòng nào." in said(page), path
+            assert f'href="{path}">Đến trang cuối' in page.text, path
+            assert "Trang 9/" not in said(page), path
+
+
+async def test_a_table_that_is_cut_says_so(site: Commune, monkeypatch: pytest.MonkeyPatch) -> None:
+    await filled(site)
+    monkeypatch.setattr(listing, "MOST_ROWS", 1)
+    monkeypatch.setattr(listing, "PART", 1)
+    monkeypatch.setattr(listing.csv_answer, "__defaults__", (1,))
+    async with visitor(site) as client:
+        for path in ("/faults.csv", "/approvals/all-requests.csv", "/bulletins.csv"):
+            assert "Chỉ có 1 dòng đầu." in (await client.get(path)).text, path
+
+
 @pytest.mark.parametrize(
     ("path", "module", "name"), [("/alarms", alarms, "MOST"), ("/updates", updates, "MOST_ROLLOUTS")]
 )
