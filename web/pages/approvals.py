@@ -16,11 +16,9 @@ from web.forms import Form, read_form
 from web.listing import Asked, Column, Filter, Listing, asked, csv_answer, in_parts
 from web.pages.frame import back, whole_page
 from web.pages.one import One, add_one
-from web.pages.schedule_finer import filler_title
 from web.site import Site, Visit
 from web.views import approvals as views
-from web.views.schedule_finer import said as said_finer
-from web.views.schedules import DATES_TOLD, LOOK_AHEAD, conflicts, moved_said, when_said
+from web.views.schedules import DATES_TOLD, LOOK_AHEAD, moved_said, when_said
 
 MOST_REASON = 2000
 RETURN_REASONS = ("words", "time", "place", "sound", "paper")
