@@ -195,9 +195,13 @@ def test_the_centre_imports_only_what_it_declares() -> None:
 
 
 def test_the_stranger_agent_is_written_from_the_protocol_page_alone() -> None:
-    path = ROOT / "tests" / "e2e" / "tiny_agent.py"
-    ours = [found.name for found in imports_of(path, ROOT) if starts_with(found.name, (*ROOMS, "tests"))]
+    own = "tests.e2e.tiny_agent"
+    files = sorted((ROOT / "tests" / "e2e" / "tiny_agent").rglob("*.py"))
+    assert ROOT / "tests" / "e2e" / "tiny_agent" / "keeper.py" in files
+    found = [each for path in files for each in imports_of(path, ROOT)]
+    ours = [each for each in found if starts_with(each.name, (*ROOMS, "tests")) and not starts_with(each.name, [own])]
     assert ours == []
+    assert any(starts_with(each.name, [own]) for each in found), "the reader sees what it imports of itself"
 
 
 PLANTED = [

@@ -39,8 +39,7 @@ class Kind:
 _PYTHON = [sys.executable, "-X", "faulthandler"]
 """Says on SIGABRT where each thread stands."""
 OURS = Kind("ours", lambda state: [*_PYTHON, "-m", "edge_agent", "run", "--state", str(state), "--output=virtual"])
-_TINY = Path(__file__).with_name("tiny_agent.py")
-KINDS = [OURS, Kind("tiny", lambda state: [*_PYTHON, str(_TINY), "--state", str(state)])]
+KINDS = [OURS, Kind("tiny", lambda state: [*_PYTHON, "-m", "tests.e2e.tiny_agent", "--state", str(state)])]
 
 
 @dataclass
