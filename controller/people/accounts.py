@@ -247,7 +247,7 @@ class Accounts:
         self._tries.forget(person_id)
         if new == old:
             raise InvalidError("new: this is the old one", field="new", problem="same_password")
-        hashed = await self._passwords.make(new)
+        hashed = await self._passwords.make(fitting(new, "new"))
         async with self._database.transaction() as tx:
             row = await tx.session.get_one(Person, person_id)
             row.password_hash, row.password_due = hashed, False

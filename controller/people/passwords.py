@@ -40,8 +40,8 @@ class Passwords:
         return fits and expected is not None
 
 
-def fitting(password: str) -> str:
-    """Give what of a new password is hashed.
+def fitting(password: str, field: str = "password") -> str:
+    """Give what of a new password is hashed; ``field``: where it was typed.
 
     Raises:
         InvalidError: too short or too long.
@@ -50,8 +50,8 @@ def fitting(password: str) -> str:
     if not MIN_PASSWORD <= len(plain) <= MAX_PASSWORD:
         problem = "too_short" if len(plain) < MIN_PASSWORD else "too_long"
         raise InvalidError(
-            f"password: {MIN_PASSWORD} to {MAX_PASSWORD} characters",
-            field="password",
+            f"{field}: {MIN_PASSWORD} to {MAX_PASSWORD} characters",
+            field=field,
             problem=problem,
             least=MIN_PASSWORD,
             most=MAX_PASSWORD,

@@ -150,14 +150,17 @@ async def test_who_did_not_choose_the_password_is_sent_to_choose_another_and_on(
         assert await sign_in(client, "binh") == "/sign-in/password?next=/nodes"
         assert (await client.get("/today")).headers["location"] == "/sign-in/password?next=/today"
         assert 'autocomplete="new-password"' in (await client.get("/sign-in/password?next=/nodes")).text
-        for new, again, said in (
-            ("một câu dài", "một câu khác", "không giống nhau"),
-            ("ngắn", "ngắn", "ít nhất 10 ký tự"),
-            (PASSWORD, PASSWORD, "giống mật khẩu cũ"),
+        for old, new, again, field, said in (
+            (PASSWORD, "một câu dài", "một câu khác", "again", "không giống nhau"),
+            (PASSWORD, "ngắn", "ngắn", "new", "ít nhất 10 ký tự"),
+            (PASSWORD, PASSWORD, PASSWORD, "new", "giống mật khẩu cũ"),
+            ("sai hoàn toàn", "một câu dài", "một câu dài", "old", "chưa đúng"),
         ):
-            typed = {"old": PASSWORD, "new": new, "again": again, "next": "/nodes"}
+            typed = {"old": old, "new": new, "again": again, "next": "/nodes"}
             wrong = await client.post("/sign-in/password", data=typed)
-            assert (wrong.status_code, said in wrong.text) == (422, True), new
+            assert wrong.status_code == 422, new
+            assert re.search(rf'id="wrong-{field}">[^<]*{said}', wrong.text), new
+            assert re.findall(r'<input[^>]* id="(\w+)"[^>]* autofocus', wrong.text) == [field]
         typed = {"old": PASSWORD, "new": "nước chảy đá mòn", "again": "nước chảy đá mòn", "next": "/nodes"}
         assert (await client.post("/sign-in/password", data=typed)).headers["location"] == "/nodes"
         assert (await client.get("/nodes")).status_code == 200

@@ -107,9 +107,11 @@ def _picture(uri: str, called: str) -> Markup:
     return Markup(drawn.replace("<svg ", '<svg role="img" ', 1))  # noqa: S704  drawn from modules, its title escaped
 
 
-def page_of(site: Site, request: Request, who: Identity, template: str, **context: Any) -> HTMLResponse:
+def page_of(
+    site: Site, request: Request, who: Identity, template: str, *, status: int = 200, **context: Any
+) -> HTMLResponse:
     """Give a page of signing in, for somebody who has not come further than that."""
-    status, is_in = 422 if context.get("problem") else 200, who.needs is None
+    status, is_in = 422 if context.get("problem") else status, who.needs is None
     text = site.words(request, who.person)
     return site.html(template, text, status=status, look=look_of(request), is_in=is_in, **context)
 

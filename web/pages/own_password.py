@@ -10,6 +10,8 @@ from web.forms import Form, own_path, read_form
 from web.pages.factor import page_of, said
 from web.site import Site
 
+FIELDS = ("old", "new", "again")
+
 
 def add(router: APIRouter, site: Site) -> None:
     """Add the page."""
@@ -18,7 +20,7 @@ def add(router: APIRouter, site: Site) -> None:
     async def ask(request: Request) -> Response:
         who = await identify(request, site.services)
         after = own_path(request.query_params.get("next", ""))
-        return page_of(site, request, who, "own_password.html", problem="", next=after)
+        return page_of(site, request, who, "own_password.html", problems={}, next=after)
 
     @router.post("/sign-in/password")
     async def change(request: Request) -> Response:
@@ -28,8 +30,9 @@ def add(router: APIRouter, site: Site) -> None:
             new = typed_twice(typed)
             await site.services.accounts.change_password(who, old=typed.one("old"), new=new, origin=origin_of(request))
         except (InvalidError, TooManyAttemptsError) as error:
-            problem = said(site, request, who, error)
-            return page_of(site, request, who, "own_password.html", problem=problem, next=after)
+            field = error.fields.get("field", "")
+            problems = {field if field in FIELDS else "form": said(site, request, who, error)}
+            return page_of(site, request, who, "own_password.html", status=422, problems=problems, next=after)
         return RedirectResponse(after, 303)
 
 

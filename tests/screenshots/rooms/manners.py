@@ -42,7 +42,7 @@ async def factor_codes(page: Page, stage: Stage) -> None:
 name_waits = sent("form[action='/setup/places']", "/setup/places", **{"place-name": "Xã Nga My"})
 sign_in_wrong = refused("form[action='/sign-in']", login="khong.co.ai", password="không phải mật khẩu này")
 sign_in_waits = sent("form[action='/sign-in']", "/sign-in", login="lan", password="không phải mật khẩu này")
-password_wrong = refused("form[action='/sign-in/password']", old="sai", new="ngắn", again="khác")
+password_wrong = refused("form[action='/sign-in/password']", old="sai", new="ngắn", again="ngắn")
 
 
 SHOTS = (
