@@ -35,6 +35,7 @@ ADOPT_FIELDS = frozenset({"code", "area_id", "name"})
 MUTE_FIELDS = frozenset({"area_id", "name"})
 MUTE = (NodeKind.WIRED, NodeKind.FM)
 """Kinds of clusters that report nothing; the most common first."""
+ADD_PLACE, ADD_NODE = "/places#add", "#adopt"
 HEADS = ("name", "place", "state", "fault", "heard", "software", "latitude", "longitude")
 
 
@@ -49,7 +50,17 @@ async def _listing(visit: Visit, limit: int = PAGE) -> tuple[Listing[NodeRow], d
     listing = Listing("/nodes", NODE_COLUMNS, filters, wanted, rows, nodes.total, default=("need", False))
     live = listing.link().replace("/nodes", "/nodes/live", 1)
     context = {"summary": counts_said(found, visit.form), "listing": listing, "live": live, "any": found.total > 0}
-    return listing, context
+    return listing, context | {"begin": _begin(visit)}
+
+
+def _begin(visit: Visit) -> tuple[str, str, str]:
+    """Say what is lacking where there is no node, and the next act, with its address, of who may do it."""
+    if not visit.areas:
+        may = visit.may_everywhere(Act.AREAS_CREATE)
+        return ("nodes.no_place", "nodes.add_place", ADD_PLACE) if may else ("nodes.no_place_here", "", "")
+    if visit.may(Act.NODES_ADOPT):
+        return "nodes.no_node", "nodes.add_node", ADD_NODE
+    return "nodes.no_node_here", "", ""
 
 
 def _own_name(visit: Visit) -> str:
@@ -76,7 +87,8 @@ async def _page(
         mute_kinds=[(each, visit.text(f"nodes.kind_{each}")) for each in MUTE],
         problems={"adopt": {}, "mute": {}} | dict(problems or {}),
         adopt_into=choices(into),
-        no_places=not visit.areas,
+        no_places=not visit.areas and visit.may_everywhere(Act.NODES_ADOPT),
+        may_add_places=visit.may_everywhere(Act.AREAS_CREATE),
         may_places=any(visit.may(act) for act in ENTRIES["/places"].acts),
         wishes=wishes(await visit.services.renewals.waiting(visit.actor), visit.areas, visit.form),
         waiting=await visit.services.enrolments.waiting(visit.actor),
