@@ -49,7 +49,8 @@ async def _in_the_way(session: AsyncSession, span: Span, found: Forecasts) -> li
 def _conflict(span: Span, row: Broadcast, node_ids: Iterable[str]) -> Conflict:
     nodes = frozenset(node_ids)
     rank = (-Level(row.level).rank, row.position)
-    theirs = Span(row.start_at, row.start_at + timedelta(milliseconds=row.length_ms), rank)
+    is_hard = row.start_mode == StartMode.HARD
+    theirs = Span(row.start_at, row.start_at + timedelta(milliseconds=row.length_ms), rank, is_hard=is_hard)
     other = Other(row.title, row.area_id, row.schedule_id, row.id, nodes, (theirs,))
     return Conflict(span, theirs, other, len(nodes), 1)
 

@@ -263,7 +263,9 @@ class ConflictOut(BaseModel):
     overlap_ms: int
     node_count: int
     first: Literal["ours", "other"]
-    """Whose is heard first; the second waits, or is cut where the first starts hard."""
+    """Whose is heard first; the second waits, unless it cuts the first."""
+    cut: Literal["ours", "other"] | None = None
+    """Which of the two is cut by the other, that begins later and hard; None: neither is."""
 
 
 class PreviewOut(BaseModel):

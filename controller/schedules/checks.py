@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from controller.areas.repository import read_tree
+from controller.broadcasts.schemas import ConflictOut
 from controller.errors import InvalidError, LoaError
 from controller.people import rights
 from controller.people.actor import Actor
@@ -79,6 +81,16 @@ async def looked_at(
         owed=tuple(owed),
         unheeded=tuple(silent),
     )
+
+
+async def met(session: AsyncSession, actor: Actor, row: Schedule, *, now: datetime) -> tuple[ConflictOut, ...]:
+    """Say what the coming dates of a schedule meet, as it stands."""
+    tree = await read_tree(session)
+    looking, planner = Looking.ahead(session, tree, row, now, LOOK_AHEAD), await Planner.of(session, row, tree)
+    single = (await exceptions_of(session, [row.id])).get(row.id, [])
+    spans = [span for span in await spans_of(looking, row, single, planner) if span.end_at > now]
+    found = await conflicts_of_series(looking, row, spans, planner.node_ids)
+    return conflict_outs(found, await rights.sight(session, actor))
 
 
 async def refuse(

@@ -17,7 +17,7 @@ from controller.errors import ConflictError, InvalidError
 from controller.nodes.models import Node
 from controller.people.rights import EVERYTHING, Sight
 from controller.policies.checks import Besides
-from edge_agent.protocol.states import Level
+from edge_agent.protocol.states import Level, StartMode
 
 from .expand import Occurrence
 from .looking import Looking
@@ -62,6 +62,7 @@ def _out(found: Conflict, *, named: bool) -> ConflictOut:
         overlap_ms=found.overlap // timedelta(milliseconds=1),
         node_count=found.nodes,
         first=found.first,
+        cut=found.cut,
     )
 
 
@@ -72,17 +73,20 @@ def rank_of(row: Schedule) -> tuple[int, int]:
 
 def span_of(row: Schedule, date: Occurrence, length: timedelta) -> Span:
     """Give the time that a date takes if it begins on time."""
+    return Span(*_times(row, date, length), rank_of(row), is_hard=row.start_mode == StartMode.HARD)
+
+
+def _times(row: Schedule, date: Occurrence, length: timedelta) -> tuple[datetime, datetime]:
     start_at, end_at = date.start_at, fixed_end(date.local, row.zone, row.ends_at_local)
-    rank = rank_of(row)
     if end_at is None:
-        return Span(start_at, start_at + length, rank)
+        return start_at, start_at + length
     if row.filler_recording_id is not None:
-        return Span(start_at, end_at, rank)
+        return start_at, end_at
     if row.back_timed:
-        return Span(max(start_at, end_at - length), end_at, rank)
+        return max(start_at, end_at - length), end_at
     if row.overrun == Overrun.FINISH:
-        return Span(start_at, start_at + length, rank)
-    return Span(start_at, min(end_at, start_at + length), rank)
+        return start_at, start_at + length
+    return start_at, min(end_at, start_at + length)
 
 
 async def conflicts_of(
@@ -174,6 +178,7 @@ async def _broadcasts(looking: Looking, but: Collection[str], nodes: frozenset[s
             row.start_at,
             row.start_at + timedelta(milliseconds=row.length_ms),
             (-Level(row.level).rank, row.position),
+            is_hard=row.start_mode == StartMode.HARD,
         )
         found.append(Other(row.title, row.area_id, None, row.id, reach.of(scopes), (span,)))
     return [each for each in found if not nodes.isdisjoint(each.nodes)]

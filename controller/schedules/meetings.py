@@ -13,6 +13,8 @@ class Span(NamedTuple):
     end_at: datetime
     rank: tuple[int, int]
     """Level (higher first) and the operator's order, as nodes sort what waits."""
+    is_hard: bool = False
+    """It cuts what began before it, unless that is of a higher level."""
 
 
 class Other(NamedTuple):
@@ -40,6 +42,16 @@ class Conflict(NamedTuple):
         """Say whose is heard first: what has begun, else by level and order."""
         mine, other = ((each.start_at, each.rank) for each in (self.ours, self.theirs))
         return "ours" if mine < other else "other"
+
+    @property
+    def cut(self) -> Literal["ours", "other"] | None:
+        """Say which of the two is cut by the other, which begins later and hard; None: neither is."""
+        if self.ours.start_at == self.theirs.start_at:
+            return None  # one that has not begun goes after the other, and is not cut
+        early, late = sorted((self.ours, self.theirs), key=lambda each: each.start_at)
+        if not late.is_hard or late.rank[0] > early.rank[0]:
+            return None
+        return "ours" if late is self.theirs else "other"
 
     @property
     def overlap(self) -> timedelta:

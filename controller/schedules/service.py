@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from controller.areas.repository import read_tree
 from controller.areas.targets import areas_of, tree_around
 from controller.audit import service as audit
+from controller.broadcasts.schemas import ConflictOut
 from controller.bulletins.rules import differences
 from controller.clock import Clock
 from controller.db import Database, Transaction, locks
@@ -25,7 +26,7 @@ from controller.plays.unconfirmed import Watch
 from controller.policies.checks import NOTHING
 from controller.programmes.owing import owed_by
 
-from .checks import heard_of, looked_at, refuse
+from .checks import heard_of, looked_at, met, refuse
 from .dates import date_outs
 from .drafts import Draft, make_draft
 from .looking import Looking
@@ -126,6 +127,18 @@ class Schedules:
                 raise _no_schedule(schedule_id)
             looking = Looking(session, await read_tree(session), (from_at, until_at))
             return await date_outs(looking, [row], now=self._clock(), check=NOTHING, watch=self._watch(seen))
+
+    async def met(self, actor: Actor, schedule_id: str) -> tuple[ConflictOut, ...]:
+        """Say what its dates of the coming 30 days meet at the same nodes, and which of the two is cut.
+
+        Raises:
+            NotFoundError: there is no such schedule.
+        """
+        async with self._database.reading() as session:
+            row = await session.get(Schedule, schedule_id)
+            if row is None or not (await rights.sight(session, actor)).sees(row.area_id):
+                raise _no_schedule(schedule_id)
+            return () if row.ended_at is not None else await met(session, actor, row, now=self._clock())
 
     async def all_dates(self, actor: Actor, from_at: datetime, until_at: datetime) -> Sequence[DateOut]:
         """Give the dates in sight that start in ``[from_at, until_at)``, cancelled and suspended ones among them."""

@@ -16,9 +16,11 @@ from web.forms import Form, read_form
 from web.listing import Asked, Column, Filter, Listing, asked, csv_answer, in_parts
 from web.pages.frame import back, whole_page
 from web.pages.one import One, add_one
+from web.pages.schedule_finer import filler_title
 from web.site import Site, Visit
 from web.views import approvals as views
-from web.views.schedules import DATES_TOLD, LOOK_AHEAD, moved_said, when_said
+from web.views.schedule_finer import said as said_finer
+from web.views.schedules import DATES_TOLD, LOOK_AHEAD, conflicts, moved_said, when_said
 
 MOST_REASON = 2000
 RETURN_REASONS = ("words", "time", "place", "sound", "paper")
@@ -55,20 +57,27 @@ async def _waves(visit: Visit, row: ApprovalOut) -> dict[str, Sequence[int]]:
     return found
 
 
-async def _airs(visit: Visit, row: ApprovalOut) -> list[str]:
-    """Say when a schedule that waits would sound: its rule in words, and its next dates as they are, moved ones too."""
+async def _airs(visit: Visit, row: ApprovalOut) -> dict[str, Any]:
+    """Say how a schedule would sound: its rule in words, its next dates as they are, moved ones too.
+
+    While it waits, also what it has otherwise than others, and what it meets: whether it cuts that, or is cut.
+    """
     kind, _, subject_id = row.subject.partition("/")
     if kind != "schedules":
-        return []
-    schedules, now = visit.services.schedules, visit.form.now
+        return {}
+    schedules, form, now = visit.services.schedules, visit.form, visit.form.now
     try:
         known = await schedules.get(visit.actor, subject_id)
         dates = await schedules.dates(visit.actor, subject_id, now, now + LOOK_AHEAD)
+        met = await schedules.met(visit.actor, subject_id) if row.state == "open" else ()
     except NotFoundError:  # of an area above
-        return []
+        return {}
     coming = [each for each in dates if each.verdict == "aired" and each.start_at > now][:DATES_TOLD]
-    said = ", ".join(f"{visit.form.long(each.start_at)}{moved_said(each, visit.form)}" for each in coming)
-    return [when_said(known, visit.form), *([visit.text("approvals.dates", dates=said)] if coming else [])]
+    said = ", ".join(f"{form.long(each.start_at)}{moved_said(each, form)}" for each in coming)
+    airs = [when_said(known, form), *([visit.text("approvals.dates", dates=said)] if coming else [])]
+    filler = await filler_title(visit, known.filler_recording_id) if known.filler_recording_id else ""
+    finer = said_finer(known, filler, form) if row.state == "open" else ()
+    return {"airs": airs, "finer": finer, "meets": conflicts(met, form)}
 
 
 async def _context(visit: Visit, request_id: str) -> dict[str, Any]:
@@ -81,13 +90,15 @@ async def _shown(visit: Visit, row: ApprovalOut) -> dict[str, Any]:
     await visit.read_kinds()
     own, is_open = row.asked_by_id == visit.person.id, row.state == "open"
     return {
-        "airs": await _airs(visit, row),
+        "airs": (),
+        "finer": (),
+        "meets": (),
         "asked": views.one(row, await _waves(visit, row), visit.form),
         "return_reasons": RETURN_REASONS,
         "may_decide": is_open and visit.may(Act.APPROVALS_GIVE, row.area_id),
         "may_withdraw": is_open and own,
         "may_number": is_open and (own or visit.may(Act.APPROVALS_GIVE, row.area_id)),
-    }
+    } | await _airs(visit, row)
 
 
 async def _act(visit: Visit, request_id: str, typed: Form) -> Response:

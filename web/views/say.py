@@ -274,7 +274,7 @@ def _conflict(each: ConflictOut, form: Formats) -> Mark:
         "triangle",
         "care",
         form.text(
-            f"say.conflict_{each.first}",
+            "say.conflict_cut" if each.cut == "ours" else f"say.conflict_{each.first}",
             title=each.title or form.text("schedules.other_place"),
             when=form.when(each.other_start_at),
             nodes=form.text("count.nodes", count=each.node_count),

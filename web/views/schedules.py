@@ -224,7 +224,7 @@ def preview(found: SchedulePreview, form: Formats) -> Preview:
         warnings=(
             *([] if found.refusal is None else [_care(text.word("date_problem", found.refusal))]),
             *breaches(found.breaches, form),
-            *(_conflict(each, form) for each in found.conflicts),
+            *conflicts(found.conflicts, form),
             *(Told(each) for each in owed(found.owed, form)),
             *_suspended(found.dates, form),
             *(_unheeded(each, form) for each in found.unheeded),
@@ -269,8 +269,13 @@ def _silent_by_one(those: Sequence[DateOut], form: Formats) -> Told:
 
 def _conflict(each: ConflictOut, form: Formats) -> Told:
     title = each.title or form.text("schedules.other_place")
-    key = "schedules.conflict_ours" if each.first == "ours" else "schedules.conflict_other"
+    key = f"schedules.cut_{each.cut}" if each.cut else f"schedules.conflict_{each.first}"
     times = form.text("schedules.conflict_times", count=each.times)
     nodes = form.text("count.nodes", count=each.node_count)
     said = form.text(key, title=title, when=form.long(each.start_at), times=times, nodes=nodes)
     return _care(said)
+def conflicts(found: Sequence[ConflictOut], form: Formats) -> tuple[Told, ...]:
+    """Say what a schedule meets, and which of the two is heard first, or is cut."""
+    return tuple(_conflict(each, form) for each in found)
+
+
