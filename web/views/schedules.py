@@ -267,6 +267,11 @@ def _silent_by_one(those: Sequence[DateOut], form: Formats) -> Told:
     return Told(Mark("cut", "unsure", said), dates_said(starts, form))
 
 
+def conflicts(found: Sequence[ConflictOut], form: Formats) -> tuple[Told, ...]:
+    """Say what a schedule meets, and which of the two is heard first, or is cut."""
+    return tuple(_conflict(each, form) for each in found)
+
+
 def _conflict(each: ConflictOut, form: Formats) -> Told:
     title = each.title or form.text("schedules.other_place")
     key = f"schedules.cut_{each.cut}" if each.cut else f"schedules.conflict_{each.first}"
@@ -274,8 +279,3 @@ def _conflict(each: ConflictOut, form: Formats) -> Told:
     nodes = form.text("count.nodes", count=each.node_count)
     said = form.text(key, title=title, when=form.long(each.start_at), times=times, nodes=nodes)
     return _care(said)
-def conflicts(found: Sequence[ConflictOut], form: Formats) -> tuple[Told, ...]:
-    """Say what a schedule meets, and which of the two is heard first, or is cut."""
-    return tuple(_conflict(each, form) for each in found)
-
-
