@@ -10,7 +10,7 @@ from web.i18n import Catalogue
 NEAR = timedelta(hours=2)
 """Within this, a time is told as a distance from now."""
 FAR_DAYS = 182
-"""A date farther from today than this is said with its year."""
+"""A date farther from today than this, or in another year, is said with its year."""
 NAMES_TOLD = 3
 """More names than this are counted."""
 _NAME = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*(?: +[^\W_]+(?:['’-][^\W_]+)*)*")
@@ -56,14 +56,16 @@ class Formats:
 
     def of_day(self, at: datetime) -> str:
         """Say ``24/11``: of which day an instant is."""
-        return at.astimezone(self.zone).strftime("%d/%m")
+        return self._date(at.astimezone(self.zone).date())
 
     def short_day(self, day: date) -> str:
         """Say ``T2 24/11``, where there is no room for more."""
         return f"{self.text(f'weekday_short.{day.isoweekday()}')} {self._date(day)}"
 
     def _date(self, day: date) -> str:
-        return f"{day:%d/%m}" if abs((day - self.today()).days) <= FAR_DAYS else f"{day:%d/%m/%Y}"
+        today = self.today()
+        is_near = day.year == today.year and abs((day - today).days) <= FAR_DAYS
+        return f"{day:%d/%m}" if is_near else self.written(day)
 
     def written(self, day: date) -> str:
         """Write ``24/11/2031``, as ``forms.day_of`` reads it."""

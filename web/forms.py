@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,6 +17,8 @@ MOST_BYTES = 512 * 1024
 """A form with some thousand chosen nodes fits."""
 MOST_FIELDS = 8192
 MOST_VERSION = 2**31 - 1
+LEAP_YEARS = 8
+"""Within so many years a 29th of February comes, whatever century begins meanwhile."""
 _KEY = re.compile(r"[0-9a-f]{32}\Z")
 _HOUR = re.compile(r"\s*(\d{1,2})\s*(?:[:hHgG.]\s*(\d{2})?|(\d{2}))?\s*\Z")
 _DAY = re.compile(r"\s*(\d{1,2})[/.-](\d{1,2})(?:[/.-](\d{4}))?\s*\Z")
@@ -74,17 +77,17 @@ class Form:
         """Give all values of a field, each once, in the order sent."""
         return list(dict.fromkeys(self._fields.get(name, [])))
 
-
-def is_form(request: Request) -> bool:
-    """Tell whether the body says that it is a form."""
-    return request.headers.get("content-type", "").partition(";")[0] == "application/x-www-form-urlencoded"
-
     def was(self, name: str, now: str) -> str:
         """Give what stood in a field when its page was made (``parts.was``); ``now``: where the form does not say.
 
         Who changed one field leaves the others to whom changed those meanwhile.
         """
         return self._fields.get(f"was_{name}", [now])[-1]
+
+
+def is_form(request: Request) -> bool:
+    """Tell whether the body says that it is a form."""
+    return request.headers.get("content-type", "").partition(";")[0] == "application/x-www-form-urlencoded"
 
 
 async def read_form(request: Request) -> Form:
@@ -139,11 +142,13 @@ def day_of(typed: str, today: date) -> date | None:
     found = _DAY.match(typed)
     if found is None:
         return None
-    try:
-        day = date(int(found[3] or today.year), int(found[2]), int(found[1]))
-        return day if found[3] or day >= today else day.replace(year=today.year + 1)
-    except ValueError:
-        return None
+    years = [int(found[3])] if found[3] else range(today.year, today.year + LEAP_YEARS + 1)
+    for year in years:
+        with suppress(ValueError):  # a year without a 29th of February
+            day = date(year, int(found[2]), int(found[1]))
+            if found[3] or day >= today:
+                return day
+    return None
 
 
 def number_of(typed: str, most: int) -> int | None:

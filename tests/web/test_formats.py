@@ -37,8 +37,8 @@ def test_hours_are_those_of_the_place_and_count_to_24() -> None:
     assert formats().hour(datetime(2031, 11, 24, 17, 0, tzinfo=UTC)) == "00:00"
 
 
-@pytest.mark.parametrize(("ahead", "said"), [(182, "24/05"), (183, "25/05/2032"), (-183, "25/05/2031")])
-def test_a_date_of_another_year_says_so_as_soon_as_it_could_be_mistaken(ahead: int, said: str) -> None:
+@pytest.mark.parametrize(("ahead", "said"), [(37, "31/12"), (38, "01/01/2032"), (-182, "26/05"), (-183, "25/05/2031")])
+def test_a_date_of_another_year_or_one_that_could_be_mistaken_for_it_says_its_year(ahead: int, said: str) -> None:
     assert formats().day((NOW + timedelta(days=ahead)).date()).endswith(f" {said}")
 
 

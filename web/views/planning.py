@@ -263,7 +263,8 @@ def title_of(asked: Asked, form: Formats) -> str:
     if asked.view == "month":
         return form.text("plan.month", month=asked.day.month, year=asked.day.year)
     first, last = asked.first, asked.until - timedelta(days=1)
-    return form.text("plan.week", first=f"{first:%d/%m}", last=form.written(last))
+    begins = f"{first:%d/%m}" if first.year == last.year else form.written(first)
+    return form.text("plan.week", first=begins, last=form.written(last))
 
 
 def weekdays(form: Formats) -> Sequence[str]:

@@ -42,7 +42,8 @@
     const then = local(at - Date.now() + centre), day = then.slice(0, 10), hour = then.slice(11, 16);
     if (day === local(centre).slice(0, 10)) return words.today.replace("{hour}", hour);
     if (day === local(centre - 24 * 3600 * 1000).slice(0, 10)) return words.yesterday.replace("{hour}", hour);
-    return words.before.replace("{hour}", hour).replace("{date}", `${day.slice(8)}/${day.slice(5, 7)}`);
+    const year = day.slice(0, 4), said = `${day.slice(8)}/${day.slice(5, 7)}`;
+    return words.before.replace("{hour}", hour).replace("{date}", local(centre).startsWith(year) ? said : `${said}/${year}`);
   }
 
   window.loa.drafts = { holds, labelOf, when };
