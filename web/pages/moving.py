@@ -48,7 +48,7 @@ async def _looked_at(visit: Visit, schedule_id: str, recurrence: datetime, movin
         found = await visit.services.what_ifs.of_date(visit.actor, schedule_id, recurrence, change)
         changes = change_lines(found.changes, visit.form)
     except Unclear as unclear:
-        return moves.Looked(replace(moving, problem=next(iter(unclear.problems.values()))))
+        return moves.Looked(moves.unclear(moving, unclear))
     except (InvalidError, ConflictError) as error:
         return moves.Looked(moves.refused(moving, error, visit.form))
     try:
@@ -64,10 +64,10 @@ async def _move(visit: Visit, schedule_id: str, recurrence: datetime, moving: mo
         change = await _wanted(visit, schedule_id, recurrence, moving)
         await visit.services.single_dates.except_(visit.actor, schedule_id, recurrence, change)
     except Unclear as unclear:
-        moving = replace(moving, problem=next(iter(unclear.problems.values())))
+        moving = moves.unclear(moving, unclear)
     except (InvalidError, ConflictError) as error:
         moving = moves.refused(moving, error, visit.form)
-    if moving.problem:
+    if moving.problem or moving.problems:
         return await one_page(visit, schedule_id, moving=moving)
     return RedirectResponse(_done(to, "date"), 303) if to else back(f"/schedules/{schedule_id}", "date")
 

@@ -67,7 +67,7 @@ async def one_page(
         visit,
         "schedule.html",
         place=visit.name_of(known.area_id),
-        status=422 if problem or any(each and each.problem for each in (moving, replacing)) else 200,
+        status=422 if problem or _is_refused(moving) or (replacing and replacing.problem) else 200,
         schedule=views.line(known, await names_of(visit), programmes, visit.form),
         programme_id=known.programme_id,
         owed=views.owed(known.owed or (), visit.form),
@@ -88,6 +88,10 @@ async def one_page(
         may_write=may_write,
         problem=problem,
     )
+
+
+def _is_refused(moving: moves.Moving | None) -> bool:
+    return moving is not None and bool(moving.problem or moving.problems)
 
 
 async def _filler(visit: Visit, known: ScheduleOut) -> str:

@@ -1,7 +1,8 @@
 """One date of a schedule, at another time or with another programme: what was typed, what is to be confirmed. Pure."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
 from typing import TypeVar
 
 from controller.errors import LoaError
@@ -11,7 +12,7 @@ from controller.schedules.conflicts import ScheduleConflictError
 from controller.schedules.schemas import DateOut, ExceptionIn
 from controller.schedules.states import DateChange
 from web.formats import Formats
-from web.forms import Form, Unclear, day_of, hour_of
+from web.forms import Form, Unclear, day_of, each_of, hour_of
 from web.problems import problem_text
 from web.views.dated import Told, unusual_said
 from web.views.schedules import date_mark
@@ -32,6 +33,9 @@ class Moving:
     asked: tuple[tuple[str, str], ...] = ()
     """What has to be confirmed, with its words."""
     problem: str = ""
+    """What stands against it as it was typed."""
+    problems: Mapping[str, str] = field(default_factory=dict)
+    """Field → what cannot be understood of it."""
     stood: str = ""
     """How the date stood when the form was shown, as ``standing`` says; empty: that was not said."""
 
@@ -66,7 +70,7 @@ def check_standing(typed: Moving | Replacing, date: DateOut, form: Formats) -> N
     """
     if typed.stood and typed.stood != standing(date):
         state = date_mark(date, form).word
-        raise Unclear({"day": form.text("schedules.date_meanwhile", when=form.long(date.start_at), state=state)})
+        raise Unclear({"form": form.text("schedules.date_meanwhile", when=form.long(date.start_at), state=state)})
 
 
 def begun(date: DateOut, form: Formats) -> Moving:
@@ -93,9 +97,11 @@ def read_replacing(typed: Form, recurrence: datetime) -> Replacing:
 
 
 def by_hand(date: DateOut, programme_id: str) -> str | None:
-    """Give the programme that a person chose for this date; None: that of the schedule, or of a calendar."""
-    is_other = date.changed is not None and not date.because and date.programme_id != programme_id
-    return date.programme_id if is_other else None
+    """Give the programme that a person chose for this date; None: that of the schedule, or of a calendar.
+
+    No calendar puts another into a date that a person changed: what it is because of can only be silence.
+    """
+    return date.programme_id if date.changed is not None and date.programme_id != programme_id else None
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,9 @@ class Looked:
     @property
     def can(self) -> bool:
         """Tell whether it may be done: nothing is in the way, or what is may be confirmed."""
-        return not self.moving.problem or any(tick not in self.moving.ticked for tick, _ in self.moving.asked)
+        moving = self.moving
+        can_be_confirmed = any(tick not in moving.ticked for tick, _ in moving.asked)
+        return not moving.problems and (not moving.problem or can_be_confirmed)
 
 
 def from_calendar(typed: Form, recurrence: datetime, form: Formats) -> Moving:
@@ -150,17 +158,31 @@ def wanted(moving: Moving, form: Formats, date: DateOut, programme_id: str) -> E
     """Give what the service is to be asked for: what was chosen for the ``date`` goes with it.
 
     Raises:
-        Unclear: day or hour cannot be understood.
+        Unclear: day or hour cannot be understood, or both.
     """
-    day, hour = day_of(moving.day, form.today()), hour_of(moving.hour)
-    if day is None:
-        raise Unclear({"day": form.text("wrong.day_written")})
-    if hour is None:
-        raise Unclear({"hour": form.text("wrong.hour")})
-    local = datetime(day.year, day.month, day.day, *hour)  # noqa: DTZ001 - wall time of the place
+    read = each_of({"day": lambda: _day(moving.day, form), "hour": lambda: _hour(moving.hour, form)})
+    local = datetime.combine(read["day"], read["hour"])
     said = {"kind": DateChange.MOVED, "moved_to_local": local, "reason": date.reason}
     said |= {"programme_id": by_hand(date, programme_id)}
     return ExceptionIn.model_validate(said | dict.fromkeys(moving.ticked, True))
+
+
+def unclear(moving: Moving, said: Unclear) -> Moving:
+    """Say of each field what cannot be understood of it; what is of no field stands above them."""
+    problems = dict(said.problems)
+    return replace(moving, problem=problems.pop("form", ""), problems=problems)
+
+
+def _day(typed: str, form: Formats) -> date:
+    if (day := day_of(typed, form.today())) is None:
+        raise Unclear({"day": form.text("wrong.day_written")})
+    return day
+
+
+def _hour(typed: str, form: Formats) -> time:
+    if (hour := hour_of(typed)) is None:
+        raise Unclear({"hour": form.text("wrong.hour")})
+    return time(*hour)
 
 
 def refused(moving: _OneT, error: LoaError, form: Formats) -> _OneT:
