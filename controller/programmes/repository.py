@@ -1,7 +1,8 @@
 """Programmes in SQL: read for the rooms that air them, refused by name when something in them may not be heard."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,6 +11,7 @@ from controller.areas.rules import Tree
 from controller.bulletins.models import Bulletin
 from controller.bulletins.repository import Worded, is_offered, worded
 from controller.bulletins.states import BulletinState
+from controller.db import in_pieces
 from controller.errors import NotFoundError
 from controller.people.rights import Sight
 from controller.recordings.models import Recording
@@ -17,6 +19,13 @@ from controller.recordings.states import RecordingState
 
 from .layout import LaidOut, NotAirableError, Part, Spoken, lay_out_parts
 from .models import ItemKind, Programme, ProgrammeItem
+
+
+class Said(NamedTuple):
+    """What items say, by id."""
+
+    bulletins: Mapping[str, Worded]
+    recordings: Mapping[str, Recording]
 
 
 async def lay_out(
@@ -53,11 +62,27 @@ async def lay_out_items(
     Raises:
         NotAirableError: something in it may not be heard; names the item and why.
     """
+    return laid_out(row, items, await read_said(session, items), languages, at=at)
+
+
+def laid_out(
+    row: Programme,
+    items: Sequence[ProgrammeItem],
+    said: Said,
+    languages: Collection[tuple[str, ...]],
+    *,
+    at: datetime | None,
+) -> LaidOut:
+    """Do as ``lay_out_items``, with what they say at hand.
+
+    Raises:
+        NotAirableError: something in it may not be heard; names the item and why.
+    """
     if row.archived_at is not None or row.is_template:
         raise NotAirableError(
             f"the programme {row.title!r} is archived or a template", field="programme_id", problem="archived"
         )
-    parts = await read_parts(session, items, own=own_of(row), at=at)
+    parts = _parts(items, said, own=own_of(row), at=at)
     return lay_out_parts(parts, languages, gap_ms=row.gap_ms, lead_in_ms=row.lead_in_ms)
 
 
@@ -91,12 +116,15 @@ async def read_parts(
     Raises:
         NotAirableError: names the item and why.
     """
-    bulletins, recordings = await _said(session, items)
+    return _parts(items, await read_said(session, items), own=own, at=at)
+
+
+def _parts(items: Sequence[ProgrammeItem], said: Said, *, own: Sight, at: datetime | None) -> list[Part]:
     parts = []
     for item in items:
         if item.bulletin_id is not None:
-            _check_bulletin(item, bulletins[item.bulletin_id], own, at)
-        parts.append(_part(item, bulletins, recordings))
+            _check_bulletin(item, said.bulletins[item.bulletin_id], own, at)
+        parts.append(_part(item, *said))
     return parts
 
 
@@ -105,7 +133,7 @@ async def known_parts(session: AsyncSession, items: Sequence[ProgrammeItem]) -> 
 
     What has no sound yet is a part without length.
     """
-    said, parts = await _said(session, items), []
+    said, parts = await read_said(session, items), []
     for item in items:
         try:
             parts.append(_part(item, *said))
@@ -114,18 +142,18 @@ async def known_parts(session: AsyncSession, items: Sequence[ProgrammeItem]) -> 
     return parts
 
 
-async def _said(
-    session: AsyncSession, items: Sequence[ProgrammeItem]
-) -> tuple[dict[str, Worded], dict[str, Recording]]:
-    """Read the bulletins of items, and all recordings that could be heard, by id."""
+async def read_said(session: AsyncSession, items: Sequence[ProgrammeItem]) -> Said:
+    """Read the bulletins of items, and all recordings that could be heard."""
     bulletins = await worded(session, [each.bulletin_id for each in items if each.bulletin_id])
     wanted = {each.recording_id for each in items if each.recording_id}
     wanted |= {voice.recording_id for each in bulletins.values() for voice in each.voices if voice.recording_id}
-    rows = await session.scalars(select(Recording).where(Recording.id.in_(wanted)))
-    return bulletins, {row.id: row for row in rows}
+    rows: dict[str, Recording] = {}
+    for some in in_pieces(sorted(wanted)):
+        rows |= {row.id: row for row in await session.scalars(select(Recording).where(Recording.id.in_(some)))}
+    return Said(bulletins, rows)
 
 
-def _part(item: ProgrammeItem, bulletins: dict[str, Worded], recordings: dict[str, Recording]) -> Part:
+def _part(item: ProgrammeItem, bulletins: Mapping[str, Worded], recordings: Mapping[str, Recording]) -> Part:
     if item.kind == ItemKind.PAUSE:
         return Part(item.position, pause_ms=item.pause_ms or 0)
     if item.kind == ItemKind.SLOT:

@@ -25,11 +25,12 @@ from controller.plays.unconfirmed import Watch
 from controller.policies.checks import NOTHING, Places, refused_by_nodes
 from controller.policies.limits import Airing
 from controller.programmes.models import Programme
+from controller.programmes.shelf import Shelf
 from edge_agent.protocol.states import Level
 
 from .asked import asked_of
 from .conflicts import Reach, dated_spans
-from .dates import date_outs
+from .dates import Changes, date_outs
 from .days import dates_between, holiday_names, read_days
 from .expand import Verdict
 from .feed_schemas import FeedCalendar, FeedDay, FeedEntry, FeedOut
@@ -102,9 +103,12 @@ class _Look:
         ).all()
         shown = rows[:MOST_SCHEDULES]
         looking = Looking(self._session, self._tree, (self._from_at, self._until_at))
-        planners = {row.id: Planner(self._session, row, await self._under(row.scopes), self._tree) for row in shown}
-        found = await date_outs(looking, shown, now=now, check=NOTHING, watch=watch, planners=planners)
         changes = await exceptions_of(self._session, [row.id for row in shown])
+        shelf = await self._shelf(looking, shown, changes)
+        planners = {
+            row.id: Planner(self._session, row, await self._under(row.scopes), self._tree, shelf=shelf) for row in shown
+        }
+        found = await date_outs(looking, shown, changes=changes, now=now, check=NOTHING, watch=watch, planners=planners)
         spans: dict[tuple[str, datetime], tuple[datetime, datetime]] = {}
         for row in shown:
             for date_, span in await dated_spans(looking, row, changes.get(row.id, ()), planners[row.id]):
@@ -121,6 +125,11 @@ class _Look:
             self.heard_by[entry.key] = heard_by[row.id]
             entries.append(entry)
         return entries, len(rows) > MOST_SCHEDULES
+
+    async def _shelf(self, looking: Looking, rows: Sequence[Schedule], changes: Changes) -> Shelf:
+        """Read all that the schedules may air at once: one by one, a page of a province takes most of its time."""
+        aired = await looking.programmes(rows, (change for each in changes.values() for change in each))
+        return await Shelf.read(self._session, aired, filter(None, (row.filler_recording_id for row in rows)))
 
     async def _instead(self, found: Sequence[DateOut], rows: Mapping[str, Schedule]) -> dict[str, str]:
         """Name, by the key of their entry, the programmes that are not those of their schedules."""

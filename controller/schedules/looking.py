@@ -1,6 +1,6 @@
 """Expands schedules over the spans of time at which somebody looks, under the calendars of their areas."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -41,11 +41,21 @@ class Looking:
 
     async def dates(self, row: Schedule, changes: Sequence[ScheduleException]) -> list[Occurrence]:
         """Give the dates of one schedule, as it is written."""
-        if self._calendars is None:
-            self._calendars = await Calendars.read(self.session, self.tree, instead=self._instead)
-        series = series_of(row, changes)
+        calendars, series = await self._read(), series_of(row, changes)
         found: list[Occurrence] = []
         for from_at, until_at in self.spans:
-            days = self._calendars.of(row.area_id, (from_at - 2 * DAY).date(), (until_at + 2 * DAY).date())
+            days = calendars.of(row.area_id, (from_at - 2 * DAY).date(), (until_at + 2 * DAY).date())
             found += expand(series, from_at, until_at, days)
         return found
+
+    async def programmes(self, rows: Iterable[Schedule], changes: Iterable[ScheduleException]) -> set[str]:
+        """Give the ids of all programmes that these schedules may air: their own, on a date, or by a calendar."""
+        rows = list(rows)
+        by_hand = {each.programme_id for each in changes if each.programme_id is not None}
+        found = (await self._read()).programmes(row.area_id for row in rows)
+        return found | by_hand | {row.programme_id for row in rows}
+
+    async def _read(self) -> Calendars:
+        if self._calendars is None:
+            self._calendars = await Calendars.read(self.session, self.tree, instead=self._instead)
+        return self._calendars

@@ -21,6 +21,7 @@ from controller.errors import InvalidError, NotFoundError
 from controller.programmes.layout import LaidOut, Part, Slot
 from controller.programmes.models import Programme, ProgrammeItem
 from controller.programmes.repository import borrows, languages_of, lay_out, lay_out_items
+from controller.programmes.shelf import Shelf
 from controller.recordings.models import Recording
 from controller.recordings.states import RecordingState
 from edge_agent.protocol.content import Item, Voice
@@ -71,8 +72,12 @@ class Planner:
         nodes: Sequence[Standing],
         tree: Tree,
         instead: Mapping[str, Edited] = MappingProxyType({}),
+        *,
+        shelf: Shelf | None = None,
     ) -> None:
         self._session, self._row, self.nodes, self._instead = session, row, nodes, instead
+        self._shelf = shelf
+        """Programmes that were read already."""
         self._languages = languages_of(tree, (node.area_id for node in nodes))
         self._laid: dict[tuple[str, datetime | None], LaidOut | InvalidError] = {}
         self._first: dict[str, LaidOut | InvalidError] = {}
@@ -146,6 +151,8 @@ class Planner:
         try:
             if (edited := self._instead.get(programme_id)) is not None:
                 return await lay_out_items(self._session, *edited, self._languages, at=at)
+            if self._shelf is not None and self._shelf.holds(programme_id):
+                return self._shelf.lay_out(programme_id, self._languages, at=at)
             return await lay_out(self._session, programme_id, self._languages, at=at)
         except NotFoundError:
             return _gone()
@@ -156,6 +163,8 @@ class Planner:
         """Say whether a programme may differ from day to day; asked only when a second day is looked at."""
         if programme_id in self._instead:
             return any(item.bulletin_id for item in self._instead[programme_id].items)
+        if self._shelf is not None and self._shelf.holds(programme_id):
+            return self._shelf.borrows(programme_id)
         if programme_id not in self._dated:
             self._dated[programme_id] = await borrows(self._session, programme_id)
         return self._dated[programme_id]

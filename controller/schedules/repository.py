@@ -108,6 +108,12 @@ class Calendars:
         rows = [row for row in await session.scalars(query) if row.id not in instead]
         return cls(tree, [*rows, *filter(None, instead.values())])
 
+    def programmes(self, area_ids: Iterable[str]) -> set[str]:
+        """Give, by id, what calendars put in the place of others in these areas, on whatever day."""
+        around = {place.id for area_id in set(area_ids) for place in self._tree.chain(area_id)}
+        found = {_rule(row).programme_id for each in around & self._rows.keys() for row in self._rows[each]}
+        return {each for each in found if each is not None}
+
     def of(self, area_id: str, first: date, last: date) -> Days:
         """Give what holds in an area on the days of a span.
 

@@ -1,16 +1,21 @@
 """Days as a page shows them, and a week that is copied: of whom, how far, and what is named."""
 
 from datetime import date, datetime
+from typing import Any
 
 import pytest
 
 from controller.errors import InvalidError, NotFoundError
 from controller.people.actor import Actor
-from controller.schedules.feed_schemas import WeekCopyIn
-from controller.schedules.schemas import ExceptionIn
+from controller.programmes.models import ItemKind
+from controller.programmes.schemas import ItemIn, ProgrammeIn
+from controller.schedules.feed_schemas import FeedOut, WeekCopyIn
+from controller.schedules.schemas import ExceptionIn, ScheduleOut
 from controller.schedules.states import DateChange
 from tests.controller.factories import ADDRESS, Centre
-from tests.controller.schedules.village import scheduled, trung_loc
+from tests.controller.schedules.village import scheduled, trung_loc, wish
+from tests.controller.test_around import Cost
+from tests.controller.words import approved
 
 MONDAY, NEXT = date(2026, 4, 13), date(2026, 4, 20)
 DAY = datetime(2026, 4, 14, 5)  # noqa: DTZ001 - wall time
@@ -79,3 +84,38 @@ async def test_a_copied_week_has_dates_where_they_were_in_the_end(lite: Centre) 
     assert (copy.starts_at_local, copy.rule) == (datetime(2026, 4, 22, 13), None)  # noqa: DTZ001
     again = await lite.services.week_copies.copy(lite.actor, wanted)
     assert again.made == ()
+
+
+async def test_days_of_more_schedules_take_no_more_statements(lite: Centre) -> None:
+    """Each has a programme of its own, with a bulletin; one is filled up, one airs another on a date."""
+    commune, _ = await trung_loc(lite, quiet_hours=[])
+
+    async def planned(hour: int) -> ScheduleOut:
+        bulletin = await approved(lite, commune, f"Tin {hour}")
+        items = [ItemIn(kind=ItemKind.BULLETIN, bulletin_id=bulletin.id)]
+        wanted = ProgrammeIn(area_id=commune.id, title=f"Chương trình {hour}", items=items)
+        made = await lite.services.programmes.create(lite.actor, wanted)
+        given: dict[str, Any] = {
+            "starts": f"2026-04-14T{hour:02}:00:00",
+            "confirm_unusual": True,
+            "title": f"Lịch {hour}",
+        }
+        if hour % 2:
+            given |= {"ends_at_local": f"{hour:02}:30", "filler_recording_id": await lite.recording(length_ms=60_000)}
+        return await lite.services.schedules.create(lite.actor, wish(commune, made.id, **given))
+
+    async def looked_at() -> tuple[int, FeedOut]:
+        cost = Cost(lite)
+        found = await lite.services.feeds.of(lite.actor, MONDAY, NEXT)
+        return cost.statements, found
+
+    first, other = [await planned(hour) for hour in (8, 9)]
+    change = ExceptionIn(programme_id=other.programme_id, confirm_conflicts=True)
+    await lite.services.single_dates.except_(lite.actor, first.id, datetime(2026, 4, 15, 8), change)  # noqa: DTZ001
+    few, _ = await looked_at()
+    for hour in range(10, 18):
+        await planned(hour)
+    many, found = await looked_at()
+    assert len({each.schedule_id for each in found.entries}) == 11
+    assert all(each.ends_at > each.start_at for each in found.entries), "all are laid out"
+    assert many == few
