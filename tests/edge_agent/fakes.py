@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from edge_agent.agent import Service
 from edge_agent.clock import NS, Clock, utc_ns
 from edge_agent.faults import FaultBook
 from edge_agent.inbox import Inbox
@@ -17,6 +16,7 @@ from edge_agent.keeper import Keeper
 from edge_agent.ledger import Ledger
 from edge_agent.outputs.base import Render
 from edge_agent.outputs.watch import OutputWatch
+from edge_agent.parts import Service
 from edge_agent.player import Player
 from edge_agent.protocol.content import Broadcast
 from edge_agent.protocol.documents import Command, Hold, Plan, ReceiptsAck, Settings, Signed, Urgent

@@ -154,8 +154,8 @@ async def test_a_broker_of_another_authority_is_not_spoken_to(centre: Centre, no
 async def test_a_store_that_is_gone_is_a_loss_and_a_new_nodes_is_none(centre: Centre, node: Node) -> None:
     def faults() -> set[str]:
         agent = Agent(Options(state=StateDir(node.state), output="virtual"))
-        agent._store.close()
-        return {fault.code for fault in agent.faults.standing()}
+        agent.ground.store.close()
+        return {fault.code for fault in agent.ground.faults.standing()}
 
     assert Fault.STORE_RESET not in faults()
     for file in node.state.glob("agent.db*"):
@@ -173,7 +173,7 @@ async def test_a_service_that_dies_ends_the_process(centre: Centre, node: Node) 
         raise Bad
 
     agent = Agent(Options(state=StateDir(node.state), output="virtual"))
-    agent.voucher.run = die  # type: ignore[method-assign]
+    agent.parts.voucher.run = die  # type: ignore[method-assign]
     with pytest.raises(ExceptionGroup) as caught:
         await agent.run()
     assert caught.value.subgroup(Bad)

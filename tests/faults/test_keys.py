@@ -75,7 +75,7 @@ async def test_c38_a_key_that_changes_in_the_middle_of_a_day_leaves_no_gap(one: 
         one.send(one.orders.settings(SELF, rotation.old, claims=version, volume_mb=-6000), keys=rotation.old)
     await one.run(minutes(65))
     assert one.agent is not None
-    assert one.agent.inbox.dropped["unknown_key"] == 1, "what the old key still signs is of no effect"
+    assert one.agent.parts.inbox.dropped["unknown_key"] == 1, "what the old key still signs is of no effect"
     history = await ended(one)
     assert heard(history) == DAY
 

@@ -199,11 +199,11 @@ async def test_f26_a_card_that_takes_no_more_silences_neither_plays_nor_stop(one
     one.order("b-flood", minutes(12), level=Level.EMERGENCY, late_s=120)
     await one.run(minutes(1))
     assert one.agent is not None
-    one.agent._store.run("PRAGMA query_only = ON")
+    one.agent.ground.store.run("PRAGMA query_only = ON")
     one.at(minutes(16), lambda: one.hold("hold-1"))
     await one.run(minutes(16.5))
-    assert Fault.STORAGE_FAILING in {fault.code for fault in one.agent.faults.standing()}
-    assert "hold-1" in one.agent.keeper.holds
+    assert Fault.STORAGE_FAILING in {fault.code for fault in one.agent.ground.faults.standing()}
+    assert "hold-1" in one.agent.ground.keeper.holds
     await one.run(minutes(25))
     history = await ended(one)
     assert len(history.sounds) == 2

@@ -29,7 +29,7 @@ def heard(history: History) -> list[str]:
 
 def faults(one: World) -> set[str]:
     assert one.agent is not None
-    return {fault.code for fault in one.agent.faults.standing()}
+    return {fault.code for fault in one.agent.ground.faults.standing()}
 
 
 @pytest.mark.fault("F6")
@@ -234,7 +234,7 @@ async def test_f30_a_centre_of_an_older_epoch_moves_no_node(one: World) -> None:
     one.orders.epoch = 2
     await one.run(minutes(25))
     assert one.agent is not None
-    assert one.agent.inbox.dropped["stale"] >= 3
+    assert one.agent.parts.inbox.dropped["stale"] >= 3
     history = await ended(one)
     assert heard(history) == ["b-new"]
 

@@ -322,7 +322,7 @@ class World:
         """Hand a message to the node, if there is one."""
         self._stale = True
         if self.agent is not None:
-            self.agent.inbox.take(topic, token)
+            self.agent.parts.inbox.take(topic, token)
             self._note_holds()
 
     def cut(self) -> None:
@@ -344,34 +344,34 @@ class World:
         agent = self.agent
         if agent is None or not self.link:
             return
-        for plan in agent.keeper.bodies_wanted():
+        for plan in agent.ground.keeper.bodies_wanted():
             packed = self.orders.bodies[plan.body_sha256]
-            agent.keeper.body_arrived(plan, packed, agent.keeper.open_body(plan, packed))
+            agent.ground.keeper.body_arrived(plan, packed, agent.ground.keeper.open_body(plan, packed))
         if self.sees_files:
             self._bring_files(agent)
-        if agent.clock.state is ClockState.UNTRUSTED or self.now() - self._asked_at >= ASK_EVERY:
+        if agent.ground.clock.state is ClockState.UNTRUSTED or self.now() - self._asked_at >= ASK_EVERY:
             self._tell_time()
         self._take_receipts(agent)
 
     def _bring_files(self, agent: Agent) -> None:
-        for listing in list(agent.keeper.listings.values()):
+        for listing in list(agent.ground.keeper.listings.values()):
             for item in listing.broadcast.items:
                 sha256 = item.voices[0].sha256
-                if not agent.shelf.has(sha256):
-                    agent.shelf.put(sha256, self._recordings[sha256].data)
-                    agent._file_arrived(sha256)
+                if not agent.ground.shelf.has(sha256):
+                    agent.ground.shelf.put(sha256, self._recordings[sha256].data)
+                    agent.wiring.file_arrived(sha256)
 
     def _tell_time(self) -> None:
         assert self.agent is not None
         self._asked_at = self.now()
-        answer = self.orders.time(SELF, self.agent.clock.ask(), self.now())
+        answer = self.orders.time(SELF, self.agent.ground.clock.ask(), self.now())
         self.deliver(str(Topic(SELF, Word.TIME_ANSWER)), self.keys.sign(answer))
 
     def _take_receipts(self, agent: Agent) -> None:
-        if agent.ledger.last_seq == self._stored.get(agent._store.store_id, 0):
+        if agent.ground.ledger.last_seq == self._stored.get(agent.ground.store.store_id, 0):
             return
-        store_id, stored = agent._store.store_id, self._stored.get(agent._store.store_id, 0)
-        rows = agent._store.rows("SELECT event FROM events WHERE seq > ? ORDER BY seq", stored)
+        store_id, stored = agent.ground.store.store_id, self._stored.get(agent.ground.store.store_id, 0)
+        rows = agent.ground.store.rows("SELECT event FROM events WHERE seq > ? ORDER BY seq", stored)
         events = [msgspec.json.decode(blob, type=PlayEvent) for (blob,) in rows]
         for event in events:
             self.history.told.append(Told(NODE, event.broadcast_id, event.state, event.outcome))
@@ -390,10 +390,10 @@ class World:
         if self.agent is not None:
             return
         agent = Agent(Options(state=StateDir(self.folder), output="virtual"), instruments=self.instruments)
-        agent.output.available = True
+        agent.parts.output.available = True
         self.agent = agent
-        agent.player.note_orders()
-        agent.player._take_up()
+        agent.parts.player.note_orders()
+        agent.parts.player._take_up()
         self._note_holds()
         if self.link:
             self.heal()
@@ -404,8 +404,8 @@ class World:
         if self.agent is None:
             return
         agent, self.agent = self.agent, None
-        agent.stage.renderer.drop_all(End.LOST)
-        agent._store.close()
+        agent.parts.stage.renderer.drop_all(End.LOST)
+        agent.ground.store.close()
         self.truth.crashes.append(self.now())
         self._sense()
 
@@ -440,15 +440,15 @@ class World:
     def lose_output(self) -> None:
         """The sound card goes."""
         if self.agent is not None:
-            self.agent.output.available = False
-            self.agent._output_changed()
+            self.agent.parts.output.available = False
+            self.agent.wiring.output_changed()
         self.truth.crashes.append(self.now())
 
     def bring_output(self) -> None:
         """The sound card is back."""
         if self.agent is not None:
-            self.agent.output.available = True
-            self.agent._output_changed()
+            self.agent.parts.output.available = True
+            self.agent.wiring.output_changed()
 
     def spoil(self, sha256: str, how: str) -> None:
         """Let a file of the cache rot: one bit, its end, all of it, or another's bytes under its name."""
@@ -520,25 +520,25 @@ class World:
         if self._stale or self.now() - self._looked_at >= timedelta(seconds=1):
             self._stale, self._looked_at = False, self.now()
             self._exchange()
-            await agent.voucher.look()
-        agent.player.catch_up()
+            await agent.parts.voucher.look()
+        agent.parts.player.catch_up()
         self._sense()
         if self.now() - self._tidied_at > TIDY_EVERY:
             self._tidied_at = self.now()
-            agent.keeper.relist()
-            agent.keeper.forget()
-            agent.ledger.forget(agent.clock.surely(), set(agent.keeper.listings))
-        if agent.stage.is_busy:
+            agent.ground.keeper.relist()
+            agent.ground.keeper.forget()
+            agent.ground.ledger.forget(agent.ground.clock.surely(), set(agent.ground.keeper.listings))
+        if agent.parts.stage.is_busy:
             await _primed(agent)
-            self.speaker.take(agent.stage.renderer.render, self.now(), self.instruments.monotonic_ns())
+            self.speaker.take(agent.parts.stage.renderer.render, self.now(), self.instruments.monotonic_ns())
             self.instruments.pass_(milliseconds=BLOCK_MS)
         else:
             self._pass(min(until_at, self.now() + self._idle(agent)))
 
     def _idle(self, agent: Agent) -> timedelta:
         """Give how long nothing will sound."""
-        next_at = agent.player._next_at
-        left = STRIDE if next_at is None else min(STRIDE, next_at - LEAD - agent.clock.now())
+        next_at = agent.parts.player._next_at
+        left = STRIDE if next_at is None else min(STRIDE, next_at - LEAD - agent.ground.clock.now())
         return max(left, timedelta(milliseconds=BLOCK_MS))
 
     def _pass(self, to: datetime) -> None:
@@ -567,14 +567,14 @@ class World:
         self._up.turn(now, on=agent is not None)
         self._reachable.turn(now, on=self.link)
         right = abs(self.instruments.error()) < timedelta(milliseconds=300)
-        good = agent is not None and agent.clock.state is not ClockState.UNTRUSTED
+        good = agent is not None and agent.ground.clock.state is not ClockState.UNTRUSTED
         self._clock.turn(now, on=right and good)
         if agent is not None:
             self._watch_clock(agent, right=right)
 
     def _watch_clock(self, agent: Agent, *, right: bool) -> None:
         """A clock that is far off and a centre that tells the time: the node must say so, and say when it is over."""
-        codes = {fault.code for fault in agent.faults.standing()}
+        codes = {fault.code for fault in agent.ground.faults.standing()}
         shown = bool(codes & {Fault.CLOCK_UNTRUSTED.value, Fault.CLOCK_OFFSET.value})
         one = self._wrong
         if one is None and not right and self.link:
@@ -592,7 +592,7 @@ class World:
     def _note_holds(self) -> None:
         if self.agent is None:
             return
-        for name in self.agent.keeper.holds:
+        for name in self.agent.ground.keeper.holds:
             self._obeyed.setdefault(name, self.now())
         for name in self.released:
             if name in self._obeyed and self.link:
@@ -608,8 +608,8 @@ class World:
         plays = len(self.history.orders)
         self.history.sizes.append(Size("store, bytes", (self.folder / "agent.db").stat().st_size, 2_000_000))
         assert self.agent is not None
-        self.history.sizes.append(Size("messages waiting", len(self.agent.inbox._pending), 82))
-        self.history.sizes.append(Size("plays remembered", len(self.agent.ledger.plays), plays))
+        self.history.sizes.append(Size("messages waiting", len(self.agent.parts.inbox._pending), 82))
+        self.history.sizes.append(Size("plays remembered", len(self.agent.ground.ledger.plays), plays))
 
 
 @contextlib.asynccontextmanager
@@ -626,7 +626,7 @@ async def world(folder: Path, **given: Any) -> AsyncIterator[World]:
 
 async def _primed(agent: Agent) -> None:
     """Let the decoders come along: time passes faster here than they work."""
-    for cue in [*agent.stage._cues, *agent.stage._own]:
+    for cue in [*agent.parts.stage._cues, *agent.parts.stage._own]:
         feed = cue.feed
         while not (feed.ended or feed._closed or feed._held >= 4 * _BLOCK):  # noqa: ASYNC110 - threads tell nobody
             await asyncio.sleep(0.0005)

@@ -80,15 +80,15 @@ async def test_an_agent_changes_its_certificate_and_plays_on(tmp_path: Path) -> 
             await until(settled)
             await grow_old(live)
             before, anew = load_key(state).public_key(), asyncio.Event()
-            connected = agent.link.on_connected
+            connected = agent.parts.link.on_connected
 
             def reconnected() -> None:
                 connected()
                 anew.set()
 
-            agent.link.on_connected = reconnected
-            agent.renewer._now = lambda: datetime.now(UTC) + LATER
-            await agent.renewer.look()
+            agent.parts.link.on_connected = reconnected
+            agent.parts.renewer._now = lambda: datetime.now(UTC) + LATER
+            await agent.parts.renewer.look()
             async with asyncio.timeout(10):
                 await anew.wait()
             assert load_key(state).public_key() != before
