@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
+from controller.approvals.papers import MOST_BYTES
 from controller.approvals.schemas import ApprovalOut, ApprovalRow, ApproveIn, ReturnIn
 from controller.approvals.states import RequestState
 from controller.errors import ConflictError, NotFoundError
@@ -95,6 +96,7 @@ async def _shown(visit: Visit, row: ApprovalOut) -> dict[str, Any]:
         "meets": (),
         "asked": views.one(row, await _waves(visit, row), visit.form),
         "return_reasons": RETURN_REASONS,
+        "most_scan": MOST_BYTES,
         "may_decide": is_open and visit.may(Act.APPROVALS_GIVE, row.area_id),
         "may_withdraw": is_open and own,
         "may_number": is_open and (own or visit.may(Act.APPROVALS_GIVE, row.area_id)),

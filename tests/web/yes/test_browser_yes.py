@@ -1,10 +1,12 @@
 """Approving and emergencies in Chromium: heard to the end, and counted down."""
 
+import asyncio
 import re
 
 import pytest
 from playwright.async_api import Browser, FilePayload, Page, Route, ViewportSize, expect
 
+from controller.approvals.papers import MOST_BYTES
 from controller.broadcasts.schemas import BroadcastIn
 from controller.emergencies.schemas import BreakGlassIn, EmergencyIn, MessageIn
 from controller.people.actor import Actor
@@ -55,10 +57,32 @@ async def test_the_scan_of_a_paper_is_put_beside_a_request(site: Commune, browse
     await site.centre.services.policies.put(site.centre.actor, site.root.id, rules)
     run = await site.centre.services.broadcasts.create(Actor(hoa.id, ADDRESS), wanted)
     assert run.approval is not None
-    async with page_of(browser, site.url) as page:
+    seen, asked = asyncio.Event(), 0
+
+    async def ended(route: Route) -> None:
+        nonlocal asked
+        asked += 1
+        await seen.wait()
+        await route.fulfill(status=401, json={"error": {"code": "not_signed_in"}})
+
+    async with page_of(browser, site.url, expected=("401", "/scan")) as page:
         await page.goto(f"/approvals/{run.approval.id}")
+        await page.click("#paper summary")
+        scan, wrong, doing = page.locator("#scan"), page.locator("#scan-wrong"), page.locator("#scan-doing")
         scanned = FilePayload(name="a.pdf", mimeType="application/pdf", buffer=b"%PDF-1.7 45/TB-UBND")
-        await page.locator("#scan").set_input_files(scanned)
+        await page.route("**/scan", ended)
+        whole = b"%PDF-" + bytes(MOST_BYTES)
+        await scan.set_input_files(FilePayload(name="a.pdf", mimeType="application/pdf", buffer=whole))
+        await expect(wrong).to_have_text("Tệp lớn hơn 10 MB. Hãy chụp lại với cỡ nhỏ hơn.")
+        assert asked == 0, "what is too large is not sent up a slow link first"
+        await scan.set_input_files(scanned)
+        await expect(doing).to_contain_text("Đang tải lên…")
+        await expect(wrong).to_be_hidden()
+        seen.set()
+        await expect(wrong).to_have_text("Phiên làm việc đã hết. Hãy đăng nhập lại rồi chọn lại tệp.")
+        await expect(doing).to_be_hidden()
+        await page.unroute_all(behavior="wait")
+        await scan.set_input_files(scanned)
         await expect(page.get_by_role("link", name="Mở bản chụp văn bản")).to_be_visible()
 
 
