@@ -6,10 +6,12 @@ from datetime import datetime
 import pytest
 from playwright.async_api import Browser, Locator, Page, Route, expect
 
+from controller.programmes.schemas import ProgrammeIn
+from controller.schedules.schemas import CalendarIn
 from tests.web.browser import AXE, PC, SERIOUS, SMALL, page_of, taps
 from tests.web.harness import Commune
 from tests.web.pages import module_site
-from tests.web.scenes.plan import planned, template
+from tests.web.scenes.plan import planned, schedule, template
 
 site = module_site
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -105,6 +107,26 @@ async def two_at_once(page: Page) -> None:
     await page.get_by_role("button", name="Giữ như cũ").click()
     assert [await drawn(page, title).evaluate(TOP) for title in ("Họp dân thôn Đồng", "Buổi sáng")] == stood
     await page.unroute_all(behavior="wait")
+
+
+async def test_what_others_plan_late_in_the_evening_comes_into_sight(site: Commune, browser: Browser) -> None:
+    """The hours that are drawn were those of the week as it was when the page was opened."""
+    items = [{"kind": "tune", "recording_id": await site.centre.recording("Kinh Phật", length_ms=20 * 60_000)}]
+    wanted = ProgrammeIn.model_validate({"area_id": site.root.id, "title": "Giao thừa", "items": items})
+    programme = await site.centre.services.programmes.create(site.centre.actor, wanted)
+    morning, late = datetime(2031, 12, 30, 6, 0), datetime(2031, 12, 31, 21, 15)  # noqa: DTZ001 - wall time
+    await schedule(site, programme.id, "Tất niên", morning)
+    async with page_of(browser, site.url, viewport=PC) as page:
+        await page.goto("/schedules?view=week&day=2031-12-30")
+        await expect(drawn(page, "Tất niên")).to_be_visible()
+        await expect(page.locator(".calendar")).not_to_contain_text("21:00")
+        days = [{"kind": "date", "date": "2032-01-01"}]
+        said = {"area_id": site.root.id, "title": "Nghỉ đầu năm", "days": days, "effect": "suspend"}
+        await site.centre.services.calendars.create(site.centre.actor, CalendarIn.model_validate(said))
+        await schedule(site, programme.id, "Giao thừa", late)
+        await expect(drawn(page, "Giao thừa")).to_be_visible()
+        await expect(page.locator(".calendar")).to_contain_text("21:00")
+        await expect(page.locator(".calendar .day-head", has_text="T5 01/01")).to_contain_text("Nghỉ đầu năm")
 
 
 async def test_a_date_is_moved_by_dragging_only_after_what_that_changes_was_seen(

@@ -52,6 +52,9 @@
     return { slotMinTime: two(Math.min(5, ...starts)), slotMaxTime: two(Math.max(21, ...ends)) };
   }
 
+  // Each time other functions: by that the library knows that they say something else.
+  const heads = () => ({ dayHeaderFormat: view === "month" ? { weekday: "short" } : (at) => head(at), dayCellFormat: (at) => cell(at) });
+
   async function look(path, form, undo) {
     if (revert) return undo(); // one is asked for already
     revert = undo;
@@ -87,7 +90,7 @@
       date: day, firstDay: 1, locale, events: drawn.events, headerToolbar: { start: "", center: "", end: "" },
       allDaySlot: false, slotDuration: "01:00:00", snapDuration: "00:15:00", slotHeight: 48, scrollTime: "00:00:00", ...hours(),
       slotLabelFormat: { hour: "2-digit", minute: "2-digit", hour12: false }, eventTimeFormat: { hour: "2-digit", minute: "2-digit", hour12: false },
-      dayHeaderFormat: view === "month" ? { weekday: "short" } : head, dayCellFormat: cell,
+      ...heads(),
       dayMaxEvents: 4, moreLinkContent: ({ num }) => more.replace("{count}", num),
       eventLongPressDelay: 600, longPressDelay: 600, eventDragMinDistance: 8, nowIndicator: false, eventContent: content,
       slotEventOverlap: false, eventStartEditable: false, eventDurationEditable: false, editable: false,
@@ -105,7 +108,7 @@
     if (!said || said === last || held) return;
     last = said;
     drawn = JSON.parse(said);
-    calendar.setOption("events", drawn.events);
+    for (const [name, value] of Object.entries({ ...hours(), ...heads(), events: drawn.events })) calendar.setOption(name, value);
   }
 
   function begin() {
