@@ -272,6 +272,8 @@ class ChangeOut(BaseModel):
     """Rules that it breaks only after the change."""
     unusual: UnusualOut | None
     """Why its new hour would take a second confirmation; None when it would not, or stays as it is."""
+    left_out: tuple[str, ...] = ()
+    """Titles of items for which there is no time before its fixed end after the change, and was before, or was none."""
     area_ids: tuple[str, ...]
     area_names: tuple[str, ...]
     node_count: int

@@ -167,7 +167,7 @@ class WhatIf:
         if old is None or new is None:
             return False
         one, other = self.entries[old].wire, self.entries[new].wire
-        return (one.start_at, one.items) == (other.start_at, other.items)
+        return (one.start_at, one.items) == (other.start_at, other.items) and not self.entries[new].left_out
 
     def _unusual(self, runs: Runs, zone: str, run: Airing) -> UnusualOut | None:
         key = (runs, zone, Airing(run.start_at.astimezone(ZoneInfo(zone)).replace(2000, 1, 1), run.length))
@@ -224,6 +224,7 @@ class WhatIf:
             after=found.after,
             rules=found.rules,
             unusual=found.unusual,
+            left_out=() if found.after_id is None else self.entries[found.after_id].left_out,
             area_ids=tuple(area_ids),
             area_names=tuple(tree.places[area_id].name for area_id in area_ids),
             node_count=where.total(),

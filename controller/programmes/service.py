@@ -105,15 +105,17 @@ class Programmes:
             return await self._changed(tx, actor, row, {"changed": sorted(wanted.model_fields_set - {"version"})})
 
     async def drafted(
-        self, session: AsyncSession, actor: Actor, programme_id: str, wanted: ProgrammeChange
+        self, session: AsyncSession, actor: Actor, programme_id: str, wanted: ProgrammeChange | OrderIn
     ) -> tuple[Programme, Sequence[ProgrammeItem]]:
         """Give a programme and its items as they would be; nothing is saved.
 
         Raises:
-            NotFoundError, ConflictError, ForbiddenError, InvalidError: as ``change`` says.
+            NotFoundError, ConflictError, ForbiddenError, InvalidError: as ``change`` and ``reorder`` say.
         """
         known = await self._mine(session, actor, programme_id, wanted.version)
         row = Programme(**{column.key: getattr(known, column.key) for column in Programme.__table__.columns})
+        if isinstance(wanted, OrderIn):
+            return row, await _reordered(session, row, wanted)
         return row, await self._rewrite(session, actor, row, wanted)
 
     async def _rewrite(
@@ -137,11 +139,7 @@ class Programmes:
         """
         async with self._database.transaction() as tx:
             row = await self._mine(tx.session, actor, programme_id, wanted.version)
-            items = await items_of(tx.session, programme_id)
-            if sorted(wanted.order) != [item.position for item in items]:
-                raise InvalidError("order: name every position once", field="order", problem="order")
-            found = [_item_in(items[position]) for position in wanted.order]
-            await _replace(tx, row, [_row(row, position, item) for position, item in enumerate(found)])
+            await _replace(tx, row, await _reordered(tx.session, row, wanted))
             return await self._changed(tx, actor, row, {"order": wanted.order})
 
     async def archive(self, actor: Actor, programme_id: str) -> ProgrammeOut:
@@ -312,6 +310,14 @@ async def _replace(tx: Transaction, row: Programme, items: Sequence[ProgrammeIte
     await tx.session.execute(delete(ProgrammeItem).where(ProgrammeItem.programme_id == row.id))
     tx.session.add_all(items)
     await tx.session.flush()
+
+
+async def _reordered(session: AsyncSession, row: Programme, wanted: OrderIn) -> Sequence[ProgrammeItem]:
+    items = await items_of(session, row.id)
+    if sorted(wanted.order) != [item.position for item in items]:
+        raise InvalidError("order: name every position once", field="order", problem="order")
+    found = [_item_in(items[position]) for position in wanted.order]
+    return [_row(row, position, item) for position, item in enumerate(found)]
 
 
 def _recordings(items: Iterable[ProgrammeItem]) -> frozenset[str]:

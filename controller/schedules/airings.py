@@ -1,5 +1,6 @@
 """Which schedules air a programme, bulletin or recording, and when next: to be known before one is changed."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from sqlalchemy import Select, or_, select
@@ -39,26 +40,33 @@ class Airings:
         return await self._of(actor, _holding().where(ProgrammeItem.bulletin_id == bulletin_id))
 
     async def of_recording(self, actor: Actor, recording_id: str) -> list[AiringOut]:
-        """Give those that speak with a recording, by itself or in a bulletin."""
+        """Give those that speak with a recording, by itself or in a bulletin, or whose time it fills up.
+
+        Of a filler every date counts: without it none can be aired, whether it has time to sound or not.
+        """
         spoken = (
             select(Bulletin.id)
             .join(BulletinVoice, BulletinVoice.bulletin_id == Bulletin.id)
             .where(BulletinVoice.version == Bulletin.version, BulletinVoice.recording_id == recording_id)
         )
         either = or_(ProgrammeItem.recording_id == recording_id, ProgrammeItem.bulletin_id.in_(spoken))
-        return await self._of(actor, _holding().where(either))
+        return await self._of(actor, _holding().where(either), filler_id=recording_id)
 
-    async def _of(self, actor: Actor, programmes: Select[str]) -> list[AiringOut]:
+    async def _of(self, actor: Actor, programmes: Select[str], *, filler_id: str | None = None) -> list[AiringOut]:
         now = self._clock()
         async with self._database.reading() as session:
-            wanted = set(await session.scalars(programmes))
-            rows = await _airing(session, await rights.sight(session, actor), wanted)
-            changes = await exceptions_of(session, [row.id for row in rows])
+            wanted, seen = set(await session.scalars(programmes)), await rights.sight(session, actor)
+            rows = await _airing(session, seen, wanted)
+            if filler_id is not None:
+                rows |= await _filled_with(session, seen, filler_id)
+            changes = await exceptions_of(session, list(rows))
             looking = Looking(session, await read_tree(session), (now, now + AHEAD))
             found: list[AiringOut] = []
-            for row in rows:
+            for row in rows.values():
                 dates = [each for each in await looking.dates(row, changes.get(row.id, ())) if is_aired(each)]
-                starts = [each.start_at for each in dates if each.programme_id in wanted and each.start_at > now]
+                is_filled = filler_id is not None and row.filler_recording_id == filler_id
+                airing = [each for each in dates if is_filled or each.programme_id in wanted]
+                starts = [each.start_at for each in airing if each.start_at > now]
                 if starts:
                     next_at, times = min(starts), len(starts)
                     found.append(
@@ -74,10 +82,16 @@ def _holding() -> Select[str]:
     return query.where(Programme.archived_at.is_(None)).distinct()
 
 
-async def _airing(session: AsyncSession, seen: Sight, programmes: set[str]) -> list[Schedule]:
+async def _airing(session: AsyncSession, seen: Sight, programmes: Collection[str]) -> dict[str, Schedule]:
     rows: dict[str, Schedule] = {}
     for programme_id in sorted(programmes):
         for airing in await airing_it(session, programme_id):
             query = select(Schedule).where(airing, seen.where(Schedule.area_id)).order_by(Schedule.id)
             rows |= {row.id: row for row in await session.scalars(query)}
-    return list(rows.values())
+    return rows
+
+
+async def _filled_with(session: AsyncSession, seen: Sight, recording_id: str) -> dict[str, Schedule]:
+    query = select(Schedule).where(Schedule.filler_recording_id == recording_id, Schedule.ended_at.is_(None))
+    rows = await session.scalars(query.where(seen.where(Schedule.area_id)).order_by(Schedule.id))
+    return {row.id: row for row in rows}

@@ -53,6 +53,8 @@ class Entry(NamedTuple):
     schedule_id: str | None
     saved: bool
     awaits_approval: bool
+    left_out: tuple[str, ...] = ()
+    """Of one that is only thought: titles of what its schedule leaves out for want of time."""
 
 
 class Around(NamedTuple):

@@ -3,6 +3,7 @@
 Only dates that come out otherwise are swapped. Days behind at which the schedule itself was otherwise are left alone.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -52,7 +53,7 @@ async def swap_of(session: AsyncSession, tree: Tree, rows: Iterable[Schedule], e
             if key is not None:
                 gone.add(key)
             if new is not None:
-                come[new.wire.broadcast_id] = new
+                come[new.wire.broadcast_id] = new._replace(left_out=_falling(old, new))
             if key is not None and new is not None:
                 instead[key] = new.wire.broadcast_id
     return Swap(frozenset(gone), come, instead)
@@ -67,7 +68,7 @@ async def entries(planner: Planner, row: Schedule, dates: Iterable[Occurrence]) 
         except InvalidError:
             continue  # the preview says why it cannot be aired
         wire = approved(wire_of(row, planned, prefix="y"), row.scopes)
-        found[planned.recurrence] = Entry(wire, planned.title, row.id, saved=False, awaits_approval=False)
+        found[planned.recurrence] = Entry(wire, planned.title, row.id, False, False, planned.left_out)
     return found
 
 
@@ -94,4 +95,12 @@ class _Dates:
 
 def _is_same(old: Entry | None, new: Entry | None) -> bool:
     """Tell whether nothing is heard otherwise."""
-    return old == new or (old is not None and new is not None and old.wire == new.wire)
+    if old is None or new is None:
+        return old is new
+    return old.wire == new.wire and not _falling(old, new)
+
+
+def _falling(old: Entry | None, new: Entry) -> tuple[str, ...]:
+    """Name what an edit leaves no time for; where nothing could be aired before, all that is left out."""
+    before = Counter(old.left_out if old is not None else ())
+    return tuple((Counter(new.left_out) - before).elements())

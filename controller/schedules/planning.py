@@ -48,6 +48,8 @@ class Planned:
     laid_out: LaidOut
     fingerprint: str
     """Two plans of a date with the same one are the same broadcast."""
+    left_out: tuple[str, ...]
+    """Titles of the items at its end for which there is no time."""
 
     @property
     def recurrence(self) -> str:
@@ -114,7 +116,8 @@ class Planner:
         )
         fitted = self._fitted(laid_out, session)
         title = await self._title(date)
-        return Planned(date, title, session, fitted, fingerprint(self._row, title, session))
+        left_out = tuple(slot.part.title for slot in laid_out.slots[len(laid_out.slots) - session.left_out :])
+        return Planned(date, title, session, fitted, fingerprint(self._row, title, session), left_out)
 
     async def plan_all(self, dates: Iterable[Occurrence]) -> tuple[dict[str, Planned], dict[str, InvalidError]]:
         """Plan dates; gives them by name, and apart what keeps the others from being aired."""

@@ -20,7 +20,7 @@ from controller.policies.checks import Places
 from controller.policies.schemas import WhatIfOut
 from controller.policies.whatif import Swap, WhatIf
 from controller.programmes.changes import airing_it
-from controller.programmes.schemas import ProgrammeChange
+from controller.programmes.schemas import OrderIn, ProgrammeChange
 from controller.programmes.service import Programmes
 from edge_agent.protocol.documents import TrustedKey
 
@@ -121,8 +121,10 @@ class ScheduleWhatIfs:
             row = await self._calendars.to_change(session, actor, calendar_id, ends=True)
             return await self._under(session, actor, {row.area_id}, Edit(calendars={row.id: None}))
 
-    async def of_programme(self, actor: Actor, programme_id: str, wanted: ProgrammeChange) -> WhatIfOut:
+    async def of_programme(self, actor: Actor, programme_id: str, wanted: ProgrammeChange | OrderIn) -> WhatIfOut:
         """Say what a change of a programme would change wherever it airs: other items, another length, nothing at all.
+
+        Of another order: what stands last is what falls away where a schedule leaves out what passes its fixed end.
 
         Raises:
             NotFoundError, ForbiddenError, ConflictError, InvalidError: as changing it.
@@ -169,7 +171,8 @@ async def _swap(session: AsyncSession, draft: Draft, old: Schedule | None, looki
     dates = without_over(row, changes, given, lately.get(row.id, {}), now=now)
     aired = [each for each in dates if is_aired(each) and (each.start_at <= now or each.recurrence >= first)]
     planned = await entries(await Planner.of(session, row, draft.targets.tree), row, aired)
-    come = {each.wire.broadcast_id: each for each in planned.values()}
+    # What the schedule left out before is not known of what is saved: its form says what there is no time for.
+    come = {each.wire.broadcast_id: each._replace(left_out=()) for each in planned.values()}
     return Swap(frozenset(gone), come, _instead(gone, come, row.zone))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from controller.errors import InvalidError
 from controller.programmes.schemas import MAX_ITEMS, ItemIn, OrderIn, ProgrammeChange, ProgrammeOut
@@ -29,11 +30,30 @@ def confirmed(visit: Visit) -> str:
     return ASKED if visit.request.query_params.get("change") == "yes" else ""
 
 
-async def held_back(visit: Visit, known: ProgrammeOut, wanted: ProgrammeChange, typed: Form) -> Held | None:
+def brought(visit: Visit) -> str:
+    """Give the id of the bulletin that somebody comes to put in, as the address says; empty: none."""
+    return visit.request.query_params.get("bring", "")[:64]
+
+
+def asking(visit: Visit, bulletin_id: str) -> str:
+    """Give what follows the address of whatever is done here; ``bulletin_id``: that of which it is still asked."""
+    said = {"change": "yes"} if confirmed(visit) else {}
+    said |= {"bring": bulletin_id} if bulletin_id else {}
+    return f"?{urlencode(said)}" if said else ""
+
+
+async def held_back(visit: Visit, known: ProgrammeOut, wanted: ProgrammeChange | OrderIn, typed: Form) -> Held | None:
     """Say what a change of what is on air would harm, if whoever asks has not read that yet."""
     found = await visit.services.what_ifs.of_programme(visit.actor, known.id, wanted)
-    waits = looked(typed, wanted.model_dump(mode="json", exclude={"version"}), found.changes, visit.form)
+    waits = looked(typed, _said(known, wanted), found.changes, visit.form)
     return Held(waits, [pair for pair in typed.pairs() if pair[0] not in RESENT_ANEW]) if waits else None
+
+
+def _said(known: ProgrammeOut, wanted: ProgrammeChange | OrderIn) -> object:
+    """Give what is wanted so that it is the same only while it means the same: an order is one of these items."""
+    said = wanted.model_dump(mode="json", exclude={"version"})
+    items = [each.model_dump(mode="json") for each in views.items_in(known)] if isinstance(wanted, OrderIn) else []
+    return [said, *items]
 
 
 def _item(typed: Form) -> ItemIn:

@@ -22,7 +22,7 @@ from controller.programmes.schemas import (
 )
 from web.forms import MOST_VERSION, Form, number_of, read_form
 from web.listing import Listing, asked, csv_answer, in_parts
-from web.pages.arranging import Held, change_of, confirmed, held_back
+from web.pages.arranging import Held, asking, brought, change_of, confirmed, held_back
 from web.pages.bulletins import categories
 from web.pages.frame import back, whole_page
 from web.problems import Problems, problem_text, problems_of
@@ -79,13 +79,15 @@ def _may_write(visit: Visit, known: ProgrammeOut) -> bool:
 async def _context(visit: Visit, known: ProgrammeOut, waits: Held | str = "") -> dict[str, Any]:
     """Give what the part of the page shows that changes with the items. ``waits``: why nothing was changed."""
     may_write, asked = _may_write(visit, known), confirmed(visit)
+    bring = await _brought(visit, known) if may_write else None
     airings = await visit.services.airings.of_programme(visit.actor, known.id)
     await visit.read_kinds()
     may_plan = may_write and visit.may(Act.SCHEDULES_WRITE) and (known.session_ms is not None or known.is_template)
     shown = views.one(known, visit.form)
     return {
         "programme": shown,
-        "bring": await _brought(visit, known) if may_write else None,
+        "bring": bring,
+        "asking": asking(visit, bring[0] if bring else ""),
         "numbered": [(str(each.position), f"{each.position + 1}. {each.title}") for each in shown.items],
         "is_template": known.is_template,
         "may_write": may_write,
@@ -100,8 +102,8 @@ async def _context(visit: Visit, known: ProgrammeOut, waits: Held | str = "") ->
 
 
 async def _brought(visit: Visit, known: ProgrammeOut) -> tuple[str, str] | None:
-    """Give the bulletin, by id and title, that somebody comes to put in, as the address says; None: none."""
-    bulletin_id = visit.request.query_params.get("bring", "")[:64]
+    """Give the bulletin, by id and title, that somebody comes to put in; None: none that may stand here."""
+    bulletin_id = brought(visit)
     if not bulletin_id or any(each.bulletin_id == bulletin_id for each in known.items):
         return None
     with suppress(NotFoundError):
@@ -136,7 +138,7 @@ async def _choices(visit: Visit, known: ProgrammeOut) -> dict[str, Any]:
         "found": found,
         "more": max(0, total - len(found)),
         "id": known.id,
-        "asked": confirmed(visit),
+        "asking": asking(visit, brought(visit)),
     }
 
 
@@ -202,8 +204,6 @@ async def _waits(visit: Visit, known: ProgrammeOut, wanted: ProgrammeChange | Or
         return ""
     if not confirmed(visit):
         return visit.text("airings.programme_first")
-    if isinstance(wanted, OrderIn):
-        return ""  # the same is heard, as long as before
     return await held_back(visit, known, wanted, typed) or ""
 
 
@@ -227,7 +227,8 @@ async def _done(visit: Visit, programme_id: str, typed: Form) -> Response:
         return await show(visit, programme_id, problem_text(error, visit.form))
     if show is _again:
         return await _again(visit, programme_id)
-    if query := confirmed(visit):
+    bring = brought(visit)
+    if query := asking(visit, "" if typed.one("chosen") == bring else bring):
         return RedirectResponse(f"/programmes/{programme_id}{query}&done=saved", 303)
     return back(f"/programmes/{programme_id}", "saved")
 

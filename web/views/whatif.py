@@ -54,8 +54,9 @@ def looked(typed: Form, wanted: object, changes: Sequence[ChangeOut], form: Form
 
 
 def _is_worse(each: ChangeOut) -> bool:
-    """Tell whether something that is to be played would not be any more, or would be against a rule."""
-    return not each.is_past and _is_played(each.before) and (bool(each.rules) or not _is_played(each.after))
+    """Tell whether something that is to be played would not be any more, not whole, or against a rule."""
+    is_worse = bool(each.rules or each.left_out) or not _is_played(each.after)
+    return not each.is_past and _is_played(each.before) and is_worse
 
 
 def _is_played(end: EndOut | None) -> bool:
@@ -73,7 +74,8 @@ def _way(each: ChangeOut, form: Formats) -> Hashable:
     ends = tuple(_end(end, form) for end in (each.before, each.after))
     other = _says_other(each)
     hour = form.hour(each.start_at)
-    return each.is_past, each.title, hour, moved, ends, other, each.rules, each.unusual, each.area_names
+    why = each.rules, each.unusual, each.left_out
+    return each.is_past, each.title, hour, moved, ends, other, why, each.area_names
 
 
 def _line(those: Sequence[ChangeOut], form: Formats) -> Told:
@@ -92,6 +94,9 @@ def _line(those: Sequence[ChangeOut], form: Formats) -> Told:
     )
     if _says_other(each):
         said += " " + text("whatif.other_content")
+    if each.left_out:
+        what = form.names([f"“{title}”" for title in dict.fromkeys(each.left_out)])
+        said += " " + text("whatif.left_out", what=what)
     if each.moved_to_at is not None:
         moved = form.long(each.moved_to_at) if len(starts) == 1 else form.hour(each.moved_to_at)
         said += " " + text("whatif.moved", when=moved)
@@ -99,14 +104,15 @@ def _line(those: Sequence[ChangeOut], form: Formats) -> Told:
         said += " " + text("whatif.rules", rules=form.names([text.word("rule", rule) for rule in each.rules]))
     if each.unusual is not None:
         said += " " + text("whatif.unusual", hour=each.unusual.hour)
-    heard = _is_played(each.after) and not each.rules and each.unusual is None
+    heard = _is_played(each.after) and not each.rules and not each.left_out and each.unusual is None
     mark = Mark("empty" if heard else "triangle", "unsure" if heard else "care", said)
     return Told(mark, dates_said(starts, form))
 
 
 def _says_other(each: ChangeOut) -> bool:
     """Tell whether only what it plays is another: it is told of, though its hour and its end are as they were."""
-    return each.before == each.after and _is_played(each.after) and each.moved_to_at is None and not each.rules
+    is_alike = each.before == each.after and each.moved_to_at is None
+    return is_alike and _is_played(each.after) and not each.rules and not each.left_out
 
 
 def _end(end: EndOut | None, form: Formats) -> str:

@@ -144,3 +144,25 @@ async def test_no_programme_is_named_that_may_not_hold_it(site: Commune) -> None
         typed = {"act": "add", "version": version_of(builder), "kind": "bulletin", "chosen": bulletin.id}
         refused = await client.post(f"/programmes/{below[0]}?change=yes&bring={bulletin.id}", data=typed)
     assert (refused.status_code, "không được gửi xuống cho nơi của chương trình này" in refused.text) == (422, True)
+
+
+async def test_the_question_of_what_is_brought_stands_while_items_are_moved(site: Commune) -> None:
+    bulletin, tune = await approved(site.centre, site.root, "Tiêm phòng"), await site.centre.recording()
+    items = [ItemIn(kind=ItemKind.RECORDING, recording_id=tune) for _ in range(3)]
+    wanted = ProgrammeIn(area_id=site.root.id, title="Sáng", items=items)
+    made = await site.centre.services.programmes.create(site.centre.actor, wanted)
+    page_of = f"/programmes/{made.id}?bring={bulletin.id}"
+    asks, script = "Thêm bản tin “Tiêm phòng” vào cuối chương trình này?", {"HX-Request": "true"}
+    async with visitor(site) as client:
+        page = (await client.get(page_of)).text
+        ways = re.findall(r'data-to="([^"]*)"|action="(/programmes/[^"]*)" data-quiet', page)
+        [to] = {one or other for one, other in ways} - {""}
+        assert (asks in page, to) == (True, page_of)
+        moved = await client.post(to, data={"act": "up", "position": "1"}, headers=script)
+        assert asks in moved.text
+        led = await client.post(to, data={"act": "up", "position": "1"})
+        assert led.headers["location"] == f"{page_of}&done=saved"
+        put = {"act": "add", "kind": "bulletin", "chosen": bulletin.id}
+        done = await client.post(to, data=put)
+        assert done.headers["location"] == f"/programmes/{made.id}?done=saved"
+        assert asks not in (await client.get(page_of)).text

@@ -11,6 +11,7 @@ from controller.bulletins.schemas import BulletinIn, BulletinOut, VersionSeen
 from controller.people.actor import Actor
 from controller.people.rights import Role
 from controller.programmes.schemas import ProgrammeIn, ProgrammeOut
+from controller.schedules.schemas import ScheduleIn, ScheduleOut
 from tests.web.harness import Commune, visitor
 from tests.web.pages import said
 from tests.web.scenes.plan import schedule
@@ -168,3 +169,60 @@ async def test_a_schedule_out_of_sight_is_not_named(site: Commune) -> None:
     known, _, _ = await on_air(site)
     hamlet = await site.centre.somebody("hoa", Role.OPERATOR, site.hamlets["Thôn Đồng"])
     assert await site.centre.services.airings.of_bulletin(Actor(hamlet.id, "test"), known.id) == []
+
+
+async def filled(site: Commune, programme_id: str, **given: Any) -> ScheduleOut:
+    """Plan three minutes every day at five, whatever does not fit is left out."""
+    wanted: dict[str, Any] = {"title": "Buổi sáng", "programme_id": programme_id, "rule": "FREQ=DAILY"}
+    wanted |= {"targets": [site.root.scope]}
+    wanted |= {"starts_at_local": AT_FIVE, "ends_at_local": "05:03", "overrun": "drop", "confirm_unusual": True}
+    made = await site.centre.services.schedules.create(site.centre.actor, ScheduleIn.checked(**wanted | given))
+    await site.centre.services.schedules.roll_due()
+    return made
+
+
+async def recorded(site: Commune, title: str, seconds: int) -> dict[str, Any]:
+    return {"kind": "recording", "recording_id": await site.centre.recording(title, length_ms=seconds * 1000)}
+
+
+async def test_another_order_says_what_there_is_no_time_left_for(site: Commune) -> None:
+    """What stands last is what falls away."""
+    made = await programme(site, *[await recorded(site, title, 90) for title in ("Tin một", "Tin hai", "Tin ba")])
+    await filled(site, made.id)
+    path, script = f"/programmes/{made.id}?change=yes", {"HX-Request": "true"}
+
+    async def order() -> list[str]:
+        return [each.title for each in (await site.centre.services.programmes.get(site.centre.actor, made.id)).items]
+
+    async with visitor(site) as client:
+        same = await client.post(path, data={"act": "up", "position": "1"}, headers=script)
+        assert "Vẫn đổi" not in same.text, "the same is heard, in another order"
+        held = await client.post(path, data={"act": "order", "order": "0,2,1"}, headers=script)
+        assert "Không đủ giờ nên không phát: “Tin một”." in said(held)
+        assert await order() == ["Tin hai", "Tin một", "Tin ba"]
+        again = dict(re.findall(r'<input type="hidden" name="(act|order|looked)" value="([\w,]+)"', held.text))
+        other = await client.post(path, data=again | {"order": "2,1,0"}, headers=script)
+        assert "“Tin hai”" in said(other), "what was read was another order"
+        await client.post(path, data=again, headers=script)
+        assert await order() == ["Tin hai", "Tin ba", "Tin một"]
+
+
+async def test_what_is_added_and_falls_away_at_once_is_told(site: Commune) -> None:
+    made = await programme(site, *[await recorded(site, title, 90) for title in ("Tin một", "Tin hai")])
+    await filled(site, made.id)
+    added = {"act": "add", "kind": "recording", "chosen": (await recorded(site, "Tin ba", 90))["recording_id"]}
+    async with visitor(site) as client:
+        held = await client.post(f"/programmes/{made.id}?change=yes", data=added, headers={"HX-Request": "true"})
+    assert "Không đủ giờ nên không phát: “Tin ba”." in said(held)
+    assert await items_of(site, made) == ["recording", "recording"]
+
+
+async def test_a_recording_that_fills_up_the_time_is_aired_too(site: Commune) -> None:
+    made, filler = await programme(site, await recorded(site, "Tin một", 60)), await recorded(site, "Dân ca", 30)
+    planned = await filled(site, made.id, filler_recording_id=filler["recording_id"])
+    found = await site.centre.services.airings.of_recording(site.centre.actor, filler["recording_id"])
+    assert [(each.schedule_id, each.times) for each in found] == [(planned.id, 30)]
+    async with visitor(site) as client:
+        assert LINE in await section(client, f"/recordings/{filler['recording_id']}", 'id="withdraw"')
+    await site.centre.services.schedules.end(site.centre.actor, planned.id)
+    assert await site.centre.services.airings.of_recording(site.centre.actor, filler["recording_id"]) == []
