@@ -18,7 +18,8 @@ from edge_agent.protocol.states import Level
 from tests.edge_agent.centre import Keys
 from tests.edge_agent.fakes import NOON
 from tests.faults.history import History, Span
-from tests.faults.world import CrashedError, World, world
+from tests.faults.machine import CrashedError
+from tests.faults.world import World, world
 
 PLAYS = 24
 EMERGENCIES = 3
@@ -87,31 +88,33 @@ def _order(script: Script) -> None:
     spacing = timedelta(hours=HOURS) / PLAYS
     for number in range(PLAYS):
         start_at = script.begin_at + spacing * (number + rng.uniform(0.3, 0.7))
-        one.order(f"b-{number:02}", start_at, items=rng.choice((1, 1, 2)), approved=number != 7, send=False)
-    one.send_plan()
+        one.centre.order(f"b-{number:02}", start_at, items=rng.choice((1, 1, 2)), approved=number != 7, send=False)
+    one.centre.send_plan()
     for number in range(EMERGENCIES):
         at = script.begin_at + timedelta(hours=rng.uniform(0.2, HOURS - 0.3))
         name = f"flood-{number}"
         one.at(at, partial(_emergency, one, name))
     for number in rng.sample(range(8, PLAYS), 3):
         order = one.history.orders[number]
-        one.at(order.start_at - timedelta(seconds=rng.uniform(-0.3, 600)), partial(one.cancel, order.broadcast_id))
+        one.at(
+            order.start_at - timedelta(seconds=rng.uniform(-0.3, 600)), partial(one.centre.cancel, order.broadcast_id)
+        )
     one.at(script.begin_at + timedelta(hours=1), one.misdeliver)
     edited = one.history.orders[rng.randrange(8)]
     one.at(edited.start_at - timedelta(seconds=rng.uniform(-2, 300)), partial(_edit, one, edited.broadcast_id))
 
 
 def _emergency(one: World, name: str) -> None:
-    one.order(name, one.now() + timedelta(seconds=1.5), level=Level.EMERGENCY, late_s=240, items=2)
+    one.centre.order(name, one.now() + timedelta(seconds=1.5), level=Level.EMERGENCY, late_s=240, items=2)
 
 
 def _edit(one: World, name: str) -> None:
     """Put another version in the place of a broadcast."""
-    old = one.planned.get(name)
+    old = one.centre.planned.get(name)
     if old is None:
         return
-    one.withdraw(name)
-    one.order(f"{name}-new", max(old.start_at, one.now() + timedelta(seconds=30)), run=old.run_id)
+    one.centre.withdraw(name)
+    one.centre.order(f"{name}-new", max(old.start_at, one.now() + timedelta(seconds=30)), run=old.run_id)
 
 
 def _spoil(script: Script, kinds: list[str]) -> None:
@@ -179,10 +182,10 @@ def _stranger(script: Script, at: datetime) -> None:
 
     def say() -> None:
         thieves = Keys()
-        intruder = one.stranger_broadcast()
+        intruder = one.centre.stranger_broadcast()
         one.send(one.orders.plan(intruder, version=9000), keys=thieves)
         one.send(one.orders.urgent(intruder, claims={"version": 9000}), keys=thieves)
-        one.send(one.orders.hold(released=one.active, version=9000), keys=thieves)
+        one.send(one.orders.hold(released=one.centre.active, version=9000), keys=thieves)
         one.send(one.orders.settings("nodes/node-1", thieves, claims={"version": 9000}), keys=thieves)
 
     one.at(at, say)
@@ -201,7 +204,7 @@ def _rot(script: Script, at: datetime) -> None:
     at = order.start_at - timedelta(seconds=rng.choice((300, 70, 30, 5, 0.3)))
     how = rng.choice(("bit", "short", "empty", "other"))
     one.at(at, partial(one.spoil, order.recordings[0], how))
-    one.trouble(at, order.latest_end_at)
+    one.witness.trouble(at, order.latest_end_at)
 
 
 def _output_lost(script: Script, at: datetime) -> None:
@@ -209,7 +212,7 @@ def _output_lost(script: Script, at: datetime) -> None:
     back_at = at + timedelta(seconds=script.rng.uniform(2, 40))
     one.at(at, one.lose_output)
     one.at(back_at, one.bring_output)
-    one.trouble(at, back_at)
+    one.witness.trouble(at, back_at)
 
 
 def _sleep(script: Script, at: datetime) -> None:
@@ -220,8 +223,8 @@ def _sleep(script: Script, at: datetime) -> None:
 def _stop(script: Script, at: datetime) -> None:
     one = script.world
     name = f"hold-{len(script.happened)}"
-    one.at(at, partial(one.hold, name))
-    one.at(at + timedelta(seconds=script.rng.choice((10, 120, 1800))), partial(one.release, name))
+    one.at(at, partial(one.centre.hold, name))
+    one.at(at + timedelta(seconds=script.rng.choice((10, 120, 1800))), partial(one.centre.release, name))
 
 
 def _fail_at(script: Script, at: datetime) -> None:

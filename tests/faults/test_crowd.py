@@ -80,8 +80,8 @@ async def test_f29_a_node_that_lives_for_days_takes_no_more_than_on_its_second(
         for day in range(DAYS):
             one.forget_day()
             for number in range(PLAYS_A_DAY):
-                one.order(f"b-{day}-{number}", one.now() + timedelta(minutes=30 * number + 10), send=False)
-            one.send_plan()
+                one.centre.order(f"b-{day}-{number}", one.now() + timedelta(minutes=30 * number + 10), send=False)
+            one.centre.send_plan()
             for hour in range(1, 24, 3):
                 one.at(begun_at + timedelta(days=day, hours=hour), one.cut)
                 one.at(begun_at + timedelta(days=day, hours=hour, minutes=5), one.heal)

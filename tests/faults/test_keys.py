@@ -11,8 +11,9 @@ from edge_agent.protocol.signing import SigningKey
 from edge_agent.protocol.states import KeyUse
 from tests.edge_agent.centre import Keys
 from tests.faults.stepped import ended, minutes
+from tests.faults.stepped_centre import SELF
 from tests.faults.test_orders import heard
-from tests.faults.world import SELF, World, world
+from tests.faults.world import World, world
 
 DAY = [f"b-{number}" for number in range(6)]
 
@@ -38,21 +39,21 @@ class Rotation:
 
     def announce(self) -> None:
         """Settings of the old policy key name the new one."""
-        self.one.settle(trusted_keys=self.both)
+        self.one.centre.settle(trusted_keys=self.both)
 
     def switch(self) -> None:
         """Sign all with the new key; both are believed."""
         if self.use is KeyUse.POLICY:
             self.one.keys.policy = self.new
-            self.one.settle(trusted_keys=self.both)
+            self.one.centre.settle(trusted_keys=self.both)
             return
         self.one.keys.dispatch = self.new
-        for send in (self.one.send_hold, self.one.send_urgent, self.one.send_plan):
+        for send in (self.one.centre.send_hold, self.one.centre.send_urgent, self.one.centre.send_plan):
             send()
 
     def drop(self) -> None:
         """Believe the old one no more."""
-        self.one.settle(trusted_keys=self.one.keys.trusted)
+        self.one.centre.settle(trusted_keys=self.one.keys.trusted)
 
 
 @pytest.mark.fault("C38")
@@ -60,17 +61,17 @@ class Rotation:
 async def test_c38_a_key_that_changes_in_the_middle_of_a_day_leaves_no_gap(one: World, use: KeyUse) -> None:
     rotation = Rotation(one, use)
     for number in range(3):
-        one.order(DAY[number], minutes(10 * (number + 1)))
+        one.centre.order(DAY[number], minutes(10 * (number + 1)))
     one.at(minutes(11), rotation.announce)
     one.at(minutes(15), rotation.switch)
     one.at(minutes(25), rotation.drop)
     await one.run(minutes(32))
     for number in range(3, 6):
-        one.order(DAY[number], minutes(10 * (number + 1)))
+        one.centre.order(DAY[number], minutes(10 * (number + 1)))
     await one.run(minutes(34))
     version = {"version": 9000}
     if use is KeyUse.DISPATCH:
-        one.send(one.orders.urgent(one.stranger_broadcast(), claims=version), keys=rotation.old)
+        one.send(one.orders.urgent(one.centre.stranger_broadcast(), claims=version), keys=rotation.old)
     else:
         one.send(one.orders.settings(SELF, rotation.old, claims=version, volume_mb=-6000), keys=rotation.old)
     await one.run(minutes(65))
@@ -88,7 +89,7 @@ async def test_c38_a_node_away_through_a_rotation_plays_its_plan_and_takes_the_n
     """Its retained settings stay those of the old policy key, as the centre leaves them for who did not answer."""
     rotation = Rotation(one, use)
     for number in range(3):
-        one.order(DAY[number], minutes(10 * (number + 1)))
+        one.centre.order(DAY[number], minutes(10 * (number + 1)))
     one.at(minutes(5), one.cut)
     one.at(minutes(11), rotation.announce)
     if use is KeyUse.DISPATCH:
@@ -99,7 +100,7 @@ async def test_c38_a_node_away_through_a_rotation_plays_its_plan_and_takes_the_n
     one.at(minutes(37), rotation.drop)
     await one.run(minutes(38))
     for number in range(3, 6):
-        one.order(DAY[number], minutes(10 * (number + 1)))
+        one.centre.order(DAY[number], minutes(10 * (number + 1)))
     await one.run(minutes(65))
     history = await ended(one)
     assert heard(history) == DAY

@@ -13,8 +13,9 @@ from edge_agent import failpoints
 from edge_agent.faults import Fault
 from edge_agent.protocol.states import Level, Outcome
 from tests.faults.history import History
+from tests.faults.machine import CrashedError
 from tests.faults.stepped import ended, minutes, outcomes
-from tests.faults.world import CrashedError, World, world
+from tests.faults.world import World, world
 
 EVERY = max(1, int(os.environ.get("LOA_FAULTS_BOUNDARIES", "16")))
 """``make faults`` dies at every write boundary, `make test` at some."""
@@ -36,7 +37,7 @@ def times_heard(history: History, name: str) -> list[bool]:
 @pytest.mark.fault("F12")
 @pytest.mark.parametrize("how", WAYS)
 async def test_f12_a_file_that_changed_is_found_a_minute_before_and_fetched_again(one: World, how: str) -> None:
-    made = one.order("b-1", minutes(20))
+    made = one.centre.order("b-1", minutes(20))
     one.at(minutes(10), partial(one.spoil, made.items[0].voices[0].sha256, how))
     await one.run(minutes(25))
     history = await ended(one)
@@ -46,12 +47,12 @@ async def test_f12_a_file_that_changed_is_found_a_minute_before_and_fetched_agai
 @pytest.mark.fault("F12", "F33")
 @pytest.mark.parametrize("how", WAYS)
 async def test_f12_a_file_that_changed_and_cannot_be_fetched_does_not_sound(one: World, how: str) -> None:
-    made = one.order("b-1", minutes(20))
-    one.order("b-2", minutes(22))
+    made = one.centre.order("b-1", minutes(20))
+    one.centre.order("b-2", minutes(22))
     await one.run(minutes(5))
     one.sees_files = False
     one.spoil(made.items[0].voices[0].sha256, how)
-    one.trouble(minutes(5), minutes(21))
+    one.witness.trouble(minutes(5), minutes(21))
     await one.run(minutes(25))
     history = await ended(one)
     assert outcomes(history) == {"b-1": Outcome.MISSED, "b-2": Outcome.PLAYED}
@@ -63,10 +64,10 @@ async def test_f12_a_file_that_changed_and_cannot_be_fetched_does_not_sound(one:
 async def test_f12_a_file_that_changes_after_it_was_checked_gives_no_wrong_sound(
     one: World, how: str, before_s: float
 ) -> None:
-    made = one.order("b-1", minutes(20))
+    made = one.centre.order("b-1", minutes(20))
     at = minutes(20) - timedelta(seconds=before_s)
     one.at(at, partial(one.spoil, made.items[0].voices[0].sha256, how))
-    one.trouble(at, minutes(21))
+    one.witness.trouble(at, minutes(21))
     await one.run(minutes(25))
     history = await ended(one)
     assert times_heard(history, "b-1") in ([], [True])
@@ -78,8 +79,8 @@ async def test_f12_a_file_that_changes_after_it_was_checked_gives_no_wrong_sound
 async def test_f25_power_that_goes_while_it_sounds(one: World, part: float, level: Level) -> None:
     """The clock has a battery, so that a repeat would be possible: routine has none, an emergency one."""
     for _ in range(7):
-        one.recording()  # the eighth is the longest
-    made = one.order("b-1", minutes(5), level=level, late_s=120)
+        one.centre.recording()  # the eighth is the longest
+    made = one.centre.order("b-1", minutes(5), level=level, late_s=120)
     await one.run(minutes(1))
     at = minutes(5) + timedelta(milliseconds=made.length_ms * part)
     one.at(at, one.power_cut)
@@ -93,7 +94,7 @@ async def test_f25_power_that_goes_while_it_sounds(one: World, part: float, leve
 
 @pytest.mark.fault("F25")
 async def test_f25_a_second_power_cut_ends_an_emergency_that_was_repeated(one: World) -> None:
-    one.order("b-1", minutes(5), level=Level.EMERGENCY, late_s=120)
+    one.centre.order("b-1", minutes(5), level=Level.EMERGENCY, late_s=120)
     await one.run(minutes(5) + timedelta(milliseconds=100))
     for _ in range(3):
         one.crash()
@@ -113,7 +114,7 @@ async def test_f28_what_sounds_when_the_machine_is_put_to_sleep_does_not_go_on_w
     one: World, asleep_s: float
 ) -> None:
     """Its clock of the outputs stands still meanwhile: by that nothing has happened, and the hour is another."""
-    made = one.order("b-1", minutes(5), late_s=5)
+    made = one.centre.order("b-1", minutes(5), late_s=5)
     at = minutes(5) + timedelta(milliseconds=made.length_ms / 2)
     one.at(at, partial(one.sleep, timedelta(seconds=asleep_s)))
     await one.run(minutes(20))
@@ -126,7 +127,7 @@ async def test_f28_what_sounds_when_the_machine_is_put_to_sleep_does_not_go_on_w
 @pytest.mark.fault("F25")
 async def test_f25_power_that_goes_in_the_last_moment_of_an_item_does_not_lose_its_end(one: World) -> None:
     """The next item is placed by then; the one before it has not left the output."""
-    made = one.order("b-1", minutes(5), items=2, level=Level.EMERGENCY, late_s=120)
+    made = one.centre.order("b-1", minutes(5), items=2, level=Level.EMERGENCY, late_s=120)
     one.at(minutes(5) + timedelta(milliseconds=made.items[0].slot_ms - 40), one.crash)
     one.at(minutes(5) + timedelta(seconds=2), one.start)
     await one.run(minutes(15))
@@ -141,7 +142,7 @@ async def test_f25_a_clock_that_shows_less_after_the_power_was_gone_makes_nothin
     one: World, wrong: timedelta
 ) -> None:
     """What was begun lies ahead of such a clock, and has sounded all the same."""
-    made = one.order("b-1", minutes(5), items=2, late_s=120)
+    made = one.centre.order("b-1", minutes(5), items=2, late_s=120)
     await one.run(minutes(1))
     at = minutes(5) + timedelta(milliseconds=made.items[0].slot_ms / 2)
     one.at(at, partial(one.power_cut, wall_error=wrong))
@@ -175,13 +176,13 @@ async def test_f24_a_node_that_dies_at_any_write_starts_again_and_begins_nothing
 
 
 def _short_life(one: World) -> None:
-    one.order("b-1", minutes(1), items=2)
-    one.order("b-2", minutes(4))
-    one.order("b-3", minutes(7))
-    one.at(minutes(2), lambda: one.order("b-flood", one.now(), level=Level.EMERGENCY, late_s=60))
-    one.at(minutes(3), partial(one.hold, "hold-1"))
-    one.at(minutes(3.5), partial(one.release, "hold-1"))
-    one.at(minutes(5), partial(one.cancel, "b-3"))
+    one.centre.order("b-1", minutes(1), items=2)
+    one.centre.order("b-2", minutes(4))
+    one.centre.order("b-3", minutes(7))
+    one.at(minutes(2), lambda: one.centre.order("b-flood", one.now(), level=Level.EMERGENCY, late_s=60))
+    one.at(minutes(3), partial(one.centre.hold, "hold-1"))
+    one.at(minutes(3.5), partial(one.centre.release, "hold-1"))
+    one.at(minutes(5), partial(one.centre.cancel, "b-3"))
 
 
 def _die(left: list[int], name: str, *, whole_machine: bool, one: World) -> None:
@@ -194,13 +195,13 @@ def _die(left: list[int], name: str, *, whole_machine: bool, one: World) -> None
 
 @pytest.mark.fault("F26")
 async def test_f26_a_card_that_takes_no_more_silences_neither_plays_nor_stop(one: World) -> None:
-    one.order("b-1", minutes(5))
-    one.order("b-2", minutes(20))
-    one.order("b-flood", minutes(12), level=Level.EMERGENCY, late_s=120)
+    one.centre.order("b-1", minutes(5))
+    one.centre.order("b-2", minutes(20))
+    one.centre.order("b-flood", minutes(12), level=Level.EMERGENCY, late_s=120)
     await one.run(minutes(1))
     assert one.agent is not None
     one.agent.ground.store.run("PRAGMA query_only = ON")
-    one.at(minutes(16), lambda: one.hold("hold-1"))
+    one.at(minutes(16), lambda: one.centre.hold("hold-1"))
     await one.run(minutes(16.5))
     assert Fault.STORAGE_FAILING in {fault.code for fault in one.agent.ground.faults.standing()}
     assert "hold-1" in one.agent.ground.keeper.holds

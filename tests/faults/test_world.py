@@ -12,8 +12,8 @@ async def test_a_quiet_day_breaks_nothing_and_everything_sounds(ram: Path) -> No
     async with world(ram / "node") as one:
         base = one.now()
         for number in range(5):
-            one.order(f"b-{number}", base + timedelta(minutes=10 * (number + 1)), items=2)
-        one.after(1500, lambda: one.order("b-flood", one.now(), level=Level.EMERGENCY, late_s=300))
+            one.centre.order(f"b-{number}", base + timedelta(minutes=10 * (number + 1)), items=2)
+        one.after(1500, lambda: one.centre.order("b-flood", one.now(), level=Level.EMERGENCY, late_s=300))
         await one.run(base + timedelta(hours=1))
         history = await one.end()
     assert violations(history) == []

@@ -5,118 +5,40 @@ is done here at instants of the world. The network loses, doubles and delays; po
 Everything that happens is noted as facts for the checker.
 """
 
-import asyncio
 import contextlib
 import heapq
 import itertools
 import random
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from edge_agent import failpoints
 from edge_agent.agent import Agent
-from edge_agent.clock import NS
 from edge_agent.config import Options, StateDir
-from edge_agent.faults import Fault
-from edge_agent.outputs.base import Render
 from edge_agent.player import LEAD
-from edge_agent.protocol.content import Broadcast
 from edge_agent.protocol.documents import ReceiptsAck, Signed
-from edge_agent.protocol.enrolment import Adoption
 from edge_agent.protocol.reports import PlayEvent
-from edge_agent.protocol.states import ClockState, Level, PlayState
+from edge_agent.protocol.states import ClockState, PlayState
 from edge_agent.protocol.topics import Topic, Word
 from edge_agent.renderer import End
-from edge_agent.store import Store
-from tests.edge_agent.centre import SCOPE, Keys, Orders, broadcast
-from tests.edge_agent.fakes import NOON, SteppedInstruments
-from tests.faults.history import Approved, History, NodeTruth, Order, Silence, Size, Span, Told, Wrong
-from tests.faults.truth import Recording, Stretch, pool, sounded
+from tests.edge_agent.centre import SCOPE, Keys, Orders
+from tests.edge_agent.fakes import NOON
+from tests.faults.history import History, NodeTruth, Told
+from tests.faults.machine import BLOCK_MS, NODE, CrashedError, Speaker, Ticking, make_state, primed, spoil
+from tests.faults.stepped_centre import ELSEWHERE, SELF, SteppedCentre
+from tests.faults.truth import pool, sounded
+from tests.faults.witness import Witness
 
-NODE = "node-1"
-SELF = f"nodes/{NODE}"
-ELSEWHERE = "areas/thon-9"
-"""Of a commune that is no concern of this node."""
-BLOCK_MS = 20
 STRIDE = timedelta(seconds=45)
 """Longest step while nothing sounds: what must be noticed within 100 s is looked at twice."""
 NTP = timedelta(seconds=20)
 """After the link is back, a clock that is wrong is set right within this."""
 ASK_EVERY = timedelta(minutes=30)
 TIDY_EVERY = timedelta(minutes=10)
-_BLOCK = BLOCK_MS * 48 * 2
-
-
-class CrashedError(BaseException):
-    """The process dies here and now; nobody catches it."""
-
-
-class Ticking(SteppedInstruments):
-    """Stepped clocks, a monotonic one that stands still while the machine sleeps, and true time."""
-
-    def __init__(self, at: datetime) -> None:
-        super().__init__(at)
-        self.true_at = at
-        self._asleep_ns = 0
-
-    def pass_(self, **time: float) -> None:
-        super().pass_(**time)
-        self.true_at += timedelta(**time)
-
-    def sleep(self, time: timedelta) -> None:
-        self.pass_(seconds=time.total_seconds())
-        self._asleep_ns += round(time.total_seconds() * NS)
-
-    def monotonic_ns(self) -> int:
-        return self._boot_ns - self._asleep_ns
-
-    def reboot(self, boot_id: str = "boot-2") -> None:
-        super().reboot(boot_id)
-        self._asleep_ns = 0
-
-    def error(self) -> timedelta:
-        """How far the wall clock is off."""
-        return datetime.fromtimestamp(self._wall_ns / NS, UTC) - self.true_at
-
-
-class Speaker:
-    """The output's ground truth: asks for every frame, and keeps what was not silent."""
-
-    def __init__(self) -> None:
-        self.stretches: list[Stretch] = []
-        self._goes_on = False
-
-    def take(self, render: Render, at: datetime, at_ns: int) -> None:
-        """Let one block pass."""
-        block = bytearray(_BLOCK)
-        render(memoryview(block), at_ns)
-        if any(block):
-            if not self._goes_on:
-                self.stretches.append(Stretch(at, bytearray()))
-            self.stretches[-1].pcm += block
-        self._goes_on = any(block)
-
-
-class Switch:
-    """Something that is true for a while, again and again."""
-
-    def __init__(self, spans: list[Span]) -> None:
-        self._spans = spans
-        self._since_at: datetime | None = None
-
-    def turn(self, at: datetime, *, on: bool) -> None:
-        if on and self._since_at is None:
-            self._since_at = at
-        elif not on and self._since_at is not None:
-            self._spans.append(Span(self._since_at, at))
-            self._since_at = None
 
 
 class World:
@@ -129,38 +51,28 @@ class World:
         self.keys, self.orders = Keys(), Orders(self.now)
         self.truth = NodeTruth(frozenset({SELF, SCOPE}))
         self.history = History({NODE: self.truth})
+        self.witness = Witness(self.history, self.truth, self.instruments)
         self.folder = folder
-        _make_state(folder, self.keys)
+        make_state(folder, self.keys)
         self.agent: Agent | None = None
         self.speaker = Speaker()
         self.link = True
         self.retained: dict[str, bytes] = {}
         self.sent: list[tuple[str, bytes]] = []
-        self.planned: dict[str, Broadcast] = {}
-        self.urgent: dict[str, Broadcast] = {}
-        self.stops: tuple[str, ...] = ()
-        self.active: tuple[str, ...] = ()
-        self.released: tuple[str, ...] = ()
         self.boots = itertools.count(2)
         self.sees_files = True
         self._stale, self._looked_at = True, base
         """Whether something has changed for the network's side of the node, and when that was looked at last."""
-        self._free = iter(pool())
         self._recordings = {one.voice.sha256: one for one in pool()}
         self._agenda: list[tuple[datetime, int, Callable[[], Any]]] = []
         self._turns = itertools.count()
         self._ntp_at: datetime | None = None
         self._asked_at = self._tidied_at = base - timedelta(days=1)
         self._stored: dict[str, int] = {}
-        self._obeyed: dict[str, datetime] = {}
-        self._wrong: dict[str, Any] | None = None
-        self._up, self._clock = Switch(self.truth.up), Switch(self.truth.clock_good)
-        self._reachable = Switch(self.truth.reachable)
-        self._settings = settings
-        self.settle()
-        self.send_plan()
-        self.send_urgent()
-        self.send_hold()
+        self.centre = SteppedCentre(
+            self.keys, self.orders, self.history, now=self.now, send=self.send, settings=settings
+        )
+        self.centre.say_all()
 
     def now(self) -> datetime:
         """Give true time."""
@@ -174,138 +86,11 @@ class World:
         """Let something happen in some seconds."""
         self.at(self.now() + timedelta(seconds=seconds), act)
 
-    # The centre.
-
-    def settle(self, **changes: Any) -> None:
-        """Say the node's settings."""
-        self._settings.update(changes)
-        self.send(self.orders.settings(SELF, self.keys, **self._settings))
-
-    def recording(self) -> Recording:
-        """Give a recording that nothing else has."""
-        return next(self._free)
-
     def forget_day(self) -> None:
-        """Give the recordings out anew, and keep nothing of what was said and heard: that would be our own growth."""
-        self._free = iter(pool())
+        """Keep nothing of what was said and heard."""
+        self.centre.forget_day()
         self.speaker.stretches.clear()
         self.sent.clear()
-        self.planned = {name: one for name, one in self.planned.items() if one.latest_end_at > self.now()}
-
-    def order(
-        self,
-        name: str,
-        start_at: datetime,
-        *,
-        items: int = 1,
-        late_s: float = 30,
-        level: Level = Level.NORMAL,
-        approved: bool = True,
-        send: bool = True,
-        **fields: Any,
-    ) -> Broadcast:
-        """Order a broadcast, by the plan or, when it is an emergency, as urgent."""
-        recordings = [self.recording() for _ in range(items)]
-        voices = [one.voice for one in recordings]
-        late = timedelta(seconds=late_s)
-        made = broadcast(name, start_at, *voices, level=level, late=late, approved=approved, **fields)
-        names = tuple(voice.sha256 for voice in voices)
-        window = Span(made.start_at, made.latest_end_at)
-        self.history.orders.append(
-            Order(
-                broadcast_id=name,
-                recordings=names,
-                length=timedelta(milliseconds=made.length_ms),
-                level=level,
-                start_at=made.start_at,
-                latest_start_at=made.latest_start_at,
-                latest_end_at=made.latest_end_at,
-                scopes=frozenset({SCOPE}),
-                approvals=(Approved(frozenset(names), frozenset({SCOPE}), window),) if approved else (),
-                run=made.run_id,
-                told_at=self.now(),
-            )
-        )
-        if level is Level.EMERGENCY:
-            self.urgent[name] = made
-        else:
-            self.planned[name] = made
-        if send:
-            self.send_urgent() if level is Level.EMERGENCY else self.send_plan()
-        return made
-
-    def stranger_broadcast(self) -> Broadcast:
-        """Give what nobody here has ordered, and what would sound at once."""
-        start_at = self.now() + timedelta(seconds=2)
-        return broadcast("b-stranger", start_at, self.recording().voice, level=Level.EMERGENCY)
-
-    def misdeliver(self) -> None:
-        """Let the broker bring what the centre has ordered, signed and approved for another commune."""
-        made = broadcast(
-            "b-elsewhere",
-            self.now() + timedelta(seconds=1.5),
-            pool()[-2].voice,
-            level=Level.EMERGENCY,
-            scopes=(ELSEWHERE,),
-        )
-        names, window = frozenset({pool()[-2].voice.sha256}), Span(made.start_at, made.latest_end_at)
-        self.history.orders.append(
-            Order(
-                broadcast_id=made.broadcast_id,
-                recordings=tuple(names),
-                length=timedelta(milliseconds=made.length_ms),
-                level=made.level,
-                start_at=made.start_at,
-                latest_start_at=made.latest_start_at,
-                latest_end_at=made.latest_end_at,
-                scopes=frozenset({ELSEWHERE}),
-                approvals=(Approved(names, frozenset({ELSEWHERE}), window),),
-                told_at=self.now(),
-            )
-        )
-        if self.link:
-            urgent = self.orders.urgent(made, scope=ELSEWHERE, claims={"version": 5000})
-            self.deliver(str(Topic(SCOPE, Word.URGENT)), self.keys.sign(urgent))
-
-    def cancel(self, name: str) -> None:
-        """Take a broadcast back: out of its plan, with an explicit stop."""
-        self.withdraw(name)
-        self.stops = (*self.stops, name)
-        self.send_plan()
-        self.send_urgent()
-
-    def withdraw(self, name: str) -> None:
-        """Take a broadcast out of the plan, to be said with the next one."""
-        for index, order in enumerate(self.history.orders):
-            if order.broadcast_id == name:
-                self.history.orders[index] = replace(order, withdrawn_at=self.now())
-        self.planned.pop(name, None)
-        self.urgent.pop(name, None)
-
-    def send_plan(self, **fields: Any) -> None:
-        """Say the plan as it stands, a body of what is not long over."""
-        listed = [one for one in self.planned.values() if one.latest_end_at > self.now()]
-        self.send(self.orders.plan(*listed, lease=fields.pop("lease", timedelta(days=3)), **fields))
-
-    def send_urgent(self) -> None:
-        """Say what must sound now, and what must stop."""
-        listed = [one for one in self.urgent.values() if one.latest_end_at > self.now()]
-        self.send(self.orders.urgent(*listed, stops=self.stops))
-
-    def send_hold(self) -> None:
-        """Say the STOPs of the area, and those that are over."""
-        self.send(self.orders.hold(*self.active, released=self.released))
-
-    def hold(self, name: str) -> None:
-        """STOP."""
-        self.active = (*self.active, name)
-        self.send_hold()
-
-    def release(self, name: str) -> None:
-        """Let sound again."""
-        self.active = tuple(one for one in self.active if one != name)
-        self.released = (*self.released, name)
-        self.send_hold()
 
     # The network.
 
@@ -323,12 +108,19 @@ class World:
         self._stale = True
         if self.agent is not None:
             self.agent.parts.inbox.take(topic, token)
-            self._note_holds()
+            self.witness.note_holds(self.agent, self.centre.released, linked=self.link)
+
+    def misdeliver(self) -> None:
+        """Let the broker bring what the centre has ordered, signed and approved for another commune."""
+        made = self.centre.order_elsewhere()
+        if self.link:
+            urgent = self.orders.urgent(made, scope=ELSEWHERE, claims={"version": 5000})
+            self.deliver(str(Topic(SCOPE, Word.URGENT)), self.keys.sign(urgent))
 
     def cut(self) -> None:
         """No network."""
         self.link = False
-        self._sense()
+        self.witness.sense(self.agent, linked=self.link)
 
     def heal(self) -> None:
         """The network is back: whatever is kept comes, holds first, as with a new subscription."""
@@ -337,7 +129,7 @@ class World:
             for topic in sorted(self.retained, key=lambda one: not one.endswith(Word.HOLD)):
                 self.deliver(topic, self.retained[topic])
             self._tell_time()
-        self._sense()
+        self.witness.sense(self.agent, linked=self.link)
 
     def _exchange(self) -> None:
         """Do what link, fetcher and reporter do when there is a network."""
@@ -394,10 +186,10 @@ class World:
         self.agent = agent
         agent.parts.player.note_orders()
         agent.parts.player._take_up()
-        self._note_holds()
+        self.witness.note_holds(self.agent, self.centre.released, linked=self.link)
         if self.link:
             self.heal()
-        self._sense()
+        self.witness.sense(self.agent, linked=self.link)
 
     def crash(self) -> None:
         """``kill -9``: nothing is said, nothing is flushed, what was not committed is gone."""
@@ -406,8 +198,8 @@ class World:
         agent, self.agent = self.agent, None
         agent.parts.stage.renderer.drop_all(End.LOST)
         agent.ground.store.close()
-        self.truth.crashes.append(self.now())
-        self._sense()
+        self.witness.crashed()
+        self.witness.sense(self.agent, linked=self.link)
 
     def power_cut(self, *, wall_error: timedelta = timedelta(0)) -> None:
         """The machine goes; when it comes back its wall clock shows what its battery kept."""
@@ -426,23 +218,23 @@ class World:
         lies = self.rng.random() < 0.5 and self.link
         self.instruments.synchronised = lies if synchronised is None else synchronised
         self._ntp_at = self.now() + NTP + timedelta(seconds=self.rng.uniform(30, 600))
-        self._sense()
+        self.witness.sense(self.agent, linked=self.link)
 
     def sleep(self, time: timedelta) -> None:
         """The whole machine stands still."""
         begun_at = self.now()
         self.instruments.sleep(time)
-        self.speaker._goes_on = False  # what sounds afterwards does not sound from before on
-        self.trouble(begun_at, self.now())
-        self.truth.crashes.append(self.now())
-        self._sense()
+        self.speaker.pause()
+        self.witness.trouble(begun_at, self.now())
+        self.witness.crashed()
+        self.witness.sense(self.agent, linked=self.link)
 
     def lose_output(self) -> None:
         """The sound card goes."""
         if self.agent is not None:
             self.agent.parts.output.available = False
             self.agent.wiring.output_changed()
-        self.truth.crashes.append(self.now())
+        self.witness.crashed()
 
     def bring_output(self) -> None:
         """The sound card is back."""
@@ -452,23 +244,7 @@ class World:
 
     def spoil(self, sha256: str, how: str) -> None:
         """Let a file of the cache rot: one bit, its end, all of it, or another's bytes under its name."""
-        path = self.folder / "media" / f"{sha256}.opus"
-        if not path.exists():
-            return
-        data = bytearray(path.read_bytes())
-        if how == "bit":
-            data[len(data) // 2] ^= 1
-        elif how == "short":
-            data = data[: len(data) // 2]
-        elif how == "empty":
-            data = bytearray()
-        else:
-            data = bytearray(pool()[-1].data)
-        path.write_bytes(data)
-
-    def trouble(self, begin_at: datetime, end_at: datetime) -> None:
-        """Note that the node may be kept from sounding for a while."""
-        self.truth.troubled.append(Span(begin_at, end_at))
+        spoil(self.folder / "media" / f"{sha256}.opus", how)
 
     # Time.
 
@@ -488,18 +264,15 @@ class World:
     async def end(self) -> History:
         """Heal everything, wait five minutes, and give the facts."""
         failpoints.arm(None)
-        for name in self.active:
-            self.release(name)
+        for name in self.centre.active:
+            self.centre.release(name)
         self.start()
         self.bring_output()
         self.heal()
         await self.run_for(300)
-        for switch in (self._up, self._clock, self._reachable):
-            switch.turn(self.now(), on=False)
-        for name in list(self._obeyed):
-            self._let_go(name)
         self.history.sounds = sounded(NODE, self.speaker.stretches, pool())
-        self._weigh()
+        assert self.agent is not None
+        self.witness.close(self.agent, self.folder)
         self.crash()
         return self.history
 
@@ -522,14 +295,14 @@ class World:
             self._exchange()
             await agent.parts.voucher.look()
         agent.parts.player.catch_up()
-        self._sense()
+        self.witness.sense(self.agent, linked=self.link)
         if self.now() - self._tidied_at > TIDY_EVERY:
             self._tidied_at = self.now()
             agent.ground.keeper.relist()
             agent.ground.keeper.forget()
             agent.ground.ledger.forget(agent.ground.clock.surely(), set(agent.ground.keeper.listings))
         if agent.parts.stage.is_busy:
-            await _primed(agent)
+            await primed(agent)
             self.speaker.take(agent.parts.stage.renderer.render, self.now(), self.instruments.monotonic_ns())
             self.instruments.pass_(milliseconds=BLOCK_MS)
         else:
@@ -542,7 +315,7 @@ class World:
         return max(left, timedelta(milliseconds=BLOCK_MS))
 
     def _pass(self, to: datetime) -> None:
-        self.speaker._goes_on = False
+        self.speaker.pause()
         whole = max(to - self.now(), timedelta(milliseconds=1))
         self.instruments.pass_(microseconds=whole // timedelta(microseconds=1))
 
@@ -557,59 +330,7 @@ class World:
         self._ntp_at = None
         self.instruments.step(seconds=-self.instruments.error().total_seconds())
         self.instruments.synchronised = True
-        self._sense()
-
-    # Facts.
-
-    def _sense(self) -> None:
-        """Note how the node is doing now."""
-        now, agent = self.now(), self.agent
-        self._up.turn(now, on=agent is not None)
-        self._reachable.turn(now, on=self.link)
-        right = abs(self.instruments.error()) < timedelta(milliseconds=300)
-        good = agent is not None and agent.ground.clock.state is not ClockState.UNTRUSTED
-        self._clock.turn(now, on=right and good)
-        if agent is not None:
-            self._watch_clock(agent, right=right)
-
-    def _watch_clock(self, agent: Agent, *, right: bool) -> None:
-        """A clock that is far off and a centre that tells the time: the node must say so, and say when it is over."""
-        codes = {fault.code for fault in agent.ground.faults.standing()}
-        shown = bool(codes & {Fault.CLOCK_UNTRUSTED.value, Fault.CLOCK_OFFSET.value})
-        one = self._wrong
-        if one is None and not right and self.link:
-            self._wrong = one = {"since_at": self.now(), "shown_at": None, "until_at": None}
-        if one is None:
-            return
-        if shown and one["shown_at"] is None:
-            one["shown_at"] = self.now()
-        if right and one["until_at"] is None:
-            one["until_at"] = self.now()
-        if one["until_at"] is not None and not shown:
-            self.history.wrongs.append(Wrong(NODE, "clock", **one, cleared_at=self.now()))
-            self._wrong = None
-
-    def _note_holds(self) -> None:
-        if self.agent is None:
-            return
-        for name in self.agent.ground.keeper.holds:
-            self._obeyed.setdefault(name, self.now())
-        for name in self.released:
-            if name in self._obeyed and self.link:
-                self._let_go(name)
-
-    def _let_go(self, name: str) -> None:
-        since_at = self._obeyed.pop(name)
-        self.history.silences.append(Silence(NODE, name, since_at, self.now()))
-        self.trouble(since_at, self.now())
-
-    def _weigh(self) -> None:
-        """Note what must not grow."""
-        plays = len(self.history.orders)
-        self.history.sizes.append(Size("store, bytes", (self.folder / "agent.db").stat().st_size, 2_000_000))
-        assert self.agent is not None
-        self.history.sizes.append(Size("messages waiting", len(self.agent.parts.inbox._pending), 82))
-        self.history.sizes.append(Size("plays remembered", len(self.agent.ground.ledger.plays), plays))
+        self.witness.sense(self.agent, linked=self.link)
 
 
 @contextlib.asynccontextmanager
@@ -622,33 +343,3 @@ async def world(folder: Path, **given: Any) -> AsyncIterator[World]:
     finally:
         failpoints.arm(None)
         made.crash()
-
-
-async def _primed(agent: Agent) -> None:
-    """Let the decoders come along: time passes faster here than they work."""
-    for cue in [*agent.parts.stage._cues, *agent.parts.stage._own]:
-        feed = cue.feed
-        while not (feed.ended or feed._closed or feed._held >= 4 * _BLOCK):  # noqa: ASYNC110 - threads tell nobody
-            await asyncio.sleep(0.0005)
-    await asyncio.sleep(0)
-
-
-def _make_state(folder: Path, keys: Keys) -> None:
-    """Write what enrolment leaves."""
-    folder.mkdir(parents=True, exist_ok=True)
-    key = Ed25519PrivateKey.generate()
-    (folder / "node.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    adoption = Adoption(
-        node_id=NODE,
-        name="Cụm 1",
-        certificate_pem="none",
-        ca_pem="none",
-        broker_host="127.0.0.1",
-        broker_port=1,
-        media_url="https://127.0.0.1:1",
-        trusted_keys=keys.trusted,
-    )
-    (folder / "node.json").write_bytes(msgspec.json.encode(adoption))
-    store = Store.open(folder / "agent.db")
-    store.begin()
-    store.close()
