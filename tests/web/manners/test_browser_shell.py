@@ -203,6 +203,34 @@ async def test_signing_out_forgets_what_one_recorded_when_it_arrives_and_nothing
         assert left == ["Của chị Lan"]
 
 
+async def test_who_signs_out_is_not_told_that_the_session_ended(site: Commune, browser: Browser) -> None:
+    """A look of the page finds it ended before the answer is there: what was recorded would stay on the device."""
+    async with page_of(browser, site.url, viewport=SMALL, expected=("401",)) as page:
+        await page.goto("/today")
+        token = next(cookie["value"] for cookie in await page.context.cookies() if cookie["name"] == COOKIE)
+        looks, ended, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def look(route: Route) -> None:
+            looks.set()
+            await ended.wait()
+            await route.continue_()
+
+        async def sign_out(route: Route) -> None:
+            await site.centre.services.people.sign_out(token)
+            ended.set()
+            await told.wait()
+            await route.continue_()
+
+        await page.route("**/strip", look)
+        await page.route("**/sign-out", sign_out)
+        page.on("response", lambda answer: told.set() if answer.url.endswith("/strip") else None)
+        await page.evaluate("""document.querySelector("[hx-get='/strip']").dispatchEvent(new Event("loa:look"))""")
+        await looks.wait()
+        await page.evaluate(SIGN_OUT)
+        await page.wait_for_url(re.compile("/sign-in"))
+        assert page.url.endswith("/sign-in")
+
+
 async def test_what_is_typed_after_a_sign_out_that_did_not_arrive_is_kept(site: Commune, browser: Browser) -> None:
     node = site.nodes["Cổng chợ Trại"]
     async with page_of(browser, site.url, expected=LOST, viewport=SMALL) as page:

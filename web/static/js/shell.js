@@ -3,7 +3,14 @@
 (() => {
   const LEAVES = "loa:leaves"; // who signs out, for the next page in this tab
   const PATIENCE_MS = 20000; // as once.js
-  const stays = () => sessionStorage.removeItem(LEAVES); // it did not arrive
+  // Between the end of the session and the page that says so, a look would find it ended and lead away from there.
+  const leaves = () => sessionStorage.getItem(LEAVES) !== null;
+  const still = loa.still(leaves);
+  document.addEventListener("htmx:before:response", (event) => { if (leaves()) event.preventDefault(); });
+  const stays = () => { // it did not arrive
+    sessionStorage.removeItem(LEAVES);
+    still.again();
+  };
   stays();
   const locale = document.documentElement.lang;
   if ("serviceWorker" in navigator) {
