@@ -1,6 +1,7 @@
 // A form with data-once is sent once, however often it is pressed. The key that goes with it makes twice be once at the
 // centre too: it is the same for each attempt at one act until its answer was seen, on this page or after the one that
-// stands in for a lost link. While it is in the air the form stands as it is: a look of a live part would put the button
+// stands in for a lost link. A page that the browser gives back whole, with the keys that it had, is loaded anew (live.js).
+// While a form is in the air it stands as it is: a look of a live part would put the button
 // back as if nothing had been pressed. For the first moments all that is around it does too, so that nothing slides under
 // the thumb; what others do and what is on air is shown after that. Without an answer it may be sent again, and that is said.
 // A form with data-again is sent with every press: silence ordered twice is silence, and a request that hangs on a bad
