@@ -114,6 +114,7 @@ async def test_what_was_sent_is_ended_with_what_lies_ready(site: Commune) -> Non
         above = (await first.get(path)).text.partition('<ul class="standings">')[2].partition("</ul>")[0]
         assert re.search(r'<li><a href="#nodes-interrupted"><b>1</b>.*?Bị ngắt giữa chừng', above)
         assert "standing-" not in above
+        assert sum(map(int, re.findall(r"<b>(\d+)</b>", above))) == 2, "what was cut off sounded, and is counted once"
         await message(site, "all_clear", "Hết lũ")
         assert "BÁO YÊN" in (await first.get(path)).text
         assert "ĐÍNH CHÍNH NGAY" not in (await first.get(path)).text

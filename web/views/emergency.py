@@ -226,16 +226,20 @@ def _why_alone(each: EmergencyFollowUp, form: Formats) -> str:
 
 
 def _heard(nodes: Sequence[NodeFollowUp], form: Formats) -> Heard:
-    """Count nodes by evidence. Below E2 nobody but the node says so: that is never green."""
+    """Count nodes by evidence. Below E2 nobody but the node says so: that is never green.
+
+    What was cut off sounded, and stands among those that somebody has to look after: it is not counted twice.
+    """
     sounded = [node for node in nodes if node.standing in _SOUNDED]
+    well = [node for node in sounded if node.standing not in CARED_FOR]
     grades = []
     for grade in (3, 2, 1, 0):
-        those = [node for node in sounded if node.grade == grade]
+        those = [node for node in well if node.grade == grade]
         if those:
             simulated = any(node.simulated for node in those)
             mark = evidence_mark(grade, form.text, simulated=simulated, level=EMERGENCY)
             grades.append((len(those), mark))
-    if rest := [node for node in sounded if node.grade is None]:
+    if rest := [node for node in well if node.grade is None]:
         simulated = any(node.simulated for node in rest)
         grades.append((len(rest), Mark("dot", "live", form.text("emergency.no_grade"), simulated=simulated)))
     return Heard(len(sounded), sum(node.standing != "unreporting" for node in nodes), tuple(grades))
@@ -256,7 +260,7 @@ def _standings(nodes: Sequence[NodeFollowUp], form: Formats) -> tuple[Standing, 
 def _node_said(node: NodeFollowUp, form: Formats) -> str:
     text, said = form.text, []
     if node.reason is not None:
-        said.append(reason_said(node.reason, text, cut=node.standing == "interrupted"))
+        said.append(reason_said(node.reason, text, cut=node.standing == "interrupted").removesuffix("."))
     if node.time_to_air_ms is not None:
         said.append(text("emergency.to_air", time=_short(node.time_to_air_ms, form)))
     if node.grade is not None:
@@ -267,5 +271,6 @@ def _node_said(node: NodeFollowUp, form: Formats) -> str:
 def _short(ms: int, form: Formats) -> str:
     """Say a time to air: tenths of a second count below a minute."""
     if ms < 60_000:
-        return form.text("emergency.tenths", seconds=f"{ms / 1000:.1f}")
+        tenths = f"{ms / 1000:.1f}"
+        return form.text("emergency.tenths", seconds=tenths.replace(".", ",") if form.text.locale == "vi" else tenths)
     return form.about(timedelta(milliseconds=ms))

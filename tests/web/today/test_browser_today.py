@@ -10,6 +10,7 @@ from edge_agent.protocol.states import Grade, PlayState, Reason
 from tests.web.browser import PC, PHONE, SMALL, page_of, taps
 from tests.web.harness import NODES, Commune
 from tests.web.pages import module_site
+from tests.web.scenes.sent import sent
 
 site = module_site
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -190,3 +191,24 @@ async def test_undo_is_one_tap_until_it_starts(site: Commune, browser: Browser) 
 async def test_the_commune_has_a_place_with_two_nodes() -> None:
     """Several tests above count on it."""
     assert sorted(NODES.values()).count("Thôn Trại") == 2
+
+
+async def test_on_a_phone_an_emergency_that_was_cut_off_pushes_the_day_down_little(
+    site: Commune, browser: Browser
+) -> None:
+    """Its sign stands beside its title, and what is known beside the question that opens the rest."""
+    await sent(site)
+    async with page_of(browser, site.url, viewport=SMALL) as page:
+        await page.goto("/today")
+        row = page.locator(".timeline .run", has_text="Lũ quét")
+        tops = [
+            await part.evaluate("one => one.getBoundingClientRect().top")
+            for part in await row.locator(".what > :is(.mark, a)").all()
+        ]
+        assert len(tops) == 2
+        assert abs(tops[0] - tops[1]) < 8
+        question = row.locator(".asks > summary")
+        await expect(question).to_contain_text("Cổng chợ Trại: Cụm mất điện hoặc khởi động lại. Vì sao?")
+        assert await row.get_by_text("Cụm mất điện").count() == 1
+        await question.click()
+        await expect(row.locator(".asks .mark").first).to_be_visible()
