@@ -18,6 +18,7 @@ from tests.web.browser import page_of, speak
 from tests.web.harness import Commune, commune, first_day
 from tests.web.scenes import busy_day, planned_week
 from tests.web.scenes.offers import offered
+from tests.web.scenes.sent import sent
 
 SECONDS = 24
 MOST_S = 45
@@ -62,6 +63,8 @@ async def stage_of(scene: Scene, folder: Path, sound: Path) -> AsyncIterator[Sta
             paths["lost_node"] = f"/nodes/{day.lost_node}"
         if scene in {"calm", "week"}:
             paths |= await planned_week(site, alarmed=scene == "week")
+        if scene == "sent":
+            paths |= await sent(site)
         if scene == "province":
             paths |= await offered(site)
         yield Stage(site, paths, {} if scene == "bare" else await _sessions(site), sound)

@@ -56,6 +56,7 @@ SHOTS = (
     Shot("today", "today", "/today"),
     Shot("today", "today-empty", "/today", scene="empty", state="empty"),
     Shot("today", "today-why", "/today", state="error", steps=unfold_whys),
+    Shot("today", "today-doubtful", "/today", scene="sent", state="error"),
     Shot("broadcasts", "broadcast", "on_air"),
     Shot("broadcasts", "broadcast-coming", "coming"),
     Shot("broadcasts", "broadcast-nodes", "failed", steps=all_nodes),

@@ -57,6 +57,8 @@ SHOTS = (
     Shot("emergencies", "emergency-alone", "emergency", scene="week", state="pending", steps=alone),
     Shot("emergencies", "drill", "drill", scene="week", state="pending"),
     Shot("emergencies", "drill-chosen", "/emergencies/new?drill=marked", scene="week", steps=choose),
+    Shot("emergencies", "emergency-cut", "emergency-cut", scene="sent", state="error"),
+    Shot("emergencies", "emergency-missed", "emergency-missed", scene="sent", state="error"),
     Shot("messages", "messages", "/messages", scene="week"),
     Shot("messages", "messages-empty", "/messages", scene="empty", state="empty"),
     Shot("messages", "message", "message", scene="week"),

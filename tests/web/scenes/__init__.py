@@ -25,4 +25,4 @@ async def planned_week(site: Commune, *, alarmed: bool = True) -> dict[str, str]
     pages |= await asked(site, hoa)
     pages |= await tended(site)
     pages |= await kept(site)
-    return pages | (await emergencies(site, tune) if alarmed else {})
+    return pages | (await emergencies(site, await centre.recording("Lũ quét", length_ms=15_000)) if alarmed else {})
