@@ -108,6 +108,8 @@ async def _one(visit: Visit, bulletin_id: str, problem: str = "", typed: Form | 
         place=place,
         status=status,
         bulletin=found,
+        seen=_seen(known),
+        is_older=False,
         is_ours=not known.from_above,
         cards=cards,
         unlike=unlike,
@@ -117,6 +119,20 @@ async def _one(visit: Visit, bulletin_id: str, problem: str = "", typed: Form | 
         problem=problem,
         **await handing_down.part(visit, known, typed, problem),
     )
+
+
+def _seen(known: BulletinOut) -> str:
+    """Name what a page shows of a bulletin: when that is another, it is older than what its state says."""
+    return f"{known.version}-{known.state}"
+
+
+async def _state(visit: Visit, bulletin_id: str) -> HTMLResponse:
+    """Say how it stands now, to a page that was opened before."""
+    known = await visit.services.bulletins.get(visit.actor, bulletin_id)
+    await visit.read_kinds()
+    names, now = _language_names(visit, [voice.language for voice in known.voices]), _seen(known)
+    found, seen = views.one(known, names, visit.form, {}), visit.request.query_params.get("seen", now)[:64]
+    return visit.fragment("_bulletin_state.html", bulletin=found, seen=seen, is_older=seen != now)
 
 
 def _is_sayable(known: BulletinOut) -> bool:
@@ -263,6 +279,10 @@ def _add_reading(router: APIRouter, site: Site) -> None:
     @router.get("/bulletins/{bulletin_id}")
     async def one(request: Request, bulletin_id: str) -> HTMLResponse:
         return await _one(await site.visit(request), bulletin_id)
+
+    @router.get("/bulletins/{bulletin_id}/live")
+    async def live(request: Request, bulletin_id: str) -> HTMLResponse:
+        return await _state(await site.visit(request), bulletin_id)
 
     @router.post("/bulletins/{bulletin_id}")
     async def act(request: Request, bulletin_id: str) -> Response:

@@ -1,11 +1,14 @@
 """One schedule: how it airs, its dates and what can be done to each, its end."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from controller.errors import ConflictError
 from controller.people.rights import Act
-from controller.schedules.schemas import ScheduleOut
+from controller.schedules.schemas import DateOut, ScheduleOut
 from web.forms import read_form
 from web.pages.frame import back, whole_page
 from web.pages.schedule_finer import filler_title
@@ -52,11 +55,8 @@ async def one_page(
 
     ``meeting`` names the date that meets others if it is to be heard, which has to be confirmed.
     """
-    services, now = visit.services, visit.form.now
-    known = await services.schedules.get(visit.actor, schedule_id)
-    dates = await services.schedules.dates(visit.actor, schedule_id, now, now + views.LOOK_AHEAD)
-    programmes = {each.id: each.whole_name for each in await programmes_of(visit)}
-    may_write = known.ended_at is None and visit.may(Act.SCHEDULES_WRITE, known.area_id)
+    known, dates, shown = await _read(visit, schedule_id)
+    may_write = shown["may_write"]
     by_name = {each.recurrence_local.isoformat(): each for each in dates} if may_write else {}
     if moving is None and move in by_name:
         moving = moves.begun(by_name[move], visit.form)
@@ -68,15 +68,6 @@ async def one_page(
         "schedule.html",
         place=visit.name_of(known.area_id),
         status=422 if problem or _is_refused(moving) or (replacing and replacing.problem) else 200,
-        schedule=views.line(known, await names_of(visit), programmes, visit.form),
-        programme_id=known.programme_id,
-        owed=views.owed(known.owed or (), visit.form),
-        finer=finer.said(known, await _filler(visit, known), visit.form),
-        dates=[
-            views.date_line(each, visit.form, known.approval, views.other_said(each, known, programmes, visit.form))
-            for each in dates
-        ],
-        programmes=programmes.items(),
         moving=moving,
         replacing=replacing,
         seen=seen,
@@ -85,8 +76,32 @@ async def one_page(
         ending=ending,
         named_when=visit.form.long(named.start_at) if named else "",
         stands=moves.standing(named) if named else "",
-        may_write=may_write,
         problem=problem,
+        **shown,
+    )
+
+
+async def _read(visit: Visit, schedule_id: str) -> tuple[ScheduleOut, Sequence[DateOut], dict[str, Any]]:
+    """Read a schedule and its next dates; gives besides what the parts of the page show that are kept up to date."""
+    schedules, now = visit.services.schedules, visit.form.now
+    known = await schedules.get(visit.actor, schedule_id)
+    dates = await schedules.dates(visit.actor, schedule_id, now, now + views.LOOK_AHEAD)
+    programmes = {each.id: each.whole_name for each in await programmes_of(visit)}
+    return (
+        known,
+        dates,
+        {
+            "schedule": views.line(known, await names_of(visit), programmes, visit.form),
+            "programme_id": known.programme_id,
+            "owed": views.owed(known.owed or (), visit.form),
+            "finer": finer.said(known, await _filler(visit, known), visit.form),
+            "dates": [
+                views.date_line(each, visit.form, known.approval, views.other_said(each, known, programmes, visit.form))
+                for each in dates
+            ],
+            "programmes": programmes.items(),
+            "may_write": known.ended_at is None and visit.may(Act.SCHEDULES_WRITE, known.area_id),
+        },
     )
 
 
@@ -105,6 +120,19 @@ def add(router: APIRouter, site: Site) -> None:
     async def one(request: Request, schedule_id: str) -> HTMLResponse:
         visit, asked = await site.visit(request), request.query_params
         return await one_page(visit, schedule_id, move=asked.get("move", ""), other=asked.get("other", ""))
+
+    @router.get("/schedules/{schedule_id}/live")
+    async def state(request: Request, schedule_id: str) -> HTMLResponse:
+        visit = await site.visit(request)
+        _, _, shown = await _read(visit, schedule_id)
+        return visit.fragment("_schedule_state.html", **shown)
+
+    @router.get("/schedules/{schedule_id}/live/dates")
+    async def dates(request: Request, schedule_id: str) -> HTMLResponse:
+        """Give the dates; one that meets others is still asked about where that was asked."""
+        visit = await site.visit(request)
+        _, _, shown = await _read(visit, schedule_id)
+        return visit.fragment("_schedule_dates.html", meeting=request.query_params.get("meeting", "")[:32], **shown)
 
     @router.post("/schedules/{schedule_id}/end")
     async def end(request: Request, schedule_id: str) -> Response:
