@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from pydantic.json_schema import models_json_schema
 
 from edge_agent.version import __version__
@@ -27,6 +27,7 @@ from .holds.routes import router as holds
 from .http.compressed import Compressed
 from .http.description import complete
 from .http.middleware import SameOrigin, SecurityHeaders, SmallBodies
+from .http.nul import no_nul
 from .http.pace import NODES, Pace, Paced, Rates
 from .http.routes import ReadyCheck, contact_router, events_router, health_router
 from .http.stream import OpenStreams
@@ -67,7 +68,7 @@ def create_app(
     app = _bare(services, ready_checks)
     app.add_middleware(Compressed)
     app.state.ready_notes = dict(ready_notes or {})
-    api = APIRouter(prefix=PREFIX)
+    api = APIRouter(prefix=PREFIX, dependencies=[Depends(no_nul)])
     for router in (
         people,
         areas,

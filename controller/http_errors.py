@@ -26,7 +26,7 @@ from .errors import (
 )
 from .names import ZoneGoneError
 from .recordings.uploads import TooSlowError
-from .validation import problem_of
+from .validation import has_nul, problem_of
 
 STATUS: dict[type[LoaError], int] = {
     InvalidError: 422,
@@ -150,7 +150,7 @@ def _no_text(request: Request, raised: Exception) -> JSONResponse:
         raise raised
     if "\0" in request.scope["path"]:
         return refusal(NotFoundError("there is nothing of that name"))
-    return refusal(InvalidError("a text has the character NUL in it; leave it out", field="body", problem="nul"))
+    return refusal(has_nul())
 
 
 def _zone_gone(_request: Request, raised: Exception) -> JSONResponse:

@@ -1,6 +1,6 @@
 """Pydantic's complaints as errors of ours: where and what, never what was sent. Wrong fields are told together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +19,22 @@ MOST_TOLD = 20
 """Wrong fields: more of them are no form that a person filled in."""
 NO_BOOL = BeforeValidator(_no_bool)
 """For each number that comes from outside: pydantic takes true for 1. Last in ``Annotated``, so limits stay shown."""
+
+
+def refuse_nul(texts: Iterable[tuple[str, str]]) -> None:
+    """Let texts pass, each with the name of its field, that a database keeps as they are.
+
+    Raises:
+        InvalidError: one has the character NUL in it.
+    """
+    for field, text in texts:
+        if "\0" in text:
+            raise has_nul(field.replace("\0", "")[:100] or "body")
+
+
+def has_nul(field: str = "body") -> InvalidError:
+    """Say that a text has the character NUL in it."""
+    return InvalidError(f"{field}: has the character NUL in it; leave it out", field=field, problem="nul")
 
 
 class Wrong:

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from controller.errors import InvalidError, TooLargeError
 from controller.ids import new_id
+from controller.validation import refuse_nul
 
 MOST_BYTES = 512 * 1024
 """A form with some thousand chosen nodes fits."""
@@ -94,7 +95,7 @@ async def read_form(request: Request) -> Form:
     """Read a posted form; once it was read, give it again.
 
     Raises:
-        InvalidError: it is not a form.
+        InvalidError: it is not a form, or a text in it has the character NUL.
         TooLargeError: more bytes or fields than any page of ours sends.
     """
     known: Form | None = getattr(request.state, "form", None)
@@ -118,6 +119,7 @@ async def _read(request: Request) -> Form:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError as error:
         raise InvalidError("the form cannot be read", field="body", problem="encoding") from error
+    refuse_nul((name, each) for name, value in pairs for each in (name, value))
     fields: dict[str, list[str]] = {}
     for name, value in pairs:
         fields.setdefault(name, []).append(value)

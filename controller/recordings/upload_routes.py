@@ -19,7 +19,7 @@ from controller.errors import (
 from controller.http.body import FILE, streamed
 from controller.http.description import NOT_FOUND, may_raise
 from controller.http.session import Acting, AnyServices
-from controller.validation import problem_of
+from controller.validation import problem_of, refuse_nul
 
 from .resumable import OffsetError
 from .schemas import ReadingIn, ReadingOut, RecordingOut, SpeechIn, UploadIn, UploadOut
@@ -147,4 +147,5 @@ def _metadata(said: str) -> dict[str, Any]:
             raise InvalidError(
                 f"Upload-Metadata: {name[:40]!r} is not base64", field="body", problem="encoding"
             ) from None
+    refuse_nul(found.items())
     return {name: value for name, value in found.items() if name in KNOWN}

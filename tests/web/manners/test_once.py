@@ -166,7 +166,7 @@ async def test_an_answer_stands_though_it_could_not_be_kept(site: Commune, monke
             assert (await client.post(path, data=once(fields))).status_code == 303
 
 
-@pytest.mark.parametrize("key", ["", "x", "A" * 32, "0" * 33, "0" * 100_000, "\x00" * 32, "' OR 1=1 --", "०" * 32])
+@pytest.mark.parametrize("key", ["", "x", "A" * 32, "0" * 33, "0" * 100_000, "' OR 1=1 --", "०" * 32])
 async def test_a_key_that_is_none_of_ours_keeps_nothing_and_the_form_is_taken_as_it_is(site: Commune, key: str) -> None:
     path, fields = await FORMS["place"](site)
     async with visitor(site) as client:
