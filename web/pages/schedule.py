@@ -76,6 +76,7 @@ async def one_page(
         ending=ending,
         named_when=visit.form.long(named.start_at) if named else "",
         stands=moves.standing(named) if named else "",
+        zones=finer.zones_named(known.zone, visit.form),
         problem=problem,
         **shown,
     )

@@ -27,6 +27,7 @@ async def finer_context(
         "finer": asdict(finer),
         "finer_open": finer != Finer() or not views.FIELDS.isdisjoint(problems),
         "finer_options": views.options(visit.form),
+        "zones": views.zone_choices((each.effective.zone for each in visit.areas), finer.zone, visit.form),
         **await _fillers(visit, "", finer.filler),
     }
 

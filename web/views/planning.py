@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from controller.schedules.feed_schemas import FeedDay, FeedEntry, FeedOut
+from controller.schedules.walltime import instant
 from web.formats import Formats
 from web.views.schedules import against_said, date_mark
 from web.words import Mark
@@ -219,13 +220,18 @@ def drawn(found: FeedOut, form: Formats, *, movable: Iterable[str]) -> dict[str,
             }
             for day in found.days
         },
-        "events": [_event(each, form, areas) for each in found.entries],
+        "events": [_event(each, form, areas, found.zone) for each in found.entries],
     }
 
 
-def _event(each: FeedEntry, form: Formats, movable: frozenset[str | None]) -> dict[str, Any]:
+def _keeps_time_here(each: FeedEntry, zone: str) -> bool:
+    """Tell whether a date is written by the hours by which it is drawn: by those it would be dragged."""
+    return each.date is None or instant(each.date.local, zone) == each.date.start_at
+
+
+def _event(each: FeedEntry, form: Formats, movable: frozenset[str | None], zone: str) -> dict[str, Any]:
     start, end = each.starts_local, max(each.ends_local, each.starts_local + DRAWN_AT_LEAST)
-    moves, mark = can_move(each, form, movable), mark_of(each, form)
+    moves, mark = can_move(each, form, movable) and _keeps_time_here(each, zone), mark_of(each, form)
     wrong = mark.tone == "care" or bool(each.meets)
     said = " · ".join(filter(None, (mark.word if mark.tone == "care" else "", meets_said(each, form))))
     tone = "care" if wrong else mark.tone

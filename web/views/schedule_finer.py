@@ -1,16 +1,19 @@
 """The finer fields of a schedule: what was typed, what is wrong with it, what is wanted by it. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from controller.names import is_zone
 from controller.schedules.schemas import ScheduleOut
 from web.formats import Formats
 from web.forms import Form, hour_of
 from web.problems import Problems
 
-FIELDS = frozenset({"ends", "start_mode", "late", "position", "filler", "overrun"})
+FIELDS = frozenset({"ends", "start_mode", "late", "position", "filler", "overrun", "zone"})
 START_MODES = ("soft", "hard")
 OVERRUNS = ("refuse", "drop", "finish")
 COLUMNS = (
@@ -21,6 +24,7 @@ COLUMNS = (
 MINUTE_MS = 60_000
 MOST_LATE_MS = 60 * MINUTE_MS
 MOST_POSITION = 1_000_000
+VIETNAMESE = frozenset({"Asia/Ho_Chi_Minh", "Asia/Saigon"})
 _MINUTES = re.compile(r"(\d{1,2})(?:[.,](\d{1,3}))?\Z")
 _POSITION = re.compile(r"[+-]?\d{1,7}\Z")
 
@@ -39,6 +43,8 @@ class Finer:
     """Id of a recording; empty: none."""
     overrun: str = "refuse"
     position: str = "0"
+    zone: str = ""
+    """By whose hours it airs; empty: by those of the place."""
 
 
 def read(typed: Form) -> Finer | None:
@@ -54,6 +60,7 @@ def read(typed: Form) -> Finer | None:
         filler=typed.one("filler"),
         overrun=overrun if overrun in OVERRUNS else OVERRUNS[0],
         position=typed.one("position").strip().replace("−", "-"),
+        zone=typed.one("zone")[:64],
     )
 
 
@@ -67,6 +74,7 @@ def finer_of(known: ScheduleOut, form: Formats) -> Finer:
         filler=known.filler_recording_id or "",
         overrun=str(known.overrun),
         position=str(known.position),
+        zone="" if known.zone == str(form.zone) else known.zone,
     )
 
 
@@ -104,7 +112,9 @@ def wanted(finer: Finer, form: Formats, known: ScheduleOut | None) -> dict[str, 
         ends_at = known.ends_at_local
     if known is not None and finer.late == _written_late(known.late_ms, form):
         late_ms = known.late_ms
+    kept_zone = None if known is None else str(form.zone)
     return {
+        "zone": finer.zone or kept_zone,
         "ends_at_local": ends_at,
         "start_mode": finer.start_mode,
         "late_ms": late_ms,
@@ -141,13 +151,43 @@ def said(known: ScheduleOut, filler: str, form: Formats) -> Sequence[str]:
         text.word("overrun", known.overrun): known.ends_at_local is not None and known.overrun != usual.overrun,
         text("finer.position_said", number=known.position): known.position != 0,
     }
-    return [line for line, is_so in lines.items() if is_so]
+    below = [text("finer.zone_below", **zones)] if (zones := zones_named(known.zone, form)) else []
+    return [*(line for line, is_so in lines.items() if is_so), *below]
 
 
 def notes(finer: Finer | None, form: Formats) -> tuple[str, ...]:
-    """Say what the dates of a preview leave out: they are by the rule."""
+    """Say what the dates of a preview leave out: they are by the rule, and by the hours of this place."""
     end = hour_of(finer.ends) if finer is not None and finer.back_timed else None
-    return (form.text("finer.back_said", hour="{:02}:{:02}".format(*end)),) if end else ()
+    said = [form.text("finer.back_said", hour="{:02}:{:02}".format(*end))] if end else []
+    if finer is not None and is_zone(finer.zone):
+        said.append(form.text("finer.zone_note", **zones_named(finer.zone, form)))
+    return tuple(said)
+
+
+def zones_named(zone: str, form: Formats) -> dict[str, str]:
+    """Name a schedule's zone, and that of the page's hours; nothing where they are one."""
+    here = str(form.zone)
+    return {} if zone == here else {"zone": zone_name(zone, form), "here": zone_name(here, form)}
+
+
+def zone_name(zone: str, form: Formats) -> str:
+    """Name a time zone by its city, with what it is ahead of UTC by now."""
+    city = form.text("finer.zone_vn") if zone in VIETNAMESE else zone.rpartition("/")[2].replace("_", " ")
+    if not is_zone(zone):
+        return city
+    minutes = (form.now.astimezone(ZoneInfo(zone)).utcoffset() or timedelta()) // timedelta(minutes=1)
+    hours, rest = divmod(abs(minutes), 60)
+    return f"{city} (UTC{'-' if minutes < 0 else '+'}{hours}{f':{rest:02}' if rest else ''})"
+
+
+def zone_choices(used: Iterable[str], chosen: str, form: Formats) -> list[tuple[str, str]]:
+    """List the zones by which places here keep time, with that of the schedule; none where all keep the same."""
+    here = str(form.zone)
+    others = sorted({*used, *([chosen] if chosen else [])} - {here})
+    if not others:
+        return []
+    default = form.text("finer.zone_here", zone=zone_name(here, form))
+    return [("", default), *((each, zone_name(each, form)) for each in others)]
 
 
 def _late_said(ms: int, form: Formats) -> str:

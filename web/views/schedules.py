@@ -14,6 +14,7 @@ from controller.schedules.schemas import DateOut, ScheduleIn, ScheduleOut, Sched
 from web.formats import Formats
 from web.views import unaired
 from web.views.dated import Told, breaches, dates_said, grouped, span_said, unusual_said
+from web.views.schedule_finer import zone_name
 from web.views.schedule_form import WEEKDAYS, days_of
 from web.words import Mark, doubt_said
 
@@ -68,7 +69,14 @@ class Preview:
 
 
 def when_said(known: ScheduleOut | ScheduleIn, form: Formats) -> str:
-    """Say when a schedule airs: ``Thứ Hai, Thứ Tư lúc 17:00``."""
+    """Say when a schedule airs: ``Thứ Hai, Thứ Tư lúc 17:00``; by whose hours, where they are not those of here."""
+    said = _when_said(known, form)
+    if known.zone is None or known.zone == str(form.zone):
+        return said
+    return form.text("schedules.in_zone", when=said, zone=zone_name(known.zone, form))
+
+
+def _when_said(known: ScheduleOut | ScheduleIn, form: Formats) -> str:
     text, hour, days = form.text, f"{known.starts_at_local:%H:%M}", days_of(known.rule)
     if days is None:
         return text("schedules.own_rule", hour=hour)
