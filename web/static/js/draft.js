@@ -182,9 +182,31 @@
     return gone.map((scope) => wordsOf(draft, "target", scope));
   }
 
-  // Whether two hold the same: nothing is offered that stands there already.
-  const differs = (form, draft) => JSON.stringify(valuesOf(form)) !== JSON.stringify(draft.fields)
-    || Object.entries(draft.cards ?? {}).some(([id, again]) => again !== cardsOf(form)[id]);
+  // What fields mean, however the page shows them: an hour or a day is typed, or one of the usual ones is pressed.
+  function meant(fields) {
+    const ticked = new Map(), typed = new Map(), usual = new Map(), count = new Map();
+    for (const [name, value] of fields) {
+      if (!Array.isArray(value)) {
+        const place = count.get(name) ?? 0; // some names stand several times
+        count.set(name, place + 1);
+        typed.set(`${name} ${place}`, value.trim());
+      } else if (name.endsWith("_usual")) usual.set(name, (value[1] && value[0]) || usual.get(name) || "");
+      else ticked.set(`${name} ${value[0]}`, value[1]);
+    }
+    for (const [name, value] of usual) {
+      const place = `${name.slice(0, -"_usual".length)} 0`;
+      typed.set(place, value || (typed.get(place) ?? ""));
+    }
+    return [ticked, typed];
+  }
+
+  // Whether giving it would change what the form means: nothing is offered, or told of, that stands there already.
+  function differs(form, draft) {
+    const [ticked, typed] = meant(draft.fields), [ticks, words] = meant(valuesOf(form));
+    return [...ticked].some(([key, isOn]) => isOn !== (ticks.get(key) ?? false))
+      || [...typed].some(([key, value]) => value !== (words.get(key) ?? ""))
+      || Object.entries(draft.cards ?? {}).some(([id, again]) => again !== cardsOf(form)[id]);
+  }
 
   function tell(form, draft, given, isEarlier = false) {
     const template = document.getElementById("draft-notice"), notice = template.content.firstElementChild.cloneNode(true);
