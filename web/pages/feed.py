@@ -1,6 +1,7 @@
 """Lịch phát thanh as a calendar: a week or a month, drawn where there is room and scripts, and always as a list."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -54,6 +55,7 @@ async def _page(visit: Visit) -> HTMLResponse:
         "schedules.html",
         place=visit.name_of(asked.place),
         look_at=look_at(visit.areas, visit.form),
+        looked_with=replace(asked, place="").query + "&",
         title=views.title_of(asked, visit.form),
         before=asked.step(-1).path(),
         after=asked.step(1).path(),

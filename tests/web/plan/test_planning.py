@@ -38,6 +38,17 @@ async def test_a_week_says_each_day_with_its_lunar_day_holiday_and_what_meets(si
     assert feed["days"]["2031-11-29"]["notes"] == ["Nghỉ: Ngày tưởng niệm"]
 
 
+async def test_who_looks_at_another_place_stays_in_the_month_that_is_open(site: Commune) -> None:
+    hamlet = site.hamlets["Thôn Đồng"]
+    await site.centre.node(await site.centre.area("Xóm Giữa", hamlet), "Cuối xóm")
+    async with visitor(site) as client:
+        page = (await client.get(f"/schedules?view=month&day=2031-12-02&place={site.root.id}")).text
+        led = f"?view=month&amp;day=2031-12-02&amp;place={hamlet.id}"
+        assert f'<a href="{led}">Xã Nga My · Thôn Đồng</a>' in page
+        there = said(await client.get(f"/schedules{led.replace('&amp;', '&')}"))
+    assert "Tháng 12/2031" in there
+
+
 async def test_who_may_not_plan_reads_the_calendar_and_is_offered_nothing(site: Commune) -> None:
     pages = await planned(site, await tune(site))
     observer = await site.centre.somebody("nga", "observer", site.root)
