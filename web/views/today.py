@@ -138,7 +138,7 @@ def _line(run: BroadcastOut, failed: Sequence[PlayedNotOut], form: Formats, doub
         mark=run_mark(run, form.text, doubtful),
         stands=_stands(run, form),
         notes=(*doubt_said(run.unconfirmed, form), *returned_said(run, form), *_doubt(doubtful, form)),
-        why=" ".join(_named(each, form) for each in failed),
+        why=" ".join(_named(each, run, form) for each in failed),
         parts=parts,
         one=parts[0].nodes[0] if count == 1 else None,
     )
@@ -169,7 +169,9 @@ def _part(run_id: str, each: PlayedNotOut, form: Formats) -> Part:
     return Part(_reason(each, form), nodes, form.text("today.more_nodes", count=rest) if rest else "")
 
 
-def _named(each: PlayedNotOut, form: Formats) -> str:
+def _named(each: PlayedNotOut, run: BroadcastOut, form: Formats) -> str:
+    if each.count == run.node_count > 1:  # their names tell nothing apart
+        return f"{form.text('today.all_nodes', count=each.count)}: {_reason(each, form)}"
     names = [name for _, name in each.first[: TOLD_AT_ONCE + 1]]
     return f"{form.names(names, TOLD_AT_ONCE, count=each.count)}: {_reason(each, form)}"
 

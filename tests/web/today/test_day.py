@@ -88,6 +88,18 @@ def test_nodes_of_one_reason_stand_together_and_the_rest_is_counted() -> None:
     assert alone.one == NodeWhy(f"why-{failed.id}-n9", "Chợ", f"/nodes/n9/broadcasts/{failed.id}/why")
 
 
+def test_what_is_so_at_every_node_is_said_of_all_of_them_and_names_unfold() -> None:
+    nodes = tuple((f"n{one}", f"Cụm {one}") for one in "123")
+    cut = PlayedNotOut(outcome=Outcome.INTERRUPTED, reason=Reason.HELD, count=3, first=nodes)
+    silent = run(Phase.OVER, count=3, counts={"interrupted": 3}, grades={})
+    [line] = day([silent], {silent.id: [cut]}, FORM).lines
+    assert line.why == "Cả 3 cụm: Đang có lệnh dừng."
+    assert [node.name for node in line.parts[0].nodes] == ["Cụm 1", "Cụm 2", "Cụm 3"]
+    half = run(Phase.OVER, count=4, counts={"played": 1, "interrupted": 3}, grades={"e2": 1})
+    [line] = day([half], {half.id: [cut]}, FORM).lines
+    assert line.why == "Cụm 1, Cụm 2, Cụm 3: Đang có lệnh dừng."
+
+
 async def failed_at_one(site: Commune) -> tuple[BroadcastOut, str]:
     """A broadcast that one node has missed; gives it with that node's name."""
     failed = await site.broadcast("Mất nước")
