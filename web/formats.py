@@ -31,16 +31,19 @@ class Formats:
     zone: tzinfo
     now: datetime
     """The centre's present, aware."""
-    kinds: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """Kinds of bulletins that places named themselves: code and name. Read for the pages that show any."""
+    kinds: Mapping[str | None, Mapping[str, str]] = field(default_factory=dict, compare=False)
+    """What places call kinds of bulletins: code and name by area, by None all names. Read for pages that show any."""
+    kinds_of: str | None = field(default=None, compare=False)
+    """The area whose names are meant where none is named."""
 
     def today(self) -> date:
         """Tell the date at this place."""
         return self.now.astimezone(self.zone).date()
 
-    def kind(self, code: str) -> str:
-        """Name a kind of bulletins; one that nobody in sight knows any more, by its code."""
-        return self.kinds.get(code) or self.text.word("category", code)
+    def kind(self, code: str, area_id: str | None = None) -> str:
+        """Name a kind of bulletins as its place does; one that nobody in sight knows any more, by its code."""
+        names = (self.kinds.get(each, {}).get(code) for each in (area_id or self.kinds_of, None))
+        return next(filter(None, names), "") or self.text.word("category", code)
 
     def hour(self, at: datetime) -> str:
         """Say ``17:03``."""

@@ -41,7 +41,7 @@ from web.joined import JOINED, STATIC, joined
 from web.offers import list_of, menu_of, places_for
 from web.once import answer_once
 from web.problems import page_said, wait_s
-from web.views.kinds import kind_said
+from web.views.kinds import names_by_place
 
 HERE = Path(__file__).parent
 LOCALE_COOKIE = "__Host-loa-locale"
@@ -97,10 +97,13 @@ class Visit:
         """Tell whether a yes takes a code: the signer stands apart."""
         return self.actor.proof is not None
 
-    async def read_kinds(self) -> None:
-        """Let bulletins be said to be about what their places call it."""
-        found = await self.services.policies.categories(self.actor)
-        self.form = replace(self.form, kinds={each.code: kind_said(each, self.text) for each in found})
+    async def read_kinds(self, area_id: str | None = None) -> None:
+        """Let bulletins be said to be about what their places call it; ``area_id``: where none is named, that one."""
+        if not self.form.kinds:
+            found = await self.services.policies.categories_by_area(self.actor)
+            kinds = names_by_place(found, {area.id for area in self.areas}, self.text)
+            self.form = replace(self.form, kinds=kinds)
+        self.form = replace(self.form, kinds_of=area_id)
 
     def prove(self, typed: Form) -> None:
         """Let what was typed prove the yes that this act may be."""

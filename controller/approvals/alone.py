@@ -81,6 +81,7 @@ def _out(yes: Approval, broadcast: Broadcast, person: str) -> AloneOut:
     return AloneOut(
         id=yes.id,
         broadcast_id=broadcast.id,
+        area_id=broadcast.area_id,
         title=broadcast.title,
         category=broadcast.category,
         person=person,

@@ -170,6 +170,8 @@ class AloneOut(BaseModel):
 
     id: str
     broadcast_id: str
+    area_id: str | None
+    """The lowest area above all at which it is aimed."""
     title: str
     category: str | None
     person: str

@@ -355,6 +355,7 @@ def _out(
         phase = Phase.READY  # nothing is awaited of nodes that report nothing
     return BroadcastOut(
         id=row.id,
+        area_id=row.area_id,
         title=row.title,
         level=Level(row.level),
         urgent=row.urgent,

@@ -157,6 +157,8 @@ class BroadcastOut(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: str
+    area_id: str | None = None
+    """The lowest area above all at which it is aimed; None: there is none."""
     title: str
     level: Level
     urgent: bool

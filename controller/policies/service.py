@@ -74,6 +74,20 @@ class Policies:
         found = {each.code: each for area in areas for each in _categories(tree.effective(area))}
         return list(found.values()) or _categories(DEFAULT)
 
+    async def categories_by_area(self, actor: Actor) -> dict[str, list[CategoryOut]]:
+        """Give the same for each area that is known, upper areas first; areas that say the same share a list."""
+        async with self._database.reading() as session:
+            seen, tree = await rights.sight(session, actor), await read_tree(session)
+        alike, found = dict[Any, list[CategoryOut]](), dict[str, list[CategoryOut]]()
+        for place in tree.walk():
+            if seen.knows(place.id) and not place.is_removed:
+                policy = tree.effective(place.id)
+                said = (policy.categories, policy.origins.get("categories"))
+                if said not in alike:
+                    alike[said] = _categories(policy)
+                found[place.id] = alike[said]
+        return found
+
     async def put(self, actor: Actor, area_id: str, wanted: PolicyIn) -> PolicyOut:
         """Say from now on what is given; settings and leases of the nodes below follow.
 

@@ -88,7 +88,7 @@ async def _context(visit: Visit, request_id: str) -> dict[str, Any]:
 
 async def _shown(visit: Visit, row: ApprovalOut) -> dict[str, Any]:
     """Give what a request in full shows."""
-    await visit.read_kinds()
+    await visit.read_kinds(row.area_id)
     own, is_open = row.asked_by_id == visit.person.id, row.state == "open"
     return {
         "airs": (),

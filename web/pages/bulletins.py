@@ -24,7 +24,6 @@ from web.site import Site, Visit
 from web.views import bulletins as views
 from web.views import library
 from web.views.airings import Airing, airing_lines
-from web.views.kinds import kind_said
 from web.views.places import choices
 from web.views.voices import begun_with, blank, languages_of
 
@@ -148,10 +147,10 @@ async def silenced(visit: Visit, known: BulletinOut | None) -> list[Airing]:
 
 async def categories(visit: Visit, *chosen: str) -> list[tuple[str, str]]:
     """Give what bulletins in sight may be about, code and word, with what is ``chosen`` already."""
+    await visit.read_kinds(visit.form.kinds_of)
     found = await visit.services.policies.categories(visit.actor)
-    words = {each.code: kind_said(each, visit.text) for each in found}
-    words |= {code: visit.text.word("category", code) for code in chosen if code not in words}
-    return list(words.items())
+    codes = dict.fromkeys([*(each.code for each in found), *chosen])
+    return [(code, visit.form.kind(code)) for code in codes]
 
 
 async def _form(

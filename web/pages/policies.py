@@ -42,7 +42,7 @@ async def _page(
     """Show the rules; ``preview``: what saving ``draft``, or else the quiet hours, would change."""
     known = await visit.services.policies.get(visit.actor, area_id)
     draft = draft or forms.draft_of(known, await _offered(visit, area_id), visit.form)
-    await visit.read_kinds()
+    await visit.read_kinds(area_id)
     lines = views.lines(known, visit.form)
     named = await categories(
         visit, *draft.alone_categories, *(code for code, _ in draft.seconds if code != forms.EVERY)

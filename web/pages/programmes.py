@@ -81,7 +81,7 @@ async def _context(visit: Visit, known: ProgrammeOut, waits: Held | str = "") ->
     may_write, asked = _may_write(visit, known), confirmed(visit)
     bring = await _brought(visit, known) if may_write else None
     airings = await visit.services.airings.of_programme(visit.actor, known.id)
-    await visit.read_kinds()
+    await visit.read_kinds(known.area_id)
     may_plan = may_write and visit.may(Act.SCHEDULES_WRITE) and (known.session_ms is not None or known.is_template)
     shown = views.one(known, visit.form)
     return {

@@ -42,7 +42,7 @@ async def _list(visit: Visit, bulletin_id: str) -> HTMLResponse:
 
 async def _one(visit: Visit, bulletin_id: str, number: int, problem: str = "") -> HTMLResponse:
     known, found = await _all(visit, bulletin_id)
-    await visit.read_kinds()
+    await visit.read_kinds(known.area_id)
     one = _chosen(found, number)
     other = views.against(found, number, number_of(visit.request.query_params.get("against", ""), most=MOST_VERSION))
     changes = None

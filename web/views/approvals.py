@@ -200,7 +200,7 @@ def _file(each: FileOut, peaks: Sequence[int], form: Formats) -> File:
 
 def alone(each: AloneOut, form: Formats) -> Alone:
     """Show something that its author approved alone."""
-    category = form.kind(each.category) if each.category else ""
+    category = form.kind(each.category, each.area_id) if each.category else ""
     said = form.text(
         "approvals.alone_said",
         by=each.person,

@@ -115,7 +115,7 @@ def mark(state: str, form: Formats) -> Mark:
 
 
 def _said(known: BulletinOut, form: Formats) -> str:
-    category = form.kind(known.category)
+    category = form.kind(known.category, known.area_id)
     if known.level == "priority":
         category = f"{category} · {form.text('level.priority')}"
     key = "bulletins.said_above" if known.from_above else "bulletins.said"

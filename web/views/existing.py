@@ -68,7 +68,9 @@ def recordings(found: Found[RecordingOut], into: str, form: Formats) -> Group:
 
 def bulletins(found: Found[BulletinOut], form: Formats) -> Group:
     """List approved bulletins."""
-    lines = [Line(f"/say/bulletins/{each.id}", each.title, form.kind(each.category)) for each in found.rows]
+    lines = [
+        Line(f"/say/bulletins/{each.id}", each.title, form.kind(each.category, each.area_id)) for each in found.rows
+    ]
     return Group("bulletins", tuple(lines), found.total - len(found.rows))
 
 
@@ -95,7 +97,7 @@ def bulletin(known: BulletinOut, form: Formats) -> Said:
     why = ""
     if known.state != "approved":
         why = text.word("why_not", "archived" if known.state == "archived" else "not_approved", title=known.title)
-    is_priority, said = known.level == "priority", [text("say.kind_bulletin"), form.kind(known.category)]
+    is_priority, said = known.level == "priority", [text("say.kind_bulletin"), form.kind(known.category, known.area_id)]
     if is_priority:  # it has that of its own, whatever is ticked beside it
         said.append(text.word("level", "priority"))
     return Said("bulletin", known.id, known.title, " · ".join(said), tuple(voices), why, is_priority)

@@ -105,7 +105,7 @@ def handed(
 
 def from_above(known: BulletinOut, owed: Collection[str], form: Formats) -> FromAbove:
     """Show one in the list of what came from above."""
-    said = form.text("handing.from", place=known.area_name, kind=form.kind(known.category))
+    said = form.text("handing.from", place=known.area_name, kind=form.kind(known.category, known.area_id))
     mark = Mark("triangle", "care", form.text("handing.asked_for")) if known.id in owed else None
     return FromAbove(known.id, known.title, said, mark)
 

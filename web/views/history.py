@@ -86,7 +86,7 @@ def exported(run: BroadcastOut | UnairedOut, form: Formats) -> list[str]:
         str(round(run.length_ms / 1000)),
         title_of(run, form),
         text(f"history.kind_{kind}"),
-        form.kind(run.category) if run.category else "",
+        form.kind(run.category, run.area_id) if run.category else "",
         "; ".join(target.name for target in run.targets),
         run.created_by,
         str(run.node_count),

@@ -99,7 +99,7 @@ def bulletin_filters(
 def bulletin_row(known: BulletinOut, form: Formats) -> Row:
     """Show a bulletin in the list."""
     place = form.text("bulletins.place_above", place=known.area_name) if known.from_above else known.area_name
-    category = form.kind(known.category)
+    category = form.kind(known.category, known.area_id)
     return Row(known.id, known.title, (category, form.since(known.saved_at)), bulletin_mark(known.state, form), place)
 
 

@@ -135,6 +135,6 @@ def moved(count: int, position: int, to: int) -> Sequence[int]:
 
 def choices(bulletins: Sequence[BulletinOut], recordings: Sequence[RecordingOut], form: Formats) -> list[Choosable]:
     """Show what may come into a programme."""
-    found = [Choosable("bulletin", each.id, each.title, form.kind(each.category)) for each in bulletins]
+    found = [Choosable("bulletin", each.id, each.title, form.kind(each.category, each.area_id)) for each in bulletins]
     ready = [each for each in recordings if each.length_ms is not None]
     return found + [Choosable("recording", each.id, each.title, form.length(each.length_ms or 0)) for each in ready]

@@ -12,6 +12,7 @@ RULES = {
     "categories": [{"code": "notice", "name": "Thông báo"}, {"code": CODE, "name": NAME}],
     "self_approval": {"categories": [CODE], "minutes": 5, "a_day": 3},
 }
+VOICES = [{"language": "vi", "text": "Tin."}]
 SECOND = {"second_person": [{"category": CODE, "level": "*"}]}
 
 
@@ -84,3 +85,25 @@ async def test_the_table_of_what_was_said_has_their_names(site: Commune) -> None
         table = (await client.get("/history.csv")).text
     assert f";{NAME};" in table
     assert CODE not in table
+
+
+async def test_of_one_code_that_two_communes_name_otherwise_each_is_called_as_its_place_does(site: Commune) -> None:
+    here = site.centre
+    province = await here.area("Tỉnh Thái", kind="province")
+    leader = await here.somebody("tinh", "administrator", province)
+    names, paths = ("Khuyến nông", "Nông vụ"), list[str]()
+    for number, name in enumerate(names):
+        commune = await here.area(f"Xã {number}", province, kind="commune")
+        wanted = PolicyIn.model_validate({"version": 0, "rules": {"categories": [{"code": CODE, "name": name}]}})
+        await here.services.policies.put(here.actor, commune.id, wanted)
+        written = {"area_id": commune.id, "title": f"Tin {number}", "category": CODE, "voices": VOICES}
+        made = await here.services.bulletins.create(here.actor, BulletinIn.model_validate(written))
+        paths.append(f"/bulletins/{made.id}")
+    async with visitor(site, who=leader) as client:
+        listed = (await client.get("/bulletins")).text
+        for number, (path, name) in enumerate(zip(paths, names, strict=True)):
+            row = listed[listed.index(f'href="{path}"') :].partition("</tr>")[0]
+            assert f"Tin {number}" in row
+            for page in (row, said(await client.get(path)), said(await client.get(f"{path}/versions/1"))):
+                assert [each in page for each in names] == [each == name for each in names], path
+        assert f'<option value="{CODE}">Khuyến nông / Nông vụ</option>' in listed, "one to narrow by is called by all"
