@@ -1,6 +1,7 @@
 """A bulletin that an area offers to those below: until when, and which of them placed it. Pure."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -89,18 +90,47 @@ def handed(
         said = text("handing.over", day=form.day(last))
     else:
         said = text("handing.since_until", when=since, day=form.day(last))
-    chains = _chains(areas)
-    airing = {area_id for each in airings for area_id in chains.get(each.area_id, ())}
-    stands: dict[str, list[str]] = {"owed": [], "placed": [], "open": []}
-    for area in places:
-        stands["owed" if area.id in owed else "placed" if area.id in airing else "open"].append(area.name)
-    marks = {"owed": ("triangle", "care"), "placed": ("tick", "good"), "open": ("empty", "unsure")}
     shown = (
-        Places(Mark(*marks[key], text(f"handing.{key}", count=len(names))), tuple(names))
-        for key, names in stands.items()
+        Places(Mark(*_MARKS[key], text(f"handing.{key}", count=len(names))), tuple(names))
+        for key, names in _stands(places, _chains(areas), owed, airings, form).items()
         if names
     )
     return Handed(tuple(effect), said, tuple(shown), form.written(last) if last else "")
+
+
+_MARKS = {
+    "owed": ("triangle", "care"),
+    "placed": ("tick", "good"),
+    "open": ("empty", "unsure"),
+    "between": ("part", "unsure"),
+}
+
+
+def _stands(
+    places: Sequence[AreaOut],
+    chains: Mapping[str, tuple[str, ...]],
+    owed: Collection[str],
+    airings: Iterable[AiringOut],
+    form: Formats,
+) -> Mapping[str, list[str]]:
+    """Name the places by how they stand.
+
+    What airs in a hamlet is its commune's. One between that does nothing of its own is told by the communes below it.
+    """
+    listed = {area.id for area in places}
+    airing = {next((each for each in chains.get(one.area_id, ()) if each in listed), "") for one in airings}
+    lowest = listed - {above for area in places for above in chains[area.id][1:]}
+    below_each = defaultdict[str, list[bool]](list)
+    for area_id in lowest:
+        for above in chains[area_id][1:]:
+            below_each[above].append(area_id in airing)
+    found: dict[str, list[str]] = {key: [] for key in _MARKS}
+    for area in places:
+        have = below_each[area.id]
+        key = "owed" if area.id in owed else "placed" if area.id in airing else "between" if have else "open"
+        name = form.text("handing.of_those", place=area.name, count=sum(have), total=len(have))
+        found[key].append(name if key == "between" else area.name)
+    return found
 
 
 def from_above(known: BulletinOut, owed: Collection[str], form: Formats) -> FromAbove:

@@ -69,6 +69,28 @@ async def test_it_is_told_which_communes_placed_it_and_which_owe_it(site: Commun
     assert "Những lần dưới đây không phát cho đến khi bản tin được bỏ ra khỏi chương trình" in page
 
 
+async def test_a_district_between_is_told_by_its_communes_unless_it_airs_it_itself(site: Commune) -> None:
+    province, east, west = await places(site.centre)
+    districts = [await site.centre.area(f"Huyện {name}", province, kind="district") for name in "ABC"]
+    communes = [await site.centre.area(f"Xã {n}", districts[n // 3], kind="commune") for n in range(6)]
+    hamlet = await site.centre.area("Thôn Ngoài", communes[1])
+    bulletin = await offered(site.centre, province, level="normal")
+    for area in (communes[0], hamlet, districts[2]):
+        await site.centre.node(area, f"Cụm {area.name}")
+        await place(site.centre, await scheduled(site.centre, area, 1, starts="2031-11-25T05:00:00"), bulletin)
+    async with visitor(site) as client:
+        page = (await client.get(f"/bulletins/{bulletin.id}")).text
+    told = re.findall(r"(\d+ nơi [^<]+)</span>.*?<ul class=\"(?:inside )?inline\">(.*?)</ul>", page, re.DOTALL)
+    assert {said: sorted(re.findall(r"<li>(.*?)</li>", names)) for said, names in told} == {
+        "3 nơi đã có trong lịch phát": ["Huyện C", "Xã 0", "Xã 1"],
+        "6 nơi chưa xếp vào lịch phát": sorted([east.name, west.name, *(each.name for each in communes[2:])]),
+        "2 nơi ở giữa: bao nhiêu nơi bên dưới mỗi nơi đã có trong lịch phát": [
+            "Huyện A: 2 trong 3",
+            "Huyện B: 0 trong 3",
+        ],
+    }
+
+
 async def test_below_it_stands_first_and_is_put_in_a_programme_from_its_page(site: Commune) -> None:
     province, east, _ = await places(site.centre)
     bulletin = await offered(site.centre, province)

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from controller.people.rights import Role
+from controller.people.schemas import PersonOut
 from tests.web.harness import first_day, visitor
 
 
@@ -16,12 +17,13 @@ async def test_without_a_node_the_next_act_is_offered_to_who_may_do_it(tmp_path:
 
     async with first_day(tmp_path) as empty:
         here = empty.centre
-        everywhere = {role: await here.somebody(role, role) for role in (Role.TECHNICIAN, Role.OPERATOR)}
+        people: dict[str, PersonOut | None] = {"administrator": None}
+        people |= {role: await here.somebody(role, role) for role in (Role.TECHNICIAN, Role.OPERATOR)}
         place, node = ("/places#add", "Thêm địa bàn"), ("#adopt", "Thêm cụm loa")
 
         async def look() -> dict[str, tuple[object, bool, bool]]:
             found: dict[str, tuple[object, bool, bool]] = {}
-            for name, who in {"administrator": None, **everywhere}.items():
+            for name, who in people.items():
                 async with visitor(empty, who=who) as client:
                     for path in ("/nodes", "/nodes/live"):
                         page = (await client.get(path)).text
