@@ -7,6 +7,7 @@ import httpx
 from controller.emergencies.schemas import MessageIn, MessageOut
 from edge_agent.protocol.states import Outcome, PlayState, Reason
 from tests.web.harness import Commune, visitor
+from tests.web.pages import said as said_of
 
 
 async def message(site: Commune, kind: str = "alert", title: str = "Lũ quét") -> MessageOut:
@@ -115,6 +116,9 @@ async def test_what_was_sent_is_ended_with_what_lies_ready(site: Commune) -> Non
         assert re.search(r'<li><a href="#nodes-interrupted"><b>1</b>.*?Bị ngắt giữa chừng', above)
         assert "standing-" not in above
         assert sum(map(int, re.findall(r"<b>(\d+)</b>", above))) == 2, "what was cut off sounded, and is counted once"
+        assert "2/4 cụm đã có tiếng" in said_of(await first.get(path))
+        site.centre.clock.step(minutes=3)
+        assert "2/4 cụm đã có tiếng" in said_of(await first.get(path)), "where it began it sounded, though it is lost"
         await message(site, "all_clear", "Hết lũ")
         assert "BÁO YÊN" in (await first.get(path)).text
         assert "ĐÍNH CHÍNH NGAY" not in (await first.get(path)).text

@@ -228,9 +228,10 @@ def _why_alone(each: EmergencyFollowUp, form: Formats) -> str:
 def _heard(nodes: Sequence[NodeFollowUp], form: Formats) -> Heard:
     """Count nodes by evidence. Below E2 nobody but the node says so: that is never green.
 
-    What was cut off sounded, and stands among those that somebody has to look after: it is not counted twice.
+    What was cut off, or began and was lost since, sounded, and stands among those that somebody has to look after: it
+    is not counted twice.
     """
-    sounded = [node for node in nodes if node.standing in _SOUNDED]
+    sounded = [node for node in nodes if node.standing in _SOUNDED or node.started_at is not None]
     well = [node for node in sounded if node.standing not in CARED_FOR]
     grades = []
     for grade in (3, 2, 1, 0):
