@@ -1,6 +1,6 @@
 """One schedule: how it airs, its dates and what can be done to each, its end."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -20,6 +20,9 @@ from web.views.dated import Told
 from web.views.places import Choice, scope_names
 from web.views.whatif import Looked, ended_lines
 
+NODE = "nodes/"
+"""Before the id of a node that is aimed at by itself."""
+
 
 async def programmes_of(visit: Visit) -> list[Choice]:
     """List the programmes that can be chosen."""
@@ -27,9 +30,11 @@ async def programmes_of(visit: Visit) -> list[Choice]:
     return [Choice(each.id, each.title) for each in found]
 
 
-async def names_of(visit: Visit) -> dict[str, str]:
-    """Name places and nodes by their scopes."""
-    return scope_names(visit.areas, await visit.services.nodes.all(visit.actor))
+async def names_of(visit: Visit, some: Iterable[ScheduleOut]) -> dict[str, str]:
+    """Name by their scopes all places, and the nodes at which some schedules are aimed: few of all that there are."""
+    aimed = {scope for each in some for scope in each.targets if scope.startswith(NODE)}
+    nodes = await visit.services.nodes.some(visit.actor, [scope.removeprefix(NODE) for scope in sorted(aimed)])
+    return scope_names(visit.areas, nodes)
 
 
 async def one_page(
@@ -92,7 +97,7 @@ async def _read(visit: Visit, schedule_id: str) -> tuple[ScheduleOut, Sequence[D
         known,
         dates,
         {
-            "schedule": views.line(known, await names_of(visit), programmes, visit.form),
+            "schedule": views.line(known, await names_of(visit, [known]), programmes, visit.form),
             "programme_id": known.programme_id,
             "owed": views.owed(known.owed or (), visit.form),
             "finer": finer.said(known, await _filler(visit, known), visit.form),

@@ -50,11 +50,12 @@ MORNING = "05:00"
 
 async def _listing(visit: Visit, limit: int = PAGE) -> Listing[views.Line]:
     """Read the schedules that are asked for: all are made whole, as they sort by what comes next."""
-    names, programmes = await names_of(visit), {each.id: each.whole_name for each in await programmes_of(visit)}
+    programmes = {each.id: each.whole_name for each in await programmes_of(visit)}
     state = Filter("state", "plan.state", tuple((each, visit.text(f"plan.state_{each}")) for each in STATES))
     wanted = asked(visit.request, COLUMNS, (state,), sort="title")
     ended = wanted.having.get("state") == "ended"
     found = await visit.services.schedules.list(visit.actor, ended=ended)
+    names = await names_of(visit, found)
     rows = [
         (each, views.line(each, names, programmes, visit.form))
         for each in found

@@ -7,7 +7,7 @@ from datetime import date, datetime
 import pytest
 
 from tests.web.harness import Commune, visitor
-from tests.web.pages import HOSTILE, said
+from tests.web.pages import HOSTILE, programme, said
 from tests.web.scenes.plan import planned, schedule, template
 from web.views.calendars import _read
 from web.views.planning import Asked, read_asked
@@ -36,6 +36,23 @@ async def test_a_week_says_each_day_with_its_lunar_day_holiday_and_what_meets(si
     [met] = [each for each in feed["events"] if each["title"] == "Họp dân thôn Đồng"]
     assert (met["start"], met["end"], met["durationEditable"]) == ("2031-11-27 17:20", "2031-11-27 17:50", False)
     assert feed["days"]["2031-11-29"]["notes"] == ["Nghỉ: Ngày tưởng niệm"]
+
+
+async def test_of_all_nodes_only_those_are_read_at_which_a_schedule_is_aimed(
+    site: Commune, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its page is read anew whenever something changes: what that costs may not grow with the nodes of a province."""
+    made, node = await programme(site), site.nodes["Cổng chợ Trại"]
+    known = await schedule(site, made.id, "Chợ phiên", MORNING, None, node.scope)
+
+    async def never(*_: object) -> None:
+        raise AssertionError("all nodes are read")
+
+    monkeypatch.setattr(type(site.centre.services.nodes), "all", never)
+    async with visitor(site) as client:
+        for path in (f"/schedules/{known}", f"/schedules/{known}/live", "/schedules/all"):
+            assert "Cổng chợ Trại" in said(await client.get(path)), path
+        assert "25/11" in said(await client.get(f"/schedules/{known}/live/dates"))
 
 
 async def test_who_looks_at_another_place_stays_in_the_month_that_is_open(site: Commune) -> None:
