@@ -58,7 +58,12 @@ async def test_the_first_request_says_that_it_cuts_others(site: Commune) -> None
 async def test_where_it_is_asked_for_the_author_reads_it_too(site: Commune) -> None:
     await series(site, site.centre.actor, "Tiếp sóng đài tỉnh", "17:00")
     made = await series(site, site.centre.actor, "Tin xã", "17:05")
-    typed = {"title": "Tin xã", "programme": made.programme_id, "hour": "17:05", "first_day": "25/11/2031"}
+    typed: dict[str, object] = {
+        "title": "Tin xã",
+        "programme": made.programme_id,
+        "hour": "17:05",
+        "first_day": "25/11/2031",
+    }
     typed |= {"repeat": "daily", "target": [site.root.scope], "finer_shown": "yes", "late": "5", "position": "0"}
     async with visitor(site) as client:
         path = f"/schedules/{made.id}/preview"
