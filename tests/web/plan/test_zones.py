@@ -39,7 +39,7 @@ async def test_a_schedule_airs_by_the_hours_of_another_place_and_says_so(site: C
         ("", " selected", "Giờ ở đây: Việt Nam (UTC+7)"),
         ("Asia/Tokyo", "", "Tokyo (UTC+9)"),
     ]
-    assert "Giờ đã chọn là giờ Tokyo (UTC+9); các giờ dưới đây là giờ Việt Nam (UTC+7)." in looked
+    assert "Giờ đã chọn là giờ Tokyo (UTC+9); phần xem trước này nói theo giờ Việt Nam (UTC+7)." in looked
     assert known.next_at == datetime(2031, 11, 26, 8, 30, tzinfo=UTC), "17:30 in Tokyo"
     assert "lúc 17:30, giờ Tokyo (UTC+9)" in page
     assert "lúc 17:30, giờ Tokyo (UTC+9)" in listed

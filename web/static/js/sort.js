@@ -6,8 +6,10 @@
   const items = () => [...document.querySelectorAll("#items > .item")];
   const said = (key, values) => Object.entries(values).reduce((text, [name, value]) => text.replace(`{${name}}`, value), part().dataset[key]);
   let dragged = null, busy = false;
-  // What others change is shown when the hand is off; an answer that was asked for before would put the old order back.
-  const still = loa.still((each) => each === part() && (dragged || busy));
+  const asks = () => part().querySelector("form[role=alert]"); // whether a change that would do harm is meant
+  // What others change is shown when the hand is off and nothing is asked; an answer that was asked for before would put
+  // the old order back.
+  const still = loa.still((each) => each === part() && (dragged || busy || asks()));
 
   async function send(fields, focus, words) {
     if (busy) return;
