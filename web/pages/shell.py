@@ -69,15 +69,16 @@ def _worker(site: Site, locale: str) -> str:
     return f'const LOA = {{ version: "{version}-{locale}", ...{said} }};\n{body}'
 
 
-_PAGES = {"offline": "/offline?", "unsent": "/offline?unsent=1&", "opening": "/shared?"}
+_PAGES = {"offline": "/offline?", "unsent": "/offline?unsent=1&", "past": "/past?", "opening": "/shared?"}
 """The pages that the worker keeps, by its name for them."""
 
 
 def _shown(site: Site, locale: str) -> str:
     """Give what those pages say: other words are another worker."""
-    ways = (
+    ways: tuple[tuple[str, dict[str, bool]], ...] = (
         ("offline.html", {"unsent": False}),
         ("offline.html", {"unsent": True}),
+        ("past.html", {}),
         ("shared.html", {"refused": False}),
     )
     answers = [site.html(template, site.catalogues[locale], **given) for template, given in ways]
@@ -100,6 +101,11 @@ def add(router: APIRouter, site: Site) -> None:
     async def offline(request: Request) -> HTMLResponse:
         unsent = "unsent" in request.query_params
         return site.html("offline.html", _asked(site, request), look=look_of(request), unsent=unsent)
+
+    @router.get("/past")
+    async def past(request: Request) -> HTMLResponse:
+        """Stand in for an answer that was left: the browser does not keep it, and asks nobody for it."""
+        return site.html("past.html", _asked(site, request), look=look_of(request))
 
     @router.get(SHARED)
     async def opening(request: Request) -> HTMLResponse:

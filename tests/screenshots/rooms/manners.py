@@ -53,6 +53,7 @@ SHOTS = (
     Shot("help_pages", "help-topic", "/help/say"),
     Shot("shell", "offline", "/offline"),
     Shot("shell", "offline-unsent", "/offline?unsent=1", state="error"),
+    Shot("shell", "past", "/past"),
     Shot("people", "sign-in", "/sign-in"),
     Shot("setup", "setup-naming", "/setup", scene="bare", state="loading", steps=name_waits),
     Shot("setup", "setup-people", "/setup/person", scene="empty"),

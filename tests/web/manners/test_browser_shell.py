@@ -64,6 +64,29 @@ async def test_a_stop_that_found_no_centre_is_not_told_as_sent(site: Commune, br
         await page.wait_for_url("**/stop?done=ordered")
 
 
+async def test_back_to_what_was_refused_tells_of_no_lost_link_and_sends_nothing(
+    site: Commune, browser: Browser
+) -> None:
+    """It was refused, then taken: who goes back after that must not take it for not sent, and send it once more."""
+    async with page_of(browser, site.url, expected=("422",), viewport=SMALL, service_workers="allow") as page:
+        await worker(page)
+        await page.goto("/places")
+        await page.click("text=Thêm địa bàn >> nth=0")
+        for name in ("", "Thôn Mới"):
+            await page.fill("form[action='/areas'] [name=name]", name)
+            await page.locator("form[action='/areas'] button").last.click()
+            await page.wait_for_url("**/places?done=area" if name else "**/areas")
+        await page.go_back()
+        await expect(page.get_by_role("heading")).to_have_text("Trang này đã qua")
+        await expect(page.get_by_role("alert")).to_have_count(0)
+        await page.evaluate(AXE)
+        assert await page.evaluate(SERIOUS) == []
+        await page.click("[data-back]")
+        await expect(page.locator("h1")).to_have_text("Địa bàn")
+        names = [each.name for each in await site.centre.services.areas.tree(site.centre.actor)]
+        assert names.count("Thôn Mới") == 1
+
+
 async def test_what_another_application_shares_arrives_in_phat_ngay(site: Commune, browser: Browser) -> None:
     async with page_of(browser, site.url, viewport=SMALL, service_workers="allow") as page:
         await worker(page)

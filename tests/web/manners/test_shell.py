@@ -70,6 +70,9 @@ async def test_without_a_link_the_page_promises_nothing_about_stop(site: Commune
         assert "<form" not in page
         unsent = (await client.get(f"/offline?unsent=1&locale={locale}")).text
         assert text("offline.unsent_stop") in unsent
+        past = (await client.get(f"/past?locale={locale}")).text
+        assert text("past.sent") in past
+        assert text("offline.title") not in past
 
 
 @pytest.mark.parametrize("headers", [OWN, {"Sec-Fetch-Site": "none"}, {"Sec-Fetch-Site": "cross-site"}])

@@ -1,9 +1,11 @@
-// The page without a link: since when, and back by itself as soon as the centre answers.
+// The page without a link: since when, and back by itself as soon as the centre answers. On the page that stands in for
+// an answer that was left (data-past) nothing is lost and nothing awaited: it only leads back.
 (() => {
   const EVERY_MS = 5000;
   const hour = new Intl.DateTimeFormat("vi", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   for (const place of document.querySelectorAll("[data-since]")) place.textContent = hour.format(new Date());
   for (const button of document.querySelectorAll("[data-back]")) button.addEventListener("click", () => history.back());
+  if (document.body.hasAttribute("data-past")) return;
   const unsent = document.body.hasAttribute("data-unsent");
   sessionStorage.setItem("loa:draft-lost", "yes"); // whether what was sent arrived is not known, see draft.js
   async function look() {

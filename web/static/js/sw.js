@@ -36,8 +36,11 @@ self.addEventListener("fetch", (event) => {
     return;
   }
   if (request.mode === "navigate") {
-    // Not sent and not answered look the same from here: the page says that it is to be taken for not sent.
-    event.respondWith(fetch(request).catch(() => kept(request.method === "POST" ? LOA.unsent : LOA.offline)));
+    // Not sent and not answered look the same from here: the page says that it is to be taken for not sent. But Back and
+    // Forward to an answer ask the browser's memory alone, which keeps none of ours: nothing is sent, and no link is lost.
+    const past = request.isHistoryNavigation || request.cache === "only-if-cached";
+    const instead = request.method !== "POST" ? LOA.offline : past ? LOA.past : LOA.unsent;
+    event.respondWith(fetch(request).catch(() => kept(instead)));
     return;
   }
   const path = url.pathname + url.search;
