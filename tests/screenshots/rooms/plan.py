@@ -68,6 +68,7 @@ async def _choose(page: Page, stage: Stage) -> None:
 week_waits = waiting_for("/event-calendar.min.js")
 copy_nothing = refused("#copy")
 no_file = refused("#import")
+no_hour = refused("#move", day="ngày mai", hour="sớm")
 plan_nothing = refused("#schedule", title="")
 finer_wrong = refused("#schedule", late="nhiều", position="1,5", ends="25h")
 plan_waits = sent("#schedule", "/schedules/new")
@@ -87,6 +88,9 @@ SHOTS = (
     Shot("schedules", "schedule-new", "schedule-new", scene="week"),
     Shot("schedules", "schedule-edit", "schedule-edit", scene="week"),
     Shot("schedules", "schedule-move", "schedule-move", scene="week", state="pending"),
+    Shot("schedules", "schedule-move-wrong", "schedule-move", scene="week", state="error", steps=no_hour),
+    Shot("schedules", "schedule-abroad", "schedule-abroad", scene="province"),
+    Shot("schedules", "schedule-of-abroad", "schedule-of-abroad", scene="province"),
     Shot("schedules", "schedule-other", "schedule-other", scene="week", state="pending", steps=_another),
     Shot("schedules", "schedule-finer", "schedule-edit", scene="week", state="error", steps=finer_wrong),
     Shot("feed", "schedules-copy", "/schedules/copy?view=week&day=2031-11-25", scene="week"),

@@ -1,4 +1,4 @@
-"""A province above the commune, which offers bulletins: one of them placed by nobody yet."""
+"""A province above the commune that offers bulletins, one of them placed by nobody yet; and a place of another zone."""
 
 from datetime import datetime
 
@@ -28,10 +28,15 @@ async def offered(site: Commune) -> dict[str, str]:
         rule="FREQ=DAILY",
     )
     await services.schedules.create(actor, wanted)
+    friends = await site.centre.area("Xóm kết nghĩa ở Osaka", root, zone="Asia/Tokyo")
+    hour = datetime.fromisoformat("2031-11-25T19:30:00")
+    theirs = {"title": "Chương trình kết nghĩa", "zone": friends.effective.zone, "starts_at_local": hour}
+    abroad = await services.schedules.create(actor, wanted.model_copy(update=theirs))
     storm = await _offer(site, province.id, "Bão số 13: chằng chống nhà cửa trước 18 giờ hôm nay", "priority")
     await _offer(site, province.id, "Tuyển quân năm 2032", "normal")
     bring = f"/programmes/{programme.id}?change=yes&bring={storm.id}"
-    return {"offered-bulletin": f"/bulletins/{storm.id}", "programme-bring": bring}
+    pages = {"offered-bulletin": f"/bulletins/{storm.id}", "programme-bring": bring}
+    return pages | {"schedule-abroad": f"/schedules/{abroad.id}/edit", "schedule-of-abroad": f"/schedules/{abroad.id}"}
 
 
 async def _offer(site: Commune, area_id: str, title: str, level: str) -> BulletinOut:
