@@ -73,7 +73,7 @@ def pasted(typed: str) -> Pasted:
     if len(names) > MOST_HAMLETS:
         raise InvalidError("hamlets: too many at once", field="hamlets", problem="too_many", most=MOST_HAMLETS)
     is_guess = len(names) < len(lines) or said != [row[0] for row in rows]
-    return Pasted(tuple(names.values()), len(lines), _quoted(" · ".join(filter(None, head))), is_guess)
+    return Pasted(tuple(names.values()), len(lines), _quoted(" · ".join(filter(None, head))) if head else "", is_guess)
 
 
 def _has_head(table: Sequence[Sequence[str]]) -> bool:

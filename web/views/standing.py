@@ -31,7 +31,7 @@ class PlaceCount:
 
     name: str
     href: str
-    """The day of that place alone."""
+    """The day of that place alone; empty: it is the place that is looked at."""
     said: str
     unwell: Mark | None
     """How many need a person; None: nobody."""
@@ -80,7 +80,7 @@ def _trouble(node: NodeBrief, names: Mapping[str, str], form: Formats) -> Troubl
 
 
 def _places(counts: Iterable[AreaCount], areas: Sequence[AreaOut], top_id: str, form: Formats) -> list[PlaceCount]:
-    """Add up each place that lies right below what is looked at."""
+    """Add up each place that lies right below what is looked at, and what stands there in none of them."""
     parents = {area.id: area.parent_id for area in areas}
     shown = _shown_below(areas, top_id)
     total: dict[str, list[int]] = {area.id: [0, 0, 0, 0] for area in shown}
@@ -93,28 +93,29 @@ def _places(counts: Iterable[AreaCount], areas: Sequence[AreaOut], top_id: str, 
             heard = sum(each.by_status.get(status, 0) for status in HEARD)
             for index, value in enumerate((each.total - mute, heard, mute, each.unwell)):
                 total[place][index] += value
-    return [_place(area, total[area.id], form) for area in shown if any(total[area.id])]
+    above = {area.parent_id for area in shown}
+    return [_place(area, total[area.id], form, is_above=area.id in above) for area in shown if any(total[area.id])]
 
 
-def _place(area: AreaOut, counted: Sequence[int], form: Formats) -> PlaceCount:
+def _place(area: AreaOut, counted: Sequence[int], form: Formats, *, is_above: bool) -> PlaceCount:
+    """Say how a place is; ``is_above``: of those beside it, so that only what stands right in it was counted."""
     reporting, heard, mute, unwell = counted
     return PlaceCount(
-        area.name,
-        f"/today?place={area.id}",
+        form.text("today.right_in", place=area.name) if is_above else area.name,
+        "" if is_above else f"/today?place={area.id}",
         contact_said(heard, reporting, mute, form),
         Mark("triangle", "care", form.text("today.unwell", count=unwell)) if unwell else None,
     )
 
 
 def _shown_below(areas: Sequence[AreaOut], top_id: str) -> list[AreaOut]:
-    """Give the places right below the one that is looked at; where there is none below, the place itself."""
+    """Give the place that is looked at, for nodes that stand right in it, and those right below it."""
     scopes = set(own_scopes(areas))
     tops = [area for area in areas if area.id == top_id] if top_id else [each for each in areas if each.scope in scopes]
     if len(tops) > 1:
         return tops
     below = [area for area in areas if tops and area.parent_id == tops[0].id]
-    itself = [top for top in tops if top.node_count and not below]
-    return [*itself, *below]
+    return [*tops, *below]
 
 
 def look_at(areas: Sequence[AreaOut], form: Formats) -> list[Choice]:

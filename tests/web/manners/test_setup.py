@@ -170,6 +170,7 @@ async def test_what_was_guessed_of_a_list_is_given_back_before_it_is_kept(
     async with visitor(empty) as client:
         answer = await client.post("/setup/places", data={"name": "Xã Nga My", "hamlets": typed})
         assert (answer.status_code, told in said(answer)) == (422, True)
+        assert ("đầu bảng" in said(answer)) == typed.startswith("STT"), "no head where there is no table"
         assert "data-newer" in answer.text, "what was typed before does not come back over it"
         assert await empty.centre.services.areas.tree(empty.centre.actor) == []
         [seen] = re.findall(r'<textarea id="hamlets"[^>]*>([^<]*)<', answer.text)
@@ -274,3 +275,13 @@ def test_lines_become_names(typed: str, names: list[str]) -> None:
 def test_a_hidden_character_in_a_list_is_refused() -> None:
     with pytest.raises(InvalidError, match="hamlets"):
         pasted("a\x00b")
+
+
+async def test_a_first_node_right_in_the_commune_is_no_empty_commune(empty: Commune) -> None:
+    await empty.centre.area("Thôn Đồng", await empty.centre.area("Xã Nga My"))
+    root = (await empty.centre.services.areas.tree(empty.centre.actor))[0]
+    await empty.centre.node(root, "Trụ sở xã")
+    async with visitor(empty) as client:
+        page = said(await client.get("/today"))
+    assert "Ngay tại Xã Nga My 1/1 cụm đang kết nối" in page
+    assert "Chưa có" not in page.partition("Cụm loa theo địa bàn")[2]

@@ -293,6 +293,14 @@ async def test_nodes_that_need_a_person_stand_beside_the_day_and_places_are_coun
     assert "Xem sự cố (1)" in page
 
 
+async def test_nodes_right_in_a_commune_are_counted_beside_its_hamlets(site: Commune) -> None:
+    await site.centre.node(site.root, "Trụ sở xã")
+    async with visitor(site) as client:
+        page = said(await client.get("/today"))
+    assert f"Ngay tại {site.root.name} 1/1 cụm đang kết nối" in page
+    assert "Thôn Trại 2/2 cụm đang kết nối" in page
+
+
 async def test_a_report_moves_a_broadcast_from_coming_to_over(site: Commune) -> None:
     later = await site.broadcast("Họp thôn", start_at=site.centre.clock() + timedelta(hours=1))
     async with visitor(site) as client:
