@@ -2,6 +2,7 @@
 
 from playwright.async_api import Page, expect
 
+from controller.bulletins.schemas import BulletinChange, BulletinIn, VersionSeen
 from tests.screenshots.steps import refused, sent
 from tests.screenshots.table import Shot, Stage
 
@@ -45,6 +46,25 @@ async def unfold_place(page: Page, stage: Stage) -> None:
     await page.click("#place > summary")
 
 
+async def change_meanwhile(page: Page, stage: Stage) -> None:
+    """Have somebody else change a bulletin while it is read."""
+    bulletins, actor = stage.site.centre.services.bulletins, stage.site.centre.actor
+    voices = [
+        {"language": "vi", "text": "Sáng mai từ 8 giờ đến 11 giờ mất nước ở thôn Đồng. Bà con trữ nước từ tối nay."}
+    ]
+    said = {"title": "Mất nước sáng mai ở thôn Đồng", "voices": voices}
+    made = await bulletins.create(actor, BulletinIn.model_validate({"area_id": stage.site.root.id, **said}))
+    sent_in = await bulletins.submit(actor, made.id, VersionSeen(version=made.version))
+    await page.goto(f"/bulletins/{made.id}")
+    other = {
+        "version": sent_in.version,
+        "title": made.title,
+        "voices": [{"language": "vi", "text": "Mất nước cả ngày."}],
+    }
+    await bulletins.change(actor, made.id, BulletinChange.model_validate(other))
+    await expect(page.locator("#bulletin-state .notice")).to_be_visible()
+
+
 save_waits = sent("#bulletin", "/bulletins/new", title="Phòng rét cho trâu bò")
 cut_waits = sent("#cut", "/cut", title="Bản tin xã, phần đầu")
 make_nothing = refused("main form[method=post][action='/programmes']", title="")
@@ -74,6 +94,7 @@ SHOTS = (
     Shot("recordings", "recording-cutting", "recording-cut", scene="week", state="loading", steps=cut_waits),
     Shot("programmes", "programme-new-wrong", "/programmes", scene="week", state="error", steps=make_nothing),
     Shot("programmes", "programme-making", "/programmes", scene="week", state="loading", steps=make_waits),
+    Shot("bulletins", "bulletin-older", "/bulletins", scene="empty", state="pending", steps=change_meanwhile),
     Shot("bulletins", "bulletins-operator", "/bulletins", scene="week", login="operator"),
     Shot("bulletins", "bulletins-approver", "bulletin", scene="week", login="approver"),
     Shot("bulletins", "bulletin-offered", "offered-bulletin", scene="province", steps=unfold_offer),
