@@ -81,6 +81,7 @@ merge_nothing = refused("form[action='/places/merge']:not([data-once])")
 area_waits = sent("main form[method=post][action='/areas']", "/areas", name="Thôn Mới")
 no_hours = refused("main form[action$='/quiet-hours']", quiet="mười giờ tối")
 rules_wait = sent("main form[action^='/policies/']:not([action$='/quiet-hours'])", "/policies/")
+wrong_password = refused("#password form", old="không phải mật khẩu này", new="ngắn", again="ngắn")
 phone_waits = sent("form:has(#phone)", "/settings", phone="0912 345 679")
 
 
@@ -105,6 +106,7 @@ SHOTS = (
     Shot("alarms", "alarms", "/alarms", scene="week"),
     Shot("settings", "settings", "/settings", scene="week"),
     Shot("settings", "settings-error", "/settings", scene="week", state="error", steps=wrong_phone),
+    Shot("settings", "settings-password", "/settings", scene="week", state="error", steps=wrong_password),
     Shot("settings", "settings-key", "/settings", scene="week", state="pending", steps=new_key),
     Shot("updates", "updates", "/updates", scene="week"),
     Shot("updates", "updates-empty", "/updates", scene="empty", state="empty"),
