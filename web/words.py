@@ -73,11 +73,13 @@ def in_words(mark: Mark, text: Catalogue) -> str:
     return f"{mark.word} ({text('grade.simulated')})" if mark.simulated else mark.word
 
 
-def play_mark(play: PlayOut, level: str, text: Catalogue) -> Mark:
-    """Show one node's part in a broadcast of this level."""
+def play_mark(play: PlayOut, level: str, text: Catalogue, *, awaits: bool = False) -> Mark:
+    """Show one node's part in a broadcast of this level; ``awaits``: nobody said yes to it yet, so no node was told."""
     if not play.reports:
         return Mark("unknown", "unsure", text("node.unreporting"))
     if play.outcome is None:
+        if awaits:
+            return Mark(_STEPS["planned"], "unsure", text("play.awaits"))
         if play.reached == "playing":
             return Mark("dot", "live", text("state.playing"), pulse=True, simulated=play.simulated)
         icon = _STEPS[play.reached]

@@ -39,6 +39,8 @@ class NodePlayOut(BaseModel):
     start_at: AwareDatetime
     level: Level
     drill: str | None
+    awaits_approval: bool = False
+    """Nobody said yes to it yet: no node was told of it."""
     play: PlayOut
 
 
@@ -61,7 +63,14 @@ class NodePlays:
             node = await _node(session, actor, node_id)
             virtual = (node.abilities or {}).get("output") == "virtual"
             query = (
-                select(Play, Broadcast.title, Broadcast.start_at, Broadcast.level, Broadcast.drill)
+                select(
+                    Play,
+                    Broadcast.title,
+                    Broadcast.start_at,
+                    Broadcast.level,
+                    Broadcast.drill,
+                    Broadcast.awaits_approval,
+                )
                 .join(Broadcast, Broadcast.id == Play.broadcast_id)
                 .where(Play.node_id == node_id, Broadcast.superseded_at.is_(None))
             )
@@ -74,9 +83,10 @@ class NodePlays:
                 start_at=start_at,
                 level=Level(level),
                 drill=drill,
+                awaits_approval=awaits,
                 play=out(play, node.name, node.kind, path, virtual=virtual),
             )
-            for play, title, start_at, level, drill in rows
+            for play, title, start_at, level, drill, awaits in rows
         )
         return Found(found, total)
 

@@ -20,7 +20,7 @@ from edge_agent.protocol.states import Level, Outcome, PlayState, Reason
 from web.formats import Formats
 from web.i18n import load
 from web.views.alarms import line
-from web.views.runs import groups, one_run
+from web.views.runs import groups, one_run, play_line
 from web.views.schedules import date_line
 from web.views.today import day
 from web.words import node_mark, play_mark, play_why, run_mark
@@ -204,6 +204,14 @@ def alone(one: PlayOut) -> PlayGroupsOut:
 def test_plays_that_were_cut_off_stand_under_their_own_heading() -> None:
     found = groups(alone(play(outcome=Outcome.INTERRUPTED, played_ms=2000, requested_ms=3000)), Level.NORMAL, {}, FORM)
     assert [group.title for group in found] == ["Bị ngắt giữa chừng"]
+
+
+def test_what_nobody_said_yes_to_waits_for_that_and_for_no_node() -> None:
+    planned, over = play(state=PlayState.PLANNED), play(outcome=Outcome.EXPIRED)
+    marks = [groups(alone(each), Level.NORMAL, {}, FORM, awaits=True)[0].plays[0].mark.word for each in (planned, over)]
+    assert marks == ["Chưa được duyệt", "Quá giờ, không phát"]
+    assert play_line(planned, run(Phase.AWAITING_APPROVAL, counts={}, grades={}), FORM).mark.word == "Chưa được duyệt"
+    assert play_line(planned, run(Phase.SENDING, counts={}, grades={}), FORM).mark.word == "Chờ cụm nhận"
 
 
 def test_a_play_that_waits_under_a_hold_names_it() -> None:

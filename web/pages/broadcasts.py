@@ -23,7 +23,7 @@ from web.problems import problem_text
 from web.site import Site, Visit
 from web.views import changing as changes
 from web.views.contents import parts
-from web.views.runs import GROUPS, MOST_SHOWN, groups, may_be_made_up, one_run, play_line, title_of
+from web.views.runs import GROUPS, MOST_SHOWN, awaits_yes, groups, may_be_made_up, one_run, play_line, title_of
 from web.views.say import Draft, read_draft, replay
 from web.views.why import why
 from web.words import in_words
@@ -47,7 +47,9 @@ async def _context(visit: Visit, broadcast_id: str) -> dict[str, Any]:
         "may_cancel": may_cancel,
         "change": change,
         "run": one_run(run, visit.form, found.waiting),
-        "groups": groups(found, run.level, {node.id: node for node in shown}, visit.form, holds),
+        "groups": groups(
+            found, run.level, {node.id: node for node in shown}, visit.form, holds, awaits=awaits_yes(run)
+        ),
     }
 
 
@@ -144,7 +146,7 @@ def _add_plays(router: APIRouter, site: Site) -> None:
         part = part_of(await plays.find(visit.actor, broadcast_id, wanted, GROUPS), wanted)
         rows = await plays.some(visit.actor, broadcast_id, part.rows)
         listing = replace(listing, rows=tuple(rows), total=part.total)
-        lines = {play.node_id: play_line(play, run.level, visit.form) for play in rows}
+        lines = {play.node_id: play_line(play, run, visit.form) for play in rows}
         title = title_of(run, visit.form)
         return await whole_page(
             visit, "plays.html", place=_place(run), run_id=run.id, title=title, listing=listing, lines=lines
@@ -159,7 +161,7 @@ def _add_plays(router: APIRouter, site: Site) -> None:
 
         async def rows() -> AsyncIterator[Sequence[str]]:
             async for play in piece_by_piece(nodes, partial(plays.some, visit.actor, broadcast_id)):
-                line = play_line(play, run.level, visit.form)
+                line = play_line(play, run, visit.form)
                 yield [in_words(line.mark, visit.text), line.name, line.place, line.why]
 
         heads = [visit.text(column.word) for column in _COLUMNS]

@@ -131,8 +131,8 @@ def fault_row(
 def play_row(play: NodePlayOut, form: Formats) -> PlayRow:
     """Show a play; a drill says so."""
     drill = f"{form.text('emergency.drill')} · " if play.drill else ""
-    mark, why = quiet(play_mark(play.play, play.level, form.text)), play_why(play.play, form)
-    return PlayRow(play.play.broadcast_id, f"{drill}{play.title}", form.long(play.start_at), mark, why)
+    mark, why = play_mark(play.play, play.level, form.text, awaits=play.awaits_approval), play_why(play.play, form)
+    return PlayRow(play.play.broadcast_id, f"{drill}{play.title}", form.long(play.start_at), quiet(mark), why)
 
 
 @dataclass(frozen=True)

@@ -134,32 +134,54 @@ def may_be_made_up(run: BroadcastOut) -> bool:
 
 
 def groups(
-    found: PlayGroupsOut, level: str, nodes: Mapping[str, NodeOut], form: Formats, holds: Sequence[HoldOut] = ()
+    found: PlayGroupsOut,
+    level: str,
+    nodes: Mapping[str, NodeOut],
+    form: Formats,
+    holds: Sequence[HoldOut] = (),
+    *,
+    awaits: bool = False,
 ) -> list[Group]:
-    """Put plays that stand alike together, those that need an eye first; ``holds`` are those that stand."""
+    """Put plays that stand alike together, those that need an eye first; ``holds`` are those that stand.
+
+    ``awaits``: nobody said yes to the broadcast yet.
+    """
     places = {hold.wire_id: hold.scope_name for hold in holds}
     shown = []
     for name, codes in GROUPS.items():
         those = [play for play in found.first if code_of(play) in codes][:MOST_SHOWN]
-        lines = tuple(_play_line(play, level, nodes.get(play.node_id), form, places) for play in those)
+        lines = tuple(_play_line(play, level, nodes.get(play.node_id), form, places, awaits=awaits) for play in those)
         count = sum(found.counts.get(code, 0) for code in codes)
         shown.append(Group(name, form.text(f"broadcast.group_{name}"), lines, count))
     return [group for group in shown if group.plays]
 
 
-def play_line(play: PlayOut, level: str, form: Formats) -> PlayLine:
-    """Show one node's part in a broadcast of this level, by what was reported alone."""
-    return _play_line(play, level, None, form, {})
+def awaits_yes(run: BroadcastOut) -> bool:
+    """Tell whether nobody said yes to it yet: then no node was told of it."""
+    return run.phase in {"awaiting_approval", "returned"}
 
 
-def _play_line(play: PlayOut, level: str, node: NodeOut | None, form: Formats, places: Mapping[str, str]) -> PlayLine:
+def play_line(play: PlayOut, run: BroadcastOut, form: Formats) -> PlayLine:
+    """Show one node's part in a broadcast, by what was reported alone."""
+    return _play_line(play, run.level, None, form, {}, awaits=awaits_yes(run))
+
+
+def _play_line(
+    play: PlayOut,
+    level: str,
+    node: NodeOut | None,
+    form: Formats,
+    places: Mapping[str, str],
+    *,
+    awaits: bool,
+) -> PlayLine:
     why = play_why(play, form)
     if not why and play.outcome is None and node is not None and node.status != "online":
         why = node_mark(node, form).word
     held = [places[hold_id] for hold_id in node.holds if hold_id in places] if node and play.outcome is None else []
     if held:  # also of a node that is lost: it keeps silent until it hears of the release
         why = f"{why} {form.text('play.held', place=form.names(held))}".strip()
-    mark = quiet(play_mark(play, level, form.text))
+    mark = quiet(play_mark(play, level, form.text, awaits=awaits))
     if mark.tone == "live" and node is not None and node.simulated_output:
         mark = replace(mark, simulated=True)
     return PlayLine(

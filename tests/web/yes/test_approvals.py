@@ -46,6 +46,22 @@ async def test_what_waits_for_a_yes_is_approved_only_by_who_heard_it(site: Commu
         assert "Đang gửi xuống cụm" in (await author.get(sent.headers["location"])).text
 
 
+async def test_no_node_is_said_to_be_slow_to_take_what_nobody_said_yes_to(site: Commune) -> None:
+    hoa = await site.centre.somebody("hoa", "operator", site.root)
+    rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}]}})
+    await site.centre.services.policies.put(site.centre.actor, site.root.id, rules)
+    recording = await site.centre.recording("Họp thôn", area_id=site.root.id)
+    wanted = {"title": "Họp", "recordings": [recording], "targets": [site.root.scope], "confirm_unusual": True}
+    run = await site.centre.services.broadcasts.create(Actor(hoa.id, ADDRESS), BroadcastIn.checked(**wanted))
+    site.centre.clock.step(seconds=2)
+    node = next(iter(site.nodes.values()))
+    pages = (f"/broadcasts/{run.id}", f"/broadcasts/{run.id}/plays", f"/nodes/{node.id}", f"/nodes/{node.id}/plays")
+    async with visitor(site) as client:
+        for path in (*pages, f"/broadcasts/{run.id}/plays.csv", f"/nodes/{node.id}/plays.csv"):
+            page = (await client.get(path)).text
+            assert ("Chưa được duyệt" in page, "Chờ cụm nhận" in page) == (True, False), path
+
+
 async def test_whoever_approves_a_machines_recording_reads_its_words_beside_the_player(site: Commune) -> None:
     hoa = await site.centre.somebody("hoa", "operator", site.root)
     nam = await site.centre.somebody("nam", "approver", site.root)
