@@ -23,6 +23,13 @@ async def test_a_schedule_is_looked_at_saved_and_read_in_words(site: Commune) ->
     assert "Lần tới: 17:30 Thứ Tư 26/11" in page.text
 
 
+async def test_what_begins_in_two_months_is_not_said_to_air_within_30_days(site: Commune) -> None:
+    typed = planned(await programme(site), site, first_day="24/01/2032", repeat="once")
+    async with visitor(site) as client:
+        looked = said(await client.post("/schedules/new/preview", data=typed))
+    assert "tới 4 cụm. Lần đầu 17:30 Thứ Bảy 24/01/2032; trong 30 ngày kể từ đó: 1 lần." in looked
+
+
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [({"hour": "25"}, "hour"), ({"first_day": "31/02/2032"}, "first_day"), ({"target": []}, "targets")],
