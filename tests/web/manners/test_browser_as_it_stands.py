@@ -7,6 +7,7 @@ from playwright.async_api import Browser, expect
 
 from controller.approvals.schemas import ReturnIn
 from controller.bulletins.schemas import BulletinChange, BulletinIn, VersionSeen
+from controller.bulletins.schemas import ReturnIn as SentBack
 from controller.people.actor import Actor
 from controller.policies.schemas import PolicyIn
 from controller.schedules.schemas import ExceptionIn, ScheduleIn
@@ -50,6 +51,12 @@ async def test_a_bulletin_that_others_change_says_so_and_the_yes_stays_to_what_w
         await bulletins.submit(actor, made.id, VersionSeen(version=again.version))
         await bulletins.approve(actor, made.id, VersionSeen(version=again.version))
         await expect(state.locator(".sentence")).to_contain_text("Đã duyệt")
+        await page.goto("/bulletins?q=mat+dien&sort=title")
+        row = page.locator("#bulletins tr", has_text="Mất điện")
+        await expect(row).to_contain_text("Đã duyệt")
+        await bulletins.return_(actor, made.id, SentBack(version=again.version, reason="Chưa đúng giờ"))
+        await expect(row).to_contain_text("Bị trả lại")
+        await expect(page.locator("#q")).to_have_value("mat dien")
 
 
 async def test_a_schedule_says_without_being_opened_anew_what_others_decide(site: Commune, browser: Browser) -> None:
