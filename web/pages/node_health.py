@@ -34,7 +34,7 @@ async def _health(visit: Visit, node_id: str) -> HTMLResponse:
         days=days,
         spans=tuple(SPANS),
         figures=FIGURES,
-        curves=curves(told, days, visit.form),
+        curves=curves(told, days, found.enrolled_at, visit.form),
         zone=str(visit.form.zone),
     )
 

@@ -14,6 +14,8 @@ SPANS = {1: timedelta(minutes=10), 7: timedelta(hours=1), 30: timedelta(hours=6)
 """Days that are shown → what one line of the table stands for: never more than 168 lines."""
 FIGURES = ("heard", "temperature", "rtt", "signal", "offset")
 """Columns that are drawn."""
+MINUTE = timedelta(minutes=1) / STEP
+"""Of a step: what is heard is counted by the minute."""
 A_PART_H = 3
 """Hours that are opened at once of a single day; of more days, each is."""
 
@@ -62,8 +64,11 @@ class Curves:
         return any(line.is_known for part in self.parts for line in part.lines)
 
 
-def curves(found: HealthOut, days: int, form: Formats) -> Curves:
-    """Sum up steps into the lines of a table; a time without a word has its line, and nothing in it."""
+def curves(found: HealthOut, days: int, since: datetime, form: Formats) -> Curves:
+    """Sum up steps into the lines of a table; a time without a word has its line, and nothing in it.
+
+    ``since``: when the node was adopted; nothing could be heard of it before.
+    """
     width = SPANS[days]
     by_line: dict[int, list[HealthStepOut]] = defaultdict(list)
     first = _begin(found.from_at, width)
@@ -71,7 +76,7 @@ def curves(found: HealthOut, days: int, form: Formats) -> Curves:
         by_line[int((step.at - first) / width)].append(step)
     count = int((found.until_at - first) / width) + 1
     lines = tuple(_line(first + width * index, by_line.get(index, []), width, form) for index in range(count))
-    said = _said(found, lines, form) if found.steps else form.text("health.nothing")
+    said = _said(found, lines, since, form) if found.steps else form.text("health.nothing")
     return Curves(said, _parts(lines, days, form))
 
 
@@ -131,10 +136,16 @@ def _middle(values: Iterable[float | None]) -> float | None:
     return round(median(known), 1) if known else None
 
 
-def _said(found: HealthOut, lines: Iterable[Line], form: Formats) -> str:
+def _said(found: HealthOut, lines: Iterable[Line], since: datetime, form: Formats) -> str:
     """Say the whole time in words, before anything is drawn."""
-    heard = sum(step.heard for step in found.steps) / max(1.0, (found.until_at - found.from_at) / STEP)
-    parts = [form.text("health.said_heard", percent=round(100 * min(1.0, heard)))]
+    is_new = since > found.from_at
+    heard = sum(step.heard for step in found.steps) / max(MINUTE, (found.until_at - max(since, found.from_at)) / STEP)
+    percent = round(100 * min(1.0, heard))
+    parts = [
+        form.text("health.said_heard_since", since=form.when(since), percent=percent)
+        if is_new
+        else form.text("health.said_heard", percent=percent)
+    ]
     hottest = max(_known(step.temperature_c for step in found.steps), default=None)
     if hottest is not None:
         parts.append(form.text("health.said_hot", count=round(hottest)))

@@ -171,6 +171,7 @@ async def test_a_node_over_time_is_told_in_words_and_its_gaps_are_left_open(site
             site.centre.clock.step(hours=2)
         page = (await client.get(f"/nodes/{node.id}/health")).text
         assert "Lúc nóng nhất 49 °C" in page
+        assert "Nhận cụm 17:03; từ đó có tin trong 8% thời gian." in page, "20 minutes of four hours and 20 minutes"
         assert page.count('data-value="48.6"') >= 2
         assert page.count('data-value=""') > 100
         assert not [word for word in (" AM", " PM") if word in page]
