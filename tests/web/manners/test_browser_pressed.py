@@ -152,6 +152,22 @@ STOPPED = """async () => {
 }"""
 
 
+async def test_what_may_not_be_pressed_yet_does_not_light_up_under_the_hand(site: Commune, browser: Browser) -> None:
+    colour = "(button) => getComputedStyle(button).backgroundColor"
+    async with page_of(browser, site.url) as page:
+        await page.goto("/say")
+        button = page.locator("#send")
+        seen = {}
+        for state in ("disabled", "aria-disabled"):
+            await button.evaluate("(each, state) => each.setAttribute(state, 'true')", state)
+            await page.mouse.move(0, 0)
+            before = await button.evaluate(colour)
+            await button.hover(force=True)
+            seen[state] = (before, await button.evaluate(colour))
+            await button.evaluate("(each, state) => each.removeAttribute(state)", state)
+    assert [len(set(each)) for each in seen.values()] == [1, 1], seen
+
+
 async def test_a_stop_without_an_answer_is_not_left_to_be_believed(site: Commune, browser: Browser) -> None:
     """Every press goes out. After a while, or when it was given up, the page says that nothing may have stopped."""
 
