@@ -138,8 +138,8 @@ class Approvals:
             row.returned_reason = reason
             await self._decide(tx, actor, row, RequestState.RETURNED, {"reason": reason}, now=self._now())
             kind, _, key = row.subject.partition("/")
-            if kind == "broadcasts":  # it says from now on that it was returned
-                tx.tell(Event(Topic.BROADCAST, key))
+            # It says from now on that it was returned, and so do the dates of a schedule.
+            tx.tell(Event(Topic.BROADCAST if kind == "broadcasts" else Topic.SCHEDULE, key))
             return await self._out(tx.session, actor, row)
 
     async def withdraw(self, actor: Actor, request_id: str) -> ApprovalOut:

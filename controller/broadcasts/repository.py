@@ -125,7 +125,7 @@ async def outs(
     for key, mute in (unreporting := await _counts(session, ids, seen, mute=True)).items():
         counts[key] = _without(counts[key], mute)
     targets, people = await _targets(session, ids, seen), await names_of(session, {row.created_by for row in rows})
-    asked, unconfirmed = await _asked(session, rows, whole or seen), await of_runs(session, watch, rows)
+    asked, unconfirmed = await asked_of(session, rows, whole or seen), await of_runs(session, watch, rows)
     sounding = [key for key in ids if any(each.state is PlayState.PLAYING for each in counts[key] if not each.outcome)]
     virtual = await _simulated(session, sounding, seen) if look_at_outputs else set()
     return [
@@ -300,7 +300,7 @@ async def _targets(session: AsyncSession, ids: Sequence[str], seen: Sight) -> di
     return found
 
 
-async def _asked(session: AsyncSession, rows: Sequence[Broadcast], seen: Sight) -> dict[str, AskedOut]:
+async def asked_of(session: AsyncSession, rows: Sequence[Broadcast], seen: Sight) -> dict[str, AskedOut]:
     """Give the latest request for a yes to each that is of what is in sight; for a date of a schedule, the schedule's.
 
     A schedule is asked about once for each content, so that a date's is told by what would be heard.

@@ -29,6 +29,7 @@ from .drafting import Drafting
 from .known import known_row, no_broadcast, shown
 from .models import Broadcast
 from .repository import has_begun, in_sight, is_left_behind, is_seen, outs, sounds_in, target_areas
+from .returned import ids_returned
 from .rules import Phase
 from .schemas import BroadcastIn, BroadcastOut, PreviewOut, as_on_the_wire
 from .superseding import supersede
@@ -226,13 +227,15 @@ class Broadcasts:
     ) -> list[BroadcastOut]:
         """Give what of today stands on top of every page, by start: few of a day's, and what they are told by.
 
-        That is these ``ids``, what failed in the time before, the next ones, and what is ``due`` where that is asked.
+        That is these ``ids``, what failed in the time before, the next ones, and what is ``due`` where that is asked;
+        and of any day what was returned, for whoever may mend it.
         It is not said whether they sound at virtual outputs alone: nodes' own words tell that.
         """
         now = self._now()
         async with self._database.reading() as session:
             seen = await rights.sight(session, actor)
             wanted = await ids_around(session, seen, now, until_at=day_of(now, zone)[1], failed_for=failed_for)
+            wanted |= await ids_returned(session, await rights.reach(session, actor, Act.BROADCASTS_CREATE), now)
             if due:
                 wanted |= await ids_due(session, seen, now)
             watch, found = Watch(self._live, seen, now), []

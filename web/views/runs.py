@@ -97,6 +97,11 @@ def title_of(run: BroadcastOut, form: Formats) -> str:
     return f"{kind}: {run.title}" if kind else run.title
 
 
+def mended_at(run: BroadcastOut) -> str:
+    """Give the page on which something is done about what was returned: of a date, its schedule's."""
+    return f"/schedules/{run.schedule_id}" if run.schedule_id else f"/broadcasts/{run.id}"
+
+
 def one_run(run: BroadcastOut, form: Formats, waiting: Sequence[str] = ()) -> Run:
     """Show a broadcast as a whole; ``waiting``: names of nodes out of reach that have not done their part."""
     said = form.text(

@@ -9,7 +9,7 @@ from controller.emergencies.schemas import EmergencyOut
 from controller.overview.schemas import FaultCount, Overview, Those
 from controller.schedules.schemas import UnairedOut
 from web.formats import Formats
-from web.views.runs import title_of
+from web.views.runs import mended_at, title_of
 from web.views.unaired import href_of, soonest_said
 from web.words import NOT_WELL, Mark, in_words, run_mark
 
@@ -19,8 +19,6 @@ FAULTS = "/faults"
 """The page of all that is wrong: who of them to call is one press further."""
 MOST_FAULTS = 4
 """Kinds of faults told one by one: the strip must leave room for the page."""
-COMING = frozenset({"awaiting_approval", "returned", "sending", "ready"})
-"""Phases of what is to sound, with a yes or without."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +65,18 @@ def _waiting(calls: Calls, form: Formats) -> list[Problem]:
 
 
 def _returned(runs: Sequence[BroadcastOut], form: Formats) -> tuple[Problem, ...]:
-    """Say that what should sound next was refused: somebody has to change it, or it stays silent."""
-    coming = [run for run in runs if run.phase in COMING and run.start_at > form.now]
-    run = min(coming, key=lambda each: each.start_at, default=None)
-    if run is None or run.phase != "returned":
-        return ()
+    """Say what was refused: somebody has to change it, or it stays silent. Of a schedule by its next date."""
+    first: dict[str, BroadcastOut] = {}
+    for run in sorted(runs, key=lambda each: each.start_at):
+        if run.phase == "returned" and run.start_at > form.now:
+            first.setdefault(run.schedule_id or run.id, run)
+    return tuple(_returned_line(run, form) for run in first.values())
+
+
+def _returned_line(run: BroadcastOut, form: Formats) -> Problem:
     reason = run.approval.returned_reason if run.approval else ""
     word = form.text("strip.returned", title=title_of(run, form), when=form.when(run.start_at), reason=reason)
-    return (Problem(Mark("triangle", "care", word), f"/broadcasts/{run.id}"),)
+    return Problem(Mark("triangle", "care", word), mended_at(run))
 
 
 def _unaired(found: Sequence[UnairedOut], form: Formats) -> tuple[Problem, ...]:

@@ -13,7 +13,7 @@ from controller.schedules.schemas import UnairedOut
 from web.formats import Formats
 from web.views import unaired
 from web.views.day_sentence import sentence
-from web.views.runs import returned_said, targets_of
+from web.views.runs import mended_at, returned_said, targets_of
 from web.words import EMERGENCY, Mark, doubt_said, reason_said, run_mark
 
 MOST_NAMED = 5
@@ -23,6 +23,8 @@ TOLD_AT_ONCE = 2
 TO_COME = frozenset({"sending", "ready"})
 """Phases of what nodes were told to play and have not begun."""
 _ENDED = frozenset({"over", "cancelled", "not_approved", "replaced"})
+_MENDED = {"returned": "schedules.to_do", "not_approved": "unaired.mend_next"}
+"""What to do about a date that was returned: yet to come, or over."""
 _DRILLS = {"silent": "emergency.drill_silent"}
 
 
@@ -63,7 +65,8 @@ class DayLine:
     notes: tuple[str, ...]
     """Why it was returned or never made, or that it may be heard although it was taken back."""
     mend: str = ""
-    """What to do about it, with a way to ``href``; empty: nothing."""
+    """What to do about it, with a way to ``mend_href``; empty: nothing."""
+    mend_href: str = ""
     why: str = ""
     """Which nodes did not play it and why, in a line; empty: all did."""
     parts: tuple[Part, ...] = ()
@@ -122,6 +125,7 @@ def _unmade(each: UnairedOut, gone: BroadcastOut | None, form: Formats) -> DayLi
         stands="coming" if each.start_at > form.now else "past",
         notes=(unaired.why_said(each, form), *doubt_said(gone.unconfirmed if gone else None, form)),
         mend=unaired.to_do(each, form) if href else "",
+        mend_href=href,
     )
 
 
@@ -138,10 +142,18 @@ def _line(run: BroadcastOut, failed: Sequence[PlayedNotOut], form: Formats, doub
         mark=run_mark(run, form.text, doubtful),
         stands=_stands(run, form),
         notes=(*doubt_said(run.unconfirmed, form), *returned_said(run, form), *_doubt(doubtful, form)),
+        mend=_mend(run, form),
+        mend_href=mended_at(run),
         why=" ".join(_named(each, run, form) for each in failed),
         parts=parts,
         one=parts[0].nodes[0] if count == 1 else None,
     )
+
+
+def _mend(run: BroadcastOut, form: Formats) -> str:
+    """Say of a date of a schedule that was returned what to do; empty: it was not."""
+    key = _MENDED.get(run.phase) if run.schedule_id and returned_said(run, form) else None
+    return form.text(key) if key else ""
 
 
 def _doubt(count: int, form: Formats) -> list[str]:
