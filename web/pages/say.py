@@ -120,7 +120,7 @@ async def _foreseen(visit: Visit, draft: views.Draft, known: BroadcastOut | None
         return views.Preview(button=button, missing=next(iter(unclear.problems.values())))
     except (InvalidError, ConflictError) as error:
         wrong = Mark("triangle", "care", problem_text(error, form))
-        return views.Preview(button=button, missing=form.text("say.look_again"), warnings=(wrong,))
+        return views.Preview(button=button, missing=form.text("say.to_mend"), warnings=(wrong,))
     area = own_place(visit) if draft.whole else None
     shown = views.preview(draft, found, form, area.name if area and area.scope == draft.whole else "")
     unheard = unspoken(visit, draft.text, chosen.recording or chosen.said)

@@ -100,7 +100,7 @@ async def _preview(visit: Visit, draft: drafts.Draft, known: ScheduleOut | None)
         return views.Preview(missing=next(iter(unclear.problems.values())))
     except InvalidError as error:
         wrong = Mark("triangle", "care", problem_text(error, visit.form))
-        return views.Preview(missing=visit.text("schedules.look_again"), warnings=(Told(wrong),))
+        return views.Preview(missing=visit.text("schedules.to_mend"), warnings=(Told(wrong),))
     return replace(views.preview(found, visit.form), notes=finer.notes(draft.finer, visit.form))
 
 

@@ -195,7 +195,7 @@ def preview(draft: Draft, found: PreviewOut, form: Formats, whole: str = "") -> 
     """Say in one sentence what will happen, and below it what will not."""
     if found.refusal in FULL:
         full = Mark("triangle", "care", form.text(f"wrong.{found.refusal}", **found.refusal_fields))
-        return Preview(button=button(draft, form), missing=form.text("say.look_again"), warnings=(full,))
+        return Preview(button=button(draft, form), missing=form.text("say.to_mend"), warnings=(full,))
     text, key = form.text, "say.sentence_later" if draft.when == "later" else "say.sentence_now"
     if found.approval is Need.ANOTHER:
         key = "say.sentence_asks"

@@ -30,6 +30,15 @@ async def test_what_begins_in_two_months_is_not_said_to_air_within_30_days(site:
     assert "tới 4 cụm. Lần đầu 17:30 Thứ Bảy 24/01/2032; trong 30 ngày kể từ đó: 1 lần." in looked
 
 
+async def test_while_a_schedule_is_typed_its_preview_says_what_to_mend_not_that_saving_failed(site: Commune) -> None:
+    typed = planned(await programme(site), site, first_day="22/11/2026", repeat="once")
+    async with visitor(site) as client:
+        looked = said(await client.post("/schedules/new/preview", data=typed))
+    assert "Trước khi lưu còn phải sửa:" in looked
+    assert "Lần phát đầu đã qua" in looked
+    assert "Chưa lưu được" not in looked
+
+
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [({"hour": "25"}, "hour"), ({"first_day": "31/02/2032"}, "first_day"), ({"target": []}, "targets")],
