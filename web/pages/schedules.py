@@ -101,7 +101,8 @@ async def _preview(visit: Visit, draft: drafts.Draft, known: ScheduleOut | None)
     except InvalidError as error:
         wrong = Mark("triangle", "care", problem_text(error, visit.form))
         return views.Preview(missing=visit.text("schedules.to_mend"), warnings=(Told(wrong),))
-    return replace(views.preview(found, visit.form), notes=finer.notes(draft.finer, visit.form))
+    once = wanted["rule"] is None
+    return replace(views.preview(found, visit.form, once=once), notes=finer.notes(draft.finer, visit.form))
 
 
 async def _what_if(visit: Visit, draft: drafts.Draft, known: ScheduleOut | None) -> list[Told] | None:

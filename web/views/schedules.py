@@ -215,11 +215,12 @@ def _unheeded(each: UnheededOut, form: Formats) -> Told:
     return _care(form.text("schedules.unheeded", title=each.title, place=each.area_name, days=days))
 
 
-def preview(found: SchedulePreview, form: Formats) -> Preview:
-    """Say in one sentence what saving would do, and below it what stands against it."""
+def preview(found: SchedulePreview, form: Formats, *, once: bool = False) -> Preview:
+    """Say in one sentence what saving would do, and below it what stands against it; ``once``: it has but one date."""
     text, aired = form.text, [each for each in found.dates if each.verdict == "aired"]
+    key = "schedules.sentence_once" if once else "schedules.sentence"
     sentence = text(
-        "schedules.sentence" if aired else "schedules.sentence_none",
+        key if aired else "schedules.sentence_none",
         length=form.length(found.length_ms),
         nodes=text("count.nodes", count=found.node_count),
         count=len(aired),
@@ -228,7 +229,7 @@ def preview(found: SchedulePreview, form: Formats) -> Preview:
     is_vain = found.refusal == PolicyBreachError.code
     return Preview(
         sentence=sentence,
-        dates=tuple(form.long(each.start_at) for each in aired[:DATES_TOLD]),
+        dates=() if once else tuple(form.long(each.start_at) for each in aired[:DATES_TOLD]),
         warnings=(
             *([] if found.refusal is None else [_care(text.word("date_problem", found.refusal))]),
             *breaches(found.breaches, form),

@@ -24,10 +24,19 @@ async def test_a_schedule_is_looked_at_saved_and_read_in_words(site: Commune) ->
 
 
 async def test_what_begins_in_two_months_is_not_said_to_air_within_30_days(site: Commune) -> None:
+    typed = planned(await programme(site), site, first_day="24/01/2032", weekday=["SA"])
+    async with visitor(site) as client:
+        looked = said(await client.post("/schedules/new/preview", data=typed))
+    assert "tới 4 cụm. Lần đầu 17:30 Thứ Bảy 24/01/2032; trong 30 ngày kể từ đó: 5 lần." in looked
+
+
+async def test_of_a_single_date_only_the_date_is_said(site: Commune) -> None:
     typed = planned(await programme(site), site, first_day="24/01/2032", repeat="once")
     async with visitor(site) as client:
         looked = said(await client.post("/schedules/new/preview", data=typed))
-    assert "tới 4 cụm. Lần đầu 17:30 Thứ Bảy 24/01/2032; trong 30 ngày kể từ đó: 1 lần." in looked
+    assert "Một lần, 10 phút, tới 4 cụm: 17:30 Thứ Bảy 24/01/2032." in looked
+    assert "30 ngày" not in looked
+    assert looked.count("24/01/2032") == 1
 
 
 async def test_while_a_schedule_is_typed_its_preview_says_what_to_mend_not_that_saving_failed(site: Commune) -> None:
