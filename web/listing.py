@@ -43,6 +43,8 @@ class Filter(NamedTuple):
     """Key of the catalogue."""
     options: tuple[tuple[str, str], ...]
     """Value and text of each."""
+    otherwise: str = "table.any"
+    """Key of the catalogue: what is listed where none is chosen."""
 
 
 class Chosen(NamedTuple):

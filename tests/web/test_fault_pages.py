@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -43,6 +44,25 @@ async def test_a_fault_is_acknowledged_on_the_page_of_its_node(tmp_path: Path) -
             assert act not in page
             assert "Cổng chợ Trại: đã có người lo sự cố" in page
             assert (await client.post(act)).status_code == 303
+
+
+async def test_what_is_over_is_not_said_never_to_have_been(tmp_path: Path) -> None:
+    """Who looks after a node was back: the list of what stands leads to what stood."""
+    async with commune(tmp_path) as site:
+        here, node = site.centre, site.nodes["Cổng chợ Trại"]
+        keeper = FaultKeeper(here.database, here.clock)
+        fault = FaultReport(code="disk_low", since_at=here.clock(), detail="")
+        for faults in ((fault,), ()):
+            here.hears(node.id, faults=msgspec.to_builtins(list(faults)))
+            keeper.note_health(node.id, msgspec.structs.replace(health({}), faults=faults))
+            await keeper.look()
+            here.clock.now += timedelta(seconds=120)
+        async with visitor(site) as client:
+            page = (await client.get("/faults")).text
+            assert "Hiện không có sự cố nào." in page
+            assert '<option value="">Chưa khắc phục</option>' in page
+            [past] = re.findall(r'href="(/faults\?state=cleared)"', page)
+            assert "Cổng chợ Trại" in (await client.get(past)).text
 
 
 async def test_an_identity_in_two_places_stands_on_top_until_somebody_looked(tmp_path: Path) -> None:

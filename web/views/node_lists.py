@@ -99,10 +99,11 @@ def node_filters(areas: Sequence[AreaOut], found: Overview, form: Formats, asked
 
 
 def fault_filters(areas: Sequence[AreaOut], text: Catalogue) -> tuple[Filter, ...]:
-    """Say by what faults are narrowed."""
+    """Say by what faults are narrowed; without a state those that still stand are listed."""
+    states = tuple((each, text(f"faults.is_{each}")) for each in FAULT_STATES)
     return (
         Filter("area", "nodes.place", tuple(choices(areas))),
-        Filter("state", "nodes.state", tuple((each, text(f"faults.is_{each}")) for each in FAULT_STATES)),
+        Filter("state", "nodes.state", states, otherwise="faults.still"),
     )
 
 

@@ -65,7 +65,7 @@ async def test_the_list_is_found_narrowed_sorted_and_taken_along(site: Commune) 
 
 async def test_open_faults_are_listed_with_whom_to_call_and_acknowledged_there(site: Commune) -> None:
     async with visitor(site) as client:
-        assert "Không có sự cố nào" in (await client.get("/faults")).text
+        assert "Hiện không có sự cố nào" in (await client.get("/faults")).text
         await helper(site, "Thôn Trại", "0912 345 678")
         await lose(site, NAME)
         page = (await client.get("/faults")).text
