@@ -134,9 +134,18 @@ def own_path(text: str, default: str = "/today") -> str:
 
 def hour_of(typed: str) -> tuple[int, int] | None:
     """Read an hour as people type it (17:00, 17h30, 1730); None when it is none."""
-    found = _HOUR.match(typed)
-    hour, minute = (int(found[1]), int(found[2] or found[3] or 0)) if found else (99, 99)
+    hour, minute = _figures(typed)
     return (hour, minute) if hour <= 23 and minute <= 59 else None
+
+
+def is_next_midnight(typed: str) -> bool:
+    """Tell whether the end of a day was typed as its 24th hour: which day is meant is for its author to say."""
+    return _figures(typed) == (24, 0)
+
+
+def _figures(typed: str) -> tuple[int, int]:
+    found = _HOUR.match(typed)
+    return (int(found[1]), int(found[2] or found[3] or 0)) if found else (99, 99)
 
 
 def day_of(typed: str, today: date) -> date | None:

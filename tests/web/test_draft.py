@@ -9,7 +9,7 @@ import pytest
 from controller.areas.schemas import AreaOut, EffectiveOut
 from controller.ids import new_id
 from web.formats import Formats
-from web.forms import Form, Unclear, own_path
+from web.forms import Form, Unclear, hour_of, is_next_midnight, own_path
 from web.i18n import LOCALES, load
 from web.views.recordings import BARS, wave_path
 from web.views.say import Draft, covered, days, read_draft, start_of
@@ -43,6 +43,15 @@ def test_what_is_no_hour_is_said_at_the_hour(typed: str) -> None:
     with pytest.raises(Unclear) as caught:
         at(typed)
     assert caught.value.problems.keys() == {"hour"}
+
+
+@pytest.mark.parametrize("typed", ["24:00", "24h", "2400", " 24h00 "])
+def test_the_24th_hour_is_told_to_be_the_first_of_the_next_day(typed: str) -> None:
+    with pytest.raises(Unclear) as caught:
+        at(typed)
+    assert "00:00 của ngày hôm sau" in caught.value.problems["hour"]
+    assert hour_of("24:01") is None
+    assert not is_next_midnight("24:01")
 
 
 @pytest.mark.parametrize("day", ["", "2031-02-30", "24/11/2031", "99999-01-01"])

@@ -37,6 +37,7 @@ from web.site import Site, Visit
 from web.views import changing as changes
 from web.views import say as views
 from web.views.existing import Said
+from web.views.hours import hour_wrong
 from web.views.recordings import Recording
 from web.words import Mark
 
@@ -211,7 +212,7 @@ def _lacking(draft: views.Draft, visit: Visit) -> Mapping[str, str]:
         # what is chosen brings its name along
         "title": "" if draft.title or not (draft.content or draft.keeps) else text("wrong.title_empty"),
         "targets": "" if draft.targets else text("wrong.targets"),
-        "hour": text("wrong.hour") if draft.when == "later" and hour_of(draft.hour) is None else "",
+        "hour": hour_wrong(draft.hour, visit.form) if draft.when == "later" and hour_of(draft.hour) is None else "",
     }
     return {field: said for field, said in lacks.items() if said}
 

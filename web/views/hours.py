@@ -3,7 +3,7 @@
 import re
 
 from web.formats import Formats
-from web.forms import Unclear, hour_of
+from web.forms import Unclear, hour_of, is_next_midnight
 
 _SPAN = re.compile(r"\s*([^-–]+)[-–]([^-–]+)\Z")
 
@@ -49,6 +49,11 @@ def spans_said(typed: Typed, was: Typed, field: str, form: Formats) -> list[dict
     return [] if none else None
 
 
+def hour_wrong(typed: str, form: Formats) -> str:
+    """Say of what is no hour what to type."""
+    return form.text("wrong.hour_24" if is_next_midnight(typed) else "wrong.hour")
+
+
 def hour_said(typed: str, field: str, form: Formats) -> str:
     """Read one hour.
 
@@ -57,5 +62,5 @@ def hour_said(typed: str, field: str, form: Formats) -> str:
     """
     found = hour_of(typed)
     if found is None:
-        raise Unclear({field: form.text("wrong.hour")})
+        raise Unclear({field: hour_wrong(typed, form)})
     return f"{found[0]:02}:{found[1]:02}"

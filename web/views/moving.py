@@ -15,6 +15,7 @@ from web.formats import Formats
 from web.forms import Form, Unclear, day_of, each_of, hour_of
 from web.problems import problem_text
 from web.views.dated import Told, unusual_said
+from web.views.hours import hour_wrong
 from web.views.schedules import date_mark
 
 TICKS = ("confirm_unusual", "confirm_conflicts")
@@ -181,7 +182,7 @@ def _day(typed: str, form: Formats) -> date:
 
 def _hour(typed: str, form: Formats) -> time:
     if (hour := hour_of(typed)) is None:
-        raise Unclear({"hour": form.text("wrong.hour")})
+        raise Unclear({"hour": hour_wrong(typed, form)})
     return time(*hour)
 
 

@@ -12,6 +12,7 @@ from controller.ids import new_id
 from web.formats import Formats
 from web.forms import Form, Unclear, hour_of
 from web.views.dated import breaches, unusual_said
+from web.views.hours import hour_wrong
 from web.words import Mark, held_said
 
 DAYS_AHEAD = 14
@@ -134,7 +135,7 @@ def start_of(draft: Draft, form: Formats) -> datetime | None:
         return None
     hour = hour_of(draft.hour)
     if hour is None:
-        raise Unclear({"hour": form.text("wrong.hour")})
+        raise Unclear({"hour": hour_wrong(draft.hour, form)})
     try:
         start = form.at(date.fromisoformat(draft.day), *hour)
     except (ValueError, OverflowError):

@@ -12,6 +12,7 @@ from controller.schedules.schemas import ScheduleOut
 from web.formats import Formats
 from web.forms import Form, hour_of
 from web.problems import Problems
+from web.views.hours import hour_wrong
 
 FIELDS = frozenset({"ends", "start_mode", "late", "position", "filler", "overrun", "zone"})
 START_MODES = ("soft", "hard")
@@ -93,7 +94,7 @@ def wrong(finer: Finer | None, form: Formats) -> Problems:
         return {}
     text = form.text
     found = {
-        "ends": "" if not finer.ends or hour_of(finer.ends) else text("wrong.hour"),
+        "ends": "" if not finer.ends or hour_of(finer.ends) else hour_wrong(finer.ends, form),
         "late": "" if _late_ms(finer.late) is not None else text("wrong.late"),
         "position": "" if _position(finer.position) is not None else text("wrong.position"),
     }

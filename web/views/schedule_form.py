@@ -11,6 +11,7 @@ from web.formats import Formats
 from web.forms import MOST_VERSION, Form, Unclear, day_of, hour_of, number_of
 from web.problems import Problems
 from web.views import schedule_finer as finer
+from web.views.hours import hour_wrong
 from web.views.programmes import Item
 from web.views.schedule_finer import COLUMNS, Finer
 
@@ -199,7 +200,7 @@ def missing(draft: Draft, form: Formats) -> Problems:
     lacks = {
         "title": "" if draft.title else text("wrong.title_empty"),
         "programme": "" if draft.programme or draft.template else text("schedules.programme_empty"),
-        "hour": "" if hour_of(draft.hour) else text("wrong.hour"),
+        "hour": "" if hour_of(draft.hour) else hour_wrong(draft.hour, form),
         "targets": "" if draft.targets else text("wrong.targets"),
         "weekday": text("wrong.weekday_none") if draft.repeat == "weekly" and not _repeats(draft) else "",
         "first_day": _wrong_day(draft.first_day, form),
@@ -224,7 +225,7 @@ def wanted(draft: Draft, targets: Sequence[str], form: Formats, known: ScheduleO
     """
     hour = hour_of(draft.hour)
     if hour is None:
-        raise Unclear({"hour": form.text("wrong.hour")})
+        raise Unclear({"hour": hour_wrong(draft.hour, form)})
     first, last = _day(draft.first_day, "first_day", form), _day(draft.last_day, "last_day", form)
     first = first or form.today()
     kept = {name: getattr(known, name) for name in KEPT if known is not None}

@@ -64,6 +64,14 @@ async def test_a_wrong_field_of_a_schedule_keeps_all_that_was_typed(
     assert re.findall(r'name="weekday" value="(\w\w)" checked', page.text) == ["MO", "WE"]
 
 
+async def test_24_at_a_schedule_is_told_to_be_0_of_the_next_day(site: Commune) -> None:
+    typed = planned(await programme(site), site, hour="24:00")
+    async with visitor(site) as client:
+        answer = await client.post("/schedules/new", data=typed)
+    assert answer.status_code == 422
+    assert "24:00 là 00:00 của ngày hôm sau" in answer.text
+
+
 async def test_every_wrong_field_of_a_schedule_is_told_at_once(site: Commune) -> None:
     wrong = {"title": "", "hour": "25:00", "first_day": "mai", "last_day": "mốt", "repeat": "weekly"}
     async with visitor(site) as client:
@@ -113,6 +121,8 @@ async def test_one_date_is_moved_and_an_hour_at_night_is_asked_about_once_more(s
         to = {"act": "move", "day": "27/11/2031", "hour": "23h15"}
         unclear = await client.post(f"{path}/dates/{date}", data=to | {"hour": "25h"})
         assert "Không hiểu giờ này" in unclear.text
+        midnight = await client.post(f"{path}/dates/{date}", data=to | {"hour": "24:00"})
+        assert "24:00 là 00:00 của ngày hôm sau" in midnight.text
         asked = await client.post(f"{path}/dates/{date}", data=to)
         assert asked.status_code == 422
         assert "Tôi biết 23:15 là giờ khuya" in asked.text
