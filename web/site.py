@@ -285,8 +285,12 @@ def _page_above(scope: Scope) -> str:
 
 
 def to_sign_in(request: Request) -> Response:
-    """Send to the sign-in page and back to where the person was."""
-    ended = "&ended=1" if token_of(request) else ""
+    """Send to the sign-in page and back to where the person was.
+
+    A browser forgets a session that has ended: whoever sends something, or has a page kept up to date, had one.
+    """
+    had_one = token_of(request) or request.method == "POST" or "hx-request" in request.headers
+    ended = "&ended=1" if had_one else ""
     return _away(request, f"/sign-in?next={quote(_back_to(request), safe='/')}{ended}")
 
 

@@ -1,5 +1,6 @@
 """Signing in and out, the second factor, and the language."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from urllib.parse import quote
@@ -25,19 +26,20 @@ def _sign_in_page(
     request: Request,
     *,
     problem: str = "",
+    lacks: Mapping[str, str] | None = None,
     login: str = "",
     after: str = "",
     ended: bool = False,
     wait_s: int = 0,
     nobody: bool = False,
 ) -> HTMLResponse:
-    status = (429 if wait_s else 401) if problem else 200
+    status = 422 if lacks else (429 if wait_s else 401) if problem else 200
     text = site.words(request)
     problem = text("sign_in.ended") if ended else problem
     after = own_path(after)
     unsent = text("stop.unsent_sign_in") if after == STOP_UNSENT else ""
-    said = {"look": look_of(request), "problem": problem, "unsent": unsent, "nobody": nobody}
-    page = site.html("sign_in.html", text, status=status, login=login, next=after, **said)
+    said = {"problem": problem, "lacks": lacks or {}, "unsent": unsent, "ended": ended, "nobody": nobody}
+    page = site.html("sign_in.html", text, status=status, look=look_of(request), login=login, next=after, **said)
     if wait_s:
         page.headers["Retry-After"] = str(wait_s)
     return page
@@ -81,6 +83,10 @@ def add(router: APIRouter, site: Site) -> None:
     async def sign_in(request: Request) -> Response:
         typed = await read_form(request)
         text, login, after = site.words(request), typed.one("login"), typed.one("next")
+        # Nothing is tried with what was left out: it counts as no attempt.
+        lacks = {name: text(f"sign_in.{name}_empty") for name in ("login", "password") if not typed.one(name)}
+        if lacks:
+            return _sign_in_page(site, request, lacks=lacks, login=login, after=after)
         try:
             signed = await site.services.people.sign_in(
                 login=login,

@@ -1,0 +1,43 @@
+"""The sign-in page: what is missing is told where it is typed, and why one is there."""
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.controller.factories import PASSWORD
+from tests.web.harness import Commune, visitor
+
+ENDED = "Phiên làm việc đã hết"
+
+
+@pytest.mark.parametrize(
+    ("typed", "lacking"),
+    [({}, {"login", "password"}), ({"login": "lan"}, {"password"}), ({"password": PASSWORD}, {"login"})],
+)
+async def test_what_was_left_out_is_told_at_its_field_and_is_no_attempt(
+    site: Commune, typed: dict[str, str], lacking: set[str]
+) -> None:
+    async with visitor(site, signed_in=False) as client:
+        for _ in range(12):  # more often than a wrong password is borne
+            page = await client.post("/sign-in", data=typed)
+            assert page.status_code == 422
+            assert set(re.findall(r'class="wrong" id="wrong-(\w+)"', page.text)) == lacking
+            assert "chưa đúng" not in page.text
+            assert page.text.count(" autofocus") == 1
+        signed = await client.post("/sign-in", data={"login": "lan", "password": PASSWORD})
+        assert signed.status_code == 303
+
+
+async def test_whoever_sends_from_a_page_whose_session_is_gone_is_told_so(site: Commune) -> None:
+    async with visitor(site, signed_in=False) as client:
+        first = await client.get("/say")
+        assert ENDED not in (await client.get(first.headers["location"])).text, "nobody was here before"
+        sent = await client.post("/say", data={"title": "Tin"})
+        live = await client.get("/today/live", headers={"HX-Request": "true", "HX-Current-URL": f"{site.url}/say"})
+        for away in (sent.headers["location"], live.headers["hx-redirect"]):
+            assert (urlsplit(away).path, "next=/say" in away) == ("/sign-in", True)
+            page = (await client.get(away)).text
+            assert ENDED in page
+            other = re.findall(r'action="/language".*?name="next" value="([^"]*)"', page, re.DOTALL)[0]
+            assert ENDED in (await client.get(other.replace("&amp;", "&"))).text, "in another language too"
