@@ -37,6 +37,11 @@ from controller.wire.keys import load_keys, write_epoch
 from .rows import person_named
 from .settings import add_state, read_config
 
+HELD = "Everything is held. Look at the plans, then release the holds in the pages.\n"
+NOTHING_TO_HOLD = (
+    "There are no places in these rows, so nothing is held. Start the centre and sign in: its pages lead on.\n"
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -90,7 +95,7 @@ async def _restore(config: Config, options: argparse.Namespace) -> None:
         sys.stderr.write(
             f"Before the centre starts, as the signer's user: loa signer --folder FOLDER raise-epoch {epoch}\n"
         )
-    sys.stderr.write("Everything is held. Look at the plans, then release the holds in the pages.\n")
+    sys.stderr.write(HELD if anew.holds else NOTHING_TO_HOLD)
 
 
 async def _make_ready(

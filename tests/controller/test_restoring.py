@@ -302,6 +302,22 @@ async def test_the_audit_goes_on_from_a_restore_and_says_how_far_it_had_reached(
         assert entry.detail["audit_reached"] == str(reached)
 
 
+@pytest.mark.parametrize("holds", [0, 1])
+async def test_a_restored_centre_says_whether_anything_is_held(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], holds: int
+) -> None:
+    async with desk(tmp_path) as made:
+        person = made.centre.person
+        if holds:
+            await made.centre.area()
+        await stamped(made)
+        assert main(["backup", "--state", str(tmp_path), str(tmp_path / "copy.db")]) == 0
+    assert await restore(tmp_path, tmp_path / "copy.db", person.login) == 0
+    out, err = capsys.readouterr()
+    assert f"\t{holds} holds\n" in out
+    assert ("Everything is held" in err, "nothing is held" in err) == (holds == 1, holds == 0)
+
+
 def test_rows_that_are_back_are_those_of_postgresql(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["restore", "--state", str(tmp_path), "--rows-are-back", "--by", "lan"]) == 1
     assert "PostgreSQL" in capsys.readouterr().err
