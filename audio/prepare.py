@@ -158,14 +158,20 @@ class _Job:
 
     async def _hear(self) -> Measurement:
         self._rewind()
-        return await measure(
-            self._file,
-            self._decoding,
-            limits=self._limits,
-            max_samples=self._max_samples,
-            mono=self._mono,
-            on_samples=lambda _: self._report(0.3 * self._read_share()),
-        )
+        try:
+            return await measure(
+                self._file,
+                self._decoding,
+                limits=self._limits,
+                max_samples=self._max_samples,
+                mono=self._mono,
+                on_samples=lambda _: self._report(0.3 * self._read_share()),
+            )
+        except Rejected as verdict:
+            if verdict.reason is Reason.TOO_LONG:  # decoding ended at the limit: of the whole only the header tells
+                claimed_s = (self._source.claimed_ms or 0) / 1000
+                verdict.found = claimed_s if claimed_s > self._settings.max_length_s else None
+            raise
 
     async def encode(self, target: IO[bytes]) -> Measurement:
         """Write the canonical file to ``target`` and measure what a node will decode from it."""

@@ -254,6 +254,12 @@ async def test_sound_up_to_the_limit_is_taken_and_longer_is_not(tmp_path: Path) 
     assert await rejected(tmp_path / "second", sounds.wav(sounds.speech(3.1)), settings) is Reason.TOO_LONG
 
 
+async def test_what_is_too_long_is_told_with_the_limit_and_the_length_that_its_header_claims(tmp_path: Path) -> None:
+    with pytest.raises(Rejected) as caught:
+        await prepared(tmp_path, sounds.wav(sounds.silence(9)), Settings(max_length_s=2))
+    assert (caught.value.reason, caught.value.found, caught.value.limit) == (Reason.TOO_LONG, 9.0, 2.0)
+
+
 async def test_a_decoder_without_memory_is_a_reason_not_a_crash(tmp_path: Path) -> None:
     reason = await rejected(tmp_path, sounds.wav(sounds.speech(1.0)), Settings(max_memory=48 * _tools.MIB))
     assert reason is Reason.OUT_OF_MEMORY

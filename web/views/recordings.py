@@ -63,7 +63,7 @@ def wave_path(peaks: Sequence[int]) -> str:
 def card(found: RecordingOut, peaks: Sequence[int], form: Formats) -> Recording:
     """Show a recording as far as it is."""
     if found.state == "rejected" or found.withdrawn_at is not None:
-        why = form.text.word("rejected", found.reason) if found.reason else form.text("recording.gone")
+        why = _rejected(found, form) if found.reason else form.text("recording.gone")
         return Recording(found.id, found.title, "rejected", why=why)
     words = found.words or ""
     if found.state == "processing" or found.length_ms is None:
@@ -82,6 +82,17 @@ def card(found: RecordingOut, peaks: Sequence[int], form: Formats) -> Recording:
         words=words,
         warnings=tuple(Mark("triangle", "care", form.text.word("warning", code)) for code in found.warnings),
     )
+
+
+def _rejected(found: RecordingOut, form: Formats) -> str:
+    fields = found.reason_fields
+    if found.reason == "too_long" and "limit" in fields:
+        most = form.length(fields["limit"] * 1000)
+        length = form.length(fields["found"] * 1000) if "found" in fields else ""
+        if length and length != most:
+            return form.text("recording.too_long", length=length, most=most)
+        return form.text("recording.longer_than", most=most)
+    return form.text.word("rejected", found.reason or "")
 
 
 def sounding(found: SoundsOut, form: Formats) -> Recording:
