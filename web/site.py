@@ -34,6 +34,7 @@ from controller.people.proof import FIELD
 from controller.people.rights import Act, may
 from controller.people.schemas import Needs, PersonOut
 from controller.services import Services
+from controller.validation import refuse_nul
 from web.formats import Formats, called
 from web.forms import Form, own_path
 from web.i18n import LOCALES, Catalogue, load
@@ -49,6 +50,8 @@ LOOK_COOKIE = "__Host-loa-look"
 LOOKS = ("", "large")
 """Looks of the pages, chosen for a device: as it is, or with large letters and deeper colours."""
 DEFAULT_ZONE = "Asia/Ho_Chi_Minh"
+PLACE_FIRST = "/setup"
+"""Where who may make places goes on from what needs one, while there is none."""
 STOP_UNSENT = "/stop?done=unsent"
 """Where a STOP goes on whose session had ended: it must not look as if it had been sent."""
 
@@ -135,6 +138,7 @@ class Visit:
         Raises:
             ForbiddenError: no role of this person allows it, there or anywhere.
         """
+        self._require_places()
         if not self.may(act, area_id):
             raise ForbiddenError(f"your role does not allow: {act}", act=str(act))
 
@@ -144,8 +148,14 @@ class Visit:
         Raises:
             ForbiddenError: no role of this person allows any of these acts.
         """
+        self._require_places()
         if not any(map(self.may, acts)):
             raise ForbiddenError("your role does nothing here")
+
+    def _require_places(self) -> None:
+        """Lead whoever may make the first place there, where anything else is asked for."""
+        if not self.areas and self.may_everywhere(Act.AREAS_CREATE):
+            raise ForbiddenError("make a place first", mended=PLACE_FIRST)
 
     def name_of(self, area_id: str | None) -> str:
         """Name an area; empty: none, or not in sight."""
@@ -268,6 +278,8 @@ async def _answer(
     request: Request, services: Services, handle: Callable[[Request], Coroutine[Any, Any, Response]]
 ) -> Response:
     """Answer: what a page shows is one snapshot, so that who asks and what they may see is read once."""
+    if "%00" in request.url.query:  # as in a form, see ``web.forms``
+        refuse_nul((name, each) for name, value in request.query_params.multi_items() for each in (name, value))
     if request.method != "GET":
         return await answer_once(request, services, handle)
     async with services.together():
@@ -313,6 +325,8 @@ def _away(request: Request, target: str) -> Response:
 
 async def _problem(site: Site, request: Request, error: LoaError) -> Response:
     """Say it inside the frame, menu and STOP in reach, to whoever is signed in; else on a page of its own."""
+    if error.fields.get("mended") == PLACE_FIRST:
+        return _away(request, PLACE_FIRST)
     if site.in_frame is not None and "hx-request" not in request.headers:
         with suppress(LoaError, ZoneInfoNotFoundError):  # then the page that needs nothing
             visit = await site.visit(request)

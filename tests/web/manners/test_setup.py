@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from controller.errors import InvalidError
+from controller.people.rights import Role
 from edge_agent.protocol.enrolment import new_claim_code
 from tests.controller.factories import ADDRESS, PASSWORD, enrolment_request
 from tests.web.harness import Commune, commune, first_day, visitor
@@ -109,6 +110,15 @@ async def say_something(site: Commune, client: httpx.AsyncClient) -> None:
     sent = await client.post("/say", data=typed | {"recording": recording})
     assert sent.status_code == 303, re.findall(r'class="wrong[^>]*>([^<]*)', sent.text)
     assert sent.headers["location"].startswith("/broadcasts/")
+
+
+async def test_what_needs_a_place_leads_to_making_the_first(empty: Commune) -> None:
+    somebody = await empty.centre.somebody("hoa", Role.OPERATOR, None)
+    async with visitor(empty) as client, visitor(empty, who=somebody) as other:
+        for path in ("/say", "/schedules/new", "/bulletins/new"):
+            led, refused = await client.get(path), await other.get(path)
+            assert (led.status_code, led.headers.get("location")) == (303, "/setup"), path
+            assert refused.status_code == 403, "who may not make places is not led there"
 
 
 async def test_hamlets_come_from_a_list_as_people_paste_it(empty: Commune) -> None:
