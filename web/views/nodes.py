@@ -90,14 +90,14 @@ def _facts(node: NodeOut, form: Formats) -> dict[str, str]:
     grade = text(f"grade.e{node.best_grade}") if node.best_grade is not None else ""
     there = is_heard(node)
     return {
+        "self_test": _own_sound(node.self_test, form),  # first: whoever asked for it is led here
+        "identified": _own_sound(node.identified, form),
         "heard_at": form.when(node.last_heard_at) if node.last_heard_at else "",
         "call_number": node.call_number if "identify" in node.commands else "",
         "plan": plan(node, form) if there else "",
         "cache": cache(node, form) if there else "",
         "clock": clock(node, form) if there else "",
         "evidence": _marked(grade, form, simulated=node.simulated_output or node.simulated_input),
-        "self_test": _own_sound(node.self_test, form),
-        "identified": _own_sound(node.identified, form),
         "reference": _reference(node, form),
         "volume": gain_said(node.volume_mb, VOLUMES, form, "volume"),
     }

@@ -37,7 +37,11 @@ async def test_a_node_that_can_is_asked_for_a_tone_and_what_it_heard_is_said(sit
         page = await client.get(f"/nodes/{node.id}")
         assert f'action="/nodes/{node.id}/self-test"' in page.text
         assert f'action="/nodes/{node.id}/reference"' not in page.text
-        assert (await client.post(f"/nodes/{node.id}/self-test")).status_code == 303
+        asked = await client.post(f"/nodes/{node.id}/self-test")
+        assert asked.headers["location"] == f"/nodes/{node.id}?done=asked#told"
+        assert 'id="told"' in (await client.get(asked.headers["location"])).text
+        kept = {"HX-Current-URL": f"http://x/nodes/{node.id}?done=asked#told"}
+        assert 'id="told"' in (await client.get(f"/nodes/{node.id}/live", headers=kept)).text
         assert sent == [f"nodes/{node.id} self_test"]
         for result, words in (("heard", "Đã nghe thấy"), ("failed", "không rõ vì sao")):
             site.centre.hears(node.id, self_test={"command_id": "c", "at": site.centre.clock(), "result": result})
