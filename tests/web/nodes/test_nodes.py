@@ -39,9 +39,9 @@ async def test_a_node_that_can_is_asked_for_a_tone_and_what_it_heard_is_said(sit
         assert f'action="/nodes/{node.id}/reference"' not in page.text
         asked = await client.post(f"/nodes/{node.id}/self-test")
         assert asked.headers["location"] == f"/nodes/{node.id}?done=sounds#told"
-        told = (await client.get(asked.headers["location"])).text
-        assert 'id="told"' in told
-        assert told.count("Đã gửi lệnh tới cụm.") == 1
+        answer = (await client.get(asked.headers["location"])).text
+        assert 'id="told"' in answer
+        assert answer.count("Đã gửi lệnh tới cụm.") == 1
         kept = {"HX-Current-URL": f"http://x/nodes/{node.id}?done=sounds#told"}
         assert 'id="told"' in (await client.get(f"/nodes/{node.id}/live", headers=kept)).text
         assert sent == [f"nodes/{node.id} self_test"]
