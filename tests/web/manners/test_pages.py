@@ -27,7 +27,7 @@ async def test_a_fragment_sends_the_whole_page_to_sign_in(site: Commune) -> None
     async with visitor(site, signed_in=False) as client:
         answer = await client.get("/strip", headers=asking)
     assert (answer.status_code, answer.text) == (401, "")
-    assert answer.headers["hx-redirect"] == "/sign-in?next=/broadcasts/x"
+    assert answer.headers["hx-redirect"] == "/sign-in?next=/broadcasts/x&ended=1"  # who has its page open had a session
 
 
 async def test_an_ended_session_is_told_as_such(site: Commune) -> None:

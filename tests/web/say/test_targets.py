@@ -97,7 +97,7 @@ async def test_nobody_opens_or_sees_on_the_map_what_lies_elsewhere(site: Commune
 async def test_of_a_draft_what_is_there_is_named_anew_and_what_is_not_is_left_out(site: Commune) -> None:
     trai, market, office = site.hamlets["Thôn Trại"], site.nodes["Cổng chợ Trại"], site.nodes["Nhà văn hóa thôn Đồng"]
     await site.centre.services.nodes.change(site.centre.actor, market.id, name=HOSTILE[0])
-    strange = ["nodes/gone", "areas/gone", "nodes/\x00", "", "x" * 9_000]
+    strange = ["nodes/gone", "areas/gone", "nodes/?", "", "x" * 9_000]
     asked = {"scope": [market.scope, trai.scope, office.scope, *strange, market.scope]}
     node = {"scope": market.scope, "name": HOSTILE[0], "place": "Thôn Trại", "over": [trai.scope, site.root.scope]}
     area = {"scope": trai.scope, "name": "Thôn Trại", "place": "", "over": [site.root.scope]}
