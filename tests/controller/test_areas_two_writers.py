@@ -19,6 +19,7 @@ from controller.nodes.rules import NodeKind
 from controller.people.rights import Role
 from edge_agent.protocol.enrolment import new_claim_code
 from tests.controller.factories import ADDRESS, Centre, centre, enrolment_request
+from tests.e2e.waiting import until
 
 pytestmark = pytest.mark.postgres
 PATIENCE_S = 20
@@ -54,12 +55,12 @@ class Held:
 async def waits_for_a_lock(here: Centre) -> None:
     """Wait until one of the two waits for what the other holds."""
     query = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-    async with asyncio.timeout(PATIENCE_S):
-        found = 0
-        while not found:
-            async with here.database.reading() as session:
-                found = await session.scalar(query) or 0
-            await asyncio.sleep(0.01)
+
+    async def found() -> int:
+        async with here.database.reading() as session:
+            return await session.scalar(query) or 0
+
+    await until(found, PATIENCE_S, "one waits for a lock of the other")
 
 
 async def a_node(here: Centre, gone: AreaOut, _other: AreaOut) -> None:

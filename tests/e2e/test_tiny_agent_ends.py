@@ -23,8 +23,7 @@ async def main():
         begun.set()
         threading.Event().wait()
     hangs = asyncio.create_task(asyncio.to_thread(hang))
-    while not begun.is_set():
-        await asyncio.sleep(0.01)
+    await asyncio.to_thread(begun.wait)
     hangs.cancel()
 
 asyncio.run(main())
