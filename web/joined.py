@@ -19,7 +19,7 @@ JOINED = {
     "css/pages/sounds.css": ("css/recorder.css", "css/pages/library.css"),
     "js/site.js": (
         *("js/kit.js", "js/once.js", "js/asked.js", "js/menu.js", "js/begin.js"),
-        *("js/live.js", "js/shell.js", "js/draft_words.js", "js/draft.js"),
+        *("js/live.js", "js/shell.js", "js/draft_words.js", "js/draft_own.js", "js/draft.js"),
     ),
     "js/bring.js": ("js/keep.js", "js/upload.js", "js/listen.js"),
     "js/voices.js": ("js/record.js", "js/move.js"),

@@ -1,9 +1,12 @@
 """Drafts of two tabs at once, and of what was sent without an answer: each gets its own back, and nobody another's."""
 
+import re
+
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
-from tests.web.browser import page_of
+from tests.controller.factories import PASSWORD
+from tests.web.browser import carry, page_of
 from tests.web.harness import Commune
 from tests.web.pages import module_site
 from tests.web.test_emergency_pages import message
@@ -112,3 +115,48 @@ async def test_a_stop_does_not_take_a_draft_along_whose_sending_had_no_answer(si
         await page.goto("/bulletins/new")
         await expect(page.locator(".notice:has([data-of])")).to_contain_text("“Tiêm phòng”. Đã bấm gửi nhưng chưa thấy")
     assert await site.centre.services.bulletins.list(site.centre.actor) == []
+
+
+async def back_after_sign_in(site: Commune, page: Page) -> None:
+    """Let the session end, and the same person sign in; the page that was open comes again."""
+    path = page.url.removeprefix(site.url)
+    await carry(page.context, site.url, "x" * 43)
+    await page.reload()
+    await page.wait_for_url(re.compile("ended=1"))
+    await page.fill("#login", "lan")
+    await page.fill("#password", PASSWORD)
+    await page.click("button.main")
+    await page.wait_for_url(f"**{path}")
+
+
+@pytest.mark.parametrize("refused", [False, True])
+async def test_only_what_was_changed_comes_back_after_a_sign_in_and_undoes_nothing_of_others(
+    site: Commune, browser: Browser, *, refused: bool
+) -> None:
+    """``refused``: what was typed had come back once already, in an answer in which it stands like what is so."""
+    node, services, actor = site.nodes["Cổng chợ Trại"], site.centre.services, site.centre.actor
+    await services.nodes.change(actor, node.id, name=node.name, volume_mb=0, trim_mb=0)
+    path, send = f"/nodes/{node.id}/settings", "form[data-draft^=node-settings] button"
+    async with page_of(browser, site.url, expected=("401", "422")) as page:
+        await page.goto(path)
+        await page.check("[name=trim][value='300']", force=True)
+        if refused:
+            await page.fill("#name", "")
+            await page.click(send)
+            await expect(page.locator("#wrong-name")).to_be_visible()
+        await page.fill("#name", "")
+        await page.locator("#name").press_sequentially("Cổng chợ mới")
+        await page.wait_for_function(f"() => {DRAFTS}.some((key) => localStorage.getItem(key).includes('chợ mới'))")
+        await services.nodes.change(actor, node.id, volume_mb=-1200)
+        if refused:
+            await page.goto(path)  # a page that was sent is not asked for again unasked
+            await page.get_by_role("button", name="Dùng bản nháp").click()
+        else:
+            await back_after_sign_in(site, page)
+        await expect(page.locator("#name")).to_have_value("Cổng chợ mới")
+        assert await page.evaluate(CHOSEN, "trim") == ["300"]
+        assert await page.evaluate(CHOSEN, "volume") == ["-1200"]
+        await page.click(send)
+        await page.wait_for_url(re.compile(r"\?done="))
+        found = await services.nodes.get(actor, node.id)
+        assert (found.name, found.volume_mb, found.trim_mb) == ("Cổng chợ mới", -1200, 300)

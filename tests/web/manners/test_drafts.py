@@ -67,6 +67,14 @@ def test_the_exceptions_are_there_and_keep_nothing() -> None:
     assert not [form for form in about_people if "data-draft=" in form]
 
 
+def test_what_others_change_too_gives_back_only_what_was_changed_in_it() -> None:
+    shown = [(template, act, form) for template, act, form in typed_forms() if "data-draft=" in form]
+    others = [each for each in shown if re.search(r"parts\.was\(|name=\"(?:version|stood)\"|hidden\(", each[2])]
+    assert len(others) > 8
+    others_own = {("programme.html", "copy"), ("bulletin.html", "offer"), ("bulletin.html", "return")}  # new each time
+    assert {(name, act) for name, act, form in others if "data-stands" not in form} <= others_own
+
+
 def test_an_emergency_is_kept_for_minutes_and_never_offered() -> None:
     brief = {template for template, _, form in forms() if "data-brief" in form}
     assert brief == {"emergency_form.html"}

@@ -4,6 +4,7 @@
 // meant before must not be one tap from being said) all is. It is wiped when what was sent did arrive, and at sign-out
 // (shell.js). Passwords, codes, files, hidden fields, telephone numbers and logins are never kept; of a recording its name
 // at the centre is. With data-brief it is kept for minutes and never offered: it only comes back by itself.
+// Of a form with data-stands only what was changed in it comes back (draft_own.js).
 // What a tab wrote is kept in that tab, and only that comes back by itself; all tabs are offered what was written last, and
 // what was offered before and neither taken nor dropped when something else was written.
 (() => {
@@ -21,6 +22,7 @@
   const keyOf = (form) => `loa:draft:${person}:${form.dataset.draft}`;
   const earlierOf = (form) => `${keyOf(form)}:earlier`;
   const written = new Set(); // on this page
+  const stood = new Map(); // form → how it stood when it was first shown, where others change what it is of
   const offered = new Map(); // form → the draft that is offered, until somebody takes or drops it
   let giving = false;
 
@@ -93,7 +95,7 @@
   function save(form, state = "typed") {
     if (sessionStorage.getItem(LEAVES)) return;
     const recording = recordingOf(form), title = form.querySelector("#recording [data-title]")?.dataset.title ?? "";
-    const draft = { at: Date.now(), by: HERE, state, fields: valuesOf(form), labels: labelsOf(form), recording, title, cards: cardsOf(form) };
+    const draft = { at: Date.now(), by: HERE, state, fields: valuesOf(form), labels: labelsOf(form), recording, title, cards: cardsOf(form), stood: stood.get(form) };
     written.add(keyOf(form));
     if (offered.has(form)) keep(earlierOf(form), offered.get(form), localStorage); // its place is taken now
     keep(keyOf(form), draft, sessionStorage);
@@ -142,10 +144,11 @@
 
   // Puts back what was kept; gives the words of what has no place in the form any more, and places that this page has not
   // read so far.
-  function give(form, draft) {
+  function give(form, whole) {
+    const draft = loa.drafts.own(whole);
     giving = true;
     written.add(keyOf(form));
-    change(keyOf(form), draft, { by: HERE });
+    change(keyOf(form), whole, { by: HERE });
     grow(form, draft);
     bringBack(form, draft);
     const gone = [], unread = [];
@@ -201,7 +204,8 @@
   }
 
   // Whether giving it would change what the form means: nothing is offered, or told of, that stands there already.
-  function differs(form, draft) {
+  function differs(form, whole) {
+    const draft = loa.drafts.own(whole);
     const [ticked, typed] = meant(draft.fields), [ticks, words] = meant(valuesOf(form));
     return [...ticked].some(([key, isOn]) => isOn !== (ticks.get(key) ?? false))
       || [...typed].some(([key, value]) => value !== (words.get(key) ?? ""))
@@ -210,7 +214,7 @@
 
   function tell(form, draft, given, isEarlier = false) {
     const template = document.getElementById("draft-notice"), notice = template.content.firstElementChild.cloneNode(true);
-    const held = loa.drafts.holds(draft, valuesOf(form)), of = notice.querySelector("[data-of]"), gone = notice.querySelector("[data-gone]");
+    const held = loa.drafts.holds(loa.drafts.own(draft), valuesOf(form)), of = notice.querySelector("[data-of]"), gone = notice.querySelector("[data-gone]");
     of.textContent = template.dataset.of.replace("{when}", loa.drafts.when(draft.at)) + (held ? `: ${held}.` : ".");
     for (const each of notice.querySelectorAll("[data-state]")) if (each.dataset.state !== (draft.state ?? "typed")) each.remove();
     if (!given) notice.querySelector("[data-given]").remove();
@@ -285,6 +289,12 @@
   // When the scripts of the page are there too, which know its rows and places.
   if (document.readyState === "complete") forms.forEach(comeBack);
   else addEventListener("DOMContentLoaded", () => forms.forEach(comeBack), { once: true });
+
+  // In an answer stands what was typed: of that the page before it knows how it stood.
+  for (const form of forms.filter((each) => "stands" in each.dataset)) {
+    const own = "answer" in document.body.dataset ? read(keyOf(form), sessionStorage) : null;
+    stood.set(form, own ? own.stood : { fields: loa.drafts.stood(fieldsOf(form)), cards: cardsOf(form) });
+  }
 
   for (const form of forms) {
     let timer = null;
