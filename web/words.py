@@ -39,8 +39,10 @@ _ENDS = {
 _NOT_GIVEN = {
     "awaiting_approval": ("part", "care"),
     "returned": ("triangle", "care"),
+    "withdrawn": ("triangle", "care"),
     "not_approved": ("triangle", "care"),
     "replaced": ("cut", "unsure"),
+    "taken_out": ("cut", "unsure"),
 }
 """Phases of what no node was told to play."""
 WORTH_TELLING = timedelta(seconds=1)

@@ -27,11 +27,13 @@ from controller.recordings.models import Recording
 from edge_agent.protocol import content
 from edge_agent.protocol.states import Drill, Level, PlayState
 
+from .asked import said_of
 from .forecast import PLAYS_PER_HOUR, Surroundings, guards_of
 from .models import Broadcast, BroadcastItem, BroadcastTarget
 from .on_air import OnAir
 from .rules import Phase, PlayCount, Window, by_grade, by_name, phase_of, ready_count
 from .schemas import AskedOut, BroadcastOut, ItemOut, TargetOut
+from .versions import with_successors
 from .wire_form import wire_forms
 
 BEFORE = timedelta(hours=6)
@@ -128,6 +130,7 @@ async def outs(
     asked, unconfirmed = await asked_of(session, rows, whole or seen), await of_runs(session, watch, rows)
     sounding = [key for key in ids if any(each.state is PlayState.PLAYING for each in counts[key] if not each.outcome)]
     virtual = await _simulated(session, sounding, seen) if look_at_outputs else set()
+    replaced = await with_successors(session, [row for row in rows if row.superseded_at is not None])
     return [
         _out(
             row,
@@ -139,6 +142,7 @@ async def outs(
             asked=asked.get(row.id),
             unconfirmed=unconfirmed.get(row.id),
             simulated=row.id in virtual,
+            is_replaced=row.id in replaced,
             is_ours=(whole or seen).sees(row.area_id),
             now=watch.now,
         )
@@ -315,19 +319,20 @@ async def asked_of(session: AsyncSession, rows: Sequence[Broadcast], seen: Sight
     for row in of_schedules:
         if wire := wires.get(row.id):
             wanted[row.id] = (f"schedules/{row.schedule_id}", content.content_hash(wire.items, wire.drill))
-    latest: dict[tuple[str, str], AskedOut] = {}
+    latest: dict[tuple[str, str], ApprovalRequest] = {}
     for some in in_pieces(sorted({subject for subject, _ in wanted.values()})):
         query = select(ApprovalRequest).where(ApprovalRequest.subject.in_(some)).order_by(ApprovalRequest.asked_at)
         for each in await session.scalars(query):
-            shown = AskedOut(id=each.id, state=RequestState(each.state), returned_reason=each.returned_reason)
-            content_sha256 = each.content_sha256 if each.subject.startswith("schedules/") else ""
-            latest[each.subject, content_sha256] = shown
-    return {key: latest[asked] for key, asked in wanted.items() if asked in latest}
+            latest[each.subject, each.content_sha256 if each.subject.startswith("schedules/") else ""] = each
+    shown = dict(zip(latest, await said_of(session, latest.values()), strict=True))
+    return {key: shown[asked] for key, asked in wanted.items() if asked in shown}
+
+
+_REFUSED = {RequestState.RETURNED: Phase.RETURNED, RequestState.WITHDRAWN: Phase.WITHDRAWN}
 
 
 def _without_yes(asked: AskedOut | None) -> Phase:
-    is_returned = asked is not None and asked.state is RequestState.RETURNED
-    return Phase.RETURNED if is_returned else Phase.AWAITING_APPROVAL
+    return Phase.AWAITING_APPROVAL if asked is None else _REFUSED.get(asked.state, Phase.AWAITING_APPROVAL)
 
 
 def _out(
@@ -341,6 +346,7 @@ def _out(
     asked: AskedOut | None,
     unconfirmed: UnconfirmedOut | None,
     simulated: bool,
+    is_replaced: bool,
     is_ours: bool,
     now: datetime,
 ) -> BroadcastOut:
@@ -348,7 +354,7 @@ def _out(
     ends_at = row.start_at + timedelta(milliseconds=row.length_ms)
     phase = phase_of(counts, ends_at=ends_at, latest_end_at=row.latest_end_at, cancelled=cancelled, now=now)
     if row.superseded_at is not None and not cancelled:
-        phase = Phase.REPLACED
+        phase = Phase.REPLACED if is_replaced else Phase.TAKEN_OUT
     elif row.awaits_approval and not cancelled:
         phase = _without_yes(asked) if now <= row.latest_start_at else Phase.NOT_APPROVED
     elif unreporting and not counts and not cancelled and now < ends_at:

@@ -37,13 +37,17 @@ class Phase(StrEnum):
     """Nobody who may has approved it yet: no node knows of it."""
     RETURNED = "returned"
     """Whoever was asked to approve it said no, with a reason: it has to be changed, or cancelled."""
+    WITHDRAWN = "withdrawn"
+    """Who asked for a yes to its schedule took that back: nobody is asked until the schedule is edited."""
     NOT_APPROVED = "not_approved"
     """Its latest start passed before somebody did."""
     REPLACED = "replaced"
     """By a later version of itself, before it began."""
+    TAKEN_OUT = "taken_out"
+    """Of its schedule, before it began, and nothing stands in its place."""
 
 
-ENDED = frozenset({Phase.OVER, Phase.CANCELLED, Phase.NOT_APPROVED, Phase.REPLACED})
+ENDED = frozenset({Phase.OVER, Phase.CANCELLED, Phase.NOT_APPROVED, Phase.REPLACED, Phase.TAKEN_OUT})
 """Nothing of it is to come."""
 
 

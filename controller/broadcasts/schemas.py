@@ -149,6 +149,9 @@ class AskedOut(BaseModel):
     """Of the request (``/approvals/{id}``)."""
     state: RequestState
     returned_reason: str | None
+    refused_by: str | None = None
+    """Name of who returned it, or took it back; None: nobody did."""
+    refused_at: AwareDatetime | None = None
 
 
 class BroadcastOut(BaseModel):

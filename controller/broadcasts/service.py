@@ -269,7 +269,8 @@ class Broadcasts:
             seen = await rights.within(session, whole, area_id)
             query = query.where(in_sight(whole)) if area_id is None else query.where(in_sight(whole), sounds_in(seen))
             found = await outs(session, query, Watch(self._live, seen, now), whole=whole)
-        return [each for each in found if each.phase is not Phase.REPLACED or each.unconfirmed is not None]
+        gone = {Phase.REPLACED, Phase.TAKEN_OUT}
+        return [each for each in found if each.phase not in gone or each.unconfirmed is not None]
 
     def _watch(self, seen: Sight) -> Watch:
         return Watch(self._live, seen, self._now())

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.approvals.models import ApprovalRequest
 from controller.approvals.states import RequestState
+from controller.broadcasts.asked import REFUSED, said_of
 from controller.broadcasts.models import Broadcast
 from controller.broadcasts.schemas import AskedOut, as_on_the_wire
 from controller.broadcasts.wire_form import wire_forms
@@ -16,8 +17,6 @@ from edge_agent.protocol.content import content_hash
 
 from .models import Schedule
 
-REFUSED = frozenset({RequestState.RETURNED, RequestState.WITHDRAWN})
-
 
 async def asked_of(session: AsyncSession, rows: Sequence[Schedule], *, now: datetime) -> dict[str, AskedOut]:
     """Give, by schedule, the request on which its next dates wait: a refused one first, as somebody has to act."""
@@ -25,13 +24,12 @@ async def asked_of(session: AsyncSession, rows: Sequence[Schedule], *, now: date
     latest = await _latest(session, edited)
     refused = {schedule_id for (schedule_id, _), row in latest.items() if row.state in REFUSED}
     waiting = await _waiting(session, sorted(refused), now)
-    found: dict[str, AskedOut] = {}
+    found: dict[str, ApprovalRequest] = {}
     for (schedule_id, content_sha256), row in latest.items():
         stands = row.state in REFUSED and content_sha256 in waiting.get(schedule_id, {content_sha256})
         if stands or (row.state == RequestState.OPEN and schedule_id not in found):
-            state = RequestState(row.state)
-            found[schedule_id] = AskedOut(id=row.id, state=state, returned_reason=row.returned_reason)
-    return found
+            found[schedule_id] = row
+    return dict(zip(found, await said_of(session, found.values()), strict=True))
 
 
 async def _latest(session: AsyncSession, edited: Mapping[str, datetime]) -> dict[tuple[str, str], ApprovalRequest]:

@@ -12,6 +12,7 @@ from controller.areas.repository import Standing, read_tree
 from controller.areas.rules import Tree
 from controller.areas.targets import node_names, scope_name
 from controller.broadcasts.models import Broadcast, BroadcastTarget
+from controller.broadcasts.repository import asked_of as asked_of_runs
 from controller.broadcasts.repository import in_sight
 from controller.clock import Clock
 from controller.db import Database, in_pieces
@@ -183,7 +184,10 @@ class _Look:
             for target in await self._session.scalars(query.order_by(BroadcastTarget.scope)):
                 scopes[target.broadcast_id].append(target.scope)
         names = await node_names(self._session, {scope for each in scopes.values() for scope in each})
-        return [await self._single(row, scopes[row.id], names, now) for row in rows]
+        waiting = [row for row in rows if row.awaits_approval]
+        asked = await asked_of_runs(self._session, waiting, self._seen) if waiting else {}
+        entries = [await self._single(row, scopes[row.id], names, now) for row in rows]
+        return [each.model_copy(update={"approval": asked.get(each.key)}) for each in entries]
 
     async def _single(self, row: Broadcast, scopes: Sequence[str], names: dict[str, str], now: datetime) -> FeedEntry:
         run = Airing(row.start_at, timedelta(milliseconds=row.length_ms))

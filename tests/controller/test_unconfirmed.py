@@ -50,7 +50,7 @@ async def test_a_date_cancelled_two_minutes_before_at_a_node_out_of_reach_may_be
             [date] = await get(client, path, **span)
             assert (date["verdict"], date["unconfirmed"]) == ("cancelled", doubt)
         [listed] = await get(client, "/broadcasts")
-        assert (listed["id"], listed["phase"], listed["unconfirmed"]) == (first.id, "replaced", doubt)
+        assert (listed["id"], listed["phase"], listed["unconfirmed"]) == (first.id, "taken_out", doubt)
         day = await get(client, f"/nodes/{place.node.id}/day")
         assert day["entries"] == []
         assert day["unconfirmed"] == [

@@ -75,7 +75,8 @@ async def _airs(visit: Visit, row: ApprovalOut) -> dict[str, Any]:
         return {}
     coming = [each for each in dates if each.verdict == "aired" and each.start_at > now][:DATES_TOLD]
     said = ", ".join(f"{form.long(each.start_at)}{moved_said(each, form)}" for each in coming)
-    airs = [when_said(known, form), *([visit.text("approvals.dates", dates=said)] if coming else [])]
+    told = coming and row.state in {"open", "approved"}  # of what was refused none will be
+    airs = [when_said(known, form), *([visit.text("approvals.dates", dates=said)] if told else [])]
     filler = await filler_title(visit, known.filler_recording_id) if known.filler_recording_id else ""
     finer = said_finer(known, filler, form) if row.state == "open" else ()
     return {"airs": airs, "finer": finer, "meets": conflicts(met, form)}

@@ -97,7 +97,7 @@ def _place(run: BroadcastOut) -> str:
     return run.targets[0].name if len(run.targets) == 1 else ""
 
 
-_OVER = frozenset({"over", "cancelled", "replaced", "not_approved"})
+_OVER = frozenset({"over", "cancelled", "replaced", "taken_out", "not_approved"})
 _COLUMNS = (
     Column("state", "run_plays.state"),
     Column("name", "run_plays.name"),

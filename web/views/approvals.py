@@ -121,7 +121,8 @@ def in_list(row: ApprovalRow, form: Formats) -> Row:
 def _mark(row: ApprovalRow, form: Formats) -> Mark:
     icon, tone = _STATES[row.state]
     level = "" if row.level == "normal" else f" · {form.text(f'level.{row.level}')}"
-    return Mark(icon, tone, form.text(f"approval_state.{row.state}") + level)
+    since = f" · {form.since(row.decided_at)}" if row.state == "withdrawn" and row.decided_at else ""
+    return Mark(icon, tone, form.text(f"approval_state.{row.state}") + since + level)
 
 
 def one(row: ApprovalOut, waves: Mapping[str, Sequence[int]], form: Formats) -> Request:
@@ -158,7 +159,8 @@ def _lines(row: ApprovalOut, form: Formats) -> list[str]:
         text("approvals.window", start=form.long(row.not_before_at), until=form.long(row.not_after_at)),
     ]
     if row.decided_by and row.decided_at:
-        said.append(text("approvals.decided", by=row.decided_by, when=form.since(row.decided_at)))
+        key = "approvals.withdrawn_said" if row.state == "withdrawn" else "approvals.decided"
+        said.append(text(key, by=row.decided_by, when=form.since(row.decided_at)))
     if row.returned_reason:
         said.append(text("approvals.reason_said", reason=row.returned_reason))
     return said

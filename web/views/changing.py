@@ -10,6 +10,7 @@ from controller.broadcasts.schemas import BroadcastOut, PreviewOut
 from controller.ids import new_id
 from web.formats import Formats
 from web.views.contents import Part
+from web.views.runs import WITHOUT_YES
 from web.views.say import Draft, start_of
 from web.words import Mark
 
@@ -102,7 +103,7 @@ def effects(
         said.append(text("changing.gained", count=len(gained), names=form.names(gained)))
     if known.approval is not None:
         said.append(text("changing.yes_anew" if found.approval is Need.ANOTHER else "changing.yes_over"))
-    away, told = len(set(before).intersection(silent)), known.phase not in {"awaiting_approval", "returned"}
+    away, told = len(set(before).intersection(silent)), known.phase not in WITHOUT_YES
     if told and found.approval is Need.ANOTHER:
         said.append(text("changing.withdrawn"))
     if told and away:

@@ -9,7 +9,7 @@ from typing import Any
 from controller.schedules.feed_schemas import FeedDay, FeedEntry, FeedOut
 from controller.schedules.walltime import instant
 from web.formats import Formats
-from web.views.schedules import against_said, date_mark
+from web.views.schedules import against_said, date_mark, waits_mark
 from web.words import Mark
 
 VIEWS = ("week", "month")
@@ -163,8 +163,10 @@ def mark_of(each: FeedEntry, form: Formats) -> Mark:
         return date_mark(each.date, form, each.approval)
     if each.breaches:
         return against_said(each.breaches, form)
-    word = "approval_state.open" if each.awaits_approval else "plan.single"
-    return Mark("part", "care", form.text(word)) if each.awaits_approval else Mark("ready", "unsure", form.text(word))
+    if each.awaits_approval:
+        asked = each.approval
+        return Mark("part", "care", form.text("approval_state.open")) if asked is None else waits_mark(asked, form)
+    return Mark("ready", "unsure", form.text("plan.single"))
 
 
 def meets_said(each: FeedEntry, form: Formats) -> str:

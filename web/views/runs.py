@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from controller.broadcasts.schemas import BroadcastOut
+from controller.broadcasts.schemas import AskedOut, BroadcastOut
 from controller.holds.schemas import HoldOut
 from controller.nodes.schemas import NodeOut
 from controller.plays.schemas import PlayGroupsOut, PlayOut
@@ -65,6 +65,8 @@ class Group:
     count: int
 
 
+WITHOUT_YES = frozenset({"awaiting_approval", "returned", "withdrawn"})
+"""Phases of what nobody said yes to, and is not over: no node was told of it."""
 GROUPS = {
     "failed": FAILED - {"interrupted"},
     "cut": {"interrupted"},
@@ -119,7 +121,7 @@ def one_run(run: BroadcastOut, form: Formats, waiting: Sequence[str] = ()) -> Ru
         lines=(
             *held_said(run.held_by, form),
             *doubt_said(run.unconfirmed, form),
-            *returned_said(run, form),
+            *refused_said(run, form),
             *_time_lines(run, form),
             *_offline(waiting, form),
             *_unreporting(run, form),
@@ -163,7 +165,7 @@ def groups(
 
 def awaits_yes(run: BroadcastOut) -> bool:
     """Tell whether nobody said yes to it yet: then no node was told of it."""
-    return run.phase in {"awaiting_approval", "returned"}
+    return run.phase in WITHOUT_YES
 
 
 def play_line(play: PlayOut, run: BroadcastOut, form: Formats) -> PlayLine:
@@ -203,7 +205,7 @@ def _time_lines(run: BroadcastOut, form: Formats) -> list[str]:
     text = form.text
     if run.cancelled_at is not None:
         return [text("broadcast.cancelled_at", at=form.when(run.cancelled_at))]
-    if run.phase in {"returned", "replaced", "not_approved"}:
+    if run.phase in {"returned", "withdrawn", "replaced", "taken_out", "not_approved"}:
         return []  # as it is, nothing will begin
     if run.phase in {"over", "awaiting_reports"}:
         return [text("broadcast.ended", at=form.when(run.ends_at))]
@@ -214,10 +216,22 @@ def _time_lines(run: BroadcastOut, form: Formats) -> list[str]:
     return [line for line in (begins, text("broadcast.latest", until=form.when(run.latest_start_at))) if line]
 
 
-def returned_said(run: BroadcastOut, form: Formats) -> list[str]:
-    """Say why the one who was asked said no."""
-    reason = run.approval.returned_reason if run.approval else None
-    return [form.text("approvals.reason_said", reason=reason)] if reason else []
+def refused_said(run: BroadcastOut, form: Formats) -> list[str]:
+    """Say why the one who was asked said no, or who took the request back."""
+    asked = run.approval
+    if asked is None:
+        return []
+    if asked.returned_reason:
+        return [form.text("approvals.reason_said", reason=asked.returned_reason)]
+    said = withdrawn_said(asked, form)
+    return [said] if said else []
+
+
+def withdrawn_said(asked: AskedOut, form: Formats) -> str:
+    """Say who took a request back, and when; empty: nobody did."""
+    if asked.state != "withdrawn" or asked.refused_at is None:
+        return ""
+    return form.text("approvals.withdrawn_said", by=asked.refused_by or "", when=form.when(asked.refused_at))
 
 
 def _offline(names: Sequence[str], form: Formats) -> list[str]:
@@ -239,7 +253,7 @@ def _share(run: BroadcastOut, now: datetime) -> int | None:
 
 
 def _cancel(run: BroadcastOut, form: Formats) -> Cancel | None:
-    if run.phase not in {"awaiting_approval", "returned", "sending", "ready", "on_air", "awaiting_reports"}:
+    if run.phase not in {*WITHOUT_YES, "sending", "ready", "on_air", "awaiting_reports"}:
         return None
     count = sum(run.counts.get(code, 0) for code in (*GROUPS["open"], *GROUPS["playing"]))
     kind = "cancel_running" if run.phase == "on_air" else "cancel"
@@ -247,5 +261,5 @@ def _cancel(run: BroadcastOut, form: Formats) -> Cancel | None:
         offer=form.text(f"broadcast.{kind}"),
         what_happens=form.text(f"broadcast.{kind}_said", count=count) if count else form.text("broadcast.cancel_mute"),
         yes=form.text(f"broadcast.{kind}_yes"),
-        is_undo=run.phase in {"awaiting_approval", "returned", "sending", "ready"},
+        is_undo=run.phase in {*WITHOUT_YES, "sending", "ready"},
     )

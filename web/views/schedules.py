@@ -14,6 +14,7 @@ from controller.schedules.schemas import DateOut, ScheduleIn, ScheduleOut, Sched
 from web.formats import Formats
 from web.views import unaired
 from web.views.dated import Told, breaches, dates_said, grouped, span_said, unusual_said
+from web.views.runs import withdrawn_said
 from web.views.schedule_finer import zone_name
 from web.views.schedule_form import WEEKDAYS, days_of
 from web.words import Mark, doubt_said
@@ -143,9 +144,16 @@ def _waits(asked: AskedOut, next_at: datetime | None, form: Formats) -> Mark:
     word = form.text(f"approval_state.{asked.state}")
     if asked.returned_reason:
         word = f"{word}: {asked.returned_reason}"
+    elif asked.state == "withdrawn":
+        word = withdrawn_said(asked, form) or word
     elif next_at is not None:
         word = f"{word} · {form.text('schedules.next', when=form.when(next_at))}"
     return Mark("part" if asked.state == "open" else "triangle", "care", word)
+
+
+def waits_mark(asked: AskedOut, form: Formats) -> Mark:
+    """Say in a word how the request stands on which a date waits."""
+    return _waits(asked.model_copy(update={"returned_reason": None, "refused_at": None}), None, form)
 
 
 def _to_do(asked: AskedOut | None, form: Formats) -> tuple[str, str]:
@@ -192,7 +200,7 @@ def date_mark(each: DateOut, form: Formats, asked: AskedOut | None = None) -> Ma
     if each.changed == "moved":
         return Mark("empty", "unsure", text("schedules.date_moved"))
     if asked is not None and (each.awaits_approval or each.broadcast_id is None):
-        return _waits(asked.model_copy(update={"returned_reason": None}), None, form)
+        return waits_mark(asked, form)
     planned = each.broadcast_id is not None
     return Mark("ready" if planned else "empty", "unsure", text(f"schedules.date_{'planned' if planned else 'later'}"))
 

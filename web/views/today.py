@@ -13,7 +13,7 @@ from controller.schedules.schemas import UnairedOut
 from web.formats import Formats
 from web.views import unaired
 from web.views.day_sentence import sentence
-from web.views.runs import mended_at, returned_said, targets_of
+from web.views.runs import mended_at, refused_said, targets_of
 from web.words import EMERGENCY, Mark, doubt_said, reason_said, run_mark
 
 MOST_NAMED = 5
@@ -22,9 +22,10 @@ TOLD_AT_ONCE = 2
 """Of these, told without unfolding."""
 TO_COME = frozenset({"sending", "ready"})
 """Phases of what nodes were told to play and have not begun."""
-_ENDED = frozenset({"over", "cancelled", "not_approved", "replaced"})
-_MENDED = {"returned": "schedules.to_do", "not_approved": "unaired.mend_next"}
-"""What to do about a date that was returned: yet to come, or over."""
+_ENDED = frozenset({"over", "cancelled", "not_approved", "replaced", "taken_out"})
+_MENDED = {"returned": "schedules.to_do", "withdrawn": "schedules.to_do", "not_approved": "unaired.mend_next"}
+"""What to do about a date that was returned, or whose request was taken back: yet to come, or over."""
+_GONE = frozenset({"replaced", "taken_out"})
 _DRILLS = {"silent": "emergency.drill_silent"}
 
 
@@ -100,8 +101,8 @@ def day(
     """
     # What was taken out of the plan is told once: why, and that a node that is away may have it yet.
     told = {key: each.id for each in unmade for key in each.replaced_ids}
-    gone = {told[run.id]: run for run in runs if run.phase == "replaced" and run.id in told}
-    shown = [run for run in runs if run.phase != "replaced" or run.id not in told]
+    gone = {told[run.id]: run for run in runs if run.phase in _GONE and run.id in told}
+    shown = [run for run in runs if run.phase not in _GONE or run.id not in told]
     unsure = doubtful or {}
     dated = [(run.start_at, _line(run, failed.get(run.id, ()), form, unsure.get(run.id, 0))) for run in shown]
     dated += [(each.start_at, _unmade(each, gone.get(each.id), form)) for each in unmade]
@@ -141,7 +142,7 @@ def _line(run: BroadcastOut, failed: Sequence[PlayedNotOut], form: Formats, doub
         said=form.text("today.run_said", length=form.length(run.length_ms), targets=targets_of(run, form)),
         mark=run_mark(run, form.text, doubtful),
         stands=_stands(run, form),
-        notes=(*doubt_said(run.unconfirmed, form), *returned_said(run, form), *_doubt(doubtful, form)),
+        notes=(*doubt_said(run.unconfirmed, form), *refused_said(run, form), *_doubt(doubtful, form)),
         mend=_mend(run, form),
         mend_href=mended_at(run),
         why=" ".join(_named(each, run, form) for each in failed),
@@ -151,8 +152,8 @@ def _line(run: BroadcastOut, failed: Sequence[PlayedNotOut], form: Formats, doub
 
 
 def _mend(run: BroadcastOut, form: Formats) -> str:
-    """Say of a date of a schedule that was returned what to do; empty: it was not."""
-    key = _MENDED.get(run.phase) if run.schedule_id and returned_said(run, form) else None
+    """Say of a date of a schedule that was returned, or taken back, what to do; empty: it was neither."""
+    key = _MENDED.get(run.phase) if run.schedule_id and refused_said(run, form) else None
     return form.text(key) if key else ""
 
 

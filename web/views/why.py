@@ -65,7 +65,10 @@ def _is_cut(found: WhyOut) -> bool:
 
 def _stopped(each: WhyRuleOut, form: Formats, *, cut: bool) -> str:
     """Say what stood against it: in the node's word, else in the centre's."""
-    return reason_said(each.reason, form.text, cut=cut) if each.reason else form.text.word("why_stop", each.name)
+    if each.reason:
+        return reason_said(each.reason, form.text, cut=cut)
+    is_gone = each.name == "current" and each.by is None  # nothing stands in its place
+    return form.text.word("why_stop", "taken_out" if is_gone else each.name)
 
 
 def _rule(each: WhyRuleOut, form: Formats, *, cut: bool) -> Rule:

@@ -3,6 +3,8 @@
 import re
 from datetime import timedelta
 
+from controller.schedules.schemas import ExceptionIn
+from controller.schedules.states import DateChange
 from controller.schedules.walltime import instant
 from edge_agent.protocol.states import Grade, PlayState
 from tests.web.harness import Commune, visitor
@@ -114,6 +116,7 @@ async def test_a_node_that_is_away_may_have_it_yet_and_that_stands_in_the_same_l
     assert "Sẽ không phát" in rows[0]
     assert "vẫn phát 05:00 nếu chưa có mạng lại" in rows[0]
     assert "Đã thay bằng bản sửa" not in rows[0]
+    assert "Đã bỏ khỏi lịch" not in rows[0]
 
 
 async def test_below_it_stands_once_too_though_nothing_is_told_of_its_schedule(site: Commune) -> None:
@@ -158,3 +161,25 @@ async def test_what_passed_while_the_centre_was_down_stands_in_the_day_with_that
     assert "Trung tâm không hoạt động hoặc gặp lỗi nên chưa kịp lên lịch." in said(page)
     assert "Các lần sau vẫn theo lịch; cần nói hôm nay thì dùng “Phát ngay”." in said(page)
     assert f'href="/schedules/{there.schedule_id}"' in page.text
+
+
+async def test_a_date_that_was_taken_out_is_not_said_to_have_another_version(site: Commune) -> None:
+    there = await morning(site)
+    at_five = instant(AT_FIVE, "Asia/Ho_Chi_Minh")
+    broadcasts, actor = site.centre.services.broadcasts, site.centre.actor
+    [run] = await broadcasts.list(actor, from_at=at_five, to_at=at_five + A_MINUTE)
+    await site.reach(run, PlayState.CACHED, *site.nodes)
+    site.centre.clock.step(hours=8)  # 01:03: the nodes have it, and were not heard of for hours
+    cancelled = ExceptionIn(kind=DateChange.CANCELLED)
+    await site.centre.services.single_dates.except_(actor, there.schedule_id, AT_FIVE, cancelled)
+    node_id = site.nodes["Đầu làng Trại"].id
+    async with visitor(site) as client:
+        for path in ("/today", f"/broadcasts/{run.id}", f"/nodes/{node_id}/broadcasts/{run.id}/why"):
+            page = said_in((await client.get(path)).text)
+            assert "Đã bỏ khỏi lịch" in page, path
+            assert "bản sửa" not in page.replace("Chưa bị bản sửa nào thay thế", ""), path
+    assert (await broadcasts.get(actor, run.id)).phase == "taken_out"
+    await site.centre.services.single_dates.restore(actor, there.schedule_id, AT_FIVE)
+    found = await broadcasts.get(actor, run.id)
+    assert found.phase == "replaced"
+    assert found.replaced_by is not None
