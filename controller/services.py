@@ -77,6 +77,7 @@ from .schedules.copying import WeekCopies
 from .schedules.day import Days
 from .schedules.exchange import Exchange
 from .schedules.feed import Feeds
+from .schedules.returned import ReturnedSchedules
 from .schedules.rolling import Rolling
 from .schedules.service import Schedules
 from .schedules.single_dates import SingleDates
@@ -127,6 +128,7 @@ class Services:
     schedules: Schedules
     single_dates: SingleDates
     unaired: UnairedDates
+    returned_schedules: ReturnedSchedules
     templates: Templates
     week_copies: WeekCopies
     feeds: Feeds
@@ -270,6 +272,7 @@ def build_services(
         schedules=schedules,
         single_dates=single_dates,
         unaired=UnairedDates(database, clock),
+        returned_schedules=ReturnedSchedules(database, clock),
         templates=Templates(database, programmes, schedules),
         week_copies=WeekCopies(database, clock, schedules),
         feeds=Feeds(database, clock, live),

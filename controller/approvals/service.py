@@ -160,7 +160,8 @@ class Approvals:
             broadcast = await tx.session.get(Broadcast, key, with_for_update=True) if kind == "broadcasts" else None
             if broadcast is not None:
                 await cancelling.stop(tx, self._documents, broadcast, by=actor.person_id, now=now)
-                tx.tell(Event(Topic.BROADCAST, broadcast.id))
+            if kind == "schedules" or broadcast is not None:  # as in ``return_``
+                tx.tell(Event(Topic.BROADCAST if broadcast is not None else Topic.SCHEDULE, key))
             row.state, row.decided_by, row.decided_at = RequestState.WITHDRAWN, actor.person_id, now
             await self._note(tx, actor, WITHDRAW, row, {"title": row.title}, now=now)
             return await self._out(tx.session, actor, row)

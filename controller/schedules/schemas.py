@@ -144,6 +144,18 @@ class UnairedOut(BaseModel):
     """Broadcasts in sight that stood for this date, and were taken out of the plan: nodes may have them yet."""
 
 
+class ReturnedOut(BaseModel):
+    """A schedule to which somebody said no, and of which nothing is planned yet."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schedule_id: str
+    title: str
+    start_at: AwareDatetime
+    """Of its next date, which stays silent."""
+    reason: str
+
+
 class AiringOut(BaseModel):
     """A schedule that airs something in the coming 30 days."""
 

@@ -91,9 +91,10 @@ async def _calls(visit: Visit) -> Calls:
     may_look = plans or visit.may(Act.ALARMS_ACKNOWLEDGE)
     alarms = await services.alarms.list(actor, waiting=True) if may_look else []
     unaired = await services.unaired.soon(actor, passed_for=FAILURE_STANDS_FOR) if plans else []
+    returned = await services.returned_schedules.unplanned(actor) if plans else []
     told = {f"schedules/{each.schedule_id}" for each in unaired}  # by their own line
     others = [each for each in alarms if each.kind != NOT_AIRABLE or each.subject not in told]
-    return Calls(emergencies, waiting, len(others), unaired)
+    return Calls(emergencies, waiting, len(others), unaired, returned)
 
 
 async def whole_page(

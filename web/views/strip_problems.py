@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from controller.broadcasts.schemas import BroadcastOut
 from controller.emergencies.schemas import EmergencyOut
 from controller.overview.schemas import FaultCount, Overview, Those
-from controller.schedules.schemas import UnairedOut
+from controller.schedules.schemas import ReturnedOut, UnairedOut
 from web.formats import Formats
 from web.views.runs import mended_at, title_of
 from web.views.unaired import href_of, soonest_said
@@ -38,13 +38,15 @@ class Calls:
     alarms: int = 0
     unaired: Sequence[UnairedOut] = ()
     """Dates of schedules that this person may mend, which stay silent soon or did just now, by start."""
+    returned: Sequence[ReturnedOut] = ()
+    """Schedules that this person may mend, to which somebody said no before anything of them was planned."""
 
 
 def problems(calls: Calls, found: Overview, runs: Sequence[BroadcastOut], form: Formats) -> tuple[Problem, ...]:
     """Give all of them: what waits for this very person first, what somebody looks after last."""
     return (
         *_waiting(calls, form),
-        *_returned(runs, form),
+        *_returned(runs, calls.returned, form),
         *_unaired(calls.unaired, form),
         *_offline(found.lost, form),
         *_faults(found.faults, form),
@@ -64,19 +66,23 @@ def _waiting(calls: Calls, form: Formats) -> list[Problem]:
     return found
 
 
-def _returned(runs: Sequence[BroadcastOut], form: Formats) -> tuple[Problem, ...]:
+def _returned(runs: Sequence[BroadcastOut], unplanned: Sequence[ReturnedOut], form: Formats) -> tuple[Problem, ...]:
     """Say what was refused: somebody has to change it, or it stays silent. Of a schedule by its next date."""
-    first: dict[str, BroadcastOut] = {}
+    told: dict[str, tuple[datetime, Problem]] = {}
     for run in sorted(runs, key=lambda each: each.start_at):
         if run.phase == "returned" and run.start_at > form.now:
-            first.setdefault(run.schedule_id or run.id, run)
-    return tuple(_returned_line(run, form) for run in first.values())
+            reason = run.approval.returned_reason if run.approval else ""
+            line = _returned_line(title_of(run, form), run.start_at, reason or "", mended_at(run), form)
+            told.setdefault(run.schedule_id or run.id, (run.start_at, line))
+    for each in unplanned:
+        line = _returned_line(each.title, each.start_at, each.reason, f"/schedules/{each.schedule_id}", form)
+        told.setdefault(each.schedule_id, (each.start_at, line))
+    return tuple(line for _, line in sorted(told.values(), key=lambda pair: pair[0]))
 
 
-def _returned_line(run: BroadcastOut, form: Formats) -> Problem:
-    reason = run.approval.returned_reason if run.approval else ""
-    word = form.text("strip.returned", title=title_of(run, form), when=form.when(run.start_at), reason=reason)
-    return Problem(Mark("triangle", "care", word), mended_at(run))
+def _returned_line(title: str, start_at: datetime, reason: str, href: str, form: Formats) -> Problem:
+    word = form.text("strip.returned", title=title, when=form.when(start_at), reason=reason)
+    return Problem(Mark("triangle", "care", word), href)
 
 
 def _unaired(found: Sequence[UnairedOut], form: Formats) -> tuple[Problem, ...]:

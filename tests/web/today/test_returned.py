@@ -20,11 +20,11 @@ AT_FIVE = datetime(2031, 11, 25, 5, 0)  # noqa: DTZ001 - wall time
 LINE = "“Buổi sáng” (05:00 ngày mai) bị trả lại, sẽ không phát: Dài quá"
 
 
-async def _asked(site: Commune, rule: str | None = "FREQ=DAILY") -> str:
+async def _asked(site: Commune, rule: str | None = "FREQ=DAILY", at: datetime = AT_FIVE) -> str:
     """Plan five o'clock where a second person has to say yes; gives the id of the schedule."""
     rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}]}})
     await site.centre.services.policies.put(site.centre.actor, site.root.id, rules)
-    return await schedule(site, (await programme(site)).id, "Buổi sáng", AT_FIVE, rule)
+    return await schedule(site, (await programme(site)).id, "Buổi sáng", at, rule)
 
 
 async def _returned(site: Commune, reason: str = "Dài quá") -> None:
@@ -123,3 +123,36 @@ async def test_pages_that_stand_open_are_told_of_it(site: Commune) -> None:
     site.centre.bus.note_in(told.append)
     await _returned(site)
     assert Event(Topic.SCHEDULE, schedule_id) in told
+
+
+async def test_what_is_too_far_ahead_to_be_planned_is_told_too_and_once(site: Commune) -> None:
+    schedule_id = await _asked(site, None, datetime(2032, 1, 10, 5, 0))  # noqa: DTZ001 - wall time
+    hoa, bay = [await site.centre.somebody(role, role, site.root) for role in ("operator", "technician")]
+    assert "trả lại" not in await _page(site, hoa, "/strip"), "it waits yet"
+    await _returned(site)
+    line = "“Buổi sáng” (05:00 Thứ Bảy 10/01/2032) bị trả lại, sẽ không phát: Dài quá"
+    for path in ("/strip", "/today"):
+        page = await _page(site, hoa, path)
+        assert _words(page).count(line) == 1
+        assert f'href="/schedules/{schedule_id}"' in page
+    assert "trả lại" not in await _page(site, bay, "/strip"), "it is not theirs to mend"
+    site.centre.clock.step(days=45)  # by now the date is near enough to be planned
+    await site.centre.services.schedules.roll_due()
+    assert _words(await _page(site, hoa, "/strip")).count("“Buổi sáng”") == 1
+    await site.centre.services.schedules.end(site.centre.actor, schedule_id)
+    assert "trả lại" not in await _page(site, hoa, "/strip"), "it is ended"
+
+
+async def test_what_was_returned_far_ahead_is_told_no_more_once_it_is_mended(site: Commune) -> None:
+    schedule_id = await _asked(site, "FREQ=MONTHLY", datetime(2032, 1, 10, 5, 0))  # noqa: DTZ001 - wall time
+    hoa = await site.centre.somebody("hoa", "operator", site.root)
+    await _returned(site)
+    assert "10/01/2032" in await _page(site, hoa, "/strip")
+    schedules = site.centre.services.schedules
+    known = await schedules.get(site.centre.actor, schedule_id)
+    said = known.model_dump(include={"version", "title", "programme_id", "targets", "rule"})
+    site.centre.clock.step(seconds=20)
+    mended = datetime(2032, 1, 10, 5, 30)  # noqa: DTZ001 - wall time
+    change = ScheduleChange.checked(**said, starts_at_local=mended, confirm_unusual=True)
+    await schedules.change(site.centre.actor, schedule_id, change)
+    assert "trả lại" not in await _page(site, hoa, "/strip"), "it is asked for anew"

@@ -5,6 +5,7 @@ import re
 from datetime import datetime, timedelta
 
 from controller.broadcasts.schemas import BroadcastIn
+from controller.events import Event, Topic
 from controller.people.actor import Actor
 from controller.people.schemas import PersonOut
 from controller.policies.schemas import PolicyIn
@@ -48,10 +49,13 @@ async def test_a_schedule_whose_request_was_taken_back_says_so_wherever_it_stand
     approvals = site.centre.services.approvals
     (row,) = await approvals.list(Actor(hoa.id, ADDRESS))
     site.centre.clock.step(hours=8)  # 01:03 of the day
+    told: list[Event] = []
+    site.centre.bus.note_in(told.append)
     await approvals.withdraw(Actor(hoa.id, ADDRESS), row.id)
     now, broadcasts = site.centre.clock(), site.centre.services.broadcasts
     (run,) = await broadcasts.list(site.centre.actor, from_at=now, to_at=now + timedelta(hours=12))
     assert run.phase == "withdrawn"
+    assert Event(Topic.SCHEDULE, schedule_id) in told, "pages that stand open are told"
     paths = (
         "/today",
         "/schedules?day=2031-11-25",

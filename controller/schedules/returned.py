@@ -1,0 +1,73 @@
+"""Schedules to which somebody said no and of which nothing is planned yet: no date of theirs can tell it."""
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from controller.approvals.models import ApprovalRequest
+from controller.approvals.states import RequestState
+from controller.areas.repository import read_tree
+from controller.broadcasts.models import Broadcast
+from controller.clock import Clock
+from controller.db import Database
+from controller.people import rights
+from controller.people.actor import Actor
+from controller.people.rights import Act, Sight
+
+from .asked import asked_of
+from .looking import Looking
+from .models import Schedule
+from .planning import is_aired
+from .repository import exceptions_of
+from .schemas import ReturnedOut
+from .yes import ASKED_SPAN
+
+MOST = 20
+"""More need no line each."""
+
+
+class ReturnedSchedules:
+    """Reads what was returned. Writes nothing."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+
+    async def unplanned(self, actor: Actor) -> list[ReturnedOut]:
+        """Give those that somebody may change, by their next date. Of what is planned the broadcast tells it itself."""
+        now = self._clock()
+        async with self._database.reading() as session:
+            rows = await _refused(session, await rights.reach(session, actor, Act.SCHEDULES_WRITE), now)
+            if not rows:
+                return []  # the strip of every page asks
+            asked = await asked_of(session, rows, now=now)
+            tree, changes = await read_tree(session), await exceptions_of(session, [row.id for row in rows])
+            found = []
+            for row in rows:
+                request = asked.get(row.id)
+                if request is None or request.state is not RequestState.RETURNED:
+                    continue
+                dates = await Looking.ahead(session, tree, row, now, ASKED_SPAN).dates(row, changes.get(row.id, ()))
+                starts = [each.start_at for each in dates if is_aired(each) and each.start_at > now]
+                if starts:
+                    reason = request.returned_reason or ""
+                    found.append(ReturnedOut(schedule_id=row.id, title=row.title, start_at=min(starts), reason=reason))
+        return sorted(found, key=lambda each: (each.start_at, each.schedule_id))
+
+
+async def _refused(session: AsyncSession, theirs: Sight, now: datetime) -> list[Schedule]:
+    """Find those with a request that was ever returned, and without anything to come that is planned."""
+    key = func.substr(ApprovalRequest.subject, len("schedules/") + 1)
+    returned = select(key).where(
+        ApprovalRequest.state == RequestState.RETURNED, ApprovalRequest.subject.startswith("schedules/")
+    )
+    planned = (
+        select(Broadcast.id)
+        .where(Broadcast.schedule_id == Schedule.id, Broadcast.start_at > now)
+        .where(Broadcast.cancelled_at.is_(None), Broadcast.superseded_at.is_(None))
+        .correlate(Schedule)
+        .exists()
+    )
+    query = select(Schedule).where(Schedule.ended_at.is_(None), theirs.where(Schedule.area_id))
+    query = query.where(Schedule.id.in_(returned), ~planned).order_by(Schedule.id).limit(MOST)
+    return list(await session.scalars(query))
