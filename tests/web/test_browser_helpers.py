@@ -1,5 +1,6 @@
 """What the tests with a browser rest on: taps are counted as a hand makes them, a slow link is slow, sound is heard."""
 
+import re
 import time
 import wave
 from collections.abc import AsyncIterator
@@ -65,3 +66,14 @@ async def test_a_hand_is_counted_over_pages_and_a_script_is_not(site: str, tmp_p
         began = time.monotonic()
         await page.goto("/say")
         assert time.monotonic() - began > 0.6  # two ways at least: the page, then what it names
+
+
+def test_what_a_page_is_waited_for_is_a_function() -> None:
+    """Any other expression is let through once, and from the second look on refused by the page's own policy."""
+    waits = [
+        (path.name, wait)
+        for path in Path(__file__).parents[1].rglob("*.py")
+        for wait in re.findall(r"wait_for_function\(f?\"(.*)", path.read_text("utf-8"))
+    ]
+    assert len(waits) > 5
+    assert [each for each in waits if "=>" not in each[1]] == []

@@ -29,7 +29,7 @@ async def renewed(page: Page, act: str, given: object = None) -> object:
     """Do something that makes the preview anew; gives its boxes."""
     async with page.expect_response("**/emergencies/preview"):
         await page.evaluate(act, given)
-    await page.wait_for_function("!document.querySelector('#preview[aria-busy]')")
+    await page.wait_for_function("() => !document.querySelector('#preview[aria-busy]')")
     return await page.evaluate(ASKED)
 
 

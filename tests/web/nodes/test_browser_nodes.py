@@ -104,7 +104,7 @@ async def test_the_map_shows_shapes_and_one_finger_scrolls_the_page(site: Commun
         ground = page.locator("#map .leaflet-map-pane")
         before = await ground.get_attribute("style")
         await swipe(page)
-        await page.wait_for_function("scrollY > 100")
+        await page.wait_for_function("() => scrollY > 100")
         await expect(ground).to_have_attribute("style", before or "")
         await page.get_by_role("button", name="Di chuyển bản đồ").tap()
         stood = await page.evaluate("scrollTo(0, 200), scrollY")
