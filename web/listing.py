@@ -114,6 +114,11 @@ class Listing(Generic[Row]):
         return self._address(self.path, **changed)
 
     @property
+    def live_link(self) -> str:
+        """Give the address of the part of its page that is kept up to date."""
+        return self._address(f"{self.path}/live")
+
+    @property
     def export_link(self) -> str:
         """Give the address of the list as a table to take along."""
         return self._address(f"{self.path}.csv", page=1)

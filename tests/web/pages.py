@@ -29,7 +29,15 @@ FRAGMENTS = [
     "/nodes/live",
     "/alarms/live",
     "/approvals/live",
+    "/approvals/all-requests/live",
     "/schedules/live",
+    "/schedules/all/live",
+    "/programmes/live",
+    "/bulletins/live",
+    "/recordings/live",
+    "/history/live",
+    "/faults/live",
+    "/emergencies/live",
 ]
 HOSTILE = [
     "<script>window.pwned=1</script>",

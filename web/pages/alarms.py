@@ -50,8 +50,7 @@ async def _listing(visit: Visit) -> dict[str, Any]:
     lines, is_cut = await _lines(visit, wish, MOST)
     part = part_of(lines, wish.wanted(PAGE))
     listing = Listing("/alarms", COLUMNS, narrow, wish, part.rows, part.total, default=("need", False))
-    live = listing.link().replace("/alarms", "/alarms/live", 1)
-    return {"listing": listing, "live": live, "newest": MOST if is_cut else 0}
+    return {"listing": listing, "newest": MOST if is_cut else 0}
 
 
 async def _table(lines: Sequence[Line]) -> AsyncIterator[Sequence[str]]:

@@ -153,13 +153,12 @@ def _asked(visit: Visit) -> Asked:
     return asked(visit.request, COLUMNS, _filters(visit), sort="asked", down=True)
 
 
-async def _all(visit: Visit) -> HTMLResponse:
+async def _all(visit: Visit) -> Listing[views.Row]:
     wanted = _asked(visit)
     found = await visit.services.approvals.find(visit.actor, wanted.wanted())
     rows = tuple(views.in_list(each, visit.form) for each in found.rows)
     default = ("asked", True)
-    listing = Listing("/approvals/all-requests", COLUMNS, _filters(visit), wanted, rows, found.total, default)
-    return await whole_page(visit, "approvals_all.html", listing=listing)
+    return Listing("/approvals/all-requests", COLUMNS, _filters(visit), wanted, rows, found.total, default)
 
 
 async def _table(visit: Visit) -> Response:
@@ -191,7 +190,13 @@ def add(router: APIRouter, site: Site) -> None:
 
     @router.get("/approvals/all-requests")
     async def all_of_them(request: Request) -> HTMLResponse:
-        return await _all(await site.visit(request))
+        visit = await site.visit(request)
+        return await whole_page(visit, "approvals_all.html", listing=await _all(visit))
+
+    @router.get("/approvals/all-requests/live")
+    async def all_again(request: Request) -> HTMLResponse:
+        visit = await site.visit(request)
+        return visit.fragment("_approvals_all.html", listing=await _all(visit))
 
     @router.get("/approvals/all-requests.csv")
     async def all_taken_along(request: Request) -> Response:

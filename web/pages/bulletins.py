@@ -51,11 +51,6 @@ async def _listing(visit: Visit, limit: int = PAGE) -> Listing[library.Row]:
     return Listing("/bulletins", library.BULLETIN_COLUMNS, filters, wanted, rows, found.total, default=default)
 
 
-def _live(listing: Listing[library.Row]) -> str:
-    """Give the address of the part that is kept up to date."""
-    return listing.link().replace("/bulletins", "/bulletins/live", 1)
-
-
 async def _table(visit: Visit, listing: Listing[library.Row]) -> AsyncIterator[Sequence[str]]:
     find = partial(visit.services.bulletins.find, visit.actor)
     async for each in in_parts(find, listing.asked.wanted()):
@@ -272,15 +267,12 @@ def _add_reading(router: APIRouter, site: Site) -> None:
         may_write, listing = visit.may(Act.BULLETINS_WRITE), await _listing(visit)
         first = visit.may(Act.PROGRAMMES_WRITE) and not listing.chosen and listing.asked.page == 1
         above = await handing_down.from_above(visit) if first else {"above": (), "above_count": 0}
-        return await whole_page(
-            visit, "bulletins.html", listing=listing, live=_live(listing), may_write=may_write, **above
-        )
+        return await whole_page(visit, "bulletins.html", listing=listing, may_write=may_write, **above)
 
     @router.get("/bulletins/live")
     async def list_again(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
-        listing = await _listing(visit)
-        return visit.fragment("_bulletins.html", listing=listing, live=_live(listing))
+        return visit.fragment("_bulletins.html", listing=await _listing(visit))
 
     @router.get("/bulletins.csv")
     async def table(request: Request) -> Response:

@@ -26,7 +26,7 @@ async def _listing(visit: Visit) -> dict[str, Any]:
     found = await visit.services.faults.find(visit.actor, wanted.wanted())
     rows = await _rows(visit, found.rows)
     listing = Listing("/faults", FAULT_COLUMNS, filters, wanted, rows, found.total, default=("need", False))
-    return {"listing": listing, "live": listing.link().replace("/faults", "/faults/live", 1)}
+    return {"listing": listing}
 
 
 async def _rows(visit: Visit, faults: Sequence[FaultEntryOut]) -> tuple[FaultRow, ...]:

@@ -24,20 +24,28 @@ def _wanted(visit: Visit) -> tuple[Listing[RunRow], Wanted]:
     return listing, replace(wish.wanted(PAGE), having=span_having(wish, visit.form))
 
 
+async def _listing(visit: Visit) -> Listing[RunRow]:
+    listing, wanted = _wanted(visit)
+    found = await _find(visit, wanted)
+    return replace(listing, rows=tuple(row(each, visit.form) for each in found.rows), total=found.total)
+
+
 async def _find(visit: Visit, wanted: Wanted) -> Found[BroadcastOut | UnairedOut]:
     return await visit.services.history.find(visit.actor, wanted)
 
 
 def add(router: APIRouter, site: Site) -> None:
-    """Add the list, and its table."""
+    """Add the list, its live part and its table."""
 
     @router.get("/history")
     async def page(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
-        listing, wanted = _wanted(visit)
-        found = await _find(visit, wanted)
-        rows = tuple(row(each, visit.form) for each in found.rows)
-        return await whole_page(visit, "history.html", listing=replace(listing, rows=rows, total=found.total))
+        return await whole_page(visit, "history.html", listing=await _listing(visit))
+
+    @router.get("/history/live")
+    async def live(request: Request) -> HTMLResponse:
+        visit = await site.visit(request)
+        return visit.fragment("_history.html", listing=await _listing(visit))
 
     @router.get("/history.csv")
     async def table(request: Request) -> Response:

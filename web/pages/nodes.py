@@ -48,8 +48,7 @@ async def _listing(visit: Visit, limit: int = PAGE) -> tuple[Listing[NodeRow], d
     own = _own_name(visit)
     rows = tuple(node_row(node, visit.form, own) for node in nodes.rows)
     listing = Listing("/nodes", NODE_COLUMNS, filters, wanted, rows, nodes.total, default=("need", False))
-    live = listing.link().replace("/nodes", "/nodes/live", 1)
-    context = {"summary": counts_said(found, visit.form), "listing": listing, "live": live, "any": found.total > 0}
+    context = {"summary": counts_said(found, visit.form), "listing": listing, "any": found.total > 0}
     return listing, context | {"begin": _begin(visit)}
 
 

@@ -242,6 +242,11 @@ def add(router: APIRouter, site: Site) -> None:
         places = visit.places(Act.PROGRAMMES_WRITE)
         return await _list(visit, {"title": "", "area_id": places[0].id if places else "", "template": False}, {})
 
+    @router.get("/programmes/live")
+    async def list_again(request: Request) -> HTMLResponse:
+        visit = await site.visit(request)
+        return visit.fragment("_programmes.html", listing=await _listing(visit))
+
     @router.get("/programmes.csv")
     async def table(request: Request) -> Response:
         visit = await site.visit(request)

@@ -37,11 +37,6 @@ async def _listing(visit: Visit, limit: int = PAGE) -> Listing[views.Row]:
     return Listing("/recordings", views.RECORDING_COLUMNS, filters, wanted, rows, found.total, default=default)
 
 
-def _live(listing: Listing[views.Row]) -> str:
-    """Give the address of the part that is kept up to date."""
-    return listing.link().replace("/recordings", "/recordings/live", 1)
-
-
 async def _table(visit: Visit, listing: Listing[views.Row]) -> AsyncIterator[Sequence[str]]:
     find = partial(visit.services.library.find, visit.actor)
     async for each in in_parts(find, listing.asked.wanted()):
@@ -53,7 +48,7 @@ async def _list(visit: Visit) -> HTMLResponse:
     listing = await _listing(visit)
     may_add = visit.may(Act.RECORDINGS_UPLOAD)
     context = upload_context(visit) | {"record_words": record_words(visit)} if may_add else {}
-    return await whole_page(visit, "recordings.html", listing=listing, live=_live(listing), may_add=may_add, **context)
+    return await whole_page(visit, "recordings.html", listing=listing, may_add=may_add, **context)
 
 
 def _acts(visit: Visit, known: RecordingOut) -> set[str]:
@@ -162,8 +157,7 @@ def _add_list(router: APIRouter, site: Site) -> None:
     @router.get("/recordings/live")
     async def live(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
-        listing = await _listing(visit)
-        return visit.fragment("_recordings.html", listing=listing, live=_live(listing))
+        return visit.fragment("_recordings.html", listing=await _listing(visit))
 
 
 def _add_one(router: APIRouter, site: Site) -> None:

@@ -71,9 +71,9 @@ async def _listing(visit: Visit, limit: int = PAGE) -> Listing[views.Line]:
     return Listing("/schedules/all", COLUMNS, (state,), wanted, part.rows, part.total, default=("title", False))
 
 
-async def _list(visit: Visit) -> HTMLResponse:
-    listing = await _listing(visit)
-    return await whole_page(visit, "schedules_all.html", listing=listing, may_write=visit.may(Act.SCHEDULES_WRITE))
+async def _list(visit: Visit) -> dict[str, Any]:
+    """Give what the list of all shows."""
+    return {"listing": await _listing(visit), "may_write": visit.may(Act.SCHEDULES_WRITE)}
 
 
 async def _table(visit: Visit) -> AsyncIterator[Sequence[str]]:
@@ -284,7 +284,13 @@ def _add_writing(router: APIRouter, site: Site) -> None:
 def _add_reading(router: APIRouter, site: Site) -> None:
     @router.get("/schedules/all")
     async def all_of_them(request: Request) -> HTMLResponse:
-        return await _list(await site.visit(request))
+        visit = await site.visit(request)
+        return await whole_page(visit, "schedules_all.html", **await _list(visit))
+
+    @router.get("/schedules/all/live")
+    async def all_again(request: Request) -> HTMLResponse:
+        visit = await site.visit(request)
+        return visit.fragment("_schedules_all.html", **await _list(visit))
 
     @router.get("/schedules/all.csv")
     async def table(request: Request) -> Response:

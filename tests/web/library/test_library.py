@@ -18,7 +18,7 @@ from web.views.library import moment, point
 def table_of(page: httpx.Response) -> list[str]:
     """Name the rows of a list."""
     rows = page.text.partition("<tbody>")[2].partition("</tbody>")[0]
-    return [unescape(each) for each in re.findall(r"<tr>\s*<td><a [^>]*>([^<]*)</a>", rows)]
+    return [unescape(each) for each in re.findall(r"<tr [^>]*>\s*<td><a [^>]*>([^<]*)</a>", rows)]
 
 
 def items_of(page: httpx.Response) -> list[tuple[str, str]]:

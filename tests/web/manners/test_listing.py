@@ -50,6 +50,7 @@ def test_links_keep_all_that_they_do_not_change() -> None:
     assert there.link(page=3) == "/nodes?q=a%26b&sort=-since&p=3&state=offline"
     assert there.link(sort="name", down=False, page=1) == "/nodes?q=a%26b&state=offline"
     assert there.export_link == "/nodes.csv?q=a%26b&sort=-since&state=offline"
+    assert there.live_link == "/nodes/live?q=a%26b&sort=-since&p=2&state=offline", "the same part of it"
     assert [each.word for each in there.chosen] == ["a&b", "Mất kết nối"]
     assert [each.href for each in there.chosen] == ["/nodes?sort=-since&state=offline", "/nodes?q=a%26b&sort=-since"]
     assert there.pages == 3

@@ -1,0 +1,95 @@
+"""Lists that stand open say what others do meanwhile; what is typed stays, and the keyboard stays at its row."""
+
+from datetime import datetime
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from controller.approvals.schemas import ReturnIn
+from controller.people.actor import Actor
+from controller.policies.schemas import PolicyIn
+from controller.programmes.schemas import ProgrammeChange
+from controller.schedules.schemas import ScheduleIn
+from tests.controller.factories import ADDRESS
+from tests.web.browser import AXE, SERIOUS, SMALL, page_of
+from tests.web.harness import Commune
+from tests.web.pages import module_site, programme
+
+site = module_site
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+HREF = "document.activeElement.getAttribute('href')"
+
+
+async def test_a_programme_comes_in_above_the_one_at_which_the_keyboard_stands(site: Commune, browser: Browser) -> None:
+    programmes, actor = site.centre.services.programmes, site.centre.actor
+    first = await programme(site)
+    site.centre.clock.step(minutes=1)
+    async with page_of(browser, site.url, viewport=SMALL) as page:
+        await page.goto("/programmes?q=chuong+trinh")
+        rows = page.locator("#programmes tbody tr")
+        await expect(rows).to_have_count(1)
+        await page.fill("#title", "Chương trình tối")
+        await rows.get_by_role("link").focus()
+        second = await programme(site)
+        await expect(rows).to_have_count(2)
+        await expect(rows.first.get_by_role("link")).to_have_attribute("href", f"/programmes/{second.id}")
+        assert await page.evaluate(HREF) == f"/programmes/{first.id}"
+        site.centre.clock.step(minutes=1)
+        renamed = ProgrammeChange(version=first.version, title="Chương trình sáng")
+        await programmes.change(actor, first.id, renamed)
+        await expect(rows.first).to_contain_text("Chương trình sáng")
+        assert await page.evaluate(HREF) == f"/programmes/{first.id}", "it went up, and the keyboard with it"
+        await expect(page.locator("#title")).to_have_value("Chương trình tối")
+        await expect(page.locator("#q")).to_have_value("chuong trinh")
+        await page.evaluate(AXE)
+        assert await page.evaluate(SERIOUS) == []
+
+
+async def test_schedules_and_requests_say_what_a_leader_decides(site: Commune, browser: Browser) -> None:
+    services, actor = site.centre.services, site.centre.actor
+    rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}]}})
+    await services.policies.put(actor, site.root.id, rules)
+    hoa = Actor((await site.centre.somebody("hoa", "operator", site.root)).id, ADDRESS)
+    made, at = await programme(site), datetime(2031, 11, 25, 17, 30)  # noqa: DTZ001 - wall time
+    wanted = ScheduleIn.checked(
+        title="Buổi chiều", programme_id=made.id, targets=[site.root.scope], starts_at_local=at, rule="FREQ=DAILY"
+    )
+    async with (
+        page_of(browser, site.url, viewport=SMALL, login="hoa") as plans,
+        page_of(browser, site.url, viewport=SMALL, login="hoa") as asked,
+    ):
+        await plans.goto("/schedules/all?sort=-next")
+        await asked.goto("/approvals/all-requests?state=returned")
+        plan, request = plans.locator("#all-schedules tbody tr"), asked.locator("#all-requests tbody tr")
+        await expect(plans.locator("#all-schedules .empty")).to_be_visible()
+        known = await services.schedules.create(hoa, wanted)
+        assert known.approval is not None
+        await expect(plan).to_contain_text("Chờ duyệt")
+        await expect(request).to_have_count(0)
+        await plan.get_by_role("link").focus()
+        await services.approvals.return_(actor, known.approval.id, ReturnIn(reason="Trùng giờ họp thôn"))
+        await expect(plan).to_contain_text("Bị trả lại")
+        await expect(request).to_contain_text("Trùng giờ họp thôn")
+        assert await plans.evaluate(HREF) == f"/schedules/{known.id}"
+        for page in (plans, asked):
+            await page.evaluate(AXE)
+            assert await page.evaluate(SERIOUS) == []
+
+
+async def test_the_history_takes_in_what_begins_and_what_became_of_it(site: Commune, browser: Browser) -> None:
+    async with page_of(browser, site.url, viewport=SMALL) as page:
+        await page.goto("/history?q=mat+nuoc")
+        rows = page.locator("#history tbody tr")
+        await expect(rows).to_have_count(0)
+        run = await site.broadcast("Mất nước", start_at=site.centre.clock(), confirm_unusual=True)
+        await expect(rows).to_contain_text("Mất nước")
+        site.centre.clock.step(minutes=10)
+        await site.played(run, *site.nodes)
+        await expect(rows).to_contain_text("4/4")
+        site.centre.clock.step(minutes=1)
+        await site.broadcast("Mất nước lần hai", start_at=site.centre.clock(), confirm_unusual=True)
+        await expect(rows).to_have_count(2)
+        await expect(rows.first).to_contain_text("Mất nước lần hai")
+        await expect(page.locator("#q")).to_have_value("mat nuoc")
+        await page.evaluate(AXE)
+        assert await page.evaluate(SERIOUS) == []
