@@ -53,7 +53,7 @@ async def swap_of(session: AsyncSession, tree: Tree, rows: Iterable[Schedule], e
             if key is not None:
                 gone.add(key)
             if new is not None:
-                come[new.wire.broadcast_id] = new._replace(left_out=_falling(old, new))
+                come[new.wire.broadcast_id] = new._replace(left_out=falling(old, new))
             if key is not None and new is not None:
                 instead[key] = new.wire.broadcast_id
     return Swap(frozenset(gone), come, instead)
@@ -97,10 +97,10 @@ def _is_same(old: Entry | None, new: Entry | None) -> bool:
     """Tell whether nothing is heard otherwise."""
     if old is None or new is None:
         return old is new
-    return old.wire == new.wire and not _falling(old, new)
+    return old.wire == new.wire and not falling(old, new)
 
 
-def _falling(old: Entry | None, new: Entry) -> tuple[str, ...]:
+def falling(old: Entry | None, new: Entry) -> tuple[str, ...]:
     """Name what an edit leaves no time for; where nothing could be aired before, all that is left out."""
     before = Counter(old.left_out if old is not None else ())
     return tuple((Counter(new.left_out) - before).elements())

@@ -27,7 +27,7 @@ from edge_agent.protocol.documents import TrustedKey
 from .calendars import AreaCalendars
 from .day import Entry
 from .drafts import Draft
-from .edits import Edit, entries, swap_of
+from .edits import Edit, entries, falling, swap_of
 from .expand import begun_by, renamed
 from .looking import Looking
 from .models import Schedule, ScheduleException
@@ -166,14 +166,25 @@ async def _swap(session: AsyncSession, draft: Draft, old: Schedule | None, looki
     changes = await _kept(session, old, row)
     since = looking.span[0] if old is None else max(looking.span[0], old.created_at)
     row.starts_at_local = begun_by(row.rule, first, wall_time(since, row.zone)).isoformat()
-    given = await Looking(session, draft.targets.tree, (since, looking.span[1])).dates(row, changes)
+    tree, dates_of = draft.targets.tree, Looking(session, draft.targets.tree, (since, looking.span[1]))
+    given = await dates_of.dates(row, changes)
     lately = await known_lately(session, [row.id], now=now)
     dates = without_over(row, changes, given, lately.get(row.id, {}), now=now)
     aired = [each for each in dates if is_aired(each) and (each.start_at <= now or each.recurrence >= first)]
-    planned = await entries(await Planner.of(session, row, draft.targets.tree), row, aired)
-    # What the schedule left out before is not known of what is saved: its form says what there is no time for.
-    come = {each.wire.broadcast_id: each._replace(left_out=()) for each in planned.values()}
-    return Swap(frozenset(gone), come, _instead(gone, come, row.zone))
+    planned = await entries(await Planner.of(session, row, tree), row, aired)
+    come = {each.wire.broadcast_id: each for each in planned.values()}
+    instead = _instead(gone, come, row.zone)
+    was = {} if old is None else await _as_it_was(session, tree, old, dates_of)
+    before = {new: was.get(gone[key].wire.start_at) for key, new in instead.items()}
+    come = {key: each._replace(left_out=falling(before.get(key), each)) for key, each in come.items()}
+    return Swap(frozenset(gone), come, instead)
+
+
+async def _as_it_was(session: AsyncSession, tree: Tree, old: Schedule, dates_of: Looking) -> dict[datetime, Entry]:
+    """Give by their starts the dates as they are now: of what is saved it is not known what is left out."""
+    given = await dates_of.dates(old, (await exceptions_of(session, [old.id])).get(old.id, []))
+    planned = await entries(await Planner.of(session, old, tree), old, [each for each in given if is_aired(each)])
+    return {each.wire.start_at: each for each in planned.values()}
 
 
 async def _kept(session: AsyncSession, old: Schedule | None, row: Schedule) -> Sequence[ScheduleException]:

@@ -217,6 +217,25 @@ async def test_what_is_added_and_falls_away_at_once_is_told(site: Commune) -> No
     assert await items_of(site, made) == ["recording", "recording"]
 
 
+async def test_a_fixed_end_that_is_moved_says_what_there_is_no_time_left_for(site: Commune) -> None:
+    """Before it is saved, in the calendar and in the form; another name leaves no time for nothing."""
+    made = await programme(site, *[await recorded(site, title, 90) for title in ("Tin một", "Tin hai", "Tin ba")])
+    known, title = await filled(site, made.id), "Không đủ giờ nên không phát"
+    wanted = {name: getattr(known, name) for name in ScheduleIn.model_fields if name in ScheduleOut.model_fields}
+    what_ifs, actor = site.centre.services.what_ifs, site.centre.actor
+    async with visitor(site) as client:
+        shorter = await client.post(f"/schedules/{known.id}/length/look", data={"ends": "05:02", "to": "/schedules"})
+        longer = await client.post(f"/schedules/{known.id}/length/look", data={"ends": "05:05", "to": "/schedules"})
+    assert f"{title}: “Tin hai”." in said(shorter), "the third fell away before"
+    assert title not in said(longer)
+    named = ScheduleIn.checked(**wanted | {"title": "Buổi sớm"})
+    assert (await what_ifs.of(actor, named, known.id)).changes == ()
+    another = ScheduleIn.checked(**wanted | {"title": "Thêm", "starts_at_local": AT_FIVE.replace(hour=18)})
+    another = another.model_copy(update={"ends_at_local": "18:03:00"})
+    found = (await what_ifs.of(actor, another)).changes
+    assert {each.left_out for each in found if each.title == "Thêm"} == {("Tin ba",)}
+
+
 async def test_a_recording_that_fills_up_the_time_is_aired_too(site: Commune) -> None:
     made, filler = await programme(site, await recorded(site, "Tin một", 60)), await recorded(site, "Dân ca", 30)
     planned = await filled(site, made.id, filler_recording_id=filler["recording_id"])
