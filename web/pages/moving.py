@@ -115,16 +115,19 @@ def _add_dates(router: APIRouter, site: Site) -> None:
         """Say what moving a date in the calendar would change, before it is asked to be done."""
         visit, typed = await site.visit(request), await read_form(request)
         known = await visit.services.schedules.get(visit.actor, schedule_id)
-        moving = moves.from_calendar(typed, recurrence, visit.form)
         date = await visit.services.single_dates.get(visit.actor, schedule_id, recurrence)
-        seen = await _looked_at(visit, schedule_id, recurrence, moving)
+        moving = moves.from_calendar(typed, known, date, visit.form)
+        stays = moves.stays(known, date, moving, visit.form)
+        seen = moves.Looked(moving) if stays else await _looked_at(visit, schedule_id, recurrence, moving)
         return visit.fragment(
             "_schedule_move.html",
             schedule=known,
             seen=seen,
+            stays=stays,
             moving=seen.moving,
             stands=moves.standing(date),
-            said=moves.sentence(known.title, recurrence, seen.moving, visit.form),
+            said=known.title if stays else moves.sentence(known, date, seen.moving, visit.form),
+            back=moves.back_said(known, is_moved=not stays, form=visit.form),
             to=own_path(typed.one("to"), "/schedules"),
         )
 

@@ -9,7 +9,7 @@ from controller.errors import LoaError
 from controller.policies.errors import UnusualHourError
 from controller.policies.schemas import UnusualOut
 from controller.schedules.conflicts import ScheduleConflictError
-from controller.schedules.schemas import DateOut, ExceptionIn
+from controller.schedules.schemas import DateOut, ExceptionIn, ScheduleOut
 from controller.schedules.states import DateChange
 from web.formats import Formats
 from web.forms import Form, Unclear, day_of, each_of, hour_of
@@ -120,21 +120,44 @@ class Looked:
         return not moving.problems and (not moving.problem or can_be_confirmed)
 
 
-def from_calendar(typed: Form, recurrence: datetime, form: Formats) -> Moving:
-    """Take where a date was dragged to: a wall time of the place."""
+def from_calendar(typed: Form, known: ScheduleOut, date: DateOut, form: Formats) -> Moving:
+    """Take where a date was dragged to: a wall time of the place.
+
+    One whose start is reckoned back is not drawn at its hour: it goes as many days on as it was dragged, and keeps
+    that, as the end from which it is reckoned belongs to the whole schedule.
+    """
+    name = date.recurrence_local.isoformat()
     try:
         local = datetime.fromisoformat(typed.one("local"))
-    except ValueError:
-        return Moving(recurrence.isoformat(), typed.one("local")[:20], "")
-    return Moving(recurrence.isoformat(), form.written(local.date()), f"{local:%H:%M}")
+        if known.back_timed:
+            drawn = datetime.fromisoformat(typed.one("drawn"))
+            local = date.local + (local.date() - drawn.date())
+    except (ValueError, OverflowError):
+        return Moving(name, typed.one("local")[:20], "")
+    return Moving(name, form.written(local.date()), f"{local:%H:%M}")
 
 
-def sentence(title: str, recurrence: datetime, moving: Moving, form: Formats) -> str:
-    """Say what is about to be moved, and where to."""
-    before = form.text("time.on", hour=f"{recurrence:%H:%M}", day=form.day(recurrence.date()))
-    day = day_of(moving.day, form.today())
-    after = form.text("time.on", hour=moving.hour, day=form.day(day)) if day else moving.day
-    return form.text("plan.move_said", title=title, before=before, after=after)
+def sentence(known: ScheduleOut, date: DateOut, moving: Moving, form: Formats) -> str:
+    """Say what is about to be moved, and where to; of one whose start is reckoned back only the days."""
+    day, before, after = day_of(moving.day, form.today()), form.day(date.local.date()), moving.day
+    if day:
+        after = form.day(day)
+    if not known.back_timed:
+        before = form.text("time.on", hour=f"{date.local:%H:%M}", day=before)
+        after = form.text("time.on", hour=moving.hour, day=after) if day else after
+    return form.text("plan.move_said", title=known.title, before=before, after=after)
+
+
+def stays(known: ScheduleOut, date: DateOut, moving: Moving, form: Formats) -> bool:
+    """Tell whether a date whose start is reckoned back was dragged to another hour alone: nothing comes of that."""
+    return known.back_timed and day_of(moving.day, form.today()) == date.local.date()
+
+
+def back_said(known: ScheduleOut, *, is_moved: bool, form: Formats) -> str:
+    """Say what dragging does to a date whose start is reckoned back from its end; empty: its start is not."""
+    if not known.back_timed or known.ends_at_local is None:
+        return ""
+    return form.text("plan.move_back" if is_moved else "plan.move_back_only", hour=known.ends_at_local[:5])
 
 
 def replacing_wanted(replacing: Replacing, date: DateOut, programme_id: str, form: Formats) -> ExceptionIn:

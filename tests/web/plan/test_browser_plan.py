@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from controller.programmes.schemas import ProgrammeIn
-from controller.schedules.schemas import CalendarIn
+from controller.schedules.schemas import CalendarIn, ScheduleIn
 from tests.web.browser import AXE, PC, SERIOUS, SMALL, page_of, taps
 from tests.web.harness import Commune
 from tests.web.pages import module_site
@@ -107,6 +107,26 @@ async def two_at_once(page: Page) -> None:
     await page.get_by_role("button", name="Giữ như cũ").click()
     assert [await drawn(page, title).evaluate(TOP) for title in ("Họp dân thôn Đồng", "Buổi sáng")] == stood
     await page.unroute_all(behavior="wait")
+
+
+async def test_a_date_that_is_reckoned_back_from_its_end_is_not_dragged_to_another_hour(
+    site: Commune, browser: Browser
+) -> None:
+    items = [{"kind": "tune", "recording_id": await site.centre.recording("Kinh Phật", length_ms=20 * 60_000)}]
+    wanted = ProgrammeIn.model_validate({"area_id": site.root.id, "title": "Đầu xuân", "items": items})
+    programme = await site.centre.services.programmes.create(site.centre.actor, wanted)
+    given = {"title": "Đầu xuân", "programme_id": programme.id, "targets": [site.root.scope], "confirm_unusual": True}
+    given |= {"starts_at_local": "2032-01-14T08:00", "ends_at_local": "09:00", "back_timed": True}
+    await site.centre.services.schedules.create(site.centre.actor, ScheduleIn.checked(**given))
+    async with page_of(browser, site.url, viewport=PC) as page:
+        await page.goto("/schedules?view=week&day=2032-01-14")
+        await expect(drawn(page, "Đầu xuân")).to_contain_text("08:40")
+        await drag(page, "Đầu xuân", 96)
+        await expect(page.locator("#ask")).to_contain_text("kéo sang giờ khác thì lần này không đổi")
+        await expect(page.locator("#ask button.main")).to_have_count(0)
+        assert await serious(page) == []
+        await page.get_by_role("button", name="Giữ như cũ").click()
+        await expect(drawn(page, "Đầu xuân")).to_contain_text("08:40")
 
 
 async def test_what_others_plan_late_in_the_evening_comes_into_sight(site: Commune, browser: Browser) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from controller.schedules.schemas import CalendarIn
 from tests.web.harness import Commune, visitor
-from tests.web.pages import programme, said
+from tests.web.pages import planned, programme, said
+from tests.web.plan.test_finer import FINER, OF_END
 from tests.web.plan.test_other_programme import NAME, begun, chosen, date, other
 
 
@@ -40,3 +41,40 @@ async def test_a_programme_chosen_by_hand_goes_along_from_a_day_of_a_calendar(si
         assert moved.status_code == 303, said(moved)
     there = await date(site, path)
     assert (f"{there.local:%d}", there.verdict, there.programme_id) == ("27", "aired", special.id)
+
+
+async def test_a_date_that_is_reckoned_back_is_dragged_to_another_day_and_keeps_its_end(site: Commune) -> None:
+    """It is drawn at 17:35, where it begins; its hour is 17:30."""
+    async with visitor(site) as client:
+        typed = planned(await programme(site), site) | FINER | OF_END
+        path = (await client.post("/schedules/new", data=typed)).headers["location"].partition("?")[0]
+        drawn = {"drawn": "2031-11-26T17:35", "to": "/schedules"}
+        looked = await client.post(f"{path}/dates/{NAME}/look", data=drawn | {"local": "2031-11-27T19:35"})
+        later = await client.post(f"{path}/dates/{NAME}/look", data=drawn | {"local": "2031-11-26T19:35"})
+        unread = await client.post(f"{path}/dates/{NAME}/look", data={"local": "2031-11-27T19:35"})
+        sent = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', looked.text))
+        moved = await client.post(f"{path}/dates/{NAME}", data=sent | {"confirm_unusual": "yes"})
+        week = said(await client.get("/schedules?day=2031-11-26"))
+    assert "Dời “Buổi chiều” từ Thứ Tư 26/11 sang Thứ Năm 27/11?" in said(looked)
+    assert "lần này vẫn hết lúc 17:45" in said(looked)
+    assert (sent["day"], sent["hour"]) == ("27/11/2031", "17:30")
+    assert "kéo sang giờ khác thì lần này không đổi" in said(later)
+    assert ['<button class="main">' in page.text for page in (looked, later, unread)] == [True, False, False]
+    assert moved.status_code == 303
+    assert (await date(site, path)).local.isoformat() == "2031-11-27T17:30:00"
+    assert "17:35–17:45 Buổi chiều" in week[week.index("Thứ Năm 27/11") :]
+
+
+@pytest.mark.parametrize(
+    ("overrun", "words"),
+    [("refuse", "không lưu được"), ("drop", "bỏ các mục cuối"), ("finish", "phát hết mục đang phát")],
+)
+async def test_another_end_says_what_becomes_of_a_programme_that_is_too_long(
+    site: Commune, overrun: str, words: str
+) -> None:
+    async with visitor(site) as client:
+        typed = planned(await programme(site), site) | FINER | OF_END | {"overrun": overrun}
+        done = await client.post("/schedules/new", data=typed)
+        path = done.headers["location"].partition("?")[0]
+        looked = said(await client.post(f"{path}/length/look", data={"ends": "17:50", "to": "/schedules"}))
+    assert f"Chương trình ngắn hơn thì bắt đầu muộn hơn, để hết đúng lúc đó. Dài hơn thì {words}" in looked

@@ -72,8 +72,8 @@
 
   function moved(info) {
     const { schedule, recurrence } = info.event.extendedProps;
-    const local = `${stamp(info.event.start)}T${clock(info.event.start)}`;
-    look(`/schedules/${schedule}/dates/${recurrence}/look`, { local }, info.revert);
+    const at = (moment) => `${stamp(moment)}T${clock(moment)}`;
+    look(`/schedules/${schedule}/dates/${recurrence}/look`, { local: at(info.event.start), drawn: at(info.oldEvent.start) }, info.revert);
   }
 
   function resized(info) {
