@@ -160,6 +160,10 @@ class ItemOut(BaseModel):
     """With all its languages; None as long as it has no sound."""
     languages: tuple[str, ...]
     """Those that are heard, in the order of its voices."""
+    is_in_sight: bool = True
+    """Whoever asks can look at the bulletin or recording by itself."""
+    belongs_to: str | None = None
+    """Of what is not in sight: name of its place; empty: the centre; None: a place that is not named to them either."""
 
 
 class WhyNot(BaseModel):

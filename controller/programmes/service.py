@@ -167,8 +167,7 @@ class Programmes:
         """
         async with self._database.reading() as session:
             row = await self._seen(session, actor, programme_id)
-            own = (await rights.sight(session, actor)).sees(row.area_id)
-            return await out(session, row, now=self._clock(), own=own)
+            return await out(session, row, await rights.sight(session, actor), now=self._clock())
 
     async def slots(self, actor: Actor, programme_id: str, area_id: str | None = None) -> Sequence[SlotOut]:
         """Give the slots of a template, each with what could fill it in an area's programme now.
@@ -288,7 +287,7 @@ class Programmes:
         now = self._clock()
         row.version, row.changed_at, row.changed_by = row.version + 1, now, actor.person_id or row.changed_by
         await tx.session.flush()
-        found = await out(tx.session, row, now=now)
+        found = await out(tx.session, row, await rights.sight(tx.session, actor), now=now)
         await programme_changed(tx, row.id, now)
         said = {"title": row.title, "version": row.version, "content_sha256": found.content_sha256, **detail}
         heard = [each for each in found.items if each.kind != ItemKind.PAUSE]

@@ -9,8 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
-from controller.bulletins.repository import worded
+from controller.bulletins.repository import is_offered, offers_recording, worded
 from controller.people.models import Person
+from controller.people.rights import Sight
 from controller.recordings.models import Recording
 
 from .layout import LaidOut, NotAirableError, lay_out_parts
@@ -28,14 +29,14 @@ class _Place(NamedTuple):
     languages: tuple[str, ...]
 
 
-async def out(session: AsyncSession, row: Programme, *, now: datetime, own: bool = True) -> ProgrammeOut:
+async def out(session: AsyncSession, row: Programme, seen: Sight, *, now: datetime) -> ProgrammeOut:
     """Show a programme as it would be aired now in its own area. Who made a template above stays unsaid below."""
     items = await items_of(session, row.id)
     laid_out, why_not = await _laid_out(session, row, items, now)
     known = laid_out or await _known(session, row, items)
     places = _places(known) if known else {}
     pauses_ms = sum(item.pause_ms or 0 for item in items)
-    titles = await _titles(session, items)
+    names = await _named(session, items, seen, now)
     present = frozenset(item.bulletin_id for item in items if item.bulletin_id)
     person = await session.get(Person, row.created_by)
     return ProgrammeOut(
@@ -46,14 +47,14 @@ async def out(session: AsyncSession, row: Programme, *, now: datetime, own: bool
         version=row.version,
         lead_in_ms=row.lead_in_ms,
         gap_ms=row.gap_ms,
-        items=tuple(_item(item, titles, places.get(item.position)) for item in items),
+        items=tuple(_item(item, names, places.get(item.position)) for item in items),
         session_ms=laid_out.session_ms if laid_out else None,
         known_ms=known.session_ms if known else row.lead_in_ms + pauses_ms,
         content_sha256=laid_out.content_sha256 if laid_out else None,
         why_not=why_not,
         missing=tuple(MissingOut(**each._asdict()) for each in laid_out.missing) if laid_out else (),
         owed=tuple(await owed(session, row, present, now=now)),
-        created_by=person.name if person and own else "",
+        created_by=person.name if person and seen.sees(row.area_id) else "",
         created_at=row.created_at,
         changed_at=row.changed_at,
         archived_at=row.archived_at,
@@ -94,18 +95,47 @@ def _places(laid_out: LaidOut) -> dict[int, _Place]:
     return found
 
 
-async def _titles(session: AsyncSession, items: Sequence[ProgrammeItem]) -> dict[str, str]:
-    bulletins = await worded(session, [item.bulletin_id for item in items if item.bulletin_id])
-    wanted = [item.recording_id for item in items if item.recording_id]
-    rows = await session.execute(select(Recording.id, Recording.title).where(Recording.id.in_(wanted)))
-    return dict(rows.all()) | {key: each.words.title for key, each in bulletins.items()}
+class _Named(NamedTuple):
+    """What an item says, to whoever asks."""
+
+    title: str
+    is_in_sight: bool
+    belongs_to: str | None = None
 
 
-def _item(item: ProgrammeItem, titles: dict[str, str], place: _Place | None) -> ItemOut:
+NAMELESS = _Named("", is_in_sight=True)
+"""A pause, or a place for a bulletin."""
+
+
+async def _named(
+    session: AsyncSession, items: Sequence[ProgrammeItem], seen: Sight, now: datetime
+) -> dict[str, _Named]:
+    """Name bulletins and recordings, those of elsewhere with the place they belong to."""
+    ids = [item.recording_id for item in items if item.recording_id]
+    query = select(Recording.id, Recording.title, Recording.area_id).where(Recording.id.in_(ids))
+    found: dict[str, _Named] = {}
+    for key, title, area_id in await session.execute(query):
+        readable = seen.sees(area_id) or await offers_recording(session, seen, key, now)
+        found[key] = _Named(title, readable, None if readable else await _owner(session, area_id, seen))
+    for key, each in (await worded(session, [item.bulletin_id for item in items if item.bulletin_id])).items():
+        area_id = each.bulletin.area_id
+        readable = seen.sees(area_id) or (area_id in seen.above and is_offered(each.bulletin, now))
+        found[key] = _Named(each.words.title, readable, None if readable else await _owner(session, area_id, seen))
+    return found
+
+
+async def _owner(session: AsyncSession, area_id: str | None, seen: Sight) -> str | None:
+    if area_id is None:
+        return ""
+    return (await read_tree(session)).places[area_id].name if seen.knows(area_id) else None
+
+
+def _item(item: ProgrammeItem, names: dict[str, _Named], place: _Place | None) -> ItemOut:
+    named = names.get(item.bulletin_id or item.recording_id or "", NAMELESS)
     return ItemOut(
         position=item.position,
         kind=ItemKind(item.kind),
-        title=titles.get(item.bulletin_id or item.recording_id or "", ""),
+        title=named.title,
         recording_id=item.recording_id,
         bulletin_id=item.bulletin_id,
         pause_ms=item.pause_ms,
@@ -114,4 +144,6 @@ def _item(item: ProgrammeItem, titles: dict[str, str], place: _Place | None) -> 
         offset_ms=place.offset_ms if place else None,
         length_ms=place.length_ms if place else item.pause_ms,
         languages=place.languages if place else (),
+        is_in_sight=named.is_in_sight,
+        belongs_to=named.belongs_to,
     )

@@ -1,12 +1,13 @@
 """One schedule: how it airs, its dates and what can be done to each, its end."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from controller.errors import ConflictError
+from controller.errors import ConflictError, NotFoundError
 from controller.people.rights import Act
 from controller.schedules.schemas import DateOut, ScheduleOut
 from web.forms import read_form
@@ -98,7 +99,7 @@ async def _read(visit: Visit, schedule_id: str) -> tuple[ScheduleOut, Sequence[D
         dates,
         {
             "schedule": views.line(known, await names_of(visit, [known]), programmes, visit.form),
-            "programme_id": known.programme_id,
+            "programme_id": known.programme_id if await _is_seen(visit, known.programme_id, programmes) else "",
             "owed": views.owed(known.owed or (), visit.form),
             "finer": finer.said(known, await _filler(visit, known), visit.form),
             "dates": [
@@ -109,6 +110,16 @@ async def _read(visit: Visit, schedule_id: str) -> tuple[ScheduleOut, Sequence[D
             "may_write": known.ended_at is None and visit.may(Act.SCHEDULES_WRITE, known.area_id),
         },
     )
+
+
+async def _is_seen(visit: Visit, programme_id: str, listed: Container[str]) -> bool:
+    """Tell whether a programme has a page for this person: one of above has none, one that was put away has."""
+    if programme_id in listed:
+        return True
+    with suppress(NotFoundError):
+        await visit.services.programmes.get(visit.actor, programme_id)
+        return True
+    return False
 
 
 def _is_refused(moving: moves.Moving | None) -> bool:

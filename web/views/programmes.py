@@ -111,12 +111,22 @@ def _item(each: ItemOut, start: int | None, form: Formats) -> Item:
         said.append(text("programmes.no_length"))
     if each.languages and each.languages != ("vi",):
         said.append(", ".join(text.word("spoken", language) for language in each.languages))
+    if not each.is_in_sight:
+        said.append(_whose(each, form))
     if each.kind == "slot" and each.category:
         title = text("programmes.slot", category=form.kind(each.category))
         said = []
     href = f"/bulletins/{each.bulletin_id}" if each.bulletin_id else ""
     href = f"/recordings/{each.recording_id}" if each.recording_id else href
-    return Item(each.position, title, " · ".join(said), href, form.mark(start) if start is not None else "")
+    begins = form.mark(start) if start is not None else ""
+    return Item(each.position, title, " · ".join(said), href if each.is_in_sight else "", begins)
+
+
+def _whose(each: ItemOut, form: Formats) -> str:
+    """Say to whom belongs what this person can hear in the programme and not look at by itself."""
+    if each.belongs_to:
+        return form.text("programmes.of_place", place=each.belongs_to)
+    return form.text("programmes.of_elsewhere" if each.belongs_to is None else "programmes.of_centre")
 
 
 def items_in(known: ProgrammeOut) -> list[ItemIn]:
