@@ -22,7 +22,8 @@ FAULTS := tests/faults tests/edge_agent/test_process.py tests/edge_agent/test_st
 	tests/e2e/test_agent_contract.py \
 	tests/edge_agent/test_failpoints.py tests/power
 # Where tests are that judge sound in real time: what is not named here is not even read for them.
-LISTENING := tests/e2e tests/edge_agent/test_hears_itself.py
+LISTENING := tests/e2e tests/edge_agent/test_hears_itself.py tests/edge_agent/test_card.py \
+	tests/edge_agent/inputs/test_input_drivers.py
 # Random histories, kills of the broker, and every how manieth write of a node is its last.
 SEEDS := 1000
 KILLS := 100

@@ -16,6 +16,8 @@ from tests.pulse import Pulse, running_pulse
 
 pytestmark = [pytest.mark.broker, pytest.mark.sound, pytest.mark.timeout(300)]
 NODE = "node-1"
+SETTLED_S = 7.0
+"""After it was opened a sound server's account of when frames leave wavers for five seconds (``outputs.card``)."""
 
 
 @contextlib.asynccontextmanager
@@ -33,6 +35,7 @@ def agent(root: Path, pulse: Pulse) -> Iterator[None]:
         yield
 
 
+@pytest.mark.listening
 @plays
 async def test_sounds_leave_the_card_whole_and_exactly_as_far_apart_as_they_were_planned(folder: Path) -> None:
     """The monitor adds one constant delay, so the distance of two starts is what can be measured to the sample."""
@@ -47,7 +50,7 @@ async def test_sounds_leave_the_card_whole_and_exactly_as_far_apart_as_they_were
                 await centre.until(
                     lambda: (one := centre.health(NODE)) and not one.faults, what="a node without faults"
                 )
-                one = broadcast("b-1", soon(2), voices[0])
+                one = broadcast("b-1", soon(SETTLED_S), voices[0])
                 two = broadcast("b-2", one.start_at + timedelta(milliseconds=1500), voices[1])
                 await centre.plan(one, two)
                 events = [await centre.until_outcome(NODE, name) for name in ("b-1", "b-2")]

@@ -40,20 +40,27 @@ pattern write loa/v1/nodes/%u/time/ask
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _hold_a_port() -> socket.socket:
+    """Take a port that mosquitto can listen at, as both say that it may be taken twice, and that nobody else gets.
+
+    While nothing listens there, not even who connects to it: a client that tries again and again is given that very
+    port as its own some day, and is then connected to itself.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    return held
 
 
 class Broker:
     """A mosquitto child on a port of its own; can be killed and started again."""
 
-    def __init__(self, root: Path, port: int) -> None:
-        self.port, self._config = port, root / "mosquitto.conf"
+    def __init__(self, root: Path) -> None:
+        self._held = _hold_a_port()
+        self.port, self._config = int(self._held.getsockname()[1]), root / "mosquitto.conf"
         (root / "acl").write_text(_ACL)
         (root / "acl").chmod(0o600)
-        self._config.write_text(_CONFIG.format(root=root, port=port))
+        self._config.write_text(_CONFIG.format(root=root, port=self.port))
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
@@ -67,6 +74,11 @@ class Broker:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def close(self) -> None:
+        """Kill it for good, and give its port back."""
+        self.kill()
+        self._held.close()
 
     async def _answers(self) -> bool:
         try:

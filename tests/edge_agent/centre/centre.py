@@ -38,7 +38,7 @@ from edge_agent.protocol.states import Outcome
 from edge_agent.protocol.topics import Topic, Word
 from edge_agent.store import Store
 from tests.edge_agent.centre.authority import Authority
-from tests.edge_agent.centre.broker import Broker, free_port
+from tests.edge_agent.centre.broker import Broker
 from tests.edge_agent.centre.files import FileServer
 from tests.edge_agent.centre.orders import SCOPE, Keys, Orders
 from tests.edge_agent.centre.sounds import voice_of
@@ -70,7 +70,7 @@ class Centre:
         self.ahead = timedelta(0)
         """The centre's clock against the one of the machine, which is also the node's."""
         self._orders = Orders(self.now)
-        self.broker = Broker(root, free_port())
+        self.broker = Broker(root)
         self.files = FileServer(root)
         self.answers_time = True
         self.acks = True
@@ -95,7 +95,7 @@ class Centre:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        self.broker.kill()
+        self.broker.close()
         self.files.close()
 
     def now(self) -> datetime:

@@ -21,6 +21,7 @@ from edge_agent.inputs.card import CardInput
 from edge_agent.inputs.virtual import BLOCK, VirtualInput, air
 from edge_agent.outputs.card import CardOutput
 from edge_agent.tape import Tape
+from tests.e2e.beside import plays
 from tests.pulse import Pulse, running_pulse
 from tests.sounds import noise
 
@@ -118,7 +119,8 @@ def run(opened: Input, taker: Taker, meanwhile: Callable[[], None] = lambda: Non
         opened.close()
 
 
-def test_frames_come_in_real_time_and_stamps_follow_them(place: Place) -> None:
+@plays
+def test_frames_come_in_real_time_and_stamps_follow_them(folder: Path, place: Place) -> None:
     taker = Taker(enough=RATE * 3 // 2)
     run(place.make(), taker)
     frames = sum(count for count, _, _ in taker.calls[1:])
@@ -144,7 +146,9 @@ def test_it_can_be_opened_again_by_a_new_driver(place: Place) -> None:
         run(place.make(), Taker(enough=RATE // 10))
 
 
-def test_what_sounds_before_it_comes_in_at_about_its_instant(place: Place) -> None:
+@pytest.mark.listening
+@plays
+def test_what_sounds_before_it_comes_in_at_about_its_instant(folder: Path, place: Place) -> None:
     pcm, taker = noise(2.0, seed=3).tobytes(), Taker(enough=RATE * 4)
     begun: list[int] = []
 
