@@ -53,6 +53,12 @@ class Formats:
         """Say ``17:03:24``."""
         return at.astimezone(self.zone).strftime("%H:%M:%S")
 
+    def second_of(self, at: datetime) -> str:
+        """Say an instant to the second: ``17:03:24`` if it was today, else with its day."""
+        day = at.astimezone(self.zone).date()
+        said = self.second(at)
+        return said if day == self.today() else self.text("time.on", hour=said, day=self.day(day))
+
     def day(self, day: date) -> str:
         """Say ``Thứ Hai 24/11``."""
         return f"{self.text(f'weekday.{day.isoweekday()}')} {self._date(day)}"

@@ -237,6 +237,7 @@ class Work:
         detail = {
             "title": row.title,
             "date": f"{first.local:%d/%m %H:%M}",
+            "start_at": first.start_at.isoformat(),
             "dates": [date_.recurrence.isoformat() for date_, _ in silent],
             "problem": error.code,
             "message": error.message,

@@ -261,6 +261,23 @@ def test_what_nobody_can_confirm_is_said_of_broadcasts_plays_and_dates() -> None
     assert (mark.tone, mark.word) == ("care", f"Bỏ lần này. {words}")
 
 
+def alarm(kind: str, detail: dict[str, Any]) -> AlarmOut:
+    nobody: dict[str, Any] = dict.fromkeys(("area_id", "acknowledged_at", "acknowledged_by", "acknowledged_by_name"))
+    subject = f"{kind.partition('.')[0]}/e"
+    return AlarmOut(**nobody, id="a", kind=kind, subject=subject, raised_at=NOW, may_acknowledge=True, detail=detail)
+
+
+@pytest.mark.parametrize(
+    ("at", "said"), [("2031-11-25T05:00:00+07:00", "25/11"), ("2032-01-10T05:00:00+07:00", "10/01/2032")]
+)
+def test_an_alarm_of_a_date_says_its_year_where_it_is_another(at: str, said: str) -> None:
+    day = datetime.fromisoformat(at)
+    detail = {"title": "Buổi sáng", "date": f"{day:%d/%m %H:%M}", "start_at": at, "problem": "not_airable"}
+    word = line(alarm("schedules.not_airable", detail), {}, FORM).mark.word
+    assert word.startswith(f"“Buổi sáng” lúc {FORM.long(day)} sẽ không phát.")
+    assert f"{said} sẽ" in word
+
+
 @pytest.mark.parametrize(
     ("kind", "detail", "words"),
     [
@@ -275,12 +292,4 @@ def test_what_nobody_can_confirm_is_said_of_broadcasts_plays_and_dates() -> None
 def test_an_alarm_of_an_emergency_names_what_is_to_be_looked_after(
     kind: str, detail: dict[str, Any], words: str
 ) -> None:
-    nobody: dict[str, Any] = dict.fromkeys(("area_id", "acknowledged_at", "acknowledged_by", "acknowledged_by_name"))
-    given: dict[str, Any] = {
-        "id": "a",
-        "kind": kind,
-        "subject": "emergencies/e",
-        "raised_at": NOW,
-        "may_acknowledge": True,
-    }
-    assert words in line(AlarmOut(**nobody, **given, detail=detail), {}, FORM).mark.word
+    assert words in line(alarm(kind, detail), {}, FORM).mark.word

@@ -60,6 +60,8 @@ def line(alarm: AlarmOut, places: Mapping[str, str], form: Formats, *, cancelled
         words["reason"] = text.word("glass_reason", code)  # a button was pressed, nothing typed
     ends_at = alarm.detail.get("ends_at")
     words["when"] = form.written(datetime.fromisoformat(ends_at).date()) if ends_at else ""
+    if start_at := alarm.detail.get("start_at"):
+        words["date"] = form.long(datetime.fromisoformat(start_at))  # with its year, where that is another
     words["why"] = text.word("date_problem", alarm.detail.get("problem", ""))
     word = text.word("alarm", key, **words)
     if alarm.detail.get("drill"):

@@ -207,7 +207,7 @@ def _lines(each: EmergencyFollowUp, form: Formats) -> list[str]:
     if each.break_glass_by:
         said.append(text("emergency.broken", by=each.break_glass_by.name, reason=_why_alone(each, form)))
     if each.sent_at:
-        said.append(text("emergency.sent", when=form.second(each.sent_at)))
+        said.append(text("emergency.sent", when=form.second_of(each.sent_at)))
     if each.problem:
         said.append(text("emergency.not_sent", problem=text.word("emergency_problem", each.problem)))
     if each.ended_at:

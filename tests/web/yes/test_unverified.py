@@ -177,3 +177,13 @@ async def test_what_lacks_in_a_proposal_is_said_in_its_own_words(site: Commune) 
     assert refused.status_code == 422
     assert "Chưa đề nghị được" in refused.text
     assert "Chưa lưu được" not in refused.text
+
+
+async def test_an_emergency_of_a_year_ago_says_its_year_with_each_hour(site: Commune) -> None:
+    path, _ = await sent(site, Grade.E1, simulated=False)
+    site.centre.clock.step(days=400)
+    async with visitor(site) as client:
+        page, listed = await client.get(path), await client.get("/emergencies")
+    assert re.search(r"Gửi đi lúc \d\d:\d\d:\d\d Thứ Hai 24/11/2031", page.text)
+    assert not re.search(r"\d\d/\d\d(?!/|\d)", re.sub(r"(?s)^.*<main|</main>.*$", "", page.text))
+    assert "24/11/2031" in listed.text
