@@ -25,13 +25,14 @@ from edge_agent.protocol.topics import Word
 
 from . import cancelling
 from .around import day_of, ids_around, ids_due
+from .conflicts import met
 from .drafting import Drafting
 from .known import known_row, no_broadcast, shown
 from .models import Broadcast
 from .repository import has_begun, in_sight, is_left_behind, is_seen, outs, sounds_in, target_areas
 from .returned import ids_returned
 from .rules import Phase
-from .schemas import BroadcastIn, BroadcastOut, PreviewOut, as_on_the_wire
+from .schemas import BroadcastIn, BroadcastOut, ConflictOut, PreviewOut, as_on_the_wire
 from .superseding import supersede
 
 MAX_KEY = 100
@@ -170,6 +171,16 @@ class Broadcasts:
         """
         async with self._database.reading() as session:
             return await shown(session, self._watch(await rights.sight(session, actor)), broadcast_id)
+
+    async def met(self, actor: Actor, broadcast_id: str) -> tuple[ConflictOut, ...]:
+        """Say what it meets at the same nodes while it has not begun, and which of the two is cut.
+
+        Raises:
+            NotFoundError: there is no such broadcast.
+        """
+        async with self._database.reading() as session:
+            seen, row = await known_row(session, actor, broadcast_id)
+            return await met(session, seen, row, now=self._now())
 
     async def some(self, actor: Actor, ids: Collection[str]) -> dict[str, BroadcastOut]:
         """Give those of these that are in sight, by id."""

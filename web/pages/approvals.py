@@ -20,6 +20,8 @@ from web.pages.one import One, add_one
 from web.pages.schedule_finer import filler_title
 from web.site import Site, Visit
 from web.views import approvals as views
+from web.views.dated import Told
+from web.views.say import conflicts as said_conflicts
 from web.views.schedule_finer import said as said_finer
 from web.views.schedules import DATES_TOLD, LOOK_AHEAD, conflicts, moved_said, when_said
 
@@ -58,6 +60,16 @@ async def _waves(visit: Visit, row: ApprovalOut) -> dict[str, Sequence[int]]:
     return found
 
 
+async def _met(visit: Visit, row: ApprovalOut, broadcast_id: str) -> dict[str, Any]:
+    """Say what a single broadcast meets while it waits, as its author was told."""
+    if row.state != "open":
+        return {}
+    with suppress(NotFoundError):  # of an area above
+        met = await visit.services.broadcasts.met(visit.actor, broadcast_id)
+        return {"meets": [Told(each) for each in said_conflicts(met, visit.form)]}
+    return {}
+
+
 async def _airs(visit: Visit, row: ApprovalOut) -> dict[str, Any]:
     """Say how a schedule would sound: its rule in words, its next dates as they are, moved ones too.
 
@@ -65,7 +77,7 @@ async def _airs(visit: Visit, row: ApprovalOut) -> dict[str, Any]:
     """
     kind, _, subject_id = row.subject.partition("/")
     if kind != "schedules":
-        return {}
+        return await _met(visit, row, subject_id)
     schedules, form, now = visit.services.schedules, visit.form, visit.form.now
     try:
         known = await schedules.get(visit.actor, subject_id)

@@ -221,7 +221,7 @@ def preview(draft: Draft, found: PreviewOut, form: Formats, whole: str = "") -> 
         warnings.append(Mark("part", "unsure", text("say.late", count=found.late_count)))
     warnings += [_cut(each, form) for each in found.cuts]
     if found.conflicts:
-        warnings += [_conflict(each, form) for each in found.conflicts]
+        warnings += conflicts(found.conflicts, form)
     elif found.yields and not found.cuts:
         warnings.append(Mark("part", "unsure", text("say.yields", titles=form.names(found.yields))))
     return Preview(
@@ -253,7 +253,7 @@ def replay(found: ReplayPreviewOut, form: Formats) -> Preview:
             *_held(run, form),
             *_breaches(run, form),
             *_absent(run, form),
-            *(_conflict(each, form) for each in run.conflicts),
+            *conflicts(run.conflicts, form),
         ),
         conflicts=_asks_of_conflicts(run),
         unusual=_unusual(run, form),
@@ -269,13 +269,18 @@ def _asks_of_conflicts(found: PreviewOut) -> bool:
     return bool(found.conflicts) and not found.refusal
 
 
+def conflicts(found: Sequence[ConflictOut], form: Formats) -> list[Mark]:
+    """Say what one meets, and which of the two is heard first, or is cut."""
+    return [_conflict(each, form) for each in found]
+
+
 def _conflict(each: ConflictOut, form: Formats) -> Mark:
-    """Say what else wants the same nodes, and which of the two is heard first."""
+    key = {"ours": "say.conflict_cut", "other": "say.conflict_cuts"}.get(each.cut or "", f"say.conflict_{each.first}")
     return Mark(
         "triangle",
         "care",
         form.text(
-            "say.conflict_cut" if each.cut == "ours" else f"say.conflict_{each.first}",
+            key,
             title=each.title or form.text("schedules.other_place"),
             when=form.when(each.other_start_at),
             nodes=form.text("count.nodes", count=each.node_count),
