@@ -58,7 +58,8 @@ from web.pages import (
     updates,
     versions,
 )
-from web.site import Site, page_route, problem_page
+from web.refusals import page_route, problem_page
+from web.site import Site
 
 A_YEAR = "public, max-age=31536000, immutable"
 A_DAY = "public, max-age=86400"

@@ -15,14 +15,23 @@ NUL_IN_JSON = rb"\u0000"
 """How a body would say it; where it does, or something like it, the body is looked through."""
 
 
+def no_nul_in_query(request: Request) -> None:
+    """Look through the query, of the API and of the pages.
+
+    Raises:
+        InvalidError: a name or a value has it; the first is named.
+    """
+    if "%00" in request.url.query:
+        refuse_nul((name, each) for name, value in request.query_params.multi_items() for each in (name, value))
+
+
 async def no_nul(request: Request) -> None:
     """Look through the query, and the body where it is JSON: of files, each says what may be in it.
 
     Raises:
         InvalidError: a text has it; the first is named.
     """
-    if "%00" in request.url.query:
-        refuse_nul(request.query_params.multi_items())
+    no_nul_in_query(request)
     if getattr(request.scope["route"], "body_field", None) is not None and NUL_IN_JSON in await request.body():
         refuse_nul(_texts(await request.json(), ""))
 

@@ -47,6 +47,8 @@ async def test_a_query_or_what_an_upload_says_of_itself_with_it_is_refused(here:
     async with here.client() as client:
         answer = await client.get("/api/v1/broadcasts?q=a%00b")
         assert (answer.status_code, told(answer)) == (422, HELD | {"field": "q"})
+        answer = await client.get("/api/v1/broadcasts?q%00=a")
+        assert (answer.status_code, told(answer)) == (422, HELD | {"field": "q"}), "in a name too, as of a page"
         said = ",".join(
             f"{name} {base64.b64encode(value.encode()).decode()}"
             for name, value in {"file_name": "a\0.wav", "title": "L\0oa"}.items()

@@ -15,9 +15,10 @@ from controller.overview.schemas import Overview
 from controller.people.rights import Act
 from controller.schedules.states import NOT_AIRABLE
 from web.forms import own_path
+from web.leading import here
 from web.offers import menu_of
 from web.once import BEFORE
-from web.site import Site, Visit, here
+from web.site import Site, Visit
 from web.views.places import own_scopes, stop_places
 from web.views.release import kept_silent, starts_at_release
 from web.views.strip import Strip, strip

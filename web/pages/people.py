@@ -15,8 +15,9 @@ from controller.people.actor import Actor
 from controller.people.schemas import Needs
 from web.forms import own_path, read_form
 from web.i18n import LOCALES
+from web.leading import NEEDED_AT, STOP_UNSENT, forget_session, note_session
 from web.pages import factor, own_password
-from web.site import LOCALE_COOKIE, NEEDED_AT, STOP_UNSENT, Site, look_of
+from web.site import LOCALE_COOKIE, Site, look_of
 
 YEAR_S = 365 * 24 * 3600
 
@@ -103,6 +104,7 @@ def add(router: APIRouter, site: Site) -> None:
             return _sign_in_page(site, request, problem=problem, login=login, after=after, wait_s=wait_s)
         response = RedirectResponse(_next_page(signed.needs, own_path(after)), 303)
         set_cookie(response, signed.token, signed.expires_at)
+        note_session(response, signed.expires_at)
         return response
 
     @router.get("/sign-out")
@@ -117,6 +119,7 @@ def add(router: APIRouter, site: Site) -> None:
         await site.services.people.sign_out(token_of(request) or "")
         response = RedirectResponse("/sign-in", 303)
         clear_cookie(response)
+        forget_session(response)
         return response
 
     _add_language(router, site)

@@ -3,6 +3,8 @@
 import pytest
 from playwright.async_api import Browser, expect
 
+from controller.http.middleware import COOKIE
+from tests.controller.factories import PASSWORD
 from tests.web.browser import page_of
 from tests.web.harness import Commune
 from tests.web.pages import module_site
@@ -36,3 +38,21 @@ async def test_signing_in_says_that_it_is_under_way_and_is_sent_once(site: Commu
         await expect(button).to_have_text("Đăng nhập")
         await button.click()
         assert await page.evaluate("sent") == 2
+
+
+async def test_a_browser_that_has_dropped_its_session_says_so_and_leads_back(site: Commune, browser: Browser) -> None:
+    async with page_of(browser, site.url) as page:
+        await page.goto("about:blank")  # no look of a page finds it at the same moment
+        await page.context.clear_cookies(name=COOKIE)
+        await page.goto("/schedules/all?sort=when")
+        await expect(page.locator("[role=alert]")).to_contain_text("Phiên làm việc đã hết")
+        await page.fill("#login", "lan")
+        await page.fill("#password", PASSWORD)
+        await page.click("form[action='/sign-in'] button.main")
+        await page.wait_for_url("**/schedules/all?sort=when")
+        await page.click(".me summary")
+        await page.click("form[data-sign-out] button")
+        await page.wait_for_url("**/sign-in")
+        await page.goto("/schedules/all")
+        await expect(page.locator("#login")).to_be_visible()
+        await expect(page.locator("[role=alert]")).to_have_count(0)

@@ -1,12 +1,14 @@
 """The sign-in page: what is missing is told where it is typed, and why one is there."""
 
 import re
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.controller.factories import PASSWORD
 from tests.web.harness import Commune, visitor
+from web.leading import HAD_COOKIE, HAD_FOR
 
 ENDED = "Phiên làm việc đã hết"
 
@@ -41,3 +43,26 @@ async def test_whoever_sends_from_a_page_whose_session_is_gone_is_told_so(site: 
             assert ENDED in page
             other = re.findall(r'action="/language".*?name="next" value="([^"]*)"', page, re.DOTALL)[0]
             assert ENDED in (await client.get(other.replace("&amp;", "&"))).text, "in another language too"
+
+
+async def test_whoever_opens_a_page_after_the_browser_has_dropped_the_session_is_told_so_and_led_there(
+    site: Commune,
+) -> None:
+    typed = {"login": "lan", "password": PASSWORD}
+    async with visitor(site, signed_in=False) as client:
+        signed = await client.post("/sign-in", data=typed)
+        _, kept = signed.headers.get_list("set-cookie")
+        assert kept.startswith(f"{HAD_COOKIE}=1;")
+        told = " ".join(signed.headers.get_list("set-cookie"))
+        ends, forgets = map(parsedate_to_datetime, re.findall(r"expires=([^;]*)", told))
+        assert forgets - ends == HAD_FOR
+        client.headers["Cookie"] = f"{HAD_COOKIE}=1"  # the other's time is over
+        opened = await client.get("/schedules?view=week&day=2031-12-01")
+        assert urlsplit(opened.headers["location"]).path == "/sign-in"
+        page = (await client.get(opened.headers["location"])).text
+        assert ENDED in page
+        [after] = re.findall(r'name="next" value="(/schedules[^"]*)"', page)
+        again = await client.post("/sign-in", data=typed | {"next": after.replace("&amp;", "&")})
+        assert again.headers["location"] == "/schedules?view=week&day=2031-12-01"
+        out = await client.post("/sign-out")
+        assert [each.split(";")[0] for each in out.headers.get_list("set-cookie")][1] == f'{HAD_COOKIE}=""'
