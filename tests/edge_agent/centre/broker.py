@@ -40,15 +40,14 @@ pattern write loa/v1/nodes/%u/time/ask
 """
 
 
-def _hold_a_port() -> socket.socket:
-    """Take a port that mosquitto can listen at, as both say that it may be taken twice, and that nobody else gets.
+def _hold(port: int = 0) -> socket.socket:
+    """Take a port at which nothing listens, so that nobody is given it, not even who connects to it.
 
-    While nothing listens there, not even who connects to it: a client that tries again and again is given that very
-    port as its own some day, and is then connected to itself.
+    A client that tries again and again is given that very port as its own some day, and is connected to itself.
     """
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind(("127.0.0.1", 0))
+    held.bind(("127.0.0.1", port))
     return held
 
 
@@ -56,7 +55,7 @@ class Broker:
     """A mosquitto child on a port of its own; can be killed and started again."""
 
     def __init__(self, root: Path) -> None:
-        self._held = _hold_a_port()
+        self._held = _hold()
         self.port, self._config = int(self._held.getsockname()[1]), root / "mosquitto.conf"
         (root / "acl").write_text(_ACL)
         (root / "acl").chmod(0o600)
@@ -64,6 +63,7 @@ class Broker:
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
+        self._held.close()
         self._process = subprocess.Popen([MOSQUITTO, "-c", str(self._config)])  # noqa: ASYNC220 - returns at once
         async with asyncio.timeout(10):
             while not await self._answers():  # noqa: ASYNC110 - a port tells nobody that it listens
@@ -74,6 +74,7 @@ class Broker:
             self._process.kill()
             self._process.wait()
             self._process = None
+            self._held = _hold(self.port)
 
     def close(self) -> None:
         """Kill it for good, and give its port back."""
