@@ -6,8 +6,9 @@ what has to be done to the rows after they were put back is the same.
 
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -126,27 +127,39 @@ def put_back(new: Path, place: Path, *, now: datetime) -> Path | None:
     _close_up(new)
     kept = None
     if place.exists():
-        kept = place.with_name(f"{place.name}{_BEFORE}{now:{_WHEN}}")
         _close_up(place)
-        kept.hardlink_to(place)  # the place is never empty: a centre would begin anew there
+        kept = _keep(place, now)  # the place is never empty: a centre would begin anew there
     settle(new, place)
+    return kept
+
+
+def _keep(place: Path, now: datetime) -> Path:
+    """Give the rows a second name, by the time; what was kept in the same second has a number behind that."""
+    name = f"{place.name}{_BEFORE}{now:{_WHEN}}"
+    for number in count(1):
+        kept = place.with_name(name if number == 1 else f"{name}-{number}")
+        with suppress(FileExistsError):
+            kept.hardlink_to(place)
+            break
     return kept
 
 
 def forget_older(place: Path, *needed: Path, now: datetime) -> list[Path]:
     """Remove rows of before but the ``KEPT`` newest, those of ``KEPT_FOR``, and what is ``needed``; gives those."""
     found = {each: at for each in place.parent.glob(f"{place.name}{_BEFORE}*") if (at := _kept_at(each, place))}
-    older = [each for each in sorted(found, reverse=True)[KEPT:] if now - found[each] > KEPT_FOR]
+    newest = sorted(found, key=lambda each: found[each], reverse=True)
+    older = [each for each in newest[KEPT:] if now - found[each][0] > KEPT_FOR]
     older = [each for each in older if not any(each.samefile(other) for other in needed)]
     for each in older:
         _forget(each)
     return older
 
 
-def _kept_at(rows: Path, place: Path) -> datetime | None:
-    """Say when rows of before were replaced; None for what lies beside them, or has a name that a person gave."""
+def _kept_at(rows: Path, place: Path) -> tuple[datetime, int] | None:
+    """Say when rows of before were replaced, and as which in that second; None for other names, as a person gives."""
+    when, _, number = rows.name.removeprefix(place.name + _BEFORE).partition("-")
     try:
-        return datetime.strptime(rows.name.removeprefix(place.name + _BEFORE), _WHEN).replace(tzinfo=UTC)
+        return datetime.strptime(when, _WHEN).replace(tzinfo=UTC), int(number or 1)
     except ValueError:
         return None
 

@@ -343,6 +343,27 @@ async def test_rows_of_before_are_kept_for_a_month_and_never_those_that_are_put_
     assert f"older than 30 days: {older[2].name}, {older[1].name}\n" in capsys.readouterr().err
 
 
+async def test_rows_that_are_replaced_twice_within_a_second_are_kept_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with desk(tmp_path) as made:
+        _, copy = await backed_up(made, tmp_path)
+        person = made.centre.person
+    monkeypatch.setattr("controller.commands.restore.system_clock", lambda: factories.MORNING)
+    place, first = tmp_path / "loa.db", f"loa.db.before-{factories.MORNING:%Y%m%dT%H%M%S}"
+    names = (first, f"{first}-2", f"{first}-3")
+    for name in names:
+        rows = place.read_bytes()
+        assert await restore(tmp_path, copy, person.login) == 0
+        assert f"The rows of before, with names and password hashes: {tmp_path / name}\n" in capsys.readouterr().err
+        assert (tmp_path / name).read_bytes() == rows
+    tenth = tmp_path / f"{first}-10"
+    shutil.copy(copy, tenth)
+    later = factories.MORNING + timedelta(days=60)
+    assert forget_older(place, now=later) == [tmp_path / first], "the last of a second is the newest of it"
+    assert tenth.exists()
+
+
 def test_who_tries_one_copy_after_the_other_loses_no_rows_of_before(tmp_path: Path) -> None:
     place = tmp_path / "loa.db"
     tried = [tmp_path / f"loa.db.before-20260309T0{hour}0000" for hour in range(9)]
