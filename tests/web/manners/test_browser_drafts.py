@@ -5,10 +5,11 @@ import re
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
+from controller.schedules.schemas import ScheduleChange, ScheduleIn
 from tests.controller.factories import PASSWORD
 from tests.web.browser import carry, page_of
 from tests.web.harness import Commune
-from tests.web.pages import module_site
+from tests.web.pages import module_site, programme
 from tests.web.test_emergency_pages import message
 
 site = module_site
@@ -160,3 +161,25 @@ async def test_only_what_was_changed_comes_back_after_a_sign_in_and_undoes_nothi
         await page.wait_for_url(re.compile(r"\?done="))
         found = await services.nodes.get(actor, node.id)
         assert (found.name, found.volume_mb, found.trim_mb) == ("Cổng chợ mới", -1200, 300)
+
+
+async def test_days_and_hours_that_others_chose_meanwhile_stay_beside_the_day_that_was_ticked(
+    site: Commune, browser: Browser
+) -> None:
+    """An hour is pressed or typed: it is one thing, and whoever left it alone meant none of it."""
+    services, actor = site.centre.services, site.centre.actor
+    made = await programme(site)
+    wanted = {"title": "Buổi chiều", "programme_id": made.id, "targets": [site.root.scope], "confirm_unusual": True}
+    wanted |= {"starts_at_local": "2031-11-26T17:30", "rule": "FREQ=WEEKLY;BYDAY=WE"}
+    known = await services.schedules.create(actor, ScheduleIn.checked(**wanted))
+    async with page_of(browser, site.url, expected=("401",)) as page:
+        await page.goto(f"/schedules/{known.id}/edit")
+        await page.check("[name=weekday][value=TH]", force=True)
+        await page.wait_for_function(f"() => {DRAFTS}.length === 1")
+        wanted |= {"title": "Buổi tối", "starts_at_local": "2031-11-28T05:00", "rule": "FREQ=WEEKLY;BYDAY=WE,FR"}
+        await services.schedules.change(actor, known.id, ScheduleChange.checked(**wanted, version=known.version))
+        await back_after_sign_in(site, page)
+        await expect(page.locator(".notice:has([data-of])")).to_contain_text("được điền lại ở đây")
+        assert await page.evaluate(CHOSEN, "weekday") == ["WE", "TH", "FR"]
+        assert await page.evaluate(CHOSEN, "hour_usual") == ["05:00"]
+        await expect(page.locator("#title")).to_have_value("Buổi tối")

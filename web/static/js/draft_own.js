@@ -28,7 +28,8 @@
     const unread = ([name, value]) => name === "target" && !value[1];
     const fields = parted(draft.fields).filter(([part, each, all]) => before.get(part) !== all && (before.has(part) || !unread(each)));
     const cards = Object.entries(draft.cards ?? {}).filter(([id, again]) => again !== draft.stood.cards[id]);
-    return { ...draft, fields: fields.map(([, each]) => each), cards: Object.fromEntries(cards) };
+    const recording = cards.some(([id]) => id === "recording") ? draft.recording : "";
+    return { ...draft, fields: fields.map(([, each]) => each), cards: Object.fromEntries(cards), recording };
   }
 
   Object.assign(window.loa.drafts, { own, stood });
