@@ -113,12 +113,17 @@ async def whole_page(
         strip=shown,
         stop_places=stop_places(visit.places(Act.HOLDS_ORDER)),
         menu=menu_of(visit.person, visit.actor),
-        waiting_at={"/approvals": shown.approvals, "/emergencies": shown.unsent},
+        waiting_at=_waiting_at(shown),
         section="/" + here(visit.request).split("?")[0].split("/")[1],
         notice=_notice(visit),
         is_answer=visit.request.method == "POST",
         **context,
     )
+
+
+def _waiting_at(shown: Strip) -> dict[str, int]:
+    """Say how many wait for this person, by the way of the menu that leads there."""
+    return {"/approvals": shown.approvals, "/emergencies": shown.unsent}
 
 
 def _own_place(visit: Visit) -> str:
@@ -153,4 +158,5 @@ def add(router: APIRouter, site: Site) -> None:
     @router.get("/strip")
     async def strip_again(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
-        return visit.fragment("_strip.html", strip=await read_strip(visit))
+        shown = await read_strip(visit)
+        return visit.fragment("_strip_again.html", strip=shown, waiting_at=_waiting_at(shown))

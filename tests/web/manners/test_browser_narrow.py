@@ -88,3 +88,21 @@ async def test_who_says_yes_to_an_emergency_reads_all_of_it_in_any_language_and_
                 await page.evaluate(larger)
                 found += await page.evaluate(WIDER)
     assert found == []
+
+
+async def test_help_leaves_all_its_width_to_a_title_of_many_lines(site: Commune, browser: Browser) -> None:
+    """Beside a short one it stays."""
+    long = "Thông báo của Ủy ban nhân dân xã về việc phun thuốc phòng dịch tại Tổ dân phố số 12, thị trấn Hương Sơn"
+    pages = [f"/recordings/{await site.centre.recording(title, area_id=site.root.id)}" for title in ("Họp", long)]
+    where = """() => {
+      const box = (each) => document.querySelector(each).getBoundingClientRect();
+      const [title, help, main] = [box(".top h1"), box(".top .help"), box(".top")];
+      return [help.top >= title.bottom, title.width / main.width > 0.95, help.width / main.width < 0.5];
+    }"""
+    async with page_of(browser, site.url, viewport=SMALL) as page:
+        found = []
+        for path in pages:
+            await page.goto(path)
+            found.append(await page.evaluate(where))
+            assert await page.evaluate(WIDER) == [], path
+        assert found == [[False, False, True], [True, True, True]]
