@@ -83,6 +83,7 @@ async def one_page(
         named_when=visit.form.long(named.start_at) if named else "",
         stands=moves.standing(named) if named else "",
         zones=finer.zones_named(known.zone, visit.form),
+        back_timed=finer.back_said(finer.finer_of(known, visit.form), visit.form),
         problem=problem,
         **shown,
     )

@@ -156,10 +156,15 @@ def said(known: ScheduleOut, filler: str, form: Formats) -> Sequence[str]:
     return [*(line for line, is_so in lines.items() if is_so), *below]
 
 
+def back_said(finer: Finer | None, form: Formats) -> str:
+    """Say that hours are the earliest of what is reckoned back from its end; empty: it is not."""
+    end = hour_of(finer.ends) if finer is not None and finer.back_timed else None
+    return form.text("finer.back_said", hour="{:02}:{:02}".format(*end)) if end else ""
+
+
 def notes(finer: Finer | None, form: Formats) -> tuple[str, ...]:
     """Say what the dates of a preview leave out: they are by the rule, and by the hours of this place."""
-    end = hour_of(finer.ends) if finer is not None and finer.back_timed else None
-    said = [form.text("finer.back_said", hour="{:02}:{:02}".format(*end))] if end else []
+    said = [back] if (back := back_said(finer, form)) else []
     if finer is not None and is_zone(finer.zone):
         said.append(form.text("finer.zone_note", **zones_named(finer.zone, form)))
     return tuple(said)

@@ -52,6 +52,7 @@ async def test_a_date_that_is_reckoned_back_is_dragged_to_another_day_and_keeps_
         looked = await client.post(f"{path}/dates/{NAME}/look", data=drawn | {"local": "2031-11-27T19:35"})
         later = await client.post(f"{path}/dates/{NAME}/look", data=drawn | {"local": "2031-11-26T19:35"})
         unread = await client.post(f"{path}/dates/{NAME}/look", data={"local": "2031-11-27T19:35"})
+        by_keys = said(await client.get(f"{path}?move={NAME}"))
         sent = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', looked.text))
         moved = await client.post(f"{path}/dates/{NAME}", data=sent | {"confirm_unusual": "yes"})
         week = said(await client.get("/schedules?day=2031-11-26"))
@@ -60,6 +61,7 @@ async def test_a_date_that_is_reckoned_back_is_dragged_to_another_day_and_keeps_
     assert (sent["day"], sent["hour"]) == ("27/11/2031", "17:30")
     assert "kéo sang giờ khác thì lần này không đổi" in said(later)
     assert ['<button class="main">' in page.text for page in (looked, later, unread)] == [True, False, False]
+    assert "Giờ bắt đầu được lùi lại để hết lúc 17:45: các giờ dưới đây là sớm nhất." in by_keys
     assert moved.status_code == 303
     assert (await date(site, path)).local.isoformat() == "2031-11-27T17:30:00"
     assert "17:35–17:45 Buổi chiều" in week[week.index("Thứ Năm 27/11") :]
