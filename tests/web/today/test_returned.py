@@ -47,6 +47,12 @@ def _row(page: str) -> str:
     return str(found)
 
 
+async def _entries(site: Commune, who: PersonOut, day: str) -> list[str]:
+    """Give what stands in the calendar in the week of a day."""
+    page = await _page(site, who, f"/schedules?day={day}&view=week")
+    return [_words(each) for each in re.findall(r"<li\b.*?</li>", page.partition("<main")[2], re.DOTALL)]
+
+
 async def test_a_returned_schedule_stands_in_the_strip_the_evening_before_until_it_is_mended(site: Commune) -> None:
     schedule_id = await _asked(site)
     hoa, bay = [await site.centre.somebody(role, role, site.root) for role in ("operator", "technician")]
@@ -113,6 +119,9 @@ async def test_what_comes_before_it_does_not_hide_what_was_returned_for_another_
     assert LINE in _words(page)
     assert re.search(r"“Họp” \([^)]*28/11[^)]*\) bị trả lại, sẽ không phát: Sai ngày", _words(page))
     assert f'href="/broadcasts/{single.id}"' in page
+    [entry] = [each for each in await _entries(site, hoa, "2031-11-28") if "Họp" in each]
+    assert "Bị trả lại" in entry
+    assert "Chờ duyệt" not in entry
     site.centre.clock.step(hours=14)
     assert "Buổi sáng" not in await _page(site, hoa, "/strip"), "it is past"
 
