@@ -16,6 +16,8 @@ PREVIEWS = sorted(path.name for path in TEMPLATES.glob("_*preview.html"))
 """What is put over what stood there, part by part."""
 ASKED = """() => document.querySelector("#preview") && [...document.querySelectorAll("#preview [type=checkbox]")]
   .map((each) => [each.name, each.value, each.checked])"""
+SHOWS = f"""(boxes) => !document.querySelector("#preview[aria-busy]")
+  && JSON.stringify(({ASKED})()) === JSON.stringify(boxes)"""
 CHOOSE_OTHER = """(scopes) => scopes.forEach((scope) => document.querySelector(`[value="${scope}"]`).click())"""
 
 
@@ -25,12 +27,14 @@ def test_every_box_of_a_preview_is_told_from_others(preview: str) -> None:
     assert len(re.findall(r'<input type="checkbox"', text)) == len(re.findall(r'<label class="choice" id="tick-', text))
 
 
-async def renewed(page: Page, act: str, given: object = None) -> object:
-    """Do something that makes the preview anew; gives its boxes."""
+async def renewed(page: Page, act: str, given: object = None, *, boxes: list[list[object]]) -> None:
+    """Do something that makes the preview anew, and wait for these boxes.
+
+    The first answer may be to what was asked before: of a choice just made, or by the stream, which opens when it can.
+    """
     async with page.expect_response("**/emergencies/preview"):
         await page.evaluate(act, given)
-    await page.wait_for_function("() => !document.querySelector('#preview[aria-busy]')")
-    return await page.evaluate(ASKED)
+    await page.wait_for_function(SHOWS, arg=boxes)
 
 
 @pytest.mark.browser
@@ -42,8 +46,7 @@ async def test_a_tick_for_lifting_one_stop_does_not_move_to_another(site: Commun
     async with page_of(browser, site.url) as page:
         await page.goto("/emergencies/new")
         await page.check(f"[name=message][value='{said.id}']")
-        boxes = await renewed(page, "(scope) => document.querySelector(`[value='${scope}']`).click()", near)
-        assert boxes == [["release", here.id, False]]
-        boxes = await renewed(page, "() => document.querySelector('#preview [name=release]').click()")
-        assert boxes == [["release", here.id, True]]
-        assert await renewed(page, CHOOSE_OTHER, [near, far]) == [["release", there.id, False]]
+        choose, tick = "(scope) => document.querySelector(`[value='${scope}']`).click()", "#preview [name=release]"
+        await renewed(page, choose, near, boxes=[["release", here.id, False]])
+        await renewed(page, f"() => document.querySelector('{tick}').click()", boxes=[["release", here.id, True]])
+        await renewed(page, CHOOSE_OTHER, [near, far], boxes=[["release", there.id, False]])
