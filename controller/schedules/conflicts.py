@@ -23,10 +23,9 @@ from .expand import Occurrence
 from .looking import Looking
 from .meetings import Conflict, Other, Span, meetings, within
 from .models import Schedule, ScheduleException
-from .planning import Planner, is_aired
+from .planning import Planner, end_of, is_aired
 from .repository import exceptions_of
 from .states import Overrun
-from .timing import fixed_end
 
 MOST_CONFLICTS = 20
 
@@ -77,7 +76,7 @@ def span_of(row: Schedule, date: Occurrence, length: timedelta) -> Span:
 
 
 def _times(row: Schedule, date: Occurrence, length: timedelta) -> tuple[datetime, datetime]:
-    start_at, end_at = date.start_at, fixed_end(date.local, row.zone, row.ends_at_local)
+    start_at, end_at = date.start_at, end_of(row, date)
     if end_at is None:
         return start_at, start_at + length
     if row.filler_recording_id is not None:

@@ -64,6 +64,11 @@ class Edited(NamedTuple):
     items: Sequence[ProgrammeItem]
 
 
+def end_of(row: Schedule, date: Occurrence) -> datetime | None:
+    """Give the fixed end of a date, wherever it was moved to; None: it has none."""
+    return fixed_end(date.local, row.zone, row.ends_at_local, rule=date.recurrence, back_timed=row.back_timed)
+
+
 class Planner:
     """Plans the dates of one schedule; reads, never writes."""
 
@@ -107,7 +112,7 @@ class Planner:
         """
         laid_out = await self._laid_out(date.programme_id, date.start_at)
         frame = await self._frame()
-        end_at = fixed_end(date.local, self._row.zone, self._row.ends_at_local)
+        end_at = end_of(self._row, date)
         session = fit(
             date.start_at + timedelta(milliseconds=laid_out.lead_in_ms),
             None if end_at is None else end_at - timedelta(milliseconds=laid_out.tail_ms),

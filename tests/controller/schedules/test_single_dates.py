@@ -2,7 +2,7 @@
 
 # ruff: noqa: DTZ001 - wall time is naive: the zone is the schedule's
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -79,6 +79,18 @@ async def test_nothing_is_moved_onto_a_day_of_silence(lite: Centre) -> None:
     assert refused.value.fields["calendars"] == ["Quốc tang"]
     assert await on_the_12th(lite) == []
     assert (await say(lite, made, moved(TWELFTH.replace(day=13, hour=19)), who=lite.actor)).verdict == "aired"
+
+
+async def test_a_morning_moved_to_the_evening_is_over_that_evening(lite: Centre) -> None:
+    """Else what a STOP cut could go on in the night, and filler play until the next morning."""
+    area = await lite.area()
+    filler = await lite.recording(length_ms=60_000, area_id=area.id)
+    made = await scheduled(lite, area, 10, ends_at_local="05:30", filler_recording_id=filler)
+    at = datetime(2026, 3, 12, 5)
+    await say(lite, made, moved(TWELFTH), at, who=lite.actor)
+    (run,) = [each for each in await broadcasts(lite) if each.recurrence_local == at.isoformat()]
+    assert locals_of([run]) == ["12 17:00"]
+    assert (run.length_ms, run.latest_end_at - run.start_at) == (1_800_000, timedelta(minutes=30))
 
 
 async def evening(village: Commune) -> ScheduleOut:

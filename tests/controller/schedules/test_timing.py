@@ -83,10 +83,50 @@ def test_filler_reaches_the_end_after_it_and_before_it_when_back_timed() -> None
     assert (minutes(before), before.start_at) == ([10, 10, 20], START + timedelta(minutes=5))
 
 
+def ends(rule: str, end: str, local: str, *, back_timed: bool = False) -> str:
+    """Say when a session of the evening of the 9th ends that was moved to a wall time."""
+    found = fixed_end(on(local), "Asia/Ho_Chi_Minh", f"{end}:00", rule=on(rule), back_timed=back_timed)
+    assert found is not None
+    return f"{found + timedelta(hours=7):%d %H:%M}"
+
+
+def on(said: str) -> datetime:
+    return datetime.strptime(f"2026-03-{said}", "%Y-%m-%d %H:%M")  # noqa: DTZ007 - wall time
+
+
 def test_an_end_after_midnight_belongs_to_the_evening_before() -> None:
-    evening = datetime(2026, 3, 9, 23, 30)  # noqa: DTZ001 - wall time
-    assert fixed_end(evening, "Asia/Ho_Chi_Minh", "00:15:00") == datetime(2026, 3, 9, 17, 15, tzinfo=UTC)
-    assert fixed_end(evening, "Asia/Ho_Chi_Minh", "23:45:00") == datetime(2026, 3, 9, 16, 45, tzinfo=UTC)
+    assert ends("09 23:30", "00:15", "09 23:30") == "10 00:15"
+    assert ends("09 23:30", "23:45", "09 23:30") == "09 23:45"
+
+
+@pytest.mark.parametrize("back_timed", [False, True])
+@pytest.mark.parametrize(
+    ("local", "end"),
+    [
+        ("09 17:20", "09 17:45"),  # within its own time: it ends when it always does
+        ("11 17:00", "11 17:45"),
+        ("09 17:45", "09 18:30"),  # behind it
+        ("09 20:00", "09 20:45"),
+        ("10 19:00", "10 19:45"),
+    ],
+)
+def test_what_is_moved_ends_when_it_always_does_or_takes_its_length_along(
+    local: str, end: str, *, back_timed: bool
+) -> None:
+    assert ends("09 17:00", "17:45", local, back_timed=back_timed) == end
+
+
+@pytest.mark.parametrize(("back_timed", "end"), [(False, "09 05:45"), (True, "09 17:45")])
+def test_what_is_moved_to_an_earlier_hour_ends_earlier_but_what_is_reckoned_back_from_its_end(
+    end: str, *, back_timed: bool
+) -> None:
+    assert ends("09 17:00", "17:45", "09 05:00", back_timed=back_timed) == end
+
+
+def test_what_is_moved_over_midnight_ends_when_it_always_does_or_takes_its_length_along() -> None:
+    assert ends("09 23:30", "00:15", "10 00:05") == "10 00:15"
+    assert ends("09 23:30", "00:15", "10 01:00") == "10 01:45"
+    assert ends("09 23:30", "00:15", "09 21:00") == "09 21:45"
 
 
 @given(
