@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.approvals.models import ApprovalRequest
@@ -16,8 +16,8 @@ from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
 
 from .asked import asked_of
-from .looking import Looking
-from .models import Schedule
+from .looking import DAY, Looking
+from .models import Schedule, ScheduleException
 from .planning import is_aired
 from .repository import exceptions_of
 from .schemas import ReturnedOut
@@ -56,7 +56,10 @@ class ReturnedSchedules:
 
 
 async def _refused(session: AsyncSession, theirs: Sight, now: datetime) -> list[Schedule]:
-    """Find those with a request that was ever returned, and without anything to come that is planned."""
+    """Find those with a request that was ever returned, without anything to come that is planned; edited last, first.
+
+    What airs once is not ended when it is over: it would stand in the way of others for ever.
+    """
     key = func.substr(ApprovalRequest.subject, len("schedules/") + 1)
     returned = select(key).where(
         ApprovalRequest.state == RequestState.RETURNED, ApprovalRequest.subject.startswith("schedules/")
@@ -69,5 +72,18 @@ async def _refused(session: AsyncSession, theirs: Sight, now: datetime) -> list[
         .exists()
     )
     query = select(Schedule).where(Schedule.ended_at.is_(None), theirs.where(Schedule.area_id))
-    query = query.where(Schedule.id.in_(returned), ~planned).order_by(Schedule.id).limit(MOST)
-    return list(await session.scalars(query))
+    query = query.where(Schedule.id.in_(returned), ~planned, _may_come(now))
+    return list(await session.scalars(query.order_by(Schedule.changed_at.desc(), Schedule.id).limit(MOST)))
+
+
+def _may_come(now: datetime) -> ColumnElement[bool]:
+    """Give the condition under which one may have a date ahead, by the wall clock of any zone."""
+    day = (now - DAY).date()
+    moved = (
+        select(ScheduleException.schedule_id)
+        .where(ScheduleException.schedule_id == Schedule.id, ScheduleException.moved_to_local >= day.isoformat())
+        .correlate(Schedule)
+        .exists()
+    )
+    by_rule = or_(Schedule.rule.is_not(None), Schedule.starts_at_local >= day.isoformat())
+    return or_(moved, by_rule & or_(Schedule.last_date.is_(None), Schedule.last_date >= day))

@@ -4,6 +4,8 @@ import html
 import re
 from datetime import datetime, timedelta
 
+import pytest
+
 from controller.approvals.schemas import ReturnIn
 from controller.broadcasts.schemas import BroadcastIn
 from controller.events import Event, Topic
@@ -165,3 +167,18 @@ async def test_what_was_returned_far_ahead_is_told_no_more_once_it_is_mended(sit
     change = ScheduleChange.checked(**said, starts_at_local=mended, confirm_unusual=True)
     await schedules.change(site.centre.actor, schedule_id, change)
     assert "trả lại" not in await _page(site, hoa, "/strip"), "it is asked for anew"
+
+
+async def test_what_was_returned_and_is_over_keeps_nobody_from_being_told_of_another(
+    site: Commune, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.schedules.returned.MOST", 1)
+    approvals, leader, made = site.centre.services.approvals, site.centre.actor, await programme(site)
+    hoa = await site.centre.somebody("hoa", "operator", site.root)
+    await _asked(site, None, datetime(2032, 1, 10, 5, 0))  # noqa: DTZ001 - wall time
+    for hour in range(6, 10):
+        await schedule(site, made.id, "Họp", AT_FIVE.replace(hour=hour), None)
+    for row in await approvals.list(leader):
+        await approvals.return_(leader, row.id, ReturnIn(reason="Dài quá"))
+    site.centre.clock.step(days=3)
+    assert "“Buổi sáng” (05:00 Thứ Bảy 10/01/2032) bị trả lại" in _words(await _page(site, hoa, "/strip"))
