@@ -127,7 +127,7 @@ def _add_dates(router: APIRouter, site: Site) -> None:
             moving=seen.moving,
             stands=moves.standing(date),
             said=known.title if stays else moves.sentence(known, date, seen.moving, visit.form),
-            back=moves.back_said(known, is_moved=not stays, form=visit.form),
+            back=moves.back_said(known, date, is_moved=not stays, form=visit.form),
             to=own_path(typed.one("to"), "/schedules"),
         )
 

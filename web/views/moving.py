@@ -153,10 +153,15 @@ def stays(known: ScheduleOut, date: DateOut, moving: Moving, form: Formats) -> b
     return known.back_timed and day_of(moving.day, form.today()) == date.local.date()
 
 
-def back_said(known: ScheduleOut, *, is_moved: bool, form: Formats) -> str:
-    """Say what dragging does to a date whose start is reckoned back from its end; empty: its start is not."""
+def back_said(known: ScheduleOut, date: DateOut, *, is_moved: bool, form: Formats) -> str:
+    """Say what dragging does to a date whose start is reckoned back from its end; empty: its start is not.
+
+    One that was moved may have taken its end along.
+    """
     if not known.back_timed or known.ends_at_local is None:
         return ""
+    if date.changed is DateChange.MOVED:
+        return form.text("plan.move_back_again")
     return form.text("plan.move_back" if is_moved else "plan.move_back_only", hour=known.ends_at_local[:5])
 
 

@@ -67,6 +67,27 @@ async def test_a_date_that_is_reckoned_back_is_dragged_to_another_day_and_keeps_
     assert "17:35–17:45 Buổi chiều" in week[week.index("Thứ Năm 27/11") :]
 
 
+async def test_a_date_that_was_moved_behind_its_end_is_not_said_to_keep_that(site: Commune) -> None:
+    """It takes its length along."""
+    async with visitor(site) as client:
+        typed = planned(await programme(site), site) | FINER | OF_END
+        path = (await client.post("/schedules/new", data=typed)).headers["location"].partition("?")[0]
+        place = f"{path}/dates/{NAME}"
+        later = {"act": "move", "day": "26/11/2031", "hour": "20:00", "confirm_unusual": "yes"}
+        assert (await client.post(place, data=later)).status_code == 303
+        week = said(await client.get("/schedules?day=2031-11-26"))
+        by_keys = said(await client.get(f"{path}?move={NAME}"))
+        drawn = {"drawn": "2031-11-26T20:05", "to": "/schedules"}
+        dragged = [
+            await client.post(f"{place}/look", data=drawn | {"local": f"2031-11-{day}T21:05"}) for day in (26, 27)
+        ]
+    assert "20:05–20:15 Buổi chiều" in week
+    assert "Dời đến sau giờ kết thúc đó thì lần này hết muộn hơn" in by_keys
+    for looked in map(said, dragged):
+        assert "kéo chỉ đổi được ngày của lần này" in looked
+        assert "17:45" not in looked
+
+
 @pytest.mark.parametrize(
     ("overrun", "words"),
     [("refuse", "không lưu được"), ("drop", "bỏ các mục cuối"), ("finish", "phát hết mục đang phát")],
@@ -80,3 +101,12 @@ async def test_another_end_says_what_becomes_of_a_programme_that_is_too_long(
         path = done.headers["location"].partition("?")[0]
         looked = said(await client.post(f"{path}/length/look", data={"ends": "17:50", "to": "/schedules"}))
     assert f"Chương trình ngắn hơn thì bắt đầu muộn hơn, để hết đúng lúc đó. Dài hơn thì {words}" in looked
+
+
+async def test_another_end_says_that_a_shorter_programme_is_filled_up_where_it_is(site: Commune) -> None:
+    filler = await site.centre.recording("Dân ca", area_id=site.root.id)
+    async with visitor(site) as client:
+        typed = planned(await programme(site), site) | FINER | OF_END | {"filler": filler}
+        path = (await client.post("/schedules/new", data=typed)).headers["location"].partition("?")[0]
+        looked = said(await client.post(f"{path}/length/look", data={"ends": "17:50", "to": "/schedules"}))
+    assert "Chương trình ngắn hơn thì phát thêm tệp đã chọn cho kín thời gian. Dài hơn thì" in looked
