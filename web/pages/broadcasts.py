@@ -34,7 +34,7 @@ async def _context(visit: Visit, broadcast_id: str) -> dict[str, Any]:
     async with services.together():
         silent = await changing.out_of_reach(visit)  # first: what it was told of is in this snapshot
         run = await services.broadcasts.get(actor, broadcast_id)
-        waits = silent if run.phase not in _OVER else []
+        waits = silent if run.phase not in _OVER and not awaits_yes(run) else []
         found = await services.broadcasts.play_groups(actor, broadcast_id, most=MOST_SHOWN, silent=waits)
         shown = await services.nodes.some(actor, [play.node_id for play in found.first])
         may_cancel = run.phase not in _OVER and await services.broadcasts.may_cancel(actor, broadcast_id)

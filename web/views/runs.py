@@ -257,9 +257,10 @@ def _cancel(run: BroadcastOut, form: Formats) -> Cancel | None:
         return None
     count = sum(run.counts.get(code, 0) for code in (*GROUPS["open"], *GROUPS["playing"]))
     kind = "cancel_running" if run.phase == "on_air" else "cancel"
+    said = form.text(f"broadcast.{kind}_said", count=count) if count else form.text("broadcast.cancel_mute")
     return Cancel(
         offer=form.text(f"broadcast.{kind}"),
-        what_happens=form.text(f"broadcast.{kind}_said", count=count) if count else form.text("broadcast.cancel_mute"),
+        what_happens=form.text("broadcast.cancel_unsent") if awaits_yes(run) else said,
         yes=form.text(f"broadcast.{kind}_yes"),
         is_undo=run.phase in {*WITHOUT_YES, "sending", "ready"},
     )

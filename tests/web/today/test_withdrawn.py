@@ -73,6 +73,9 @@ async def test_a_schedule_whose_request_was_taken_back_says_so_wherever_it_stand
     for path in ("/today", "/schedules/all", f"/schedules/{schedule_id}", f"/broadcasts/{run.id}"):
         assert f"{BY} 01:03" in await _page(site, hoa, path), path
     assert "Đã rút đề nghị duyệt, sẽ không phát" in await _page(site, hoa, "/today")
+    page = await _page(site, hoa, f"/broadcasts/{run.id}")  # the nodes are out of reach since yesterday
+    assert "Chưa cụm nào nhận lần phát này" in page
+    assert "khi có mạng lại" not in page, "no node was told of it"
     assert "Người gửi đã rút lại · 01:03" in await _page(site, hoa, "/approvals/all-requests")
     assert f"{BY} 01:03" in await _page(site, hoa, f"/approvals/{row.id}")
     assert "Chưa được duyệt: có duyệt mới phát" in await _page(site, hoa, f"/nodes/{node.id}/day")
