@@ -90,17 +90,28 @@ def in_sight(seen: Sight, now: datetime) -> ColumnElement[bool]:
 
 async def offers_recording(session: AsyncSession, seen: Sight, recording_id: str, now: datetime) -> bool:
     """Say whether a recording may be heard because an area above offers a bulletin, or has a template, with it."""
+    return recording_id in await offered_recordings(session, seen, [recording_id], now)
+
+
+async def offered_recordings(
+    session: AsyncSession, seen: Sight, recording_ids: Sequence[str], now: datetime
+) -> set[str]:
+    """Give those of the recordings that may be heard because an area above offers them, or has a template with them."""
+    found: set[str] = set()
     if not seen.above:
-        return False
-    query = (
-        select(BulletinVoice.bulletin_id)
-        .join(Bulletin, and_(Bulletin.id == BulletinVoice.bulletin_id, Bulletin.version == BulletinVoice.version))
-        .where(BulletinVoice.recording_id == recording_id, Bulletin.area_id.in_(seen.above), offered(now))
-    )
-    template = (
-        select(ProgrammeItem.programme_id)
-        .join(Programme, Programme.id == ProgrammeItem.programme_id)
-        .where(ProgrammeItem.recording_id == recording_id, Programme.area_id.in_(seen.above))
-        .where(Programme.is_template, Programme.archived_at.is_(None))
-    )
-    return any([await session.scalar(each.limit(1)) is not None for each in (query, template)])
+        return found
+    for some in in_pieces(recording_ids):
+        query = (
+            select(BulletinVoice.recording_id)
+            .join(Bulletin, and_(Bulletin.id == BulletinVoice.bulletin_id, Bulletin.version == BulletinVoice.version))
+            .where(BulletinVoice.recording_id.in_(some), Bulletin.area_id.in_(seen.above), offered(now))
+        )
+        template = (
+            select(ProgrammeItem.recording_id)
+            .join(Programme, Programme.id == ProgrammeItem.programme_id)
+            .where(ProgrammeItem.recording_id.in_(some), Programme.area_id.in_(seen.above))
+            .where(Programme.is_template, Programme.archived_at.is_(None))
+        )
+        for each in (query, template):
+            found.update(one for one in await session.scalars(each.distinct()) if one is not None)
+    return found

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
-from controller.bulletins.repository import is_offered, offers_recording, worded
+from controller.bulletins.repository import is_offered, offered_recordings, worded
 from controller.people.models import Person
 from controller.people.rights import Sight
 from controller.recordings.models import Recording
@@ -114,8 +114,10 @@ async def _named(
     ids = [item.recording_id for item in items if item.recording_id]
     query = select(Recording.id, Recording.title, Recording.area_id).where(Recording.id.in_(ids))
     found: dict[str, _Named] = {}
-    for key, title, area_id in await session.execute(query):
-        readable = seen.sees(area_id) or await offers_recording(session, seen, key, now)
+    recordings = (await session.execute(query)).all()
+    offered = await offered_recordings(session, seen, [key for key, _, area in recordings if not seen.sees(area)], now)
+    for key, title, area_id in recordings:
+        readable = seen.sees(area_id) or key in offered
         found[key] = _Named(title, readable, None if readable else await _owner(session, area_id, seen))
     for key, each in (await worded(session, [item.bulletin_id for item in items if item.bulletin_id])).items():
         area_id = each.bulletin.area_id

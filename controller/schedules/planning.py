@@ -66,7 +66,7 @@ class Edited(NamedTuple):
 
 def end_of(row: Schedule, date: Occurrence) -> datetime | None:
     """Give the fixed end of a date, wherever it was moved to; None: it has none."""
-    return fixed_end(date.local, row.zone, row.ends_at_local, rule=date.recurrence, back_timed=row.back_timed)
+    return fixed_end(date.local, row.zone, row.ends_at_local, rule=date.recurrence)
 
 
 class Planner:

@@ -54,19 +54,16 @@ class Session(NamedTuple):
     """Items that were added to reach the fixed end."""
 
 
-def fixed_end(
-    local: datetime, zone: str, ends_at_local: str | None, *, rule: datetime, back_timed: bool = False
-) -> datetime | None:
+def fixed_end(local: datetime, zone: str, ends_at_local: str | None, *, rule: datetime) -> datetime | None:
     """Give the instant of the fixed end of the session that begins at a wall time; None: it has none.
 
     ``rule``: the wall time that the rule gives. Who is moved and begins outside of the session's own time takes its
     length along: else a morning's session moved to the evening might be resumed, or filled up, until the next morning.
-    Back-timed it ends when it always does, moved to an earlier hour too.
     """
     if ends_at_local is None:
         return None
     end, usual = _next(local, ends_at_local), _next(rule, ends_at_local) - rule
-    if end - local > usual and not (back_timed and end.date() == local.date()):
+    if end - local > usual:
         end = local + usual
     return instant(end, zone)
 

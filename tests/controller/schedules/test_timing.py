@@ -83,9 +83,9 @@ def test_filler_reaches_the_end_after_it_and_before_it_when_back_timed() -> None
     assert (minutes(before), before.start_at) == ([10, 10, 20], START + timedelta(minutes=5))
 
 
-def ends(rule: str, end: str, local: str, *, back_timed: bool = False) -> str:
+def ends(rule: str, end: str, local: str) -> str:
     """Say when a session of the evening of the 9th ends that was moved to a wall time."""
-    found = fixed_end(on(local), "Asia/Ho_Chi_Minh", f"{end}:00", rule=on(rule), back_timed=back_timed)
+    found = fixed_end(on(local), "Asia/Ho_Chi_Minh", f"{end}:00", rule=on(rule))
     assert found is not None
     return f"{found + timedelta(hours=7):%d %H:%M}"
 
@@ -99,7 +99,6 @@ def test_an_end_after_midnight_belongs_to_the_evening_before() -> None:
     assert ends("09 23:30", "23:45", "09 23:30") == "09 23:45"
 
 
-@pytest.mark.parametrize("back_timed", [False, True])
 @pytest.mark.parametrize(
     ("local", "end"),
     [
@@ -108,19 +107,12 @@ def test_an_end_after_midnight_belongs_to_the_evening_before() -> None:
         ("09 17:45", "09 18:30"),  # behind it
         ("09 20:00", "09 20:45"),
         ("10 19:00", "10 19:45"),
+        ("09 16:50", "09 17:35"),  # before it
+        ("09 05:00", "09 05:45"),
     ],
 )
-def test_what_is_moved_ends_when_it_always_does_or_takes_its_length_along(
-    local: str, end: str, *, back_timed: bool
-) -> None:
-    assert ends("09 17:00", "17:45", local, back_timed=back_timed) == end
-
-
-@pytest.mark.parametrize(("back_timed", "end"), [(False, "09 05:45"), (True, "09 17:45")])
-def test_what_is_moved_to_an_earlier_hour_ends_earlier_but_what_is_reckoned_back_from_its_end(
-    end: str, *, back_timed: bool
-) -> None:
-    assert ends("09 17:00", "17:45", "09 05:00", back_timed=back_timed) == end
+def test_what_is_moved_ends_when_it_always_does_or_takes_its_length_along(local: str, end: str) -> None:
+    assert ends("09 17:00", "17:45", local) == end
 
 
 def test_what_is_moved_over_midnight_ends_when_it_always_does_or_takes_its_length_along() -> None:

@@ -67,22 +67,25 @@ async def test_a_date_that_is_reckoned_back_is_dragged_to_another_day_and_keeps_
     assert "17:35–17:45 Buổi chiều" in week[week.index("Thứ Năm 27/11") :]
 
 
-async def test_a_date_that_was_moved_behind_its_end_is_not_said_to_keep_that(site: Commune) -> None:
+@pytest.mark.parametrize(("hour", "sounds"), [("20:00", "20:05–20:15"), ("08:00", "08:05–08:15")])
+async def test_a_date_that_was_moved_out_of_its_time_is_not_said_to_keep_its_end(
+    site: Commune, hour: str, sounds: str
+) -> None:
     """It takes its length along."""
     async with visitor(site) as client:
         typed = planned(await programme(site), site) | FINER | OF_END
         path = (await client.post("/schedules/new", data=typed)).headers["location"].partition("?")[0]
         place = f"{path}/dates/{NAME}"
-        later = {"act": "move", "day": "26/11/2031", "hour": "20:00", "confirm_unusual": "yes"}
+        later = {"act": "move", "day": "26/11/2031", "hour": hour, "confirm_unusual": "yes"}
         assert (await client.post(place, data=later)).status_code == 303
         week = said(await client.get("/schedules?day=2031-11-26"))
         by_keys = said(await client.get(f"{path}?move={NAME}"))
-        drawn = {"drawn": "2031-11-26T20:05", "to": "/schedules"}
+        drawn = {"drawn": f"2031-11-26T{sounds[:5]}", "to": "/schedules"}
         dragged = [
             await client.post(f"{place}/look", data=drawn | {"local": f"2031-11-{day}T21:05"}) for day in (26, 27)
         ]
-    assert "20:05–20:15 Buổi chiều" in week
-    assert "Dời đến sau giờ kết thúc đó thì lần này hết muộn hơn" in by_keys
+    assert f"{sounds} Buổi chiều" in week
+    assert "Dời ra ngoài khung giờ thường lệ thì giờ kết thúc của lần này dời theo" in by_keys
     for looked in map(said, dragged):
         assert "kéo chỉ đổi được ngày của lần này" in looked
         assert "17:45" not in looked
