@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,12 @@ import pytest_asyncio
 from sqlalchemy import select
 
 from controller.nodes.schemas import PositionIn
+from controller.people.actor import Actor
+from controller.policies.schemas import PolicyIn
 from controller.programmes.schemas import ItemIn, ProgrammeIn, ProgrammeOut
+from controller.schedules.schemas import ScheduleIn
 from controller.tables import Base
+from tests.controller.factories import ADDRESS
 from tests.web.harness import Commune, commune
 
 PAGES = [
@@ -85,6 +90,19 @@ async def programme(site: Commune, *, length_ms: int = 600_000) -> ProgrammeOut:
     items = [ItemIn.model_validate({"kind": "recording", "recording_id": recording})]
     wanted = ProgrammeIn(area_id=site.root.id, title="Chương trình chiều", items=items)
     return await site.centre.services.programmes.create(site.centre.actor, wanted)
+
+
+async def in_need_of_a_yes(site: Commune) -> tuple[Actor, ScheduleIn]:
+    """Let everything need a second person; gives an operator, and a daily schedule for them to make."""
+    services, actor = site.centre.services, site.centre.actor
+    rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}]}})
+    await services.policies.put(actor, site.root.id, rules)
+    hoa = await site.centre.somebody("hoa", "operator", site.root)
+    made, at = await programme(site), datetime(2031, 11, 25, 17, 30)  # noqa: DTZ001 - wall time
+    wanted = ScheduleIn.checked(
+        title="Buổi chiều", programme_id=made.id, targets=[site.root.scope], starts_at_local=at, rule="FREQ=DAILY"
+    )
+    return Actor(hoa.id, ADDRESS), wanted
 
 
 def planned(made: ProgrammeOut, site: Commune, **given: object) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Pages of a bulletin and of a schedule say how it stands while they are open; a yes stays to what was heard."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -8,13 +8,10 @@ from playwright.async_api import Browser, expect
 from controller.approvals.schemas import ReturnIn
 from controller.bulletins.schemas import BulletinChange, BulletinIn, VersionSeen
 from controller.bulletins.schemas import ReturnIn as SentBack
-from controller.people.actor import Actor
-from controller.policies.schemas import PolicyIn
-from controller.schedules.schemas import ExceptionIn, ScheduleIn
-from tests.controller.factories import ADDRESS
+from controller.schedules.schemas import ExceptionIn
 from tests.web.browser import AXE, SERIOUS, SMALL, page_of
 from tests.web.harness import Commune
-from tests.web.pages import module_site, programme
+from tests.web.pages import in_need_of_a_yes, module_site
 
 site = module_site
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -61,13 +58,8 @@ async def test_a_bulletin_that_others_change_says_so_and_the_yes_stays_to_what_w
 
 async def test_a_schedule_says_without_being_opened_anew_what_others_decide(site: Commune, browser: Browser) -> None:
     services, actor = site.centre.services, site.centre.actor
-    rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}]}})
-    await services.policies.put(actor, site.root.id, rules)
-    hoa = Actor((await site.centre.somebody("hoa", "operator", site.root)).id, ADDRESS)
-    made, at = await programme(site), datetime(2031, 11, 25, 17, 30)  # noqa: DTZ001 - wall time
-    wanted = ScheduleIn.checked(
-        title="Buổi chiều", programme_id=made.id, targets=[site.root.scope], starts_at_local=at, rule="FREQ=DAILY"
-    )
+    hoa, wanted = await in_need_of_a_yes(site)
+    at = wanted.starts_at_local
     known = await services.schedules.create(hoa, wanted)
     assert known.approval is not None
     async with page_of(browser, site.url, viewport=SMALL, login="hoa") as page:

@@ -1,19 +1,13 @@
 """Lists that stand open say what others do meanwhile; what is typed stays, and the keyboard stays at its row."""
 
-from datetime import datetime
-
 import pytest
 from playwright.async_api import Browser, expect
 
 from controller.approvals.schemas import ReturnIn
-from controller.people.actor import Actor
-from controller.policies.schemas import PolicyIn
 from controller.programmes.schemas import ProgrammeChange
-from controller.schedules.schemas import ScheduleIn
-from tests.controller.factories import ADDRESS
 from tests.web.browser import AXE, SERIOUS, SMALL, page_of
 from tests.web.harness import Commune
-from tests.web.pages import module_site, programme
+from tests.web.pages import in_need_of_a_yes, module_site, programme
 
 site = module_site
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -47,13 +41,7 @@ async def test_a_programme_comes_in_above_the_one_at_which_the_keyboard_stands(s
 
 async def test_schedules_and_requests_say_what_a_leader_decides(site: Commune, browser: Browser) -> None:
     services, actor = site.centre.services, site.centre.actor
-    rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}]}})
-    await services.policies.put(actor, site.root.id, rules)
-    hoa = Actor((await site.centre.somebody("hoa", "operator", site.root)).id, ADDRESS)
-    made, at = await programme(site), datetime(2031, 11, 25, 17, 30)  # noqa: DTZ001 - wall time
-    wanted = ScheduleIn.checked(
-        title="Buổi chiều", programme_id=made.id, targets=[site.root.scope], starts_at_local=at, rule="FREQ=DAILY"
-    )
+    hoa, wanted = await in_need_of_a_yes(site)
     async with (
         page_of(browser, site.url, viewport=SMALL, login="hoa") as plans,
         page_of(browser, site.url, viewport=SMALL, login="hoa") as asked,
