@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.areas.repository import read_tree
+from controller.areas.rules import Tree
 from controller.bulletins.repository import is_offered, offered_recordings, worded
 from controller.people.models import Person
 from controller.people.rights import Sight
@@ -113,23 +114,27 @@ async def _named(
     """Name bulletins and recordings, those of elsewhere with the place they belong to."""
     ids = [item.recording_id for item in items if item.recording_id]
     query = select(Recording.id, Recording.title, Recording.area_id).where(Recording.id.in_(ids))
-    found: dict[str, _Named] = {}
     recordings = (await session.execute(query)).all()
+    bulletins = await worded(session, [item.bulletin_id for item in items if item.bulletin_id])
     offered = await offered_recordings(session, seen, [key for key, _, area in recordings if not seen.sees(area)], now)
-    for key, title, area_id in recordings:
-        readable = seen.sees(area_id) or key in offered
-        found[key] = _Named(title, readable, None if readable else await _owner(session, area_id, seen))
-    for key, each in (await worded(session, [item.bulletin_id for item in items if item.bulletin_id])).items():
+    whose = {key: (title, area_id, seen.sees(area_id) or key in offered) for key, title, area_id in recordings}
+    for key, each in bulletins.items():
         area_id = each.bulletin.area_id
         readable = seen.sees(area_id) or (area_id in seen.above and is_offered(each.bulletin, now))
-        found[key] = _Named(each.words.title, readable, None if readable else await _owner(session, area_id, seen))
-    return found
+        whose[key] = (each.words.title, area_id, readable)
+    if all(readable for _, _, readable in whose.values()):
+        return {key: _Named(title, is_in_sight=True) for key, (title, _, _) in whose.items()}
+    tree = await read_tree(session)
+    return {
+        key: _Named(title, readable, None if readable else _owner(tree, area_id, seen))
+        for key, (title, area_id, readable) in whose.items()
+    }
 
 
-async def _owner(session: AsyncSession, area_id: str | None, seen: Sight) -> str | None:
+def _owner(tree: Tree, area_id: str | None, seen: Sight) -> str | None:
     if area_id is None:
         return ""
-    return (await read_tree(session)).places[area_id].name if seen.knows(area_id) else None
+    return tree.places[area_id].name if seen.knows(area_id) else None
 
 
 def _item(item: ProgrammeItem, names: dict[str, _Named], place: _Place | None) -> ItemOut:

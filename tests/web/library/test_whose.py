@@ -2,8 +2,12 @@
 
 import re
 
+from sqlalchemy import event
+
 from controller.bulletins.schemas import BulletinIn, OfferIn, VersionSeen
+from controller.people.actor import Actor
 from controller.programmes.schemas import ItemIn, ProgrammeIn
+from tests.controller.factories import ADDRESS
 from tests.web.harness import Commune, visitor
 from tests.web.pages import planned, said
 
@@ -66,6 +70,28 @@ async def test_a_bulletin_that_is_offered_no_more_is_named_with_its_place(site: 
         assert "của Xã Nga My" in said(page)
         assert f'href="/bulletins/{offered}"' not in page.text
         assert (await client.get(f"/bulletins/{offered}")).status_code == 404
+
+
+async def test_whose_they_are_is_asked_once_for_all_items(site: Commune) -> None:
+    programmes, actor, hamlet = site.centre.services.programmes, site.centre.actor, site.hamlets["Thôn Đồng"]
+    tam = Actor((await site.centre.somebody("tam", "operator", hamlet)).id, ADDRESS)
+    engine, asked, counts = site.centre.database.engine.sync_engine, list[str](), set[int]()
+
+    def note(*said: object) -> None:
+        asked.append(str(said[2]))
+
+    for many in (2, 2, 8):  # whatever is kept in memory is there after the first
+        recordings = [await site.centre.recording(f"Nhạc {many} {each}", area_id=site.root.id) for each in range(many)]
+        items = [ItemIn.model_validate({"kind": "recording", "recording_id": each}) for each in recordings]
+        made = await programmes.create(actor, ProgrammeIn(area_id=hamlet.id, title="Nhạc", items=items))
+        await programmes.get(tam, made.id)
+        asked.clear()
+        event.listen(engine, "before_cursor_execute", note)
+        found = await programmes.get(tam, made.id)
+        event.remove(engine, "before_cursor_execute", note)
+        assert [each.belongs_to for each in found.items] == [site.root.name] * many
+        counts.add(len(asked))
+    assert len(counts) == 1
 
 
 async def test_a_schedule_leads_to_no_programme_of_above(site: Commune) -> None:
