@@ -38,6 +38,19 @@ class _Behind:
     wait_s: float = PATIENCE_S
 
 
+@dataclass(frozen=True)
+class _Places:
+    """Of one moment."""
+
+    tree: Tree
+    areas: dict[str, str]
+    """Area of each node that is not removed."""
+
+    def scopes(self, node_id: str) -> tuple[str, ...]:
+        """Give what the node listens to; none: it is unknown."""
+        return self.tree.scopes(node_id, self.areas[node_id]) if node_id in self.areas else ()
+
+
 class Laggards:
     """Tells again. Runs until cancelled."""
 
@@ -57,8 +70,9 @@ class Laggards:
         """Told, of each node that spoke, how many holds it claims for which there is no room."""
         self._said: dict[str, Health] = {}
         self._behind: dict[Key, _Behind] = {}
-        self._areas: dict[str, str] | None = None
-        self._tree = Tree([])
+        self._places = _Places(Tree([]), {})
+        self._moves, self._moves_read = 1, 0
+        """Which change of places was heard last, and up to which the places were read."""
         self.ready = asyncio.Event()
 
     def note_health(self, node_id: str, health: Health) -> None:
@@ -69,7 +83,7 @@ class Laggards:
         """Look every second at those who spoke."""
         with self._bus.listen() as events:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._forget_places(events), name="laggards-ear")
+                group.create_task(self._note_moves(events), name="laggards-ear")
                 self.ready.set()
                 while True:
                     await asyncio.sleep(LOOK_EVERY_S)
@@ -85,12 +99,11 @@ class Laggards:
             await self._release_strays(silenced)
         for node_id in said:
             self._on_refused(node_id, self._dispatcher.refused.get(node_id, 0) if node_id in silenced else 0)
-        areas, now = await self._places(), self._now()
+        places, now = await self._read_places(), self._now()
         missing = {
             key
             for node_id, health in said.items()
-            if node_id in areas
-            for key in behind(health, self._tree.scopes(node_id, areas[node_id]), self._dispatcher.versions)
+            for key in behind(health, places.scopes(node_id), self._dispatcher.versions)
         }
         due = [key for key in sorted(missing) if self._is_due(key, now)]
         for key in due:
@@ -117,18 +130,20 @@ class Laggards:
         found.since, found.next_at = now, now + found.wait_s
         return True
 
-    async def _places(self) -> dict[str, str]:
-        if self._areas is None:
+    async def _read_places(self) -> "_Places":
+        if self._moves_read != self._moves:
+            moves = self._moves  # what moves while this is read is read the next time
             async with self._database.reading() as session:
-                self._tree = await read_tree(session)
+                tree = await read_tree(session)
                 rows = await session.execute(select(Node.id, Node.area_id).where(Node.removed_at.is_(None)))
-                self._areas = {row.id: row.area_id for row in rows}
-        return self._areas
+                self._places = _Places(tree, {row.id: row.area_id for row in rows})
+            self._moves_read = moves
+        return self._places
 
-    async def _forget_places(self, events: AsyncIterator[Event]) -> None:
+    async def _note_moves(self, events: AsyncIterator[Event]) -> None:
         async for event in events:
             if event.topic in {Topic.AREA, Topic.DOCUMENTS, Topic.MISSED}:
-                self._areas = None
+                self._moves += 1
 
 
 def behind(health: Health, scopes: Iterable[str], newest: dict[Key, Version]) -> list[Key]:

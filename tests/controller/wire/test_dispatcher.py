@@ -453,6 +453,48 @@ async def test_a_stranger_and_a_node_that_is_up_to_date_cause_nothing(tmp_path: 
         assert await laggards.look() == []
 
 
+async def test_what_moves_while_places_are_read_is_read_at_the_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    async with desk(tmp_path) as made:
+        centre = made.centre
+        commune, other = await centre.area("Xã Đông"), await centre.area("Xã Đoài")
+        hamlet = await centre.area("Thôn", commune)
+        node = await centre.node(hamlet)
+        await made.settle()
+        newest = {word: Held(epoch=1, version=99) for word in ("hold", "urgent", "plan", "settings")}
+        held = dict.fromkeys((f"nodes/{node.id}", f"areas/{hamlet.id}", f"areas/{commune.id}"), newest)
+        laggards = Laggards(centre.database, centre.bus, made.dispatcher, now=lambda: now)
+        reading, read = centre.database.reading, asyncio.Event()
+
+        @asynccontextmanager
+        async def moved_meanwhile() -> AsyncIterator[Any]:
+            async with reading() as session:
+                yield session
+            if not read.is_set():
+                read.set()
+                await move(centre, other, hamlet)
+                await asyncio.sleep(0)  # the ear hears it before the look goes on
+
+        async def look() -> list[tuple[str, str]]:
+            laggards.note_health(node.id, health(held))
+            return await laggards.look()
+
+        running = asyncio.create_task(laggards.run())
+        await laggards.ready.wait()
+        monkeypatch.setattr(centre.database, "reading", moved_meanwhile)
+        assert await look() == []
+        monkeypatch.undo()
+        assert read.is_set()
+        await made.settle()
+        assert await look() == [], "in patience"
+        now += PATIENCE_S
+        told = await look()
+        running.cancel()
+        assert {scope for scope, _ in told} == {f"areas/{other.id}"}
+
+
 def health(held: dict[str, dict[str, Held]]) -> Health:
     return Health(
         sent_at=factories.MORNING,
