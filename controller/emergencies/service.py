@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import case, select
 
 from controller.alarms.service import Alarms
 from controller.approvals.yeses import Yes, prove
@@ -38,8 +38,11 @@ from .schemas import BreakGlassIn, EmergencyFollowUp, EmergencyIn, EmergencyOut,
 from .sending import Sending
 from .shown import followed_up, nodes_of, row_in_sight, shown
 from .signalling import ensure_signal
-from .states import UNDECIDED, EmergencyState, MessageKind
+from .states import UNDECIDED, UNDER_WAY, EmergencyState, MessageKind
 from .views import outs
+
+MOST_UNDER_WAY = 100
+"""Told at once: of a storm over a whole province."""
 
 
 class Emergencies:
@@ -238,6 +241,19 @@ class Emergencies:
             return await followed_up(
                 session, self._live, actor, row, seen, as_proposed=self._sending.proven, now=self._now()
             )
+
+    async def under_way(self, actor: Actor) -> list[EmergencyOut]:
+        """Give those in sight that are not over: what waits for somebody first, then what was sent; each newest first.
+
+        However many were proposed since, and are over: what is told on every page loses none behind them.
+        """
+        waits_first = case((Emergency.state.in_(UNDECIDED), 0), else_=1)
+        async with self._database.reading() as session:
+            seen = await rights.sight(session, actor)
+            query = select(Emergency).where(in_sight(seen), Emergency.state.in_(UNDER_WAY))
+            query = query.order_by(waits_first, Emergency.proposed_at.desc(), Emergency.id).limit(MOST_UNDER_WAY)
+            rows = (await session.scalars(query)).all()
+            return await outs(session, rows, seen, as_proposed=self._sending.proven)
 
     async def list(self, actor: Actor, *, state: EmergencyState | None = None, limit: int = 50) -> list[EmergencyOut]:
         """Give the emergencies in sight, newest first."""

@@ -1,10 +1,13 @@
 """The pages of emergencies over HTTP: two people, a broken glass, drills that look like drills, and afterwards."""
 
 import re
+from datetime import timedelta
 
 import httpx
 
+from controller.emergencies.models import Emergency
 from controller.emergencies.schemas import MessageIn, MessageOut
+from controller.ids import new_id
 from edge_agent.protocol.states import Outcome, PlayState, Reason
 from tests.web.harness import Commune, visitor
 from tests.web.pages import said as said_of
@@ -47,6 +50,37 @@ async def test_one_proposes_and_only_another_confirms(site: Commune) -> None:
     assert "Đã gửi tới cụm loa" in after
     assert "nam xác nhận" in after
     assert "Chờ phát" in after
+
+
+async def test_one_that_waits_is_not_lost_behind_others_that_came_later_and_are_over(site: Commune) -> None:
+    """On a night of storms many are proposed in a province, and drills on a day of drills."""
+    said, nam = await message(site), await site.centre.somebody("nam", "approver", site.root)
+    async with visitor(site) as first, visitor(site, who=nam) as second:
+        path = await propose(first, typed(site, said))
+        at, by = site.centre.clock(), site.centre.person.id
+        async with site.centre.database.transaction() as tx:
+            tx.session.add_all(
+                Emergency(
+                    id=new_id(),
+                    area_id=site.root.id,
+                    title="Lũ quét",
+                    drill="silent",
+                    scopes=[site.root.scope],
+                    slots=[],
+                    state="cancelled",
+                    proposed_by=by,
+                    proposed_at=at + timedelta(seconds=number),
+                    ended_at=at + timedelta(minutes=2),
+                )
+                for number in range(1, 61)
+            )
+        site.centre.clock.step(minutes=20)
+        top = (await second.get("/strip")).text
+        waiting = (await second.get("/emergencies")).text
+    assert f'href="{path}"' in top
+    assert "KHẨN CẤP chờ xác nhận: Lũ quét" in top
+    assert "data-waits='/emergencies'" in top
+    assert "Xem, nghe và xác nhận" in waiting
 
 
 async def test_what_lies_ready_is_proposed_under_its_own_name(site: Commune) -> None:

@@ -28,8 +28,8 @@ COLUMNS = (
     Column("state", "emergency.column_state", sort=False),
 )
 NEWEST = ("proposed", True)
-MOST_WAITING = 50
-"""Of the newest, among which those are that wait: after an hour nobody waits any more."""
+NEWEST_DECIDED = 50
+"""So many are looked through for those that were decided a moment ago."""
 KEPT = timedelta(minutes=10)
 """So long before a page was opened something became of what it still tells."""
 
@@ -72,8 +72,9 @@ async def _waiting(visit: Visit, since: int) -> dict[str, Any]:
     ``since``: when the page was opened, in seconds since 1970. Whoever opens it has on top what waits then. What is
     decided from there on keeps its place, and nothing leaves it: else another act would move up below a thumb.
     """
-    found = await visit.services.emergencies.list(visit.actor, limit=MOST_WAITING)
-    first = [each for each in found if each.follows_id is None]
+    newest = await visit.services.emergencies.list(visit.actor, limit=NEWEST_DECIDED)
+    found = {each.id: each for each in [*newest, *await visit.services.emergencies.under_way(visit.actor)]}
+    first = [each for each in found.values() if each.follows_id is None]
     ages = {each.id: since - _over_at(each, visit.form.now).timestamp() for each in first}
     shown = [each for each in first if each.state in UNDECIDED or ages[each.id] < KEPT.total_seconds()]
     shown.sort(key=lambda each: (each.state not in UNDECIDED and ages[each.id] > 0, each.proposed_at))

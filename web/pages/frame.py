@@ -25,7 +25,6 @@ from web.views.strip import Strip, strip
 from web.views.strip_problems import FAILURE_STANDS_FOR, Calls
 from web.words import Mark
 
-MOST_EMERGENCIES = 10
 _DONE = re.compile(r"[a-z_]{1,40}\Z")
 """Codes of what an act that leads back to a page may say there: ``done.<code>``, or ``undone.<code>``."""
 _SAID = ("done", BEFORE)
@@ -86,7 +85,7 @@ def _names_a_node(holds: Iterable[HoldOut], runs: Iterable[BroadcastOut]) -> boo
 async def _calls(visit: Visit) -> Calls:
     """Read what waits for this very person."""
     services, actor = visit.services, visit.actor
-    emergencies = await services.emergencies.list(actor, limit=MOST_EMERGENCIES)
+    emergencies = await services.emergencies.under_way(actor)
     waiting = await services.approvals.count_waiting(actor) if visit.may(Act.APPROVALS_GIVE) else 0
     plans = visit.may(Act.SCHEDULES_WRITE)
     may_look = plans or visit.may(Act.ALARMS_ACKNOWLEDGE)
