@@ -156,15 +156,18 @@ _SENT_BEFORE: dict[type[LoaError], tuple[int, str]] = {
 """202: what was typed was sent, or may have been; of a refusal a draft would say that it was not (draft.js)."""
 
 
-def page_said(text: Catalogue, error: LoaError, form: Callable[[], Formats]) -> tuple[int, str, str]:
-    """Give the status, the heading and the words of a page about an error; ``form``: only where zones are known."""
+def page_said(text: Catalogue, error: LoaError, form: Callable[[], Formats], *, acted: bool) -> tuple[int, str, str]:
+    """Give the status, the heading and the words of a page about an error; ``form``: only where zones are known.
+
+    ``acted``: something was asked to be done, which it was not; else a page was asked for.
+    """
     if isinstance(error, TooManyAttemptsError):
         wait = form().about(timedelta(seconds=wait_s(error)))
         return 429, text("problem.too_many"), text("problem.too_many_said", wait=wait)
     if isinstance(error, NotFoundError | GoneError):
         return 404, text("problem.not_found"), text("problem.not_found_said")
     if isinstance(error, ForbiddenError):
-        return 403, text("problem.forbidden"), text("problem.forbidden_said")
+        return 403, text("problem.not_done" if acted else "problem.forbidden"), text("problem.forbidden_said")
     if isinstance(error, ZoneGoneError):
         return 409, text("problem.broken"), text("wrong.zone_gone", **error.fields)
     if text.has(f"wrong.{error.code}") or isinstance(error, InvalidError):

@@ -74,7 +74,7 @@ async def _problem(site: Site, request: Request, error: LoaError) -> Response:
     if site.in_frame is not None and "hx-request" not in request.headers:
         with suppress(LoaError, ZoneInfoNotFoundError):  # then the page that needs nothing
             visit = await site.visit(request)
-            status, heading, said = page_said(visit.text, error, lambda: visit.form)
+            status, heading, said = page_said(visit.text, error, lambda: visit.form, acted=request.method == "POST")
             leads, refused = own_path(error.fields.get("answer", ""), ""), status >= 400
             around = list_of(request.url.path, menu_of(visit.person, visit.actor)) if status == 404 else None
             shown = {"heading": heading, "said": said, "refused": refused, "leads": leads, "around": around}
@@ -86,7 +86,7 @@ async def _problem(site: Site, request: Request, error: LoaError) -> Response:
 def problem_page(site: Site, request: Request, error: LoaError) -> Response:
     """Say on a page of its own what no form could show; to a part of a page that stands, in its own words alone."""
     text = site.words(request)
-    status, heading, said = page_said(text, error, lambda: site.formats(text, []))
+    status, heading, said = page_said(text, error, lambda: site.formats(text, []), acted=request.method == "POST")
     if "hx-request" in request.headers:
         page = site.html("_problem.html", text, status=status, said=said)
         page.headers["HX-Reswap"] = "none"

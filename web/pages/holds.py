@@ -5,7 +5,7 @@ from contextlib import suppress
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from controller.errors import ConflictError, InvalidError, NotFoundError
+from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from controller.people.rights import Act
 from web.forms import read_form
 from web.pages.frame import back, read_strip, whole_page
@@ -40,12 +40,14 @@ def add(router: APIRouter, site: Site) -> None:
     async def order(request: Request) -> Response:
         visit = await site.visit(request)
         typed = await read_form(request)
-        scopes = own_scopes(visit.places(Act.HOLDS_ORDER)) if typed.one("everything") else typed.many("scope")
+        places = visit.places(Act.HOLDS_ORDER)
+        scopes = own_scopes(places) if typed.one("everything") else typed.many("scope")
         try:
             await visit.services.holds.order(visit.actor, scopes)
-        except (InvalidError, NotFoundError):
-            going, problem = await _going(visit), visit.text("stop.nowhere")
-            return await whole_page(visit, "stop.html", problem=problem, going=going, status=422)
+        except (InvalidError, NotFoundError, ForbiddenError) as error:
+            taken_away = isinstance(error, ForbiddenError) or not places
+            going, problem = await _going(visit), visit.text("stop.not_yours" if taken_away else "stop.nowhere")
+            return await whole_page(visit, "stop.html", problem=problem, going=going, status=403 if taken_away else 422)
         return back("/stop", "ordered")
 
     @router.post("/holds/{hold_id}/release")

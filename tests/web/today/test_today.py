@@ -69,7 +69,26 @@ async def test_a_stop_nowhere_says_so(site: Commune) -> None:
     async with visitor(site) as client:
         answer = await client.post("/holds", data={"scope": "areas/gone"})
     assert answer.status_code == 422
-    assert "Hãy chọn lại" in answer.text
+    assert "Lệnh dừng CHƯA được gửi: nơi bạn chọn không còn. Hãy chọn lại" in answer.text
+
+
+async def test_a_stop_by_whom_the_right_was_taken_from_meanwhile_is_said_not_to_be_sent(site: Commune) -> None:
+    """Their page still has the button; and what is left to them has none that would do nothing."""
+    services, tam = site.centre.services, await site.centre.somebody("tam", "helper", site.root)
+    async with visitor(site, who=tam) as client:
+        assert 'action="/holds"' in (await client.get("/today")).text
+        await services.accounts.grant(site.centre.actor, tam.id, role="observer", area_id=site.root.id)
+        await services.accounts.revoke(site.centre.actor, tam.id, tam.grants[0].id)
+        for typed in ({"everything": "yes"}, {"scope": site.root.scope}):
+            answer = await client.post("/holds", data=typed)
+            assert answer.status_code == 403
+            assert "Lệnh dừng CHƯA được gửi: bạn không có quyền dừng ở đó" in said(answer)
+            assert "Không có lệnh dừng nào" in said(answer)
+            assert 'action="/holds"' not in answer.text
+        run = await site.broadcast("Bản tin", start_at=site.centre.clock() + timedelta(hours=1))
+        refused = await client.post(f"/broadcasts/{run.id}/cancel", data={})
+        assert (refused.status_code, "<h1>Chưa làm được</h1>" in refused.text) == (403, True)
+    assert await services.holds.active(site.centre.actor) == []
 
 
 async def test_cancelling_says_first_what_it_does_and_twice_is_once(site: Commune) -> None:
