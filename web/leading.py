@@ -29,8 +29,11 @@ HAD_FOR = timedelta(days=30)
 
 def here(request: Request) -> str:
     """Tell which of our pages is open: for a fragment, the page that asked for it."""
-    asked = request.headers.get("hx-current-url")
-    parts = urlsplit(asked) if asked else request.url
+    try:
+        asked = urlsplit(request.headers.get("hx-current-url", ""))
+    except ValueError:  # no address: a header may say anything
+        asked = urlsplit("")
+    parts = asked if asked.path else request.url
     return own_path(parts.path + (f"?{parts.query}" if parts.query else ""))
 
 

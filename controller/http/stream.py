@@ -12,7 +12,7 @@ from controller.people.actor import Actor
 from controller.people.rights import EVERYTHING, Sight
 from controller.services import Services
 
-from .audience import heard
+from .audience import TO_THE_ENTITLED, heard
 
 HEARTBEAT_S = 15.0
 """A comment this often keeps proxies from closing the stream, and finds out that a client is gone."""
@@ -131,7 +131,7 @@ class _Ear:
             return []
         if any(event.topic is Topic.AREA for event in events):  # areas that moved may be in sight now, or no longer
             self.forget()
-        if self._seen == EVERYTHING:
+        if self._seen == EVERYTHING and TO_THE_ENTITLED.isdisjoint(event.topic for event in events):
             return events
         async with self._services.database.reading() as session:
             try:

@@ -110,6 +110,20 @@ async def test_a_stream_that_is_never_quiet_ends_with_the_session_too(lite: Cent
         pytest.fail(f"{number + 1} events after the end of the session")
 
 
+async def test_who_sees_everything_hears_of_alarms_only_with_the_right_to_them(lite: Centre) -> None:
+    """Also later than in the first batch, after which it is known that everything is in sight."""
+    observer = await lite.somebody("hieu", "observer")
+    token = await lite.session_of(observer)
+    lines = stream.OpenStreams().stream(lite.services, person_id=observer.id, token=token)
+    async with asyncio.timeout(20):
+        await anext(lines)
+        for number in range(3):
+            lite.bus.publish(Event(Topic.ALARM, f"alarm-{number}"))
+            lite.bus.publish(Event(Topic.ENROLMENT, f"enrolment-{number}"))
+            lite.bus.publish(Event(Topic.NODE, f"node-{number}"))
+            assert await anext(lines) == f'event: node\ndata: {{"key": "node-{number}"}}\n\n'
+
+
 async def test_one_person_opens_only_so_many_streams(lite: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("controller.http.stream.STREAMS_PER_PERSON", 1)
     async with signed_in(lite) as client, listening(client) as lines:

@@ -55,6 +55,7 @@ async def test_another_sites_page_changes_nothing_with_our_cookie(lite: Centre) 
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": "https://evil.test"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Origin": "https://loa.test.evil.test"},
         {"Origin": "https://evil.test", "Authorization": "Basic bGFuOmxhbg=="},
         {"Origin": "https://evil.test", "Authorization": "Bearer "},

@@ -30,6 +30,12 @@ async def test_a_fragment_sends_the_whole_page_to_sign_in(site: Commune) -> None
     assert answer.headers["hx-redirect"] == "/sign-in?next=/broadcasts/x&ended=1"  # who has its page open had a session
 
 
+async def test_a_page_that_cannot_be_is_no_page_to_come_back_to(site: Commune) -> None:
+    async with visitor(site) as client:
+        answer = await client.get("/strip", headers={"HX-Request": "true", "HX-Current-URL": "http://["})
+    assert answer.status_code == 200
+
+
 async def test_an_ended_session_is_told_as_such(site: Commune) -> None:
     async with visitor(site) as client:
         site.centre.clock.step(hours=13)
