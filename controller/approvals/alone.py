@@ -85,6 +85,7 @@ def _out(yes: Approval, broadcast: Broadcast, person: str) -> AloneOut:
         title=broadcast.title,
         category=broadcast.category,
         person=person,
+        person_id=yes.person_id,
         given_at=yes.given_at,
         start_at=broadcast.start_at,
         length_ms=broadcast.length_ms,

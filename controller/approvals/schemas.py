@@ -122,6 +122,7 @@ class ApprovalRow(BaseModel):
     asked_by_id: str
     asked_at: AwareDatetime
     decided_by: str | None
+    decided_by_id: str | None
     decided_at: AwareDatetime | None
     returned_reason: str | None
 
@@ -175,6 +176,7 @@ class AloneOut(BaseModel):
     title: str
     category: str | None
     person: str
+    person_id: str
     given_at: AwareDatetime
     start_at: AwareDatetime
     length_ms: int

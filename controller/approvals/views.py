@@ -58,6 +58,7 @@ async def rows_out(session: AsyncSession, rows: Sequence[ApprovalRequest], now: 
             asked_by_id=row.asked_by,
             asked_at=row.asked_at,
             decided_by=people.get(row.decided_by or ""),
+            decided_by_id=row.decided_by,
             decided_at=row.decided_at,
             returned_reason=row.returned_reason,
         )

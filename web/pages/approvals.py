@@ -47,7 +47,7 @@ async def _queue(visit: Visit, shown: str) -> dict[str, Any]:
         "shown": shown,
         "others": [views.line(each, visit.form) for each in found if each.asked_by_id != me and each.id != shown],
         "own": [views.line(each, visit.form) for each in found if each.asked_by_id == me],
-        "alone": [views.alone(each, visit.form) for each in alone if each.person != visit.person.name],
+        "alone": [views.alone(each, visit.form) for each in alone if each.person_id != me],
         "may_decide": may_decide,
     }
 
@@ -146,8 +146,7 @@ async def _done_before(visit: Visit, request_id: str, typed: Form) -> Response |
     """Lead to where it stands if this person did this before, and had no answer."""
     known = await visit.services.approvals.get(visit.actor, request_id)
     state = {"approve": "approved", "return": "returned", "withdraw": "withdrawn"}.get(typed.one("act"))
-    by = known.asked_by if known.state == RequestState.WITHDRAWN else known.decided_by
-    return back(f"/approvals/{request_id}") if known.state == state and by == visit.person.name else None
+    return back(f"/approvals/{request_id}") if known.state == state and known.decided_by_id == visit.person.id else None
 
 
 def _reason(visit: Visit, typed: Form) -> str:

@@ -46,6 +46,46 @@ async def test_what_waits_for_a_yes_is_approved_only_by_who_heard_it(site: Commu
         assert "Đang gửi xuống cụm" in (await author.get(sent.headers["location"])).text
 
 
+async def test_a_leader_sees_what_was_approved_alone_by_whoever_is_called_the_same(site: Commune) -> None:
+    """Names come more than once in a commune; only one's own is for somebody else to look at."""
+    author = await site.centre.somebody("hung", "operator", site.root, name="Nguyễn Văn Hùng")
+    leader = await site.centre.somebody("hung.ct", "approver", site.root, name="Nguyễn Văn Hùng")
+    alone = {"categories": ["water"], "minutes": 1, "a_day": 5}
+    rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}], "self_approval": alone}})
+    await site.centre.services.policies.put(site.centre.actor, site.root.id, rules)
+    recording = await site.centre.recording("Mất nước", area_id=site.root.id)
+    wanted = {"recordings": [recording], "targets": [site.root.scope], "category": "water"}
+    for who, title, hours in ((author, "Mất nước", 1), (leader, "Có nước lại", 2)):
+        at = site.centre.clock() + timedelta(hours=hours)
+        said_alone = BroadcastIn.checked(**wanted, title=title, start_at=at)
+        await site.centre.services.broadcasts.create(Actor(who.id, ADDRESS), said_alone)
+    async with visitor(site, who=leader) as client:
+        page = (await client.get("/approvals")).text
+        [tick] = re.findall(r'action="(/approvals/by-authors/[\w-]+)"', page)
+        assert 'Đã xem</span><span class="unseen"> Mất nước<' in page
+        assert (await client.post(tick, data={})).headers["location"] == "/approvals?done=seen"
+        assert "/approvals/by-authors/" not in (await client.get("/approvals")).text
+
+
+async def test_who_decided_it_is_known_by_more_than_the_name(site: Commune) -> None:
+    """Who presses twice is led to what stands; who comes second, called the same, is told that it was decided."""
+    hoa = await site.centre.somebody("hoa", "operator", site.root)
+    rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}]}})
+    await site.centre.services.policies.put(site.centre.actor, site.root.id, rules)
+    leaders = [
+        await site.centre.somebody(login, "approver", site.root, name="Nguyễn Văn Hùng") for login in ("hung", "hung2")
+    ]
+    at = site.centre.clock() + timedelta(hours=1)
+    recording = await site.centre.recording("Họp", area_id=site.root.id)
+    wanted = {"title": "Họp", "recordings": [recording], "targets": [site.root.scope]}
+    await site.centre.services.broadcasts.create(Actor(hoa.id, ADDRESS), BroadcastIn.checked(**wanted, start_at=at))
+    async with visitor(site, who=leaders[0]) as first, visitor(site, who=leaders[1]) as second:
+        path, no = opened(await first.get("/approvals")), {"act": "return", "reason_code": "words"}
+        for _ in range(2):
+            assert (await first.post(path, data=no)).status_code == 303
+        assert (await second.post(path, data=no)).status_code == 422
+
+
 async def test_no_node_is_said_to_be_slow_to_take_what_nobody_said_yes_to(site: Commune) -> None:
     hoa = await site.centre.somebody("hoa", "operator", site.root)
     rules = PolicyIn.model_validate({"version": 0, "rules": {"second_person": [{}]}})
