@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import column as sql_column
 from sqlalchemy.exc import ArgumentError, InvalidRequestError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute
@@ -53,8 +54,13 @@ PASSING = {
     sqlite3.SQLITE_CANTOPEN: "cannot be opened",
 }
 """What the machine may get over, and whoever works with rows has to outlive (https://sqlite.org/rescode.html)."""
-PASSING_STATES = ("08", "53", "57P")
-"""The same for PostgreSQL: no connection, no room, shutting down (its documentation, appendix A)."""
+PASSING_STATES = {
+    "08": "does not answer",
+    "40": "had two transactions wait for each other's rows",
+    "53": "has no room",
+    "57P": "is shutting down",
+}
+"""The same for PostgreSQL, by the first letters of its codes (its documentation, appendix A)."""
 
 ONE_SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 """Of what reads on PostgreSQL, where each statement would see its own moment. SQLite reads so anyway."""
@@ -309,8 +315,10 @@ def _named() -> Iterator[None]:
     except OperationalError as error:
         code = getattr(error.orig, "sqlite_errorcode", None)
         what = PASSING.get(code & 0xFF) if code is not None else None
-        if what is None and str(getattr(error.orig, "sqlstate", "")).startswith(PASSING_STATES):
-            what = "does not answer or has no room"
+        state = str(getattr(error.orig, "sqlstate", ""))
+        what = what or next((said for begins, said in PASSING_STATES.items() if state.startswith(begins)), None)
         if what is None:
             raise
         raise BusyError(f"the database {what}; nothing was changed, try again") from error
+    except NoConnectionError as error:  # all wait for a disk or server that hangs
+        raise BusyError("the database keeps all connections waiting; nothing was changed, try again") from error

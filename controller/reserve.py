@@ -55,10 +55,17 @@ class Reserve:
             os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
 
     def ease(self) -> None:
-        """Give it up if there is nearly no room; cheap enough to be asked before every write."""
-        if self._free() >= LEAST_BYTES or not self._file.exists():
+        """Give it up if there is nearly no room; cheap enough to be asked before every write.
+
+        A disk that does not answer keeps nobody from trying: rows may be elsewhere, and who writes them finds out.
+        """
+        try:
+            if self._free() >= LEAST_BYTES or not self._file.exists():
+                return
+            self._file.unlink(missing_ok=True)
+        except OSError as error:
+            _log.error("the reserve of %s cannot be looked at or given up: %s", self._folder, error)
             return
-        self._file.unlink(missing_ok=True)
         _log.error("the disk of %s is full: a reserve of %d MiB is given up", self._folder, RESERVE_BYTES >> 20)
 
     def _free(self) -> int:

@@ -1,5 +1,8 @@
 """What is read is one snapshot; a full disk is named, so that everybody who writes outlives it."""
 
+import asyncio
+from contextlib import AsyncExitStack
+
 import pytest
 from sqlalchemy import Connection, event, text, update
 from sqlalchemy.exc import InternalError, OperationalError
@@ -27,6 +30,43 @@ async def test_a_full_disk_is_busy_and_a_mistake_of_ours_is_not(lite: Centre) ->
     with pytest.raises(OperationalError):
         async with lite.database.transaction() as tx:
             await tx.session.execute(text("SELECT * FROM nowhere"))
+
+
+async def test_connections_that_all_wait_are_busy(lite: Centre) -> None:
+    """On a disk that hangs: the loops of the centre outlive it, as they outlive one that is full."""
+    engine = lite.database.engine
+    engine.pool._timeout = 0.0  # type: ignore[attr-defined]  # half a minute, if left alone
+
+    async def take_all() -> None:
+        async with AsyncExitStack() as stack:
+            while True:
+                session = await stack.enter_async_context(lite.database.reading())
+                await session.execute(text("SELECT 1"))
+
+    with pytest.raises(BusyError, match="connections"):
+        await take_all()
+
+
+@pytest.mark.postgres
+async def test_who_is_broken_off_because_two_wait_for_each_other_is_told_to_try_again(postgres_url: str) -> None:
+    database, holding = Database(postgres_url, EventBus()), asyncio.Barrier(2)
+    lock = text("SELECT pg_advisory_xact_lock(:key)")
+
+    async def take(*keys: int) -> str:
+        try:
+            async with database.transaction() as tx:
+                for key in keys:
+                    await tx.session.execute(lock, {"key": key})
+                    if key == keys[0]:
+                        await holding.wait()
+        except BusyError:
+            return "busy"
+        return "done"
+
+    try:
+        assert sorted(await asyncio.gather(take(1, 2), take(2, 1))) == ["busy", "done"]
+    finally:
+        await database.close()
 
 
 async def test_what_is_read_is_one_snapshot(here: Centre) -> None:

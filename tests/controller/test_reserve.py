@@ -1,5 +1,6 @@
 """A disk that fills up is told of in time, and a reserve is given up before a row finds no room."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +65,19 @@ async def test_every_write_makes_room_before_it(lite: Centre, tmp_path: Path, fi
     async with lite.database.transaction():
         kept.append(reserve.is_kept)
     assert kept == [True, False]
+
+
+async def test_a_disk_that_does_not_answer_keeps_nobody_from_trying_to_write(
+    lite: Centre, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """STOP may be a row on another disk; and what loops of the centre would not outlive ends it."""
+
+    def gone(_path: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    lite.database.before_write = Reserve(tmp_path).ease
+    monkeypatch.setattr(reserve_module, "os", SimpleNamespace(statvfs=gone))
+    await lite.area("Xã viết được")
 
 
 async def test_people_are_told_at_85_percent_once_and_again_when_it_is_full(
