@@ -88,6 +88,8 @@ class Step:
 
 _Days = dict[date, dict[int, Step]]
 """By day and by the minute of it at which the step begins, both in UTC."""
+_Rows = dict[date, list[list[Any]]]
+"""The same as it is kept: by day, one list a step."""
 
 
 class NodeHealth:
@@ -133,31 +135,34 @@ class NodeHealth:
             BusyError: nothing of the rest was written.
         """
         for some in in_pieces(sorted(self._open if node_ids is None else node_ids), AT_ONCE):
+            # Of now: nodes go on speaking while this is written, and begin another day.
+            taken = {node_id: _rows(self._open.get(node_id, {})) for node_id in some}
             async with self._database.transaction() as tx:
                 there = set(await tx.session.scalars(select(Node.id).where(Node.id.in_(some))))
                 for node_id in some:
                     if node_id in there:
-                        await self._write_one(tx.session, node_id)
+                        await _write_one(tx.session, node_id, taken[node_id])
             for node_id in some:
-                self._let_go(node_id, whole=node_id not in there)
+                if node_id in there:
+                    self._let_go(node_id, taken[node_id])
+                else:
+                    self._open.pop(node_id, None)
 
-    async def _write_one(self, session: AsyncSession, node_id: str) -> None:
-        for day, steps in self._open.get(node_id, {}).items():
-            new = [step.row(begins) for begins, step in steps.items()]
-            row = await session.get(NodeHealthDay, (node_id, day))
-            if row is None:
-                session.add(NodeHealthDay(node_id=node_id, day=day, samples=_merged([], new)))
-            else:
-                row.samples = _merged(row.samples, new)
-
-    def _let_go(self, node_id: str, *, whole: bool) -> None:
-        """Forget what is in rows, but for the step that still grows."""
+    def _let_go(self, node_id: str, written: _Rows) -> None:
+        """Forget what is in rows as it is here, but for the step that still grows."""
         now = self._clock().astimezone(UTC)
         minute = now.hour * 60 + now.minute
-        begins = minute - minute % _MINUTES
-        grows = self._open.pop(node_id, {}).get(now.date(), {}).get(begins)
-        if grows is not None and not whole:
-            self._open[node_id] = {now.date(): {begins: grows}}
+        grows = now.date(), minute - minute % _MINUTES
+        days = self._open.get(node_id, {})
+        for day, rows in written.items():
+            for row in rows:
+                begins = row[0]
+                if (day, begins) != grows and days[day][begins].row(begins) == row:
+                    del days[day][begins]
+            if not days[day]:
+                del days[day]
+        if not days:
+            self._open.pop(node_id, None)
 
     async def of(
         self, actor: Actor, node_id: str, from_at: datetime | None = None, until_at: datetime | None = None
@@ -172,6 +177,7 @@ class NodeHealth:
         from_at = from_at or until_at - _DAY
         if not timedelta() <= until_at - from_at <= KEPT_FOR + _DAY:
             raise InvalidError("from: at most 31 days before until", field="from", problem="range")
+        growing = _rows(self._open.get(node_id, {}))  # first: what is written meanwhile is in both, and never in none
         async with self._database.reading() as session:
             seen, node = await rights.sight(session, actor), await session.get(Node, node_id)
             if node is None or node.removed_at is not None or not seen.sees(node.area_id):
@@ -181,11 +187,24 @@ class NodeHealth:
                 NodeHealthDay.day.between(from_at.astimezone(UTC).date(), until_at.astimezone(UTC).date()),
             )
             rows: dict[date, list[Any]] = dict((await session.execute(query)).all())
-        for day, steps in self._open.get(node_id, {}).items():
-            rows[day] = _merged(rows.get(day, []), [step.row(begins) for begins, step in steps.items()])
+        for day, steps in growing.items():
+            rows[day] = _merged(rows.get(day, []), steps)
         found = [_step(day, sample) for day in sorted(rows) for sample in rows[day]]
         shown = tuple(each for each in found if from_at - STEP < each.at <= until_at)
         return HealthOut(from_at=from_at, until_at=until_at, steps=shown)
+
+
+def _rows(days: _Days) -> _Rows:
+    return {day: [step.row(begins) for begins, step in steps.items()] for day, steps in days.items()}
+
+
+async def _write_one(session: AsyncSession, node_id: str, taken: _Rows) -> None:
+    for day, new in taken.items():
+        row = await session.get(NodeHealthDay, (node_id, day))
+        if row is None:
+            session.add(NodeHealthDay(node_id=node_id, day=day, samples=_merged([], new)))
+        else:
+            row.samples = _merged(row.samples, new)
 
 
 async def forget(session: AsyncSession, now: datetime) -> None:

@@ -1,9 +1,13 @@
 """How a node was over time: steps of ten minutes, gaps that stay gaps, kept through a restart and not for ever."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.errors import InvalidError
 from controller.nodes import history
@@ -83,6 +87,50 @@ async def test_what_is_in_memory_is_written_when_the_centre_stops(here: Centre) 
     task.cancel()
     await asyncio.wait([task])
     assert len((await NodeHealth(here.database, here.clock).of(here.actor, node.id)).steps) == 1
+
+
+async def test_what_is_said_while_it_is_written_is_kept_also_at_midnight(
+    here: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Midnight is in UTC: seven in the morning here, when most is aired."""
+    node, health = await node_at(here), here.services.node_health
+    midnight = datetime(2031, 11, 25, tzinfo=UTC)
+    here.clock.now = midnight - timedelta(minutes=2)
+    health.note_health(node.id, said(here))
+    get = AsyncSession.get
+
+    async def spoken_meanwhile(*given: Any, **named: Any) -> Any:
+        for here.clock.now in (midnight - timedelta(minutes=1), midnight):
+            health.note_health(node.id, said(here))
+        return await get(*given, **named)
+
+    monkeypatch.setattr(AsyncSession, "get", spoken_meanwhile)
+    await health.write()
+    monkeypatch.undo()
+    expected = [(24, 0.2), (25, 0.1)]
+    assert [(step.at.day, step.heard) for step in (await shown(here, node)).steps] == expected
+    await health.write()
+    here.clock.step(minutes=10)
+    await health.write()
+    assert health._open == {}
+    assert [(step.at.day, step.heard) for step in (await shown(here, node)).steps] == expected
+
+
+async def test_what_is_written_while_somebody_reads_is_shown(here: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
+    node, health = await node_at(here), here.services.node_health
+    health.note_health(node.id, said(here))
+    here.clock.step(hours=1)
+    reading = here.database.reading
+
+    @asynccontextmanager
+    async def written_meanwhile() -> AsyncIterator[AsyncSession]:
+        async with reading() as session:
+            yield session
+        await health.write()
+
+    monkeypatch.setattr(here.database, "reading", written_meanwhile)
+    assert len((await shown(here, node)).steps) == 1
+    assert health._open == {}
 
 
 async def test_a_node_that_is_no_more_is_not_written_and_does_not_stay(here: Centre) -> None:
