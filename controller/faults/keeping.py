@@ -44,6 +44,10 @@ class _Words(NamedTuple):
     at: datetime
 
 
+_Worded = dict[tuple[str, str], _Words]
+"""By node and code. What a transaction writes is believed when it is committed, and not before."""
+
+
 class FaultKeeper:
     """Writes the book. Runs until cancelled."""
 
@@ -58,7 +62,7 @@ class FaultKeeper:
         """Holds that a node claims to obey and that got no row."""
         self._written: dict[str, set[str]] = {}
         """Codes that stand in rows, by node."""
-        self._words: dict[tuple[str, str], _Words] = {}
+        self._words: _Worded = {}
         """What the rows of this process's time say, by node and code."""
         self._changed: set[str] = set()
         self._rows = RateLimit(burst=NEW_ROWS, every=NEW_ROW_EVERY, clock=clock)
@@ -154,18 +158,16 @@ class FaultKeeper:
 
     async def _reword(self, node_ids: Sequence[str]) -> None:
         now = self._clock()
+        words: _Worded = {}
         async with self._database.transaction() as tx:
             rows = await latest(tx.session, node_ids, now)
             for node_id in node_ids:
                 for code in self._reworded(node_id):
                     row = rows.get(node_id, {}).get(code)
                     if row is not None and row.cleared_at is None:
-                        self._put_words(row, self._said[node_id][code], now)
+                        _put_words(words, row, self._said[node_id][code], now)
                         _tell(tx, node_id, [row])
-
-    def _put_words(self, row: Fault, detail: str, now: datetime) -> None:
-        row.detail = detail
-        self._words[row.node_id, row.code] = _Words(detail, now)
+        self._words |= words
 
     def _forget(self, node_id: str) -> None:
         for kept in (self._said, self._written):
@@ -176,6 +178,8 @@ class FaultKeeper:
     async def _write(self, node_ids: Sequence[str]) -> int:
         now, done = self._clock(), 0
         written: dict[str, set[str]] = {}
+        words: _Worded = {}
+        ended: list[tuple[str, str]] = []
         async with self._database.transaction() as tx:
             there, rows = await _there(tx, node_ids), await latest(tx.session, node_ids, now)
             for node_id in there:
@@ -184,13 +188,18 @@ class FaultKeeper:
                 over = [row for code, row in stood.items() if code not in wanted]
                 for row in over:
                     row.cleared_at = now
-                    self._words.pop((node_id, row.code), None)
+                    ended.append((node_id, row.code))
                 begun = self._begin(tx, node_id, wanted.keys() - stood.keys(), rows.get(node_id, {}), now)
+                for row in begun:
+                    _put_words(words, row, wanted[row.code], now)
                 await tx.session.flush()
                 _tell(tx, node_id, [*over, *begun])
                 written[node_id] = {row.code for row in begun} | (stood.keys() & wanted.keys())
                 done += len(over) + len(begun)
         self._written |= written
+        self._words |= words
+        for key in ended:
+            self._words.pop(key, None)
         for node_id in set(node_ids) - there:
             self._forget(node_id)
         return done
@@ -207,7 +216,6 @@ class FaultKeeper:
             elif (row := self._new(node_id, code, wanted[code], now)) is not None:
                 tx.session.add(row)
             if row is not None:
-                self._put_words(row, wanted[code], now)
                 begun.append(row)
         return begun
 
@@ -220,6 +228,11 @@ class FaultKeeper:
         return Fault(
             id=new_id(), node_id=node_id, code=code, detail=detail, since_at=now, began_at=now, times=1, note=""
         )
+
+
+def _put_words(words: _Worded, row: Fault, detail: str, now: datetime) -> None:
+    row.detail = detail
+    words[row.node_id, row.code] = _Words(detail, now)
 
 
 async def _there(tx: Transaction, node_ids: Sequence[str]) -> set[str]:

@@ -1,5 +1,7 @@
 """The book of faults, with a stepped clock: each begins and ends once and in time; people look after it."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,6 +11,7 @@ import msgspec
 import pytest
 from sqlalchemy import func, select
 
+from controller.db import Transaction
 from controller.errors import BusyError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 from controller.events import Event, Topic
 from controller.faults.keeping import NEW_ROWS, FaultKeeper
@@ -356,3 +359,27 @@ async def test_the_words_of_a_fault_follow_while_it_stands_but_not_each_figure(l
     [told] = await node.book()
     assert (told.id, told.detail) == (fault.id, "b-17 at 09:00 UTC: no_space")
     assert told.acknowledged_by == lite.actor.person_id
+
+
+async def test_words_that_could_not_be_written_are_written_with_the_next_look(
+    lite: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = await speaking(lite)
+    await node.says("disk_low", detail="9% free")
+    await node.second()
+    lite.clock.step(minutes=1)
+    await node.says("disk_low", detail="1% free")
+    transaction = lite.database.transaction
+
+    @asynccontextmanager
+    async def not_committed() -> AsyncIterator[Transaction]:
+        async with transaction() as tx:
+            yield tx
+            raise BusyError("the database has a full disk; nothing was changed, try again")
+
+    monkeypatch.setattr(lite.database, "transaction", not_committed)
+    with pytest.raises(BusyError):
+        await node.second()
+    monkeypatch.undo()
+    await node.second()
+    assert [one.detail for one in await node.book()] == ["1% free"]
