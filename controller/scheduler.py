@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from controller.broadcasts.models import Broadcast, BroadcastTarget
 from controller.clock import Clock
-from controller.db import Database
+from controller.db import Database, in_pieces
 from controller.errors import BusyError
 from controller.events import Event, EventBus, Topic
 from controller.failures import Failures
@@ -30,6 +30,10 @@ CERTIFICATES_S = 6 * 3600
 ROLL_SCHEDULES = "roll-schedules"
 FORGET = "forget"
 """Takes minutes where there is much: nothing waits for it."""
+JOBS = "jobs"
+"""Broadcasts that came to be get theirs."""
+AGAIN_S = 60.0
+"""What failed and comes by no interval is tried again after this."""
 AFTER_END = timedelta(seconds=1)
 """Rows are looked at just after an instant, not at it."""
 
@@ -68,6 +72,10 @@ class Scheduler:
         }
         self._jobs = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
         self._due: asyncio.Queue[str] = asyncio.Queue()
+        self._new: set[str] = set()
+        """Broadcasts that were told of and have not been looked at."""
+        self._missed, self._made_up = 1, 0
+        """How often any number of them may have come to be untold, and up to which time they were looked for."""
         self._failures = failures or Failures()
         self.ready = asyncio.Event()
 
@@ -79,7 +87,7 @@ class Scheduler:
         with self._bus.listen() as events:
             self._jobs.start()
             try:
-                await self._derive()
+                await self._do(JOBS)
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._follow(events), name="scheduler-ear")
                     self.ready.set()
@@ -114,32 +122,44 @@ class Scheduler:
         self._due.put_nowait(name)
 
     async def _do(self, name: str) -> None:
-        regular = name in self._regular
-        work = self._regular[name][0]() if regular else self.close_broadcast(name)
+        regular = self._regular.get(name)
+        if regular is not None:
+            label, work = name, regular[0]()
+        else:
+            label, work = (name, self._derive()) if name == JOBS else (f"broadcasts/{name}", self.close_broadcast(name))
         try:
-            await self._failures.attempt(name if regular else f"broadcasts/{name}", work)
+            done = await self._failures.attempt(label, work)
         except BusyError as error:
-            _log.warning("%s: %s; it is done the next time", name, error.message)
+            _log.warning("%s: %s; it is tried again", name, error.message)
+            done = False
+        if not done and regular is None:
+            asyncio.get_running_loop().call_later(AGAIN_S, self._due.put_nowait, name)
 
     async def _derive(self) -> None:
-        """Give every broadcast its job, also those that ended while we were down."""
-        now = self._clock()
-        query = select(Broadcast.id, Broadcast.latest_end_at).where(Broadcast.latest_end_at > now - UNKNOWN_AFTER)
-        async with self._database.reading() as session:
-            for row in await session.execute(query):
-                self._plan(row.id, row.latest_end_at)
+        """Give every broadcast its job that was told of; if any may have been missed, as while we were down, all."""
+        while self._new or self._missed != self._made_up:
+            new, missed, now = frozenset(self._new), self._missed, self._clock()
+            query = select(Broadcast.id, Broadcast.latest_end_at)
+            ended_lately = Broadcast.latest_end_at > now - UNKNOWN_AFTER
+            some = [Broadcast.id.in_(ids) & (Broadcast.latest_end_at > now) for ids in in_pieces(sorted(new))]
+            async with self._database.reading() as session:
+                for which in some if missed == self._made_up else [ended_lately]:
+                    for row in await session.execute(query.where(which)):
+                        self._plan(row.id, row.latest_end_at)
+            self._made_up = missed
+            self._new -= new
 
     async def _follow(self, events: AsyncIterator[Event]) -> None:
         async for event in events:
             if event.topic in {Topic.SCHEDULE, Topic.PROGRAMME, Topic.MISSED} and ROLL_SCHEDULES in self._regular:
                 self._due.put_nowait(ROLL_SCHEDULES)
             if event.topic is Topic.MISSED:
-                await self._derive()
+                self._missed += 1
+                self._due.put_nowait(JOBS)
             elif event.topic is Topic.BROADCAST and self._jobs.get_job(event.key) is None:
-                async with self._database.reading() as session:
-                    row = await session.get(Broadcast, event.key)
-                if row is not None and row.latest_end_at > self._clock():
-                    self._plan(row.id, row.latest_end_at)
+                if not self._new:
+                    self._due.put_nowait(JOBS)
+                self._new.add(event.key)
 
     def _plan(self, broadcast_id: str, latest_end_at: datetime) -> None:
         self._jobs.add_job(

@@ -38,6 +38,8 @@ BATCH = 100
 AGAIN_BATCH = 200
 SWEEP_S = 30.0
 """Dirty rows are looked for this often even if nobody said so."""
+AGAIN_S = 1.0
+"""After the rows, or a signer that stands apart, did not answer; twice as long each time, up to ``SWEEP_S``."""
 TRY_AGAIN_AFTER = timedelta(minutes=5)
 """For a document that could not be built; a change to what it tells brings it sooner."""
 
@@ -82,11 +84,13 @@ class Dispatcher:
         with self._bus.listen() as events:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._listen(events), name="dispatcher-ear")
+                again_s = AGAIN_S
                 while True:
                     self._marked.clear()
-                    await self._dispatch_all()
+                    all_done = await self._dispatch_all()
                     self.ready.set()
-                    await _wait(self._marked)
+                    await _wait(self._marked, SWEEP_S if all_done else again_s)
+                    again_s = AGAIN_S if all_done else min(again_s * 2, SWEEP_S)
 
     async def renew(self) -> None:
         """Mark plans whose lease is to be renewed. The other documents are readable for years (``FOREVER``)."""
@@ -172,8 +176,8 @@ class Dispatcher:
             if not found:
                 return
 
-    async def _dispatch_all(self) -> None:
-        """Sign and publish until nothing is dirty."""
+    async def _dispatch_all(self) -> bool:
+        """Sign and publish until nothing is dirty. False: some of it still is."""
         try:
             while True:
                 async with self._order:
@@ -188,9 +192,10 @@ class Dispatcher:
                 await asyncio.gather(*publishing)
                 _reach("dispatch.after_publish", told)
                 if not found:
-                    return
+                    return True
         except BusyError as error:
             _log.warning("%s; the documents stay marked", error.message)
+            return False
 
     async def _sign_some(self, tx: Transaction) -> tuple[int, list[Told]]:
         now = self._clock()
@@ -259,10 +264,10 @@ def _dirty(now: datetime) -> Select[Document]:
     )
 
 
-async def _wait(marked: asyncio.Event) -> None:
+async def _wait(marked: asyncio.Event, seconds: float) -> None:
     """Wait until somebody marked a document, or it is time to look anyway."""
     try:
-        async with asyncio.timeout(SWEEP_S):
+        async with asyncio.timeout(seconds):
             await marked.wait()
     except TimeoutError:
         return

@@ -87,13 +87,25 @@ class Laggards:
                 self.ready.set()
                 while True:
                     await asyncio.sleep(LOOK_EVERY_S)
-                    await self.look()
+                    try:
+                        await self.look()
+                    except BusyError as error:
+                        _log.warning("%s; who lags is told again later", error.message)
 
     async def look(self) -> list[Key]:
-        """Compare, and publish again what is overdue; give what was published."""
+        """Compare, and publish again what is overdue; give what was published.
+
+        Raises:
+            BusyError: not all of it; the next look goes on with what was said.
+        """
         said, self._said = self._said, {}
-        if not said:
-            return []
+        try:
+            return await self._look_at(said) if said else []
+        except BusyError:
+            self._said = said | self._said
+            raise
+
+    async def _look_at(self, said: dict[str, Health]) -> list[Key]:
         silenced = {node_id: health.holds for node_id, health in said.items() if health.holds}
         if silenced:
             await self._release_strays(silenced)
@@ -109,6 +121,7 @@ class Laggards:
         for key in due:
             _log.info("%s of %s is told again: a node holds an older version", key[1], key[0])
             await self._dispatcher.tell_again(*key)
+            self._note_told(key, now)
         return due
 
     async def _release_strays(self, silenced: dict[str, tuple[str, ...]]) -> None:
@@ -124,11 +137,12 @@ class Laggards:
         if found is None or found.version != version or now - found.since > BACKOFF_MAX_S * 2:
             self._behind[key] = _Behind(version, now, now + PATIENCE_S)
             return False
-        if now < found.next_at:
-            return False
+        return now >= found.next_at
+
+    def _note_told(self, key: Key, now: float) -> None:
+        found = self._behind[key]
         found.wait_s = min(found.wait_s * 2, BACKOFF_MAX_S)
         found.since, found.next_at = now, now + found.wait_s
-        return True
 
     async def _read_places(self) -> "_Places":
         if self._moves_read != self._moves:

@@ -1,12 +1,16 @@
 """What is done at a time: jobs come from rows, and whatever was missed is made up for."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from controller import scheduler as scheduling
 from controller.broadcasts.schemas import BroadcastIn
 from controller.errors import BusyError
 from controller.events import Event, Topic
@@ -136,6 +140,54 @@ async def test_a_job_that_fails_is_told_and_the_others_are_done(
         await asyncio.wait_for(last_done.wait(), WITHIN_S)
         assert failures.names == {"renew-plans"}
         assert "ZeroDivisionError" in caplog.text
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
+async def test_a_broadcast_gets_its_job_and_is_closed_though_the_rows_did_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduling, "AGAIN_S", 0.01)
+    async with factories.centre(tmp_path) as centre:
+        centre.clock.now = datetime.now(UTC) - timedelta(minutes=4)
+        over = await broadcast(centre)
+        await clean(centre)
+        centre.clock.now = (await centre.services.broadcasts.get(centre.actor, over)).latest_end_at + AFTER_END
+        reading, transaction = centre.database.reading, centre.database.transaction
+        failing, failed = 0, 0
+        made = scheduler(centre)
+
+        @asynccontextmanager
+        async def sometimes(opened: Callable[[], AbstractAsyncContextManager[Any]]) -> AsyncIterator[Any]:
+            nonlocal failing, failed
+            if asyncio.current_task() is not mine and failing > 0:
+                failing, failed = failing - 1, failed + 1
+                raise BusyError("the database has a disk that does not answer; nothing was changed, try again")
+            async with opened() as given:
+                yield given
+
+        mine = asyncio.current_task()
+        monkeypatch.setattr(centre.database, "reading", lambda **_given: sometimes(reading))
+        monkeypatch.setattr(centre.database, "transaction", lambda: sometimes(transaction))
+        failing = 20  # whatever is done at the start, and the closing
+        running = asyncio.create_task(made.run())
+        async with asyncio.timeout(WITHIN_S):
+            await made.ready.wait()
+            while await dirty(centre) != {"urgent"}:  # noqa: ASYNC110  rows have no events
+                await asyncio.sleep(0.01)
+            assert failed == 20
+            failing = 3
+            later = await broadcast(centre, start_at=centre.clock() + timedelta(hours=2))
+            while made._jobs.get_job(later) is None:  # noqa: ASYNC110  the scheduler tells nobody
+                await asyncio.sleep(0.01)
+            assert failed == 23
+            failing = 3
+            made._jobs.remove_job(later)
+            centre.bus.publish(Event(Topic.MISSED))
+            while made._jobs.get_job(later) is None:  # noqa: ASYNC110  the scheduler tells nobody
+                await asyncio.sleep(0.01)
+        assert (failed, running.done()) == (26, False)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running

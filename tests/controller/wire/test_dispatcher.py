@@ -15,9 +15,11 @@ from sqlalchemy import select, update
 from controller.areas.models import Area
 from controller.areas.move_schemas import MoveIn, MoveSeenIn
 from controller.config import Config
+from controller.errors import BusyError
 from controller.plans.models import Document, PlanVersion
 from controller.receipts.service import Stored
 from controller.wire import dispatcher as dispatching
+from controller.wire import laggards as lagging
 from controller.wire.dispatcher import Dispatcher
 from controller.wire.ingest import Ingest
 from controller.wire.keys import KeyFileError, Keys, load_keys
@@ -493,6 +495,106 @@ async def test_what_moves_while_places_are_read_is_read_at_the_next_look(
         told = await look()
         running.cancel()
         assert {scope for scope, _ in told} == {f"areas/{other.id}"}
+
+
+async def test_who_lags_while_the_rows_do_not_answer_is_told_when_they_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever of it is asked for: the centre goes on, and nobody's word is lost."""
+    now = 1000.0
+    async with desk(tmp_path) as made:
+        area = await made.centre.area()
+        node = await made.centre.node(area)
+        await made.settle()
+        bus: Any = made.centre.bus
+        laggards = Laggards(made.centre.database, bus, made.dispatcher, now=lambda: now)
+        newest = {word: Held(epoch=1, version=1) for word in ("hold", "urgent", "plan", "settings")}
+        behind = {f"nodes/{node.id}": newest, f"areas/{area.id}": newest}
+        await made.centre.services.holds.order(made.centre.actor, [f"areas/{area.id}"])
+        await made.settle()
+        reading, answered, asked = made.centre.database.reading, 0, 0
+
+        @asynccontextmanager
+        async def answers_sometimes() -> AsyncIterator[Any]:
+            nonlocal asked
+            asked += 1
+            if asked > answered:
+                raise BusyError("the database has a disk that does not answer; nothing was changed, try again")
+            async with reading() as session:
+                yield session
+
+        async def look() -> list[tuple[str, str]]:
+            nonlocal asked
+            asked = 0
+            return await laggards.look()
+
+        monkeypatch.setattr(made.centre.database, "reading", answers_sometimes)
+        laggards.note_health(node.id, health(behind))
+        with pytest.raises(BusyError):
+            await look()
+        answered = 1
+        assert await look() == [], "in patience, though nobody said anything since"
+        now += PATIENCE_S
+        laggards.note_health(node.id, health(behind))
+        answered = 0  # places are known; the document is not read
+        with pytest.raises(BusyError):
+            await look()
+        answered = 1
+        assert await look() == [(f"areas/{area.id}", "hold")]
+
+
+async def test_looking_for_laggards_goes_on_when_the_rows_did_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lagging, "LOOK_EVERY_S", 0.01)
+    looked = asyncio.Semaphore(0)
+    async with desk(tmp_path) as made:
+        laggards = Laggards(made.centre.database, made.centre.bus, made.dispatcher)
+
+        async def look() -> list[tuple[str, str]]:
+            looked.release()
+            raise BusyError("the database has a disk that does not answer; nothing was changed, try again")
+
+        monkeypatch.setattr(laggards, "look", look)
+        running = asyncio.create_task(laggards.run())
+        async with asyncio.timeout(WITHIN_S):
+            for _ in range(3):
+                await looked.acquire()
+        assert not running.done()
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def test_what_was_not_signed_as_the_rows_did_not_answer_is_signed_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A STOP does not wait half a minute for it, until rows are looked through anyway."""
+    monkeypatch.setattr(dispatching, "AGAIN_S", 0.01)
+    monkeypatch.setattr(dispatching, "SWEEP_S", 3600.0)
+    async with desk(tmp_path) as made:
+        area = await made.centre.area()
+        await made.settle()
+        running = asyncio.create_task(made.dispatcher.run())
+        await made.dispatcher.ready.wait()
+        transaction, failed = made.centre.database.transaction, 0
+
+        @asynccontextmanager
+        async def busy_for_the_dispatcher() -> AsyncIterator[Any]:
+            nonlocal failed
+            if asyncio.current_task() is running and failed < 3:
+                failed += 1
+                raise BusyError("the database is locked by another process; nothing was changed, try again")
+            async with transaction() as tx:
+                yield tx
+
+        monkeypatch.setattr(made.centre.database, "transaction", busy_for_the_dispatcher)
+        await made.centre.services.holds.order(made.centre.actor, [f"areas/{area.id}"])
+        async with asyncio.timeout(WITHIN_S):
+            while made.dispatcher.versions[f"areas/{area.id}", "hold"] != Version(1, 2):  # noqa: ASYNC110  nobody tells
+                await asyncio.sleep(0.01)
+        assert failed == 3
+        running.cancel()
+        await asyncio.wait([running])
 
 
 def health(held: dict[str, dict[str, Held]]) -> Health:
