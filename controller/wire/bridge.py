@@ -64,16 +64,17 @@ class Bridge:
         """Connect, and connect again whenever the connection is lost."""
         attempt = 0
         while True:
-            connection = Connection(CENTRE, self._authority.centre_context(), self._take)
             try:
-                await connection.open(self.host, self.port)
-                attempt = 0
-                await self._serve(connection)
+                connection = self._new()
+                try:
+                    await connection.open(self.host, self.port)
+                    attempt = 0
+                    await self._serve(connection)
+                finally:
+                    self._connection = None
+                    await connection.close()
             except LoaError as error:
                 _log.warning("%s", error.message)
-            finally:
-                self._connection = None
-                await connection.close()
             await asyncio.sleep(random.uniform(0.02, RECONNECT_S[min(attempt, len(RECONNECT_S) - 1)]))  # noqa: S311  jitter
             attempt += 1
 
@@ -100,6 +101,12 @@ class Bridge:
         kind = BY_WORD[Word(word)]
         topic = str(topics.Topic(scope, kind.word))
         await self.publish(topic, token, qos=kind.qos, retain=kind.retain, expiry_s=expiry_s)
+
+    def _new(self) -> Connection:
+        try:
+            return Connection(CENTRE, self._authority.centre_context(), self._take)
+        except OSError as error:  # a disk that is gone for a while
+            raise LinkError(f"the centre's own certificate cannot be read: {error}") from error
 
     async def _serve(self, connection: Connection) -> None:
         self._connection = connection

@@ -102,6 +102,10 @@ class Broker:
                 if not self.ready.is_set():
                     raise
                 _log.error("%s", error.message)
+            except OSError as error:  # no room for what it reads, or for a process
+                if not self.ready.is_set():
+                    raise
+                _log.error("mosquitto cannot be started: %s; tried again", error)
             else:
                 _log.error("mosquitto ended with code %s; starting it again", code)
             attempt = 0 if time.monotonic() - began > STEADY_S else attempt

@@ -50,7 +50,7 @@ class Keys:
         self.epoch = _read_epoch(folder / EPOCH_FILE)
         """Rises with every restore; nothing of an older one has effect on a node."""
         self.ring = read_ring(folder)
-        self._held = self._read_halves()
+        self._held = self._read_halves(self.ring)
 
     @property
     def dispatch(self) -> SigningKey:
@@ -80,8 +80,11 @@ class Keys:
         found = read_ring(self._folder)
         if found == self.ring:
             return False
+        halves = self._read_halves(found)
+        # Others sign meanwhile (this is in a thread): whichever ring they look at, its halves are there.
+        self._held = self._held | halves
         self.ring = found
-        self._held = self._read_halves()
+        self._held = halves
         return True
 
     def change(self, ring: Ring) -> None:
@@ -101,8 +104,8 @@ class Keys:
         """Say which nodes still sleep, of those that did."""
         self.change(replace(self.ring, asleep=tuple(each for each in self.ring.asleep if each in asleep)))
 
-    def _read_halves(self) -> dict[str, SigningKey]:
-        ours = [key for key in self.ring.keys if key.file]
+    def _read_halves(self, ring: Ring) -> dict[str, SigningKey]:
+        ours = [key for key in ring.keys if key.file]
         halves = {key.kid: SigningKey(_there(self._folder / key.file)) for key in ours}
         wrong = [key.file for key in ours if halves[key.kid].kid != key.kid]
         if wrong:

@@ -79,8 +79,8 @@ class Revoker:
                     self._told.clear()
                     try:
                         new = await self._list()
-                    except BusyError as error:
-                        _log.warning("%s; revoked nodes are looked for again", error.message)
+                    except (BusyError, OSError) as error:  # a disk that is full or gone for a while
+                        _log.warning("%s; revoked nodes are looked for again", error)
                         continue
                     for node_id in sorted(new):
                         group.create_task(self._cut_off(node_id), name=f"cut-off-{node_id}")
@@ -91,7 +91,12 @@ class Revoker:
                 self._told.set()
 
     async def _list(self) -> set[str]:
-        """Give the broker the list of this moment, if it is another or old; give the nodes that are new on it."""
+        """Give the broker the list of this moment, if it is another or old; give the nodes that are new on it.
+
+        Raises:
+            BusyError: the rows do not answer.
+            OSError: the list could not be written for the broker, which does not know it.
+        """
         now = self._clock()
         query = select(NodeCertificate).where(NodeCertificate.revoked_at.is_not(None), NodeCertificate.expires_at > now)
         async with self._database.reading() as session:
@@ -108,9 +113,9 @@ class Revoker:
         if fresh and serials == self._known:
             return set()
         new = {each.node_id for each in revoked if each.serial not in self._known}
-        self._known, self._listed_at = serials, now
         self._bridge.do_not_hear(frozenset(each.node_id for each in revoked))
         self._broker.revoke(revoked)
+        self._known, self._listed_at = serials, now  # now that the broker knows
         return new
 
     async def _cut_off(self, node_id: str) -> None:
@@ -128,7 +133,12 @@ class Revoker:
 
     async def _has_taken(self, node_id: str) -> bool:
         """Connect in the node's name, which ends its session; say whether nobody took it back."""
-        connection = Connection(node_id, self._authority.context_in_the_name_of(node_id), _ignore)
+        try:
+            tls = self._authority.context_in_the_name_of(node_id)
+        except OSError as error:  # it goes through a file, and the disk is full
+            _log.error("node %s: %s; its session is taken as soon as there is room", node_id, error)
+            return False
+        connection = Connection(node_id, tls, _ignore)
         try:
             await connection.open(self._bridge.host, self._bridge.port)
             done, _ = await asyncio.wait([connection.lost], timeout=self._kept_s)

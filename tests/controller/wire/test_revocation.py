@@ -1,10 +1,14 @@
 """A stolen node: cut off while it is connected, let in never again, and nobody else notices."""
 
 import asyncio
+import errno
+import ssl
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import aiomqtt
 import pytest
@@ -16,6 +20,7 @@ from controller.plans.models import Document
 from controller.plays.schemas import PlayOut
 from controller.renewals.models import NodeCertificate
 from controller.renewals.void import VoidBook, Voided
+from controller.wire import broker, revoker
 from controller.wire.broker_config import access_rules
 from controller.wire.mqtt import Connection, LinkError
 from controller.wire.pki import CENTRE
@@ -78,6 +83,39 @@ async def test_a_stolen_node_loses_its_session_and_its_neighbour_notices_nothing
             await until(lambda: _is(live, broadcast.id, neighbour, lambda play: play.state == "received"))
             assert not stood.done()
             assert await _is(live, broadcast.id, stolen, lambda play: play.outcome == Outcome.CANCEL_UNCONFIRMED)
+
+
+async def test_a_stolen_node_loses_its_session_also_when_the_disk_was_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the broker's lists nor what takes its session could be written at first."""
+    monkeypatch.setattr(revoker, "LOOK_S", 0.1)
+    async with live_centre(tmp_path) as live:
+        stolen = await live.node(await live.area())
+        authority, failed = live.centre.authority, Counter[str]()
+        write, context = broker._replace, authority.context_in_the_name_of
+
+        def full(what: str) -> None:
+            if failed[what] < 2:
+                failed[what] += 1
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        def no_lists(path: Path, *given: Any) -> None:
+            full("lists")
+            write(path, *given)
+
+        def no_context(node_id: str) -> ssl.SSLContext:
+            full("context")
+            return context(node_id)
+
+        monkeypatch.setattr(broker, "_replace", no_lists)
+        monkeypatch.setattr(authority, "context_in_the_name_of", no_context)
+        async with stolen.connected():
+            await stolen.hello()
+            await revoke(live, stolen)
+            assert stolen.client._disconnected.done()
+        await refused(stolen)
+        assert failed == {"lists": 2, "context": 2}
 
 
 async def test_the_broker_forgets_what_it_kept_of_a_stolen_node(tmp_path: Path) -> None:

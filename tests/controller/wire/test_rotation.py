@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from controller.signing.apart import Strongroom
 from controller.signing.ledger import Ledger
 from controller.signing.remote import RemoteKeys
 from controller.signing.ring import RotationError, Step, begin
-from controller.wire.keys import KeyFileError, load_keys, new_key
+from controller.wire.keys import KeyFileError, load_keys, new_key, write_ring
 from controller.wire.rotation import BEHIND, ENDS, LAGGARDS, Rotation
 from edge_agent.protocol.documents import BY_WORD, Settings, TrustedKey
 from edge_agent.protocol.errors import UnknownKeyError
@@ -290,6 +291,21 @@ def test_a_ring_whose_key_is_gone_stops_the_start_and_makes_none(tmp_path: Path)
     with pytest.raises(KeyFileError, match=r"policy\.key"):
         load_keys(tmp_path)
     assert not (tmp_path / "policy.key").exists()
+
+
+def test_a_key_that_cannot_be_read_for_a_while_changes_nothing_until_it_can(tmp_path: Path) -> None:
+    keys = load_keys(tmp_path)
+    before = keys.dispatch.kid
+    new = new_key(tmp_path, KeyUse.DISPATCH, datetime.now(UTC))
+    write_ring(tmp_path, begin(keys.ring, new))
+    (tmp_path / new.file).rename(tmp_path / "gone")
+    for _ in range(2):
+        with pytest.raises(KeyFileError, match=new.file):
+            keys.refresh()
+        assert (keys.dispatch.kid, len(keys.trusted)) == (before, 2)
+    (tmp_path / "gone").rename(tmp_path / new.file)
+    assert keys.refresh()
+    assert keys.named(new.kid).kid == new.kid
 
 
 def test_keys_are_rotated_by_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

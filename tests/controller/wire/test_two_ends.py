@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import aiomqtt
 import pytest
@@ -22,6 +25,7 @@ from controller.clock import system_clock
 from controller.nodes.rules import NodeStatus
 from controller.plans.models import PlanBody
 from controller.receipts.models import Receipt
+from controller.wire import broker as broker_module
 from controller.wire.keys import load_keys, private_pem
 from controller.wire.mqtt import Connection, RefusedError
 from controller.wire.pki import Authority
@@ -238,6 +242,40 @@ async def test_a_broker_that_is_killed_comes_back_with_every_document(tmp_path: 
             assert [each.hold_id for each in found.active] == [hold.id]
             for kind in (Urgent, Plan, Settings):
                 await node.document(kind, node.scope)
+
+
+async def test_a_broker_that_ends_while_the_disk_does_not_answer_comes_back_when_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it reads cannot be written, and the centre's own certificate cannot be read; the centre goes on."""
+    async with live_centre(tmp_path) as live:
+        authority, failed = live.centre.authority, Counter[str]()
+        write, context = broker_module._write, authority.centre_context
+
+        def gone(what: str) -> None:
+            if failed[what] < 2:
+                failed[what] += 1
+                raise OSError(errno.EIO, "Input/output error")
+
+        def no_writing(path: Path, *given: Any) -> None:
+            gone("writing")
+            write(path, *given)
+
+        def no_reading() -> ssl.SSLContext:
+            gone("reading")
+            return context()
+
+        killed = live.centre.broker.pid
+        assert killed is not None
+        monkeypatch.setattr(broker_module, "_write", no_writing)
+        monkeypatch.setattr(authority, "centre_context", no_reading)
+        os.kill(killed, signal.SIGKILL)
+
+        async def came_back() -> bool:
+            return live.centre.bridge.connected and live.centre.broker.pid not in {None, killed}
+
+        await until(came_back)
+        assert failed == {"writing": 2, "reading": 2}
 
 
 async def test_the_broker_takes_a_new_certificate_and_no_session_ends(tmp_path: Path) -> None:
