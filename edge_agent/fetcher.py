@@ -18,7 +18,7 @@ from typing import Any
 
 from edge_agent.checks.disk_space import shortage
 from edge_agent.download import Throttle, get
-from edge_agent.errors import CorruptError, FetchError, GoneError, NoSpaceError
+from edge_agent.errors import AgentError, ConfigError, CorruptError, FetchError, GoneError, NoSpaceError
 from edge_agent.faults import Fault, FaultBook
 from edge_agent.keeper import Keeper
 from edge_agent.protocol.content import MAX_BODY_BYTES, PlanBody, Voice
@@ -261,7 +261,7 @@ class Fetcher:
         attempt = self._tries.setdefault(name, _Try(0.0))
         try:
             await work
-        except (FetchError, OSError) as error:  # what the disk refuses ends a download, never the node
+        except (FetchError, ConfigError, OSError) as error:  # what the disk refuses ends a download, never the node
             attempt.failures += 1
             attempt.fault = _fault_of(error)
             wait_s = GONE_S if isinstance(error, GoneError) else min(BACKOFF_S[1], BACKOFF_S[0] * 2**attempt.failures)
@@ -375,10 +375,14 @@ def _need(listing: Listing) -> tuple[bool, bool, int, datetime]:
     return due.level is not Level.EMERGENCY, not listing.urgent, rank, due.start_at
 
 
-def _fault_of(error: FetchError | OSError) -> Fault:
+def _fault_of(error: AgentError | OSError) -> Fault:
     if isinstance(error, OSError):
         return Fault.DISK_LOW if error.errno in {errno.ENOSPC, errno.EDQUOT} else Fault.FETCH_FAILED
-    kinds = {GoneError: Fault.MEDIA_MISSING, CorruptError: Fault.MEDIA_CORRUPT, NoSpaceError: Fault.DISK_LOW}
+    kinds: dict[type[AgentError], Fault] = {
+        GoneError: Fault.MEDIA_MISSING,
+        CorruptError: Fault.MEDIA_CORRUPT,
+        NoSpaceError: Fault.DISK_LOW,
+    }
     return kinds.get(type(error), Fault.FETCH_FAILED)
 
 

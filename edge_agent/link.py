@@ -19,6 +19,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.ending import end
+from edge_agent.errors import ConfigError
 from edge_agent.faults import Fault, FaultBook
 from edge_agent.protocol import topics
 from edge_agent.protocol.enrolment import Adoption
@@ -179,7 +180,7 @@ class Link:
             try:
                 await self._connect_and_serve()
                 wait_s = BACKOFF_S[0]
-            except* (aiomqtt.MqttError, OSError) as group:
+            except* (aiomqtt.MqttError, OSError, ConfigError) as group:  # the last: its identity is being changed
                 error = group.exceptions[0]
                 wait_s = next_wait_s(wait_s, served=bool(self._subscribed))
                 log.warning("no link to %s: %s", self._adoption.broker_host, error)

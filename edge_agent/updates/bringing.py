@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from edge_agent.download import Throttle
-from edge_agent.errors import FetchError
+from edge_agent.errors import AgentError
 from edge_agent.protocol.errors import MalformedError
 from edge_agent.protocol.updates import Release
 from edge_agent.threads import in_thread
@@ -55,7 +55,7 @@ class Bringing:
         throttle = Throttle(self._stop, self._yields)
         try:
             await in_thread(self._bring, release, throttle)
-        except (FetchError, MalformedError, OSError) as error:
+        except (AgentError, MalformedError, OSError) as error:
             self._failures += 1
             wait_s = min(BACKOFF_S[1], BACKOFF_S[0] * 2**self._failures)
             self._next_s = self._monotonic_s() + random.uniform(wait_s / 4, wait_s)  # noqa: S311 - not a secret

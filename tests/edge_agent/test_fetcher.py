@@ -24,7 +24,7 @@ from edge_agent import tls
 from edge_agent.checked import Hashes, hash_file
 from edge_agent.config import StateDir
 from edge_agent.download import Throttle, get
-from edge_agent.errors import CorruptError, FetchError, NoSpaceError
+from edge_agent.errors import ConfigError, CorruptError, FetchError, NoSpaceError
 from edge_agent.faults import Fault
 from edge_agent.fetcher import Fetcher, Lane, wanted
 from edge_agent.protocol.content import Broadcast, Voice
@@ -190,6 +190,24 @@ async def test_a_part_that_cannot_be_read_is_fetched_anew(yard: Yard, monkeypatc
     yard.desk.urgent(yard.due("b-1", voice))
     await until(lambda: yard.has(voice))
     assert yard.asked(voice) == [None, None]
+
+
+async def test_an_authority_that_cannot_be_read_just_now_ends_no_node(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    voice, real, refusals = yard.serve(make_opus(1, 300)), yard.fetcher._tls, [ConfigError("ca.crt cannot be used")] * 2
+
+    def tls_of_now() -> ssl.SSLContext:
+        if refusals:
+            raise refusals.pop()
+        return real()
+
+    yard.desk.urgent(yard.due("b-1", voice))
+    monkeypatch.setattr(yard.fetcher, "_tls", tls_of_now)
+    async with running(yard.fetcher):
+        await until(lambda: yard.has(voice))
+    assert refusals == []
+    assert Fault.FETCH_FAILED not in yard.reviewed()
 
 
 async def test_what_the_disk_refuses_is_a_fault_and_others_are_fetched(yard: Yard) -> None:

@@ -12,6 +12,7 @@ import pytest
 from edge_agent import ending, tls
 from edge_agent import link as link_module
 from edge_agent.config import StateDir
+from edge_agent.errors import ConfigError
 from edge_agent.faults import FaultBook
 from edge_agent.link import Link
 from edge_agent.protocol.topics import Topic
@@ -83,14 +84,26 @@ async def listening(broker: Dropper, root: Path) -> AsyncIterator[int]:
 
 
 @contextlib.asynccontextmanager
-async def linked(broker: Dropper, root: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Link, list[int]]]:
-    """Run a link; gives it, and the connections at which all its subscriptions stood."""
+async def linked(
+    broker: Dropper, root: Path, monkeypatch: pytest.MonkeyPatch, *, unreadable: int = 0
+) -> AsyncIterator[tuple[Link, list[int]]]:
+    """Run a link; gives it, and the connections at which all its subscriptions stood.
+
+    ``unreadable``: so often key and certificate cannot be used.
+    """
     monkeypatch.setattr(link_module, "BACKOFF_S", (0.01, 0.02))
     Authority(root).server(root)
     context = tls.context(StateDir(root), check_dates=True, as_node=False)
     stood: list[int] = []
+    refusals = [ConfigError("key and certificate do not belong together")] * unreadable
+
+    def tls_of_now() -> ssl.SSLContext:
+        if refusals:
+            raise refusals.pop()
+        return context
+
     async with listening(broker, root) as port:
-        link = link_of(FaultBook(lambda: NOON), port=port, context=lambda: context)
+        link = link_of(FaultBook(lambda: NOON), port=port, context=tls_of_now)
         link.on_connected = lambda: stood.append(broker.connects)
         async with running(link):
             yield link, stood
@@ -103,6 +116,14 @@ async def test_a_drop_in_the_instant_of_an_answer_is_noticed(
     broker = Dropper(after)
     async with linked(broker, tmp_path, monkeypatch) as (_, stood):
         await until(lambda: broker.dropped and stood[-1:] == [2])
+
+
+async def test_a_link_that_begins_while_key_and_certificate_are_being_changed_begins_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are files: for a moment the new key stands beside the old certificate, and the whole node ended by it."""
+    async with linked(Dropper(b"never"), tmp_path, monkeypatch, unreadable=2) as (_, stood):
+        await until(lambda: stood == [1])
 
 
 async def test_a_drop_that_nobody_was_told_of_is_noticed_when_a_publish_fails(
