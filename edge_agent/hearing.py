@@ -188,13 +188,14 @@ class Ear:
             return
         made = self._maker()
         self._captured.clear()
+        self._lost = None  # what it tells from now on is of this one: it may be lost before anybody has it
         try:
             await in_thread(made.open, self._captured.put, self._note_lost)
         except InputLostError as error:
             self._lose(str(error))
             return
-        self._input, self._lost = made, None
-        self._faults.clear(Fault.INPUT_LOST)
+        self._input = made
+        self._faults.turn(Fault.INPUT_LOST, self._lost is not None, self._lost or "")
 
     async def _close(self) -> None:
         if self._input is not None:

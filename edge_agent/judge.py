@@ -44,7 +44,7 @@ class ProcessJudge:
     def __init__(self, command: tuple[str, ...] = (sys.executable, "-m", "edge_agent.ears")) -> None:
         self._command = command
         self._process: asyncio.subprocess.Process | None = None
-        self._turn = asyncio.Lock()
+        self._turn, self._beginning = asyncio.Lock(), asyncio.Lock()
 
     @property
     def pid(self) -> int | None:
@@ -92,14 +92,15 @@ class ProcessJudge:
         return await process.stdout.readline()
 
     async def _running(self) -> asyncio.subprocess.Process:
-        if self._process is None or self._process.returncode is not None:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-            )
-        return self._process
+        async with self._beginning:  # one alone begins it, for ``wake`` waits for no turn
+            if self._process is None or self._process.returncode is not None:
+                self._process = await asyncio.create_subprocess_exec(
+                    *self._command,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+                )
+            return self._process
 
     async def _end(self, *, at_once: bool = False) -> None:
         process, self._process = self._process, None

@@ -5,7 +5,7 @@ To begin anew closes every open stream behind its owner's back. So whoever has o
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 from edge_agent.errors import DeviceError
@@ -76,6 +76,8 @@ def opening(*, anew: bool) -> Iterator[Any]:
         import sounddevice  # noqa: PLC0415 - a virtual node needs no PortAudio, and 20 MB less
     except (ImportError, OSError) as error:
         raise DeviceError(f"PortAudio is not there ({error}): install libportaudio2 and sounddevice") from None
+    except Exception as error:  # noqa: BLE001 - to import it begins it, and its error has no name before it is imported
+        raise DeviceError(f"PortAudio does not begin: {error}") from None
     if not _lock.acquire(timeout=WAIT_S):
         raise DeviceError("another card hangs while it is opened")
     try:
@@ -83,14 +85,27 @@ def opening(*, anew: bool) -> Iterator[Any]:
             for close in [*_closers]:
                 close()
             _closers.clear()
-            sounddevice._terminate()  # noqa: SLF001 - the package offers no other way
-            sounddevice._initialize()  # noqa: SLF001 - as above
+            _begin_anew(sounddevice)
         yield sounddevice
     finally:
         _lock.release()
 
 
+def _begin_anew(sounddevice: Any) -> None:
+    """Count the cards again.
+
+    Raises:
+        DeviceError: it did not begin; the next try may, though there is nothing to end then.
+    """
+    with suppress(sounddevice.PortAudioError):
+        sounddevice._terminate()  # noqa: SLF001 - the package offers no other way
+    try:
+        sounddevice._initialize()  # noqa: SLF001 - as above
+    except sounddevice.PortAudioError as error:
+        raise DeviceError(f"PortAudio does not begin: {error}") from None
+
+
 def closed(close: Callable[[], None]) -> None:
     """Forget a stream that its owner has closed."""
-    if close in _closers:
+    with suppress(ValueError):  # it is not there any more, or just now forgotten with all others
         _closers.remove(close)

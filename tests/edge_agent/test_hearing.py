@@ -36,8 +36,8 @@ class HandInput:
     kind: Literal["card", "virtual"] = "virtual"
     simulated = True
 
-    def __init__(self, *, fails: bool = False) -> None:
-        self._fails = fails
+    def __init__(self, *, fails: bool = False, breaks: bool = False) -> None:
+        self._fails, self._breaks = fails, breaks
         self.take: Take | None = None
         self.on_lost: Callable[[str], None] = lambda _: None
 
@@ -46,6 +46,8 @@ class HandInput:
         if self._fails:
             raise InputLostError("no such card")
         self.take, self.on_lost = take, on_lost
+        if self._breaks:
+            on_lost("pulled out in this moment")
 
     def close(self) -> None:
         assert self.take is not None, "an input that is not open is closed"
@@ -87,13 +89,13 @@ class Booth:
         self.clocks, self.judge = SteppedInstruments(), HandJudge()
         self.faults = FaultBook(lambda: NOON)
         self.inputs: list[HandInput] = []
-        self.fails = False
+        self.fails = self.breaks = False
         self.ear = Ear(self._make, "microphone", self.judge, self.faults, monotonic_ns=self.clocks.monotonic_ns)
         self.told: list[Sensation] = []
         self.ear.on_told = lambda _, sensation: self.told.append(sensation)
 
     def _make(self) -> HandInput:
-        self.inputs.append(HandInput(fails=self.fails))
+        self.inputs.append(HandInput(fails=self.fails, breaks=self.breaks))
         return self.inputs[-1]
 
     def is_open(self) -> bool:
@@ -245,6 +247,15 @@ async def test_an_input_that_is_gone_is_a_fault_and_proves_nothing(booth: Booth)
     await booth.pass_s(0.1)
     assert booth.codes() == [Fault.INPUT_LOST]
     booth.ear.over(cue)
+    await booth.pass_s(1.5)
+    assert [one.sensed for one in booth.told] == ["unsure"]
+    assert booth.judge.asked == []
+
+
+async def test_an_input_that_is_gone_in_the_moment_in_which_it_opens_is_a_fault_too(booth: Booth) -> None:
+    booth.breaks, booth.judge.verdicts = True, ["heard"]
+    await booth.item(2)
+    assert booth.codes() == [Fault.INPUT_LOST]
     await booth.pass_s(1.5)
     assert [one.sensed for one in booth.told] == ["unsure"]
     assert booth.judge.asked == []
