@@ -1,10 +1,10 @@
 """One HTTPS request at a time to the centre, in a worker thread: for enrolment and renewal. Bounded, no redirects."""
 
-import asyncio
 import http.client
 import ssl
 
 from edge_agent.errors import EnrolmentError
+from edge_agent.threads import in_thread
 
 TIMEOUT_S = 20.0
 MAX_ANSWER_BYTES = 128 * 1024
@@ -25,7 +25,7 @@ class Asker:
         Raises:
             EnrolmentError: no connection, no trust, or an answer with another status.
         """
-        return await asyncio.to_thread(self._ask, path, body, expected, kind)
+        return await in_thread(self._ask, path, body, expected, kind)
 
     def _ask(self, path: str, body: bytes | None, expected: int, kind: str) -> bytes:
         connection = http.client.HTTPSConnection(self._netloc, timeout=TIMEOUT_S, context=self._tls)

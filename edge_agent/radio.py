@@ -58,7 +58,7 @@ class Modem:
         try:
             asked = [program, "--modem=any", "--output-json"]
             said = subprocess.run(asked, capture_output=True, timeout=PATIENCE_S, check=True).stdout
-            return Signal("mobile", min(100, msgspec.json.decode(said, type=_Said).percent))
+            return Signal("mobile", max(0, min(100, msgspec.json.decode(said, type=_Said).percent)))
         except (OSError, subprocess.SubprocessError, msgspec.DecodeError, ValueError):
             return None
 

@@ -207,8 +207,9 @@ class Renderer:
         if cue.feed.empty and not cue.feed.ended:
             return None  # the decoder is late: rather a late beginning than one without its head
         block.position = max(index, block.position)
-        cue.first_ns, cue.first_call_ns = block.stamp(block.position), block.called_ns
-        cue.first_utc_ns, cue.last_ns = cue.first_ns + block.utc_minus, cue.first_ns
+        first_ns = block.stamp(block.position)
+        cue.first_utc_ns, cue.last_ns, cue.first_call_ns = first_ns + block.utc_minus, first_ns, block.called_ns
+        cue.first_ns = first_ns  # last: who sees it in another thread sees the rest
         self._on_started(cue)
         return None
 

@@ -23,6 +23,7 @@ from edge_agent.errors import AgentError
 from edge_agent.protocol.enrolment import Adoption
 from edge_agent.protocol.renewal import RenewalRequest, RenewalStatus
 from edge_agent.protocol.signing import SigningKey, key_id
+from edge_agent.threads import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ class Renewer:
         self._next_s = self._monotonic_s() + wait_s
 
     async def _ask(self) -> str:
-        key = await asyncio.to_thread(identity.next_key, self._state)
+        key = await in_thread(identity.next_key, self._state)
         token = SigningKey(load_key(self._state)).sign(
             RenewalRequest(
                 iss=self._adoption.node_id,
@@ -121,7 +122,7 @@ class Renewer:
         path = f"/api/v1/nodes/{self._adoption.node_id}/renewal"
         status = msgspec.json.decode(await ask(path, token, 200, kind="application/jose"), type=RenewalStatus)
         if status.state == "renewed" and status.certificate_pem is not None:
-            await asyncio.to_thread(self._take, key, status.certificate_pem)
+            await in_thread(self._take, key, status.certificate_pem)
             self._changed = True
             self.on_renewed(SigningKey(key))
         else:

@@ -45,6 +45,8 @@ class Reporter:
         self.acked_seq = int(store.meta("acked_seq") or b"0")
         self._sent_seq = self.acked_seq
         """Sent since the last connect, or since the last resend."""
+        self._goes_back = 0
+        """How often it has gone back to send again."""
         self._wait_s = RESEND_S[0]
         self._resend_s: float | None = None
         self._back_s = 0.0
@@ -61,7 +63,8 @@ class Reporter:
 
     def connected(self) -> None:
         """Send all again that is not acknowledged."""
-        self._sent_seq, self._wait_s = self.acked_seq, RESEND_S[0]
+        self._wait_s = RESEND_S[0]
+        self._send_again_from(self.acked_seq)
         self.nudge()
 
     def take_ack(self, ack: ReceiptsAck) -> None:
@@ -90,9 +93,11 @@ class Reporter:
             await asyncio.sleep(GATHER_S)
             self._nudge.clear()
             while events := self._after(self._sent_seq):
+                back = self._goes_back
                 if not await self._send(self._sign(events)):
                     break
-                self._sent_seq = events[-1].seq
+                if self._goes_back == back:  # else more than this is wanted again, which was asked for meanwhile
+                    self._sent_seq = max(self._sent_seq, events[-1].seq)
                 self._resend_s = _loop_s() + self._wait_s
             await self._wait()
 
@@ -104,7 +109,7 @@ class Reporter:
                 await self._nudge.wait()
         except TimeoutError:
             log.info("receipts from %d on are not acknowledged, sending again", self.acked_seq + 1)
-            self._sent_seq = self.acked_seq
+            self._send_again_from(self.acked_seq)
             self._back_s = _loop_s() + self._wait_s
             self._wait_s = min(self._wait_s * 2, RESEND_S[1])
 
@@ -112,7 +117,12 @@ class Reporter:
         """Send again what follows, once in a wait: the centre may ask for ever for what is not kept any more."""
         if _loop_s() >= self._back_s:
             self._back_s = _loop_s() + self._wait_s
-            self._sent_seq = acked_seq
+            self._send_again_from(acked_seq)
+
+    def _send_again_from(self, seq: int) -> None:
+        """Send what follows, also when something is being sent just now."""
+        self._sent_seq = seq
+        self._goes_back += 1
 
     def _after(self, seq: int) -> tuple[PlayEvent, ...]:
         rows = self._store.rows("SELECT event FROM events WHERE seq > ? ORDER BY seq LIMIT ?", seq, BATCH)

@@ -59,7 +59,7 @@ class Shelf:
     def path(self, sha256: str) -> Path:
         """Where a recording lies, or will lie."""
         lies = self._directory / f"{sha256}.opus"
-        if self._aside is None or (lies.exists() and sha256 not in self._spoilt):
+        if self._aside is None or (_signature(lies) is not None and sha256 not in self._spoilt):
             return lies
         return self._aside / lies.name
 
@@ -83,6 +83,8 @@ class Shelf:
         if before is None:
             return False
         pieces = _pieces(path, sha256)
+        if _signature(path) != before:
+            return self.is_vouched(sha256)  # another has come meanwhile: what was read is not what lies here
         if pieces is None:
             self.spoil(sha256)
             return False

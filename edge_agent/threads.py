@@ -1,6 +1,7 @@
 """Blocking work beside the event loop, in threads that never keep the process from ending: cards and links may hang."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -28,7 +29,7 @@ async def in_thread(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs)
             result = work(*args, **kwargs)
         except BaseException as raised:  # noqa: BLE001 - handed to whoever waits, as asyncio.to_thread does
             error = raised
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile: nobody waits any more
             loop.call_soon_threadsafe(settle, result, error)
 
     threading.Thread(target=run, name=getattr(work, "__name__", "work"), daemon=True).start()

@@ -63,6 +63,7 @@ class Checks:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._rounds.run(), name="rounds")
             group.create_task(self._every_second(), name="every-second")
+            group.create_task(self._ask_again_and_again(), name="ask-time")
 
     async def _every_second(self) -> None:
         count = 0
@@ -70,7 +71,6 @@ class Checks:
             self._clock.check()
             self._inbox.check()
             self._review()
-            await self._ask_time()
             self._feed_watchdog()
             count += 1
             if count % TIDY_EVERY == 0:
@@ -82,6 +82,12 @@ class Checks:
     def asked_time(self) -> None:
         """The link has asked by itself, on connect."""
         self._asked_s = asyncio.get_running_loop().time()
+
+    async def _ask_again_and_again(self) -> None:
+        """Apart from the rest: a link that is dead and does not know it takes 15 s for each question."""
+        while True:
+            await self._ask_time()
+            await asyncio.sleep(EVERY_S)
 
     async def _ask_time(self) -> None:
         now_s = asyncio.get_running_loop().time()

@@ -6,6 +6,8 @@ from edge_agent.faults import Fault
 
 HOT_C, COOL_C = 80.0, 75.0
 """Raised from the one, cleared below the other. At 80 °C a Raspberry Pi begins to slow down (its documentation)."""
+SANE_C = (-60.0, 150.0)
+"""Between them a report may tell it (``Health.temperature_c``); a sensor that is broken or off shows -274 or 0x7fff."""
 _ZONE = Path("class/thermal/thermal_zone0/temp")
 
 
@@ -29,8 +31,9 @@ class Temperature:
 
 
 def degrees(sys: Path = Path("/sys")) -> float | None:
-    """Degrees Celsius of the processor; None where the kernel does not tell."""
+    """Degrees Celsius of the processor; None where the kernel does not tell, or tells what cannot be."""
     try:
-        return int((sys / _ZONE).read_text(encoding="ascii")) / 1000
+        found_c = int((sys / _ZONE).read_text(encoding="ascii")) / 1000
     except (OSError, ValueError):
         return None
+    return found_c if SANE_C[0] <= found_c <= SANE_C[1] else None

@@ -1,6 +1,7 @@
 """Keeps an output open: opens it, notices when it hangs or goes, and opens it again."""
 
 import asyncio
+import contextlib
 import logging
 import math
 import time
@@ -67,7 +68,8 @@ class OutputWatch:
                 lost.set_result(why)
 
         def on_lost(why: str) -> None:
-            loop.call_soon_threadsafe(tell, why)
+            with contextlib.suppress(RuntimeError):  # one that was left behind, after the end of all
+                loop.call_soon_threadsafe(tell, why)
 
         await in_thread(output.open, self._renderer.render, self._renderer.count_underrun, on_lost)
         return lost

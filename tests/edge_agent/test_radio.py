@@ -39,6 +39,11 @@ def test_a_radio_says_how_strongly_it_receives_or_nothing(
     assert make(tmp_path, None).signal() is None
 
 
+def test_a_manager_that_exaggerates_is_taken_to_the_end_of_the_scale(tmp_path: Path) -> None:
+    assert modem(tmp_path, 250).signal() == ("mobile", 100)
+    assert modem(tmp_path, -1).signal() == ("mobile", 0)
+
+
 def test_what_is_not_there_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "mmcli").write_text("no program")
     radios: list[Radio] = [Wireless(tmp_path / "gone"), Modem(str(tmp_path / "gone")), Modem(str(tmp_path / "mmcli"))]

@@ -312,3 +312,21 @@ def test_what_a_dry_device_swallowed_is_not_counted_as_played(stand: Stand) -> N
     stand.render(960)
     consumed = cue.consumed(stand.now_ns)
     assert (consumed.frames, consumed.missing, consumed.underruns) == (1440, 480, 1)
+
+
+def test_a_sound_is_not_seen_to_have_begun_before_it_is_known_when() -> None:
+    """Health is put together in another thread: a report said for once that what sounds began in 1970."""
+    seen: list[int] = []
+
+    class Watched(Cue):
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if name == "first_ns" and value is not None:
+                seen.append(self.first_utc_ns)
+
+    stand, cue = Stand(), Watched(sound(0), feed_of(iter([tone(480)])))
+    cue.feed.start()
+    cue.feed.join(20)
+    stand.renderer.arm(cue)
+    stand.render(480)
+    assert seen == [utc_ns(NOON)]

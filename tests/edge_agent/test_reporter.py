@@ -181,3 +181,26 @@ async def test_a_receipt_that_was_tampered_with_is_not_believed(office: Office) 
     head, _, tail = office.tokens[0].rpartition(b".")
     with pytest.raises(BadSignatureError):
         open_receipts(head + b"." + tail[:-4] + b"AAAA", node_id=NODE, trust=office.trust)
+
+
+async def test_what_is_asked_for_again_while_something_is_sent_is_sent_again_at_once(office: Office) -> None:
+    """The end of that sending took the way back for done: what was asked for came with the next resend only."""
+    asked, may_end, real = asyncio.Event(), asyncio.Event(), office.send
+
+    async def slow(token: bytes) -> bool:
+        asked.set()
+        await may_end.wait()
+        return await real(token)
+
+    office.reporter._wait_s = 3600
+    office.write(2)
+    await until(lambda: office.seqs() == [1, 2])
+    office.ack(2)
+    office.reporter._wait_s = 3600
+    office.reporter._send = slow
+    office.write()
+    await asyncio.wait_for(asked.wait(), 20)
+    office.ack(0, again_from=1)
+    may_end.set()
+    await until(lambda: office.seqs() == [1, 2, 3, 1, 2, 3])
+    office.ack(3)

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent import shelf as shelf_module
+from edge_agent.checked import Hashes, hash_file
 from edge_agent.faults import Fault
 from edge_agent.protocol.states import Outcome
+from edge_agent.shelf import Shelf
 from edge_agent.voucher import Voucher
 from tests.edge_agent.fakes import Desk
 from tests.edge_agent.hall import Hall, at, due, opus
@@ -70,6 +73,28 @@ async def test_a_file_that_was_damaged_is_found_a_minute_before_it_is_due(
     assert await hall.outcome("b-1") == outcome
 
 
+async def test_a_good_file_that_comes_while_the_bad_one_is_read_stays(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The player met the damage first and it was fetched again, while the old file was still being read here."""
+    voice, shelf = hall.voice(1), hall.desk.shelf
+    good = shelf.path(voice.sha256).read_bytes()
+    replace(shelf.path(voice.sha256))
+
+    def read_slowly(path: Path) -> Hashes:
+        found = hash_file(path)
+        shelf.spoil(voice.sha256)
+        shelf.part(voice.sha256).write_bytes(good)
+        monkeypatch.undo()
+        shelf.accept_part(voice.sha256)
+        return found
+
+    monkeypatch.setattr(shelf_module, "hash_file", read_slowly)
+    assert shelf.vouch(voice.sha256)
+    assert shelf.path(voice.sha256).read_bytes() == good
+    assert shelf.is_vouched(voice.sha256)
+
+
 async def test_a_file_is_read_once_for_each_of_its_broadcasts(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
     voice, read = hall.voice(1), list[str]()
     real = hall.desk.shelf.vouch
@@ -100,9 +125,16 @@ async def test_a_node_is_ready_before_it_has_read_all_that_it_keeps(
     voucher = Voucher(hall.desk.keeper, hall.desk.shelf, hall.desk.player)
     task = asyncio.create_task(voucher.run())
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await voucher.ready.wait()
     finally:
         free.set()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def test_a_card_that_cannot_even_be_looked_at_has_no_recordings(tmp_path: Path) -> None:
+    """Once it takes nothing more. A name that is too long stands for what a failing card answers."""
+    shelf = Shelf(tmp_path / "media")
+    shelf.go_aside(tmp_path / "aside")
+    assert not shelf.has("a" * 300)

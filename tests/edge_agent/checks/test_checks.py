@@ -32,7 +32,7 @@ from edge_agent.checks.settings import NoSettings
 from edge_agent.checks.signal import WEAK, WELL, SignalStrength
 from edge_agent.checks.storage import Storage
 from edge_agent.checks.supply import DIP_S, Supply
-from edge_agent.checks.temperature import Temperature
+from edge_agent.checks.temperature import Temperature, degrees
 from edge_agent.checks.underruns import Underruns
 from edge_agent.errors import ConfigError
 from edge_agent.faults import Fault, FaultBook
@@ -171,6 +171,14 @@ def test_heat_is_told_from_80_until_below_75_degrees(tmp_path: Path) -> None:
         put(tmp_path / "class/thermal/thermal_zone0/temp", str(milli))
         told.append(check.look() is not None)
     assert told == [False, True, True, False, False]
+
+
+@pytest.mark.parametrize("milli", ["-274000", "-127000", "32767000", "85000000"])
+def test_a_sensor_that_tells_what_cannot_be_says_nothing(tmp_path: Path, milli: str) -> None:
+    """A report that no message can carry ended the whole node, at each start."""
+    put(tmp_path / "class/thermal/thermal_zone0/temp", milli)
+    assert degrees(tmp_path) is None
+    assert Temperature(sys=tmp_path).look() is None
 
 
 # The link.

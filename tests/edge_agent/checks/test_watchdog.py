@@ -1,11 +1,15 @@
 """The supervisor hears that the node lives only while its player and its output move."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from edge_agent.checks import runner
 from edge_agent.checks.runner import Checks
+from edge_agent.protocol.states import ClockState
+from tests.edge_agent.fakes import running, until
 
 
 class Bench:
@@ -21,6 +25,11 @@ class Bench:
         player: Any = self.player
         output: Any = self.output
         self.checks = Checks(**others, player=player, output=output, output_calls=lambda: self.calls)
+
+    def move(self) -> None:
+        """Let both move."""
+        self.player.rounds += 1
+        self.calls += 1
 
     def look(self, *, player: bool, output: bool) -> bool:
         """Let a second pass in which they moved or not; says whether the supervisor was told."""
@@ -50,3 +59,31 @@ def test_a_node_whose_card_is_known_to_be_gone_lives(bench: Bench) -> None:
     bench.output.available = False
     assert bench.look(player=True, output=False)
     assert not bench.look(player=False, output=False)
+
+
+async def test_a_link_that_lets_a_question_wait_does_not_keep_the_supervisor_waiting(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link that is dead and does not know it yet takes 15 s for each; the supervisor ends the node after 30."""
+    monkeypatch.setattr(runner, "EVERY_S", 0)
+    monkeypatch.setattr(runner, "TIDY_EVERY", 10**9)
+    asked = 0
+
+    async def wait_for_ever() -> None:
+        nonlocal asked
+        asked += 1
+        await asyncio.Event().wait()
+
+    checks = bench.checks
+    clock = SimpleNamespace(check=lambda: None, state=ClockState.UNTRUSTED)
+    monkeypatch.setattr(checks, "_clock", clock)
+    monkeypatch.setattr(checks, "_inbox", SimpleNamespace(check=bench.move))
+    monkeypatch.setattr(checks, "_review", lambda: None)
+    monkeypatch.setattr(checks, "_rounds", SimpleNamespace(run=asyncio.Event().wait))
+    monkeypatch.setattr(checks, "_link", SimpleNamespace(connected=True, ask_time=wait_for_ever))
+    checks._asked_s = float("-inf")
+    before = len(bench.told)
+    async with running(checks):
+        await until(lambda: asked == 1)
+        await until(lambda: len(bench.told) >= before + 5)
+    assert asked == 1
