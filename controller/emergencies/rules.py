@@ -110,9 +110,11 @@ def _times(
         return ()
     step = max(every_ms or once.length_ms + PAUSE_MS, once.length_ms + GAP_MS)
     over = step * (repeats - 1) + once.length_ms + GAP_MS
+    ends_ms = over + length_of(after) if after else step * (repeats - 1) + length_of(once.slots)
+    if ends_ms > LONGEST_MS or repeats * len(once.slots) + len(after) > MOST_SLOTS:
+        return ()  # before they are shifted: the wire has no room for what begins a day later
     times = [(step * time, slot) for time in range(repeats) for slot in once.slots] + [(over, slot) for slot in after]
-    slots = tuple(Slot(_shifted(slot.item, by_ms), slot.recording_ids) for by_ms, slot in times)
-    return slots if length_of(slots) <= LONGEST_MS and len(slots) <= MOST_SLOTS else ()
+    return tuple(Slot(_shifted(slot.item, by_ms), slot.recording_ids) for by_ms, slot in times)
 
 
 def led_by(signal: Part, slots: Sequence[Slot]) -> tuple[Slot, ...]:

@@ -1,7 +1,7 @@
 """What an emergency sounds like, by rule: whatever is composed fits on the wire and into every node's limits."""
 
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import pytest
 from hypothesis import given
@@ -89,6 +89,16 @@ def test_what_is_composed_fits_on_the_wire_and_every_time_is_whole(
     whole = times[once - 1].item.offset_ms + times[once - 1].item.slot_ms - begins[0]
     assert all(after - before >= max(every_ms or 0, whole + GAP_MS) for before, after in pairwise(begins))
     assert thawed(frozen(slots)) == slots
+
+
+@pytest.mark.parametrize("framed", [False, True])
+@pytest.mark.parametrize(("repeats", "every_ms"), [(20, 24 * 3_600_000), (2, 100 * 3_600_000), (20, None)])
+def test_what_would_take_days_is_too_long_and_no_fault(*, repeats: int, every_ms: int | None, framed: bool) -> None:
+    """Its last time would begin later than the wire can say."""
+    long = Part(0, voices=tuple(Spoken("r0", each, "a" * 64, 100, 29 * 60_000) for each in TAGS))
+    orders = set(permutations(TAGS))
+    with pytest.raises(InvalidError):
+        compose([long, long], orders, repeats=repeats, every_ms=every_ms, framed_by=long if framed else None)
 
 
 def play(outcome: Outcome | None, **given: object) -> PlayOut:
