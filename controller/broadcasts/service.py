@@ -34,6 +34,7 @@ from .returned import ids_returned
 from .rules import Phase
 from .schemas import BroadcastIn, BroadcastOut, ConflictOut, PreviewOut, as_on_the_wire
 from .superseding import supersede
+from .versions import successor_of
 
 MAX_KEY = 100
 """Characters of an idempotency key."""
@@ -137,7 +138,7 @@ class Broadcasts:
 
         Raises:
             NotFoundError: there is no such broadcast.
-            ConflictError: it is cancelled already, or over.
+            ConflictError: it is cancelled already, or over, or another version stands in its place, which is not.
         """
         now = self._now()
         async with self._database.transaction() as tx:
@@ -147,6 +148,8 @@ class Broadcasts:
             await rights.require(tx.session, actor, Act.BROADCASTS_CANCEL, await target_areas(tx.session, broadcast_id))
             if row.cancelled_at is not None:
                 raise ConflictError("this broadcast is cancelled already", problem="cancelled")
+            if row.superseded_at is not None and await _stands_in_its_place(tx.session, row):
+                raise ConflictError("another version stands in its place: cancel that one", problem="replaced")
             still_open = await cancelling.stop(tx, self._documents, row, by=actor.person_id, now=now)
             if not still_open:
                 raise ConflictError("this broadcast is over", problem="over")
@@ -307,6 +310,12 @@ async def _to_change(session: AsyncSession, actor: Actor, broadcast_id: str, now
     if ends_at <= now or await has_begun(session, broadcast_id):
         raise ConflictError("this broadcast has begun, or its time is over", problem="begun")
     return row
+
+
+async def _stands_in_its_place(session: AsyncSession, row: Broadcast) -> bool:
+    """Say whether another version of it was not cancelled, so that taking this one back keeps nothing silent."""
+    later = await successor_of(session, row)
+    return later is not None and (await session.get_one(Broadcast, later)).cancelled_at is None
 
 
 async def _by_key(session: AsyncSession, actor: Actor, key: str | None, wanted: BroadcastIn) -> str | None:

@@ -17,7 +17,7 @@ from controller.plays.schemas import PlayOut
 from web.forms import read_form
 from web.listing import Column, Filter, Listing, asked, csv_answer, piece_by_piece
 from web.pages import changing, say
-from web.pages.frame import whole_page
+from web.pages.frame import back, whole_page
 from web.pages.targets import own_place
 from web.problems import problem_text
 from web.site import Site, Visit
@@ -258,6 +258,9 @@ def add(router: APIRouter, site: Site) -> None:
     async def cancel(request: Request, broadcast_id: str) -> RedirectResponse:
         visit = await site.visit(request)
         await read_form(request)
-        with suppress(ConflictError):  # cancelled or over in the meantime: the page says which
+        try:
             await visit.services.broadcasts.cancel(visit.actor, broadcast_id)
+        except ConflictError as error:  # cancelled or over in the meantime: the page says which
+            if error.fields.get("problem") == "replaced":
+                return back(f"/broadcasts/{broadcast_id}", "replaced")
         return RedirectResponse(f"/broadcasts/{broadcast_id}", 303)

@@ -8,7 +8,7 @@ from controller.people.rights import Role
 from controller.policies.schemas import PolicyIn, PolicyRules, SecondPerson
 from edge_agent.protocol.states import PlayState
 from tests.web.harness import MONDAY, Commune, visitor
-from tests.web.pages import programme
+from tests.web.pages import programme, said
 
 EVENING = MONDAY.replace(hour=12, minute=0)
 """19:00 in Hanoi on that day."""
@@ -193,3 +193,23 @@ async def test_who_comes_second_is_told_that_another_version_stands_there(site: 
         assert (await client.post(first.headers["location"] + "/cancel")).status_code == 303
         third = await client.post(first.headers["location"] + "/edit", data=fields(site, hour="20:30"))
         assert (third.status_code, "Lần phát này đã bị hủy" in third.text) == (422, True)
+
+
+async def test_who_takes_back_what_was_changed_meanwhile_is_told_that_the_other_version_still_sounds(
+    site: Commune,
+) -> None:
+    """Their page still has the button of the version that it shows."""
+    run = await site.broadcast("Mất nước", start_at=site.centre.clock() + timedelta(hours=1))
+    async with visitor(site) as client:
+        start_at = site.centre.clock() + timedelta(hours=2)
+        other = BroadcastIn.checked(title="Mất nước", targets=[site.root.scope], start_at=start_at)
+        later = await site.centre.services.broadcasts.change(site.centre.actor, run.id, other)
+        pressed = await client.post(f"/broadcasts/{run.id}/cancel", data={})
+        page = await client.get(pressed.headers["location"])
+        assert "CHƯA hủy được: lần phát này vừa được thay bằng bản sửa" in said(page)
+        assert f'href="/broadcasts/{later.id}"' in page.text
+        assert (await site.centre.services.broadcasts.get(site.centre.actor, later.id)).phase == "sending"
+        for _ in range(2):
+            again = await client.post(f"/broadcasts/{later.id}/cancel", data={})
+            assert again.headers["location"] == f"/broadcasts/{later.id}"
+    assert (await site.centre.services.broadcasts.get(site.centre.actor, later.id)).phase == "cancelled"
