@@ -271,9 +271,3 @@ def bind(host: str, port: int, *, setting: str, host_setting: str = "another hos
         raise HttpError(f"cannot listen on {host}:{port} ({error.strerror}); set {setting}") from None
     bound.set_inheritable(False)
     return bound
-
-
-def free_port(host: str) -> int:
-    """Find a port that nobody uses right now, for a program that cannot be handed a socket."""
-    with bind(host, 0, setting="another host") as probe:
-        return int(probe.getsockname()[1])

@@ -31,7 +31,7 @@ from .db import Database
 from .events import EventBus
 from .faults.keeping import FaultKeeper
 from .holds.lasting import REMIND, REMIND_S
-from .http_server import HttpServer, bind, free_port
+from .http_server import HttpServer, bind
 from .life import Life
 from .life_lock import Lease, StartError, alone
 from .migrations.upgrade import upgrade
@@ -335,7 +335,7 @@ async def _run(member: Member) -> None:
 
 @dataclass(frozen=True)
 class _Ports:
-    """Sockets that listen for pages and for nodes, and the settings with the ports that were really taken."""
+    """Sockets for pages and for nodes, and the settings with the ports that were really taken."""
 
     config: Config
     pages: socket.socket
@@ -347,13 +347,23 @@ def _ports(config: Config) -> Iterator[_Ports]:
     with (
         bind(config.host, config.port, setting="LOA_PORT", host_setting="LOA_HOST") as pages,
         bind(config.node_host, config.media_port, setting="LOA_MEDIA_PORT", host_setting="LOA_NODE_HOST") as nodes,
+        _broker_port(config) as broker_port,
     ):
-        taken = {
-            "port": pages.getsockname()[1],
-            "media_port": nodes.getsockname()[1],
-            "broker_port": config.broker_port or free_port(config.node_host),
-        }
+        taken = {"port": pages.getsockname()[1], "media_port": nodes.getsockname()[1], "broker_port": broker_port}
         yield _Ports(config.model_copy(update=taken), pages, nodes)
+
+
+@contextlib.contextmanager
+def _broker_port(config: Config) -> Iterator[int]:
+    """Give the broker's port; one that was left to the system is held, so that nobody else is given it meanwhile.
+
+    Mosquitto may listen there all the same: it says, as we do, that the port may be taken twice, and we do not listen.
+    """
+    if config.broker_port:
+        yield config.broker_port
+        return
+    with bind(config.node_host, 0, setting="LOA_BROKER_PORT", host_setting="LOA_NODE_HOST") as held:
+        yield int(held.getsockname()[1])
 
 
 def _in_url(host: str) -> str:

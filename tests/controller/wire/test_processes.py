@@ -19,7 +19,8 @@ import pytest
 from controller.config import Config
 from controller.errors import LoaError
 from controller.life_lock import StartError
-from controller.main import running
+from controller.main import _ports, running
+from controller.wire.broker import _check_free
 from edge_agent.protocol.documents import Hold
 from tests.controller import factories
 
@@ -161,6 +162,14 @@ async def test_a_port_that_is_taken_is_named(tmp_path: Path, setting: str) -> No
         with pytest.raises(LoaError, match=rf"127\.0\.0\.1:{port} \(Address already in use\)"):
             async with running(settings(tmp_path, **{setting: port})):
                 pass
+
+
+def test_a_port_that_is_found_for_the_broker_is_given_to_nobody_else(tmp_path: Path) -> None:
+    with _ports(settings(tmp_path)) as ports, socket.socket() as other:
+        address = ("127.0.0.1", ports.config.broker_port)
+        with pytest.raises(OSError, match="in use"):
+            other.bind(address)
+        _check_free(*address)
 
 
 async def test_nobody_else_of_the_machine_reads_the_state(tmp_path: Path) -> None:
