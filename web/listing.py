@@ -20,8 +20,8 @@ MOST_LETTERS = 200
 PART = 500
 """Rows read at once for a table to take along."""
 MOST_PAGES = 10**6
-_RUNS = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for a formula at the beginning of a cell."""
+_RUNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a spreadsheet takes for a formula at the beginning of a cell; the last four are the first in full width."""
 
 Row = TypeVar("Row")
 

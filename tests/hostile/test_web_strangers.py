@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -17,7 +18,7 @@ from fastapi.routing import APIRoute
 from controller.http.middleware import COOKIE, SAFE_METHODS, SECURITY_HEADERS
 from tests.controller.descriptions import operations
 from tests.controller.test_api_rules import contents
-from tests.controller.two_communes import Kept, World, keep
+from tests.controller.two_communes import Kept, Things, World, keep
 from tests.hostile.places import named, paths_of
 from tests.hostile.test_web_requests import FORM
 from tests.web.harness import OWN, pages
@@ -68,13 +69,15 @@ async def browser_of(world: World, who: str, **headers: str) -> AsyncIterator[ht
         yield client
 
 
-def acts_of(world: World) -> list[tuple[str, str]]:
-    """Name every act of the pages, with what is the east's in its address."""
+def acts_of(world: World, things: Things | None = None) -> list[tuple[str, str]]:
+    """Name every act of the pages, with what is the east's in its address, unless ``things`` are others."""
     found = set()
     for part in app_of(world).routes:
         for route in getattr(part, "original_router", app_of(world)).routes:
             if isinstance(route, APIRoute) and not route.include_in_schema:
-                found |= {(each, named(world.east, route.path)) for each in (route.methods or set()) - SAFE_METHODS}
+                found |= {
+                    (each, named(things or world.east, route.path)) for each in (route.methods or set()) - SAFE_METHODS
+                }
     return sorted(found)
 
 
@@ -116,6 +119,47 @@ async def test_31_no_form_of_a_page_touches_another_communes_things(world: World
         theirs = [row for row in rows if any(value in own for value in row if isinstance(value, str))]
         left = [row for row in after[table] if any(value in own for value in row if isinstance(value, str))]
         assert left == theirs, table
+
+
+def fields_with(things: Things) -> dict[str, str]:
+    """Fill what forms and addresses ask for with what another commune has."""
+    places = dict.fromkeys(("area_id", "area", "place", "areas", "of", "into", "nodes_of"), things["area_id"])
+    scopes = dict.fromkeys(("target", "whole", "scope"), f"areas/{things['hamlet_id']}")
+    sounds = dict.fromkeys(("recording", "filler", "chosen"), things["recording_id"])
+    aired = dict.fromkeys(("programme", "template", "other", "instead"), things["programme_id"])
+    own = {
+        name: things[f"{name}_id"] for name in ("bulletin", "message", "session", "device", "token", "grant", "fault")
+    }
+    said = {
+        "title": "x",
+        "key": "0" * 32,
+        "when": "now",
+        "hour": "17h30",
+        "day": "2026-03-12",
+        "first_day": "12/03/2026",
+    }
+    more = {"trial_node": f"nodes/{things['node_id']}", "nodes": things["node_id"], "release": things["hold_id"]}
+    return places | scopes | sounds | aired | own | said | more | {"open": things["request_id"], "times": "1"}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "left_out", [(), ("bulletin", "programme", "template"), ("recording", "programme", "template")]
+)
+async def test_31_no_field_reaches_another_communes_things(world: World, left_out: tuple[str, ...]) -> None:
+    """Forms, previews and addresses of one's own pages: what is named in them and not in sight is not there."""
+    typed = {name: value for name, value in fields_with(world.east).items() if name not in left_out}
+    asked = [("GET", f"{named(world.west, path)}?{urlencode(typed)}") for path in paths_of(app_of(world))]
+    acts = [
+        (method, path) for method, path in acts_of(world, world.west) if not path.startswith(("/sign-", "/language"))
+    ]
+    async with browser_of(world, "sibling") as client:
+        for method, path in asked + acts:
+            content = None if method == "GET" else urlencode(typed).encode()
+            answer = await client.request(method, path, headers=FORM, content=content)
+            assert world.east["name"] not in answer.text, (method, path)
+            assert answer.status_code < 500, (method, path)
 
 
 @pytest.mark.parametrize("who", ["nobody", pytest.param("own", marks=pytest.mark.long)])

@@ -57,7 +57,9 @@ def test_links_keep_all_that_they_do_not_change() -> None:
     assert listing("", total=0).pages == 1
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+84", "-1", "@x", "\tx", "\rx"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+84", "-1", "@x", "\tx", "\rx", "\nx", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x"]
+)
 def test_no_cell_runs_in_a_spreadsheet(text: str) -> None:
     assert cell(text) == f"'{text}"
     assert cell("bản tin = mới") == "bản tin = mới"
