@@ -122,7 +122,8 @@ class _Look:
         for each in found:
             row = by_id[each.schedule_id]
             entry = self._date(each, row, spans.get((row.id, each.recurrence_local)), names)
-            entry = entry.model_copy(update={"approval": waits.get(row.id), "instead": instead.get(entry.key)})
+            asked = next((one for one in waits.get(row.id, ()) if one.is_about(each.programme_id)), None)
+            entry = entry.model_copy(update={"approval": asked, "instead": instead.get(entry.key)})
             self.heard_by[entry.key] = heard_by[row.id]
             entries.append(entry)
         return entries, len(rows) > MOST_SCHEDULES

@@ -72,7 +72,7 @@ class FeedEntry(BaseModel):
     """Names of the places in sight at which it is aimed."""
     awaits_approval: bool = False
     approval: AskedOut | None = None
-    """The request on which it waits, or by which it was refused; of a date that of its schedule."""
+    """The request on which it waits, or by which it was refused; of a date that of its schedule for its programme."""
     meets: tuple[str, ...] = ()
     """Titles of what sounds at the same time at one of its nodes."""
     breaches: tuple[BreachOut, ...] = ()

@@ -7,12 +7,11 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.broadcasts.models import Broadcast
-from controller.broadcasts.schemas import AskedOut
 from controller.people.rights import Sight
 
 from .asked import asked_of
 from .models import Schedule
-from .schemas import ScheduleOut, UnairedOut
+from .schemas import DatesAskedOut, ScheduleOut, UnairedOut
 from .unaired import next_of
 
 
@@ -27,20 +26,23 @@ async def outs(session: AsyncSession, rows: Sequence[Schedule], seen: Sight, *, 
     following = dict((await session.execute(query)).all())
     asked = await asked_of(session, rows, now=now)
     unaired = await next_of(session, [row.id for row in rows], seen, now=now)
-    return [_out(row, following.get(row.id), asked.get(row.id), unaired.get(row.id)) for row in rows]
+    return [_out(row, following.get(row.id), asked.get(row.id, ()), unaired.get(row.id)) for row in rows]
 
 
-def _out(row: Schedule, next_at: datetime | None, asked: AskedOut | None, unaired: UnairedOut | None) -> ScheduleOut:
+def _out(
+    row: Schedule, next_at: datetime | None, asked: tuple[DatesAskedOut, ...], unaired: UnairedOut | None
+) -> ScheduleOut:
     same = {
         name: getattr(row, name)
         for name in ScheduleOut.model_fields
-        if name not in {"targets", "next_at", "starts_at_local", "owed", "approval", "unaired"}
+        if name not in {"targets", "next_at", "starts_at_local", "owed", "approval", "approvals", "unaired"}
     }
     return ScheduleOut(
         **same,
         targets=tuple(row.scopes),
         starts_at_local=datetime.fromisoformat(row.starts_at_local),
         next_at=next_at.replace(tzinfo=UTC) if next_at is not None and next_at.tzinfo is None else next_at,
-        approval=asked,
+        approval=asked[0] if asked else None,
+        approvals=asked,
         unaired=unaired,
     )

@@ -1,8 +1,8 @@
-"""Schedules to which somebody said no and of which nothing is planned yet: no date of theirs can tell it."""
+"""Schedules to which somebody said no, also to a date alone that is not planned yet: no broadcast can tell it."""
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.approvals.models import ApprovalRequest
@@ -16,12 +16,12 @@ from controller.people.actor import Actor
 from controller.people.rights import Act, Sight
 
 from .asked import asked_of
+from .far import ASKED_SPAN
 from .looking import DAY, Looking
 from .models import Schedule, ScheduleException
 from .planning import is_aired
 from .repository import exceptions_of
 from .schemas import ReturnedOut
-from .yes import ASKED_SPAN
 
 MOST = 20
 """More need no line each."""
@@ -44,25 +44,31 @@ class ReturnedSchedules:
             tree, changes = await read_tree(session), await exceptions_of(session, [row.id for row in rows])
             found = []
             for row in rows:
-                request = asked.get(row.id)
-                if request is None or request.state is not RequestState.RETURNED:
+                request = next((each for each in asked.get(row.id, ()) if each.state is RequestState.RETURNED), None)
+                if request is None:
                     continue
-                dates = await Looking.ahead(session, tree, row, now, ASKED_SPAN).dates(row, changes.get(row.id, ()))
-                starts = [each.start_at for each in dates if is_aired(each) and each.start_at > now]
-                if starts:
+                start_at = request.start_at
+                if start_at is None:
+                    dates = await Looking.ahead(session, tree, row, now, ASKED_SPAN).dates(row, changes.get(row.id, ()))
+                    its = [each.start_at for each in dates if is_aired(each) and request.is_about(each.programme_id)]
+                    start_at = min((each for each in its if each > now), default=None)
+                if start_at is not None:
                     reason = request.returned_reason or ""
-                    found.append(ReturnedOut(schedule_id=row.id, title=row.title, start_at=min(starts), reason=reason))
+                    found.append(ReturnedOut(schedule_id=row.id, title=row.title, start_at=start_at, reason=reason))
         return sorted(found, key=lambda each: (each.start_at, each.schedule_id))
 
 
 async def _refused(session: AsyncSession, theirs: Sight, now: datetime) -> list[Schedule]:
-    """Find those with a request that was ever returned, without anything to come that is planned; edited last, first.
+    """Find those of which something was returned since they were edited: without anything planned first, edited last.
 
     What airs once is not ended when it is over: it would stand in the way of others for ever.
     """
-    key = func.substr(ApprovalRequest.subject, len("schedules/") + 1)
-    returned = select(key).where(
-        ApprovalRequest.state == RequestState.RETURNED, ApprovalRequest.subject.startswith("schedules/")
+    returned = (
+        select(ApprovalRequest.id)
+        .where(ApprovalRequest.state == RequestState.RETURNED, ApprovalRequest.decided_at >= Schedule.changed_at)
+        .where(ApprovalRequest.subject == literal("schedules/") + Schedule.id)
+        .correlate(Schedule)
+        .exists()
     )
     planned = (
         select(Broadcast.id)
@@ -72,8 +78,8 @@ async def _refused(session: AsyncSession, theirs: Sight, now: datetime) -> list[
         .exists()
     )
     query = select(Schedule).where(Schedule.ended_at.is_(None), theirs.where(Schedule.area_id))
-    query = query.where(Schedule.id.in_(returned), ~planned, _may_come(now))
-    return list(await session.scalars(query.order_by(Schedule.changed_at.desc(), Schedule.id).limit(MOST)))
+    query = query.where(returned, _may_come(now))
+    return list(await session.scalars(query.order_by(planned, Schedule.changed_at.desc(), Schedule.id).limit(MOST)))
 
 
 def _may_come(now: datetime) -> ColumnElement[bool]:

@@ -144,8 +144,21 @@ class UnairedOut(BaseModel):
     """Broadcasts in sight that stood for this date, and were taken out of the plan: nodes may have them yet."""
 
 
+class DatesAskedOut(AskedOut):
+    """Another person's yes to dates of a schedule, asked for."""
+
+    programme_id: str | None = None
+    """The dates with this programme; None: all that wait."""
+    start_at: AwareDatetime | None = None
+    """Of the first of them; None: it is not known."""
+
+    def is_about(self, programme_id: str) -> bool:
+        """Tell whether dates with a programme wait on it."""
+        return self.programme_id in {None, programme_id}
+
+
 class ReturnedOut(BaseModel):
-    """A schedule to which somebody said no, and of which nothing is planned yet."""
+    """A schedule to which somebody said no, or to a date of it that is not planned yet."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -198,8 +211,10 @@ class ScheduleOut(BaseModel):
     ended_at: AwareDatetime | None
     next_at: AwareDatetime | None
     """Start of the next date that is planned; with ``approval``, it sounds only when somebody says yes."""
-    approval: AskedOut | None = None
-    """The request on which it waits. ``returned``: nothing of it sounds until it is edited, and asked for anew."""
+    approval: DatesAskedOut | None = None
+    """The first of ``approvals``. ``returned``: what it is about sounds only once it is edited, and asked for anew."""
+    approvals: tuple[DatesAskedOut, ...] = ()
+    """All requests on which dates of it wait, refused ones first."""
     unaired: UnairedOut | None = None
     """The next date that cannot be aired as it is."""
     owed: tuple[BulletinRef, ...] | None = None

@@ -30,14 +30,13 @@ from controller.people.proof import MAX_TIMES, Runs
 from controller.plays.models import Play
 from edge_agent.protocol.states import Level
 
+from .far import ASKED_SPAN
 from .looking import Looking
 from .models import Schedule, ScheduleException
 from .planning import Planned, Planner, is_aired
 from .repository import exceptions_of
 from .walltime import instant, wall_time
 
-ASKED_SPAN = timedelta(days=92)
-"""A yes that is asked for reaches this far: a quarter, after which the leader is asked again."""
 OWN_SPAN = timedelta(days=366)
 """So far does the act of who needs nobody else reach, as with single broadcasts."""
 TAIL = timedelta(days=2)

@@ -104,7 +104,9 @@ async def _read(visit: Visit, schedule_id: str) -> tuple[ScheduleOut, Sequence[D
             "owed": views.owed(known.owed or (), visit.form),
             "finer": finer.said(known, await _filler(visit, known), visit.form),
             "dates": [
-                views.date_line(each, visit.form, known.approval, views.other_said(each, known, programmes, visit.form))
+                views.date_line(
+                    each, visit.form, known.approvals, views.other_said(each, known, programmes, visit.form)
+                )
                 for each in dates
             ],
             "programmes": programmes.items(),

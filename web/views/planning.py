@@ -9,7 +9,8 @@ from typing import Any
 from controller.schedules.feed_schemas import FeedDay, FeedEntry, FeedOut
 from controller.schedules.walltime import instant
 from web.formats import Formats
-from web.views.schedules import against_said, date_mark, waits_mark
+from web.views.schedules import against_said, date_mark
+from web.views.waiting import waits_mark
 from web.words import Mark
 
 VIEWS = ("week", "month")

@@ -10,11 +10,18 @@ from controller.bulletins.schemas import BulletinOut
 from controller.policies.errors import PolicyBreachError
 from controller.policies.schemas import BreachOut
 from controller.programmes.schemas import BulletinRef
-from controller.schedules.schemas import DateOut, ScheduleIn, ScheduleOut, SchedulePreview, UnairedOut, UnheededOut
+from controller.schedules.schemas import (
+    DateOut,
+    DatesAskedOut,
+    ScheduleIn,
+    ScheduleOut,
+    SchedulePreview,
+    UnairedOut,
+    UnheededOut,
+)
 from web.formats import Formats
-from web.views import unaired
+from web.views import unaired, waiting
 from web.views.dated import Told, breaches, dates_said, grouped, span_said, unusual_said
-from web.views.runs import withdrawn_said
 from web.views.schedule_finer import zone_name
 from web.views.schedule_form import WEEKDAYS, days_of
 from web.words import Mark, doubt_said
@@ -120,7 +127,7 @@ def line(known: ScheduleOut, names: Mapping[str, str], programmes: Mapping[str, 
     if known.ended_at is not None:
         mark = Mark("cut", "unsure", text("schedules.ended", at=form.when(known.ended_at)))
     elif known.approval is not None:
-        mark = _waits(known.approval, known.next_at, form)
+        mark = waiting.waits_of(known, known.approval, form)
     elif known.unaired is not None:
         mark = _silent(known.unaired, known.next_at, form)
     elif known.next_at is not None:
@@ -128,7 +135,7 @@ def line(known: ScheduleOut, names: Mapping[str, str], programmes: Mapping[str, 
     else:
         mark = Mark("unknown", "unsure", text("schedules.none_next"))
     said = text("schedules.said", programme=programme, targets=places)
-    return Line(known.id, known.title, when_said(known, form), said, mark, *_to_do(known.approval, form))
+    return Line(known.id, known.title, when_said(known, form), said, mark, *waiting.to_do(known, form))
 
 
 def _silent(each: UnairedOut, next_at: datetime | None, form: Formats) -> Mark:
@@ -139,32 +146,9 @@ def _silent(each: UnairedOut, next_at: datetime | None, form: Formats) -> Mark:
     return Mark("triangle", "care", said)
 
 
-def _waits(asked: AskedOut, next_at: datetime | None, form: Formats) -> Mark:
-    """Say that it sounds only with a yes, or not at all as it is."""
-    word = form.text(f"approval_state.{asked.state}")
-    if asked.returned_reason:
-        word = f"{word}: {asked.returned_reason}"
-    elif asked.state == "withdrawn":
-        word = withdrawn_said(asked, form) or word
-    elif next_at is not None:
-        word = f"{word} · {form.text('schedules.next', when=form.when(next_at))}"
-    return Mark("part" if asked.state == "open" else "triangle", "care", word)
-
-
-def waits_mark(asked: AskedOut, form: Formats) -> Mark:
-    """Say in a word how the request stands on which a date waits."""
-    return _waits(asked.model_copy(update={"returned_reason": None, "refused_at": None}), None, form)
-
-
-def _to_do(asked: AskedOut | None, form: Formats) -> tuple[str, str]:
-    """Say what is to be done about a refusal, and name the request; of what nobody refused, neither."""
-    if asked is None or asked.state == "open":
-        return "", ""
-    return form.text("schedules.to_do"), asked.id
-
-
-def date_line(each: DateOut, form: Formats, asked: AskedOut | None = None, other: str = "") -> DateLine:
-    """Show one date, and what can be done about it; ``other``: see ``other_said``."""
+def date_line(each: DateOut, form: Formats, those: Sequence[DatesAskedOut] = (), other: str = "") -> DateLine:
+    """Show one date, and what can be done about it; ``those``: on which dates wait; ``other``: see ``other_said``."""
+    asked = next((one for one in those if one.is_about(each.programme_id)), None)
     acts = {"cancelled": "restore", "aired": "cancel", "suspended": "keep"}
     act = "" if each.start_at <= form.now else acts.get(each.verdict, "")
     name = each.recurrence_local.isoformat()
@@ -200,7 +184,7 @@ def date_mark(each: DateOut, form: Formats, asked: AskedOut | None = None) -> Ma
     if each.changed == "moved":
         return Mark("empty", "unsure", text("schedules.date_moved"))
     if asked is not None and (each.awaits_approval or each.broadcast_id is None):
-        return waits_mark(asked, form)
+        return waiting.waits_mark(asked, form)
     planned = each.broadcast_id is not None
     return Mark("ready" if planned else "empty", "unsure", text(f"schedules.date_{'planned' if planned else 'later'}"))
 
