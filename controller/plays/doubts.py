@@ -19,6 +19,8 @@ async def doubts(case: Case, live: LiveNodes) -> tuple[WhyNoteOut, ...]:
         return (WhyNoteOut(code=NoteCode.REPORTS_NOTHING),)
     if case.word is not None:
         return ()
+    if case.row.awaits_approval:  # no node was told of it
+        return () if case.is_over else tuple(_of_the_link(case, live))
     found = [*_of_the_play(case), *_of_the_link(case, live)]
     return (*found, *await _of_documents(case, live)) if not case.is_over else tuple(found)
 

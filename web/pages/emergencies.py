@@ -67,17 +67,18 @@ async def _cells(rows: Sequence[EmergencyOut], visit: Visit) -> AsyncIterator[Se
 
 
 async def _waiting(visit: Visit, since: int) -> dict[str, Any]:
-    """Give what waits for a yes, the oldest first, and what just did, and to which of it this person may say it.
+    """Give what waits for a yes, and what just did, and to which of it this person may say it: real ones, then drills.
 
-    ``since``: when the page was opened, in seconds since 1970. Whoever opens it has on top what waits then. What is
-    decided from there on keeps its place, and nothing leaves it: else another act would move up below a thumb.
+    Of each the oldest comes first. ``since``: when the page was opened, in seconds since 1970. Whoever opens it has on
+    top what waits then. What is decided from there on keeps its place, and nothing leaves it: else another act would
+    move up below a thumb.
     """
     newest = await visit.services.emergencies.list(visit.actor, limit=NEWEST_DECIDED)
     found = {each.id: each for each in [*newest, *await visit.services.emergencies.under_way(visit.actor)]}
     first = [each for each in found.values() if each.follows_id is None]
     ages = {each.id: since - _over_at(each, visit.form.now).timestamp() for each in first}
     shown = [each for each in first if each.state in UNDECIDED or ages[each.id] < KEPT.total_seconds()]
-    shown.sort(key=lambda each: (each.state not in UNDECIDED and ages[each.id] > 0, each.proposed_at))
+    shown.sort(key=lambda each: (each.state not in UNDECIDED and ages[each.id] > 0, *_turn(each, since)))
     waits = {each.id for each in shown if each.state in UNDECIDED and each.proposed_by.person_id != visit.person.id}
     yes = {each.id for each in shown if visit.may(Act.EMERGENCIES_CONFIRM, each.area_id)} & waits
     return {
@@ -85,6 +86,12 @@ async def _waiting(visit: Visit, since: int) -> dict[str, Any]:
         "may_confirm": yes,
         "since": since,
     }
+
+
+def _turn(each: EmergencyOut, since: int) -> tuple[bool, bool, datetime]:
+    """Put the real ones before drills, but nothing that came meanwhile above what a page shows that stands open."""
+    is_new = each.proposed_at.timestamp() > since
+    return is_new, each.drill is not None and not is_new, each.proposed_at
 
 
 def _over_at(each: EmergencyOut, now: datetime) -> datetime:

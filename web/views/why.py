@@ -54,6 +54,8 @@ def _sentence(found: WhyOut, node_name: str, form: Formats) -> Mark:
         return Mark("ready", "good", text(f"why.{tense}_sounds", node=node_name, when=form.when(found.at)))
     if found.blocker is None:
         return Mark("unknown", "unsure", text("why.nobody_knows", node=node_name))
+    if found.blocker == "signed_off" and not found.is_past:
+        return Mark("triangle", "care", text("why.coming_unapproved", node=node_name))
     reason = next((_stopped(each, form, cut=_is_cut(found)) for each in found.rules if each.verdict == "blocks"), "")
     became = "cut" if _is_cut(found) else "silent"
     return Mark("triangle", "care", text(f"why.{tense}_{became}", node=node_name, reason=reason))

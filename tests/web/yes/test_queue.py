@@ -98,7 +98,8 @@ async def test_all_requests_are_listed_narrowed_and_taken_along(site: Commune) -
 
 async def test_a_list_of_all_requests_that_never_had_one_says_so(site: Commune) -> None:
     async with visitor(site) as client:
-        assert "Chưa có gì được gửi đi duyệt." in said(await client.get("/approvals/all-requests"))
+        nothing = said(await client.get("/approvals/all-requests"))
+        assert "Chưa có đề nghị duyệt nào của bạn hoặc gửi tới bạn." in nothing
         narrowed = said(await client.get("/approvals/all-requests?state=returned"))
         assert "Hãy bỏ bớt bộ lọc" in narrowed
-        assert "Chưa có gì được gửi đi duyệt." not in narrowed
+        assert "Chưa có đề nghị duyệt nào của bạn hoặc gửi tới bạn." not in narrowed
