@@ -17,6 +17,7 @@ from tests.screenshots.table import ROLES, SIZES, Scene, Shot, Stage
 from tests.web.browser import page_of, speak
 from tests.web.harness import Commune, commune, first_day
 from tests.web.scenes import busy_day, planned_week
+from tests.web.scenes.answers import answered
 from tests.web.scenes.offers import offered
 from tests.web.scenes.sent import sent
 
@@ -67,6 +68,8 @@ async def stage_of(scene: Scene, folder: Path, sound: Path) -> AsyncIterator[Sta
             paths |= await sent(site)
         if scene == "province":
             paths |= await offered(site)
+        if scene == "answers":
+            paths |= await answered(site)
         yield Stage(site, paths, {} if scene == "bare" else await _sessions(site), sound)
 
 

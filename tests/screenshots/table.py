@@ -23,10 +23,10 @@ State = Literal["normal", "empty", "loading", "pending", "error", "long"]
 something is wrong; ``long``: with the longest names that people use."""
 ROLES = {"operator": "Trần Thị Hoa", "approver": "Lê Văn Nam", "technician": "Đỗ Văn Bảy", "helper": "Vũ Thị Tư"}
 """Whose pages are taken besides the administrator's, and their names: the login of each is the name of its role."""
-Scene = Literal["bare", "empty", "day", "calm", "week", "sent", "province"]
+Scene = Literal["bare", "empty", "day", "calm", "week", "sent", "province", "answers"]
 """A centre on its first day; a commune in which nothing has happened yet; one in the evening of a busy day; the same
 with a planned week; the same with an emergency and a drill; the busy day with emergencies that were sent, and did not
-sound everywhere; one in a province that offers bulletins."""
+sound everywhere; one in a province that offers bulletins; one in which requests were returned, or taken back."""
 
 
 @dataclass(frozen=True)

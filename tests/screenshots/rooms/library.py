@@ -102,5 +102,6 @@ SHOTS = (
     Shot("bulletins", "bulletins-from-above", "/bulletins", scene="province", login="operator"),
     Shot("bulletins", "bulletin-place", "offered-bulletin", scene="province", login="operator", steps=unfold_place),
     Shot("programmes", "programme-bring", "programme-bring", scene="province", login="operator"),
+    Shot("programmes", "programme-whose", "programme-whose", scene="province", login="operator"),
     Shot("recordings", "recordings-operator", "/recordings", scene="week", login="operator"),
 )

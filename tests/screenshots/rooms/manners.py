@@ -41,6 +41,7 @@ async def factor_codes(page: Page, stage: Stage) -> None:
 
 name_waits = sent("form[action='/setup/places']", "/setup/places", **{"place-name": "Xã Nga My"})
 sign_in_wrong = refused("form[action='/sign-in']", login="khong.co.ai", password="không phải mật khẩu này")
+sign_in_empty = refused("form[action='/sign-in']", login="", password="")
 sign_in_waits = sent("form[action='/sign-in']", "/sign-in", login="lan", password="không phải mật khẩu này")
 password_wrong = refused("form[action='/sign-in/password']", old="sai", new="ngắn", again="ngắn")
 
@@ -59,6 +60,7 @@ SHOTS = (
     Shot("setup", "setup-people", "/setup/person", scene="empty"),
     Shot("setup", "setup-node", "/setup/node", scene="empty"),
     Shot("people", "sign-in-wrong", "/sign-in", state="error", steps=sign_in_wrong),
+    Shot("people", "sign-in-nothing", "/sign-in", state="error", steps=sign_in_empty),
     Shot("people", "sign-in-waits", "/sign-in", state="loading", steps=sign_in_waits),
     Shot("people", "own-password", "/sign-in/password"),
     Shot("people", "own-password-wrong", "/sign-in/password", state="error", steps=password_wrong),

@@ -77,6 +77,7 @@ days_wait = sent("#calendar-form", "/calendars/new", title="Ngày hội làng", 
 
 
 WEEK = "/schedules?day=2031-11-25"
+RETURNED = "/schedules?day=2031-12-20"
 SHOTS = (
     Shot("schedules", "schedule", "schedule", scene="week"),
     Shot("feed", "schedules", WEEK, scene="week"),
@@ -112,4 +113,9 @@ SHOTS = (
     Shot("schedules", "schedule-operator", "schedule", scene="week", login="operator"),
     Shot("feed", "schedules-approver", WEEK, scene="week", login="approver"),
     Shot("feed", "schedules-technician", WEEK, scene="week", login="technician"),
+    Shot("schedules", "schedule-one-returned", "one-date-returned", scene="answers", state="error", login="operator"),
+    Shot("schedules", "schedule-returned", "returned-schedule", scene="answers", state="error", login="operator"),
+    Shot("schedules", "schedule-withdrawn", "withdrawn-schedule", scene="answers", state="error", login="operator"),
+    Shot("schedules", "schedules-all-answered", "/schedules/all", scene="answers", state="error", login="operator"),
+    Shot("feed", "schedules-returned", RETURNED, scene="answers", state="error", login="operator"),
 )

@@ -47,6 +47,11 @@ async def no_hour(page: Page, stage: Stage) -> None:
     await expect(page.locator("#wrong-hour")).to_be_visible()
 
 
+async def unfold_strip(page: Page, stage: Stage) -> None:
+    """See all that needs a person."""
+    await page.click("#problems > summary")
+
+
 stop_waits = sent("form[action='/holds']", "/holds")
 undo_waits = sent("form[action$='/cancel']", "/cancel")
 replay_waits = sent("form[action$='/replay']", "/replay")
@@ -77,4 +82,6 @@ SHOTS = (
     Shot("broadcasts", "broadcast-operator", "on_air", scene="week", login="operator"),
     Shot("broadcasts", "broadcast-technician", "failed", scene="week", login="technician"),
     Shot("holds", "stop-operator", "/stop", scene="week", login="operator"),
+    Shot("today", "today-returned", "/today", scene="answers", state="error", steps=unfold_strip, login="operator"),
+    Shot("broadcasts", "broadcast-taken-out", "taken-out", scene="answers", state="error", login="operator"),
 )

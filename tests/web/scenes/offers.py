@@ -34,8 +34,15 @@ async def offered(site: Commune) -> dict[str, str]:
     abroad = await services.schedules.create(actor, wanted.model_copy(update=theirs))
     storm = await _offer(site, province.id, "Bão số 13: chằng chống nhà cửa trước 18 giờ hôm nay", "priority")
     await _offer(site, province.id, "Tuyển quân năm 2032", "normal")
+    tune = await site.centre.recording("Nhạc hiệu đài tỉnh", length_ms=20_000, area_id=province.id)
+    everybody = await site.centre.recording("Lời chào mọi nơi", length_ms=8_000)
+    items = [{"kind": "tune", "recording_id": tune}, {"kind": "recording", "recording_id": everybody}, *items]
+    items.append({"kind": "bulletin", "bulletin_id": storm.id})
+    put = ProgrammeIn.model_validate({"area_id": root.id, "title": "Chương trình chiều 17:00", "items": items})
+    whose = await services.programmes.create(actor, put)
     bring = f"/programmes/{programme.id}?change=yes&bring={storm.id}"
     pages = {"offered-bulletin": f"/bulletins/{storm.id}", "programme-bring": bring}
+    pages["programme-whose"] = f"/programmes/{whose.id}"
     return pages | {"schedule-abroad": f"/schedules/{abroad.id}/edit", "schedule-of-abroad": f"/schedules/{abroad.id}"}
 
 
