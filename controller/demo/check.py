@@ -157,7 +157,8 @@ class Instants:
     """
 
     def __init__(self, path: Path) -> None:
-        marks = [json.loads(line) for line in path.read_text().splitlines()]
+        whole, _, _ = path.read_text().rpartition("\n")  # the last line may just be being written
+        marks = [json.loads(line) for line in whole.splitlines()]
         self._frames: list[int] = [mark["frame"] for mark in marks]
         self._seconds: list[float] = [mark["at_ns"] / 1e9 for mark in marks]
 

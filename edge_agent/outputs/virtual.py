@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from edge_agent.clock import NS
+from edge_agent.clock import NS, ahead_ns
 from edge_agent.errors import OutputError
 from edge_agent.evidence import RATE
 from edge_agent.outputs.base import Render
@@ -34,7 +34,7 @@ _BLOCK_NS = BLOCK * NS // RATE
 
 def of_this_machine() -> int:
     """Turn the outputs' clock into UTC by the clocks of the machine."""
-    return time.time_ns() - time.monotonic_ns()
+    return ahead_ns(time.time_ns, time.monotonic_ns)
 
 
 def unheard(_block: bytes, _at_ns: int) -> None:

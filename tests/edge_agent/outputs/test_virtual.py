@@ -7,6 +7,7 @@ import threading
 import wave
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ import pytest
 from edge_agent.clock import NS
 from edge_agent.errors import OutputError
 from edge_agent.evidence import RATE
+from edge_agent.outputs import virtual
 from edge_agent.outputs.recording import HEADER, Recording
 from edge_agent.outputs.virtual import BLOCK, VirtualOutput
+from tests.e2e.beside import plays
 from tests.edge_agent.outputs.marks import marks
 
 _PLAYER = """
@@ -63,7 +66,7 @@ def play(wav: Path, instants: Path, *, frames: int, level: int) -> None:
 
     output = VirtualOutput(wav, instants)
     output.open(render, lambda _: None, lambda _: None)
-    assert done.wait(10)
+    assert done.wait(30)
     output.close()
 
 
@@ -92,8 +95,24 @@ def test_the_marks_are_as_far_apart_as_the_frames(tmp_path: Path) -> None:
         assert abs((next_ns - at_ns) - (next_frame - frame) * NS // RATE) < NS // 1000
 
 
-def test_after_a_kill_the_file_can_be_read_and_continued(tmp_path: Path) -> None:
-    wav, instants = tmp_path / "o.wav", tmp_path / "o.jsonl"
+def test_a_wait_between_two_readings_of_the_clocks_moves_no_instant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its thread may be kept waiting anywhere, as on a busy machine."""
+    now_ns, waits = [5 * NS], [NS // 100]
+
+    def wall_ns() -> int:
+        read_ns = now_ns[0] + 1000 * NS
+        if waits:
+            now_ns[0] += waits.pop()
+        return read_ns
+
+    clocks = SimpleNamespace(time_ns=wall_ns, monotonic_ns=lambda: now_ns[0])
+    monkeypatch.setattr(virtual, "time", clocks)
+    assert virtual.of_this_machine() == 1000 * NS
+
+
+@plays
+def test_after_a_kill_the_file_can_be_read_and_continued(folder: Path) -> None:
+    wav, instants = folder / "o.wav", folder / "o.jsonl"
     command = [sys.executable, "-c", _PLAYER, str(wav), str(instants)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
