@@ -103,7 +103,7 @@ class Pulse:
         """Say whether its sinks are there."""
         assert self._process.poll() is None, (self._folder / "pulseaudio.log").read_text()[-2000:]
         command, env = ["pactl", "list", "short", "sinks"], {**os.environ, **self.env}
-        said = subprocess.run(command, env=env, capture_output=True, text=True, timeout=10, check=False).stdout.split()
+        said = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False).stdout.split()
         return all(sink in said for sink in self.sinks)
 
     def record(self, sink: str = "sink0", latency_s: float = MONITOR_AHEAD_S) -> "Recorder":
@@ -125,7 +125,7 @@ class Pulse:
     def stop(self) -> None:
         """End the server at once, as a card that is pulled out."""
         self._process.kill()
-        self._process.wait(5)
+        self._process.wait(30)
         self._socket.unlink(missing_ok=True)
 
 
@@ -206,8 +206,8 @@ class Recorder:
     def close(self) -> bytes:
         """End the recording, and give what was recorded."""
         self._process.terminate()
-        self._process.wait(10)
-        self._reader.join(10)
+        self._process.wait(30)
+        self._reader.join(30)
         assert self._process.stdout is not None
         self._process.stdout.close()
         return bytes(self._pcm)

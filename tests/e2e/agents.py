@@ -20,6 +20,7 @@ import numpy as np
 
 from audio.correlate import compare, samples
 from tests.e2e.beside import Test, named_after, plays
+from tests.e2e.waiting import until, whole_lines
 from tests.edge_agent.centre import Centre, VirtualRecording, agent_process, running_centre
 
 NODE = "node-1"
@@ -75,9 +76,12 @@ class Node:
     async def consumed_until(self, at: datetime) -> None:
         """Wait until the output has consumed what was due by ``at``; there is nothing but its file to tell."""
         path = self.state / "output.instants.jsonl"
-        async with asyncio.timeout(20):
-            while json.loads(path.read_text().splitlines()[-1])["at_ns"] < at.timestamp() * 1e9:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+
+        def consumed() -> bool:
+            marks = whole_lines(path)
+            return bool(marks) and json.loads(marks[-1])["at_ns"] >= at.timestamp() * 1e9
+
+        await until(consumed, 40, f"what was due by {at} consumed")
 
     def recording(self) -> VirtualRecording:
         return VirtualRecording(self.state / "output.wav", self.state / "output.instants.jsonl")

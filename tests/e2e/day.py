@@ -97,7 +97,7 @@ async def ready_messages(village: Village, **sounds: str) -> None:
         states = {row["state"] for row in await village.commune.call("GET", "/recordings")}
         return states == {"ready"}
 
-    await until(all_ready, 20, "the signal")
+    await until(all_ready, 60, "the signal")
 
 
 async def broadcast_of(village: Village, emergency: Row) -> Row:

@@ -30,7 +30,7 @@ class Neighbour:
         """Give what stands on a topic."""
         topic = str(Topic(scope, word))
         await self._connection.subscribe([topic])
-        return await until(lambda: self._heard.get(topic, b""), 10, f"something retained on {topic}")
+        return await until(lambda: self._heard.get(topic, b""), 20, f"something retained on {topic}")
 
     async def publish(self, scope: str, word: Word, payload: bytes, *, retain: bool = False) -> None:
         """Publish, and wait for the broker's answer; raises ``RefusedError`` when it says no."""
@@ -74,7 +74,7 @@ async def _connected(commune: Commune, ca: Path, certificate: Path, key: Path) -
 
 async def persistently(connect: Callable[[], AbstractAsyncContextManager[Neighbour]], work: Work[T]) -> T:
     """Do something at the broker; begin anew when the rightful owner of the certificate throws us out."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 async with connect() as neighbour:

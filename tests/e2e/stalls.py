@@ -20,7 +20,7 @@ import pytest
 
 from controller.demo.processes import Program
 from tests.e2e.pulse import PulseAudio
-from tests.e2e.waiting import until
+from tests.e2e.waiting import until, whole_lines
 from tests.pulse import RATE, Recorder, Samples, rank
 
 TRIES = 3
@@ -82,7 +82,7 @@ class Watch:
 
 def kept_waiting(ticks: Path, spans: list[Span]) -> list[Span]:
     """Give when, in these stretches, ``ticker.py`` had to run and did not."""
-    found = [json.loads(line) for line in ticks.read_text().splitlines()]
+    found = [json.loads(line) for line in whole_lines(ticks)]
     late = [Span(*(datetime.fromtimestamp(one[key] / 1e9, UTC) for key in ("from_ns", "to_ns"))) for one in found]
     return [one for one in late if any(one.touches(span) for span in spans)]
 

@@ -126,7 +126,7 @@ async def test_nothing_sounds_for_a_hostile_neighbour(village: Village) -> None:
     await village.commune.until_online()
     dropped = {node.node_id: village.dropped(node) for node in village.nodes}
     await persistently(lambda: as_centre(village.commune), order_all_about)
-    await until(lambda: all(village.dropped(node) >= dropped[node.node_id] + 3 for node in village.nodes), 15, "drops")
+    await until(lambda: all(village.dropped(node) >= dropped[node.node_id] + 3 for node in village.nodes), 40, "drops")
     to = await village.listened_for(4)
     assert [village.part(node, since, to).silent for node in village.nodes] == [True] * 3
 

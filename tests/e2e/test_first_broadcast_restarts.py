@@ -30,7 +30,7 @@ async def test_a_centre_killed_between_commit_and_publish_loses_nothing(village:
     broker.suspend()
     version, _ = village.document(village.scope, Word.PLAN)
     signed = await village.send("bulletin", in_s=village.back_in_s)
-    await until(lambda: village.document(village.scope, Word.PLAN)[0] > version, 10, "a signed plan")
+    await until(lambda: village.document(village.scope, Word.PLAN)[0] > version, 30, "a signed plan")
     second_in_s = village.back_in_s + village.sounds["bulletin"].length.total_seconds() + 3
     hamlets = [f"areas/{node.area_id}" for node in village.nodes]
     committed = await village.send("bulletin", in_s=second_in_s, targets=hamlets)
@@ -58,7 +58,7 @@ async def test_a_hold_silences_at_once_and_outlives_a_restart_of_everything_unti
     async def confirmed() -> bool:
         return bool((await village.commune.call("GET", f"/holds/{hold['id']}"))["confirmed_count"] == 3)
 
-    await until(confirmed, 10, "every node obeys")
+    await until(confirmed, 30, "every node obeys")
     plays = await village.until_over(cut)
     assert {(play["outcome"], play["reason"], play["interrupted_by"]) for play in plays.values()} == {
         ("interrupted", "held", hold["id"])
@@ -78,7 +78,7 @@ async def test_a_hold_silences_at_once_and_outlives_a_restart_of_everything_unti
     assert [village.part(node, held_at + timedelta(seconds=2), to).silent for node in village.nodes] == [True] * 3
 
     await village.commune.call("POST", f"/holds/{hold['id']}/release")
-    await until(confirmed, 10, "every node has let go")
+    await until(confirmed, 30, "every node has let go")
     sent = await village.send("bulletin")
     await village.until_over(sent)
     assert_good(await village.judge("bulletin", to, await village.until_sounded(sent), sent))

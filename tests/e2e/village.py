@@ -128,7 +128,7 @@ class Village:
 
         await until(shown, within_s, f"outcomes {expected}")
 
-    async def until_cached(self, *broadcasts: Row, within_s: float = 20) -> None:
+    async def until_cached(self, *broadcasts: Row, within_s: float = 40) -> None:
         """Wait until every node has the sound of these broadcasts."""
 
         async def cached() -> bool:
@@ -253,7 +253,7 @@ class Village:
         assert centre is not None
         children = psutil.Process(centre.process.pid).children(recursive=True)
         await centre.stop(signal.SIGKILL)
-        await until(lambda: not any(_alive(child) for child in children), 10, "a dead broker")
+        await until(lambda: not any(_alive(child) for child in children), 30, "a dead broker")
 
     async def kill_node(self, node: DemoNode) -> None:
         """``kill -9`` an agent."""

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
@@ -27,3 +28,8 @@ async def until(condition: Callable[[], Any], within_s: float, what: str) -> Any
                 await asyncio.sleep(EVERY_S)
     except TimeoutError:
         raise AssertionError(f"not within {within_s} s: {what}; last seen {found!r:.500}") from None
+
+
+def whole_lines(path: Path) -> list[str]:
+    """Read a file of lines that another process writes to: the last one may not be whole yet."""
+    return path.read_text("utf-8", "replace").rpartition("\n")[0].splitlines()

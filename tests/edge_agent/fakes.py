@@ -253,7 +253,7 @@ async def running(service: Service) -> AsyncIterator[None]:
             await task
 
 
-async def until(condition: Callable[[], Any], *, within_s: float = 10) -> None:
+async def until(condition: Callable[[], Any], *, within_s: float = 30) -> None:
     """Let the loop and the worker threads go on until something is true."""
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 - threads tell nobody

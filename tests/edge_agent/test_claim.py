@@ -19,6 +19,7 @@ from edge_agent.config import Options, StateDir
 from edge_agent.enroll import PATH, enroll
 from edge_agent.errors import EnrolmentError
 from edge_agent.protocol.enrolment import EnrolmentStatus, EnrolmentTicket
+from tests.e2e.beside import plays
 from tests.edge_agent.centre import Centre
 
 PAGE = "https://loa.example.vn/nodes"
@@ -59,8 +60,9 @@ async def test_speech_of_our_own_becomes_what_an_output_takes() -> None:
         pcm_of(b"no sound")
 
 
-async def test_the_code_sounds_from_the_output(tmp_path: Path) -> None:
-    options = Options(state=StateDir(tmp_path), output="virtual")
+@plays
+async def test_the_code_sounds_from_the_output(folder: Path) -> None:
+    options = Options(state=StateDir(folder), output="virtual")
     assert await claim.say(options, "A. B. 2.")
     heard = np.frombuffer(options.state.wav.read_bytes()[44:], "<i2")
     expected = np.frombuffer(pcm_of(await speak("A. B. 2.", words_per_minute=pieces.WORDS_PER_MINUTE)), "<i2")
@@ -104,7 +106,7 @@ async def test_who_enrols_is_told_the_code_once_the_centre_knows_it(tmp_path: Pa
                 Options(state=StateDir(tmp_path / "node"), output="virtual"),
                 server=centre.files.url,
                 ca_sha256=centre.authority.sha256,
-                timeout_s=10,
+                timeout_s=60,
                 show=lambda _: None,
                 code="ABCD-2345",
                 on_code=tell,

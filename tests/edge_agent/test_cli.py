@@ -9,7 +9,7 @@ import pytest
 
 def loa_agent(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "edge_agent", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, env=env or None, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=env or None, check=False)
 
 
 @pytest.mark.parametrize("words", [[], ["run"], ["enroll"], ["self-test"]])
@@ -63,7 +63,7 @@ def test_a_disk_that_takes_nothing_more_is_said_in_one_line(tmp_path: Path) -> N
         f"sys.exit(main(['enroll', '--server', 'https://127.0.0.1:1', '--state', {str(tmp_path)!r}]))\n"
     )
     command = [sys.executable, "-B", "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert done.stderr == f"loa-agent: {tmp_path}: File too large: mend it, or give another --state\n"
 

@@ -73,7 +73,7 @@ def options(root: Path) -> Options:
 
 async def join(registry: Registry, root: Path, **changes: Any) -> None:
     centre = registry.centre
-    fields = {"server": centre.files.url, "ca_sha256": centre.authority.sha256, "timeout_s": 10.0, **changes}
+    fields = {"server": centre.files.url, "ca_sha256": centre.authority.sha256, "timeout_s": 60.0, **changes}
     await enroll(options(root), show=registry.show, **fields)
 
 
@@ -160,7 +160,7 @@ async def test_a_port_that_speaks_no_tls_is_named_as_the_wrong_one(tmp_path: Pat
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as pages:
         server = f"https://127.0.0.1:{pages.sockets[0].getsockname()[1]}"
         with pytest.raises(EnrolmentError, match="not the nodes' port"):
-            await enroll(options(tmp_path), server=server, ca_sha256=ca_sha256, timeout_s=5, show=print)
+            await enroll(options(tmp_path), server=server, ca_sha256=ca_sha256, timeout_s=60, show=print)
 
 
 async def test_the_last_word_is_the_command_that_runs_what_was_enrolled(registry: Registry, tmp_path: Path) -> None:
@@ -183,5 +183,5 @@ async def test_a_centre_that_is_not_there_is_a_clear_error(tmp_path: Path) -> No
     await server.wait_closed()
     with pytest.raises(EnrolmentError, match="refused"):
         await enroll(
-            options(tmp_path), server=f"https://127.0.0.1:{port}", ca_sha256="ab" * 32, timeout_s=1, show=print
+            options(tmp_path), server=f"https://127.0.0.1:{port}", ca_sha256="ab" * 32, timeout_s=60, show=print
         )

@@ -344,7 +344,8 @@ async def test_the_nodes_of_a_commune_do_not_all_ask_at_once(
     desk.plan(broadcast("b-1", NOON + timedelta(seconds=left_s), voice_of(make_opus(1, 100))))
     monkeypatch.setattr(random, "uniform", chance)
     wait_s = await fetcher._round(Lane.BULK)
-    assert wait_s == pytest.approx(most_s, abs=0.5)
+    assert wait_s is not None
+    assert most_s - 10 < wait_s <= most_s, "all of it, less what has gone by since"
     assert [least for least, _ in asked] == [0]
     assert asked[0][1] == pytest.approx(most_s)
     desk.close()

@@ -180,10 +180,10 @@ async def test_a_log_waits_until_nothing_urgent_wants_the_link(tmp_path: Path) -
         sender.want("c-1")
         for _ in range(2):  # it has waited, and looked again
             looked.clear()
-            await asyncio.wait_for(looked.wait(), 10)
+            await asyncio.wait_for(looked.wait(), 30)
         assert came == []
         urgent = False
-        await asyncio.wait_for(done.wait(), 10)
+        await asyncio.wait_for(done.wait(), 30)
     assert unpack_log(came[0]).endswith("words\n")
 
 
@@ -207,7 +207,7 @@ async def test_what_the_centre_does_not_answer_is_tried_again_and_what_it_refuse
 
         monkeypatch.setattr(sender, "_send", whole)
         sender.want("c-1")
-        await asyncio.wait_for(over.wait(), 10)
+        await asyncio.wait_for(over.wait(), 30)
     assert statuses == [503, 404]
 
 
@@ -224,7 +224,7 @@ async def test_a_card_that_hangs_keeps_no_log_from_going_out(tmp_path: Path, mon
         for _ in range(2):
             came.clear()
             sender.want("c-1")
-            await asyncio.wait_for(came.wait(), 10)
+            await asyncio.wait_for(came.wait(), 30)
     mended.set()
 
 
@@ -240,10 +240,10 @@ async def test_a_log_that_waits_keeps_nothing_from_the_card(tmp_path: Path, monk
 
     async with sending(tmp_path, lambda _: (204, b""), yields=yields) as sender:
         sender.want("c-1")
-        await asyncio.wait_for(waits.wait(), 10)
+        await asyncio.wait_for(waits.wait(), 30)
         for _ in range(2):
             written.clear()
-            await asyncio.wait_for(written.wait(), 10)
+            await asyncio.wait_for(written.wait(), 30)
 
 
 @pytest.mark.parametrize("why", ["a later one is wanted", "nobody waits for it any more"])
@@ -268,7 +268,7 @@ async def test_a_log_that_waits_ends_when_nobody_waits_for_it(
 
         monkeypatch.setattr(sender, "_send", whole)
         sender.want("c-1")
-        await asyncio.wait_for(waits.wait(), 10)
+        await asyncio.wait_for(waits.wait(), 30)
         if why == "a later one is wanted":
             sender.want("c-2")
-        assert await asyncio.wait_for(ended.get(), 10) == "c-1"
+        assert await asyncio.wait_for(ended.get(), 30) == "c-1"

@@ -65,8 +65,9 @@ class Broker:
     async def start(self) -> None:
         self._held.close()
         self._process = subprocess.Popen([MOSQUITTO, "-c", str(self._config)])  # noqa: ASYNC220 - returns at once
-        async with asyncio.timeout(10):
-            while not await self._answers():  # noqa: ASYNC110 - a port tells nobody that it listens
+        async with asyncio.timeout(30):
+            while not await self._answers():
+                assert self._process.poll() is None, "mosquitto has ended"
                 await asyncio.sleep(0.02)
 
     def kill(self) -> None:

@@ -44,6 +44,8 @@ from tests.edge_agent.centre.orders import SCOPE, Keys, Orders
 from tests.edge_agent.centre.sounds import voice_of
 
 AREA = SCOPE.removeprefix("areas/")
+PATIENCE_S = 40
+"""For what takes a second here: other tests run beside, and other machines are slower."""
 
 
 @dataclass
@@ -88,7 +90,7 @@ class Centre:
     async def __aenter__(self) -> Self:
         await self.broker.start()
         self._task = asyncio.create_task(self._run(), name="test-centre")
-        await asyncio.wait_for(self._connected.wait(), 10)
+        await asyncio.wait_for(self._connected.wait(), PATIENCE_S)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -186,7 +188,7 @@ class Centre:
 
     # What came back.
 
-    async def until(self, found: Callable[[], Any], *, within_s: float = 20, what: str = "") -> Any:
+    async def until(self, found: Callable[[], Any], *, within_s: float = PATIENCE_S, what: str = "") -> Any:
         """Wait until ``found`` gives something true."""
         try:
             async with asyncio.timeout(within_s), self._news:
@@ -197,7 +199,7 @@ class Centre:
             said = [(str(one.topic), one.payload[:300]) for one in self.heard[-8:]]
             raise AssertionError(f"waited {within_s} s for {what or found}: {said} {self.events}") from None
 
-    async def until_outcome(self, node_id: str, broadcast_id: str, *, within_s: float = 20) -> PlayEvent:
+    async def until_outcome(self, node_id: str, broadcast_id: str, *, within_s: float = PATIENCE_S) -> PlayEvent:
         """Wait for the outcome of a play."""
 
         def found() -> PlayEvent | None:
@@ -207,7 +209,7 @@ class Centre:
         assert isinstance(event, PlayEvent)
         return event
 
-    async def until_held(self, node_id: str, document: Signed, *, within_s: float = 20) -> None:
+    async def until_held(self, node_id: str, document: Signed, *, within_s: float = PATIENCE_S) -> None:
         """Wait until the node reports that it obeys a document, or a newer one."""
 
         def found() -> bool:
@@ -251,7 +253,7 @@ class Centre:
     async def bring_broker_back(self) -> None:
         """Start it again, empty, and publish again all that is retained."""
         await self.broker.start()
-        await asyncio.wait_for(self._connected.wait(), 10)
+        await asyncio.wait_for(self._connected.wait(), PATIENCE_S)
         for topic, payload in self._retained.items():
             await self.send_bytes(topics.parse(topic), payload, retain=True)
 

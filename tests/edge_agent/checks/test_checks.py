@@ -430,13 +430,13 @@ async def test_a_look_that_hangs_is_a_fault_and_holds_up_no_other(monkeypatch: p
     book.on_change = changed.set
     task = asyncio.create_task(Rounds([Stuck(free.wait), NoSettings(lambda: False)], book).run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(book.standing()) < 2:
                 changed.clear()
                 await changed.wait()
         assert {one.code for one in book.standing()} == {"storage_failing", "no_settings"}
         free.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while book.stands(Fault.STORAGE_FAILING):
                 changed.clear()
                 await changed.wait()

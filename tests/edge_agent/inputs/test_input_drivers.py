@@ -88,7 +88,7 @@ class CardPlace:
         self._playing = subprocess.Popen(["paplay", str(self._wav)])
 
     def end(self) -> None:
-        assert self._playing.wait(10) == 0
+        assert self._playing.wait(30) == 0
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def run(opened: Input, taker: Taker, meanwhile: Callable[[], None] = lambda: Non
     opened.open(taker.take, taker.lost.append)
     try:
         meanwhile()
-        assert taker.full.wait(10), "the input gives too little sound"
+        assert taker.full.wait(30), "the input gives too little sound"
     finally:
         opened.close()
 
@@ -182,7 +182,7 @@ def test_an_input_gives_way_when_the_output_counts_the_cards_anew(pulse: Pulse) 
     opened = CardInput(simulated=True)
     opened.open(taker.take, taker.lost.append)
     try:
-        assert taker.full.wait(10)
+        assert taker.full.wait(30)
         output.open(lambda _buffer, _at: None, lambda _frames: None, lambda _why: None)
         assert taker.lost == ["the sound cards are counted anew"]
         given = len(taker.calls)

@@ -64,7 +64,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
 def run(output: Output, taker: Taker) -> None:
     output.open(taker.render, taker.count_underrun, taker.lost.append)
     try:
-        assert taker.full.wait(10), "the output asks for too little sound"
+        assert taker.full.wait(30), "the output asks for too little sound"
     finally:
         output.close()
 
