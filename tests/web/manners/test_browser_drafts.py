@@ -40,7 +40,8 @@ async def test_what_was_not_taken_comes_back_in_the_tab_where_it_was_written(sit
         two = await one.context.new_page()
         await write(one, "Tiêm phòng")
         await one.route("**/bulletins/new", refuse)
-        await one.locator(SEND).click()
+        async with one.expect_event("framenavigated"):
+            await one.locator(SEND).click()
         await one.wait_for_load_state()
         await write(two, "Cắt điện")
         await one.goto("/bulletins/new")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
@@ -290,7 +291,7 @@ async def refused(page: Page, answer: Callable[[Route], Awaitable[None]]) -> Non
     await page.route("**/say/speech", slow)
     await speak.click()
     await expect(speak).to_have_attribute("aria-disabled", "true")
-    assert (await speak.inner_text()).startswith("Đang")
+    await expect(speak).to_have_text(re.compile("^\\s*Đang"))
     release.set()
     await expect(speak).not_to_have_attribute("aria-disabled", "true")
     await page.unroute_all(behavior="wait")
