@@ -192,10 +192,18 @@ class Connection:
         self._loop.remove_writer(writing.fileno())
 
     def _on_loop(self, watch: Callable[[int, Callable[[], None]], None], watched: Any, act: Callable[[], None]) -> None:
+        def begin() -> None:
+            if watched.fileno() < 0:
+                return
+            if self.lost.done():  # nobody waits any more: it would take its successor's session, of the same name
+                watched.close()
+            else:
+                watch(watched.fileno(), act)
+
         if threading.get_ident() == self._thread:
             watch(watched.fileno(), act)
         else:
-            self._loop.call_soon_threadsafe(lambda: watch(watched.fileno(), act) if watched.fileno() >= 0 else None)
+            self._loop.call_soon_threadsafe(begin)
 
     def _read(self) -> None:
         try:

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import ssl
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jws
 from joserfc.jwk import OKPKey
+from paho.mqtt.client import Client
 from sqlalchemy import func, select
 
 from controller.broadcasts.schemas import BroadcastIn, BroadcastOut
@@ -26,9 +28,10 @@ from controller.nodes.rules import NodeStatus
 from controller.plans.models import PlanBody
 from controller.receipts.models import Receipt
 from controller.wire import broker as broker_module
+from controller.wire import mqtt
 from controller.wire.keys import load_keys, private_pem
-from controller.wire.mqtt import Connection, RefusedError
-from controller.wire.pki import Authority
+from controller.wire.mqtt import Connection, LinkError, RefusedError
+from controller.wire.pki import CENTRE, Authority
 from edge_agent.protocol import content
 from edge_agent.protocol.documents import Command, CommandAction, Hold, Plan, ReceiptsAck, Settings, TimeAnswer, Urgent
 from edge_agent.protocol.reports import Leaving, TimeAsk
@@ -276,6 +279,33 @@ async def test_a_broker_that_ends_while_the_disk_does_not_answer_comes_back_when
 
         await until(came_back)
         assert failed == {"writing": 2, "reading": 2}
+
+
+async def test_a_connection_that_was_given_up_takes_no_session_when_it_opens_at_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with live_centre(tmp_path) as live:
+        bridge, loop = live.centre.bridge, asyncio.get_running_loop()
+        late, opened, connect = threading.Event(), asyncio.Event(), Client.connect
+
+        def connect_late(*given: Any, **named: Any) -> Any:
+            late.wait(WITHIN_S)
+            try:
+                return connect(*given, **named)
+            finally:
+                loop.call_soon_threadsafe(opened.set)
+
+        monkeypatch.setattr(Client, "connect", connect_late)
+        monkeypatch.setattr(mqtt, "CONNECT_S", 0.05)
+        connection = Connection(CENTRE, live.centre.authority.centre_context(), lambda *_came: None)
+        with pytest.raises(LinkError):
+            await connection.open(bridge.host, bridge.port)
+        late.set()
+        await asyncio.wait_for(opened.wait(), WITHIN_S)
+        held = connection._client.socket()
+        assert held is not None
+        assert held.fileno() < 0, "it is open, and in the centre's name"
+        assert bridge.connected
 
 
 async def test_the_broker_takes_a_new_certificate_and_no_session_ends(tmp_path: Path) -> None:
