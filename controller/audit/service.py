@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from controller.clock import Clock
 from controller.db import Database, Transaction
+from controller.events import Event, Topic
 from controller.paging import Found, Wanted, paged
 from controller.people import rights
 from controller.people.actor import Actor
@@ -82,6 +83,7 @@ async def write(
     entry.hash = entry_hash(entry)
     tx.session.add(entry)
     await tx.session.flush()
+    tx.tell(Event(Topic.AUDIT, str(entry.seq)))
 
 
 def entry_hash(entry: AuditEntry) -> str:

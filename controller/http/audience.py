@@ -16,6 +16,7 @@ from controller.alarms.repository import told_to
 from controller.approvals.models import ApprovalRequest
 from controller.approvals.repository import concerns
 from controller.areas.models import Area
+from controller.audit.models import AuditEntry
 from controller.broadcasts.models import Broadcast
 from controller.broadcasts.repository import in_sight
 from controller.bulletins.models import Bulletin
@@ -28,6 +29,7 @@ from controller.holds.reach import reaching
 from controller.nodes.models import Node
 from controller.people import rights
 from controller.people.actor import Actor
+from controller.people.models import Grant
 from controller.people.rights import Act, Sight
 from controller.programmes.models import Programme
 from controller.recordings.models import Recording
@@ -55,11 +57,11 @@ OWNED: Mapping[str, tuple[_Owned, ...]] = {
     "message": (_Owned(ReadyMessage.id, ReadyMessage.area_id),),
     "policy": (_Owned(Area.id, Area.id),),
 }
-"""Topic → where its key is looked up. Seven topics have rules of their own, below, and requests one besides."""
-RULED = frozenset({Topic.PLAY, Topic.BROADCAST, Topic.HOLD, Topic.ENROLMENT, Topic.ALARM, Topic.FAULT, Topic.ROLLOUT})
+"""Topic → where its key is looked up. Nine topics have rules of their own, below, and requests one besides."""
 TO_ALL = frozenset({Topic.MISSED})
-TO_THE_ENTITLED = frozenset({Topic.ENROLMENT, Topic.ALARM})
+TO_THE_ENTITLED = frozenset({Topic.ENROLMENT, Topic.ALARM, Topic.PERSON, Topic.AUDIT})
 """Topics of which to have all in sight is not enough."""
+RULED = TO_THE_ENTITLED | {Topic.PLAY, Topic.BROADCAST, Topic.HOLD, Topic.FAULT, Topic.ROLLOUT}
 ABOVE = frozenset({"area", "policy", "message"})
 """Topics told also of the areas above one's own: their names, rules and ready messages are seen."""
 
@@ -91,18 +93,38 @@ async def _in_sight(
         case Topic.HOLD:
             holds = await session.scalars(select(Hold).where(Hold.id.in_(keys)))
             found = set(await reaching(session, None, seen, holds.all()))
-        case Topic.ENROLMENT:  # a node that waits stands nowhere yet
-            found = set(keys if await rights.places_for(session, actor, Act.NODES_ADOPT) else ())
-        case Topic.ALARM:  # in sight is not enough: it may say who tried whose password
-            found = await _where(session, Alarm.id, await told_to(session, actor), keys)
         case Topic.FAULT:
             nodes = select(Node.id).where(seen.where(Node.area_id))
             found = await _where(session, Fault.id, Fault.node_id.in_(nodes), keys)
         case Topic.ROLLOUT:
             found = await _where(session, Rollout.id, has_nodes_in(seen), keys)
+        case _ if topic in TO_THE_ENTITLED:
+            found = await _by_right(session, actor, seen, topic, keys)
         case _:
             found = await _owned(session, seen, OWNED.get(topic, ()), keys, above=topic in ABOVE)
     return found
+
+
+async def _by_right(session: AsyncSession, actor: Actor, seen: Sight, topic: Topic, keys: list[str]) -> set[str | None]:
+    match topic:
+        case Topic.ENROLMENT:  # a node that waits stands nowhere yet
+            return set(keys if await rights.places_for(session, actor, Act.NODES_ADOPT) else ())
+        case Topic.ALARM:  # in sight is not enough: it may say who tried whose password
+            return await _where(session, Alarm.id, await told_to(session, actor), keys)
+        case Topic.PERSON:
+            looked_after = await rights.reach(session, actor, Act.PEOPLE_CHANGE)
+            return await _where(session, Grant.person_id, looked_after.where(Grant.area_id), keys)
+        case _:
+            may_read = await rights.places_for(session, actor, Act.AUDIT_READ)
+            return await _entries(session, seen, keys) if may_read else set()
+
+
+async def _entries(session: AsyncSession, seen: Sight, keys: Iterable[str]) -> set[str | None]:
+    numbers = [int(key) for key in keys if key.isdecimal()]
+    query = select(AuditEntry.seq).where(seen.where(AuditEntry.area_id))
+    return {
+        str(seq) for some in in_pieces(numbers) for seq in await session.scalars(query.where(AuditEntry.seq.in_(some)))
+    }
 
 
 async def _where(

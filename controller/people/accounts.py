@@ -13,6 +13,7 @@ from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import ConflictError, InvalidError, NotFoundError
+from controller.events import Event, Topic
 from controller.ids import new_id
 from controller.names import clean_name, in_reading_order
 from controller.paging import Found, Wanted, part_of
@@ -166,6 +167,7 @@ class Accounts:
             if person.grace_until is not None:
                 detail["second_factor_due_at"] = person.grace_until.isoformat()
             await audit.write(tx, actor, Act.PEOPLE_ADD, f"people/{person.id}", detail, at=now, area_id=area_id)
+            tx.tell(Event(Topic.PERSON, person.id))
         return shown(person, [grant])
 
     async def change(
@@ -332,6 +334,7 @@ class Accounts:
         subject = f"people/{person.id}"
         said = {"login": person.login, **detail}
         await audit.write(tx, actor, action, subject, said, at=self._clock(), area_id=place_of(grants))
+        tx.tell(Event(Topic.PERSON, person.id))
 
 
 async def _grantable(session: AsyncSession, actor: Actor, role: str, area_id: str | None) -> None:

@@ -11,6 +11,7 @@ from controller.audit import service as audit
 from controller.clock import Clock
 from controller.db import Database, Transaction
 from controller.errors import ConflictError, InvalidError, NotSignedInError, TooManyAttemptsError
+from controller.events import Event, Topic
 from controller.ids import new_id
 from controller.ratelimit import RateLimit
 
@@ -204,6 +205,7 @@ class Factors:
         place = place_of(await grants_of(tx.session, person.id))
         said = {"login": person.login, **detail}
         await audit.write(tx, actor, action, f"people/{person.id}", said, at=self._clock(), area_id=place)
+        tx.tell(Event(Topic.PERSON, person.id))
 
 
 def _wrong_code() -> InvalidError:

@@ -346,10 +346,10 @@ def test_every_topic_says_who_hears_of_it() -> None:
     [
         (Role.OBSERVER, set()),
         (Role.TECHNICIAN, {Topic.ENROLMENT}),
-        (Role.ADMINISTRATOR, {Topic.ENROLMENT, Topic.ALARM}),
+        (Role.ADMINISTRATOR, {Topic.ENROLMENT, Topic.ALARM, Topic.PERSON, Topic.AUDIT}),
     ],
 )
-async def test_who_sees_everything_hears_of_alarms_and_enrolments_only_by_right(
+async def test_who_sees_everything_hears_of_alarms_enrolments_and_people_only_by_right(
     lite: Centre, role: Role, by_right: set[Topic]
 ) -> None:
     """An alarm may say who tried whose password."""
@@ -358,11 +358,31 @@ async def test_who_sees_everything_hears_of_alarms_and_enrolments_only_by_right(
         alarm = (await tx.session.scalars(select(Alarm.id))).one()
     who = Actor((await lite.somebody("quan.sat", role)).id, ADDRESS)
     events = [Event(Topic.ENROLMENT, "waits"), Event(Topic.NODE, "n"), Event(Topic.ALARM, alarm), Event(Topic.MISSED)]
+    events += [Event(Topic.PERSON, who.person_id or ""), Event(Topic.AUDIT, "1")]
     async with lite.database.reading() as session:
         seen = await rights.sight(session, who)
         assert seen.areas is None
         told = await audience.heard(session, who, seen, events)
     assert {event.topic for event in told} == by_right | {Topic.NODE, Topic.MISSED}
+
+
+async def test_of_people_and_what_they_did_hear_those_who_look_after_that_place(lite: Centre) -> None:
+    all_of = await province(lite)
+    east, west = all_of.east, all_of.west
+    chief = Actor((await lite.somebody("anh", Role.ADMINISTRATOR, east.area)).id, ADDRESS)
+    with lite.bus.listen() as heard:
+        changed = [east.operator.person_id or "", west.operator.person_id or ""]
+        for person_id in changed:
+            await lite.services.accounts.change(lite.actor, person_id, name="Lê Thị Hòa")
+        events = [await anext(heard) for _ in range(4)]
+    assert {each.topic for each in events} == {Topic.PERSON, Topic.AUDIT}
+    assert [each.key for each in events if each.topic == Topic.PERSON] == changed
+    async with lite.database.reading() as session:
+        of_chief = await audience.heard(session, chief, await rights.sight(session, chief), events)
+        of_operator = await audience.heard(session, east.operator, await rights.sight(session, east.operator), events)
+    entry = next(each for each in events if each.topic == Topic.AUDIT)
+    assert sorted(of_chief, key=str) == sorted([Event(Topic.PERSON, changed[0]), entry], key=str)
+    assert of_operator == []
 
 
 async def test_a_grant_that_ended_ends_what_a_stream_tells(lite: Centre) -> None:

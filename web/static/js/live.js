@@ -5,7 +5,7 @@
   const { events, person } = document.body.dataset;
   if (!events) return;
   const TOPICS = ["area", "node", "recording", "bulletin", "programme", "approval", "broadcast", "play", "hold", "schedule",
-    "emergency", "message", "enrolment", "alarm", "fault", "rollout", "missed"];
+    "emergency", "message", "enrolment", "alarm", "fault", "rollout", "person", "audit", "missed"];
   const GATHER_MS = 400; // many nodes answer at once: one look for all of them
   const PACE_MS = 2000; // a part that changes all the time is looked at no more often
   const PATIENCE_MS = 3000; // a link that heals by itself within this is not worth a word
