@@ -4,6 +4,7 @@ import csv
 import io
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -90,6 +91,15 @@ def asked(
     )
 
 
+class Rows(NamedTuple, Generic[Row]):
+    """The rows of one page of a list."""
+
+    rows: tuple[Row, ...]
+    total: int
+    newest: int = 0
+    """Of so many of the latest only, as there are older ones; 0: of all."""
+
+
 @dataclass(frozen=True)
 class Listing(Generic[Row]):
     """A page of a list, and the ways to its others."""
@@ -103,6 +113,8 @@ class Listing(Generic[Row]):
     default: tuple[str, bool] = ("", False)
     """What it is sorted by unless asked, and whether downwards: the address then says nothing of it."""
     size: int = PAGE
+    newest: int = 0
+    """Only so many of the latest were looked through; 0: all."""
 
     @property
     def pages(self) -> int:
@@ -188,6 +200,24 @@ async def piece_by_piece(
     for start in range(0, min(len(ids), MOST_ROWS + 1), PART):
         for row in await some(ids[start : start + PART]):
             yield row
+
+
+async def begun(lines: AsyncIterator[Row]) -> AsyncIterator[Row]:
+    """Read the first line before anything is answered: what may not be read is refused, and is no table cut off."""
+    first = [line async for line in _first(lines)]
+
+    async def every() -> AsyncIterator[Row]:
+        for line in first:
+            yield line
+        async for line in lines:
+            yield line
+
+    return every()
+
+
+async def _first(lines: AsyncIterator[Row]) -> AsyncIterator[Row]:
+    with suppress(StopAsyncIteration):
+        yield await anext(lines)
 
 
 def csv_answer(

@@ -43,6 +43,14 @@ FRAGMENTS = [
     "/history/live",
     "/faults/live",
     "/emergencies/live",
+    "/activity/live",
+    "/people/live",
+    "/places/live",
+    "/messages/live",
+    "/messages/lacking",
+    "/calendars/live",
+    "/updates/live",
+    "/updates/releases/live",
 ]
 HOSTILE = [
     "<script>window.pwned=1</script>",

@@ -7,12 +7,13 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from controller.errors import LoaError, NotFoundError
-from controller.paging import MOST_ROWS, PAGE
+from controller.paging import MOST_ROWS
 from controller.people.rights import Act
 from controller.people.schemas import PersonOut
 from web.forms import Form, read_form
-from web.listing import Listing, asked, csv_answer
+from web.listing import Asked, Filter, Listing, Rows
 from web.pages.frame import back, whole_page
+from web.pages.many import Live, Many, Table, add_many
 from web.problems import Problems, problems_of, typed_again
 from web.site import Site, Visit
 from web.views import accounts as views
@@ -47,20 +48,40 @@ def _giving(visit: Visit) -> dict[str, Any]:
     }
 
 
-async def _list(visit: Visit, typed: Mapping[str, str], problems: Problems) -> HTMLResponse:
-    narrow = views.filters(visit.areas, visit.form)
-    wish = asked(visit.request, views.COLUMNS, narrow, sort="name")
-    found = await visit.services.accounts.find(visit.actor, wish.wanted(PAGE))
-    rows = tuple(views.account(each, _names(visit), visit.form) for each in found.rows)
-    return await whole_page(
-        visit,
-        "people.html",
-        status=422 if problems else 200,
-        listing=Listing("/people", views.COLUMNS, narrow, wish, rows, found.total, default=("name", False)),
-        form=typed,
-        problems=problems,
-        **_giving(visit),
-    )
+async def _filters(visit: Visit) -> tuple[Filter, ...]:
+    return views.filters(visit.areas, visit.form)
+
+
+async def _read(visit: Visit, wish: Asked) -> Rows[views.Account]:
+    found = await visit.services.accounts.find(visit.actor, wish.wanted())
+    return Rows(tuple(views.account(each, _names(visit), visit.form) for each in found.rows), found.total)
+
+
+async def _lines(visit: Visit, wish: Asked) -> AsyncIterator[Sequence[str]]:
+    for each in (await visit.services.accounts.find(visit.actor, wish.wanted(MOST_ROWS))).rows:
+        yield views.exported(each, _names(visit), visit.form)
+
+
+async def _adding(visit: Visit, _listing: Listing[views.Account]) -> dict[str, Any]:
+    places = visit.places(Act.PEOPLE_CHANGE)
+    area_id = places[0].id if places else EVERYWHERE
+    blank = {"login": "", "name": "", "phone": "", "role": "operator", "area_id": area_id}
+    return {"form": blank, "problems": {}} | _giving(visit)
+
+
+MANY = Many(
+    path="/people",
+    title="menu.people",
+    template="people.html",
+    fragment="_people.html",
+    live=Live("people", "person area"),
+    columns=views.COLUMNS,
+    sort="name",
+    filters=_filters,
+    read=_read,
+    table=Table("tai-khoan", views.HEADS, _lines, taken="people"),
+    around=_adding,
+)
 
 
 async def _one(
@@ -120,11 +141,6 @@ async def _change_own(visit: Visit, person_id: str, typed: Form) -> None:
         await visit.services.accounts.change(visit.actor, person_id, name=name, phone=phone)
 
 
-async def _table(visit: Visit, people: Sequence[PersonOut]) -> AsyncIterator[Sequence[str]]:
-    for each in people:
-        yield views.exported(each, _names(visit), visit.form)
-
-
 async def _add(visit: Visit, typed: Form) -> Response:
     values = {name: typed.one(name).strip() for name in ("login", "name", "phone", "role", "area_id")}
     try:
@@ -138,7 +154,8 @@ async def _add(visit: Visit, typed: Form) -> Response:
             phone=values["phone"],
         )
     except LoaError as error:
-        return await _list(visit, values, typed_again(problems_of(error, visit.form, FIELDS), visit.form))
+        problems = typed_again(problems_of(error, visit.form, FIELDS), visit.form)
+        return await MANY.page(visit, form=values, problems=problems)
     return back(f"/people/{made.id}", "person")
 
 
@@ -169,22 +186,7 @@ async def _act(visit: Visit, person_id: str, typed: Form) -> None:
 
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages."""
-
-    @router.get("/people")
-    async def everybody(request: Request) -> HTMLResponse:
-        visit = await site.visit(request)
-        places = visit.places(Act.PEOPLE_CHANGE)
-        area_id = places[0].id if places else EVERYWHERE
-        return await _list(visit, {"login": "", "name": "", "phone": "", "role": "operator", "area_id": area_id}, {})
-
-    @router.get("/people.csv")
-    async def table(request: Request) -> Response:
-        visit = await site.visit(request)
-        wish = asked(request, views.COLUMNS, views.filters(visit.areas, visit.form), sort="name")
-        found = await visit.services.accounts.find(visit.actor, wish.wanted(MOST_ROWS))
-        await visit.services.audit.taken(visit.actor, "people", found.total)
-        heads = [visit.text(key) for key in views.HEADS]
-        return csv_answer("tai-khoan", heads, _table(visit, found.rows), visit.text)
+    add_many(router, site, MANY)
 
     @router.post("/people")
     async def add_somebody(request: Request) -> Response:

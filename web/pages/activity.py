@@ -1,50 +1,56 @@
 """Nhật ký hoạt động: who did what, when."""
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter
 
-from controller.paging import PAGE, Wanted
+from controller.paging import Wanted
 from controller.people.rights import Act
-from web.listing import Listing, asked, csv_answer, in_parts
-from web.pages.frame import whole_page
+from web.listing import Asked, Filter, Rows, in_parts
+from web.pages.many import Live, Many, Table, add_many
 from web.site import Site, Visit
 from web.views.activity import COLUMNS, HEADS, Deed, deed, exported, filters
 from web.views.places import scope_names
 from web.views.spans import span_having
 
 
-async def _wanted(visit: Visit) -> tuple[Listing[Deed], Wanted]:
-    """Read what the address asks for."""
-    narrow = filters(await visit.services.audit.people(visit.actor), visit.form)
-    wish = asked(visit.request, COLUMNS, narrow, sort="at", down=True)
-    listing: Listing[Deed] = Listing("/activity", COLUMNS, narrow, wish, (), 0, default=("at", True))
-    return listing, replace(wish.wanted(PAGE), having=span_having(wish, visit.form))
+async def _filters(visit: Visit) -> tuple[Filter, ...]:
+    return filters(await visit.services.audit.people(visit.actor), visit.form)
+
+
+def _wanted(visit: Visit, wish: Asked) -> Wanted:
+    return replace(wish.wanted(), having=span_having(wish, visit.form))
+
+
+async def _read(visit: Visit, wish: Asked) -> Rows[Deed]:
+    found = await visit.services.audit.find(visit.actor, _wanted(visit, wish))
+    places, people = scope_names(visit.areas, []), visit.may(Act.PEOPLE_CHANGE)
+    return Rows(tuple(deed(each, places, visit.form, people=people) for each in found.rows), found.total)
+
+
+async def _lines(visit: Visit, wish: Asked) -> AsyncIterator[Sequence[str]]:
+    places = scope_names(visit.areas, [])
+    async for each in in_parts(partial(visit.services.audit.find, visit.actor), _wanted(visit, wish)):
+        yield exported(each, places, visit.form)
+
+
+MANY = Many(
+    path="/activity",
+    title="menu.activity",
+    template="activity.html",
+    fragment="_activity.html",
+    live=Live("activity", "audit", pace=5),
+    columns=COLUMNS,
+    sort="at",
+    down=True,
+    filters=_filters,
+    read=_read,
+    table=Table("nhat-ky-hoat-dong", tuple(f"activity.{head}" for head in HEADS), _lines, taken="audit"),
+)
 
 
 def add(router: APIRouter, site: Site) -> None:
-    """Add the list, and its table."""
-
-    @router.get("/activity")
-    async def page(request: Request) -> HTMLResponse:
-        visit = await site.visit(request)
-        listing, wanted = await _wanted(visit)
-        found = await visit.services.audit.find(visit.actor, wanted)
-        places = scope_names(visit.areas, [])
-        people = visit.may(Act.PEOPLE_CHANGE)
-        rows = tuple(deed(each, places, visit.form, people=people) for each in found.rows)
-        return await whole_page(visit, "activity.html", listing=replace(listing, rows=rows, total=found.total))
-
-    @router.get("/activity.csv")
-    async def table(request: Request) -> Response:
-        visit = await site.visit(request)
-        _, wanted = await _wanted(visit)
-        total = (await visit.services.audit.find(visit.actor, replace(wanted, offset=0, limit=1))).total
-        await visit.services.audit.taken(visit.actor, "audit", total)
-        heads = [visit.text(f"activity.{head}") for head in HEADS]
-        places = scope_names(visit.areas, [])
-        found = in_parts(partial(visit.services.audit.find, visit.actor), wanted)
-        rows = (exported(entry, places, visit.form) async for entry in found)
-        return csv_answer("nhat-ky-hoat-dong", heads, rows, visit.text)
+    """Add the list."""
+    add_many(router, site, MANY)

@@ -1,17 +1,17 @@
 """Cảnh báo: what administrators must know, and saying that one looks after it."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
-from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse
 
 from controller.errors import ConflictError
-from controller.paging import MOST_ROWS, PAGE, part_of
+from controller.paging import MOST_ROWS, part_of
 from controller.search import kept, words
 from web.forms import read_form
-from web.listing import Asked, Listing, asked, csv_answer
-from web.pages.frame import back, whole_page
+from web.listing import Asked, Filter, Rows
+from web.pages.frame import back
+from web.pages.many import Live, Many, Table, add_many
 from web.site import Site, Visit
 from web.views.alarms import COLUMNS, HEADS, Line, filters, line
 
@@ -19,11 +19,11 @@ MOST = 500
 """The latest: looked through at once for a page; a table to take along has them all."""
 
 
-def _wish(visit: Visit) -> Asked:
-    return asked(visit.request, COLUMNS, filters(visit.areas, visit.text), sort="need")
+async def _filters(visit: Visit) -> tuple[Filter, ...]:
+    return filters(visit.areas, visit.text)
 
 
-async def _lines(visit: Visit, wish: Asked, most: int) -> tuple[list[Line], bool]:
+async def _of_latest(visit: Visit, wish: Asked, most: int) -> tuple[list[Line], bool]:
     """Give what the address asks for of the latest ``most``, and whether there are older ones.
 
     Those that wait come first, unless it says otherwise.
@@ -45,37 +45,35 @@ async def _lines(visit: Visit, wish: Asked, most: int) -> tuple[list[Line], bool
     return shown, len(found) > most
 
 
-async def _listing(visit: Visit) -> dict[str, Any]:
-    narrow, wish = filters(visit.areas, visit.text), _wish(visit)
-    lines, is_cut = await _lines(visit, wish, MOST)
-    part = part_of(lines, wish.wanted(PAGE))
-    listing = Listing("/alarms", COLUMNS, narrow, wish, part.rows, part.total, default=("need", False))
-    return {"listing": listing, "newest": MOST if is_cut else 0}
+async def _read(visit: Visit, wish: Asked) -> Rows[Line]:
+    lines, is_cut = await _of_latest(visit, wish, MOST)
+    part = part_of(lines, wish.wanted())
+    return Rows(part.rows, part.total, MOST if is_cut else 0)
 
 
-async def _table(lines: Sequence[Line]) -> AsyncIterator[Sequence[str]]:
+async def _lines(visit: Visit, wish: Asked) -> AsyncIterator[Sequence[str]]:
+    lines, _ = await _of_latest(visit, wish, MOST_ROWS + 1)
     for each in lines:
         yield [each.mark.word, each.said]
 
 
+MANY = Many(
+    path="/alarms",
+    title="menu.alarms",
+    template="alarms.html",
+    fragment="_alarms.html",
+    live=Live("alarms", "alarm"),
+    columns=COLUMNS,
+    sort="need",
+    filters=_filters,
+    read=_read,
+    table=Table("canh-bao", HEADS, _lines),
+)
+
+
 def add(router: APIRouter, site: Site) -> None:
-    """Add the page, its live part, its table and its one act."""
-
-    @router.get("/alarms")
-    async def alarms(request: Request) -> HTMLResponse:
-        visit = await site.visit(request)
-        return await whole_page(visit, "alarms.html", **await _listing(visit))
-
-    @router.get("/alarms/live")
-    async def live(request: Request) -> HTMLResponse:
-        visit = await site.visit(request)
-        return visit.fragment("_alarms.html", **await _listing(visit))
-
-    @router.get("/alarms.csv")
-    async def table(request: Request) -> Response:
-        visit = await site.visit(request)
-        lines, _ = await _lines(visit, _wish(visit), MOST_ROWS + 1)
-        return csv_answer("canh-bao", [visit.text(key) for key in HEADS], _table(lines), visit.text)
+    """Add the list, and its one act."""
+    add_many(router, site, MANY)
 
     @router.post("/alarms/{alarm_id}/acknowledgement")
     async def acknowledge(request: Request, alarm_id: str) -> RedirectResponse:

@@ -9,13 +9,14 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from controller.approvals.papers import MOST_BYTES
-from controller.approvals.schemas import ApprovalOut, ApprovalRow, ApproveIn, ReturnIn
+from controller.approvals.schemas import ApprovalOut, ApproveIn, ReturnIn
 from controller.approvals.states import RequestState
 from controller.errors import ConflictError, NotFoundError
 from controller.people.rights import Act
 from web.forms import Form, read_form
-from web.listing import Asked, Column, Filter, Listing, asked, csv_answer, in_parts
+from web.listing import Asked, Column, Filter, Rows, in_parts
 from web.pages.frame import back, whole_page
+from web.pages.many import Live, Many, Table, add_many
 from web.pages.one import One, add_one
 from web.pages.schedule_finer import filler_title
 from web.site import Site, Visit
@@ -71,7 +72,12 @@ async def _met(visit: Visit, row: ApprovalOut, broadcast_id: str) -> dict[str, A
 
 
 async def _airs(visit: Visit, row: ApprovalOut) -> dict[str, Any]:
-    """Say how a schedule would sound: its rule in words, its next dates as they are, moved ones too.
+    when = visit.text("approvals.at", when=visit.form.long(row.first_start_at))
+    return {"request_id": row.id, "airs": [when], "finer": (), "meets": ()} | await _of_subject(visit, row)
+
+
+async def _of_subject(visit: Visit, row: ApprovalOut) -> dict[str, Any]:
+    """Say when it would be heard; of a schedule its rule in words, its next dates as they are, moved ones too.
 
     While it waits, also what it has otherwise than others, and what it meets: whether it cuts that, or is cut.
     """
@@ -104,9 +110,6 @@ async def _shown(visit: Visit, row: ApprovalOut) -> dict[str, Any]:
     await visit.read_kinds(row.area_id)
     own, is_open = row.asked_by_id == visit.person.id, row.state == "open"
     return {
-        "airs": (),
-        "finer": (),
-        "meets": (),
         "asked": views.one(row, await _waves(visit, row), visit.form),
         "return_reasons": RETURN_REASONS,
         "most_scan": MOST_BYTES,
@@ -155,33 +158,35 @@ def _reason(visit: Visit, typed: Form) -> str:
     return visit.text(f"return_reason.{code}") if code in RETURN_REASONS else typed.one("reason")[:MOST_REASON]
 
 
-def _filters(visit: Visit) -> tuple[Filter, ...]:
+async def _filters(visit: Visit) -> tuple[Filter, ...]:
     states = tuple((str(state), visit.text(f"approval_state.{state}")) for state in RequestState)
     return (Filter("state", "approvals.column_state", states),)
 
 
-def _asked(visit: Visit) -> Asked:
-    return asked(visit.request, COLUMNS, _filters(visit), sort="asked", down=True)
+async def _read(visit: Visit, wish: Asked) -> Rows[views.Row]:
+    found = await visit.services.approvals.find(visit.actor, wish.wanted())
+    return Rows(tuple(views.in_list(each, visit.form) for each in found.rows), found.total)
 
 
-async def _all(visit: Visit) -> Listing[views.Row]:
-    wanted = _asked(visit)
-    found = await visit.services.approvals.find(visit.actor, wanted.wanted())
-    rows = tuple(views.in_list(each, visit.form) for each in found.rows)
-    default = ("asked", True)
-    return Listing("/approvals/all-requests", COLUMNS, _filters(visit), wanted, rows, found.total, default)
-
-
-async def _table(visit: Visit) -> Response:
-    found = in_parts(partial(visit.services.approvals.find, visit.actor), _asked(visit).wanted())
-    heads = [visit.text(column.word) for column in COLUMNS] + [visit.text("approvals.column_reason")]
-    return csv_answer("phe-duyet", heads, _cells(found, visit), visit.text)
-
-
-async def _cells(rows: AsyncIterator[ApprovalRow], visit: Visit) -> AsyncIterator[Sequence[str]]:
-    async for row in rows:
+async def _lines(visit: Visit, wish: Asked) -> AsyncIterator[Sequence[str]]:
+    async for row in in_parts(partial(visit.services.approvals.find, visit.actor), wish.wanted()):
         each = views.in_list(row, visit.form)
         yield each.title, each.start, each.targets, each.asked, each.mark.word, each.reason
+
+
+ALL = Many(
+    path="/approvals/all-requests",
+    title="approvals.all_title",
+    template="approvals_all.html",
+    fragment="_approvals_all.html",
+    live=Live("all-requests", "approval"),
+    columns=COLUMNS,
+    sort="asked",
+    down=True,
+    filters=_filters,
+    read=_read,
+    table=Table("phe-duyet", (*(column.word for column in COLUMNS), "approvals.column_reason"), _lines),
+)
 
 
 def add(router: APIRouter, site: Site) -> None:
@@ -199,19 +204,13 @@ def add(router: APIRouter, site: Site) -> None:
         visit = await site.visit(request)
         return visit.fragment("_approvals.html", **await _queue(visit, request.query_params.get("open", "")[:64]))
 
-    @router.get("/approvals/all-requests")
-    async def all_of_them(request: Request) -> HTMLResponse:
-        visit = await site.visit(request)
-        return await whole_page(visit, "approvals_all.html", listing=await _all(visit))
+    add_many(router, site, ALL)
 
-    @router.get("/approvals/all-requests/live")
-    async def all_again(request: Request) -> HTMLResponse:
+    @router.get("/approvals/{request_id}/airs")
+    async def airs_again(request: Request, request_id: str) -> HTMLResponse:
         visit = await site.visit(request)
-        return visit.fragment("_approvals_all.html", listing=await _all(visit))
-
-    @router.get("/approvals/all-requests.csv")
-    async def all_taken_along(request: Request) -> Response:
-        return await _table(await site.visit(request))
+        row = await visit.services.approvals.get(visit.actor, request_id)
+        return visit.fragment("_approval_airs.html", **await _airs(visit, row))
 
     @router.post("/approvals/by-authors/{approval_id}")
     async def seen(request: Request, approval_id: str) -> Response:

@@ -2,28 +2,37 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.broadcasts.schemas import BroadcastOut, ReplayIn
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from controller.paging import part_of
 from controller.people.rights import Act
-from controller.plays.schemas import PlayOut
 from web.forms import read_form
-from web.listing import Column, Filter, Listing, asked, csv_answer, piece_by_piece
+from web.listing import Asked, Column, Filter, Listing, Rows, piece_by_piece
 from web.pages import changing, say
 from web.pages.frame import back, whole_page
+from web.pages.many import Live, Many, Table, add_many
 from web.pages.targets import own_place
 from web.problems import problem_text
 from web.site import Site, Visit
 from web.views import changing as changes
 from web.views.contents import parts
-from web.views.runs import GROUPS, MOST_SHOWN, awaits_yes, groups, may_be_made_up, one_run, play_line, title_of
+from web.views.runs import (
+    GROUPS,
+    MOST_SHOWN,
+    PlayLine,
+    awaits_yes,
+    groups,
+    may_be_made_up,
+    one_run,
+    play_line,
+    title_of,
+)
 from web.views.say import Draft, read_draft, replay
 from web.views.why import why
 from web.words import in_words
@@ -106,14 +115,52 @@ _COLUMNS = (
 )
 
 
-def _wanted(visit: Visit, broadcast_id: str) -> Listing[PlayOut]:
-    """Read what the address asks of the list of a broadcast's plays; none of them is read."""
-    filters = (
-        Filter("state", "run_plays.state", tuple((key, visit.text(f"broadcast.group_{key}")) for key in GROUPS)),
-    )
-    wish = asked(visit.request, _COLUMNS, filters, sort="state")
-    path = f"/broadcasts/{broadcast_id}/plays"
-    return Listing(path, _COLUMNS, filters, wish, (), 0, default=("state", False))
+async def _filters(visit: Visit) -> tuple[Filter, ...]:
+    states = tuple((key, visit.text(f"broadcast.group_{key}")) for key in GROUPS)
+    return (Filter("state", "run_plays.state", states),)
+
+
+async def _of_list(visit: Visit) -> BroadcastOut:
+    """Read the broadcast whose plays are listed, once a visit."""
+    if "run" not in visit.extra:
+        visit.extra["run"] = await visit.services.broadcasts.get(visit.actor, visit.request.path_params["broadcast_id"])
+    run: BroadcastOut = visit.extra["run"]
+    return run
+
+
+async def _read(visit: Visit, wish: Asked) -> Rows[PlayLine]:
+    run, plays, wanted = await _of_list(visit), visit.services.broadcast_plays, wish.wanted()
+    part = part_of(await plays.find(visit.actor, run.id, wanted, GROUPS), wanted)
+    rows = await plays.some(visit.actor, run.id, part.rows)
+    return Rows(tuple(play_line(play, run, visit.form) for play in rows), part.total)
+
+
+async def _lines(visit: Visit, wish: Asked) -> AsyncIterator[Sequence[str]]:
+    run, plays = await _of_list(visit), visit.services.broadcast_plays
+    nodes = await plays.find(visit.actor, run.id, wish.wanted(), GROUPS)
+    async for play in piece_by_piece(nodes, partial(plays.some, visit.actor, run.id)):
+        line = play_line(play, run, visit.form)
+        yield [in_words(line.mark, visit.text), line.name, line.place, line.why]
+
+
+async def _whose(visit: Visit, _listing: Listing[PlayLine]) -> dict[str, Any]:
+    run = await _of_list(visit)
+    return {"place": _place(run), "heading": title_of(run, visit.form)}
+
+
+PLAYS = Many(
+    path="/broadcasts/{broadcast_id}/plays",
+    title="run_plays.title",
+    template="plays.html",
+    fragment="_plays.html",
+    live=Live("plays", "play broadcast hold* node* approval*", pace=5),
+    columns=_COLUMNS,
+    sort="state",
+    filters=_filters,
+    read=_read,
+    table=Table("phan-cua-tung-cum", tuple(column.word for column in _COLUMNS), _lines),
+    around=_whose,
+)
 
 
 async def _replay_page(visit: Visit, broadcast_id: str, problem: str = "") -> HTMLResponse:
@@ -132,40 +179,6 @@ async def _replay_page(visit: Visit, broadcast_id: str, problem: str = "") -> HT
         replay=shown,
         problem=problem,
     )
-
-
-def _add_plays(router: APIRouter, site: Site) -> None:
-    """Add the list of all nodes, to be searched and taken along."""
-
-    @router.get("/broadcasts/{broadcast_id}/plays")
-    async def all_plays(request: Request, broadcast_id: str) -> HTMLResponse:
-        visit = await site.visit(request)
-        listing, plays = _wanted(visit, broadcast_id), visit.services.broadcast_plays
-        run = await visit.services.broadcasts.get(visit.actor, broadcast_id)
-        wanted = listing.asked.wanted()
-        part = part_of(await plays.find(visit.actor, broadcast_id, wanted, GROUPS), wanted)
-        rows = await plays.some(visit.actor, broadcast_id, part.rows)
-        listing = replace(listing, rows=tuple(rows), total=part.total)
-        lines = {play.node_id: play_line(play, run, visit.form) for play in rows}
-        title = title_of(run, visit.form)
-        return await whole_page(
-            visit, "plays.html", place=_place(run), run_id=run.id, title=title, listing=listing, lines=lines
-        )
-
-    @router.get("/broadcasts/{broadcast_id}/plays.csv")
-    async def plays_taken_along(request: Request, broadcast_id: str) -> StreamingResponse:
-        visit = await site.visit(request)
-        plays, wanted = visit.services.broadcast_plays, _wanted(visit, broadcast_id).asked.wanted()
-        nodes = await plays.find(visit.actor, broadcast_id, wanted, GROUPS)
-        run = await visit.services.broadcasts.get(visit.actor, broadcast_id)
-
-        async def rows() -> AsyncIterator[Sequence[str]]:
-            async for play in piece_by_piece(nodes, partial(plays.some, visit.actor, broadcast_id)):
-                line = play_line(play, run, visit.form)
-                yield [in_words(line.mark, visit.text), line.name, line.place, line.why]
-
-        heads = [visit.text(column.word) for column in _COLUMNS]
-        return csv_answer("phan-cua-tung-cum", heads, rows(), visit.text)
 
 
 def _add_why(router: APIRouter, site: Site) -> None:
@@ -218,7 +231,7 @@ def _add_changing(router: APIRouter, site: Site) -> None:
 
 def add(router: APIRouter, site: Site) -> None:
     """Add the page, its live part and what can be done with it."""
-    _add_plays(router, site)
+    add_many(router, site, PLAYS)
     _add_changing(router, site)
 
     @router.get("/broadcasts/{broadcast_id}")

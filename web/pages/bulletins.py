@@ -10,13 +10,13 @@ from fastapi.responses import HTMLResponse
 
 from controller.bulletins.schemas import MAX_TEXT, BulletinChange, BulletinIn, BulletinOut, ReturnIn, VersionSeen
 from controller.errors import LoaError, NotFoundError
-from controller.paging import PAGE
 from controller.people.rights import Act
 from controller.recordings.schemas import ReadingIn
 from web.forms import MOST_VERSION, Form, number_of, read_form
-from web.listing import Listing, asked, csv_answer, in_parts
+from web.listing import Asked, Filter, Listing, Rows, in_parts
 from web.pages import handing_down
 from web.pages.frame import back, whole_page
+from web.pages.many import Live, Many, Table, add_many
 from web.pages.sounds import DEFAULT_LANGUAGES, recording_card, voices_context
 from web.pages.trying import VOICES, changed_since, read_aloud, spoken
 from web.problems import Problems, problem_text, problems_of
@@ -41,22 +41,44 @@ def _language_names(visit: Visit, languages: Sequence[str]) -> dict[str, str]:
     return {each: visit.text.word("spoken", each) for each in languages}
 
 
-async def _listing(visit: Visit, limit: int = PAGE) -> Listing[library.Row]:
+async def _filters(visit: Visit) -> tuple[Filter, ...]:
+    return library.bulletin_filters(visit.areas, await categories(visit), visit.text)
+
+
+async def _read(visit: Visit, wish: Asked) -> Rows[library.Row]:
     await visit.read_kinds()
-    filters = library.bulletin_filters(visit.areas, await categories(visit), visit.text)
-    wanted = asked(visit.request, library.BULLETIN_COLUMNS, filters, sort="saved", down=True)
-    found = await visit.services.bulletins.find(visit.actor, wanted.wanted(limit))
-    rows = tuple(library.bulletin_row(each, visit.form) for each in found.rows)
-    default = ("saved", True)
-    return Listing("/bulletins", library.BULLETIN_COLUMNS, filters, wanted, rows, found.total, default=default)
+    found = await visit.services.bulletins.find(visit.actor, wish.wanted())
+    return Rows(tuple(library.bulletin_row(each, visit.form) for each in found.rows), found.total)
 
 
-async def _table(visit: Visit, listing: Listing[library.Row]) -> AsyncIterator[Sequence[str]]:
-    find = partial(visit.services.bulletins.find, visit.actor)
-    async for each in in_parts(find, listing.asked.wanted()):
+async def _lines(visit: Visit, wish: Asked) -> AsyncIterator[Sequence[str]]:
+    await visit.read_kinds()
+    async for each in in_parts(partial(visit.services.bulletins.find, visit.actor), wish.wanted()):
         row = library.bulletin_row(each, visit.form)
         number = each.document_number or ""
         yield [row.title, row.mark.word if row.mark else "", *row.cells, row.said, each.author, number]
+
+
+async def _beside(visit: Visit, listing: Listing[library.Row]) -> dict[str, Any]:
+    first = visit.may(Act.PROGRAMMES_WRITE) and not listing.chosen and listing.asked.page == 1
+    above = await handing_down.from_above(visit) if first else {"above": (), "above_count": 0}
+    return {"may_write": visit.may(Act.BULLETINS_WRITE)} | above
+
+
+MANY = Many(
+    path="/bulletins",
+    title="bulletins.title",
+    template="bulletins.html",
+    fragment="_bulletins.html",
+    live=Live("bulletins", "bulletin", tick=0),
+    columns=library.BULLETIN_COLUMNS,
+    sort="saved",
+    down=True,
+    filters=_filters,
+    read=_read,
+    table=Table("ban-tin", tuple(f"bulletins.{head}" for head in HEADS), _lines),
+    around=_beside,
+)
 
 
 async def _reading(visit: Visit, language: str, text: str | None) -> str:
@@ -261,24 +283,7 @@ def _add_writing(router: APIRouter, site: Site) -> None:
 
 
 def _add_reading(router: APIRouter, site: Site) -> None:
-    @router.get("/bulletins")
-    async def all_of_them(request: Request) -> HTMLResponse:
-        visit = await site.visit(request)
-        may_write, listing = visit.may(Act.BULLETINS_WRITE), await _listing(visit)
-        first = visit.may(Act.PROGRAMMES_WRITE) and not listing.chosen and listing.asked.page == 1
-        above = await handing_down.from_above(visit) if first else {"above": (), "above_count": 0}
-        return await whole_page(visit, "bulletins.html", listing=listing, may_write=may_write, **above)
-
-    @router.get("/bulletins/live")
-    async def list_again(request: Request) -> HTMLResponse:
-        visit = await site.visit(request)
-        return visit.fragment("_bulletins.html", listing=await _listing(visit))
-
-    @router.get("/bulletins.csv")
-    async def table(request: Request) -> Response:
-        visit = await site.visit(request)
-        heads = [visit.text(f"bulletins.{key}") for key in HEADS]
-        return csv_answer("ban-tin", heads, _table(visit, await _listing(visit, 1)), visit.text)
+    add_many(router, site, MANY)
 
     @router.get("/bulletins/{bulletin_id}")
     async def one(request: Request, bulletin_id: str) -> HTMLResponse:

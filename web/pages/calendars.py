@@ -1,5 +1,6 @@
 """Ngày nghỉ và ngày lễ: calendars of the places in sight, what they silence, and what changing one would change."""
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -8,14 +9,15 @@ from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
 
 from controller.errors import InvalidError, LoaError, NotFoundError
-from controller.paging import MOST_ROWS, PAGE, part_of
+from controller.paging import part_of
 from controller.people.rights import Act
 from controller.policies.schemas import WhatIfOut
 from controller.schedules.schemas import CalendarChange, CalendarIn, CalendarOut
 from controller.validation import problem_of
 from web.forms import read_form
-from web.listing import Listing, asked, chosen, csv_answer
+from web.listing import Asked, Filter, Listing, Rows, chosen
 from web.pages.frame import back, whole_page
+from web.pages.many import Live, Many, Table, add_many
 from web.problems import Problems, problem_text, problems_of
 from web.site import Site, Visit
 from web.views import calendars as views
@@ -25,28 +27,56 @@ from web.views.whatif import change_lines
 FIELDS = frozenset({"title", "area_id", "days", "programme"})
 
 
-async def _listing(visit: Visit, size: int = PAGE) -> Listing[views.Line]:
-    """Find what the address asks for."""
-    names = {area.id: area.name for area in visit.areas}
-    mine = {area.id for area in visit.places(Act.CALENDARS_WRITE)}
-    found = await visit.services.calendars.list(visit.actor)
-    wish = asked(visit.request, views.COLUMNS, views.filters(visit.form), sort="next")
-    kept = chosen(
-        found,
+async def _filters(visit: Visit) -> tuple[Filter, ...]:
+    return views.filters(visit.form)
+
+
+async def _of_all(visit: Visit, wish: Asked) -> list[CalendarOut]:
+    names = _names(visit)
+    return chosen(
+        await visit.services.calendars.list(visit.actor),
         wish,
         lambda each: [each.title, names.get(each.area_id)],
         views.sorts(names),
         {"effect": lambda each: str(each.effect)},
     )
-    part = part_of(kept, wish.wanted(size))
-    rows = tuple(views.line(each, names, mine=each.area_id in mine, form=visit.form) for each in part.rows)
-    path, filters = "/calendars", views.filters(visit.form)
-    return Listing(path, views.COLUMNS, filters, wish, rows, part.total, default=("next", False))
 
 
-async def _list(visit: Visit) -> HTMLResponse:
-    may_write = visit.may(Act.CALENDARS_WRITE)
-    return await whole_page(visit, "calendars.html", listing=await _listing(visit), may_write=may_write)
+def _names(visit: Visit) -> dict[str, str]:
+    return {area.id: area.name for area in visit.areas}
+
+
+async def _read(visit: Visit, wish: Asked) -> Rows[views.Line]:
+    names, mine = _names(visit), {area.id for area in visit.places(Act.CALENDARS_WRITE)}
+    part = part_of(await _of_all(visit, wish), wish.wanted())
+    rows = (views.line(each, names, mine=each.area_id in mine, form=visit.form) for each in part.rows)
+    return Rows(tuple(rows), part.total)
+
+
+async def _lines(visit: Visit, wish: Asked) -> AsyncIterator[Sequence[str]]:
+    names = _names(visit)
+    for known in await _of_all(visit, wish):
+        each = views.line(known, names, mine=False, form=visit.form)
+        yield [each.title, each.place, each.effect, ", ".join(each.dates)]
+
+
+async def _writing(visit: Visit, _listing: Listing[views.Line]) -> dict[str, Any]:
+    return {"may_write": visit.may(Act.CALENDARS_WRITE)}
+
+
+MANY = Many(
+    path="/calendars",
+    title="calendars.title",
+    template="calendars.html",
+    fragment="_calendars.html",
+    live=Live("calendars", "schedule area", pace=5),
+    columns=views.COLUMNS,
+    sort="next",
+    filters=_filters,
+    read=_read,
+    table=Table("ngay-nghi", tuple(column.word for column in views.COLUMNS), _lines),
+    within=_writing,
+)
 
 
 async def _known(visit: Visit, calendar_id: str) -> CalendarOut:
@@ -171,18 +201,7 @@ def _add_writing(router: APIRouter, site: Site) -> None:
 
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages."""
-
-    @router.get("/calendars")
-    async def all_of_them(request: Request) -> HTMLResponse:
-        return await _list(await site.visit(request))
-
-    @router.get("/calendars.csv")
-    async def table(request: Request) -> Response:
-        visit = await site.visit(request)
-        listing = await _listing(visit, MOST_ROWS)
-        heads = [visit.text(column.word) for column in views.COLUMNS]
-        rows = ([each.title, each.place, each.effect, ", ".join(each.dates)] for each in listing.rows)
-        return csv_answer("ngay-nghi", heads, rows, visit.text)
+    add_many(router, site, MANY)
 
     @router.get("/calendars/new")
     async def new(request: Request) -> HTMLResponse:

@@ -4,17 +4,17 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from controller.emergencies.schemas import EmergencyOut
 from controller.emergencies.states import UNDECIDED, EmergencyState
 from controller.paging import MOST_ROWS
 from controller.people.rights import Act
-from web.listing import Asked, Column, Filter, Listing, asked, csv_answer
+from web.listing import Asked, Column, Filter, Listing, Rows
 from web.pages.emergency import add as add_emergency
 from web.pages.emergency import node_count
-from web.pages.frame import whole_page
+from web.pages.many import Live, Many, Table, add_many
 from web.pages.proposing import add as add_proposing
 from web.site import Site, Visit
 from web.views import emergencies as lines
@@ -27,38 +27,26 @@ COLUMNS = (
     Column("by", "emergency.column_by", sort=False),
     Column("state", "emergency.column_state", sort=False),
 )
-NEWEST = ("proposed", True)
 NEWEST_DECIDED = 50
 """So many are looked through for those that were decided a moment ago."""
 KEPT = timedelta(minutes=10)
 """So long before a page was opened something became of what it still tells."""
 
 
-def _filters(visit: Visit) -> tuple[Filter, ...]:
+async def _filters(visit: Visit) -> tuple[Filter, ...]:
     text = visit.text
     states = tuple((str(state), text(f"emergency_state.{state}")) for state in EmergencyState)
     kinds = (("real", text("emergency.real_ones")), ("drill", text("emergency.drills")))
     return (Filter("state", "emergency.column_state", states), Filter("drill", "emergency.column_kind", kinds))
 
 
-def _asked(visit: Visit) -> Asked:
-    return asked(visit.request, COLUMNS, _filters(visit), sort=NEWEST[0], down=NEWEST[1])
+async def _read(visit: Visit, wish: Asked) -> Rows[lines.Line]:
+    found = await visit.services.emergencies.find(visit.actor, wish.wanted())
+    return Rows(tuple(lines.line(each, visit.form) for each in found.rows), found.total)
 
 
-async def _listing(visit: Visit) -> Listing[lines.Line]:
-    wanted = _asked(visit)
-    found = await visit.services.emergencies.find(visit.actor, wanted.wanted())
-    rows = tuple(lines.line(each, visit.form) for each in found.rows)
-    return Listing("/emergencies", COLUMNS, _filters(visit), wanted, rows, found.total, NEWEST)
-
-
-async def _table(visit: Visit) -> Response:
-    found = await visit.services.emergencies.find(visit.actor, _asked(visit).wanted(MOST_ROWS))
-    heads = [visit.text(word) for word in (*(column.word for column in COLUMNS), "history.result")]
-    return csv_answer("khan-cap", heads, _cells(found.rows, visit), visit.text)
-
-
-async def _cells(rows: Sequence[EmergencyOut], visit: Visit) -> AsyncIterator[Sequence[str]]:
+async def _lines(visit: Visit, wish: Asked) -> AsyncIterator[Sequence[str]]:
+    rows = (await visit.services.emergencies.find(visit.actor, wish.wanted(MOST_ROWS))).rows
     runs = await visit.services.broadcasts.some(visit.actor, {row.broadcast_id for row in rows if row.broadcast_id})
     for row in rows:
         each = lines.line(row, visit.form)
@@ -106,39 +94,39 @@ def _opened(visit: Visit) -> int:
     return min(int(said), now) if is_one else now
 
 
-async def _list(visit: Visit) -> HTMLResponse:
-    return await whole_page(
-        visit,
-        "emergencies.html",
-        **await _waiting(visit, int(visit.form.now.timestamp())),
-        listing=await _listing(visit),
-        may_propose=visit.may(Act.EMERGENCIES_PROPOSE),
-        may_drill=visit.may(Act.EMERGENCIES_DRILL),
-    )
+async def _above(visit: Visit, _listing: Listing[lines.Line]) -> dict[str, Any]:
+    return await _waiting(visit, int(visit.form.now.timestamp())) | {
+        "may_propose": visit.may(Act.EMERGENCIES_PROPOSE),
+        "may_drill": visit.may(Act.EMERGENCIES_DRILL),
+    }
+
+
+MANY = Many(
+    path="/emergencies",
+    title="menu.emergencies",
+    template="emergencies.html",
+    fragment="_emergencies.html",
+    live=Live("emergencies", "emergency"),
+    columns=COLUMNS,
+    sort="proposed",
+    down=True,
+    filters=_filters,
+    read=_read,
+    table=Table("khan-cap", (*(column.word for column in COLUMNS), "history.result"), _lines),
+    around=_above,
+)
 
 
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages."""
-    _add_all(router, site)
+    add_many(router, site, MANY)
+    _add_waiting(router, site)
     add_proposing(router, site)
     add_emergency(router, site)  # by its id, after what stands there by a name of its own
 
 
-def _add_all(router: APIRouter, site: Site) -> None:
-    @router.get("/emergencies")
-    async def all_of_them(request: Request) -> HTMLResponse:
-        return await _list(await site.visit(request))
-
-    @router.get("/emergencies/live")
-    async def all_again(request: Request) -> HTMLResponse:
-        visit = await site.visit(request)
-        return visit.fragment("_emergencies.html", listing=await _listing(visit))
-
+def _add_waiting(router: APIRouter, site: Site) -> None:
     @router.get("/emergencies/waiting")
     async def waiting_again(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
         return visit.fragment("_emergencies_waiting.html", **await _waiting(visit, _opened(visit)))
-
-    @router.get("/emergencies.csv")
-    async def taken_along(request: Request) -> Response:
-        return await _table(await site.visit(request))

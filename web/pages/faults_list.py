@@ -2,31 +2,26 @@
 
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
-from typing import Any
 
-from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter
 
 from controller.faults.schemas import FaultEntryOut
 from controller.people.rights import Act
-from web.listing import Asked, Listing, asked, csv_answer, in_parts
-from web.pages.frame import whole_page
+from web.listing import Asked, Filter, Rows, in_parts
+from web.pages.many import Live, Many, Table, add_many
 from web.site import Site, Visit
 from web.views.node_lists import FAULT_COLUMNS, FaultRow, fault_filters, fault_row
 
 HEADS = ("what", "node", "place", "since_head", "said")
 
 
-def _wish(visit: Visit) -> Asked:
-    return asked(visit.request, FAULT_COLUMNS, fault_filters(visit.areas, visit.text), sort="need")
+async def _filters(visit: Visit) -> tuple[Filter, ...]:
+    return fault_filters(visit.areas, visit.text)
 
 
-async def _listing(visit: Visit) -> dict[str, Any]:
-    filters, wanted = fault_filters(visit.areas, visit.text), _wish(visit)
-    found = await visit.services.faults.find(visit.actor, wanted.wanted())
-    rows = await _rows(visit, found.rows)
-    listing = Listing("/faults", FAULT_COLUMNS, filters, wanted, rows, found.total, default=("need", False))
-    return {"listing": listing}
+async def _read(visit: Visit, wish: Asked) -> Rows[FaultRow]:
+    found = await visit.services.faults.find(visit.actor, wish.wanted())
+    return Rows(await _rows(visit, found.rows), found.total)
 
 
 async def _rows(visit: Visit, faults: Sequence[FaultEntryOut]) -> tuple[FaultRow, ...]:
@@ -42,28 +37,27 @@ async def _rows(visit: Visit, faults: Sequence[FaultEntryOut]) -> tuple[FaultRow
     return tuple(rows)
 
 
-async def _table(visit: Visit) -> AsyncIterator[Sequence[str]]:
+async def _lines(visit: Visit, wish: Asked) -> AsyncIterator[Sequence[str]]:
     names = {area.id: area.name for area in visit.areas}
-    found = in_parts(partial(visit.services.faults.find, visit.actor), _wish(visit).wanted())
-    async for each in found:
+    async for each in in_parts(partial(visit.services.faults.find, visit.actor), wish.wanted()):
         row = fault_row(each, names.get(each.area_id, ""), None, visit.form, may_acknowledge=False)
         yield [row.entry.mark.word, row.node_name, row.place, row.since, row.entry.said]
 
 
+MANY = Many(
+    path="/faults",
+    title="faults.list",
+    template="faults.html",
+    fragment="_faults.html",
+    live=Live("faults", "fault node", tick=15),
+    columns=FAULT_COLUMNS,
+    sort="need",
+    filters=_filters,
+    read=_read,
+    table=Table("su-co", tuple(f"faults.{head}" for head in HEADS), _lines),
+)
+
+
 def add(router: APIRouter, site: Site) -> None:
-    """Add the list, its live part and its table."""
-
-    @router.get("/faults")
-    async def page(request: Request) -> HTMLResponse:
-        visit = await site.visit(request)
-        return await whole_page(visit, "faults.html", **await _listing(visit))
-
-    @router.get("/faults/live")
-    async def live(request: Request) -> HTMLResponse:
-        visit = await site.visit(request)
-        return visit.fragment("_faults.html", **await _listing(visit))
-
-    @router.get("/faults.csv")
-    async def table(request: Request) -> Response:
-        visit = await site.visit(request)
-        return csv_answer("su-co", [visit.text(f"faults.{head}") for head in HEADS], _table(visit), visit.text)
+    """Add the list."""
+    add_many(router, site, MANY)

@@ -1,6 +1,6 @@
 """Ready messages: what lies on the nodes before an emergency; written, changed, put away."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -10,11 +10,12 @@ from fastapi.responses import HTMLResponse
 from controller.emergencies.schemas import MAX_TEXT, MessageChange, MessageIn, MessageOut
 from controller.errors import LoaError
 from controller.names import in_reading_order
-from controller.paging import MOST_ROWS, PAGE, part_of
+from controller.paging import part_of
 from controller.people.rights import Act
 from web.forms import MOST_VERSION, Form, number_of, read_form
-from web.listing import Column, Filter, Listing, asked, chosen, csv_answer
+from web.listing import Asked, Column, Filter, Listing, Rows, chosen
 from web.pages.frame import back, whole_page
+from web.pages.many import Live, Many, Table, add_many
 from web.pages.sounds import DEFAULT_LANGUAGES, voices_context
 from web.pages.trying import VOICES
 from web.problems import Problems, problems_of
@@ -72,38 +73,55 @@ def _of(known: MessageOut, languages: Sequence[str]) -> Draft:
     return Draft(str(known.kind), known.area_id, known.title, of(known.voices, languages), known.version)
 
 
-async def _listing(visit: Visit, size: int = PAGE) -> tuple[Listing[MessageOut], list[MessageOut]]:
-    """Find what the address asks for, and all that there is."""
-    kinds = tuple((kind, visit.text(f"message_kind.{kind}")) for kind in KINDS)
-    filters = (Filter("kind", "messages.kind", kinds),)
-    wish = asked(visit.request, COLUMNS, filters, sort="kind")
+async def _filters(visit: Visit) -> tuple[Filter, ...]:
+    return (Filter("kind", "messages.kind", tuple((kind, visit.text(f"message_kind.{kind}")) for kind in KINDS)),)
+
+
+async def _of_all(visit: Visit, wish: Asked) -> list[MessageOut]:
     every = await visit.services.messages.list(visit.actor)
-    found = chosen(every, wish, _words, SORTS, {"kind": lambda each: str(each.kind)})
-    part = part_of(found, wish.wanted(size))
-    return Listing("/messages", COLUMNS, filters, wish, part.rows, part.total, default=("kind", False)), every
+    return chosen(every, wish, _words, SORTS, {"kind": lambda each: str(each.kind)})
 
 
 def _words(each: MessageOut) -> list[str | None]:
     return [each.title, each.area_name, *(voice.text for voice in each.voices)]
 
 
-async def _list(visit: Visit) -> HTMLResponse:
-    listing, every = await _listing(visit)
-    there = {str(each.kind) for each in every}
-    return await whole_page(
-        visit,
-        "messages.html",
-        listing=listing,
-        shown={each.id: choice(each, visit.form) for each in listing.rows},
-        kinds=KINDS,
-        lacking=[kind for kind in KINDS if kind not in there],
-        may_write=visit.may(Act.MESSAGES_WRITE),
-    )
+async def _read(visit: Visit, wish: Asked) -> Rows[MessageOut]:
+    part = part_of(await _of_all(visit, wish), wish.wanted())
+    return Rows(part.rows, part.total)
 
 
-def _cells(each: MessageOut, visit: Visit) -> list[str]:
-    shown, kind = choice(each, visit.form), visit.text(f"message_kind.{each.kind}")
-    return [each.title, kind, each.area_name, shown.said, " / ".join(shown.words)]
+async def _lines(visit: Visit, wish: Asked) -> AsyncIterator[Sequence[str]]:
+    for each in await _of_all(visit, wish):
+        shown, kind = choice(each, visit.form), visit.text(f"message_kind.{each.kind}")
+        yield [each.title, kind, each.area_name, shown.said, " / ".join(shown.words)]
+
+
+async def _within(visit: Visit, listing: Listing[MessageOut]) -> dict[str, Any]:
+    shown = {each.id: choice(each, visit.form) for each in listing.rows}
+    return {"shown": shown, "may_write": visit.may(Act.MESSAGES_WRITE)}
+
+
+async def _lacking(visit: Visit, _listing: Listing[MessageOut] | None = None) -> dict[str, Any]:
+    """Name the kinds of which none lies ready."""
+    there = {str(each.kind) for each in await visit.services.messages.list(visit.actor)}
+    return {"kinds": KINDS, "lacking": [kind for kind in KINDS if kind not in there]}
+
+
+MANY = Many(
+    path="/messages",
+    title="messages.title",
+    template="messages.html",
+    fragment="_messages.html",
+    live=Live("messages", "message recording area"),
+    columns=COLUMNS,
+    sort="kind",
+    filters=_filters,
+    read=_read,
+    table=Table("ban-tin-khan-cap", tuple(f"messages.{head}" for head in HEADS), _lines),
+    within=_within,
+    around=_lacking,
+)
 
 
 async def _form(visit: Visit, draft: Draft, message_id: str, problems: Problems) -> HTMLResponse:
@@ -149,17 +167,12 @@ async def _save(visit: Visit, draft: Draft, known: MessageOut | None) -> Respons
 
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages."""
+    add_many(router, site, MANY)
 
-    @router.get("/messages")
-    async def all_of_them(request: Request) -> HTMLResponse:
-        return await _list(await site.visit(request))
-
-    @router.get("/messages.csv")
-    async def table(request: Request) -> Response:
+    @router.get("/messages/lacking")
+    async def lacking(request: Request) -> HTMLResponse:
         visit = await site.visit(request)
-        listing, _ = await _listing(visit, MOST_ROWS)
-        heads = [visit.text(f"messages.{head}") for head in HEADS]
-        return csv_answer("ban-tin-khan-cap", heads, (_cells(each, visit) for each in listing.rows), visit.text)
+        return visit.fragment("_messages_lacking.html", **await _lacking(visit))
 
     @router.get("/messages/new")
     async def new(request: Request) -> HTMLResponse:

@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from controller.paging import PAGE, Wanted
-from web.listing import Listing, asked, csv_answer, in_parts
+from web.listing import Asked, Filter, Listing, Rows, in_parts
 from web.pages.frame import whole_page
+from web.pages.many import Live, Many, Table, add_many
 from web.pages.nodes import tabs
 from web.site import Site, Visit
 from web.views.node_health import FIGURES, SPANS, curves
@@ -39,18 +40,41 @@ async def _health(visit: Visit, node_id: str) -> HTMLResponse:
     )
 
 
-async def _plays(visit: Visit, node_id: str, limit: int = PAGE) -> Listing[PlayRow]:
-    filters = play_filters(visit.text)
-    wanted = asked(visit.request, PLAY_COLUMNS, filters, sort="start", down=True)
-    found = await visit.services.node_plays.find(visit.actor, node_id, wanted.wanted(limit))
-    rows, path = tuple(play_row(each, visit.form) for each in found.rows), f"/nodes/{node_id}/plays"
-    return Listing(path, PLAY_COLUMNS, filters, wanted, rows, found.total, default=("start", True))
+async def _filters(visit: Visit) -> tuple[Filter, ...]:
+    return play_filters(visit.text)
 
 
-async def _table(visit: Visit, node_id: str, wanted: Wanted) -> AsyncIterator[Sequence[str]]:
-    async for play in in_parts(partial(visit.services.node_plays.find, visit.actor, node_id), wanted):
+async def _read(visit: Visit, wish: Asked) -> Rows[PlayRow]:
+    found = await visit.services.node_plays.find(visit.actor, visit.request.path_params["node_id"], wish.wanted())
+    return Rows(tuple(play_row(each, visit.form) for each in found.rows), found.total)
+
+
+async def _lines(visit: Visit, wish: Asked) -> AsyncIterator[Sequence[str]]:
+    node_id = visit.request.path_params["node_id"]
+    async for play in in_parts(partial(visit.services.node_plays.find, visit.actor, node_id), wish.wanted()):
         row = play_row(play, visit.form)
         yield [row.at, row.title, in_words(row.mark, visit.text), row.why]
+
+
+async def _node(visit: Visit, _listing: Listing[PlayRow]) -> dict[str, Any]:
+    found = await visit.services.nodes.get(visit.actor, visit.request.path_params["node_id"])
+    return {"place": visit.name_of(found.area_id), "of": tabs(visit, found)}
+
+
+PLAYS = Many(
+    path="/nodes/{node_id}/plays",
+    title="node.tab_plays",
+    template="node_plays.html",
+    fragment="_node_plays.html",
+    live=Live("plays", "play node broadcast* approval*", pace=5),
+    columns=PLAY_COLUMNS,
+    sort="start",
+    down=True,
+    filters=_filters,
+    read=_read,
+    table=Table("ket-qua-phat", tuple(f"node_plays.{head}" for head in HEADS), _lines),
+    around=_node,
+)
 
 
 def add(router: APIRouter, site: Site) -> None:
@@ -60,20 +84,7 @@ def add(router: APIRouter, site: Site) -> None:
     async def health(request: Request, node_id: str) -> HTMLResponse:
         return await _health(await site.visit(request), node_id)
 
-    @router.get("/nodes/{node_id}/plays")
-    async def plays(request: Request, node_id: str) -> HTMLResponse:
-        visit = await site.visit(request)
-        found = await visit.services.nodes.get(visit.actor, node_id)
-        place, listing = visit.name_of(found.area_id), await _plays(visit, node_id)
-        return await whole_page(visit, "node_plays.html", place=place, of=tabs(visit, found), listing=listing)
-
-    @router.get("/nodes/{node_id}/plays.csv")
-    async def table(request: Request, node_id: str) -> Response:
-        visit = await site.visit(request)
-        listing = await _plays(visit, node_id, 1)
-        heads = [visit.text(f"node_plays.{head}") for head in HEADS]
-        rows = _table(visit, node_id, listing.asked.wanted())
-        return csv_answer("ket-qua-phat", heads, rows, visit.text)
+    add_many(router, site, PLAYS)
 
     @router.get("/nodes/{node_id}/now")
     async def now(request: Request, node_id: str) -> HTMLResponse:

@@ -1,6 +1,6 @@
 """Cụm loa: the list of nodes, one node in words, adopting a node."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,12 +10,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from controller.errors import LoaError, NotFoundError
 from controller.nodes.rules import NodeKind
 from controller.nodes.schemas import ContactOut, NodeOut
-from controller.paging import PAGE, Wanted
+from controller.overview.schemas import Overview
+from controller.paging import Wanted
 from controller.people.rights import Act
 from web.forms import Form, read_form
-from web.listing import Listing, asked, csv_answer, piece_by_piece
+from web.listing import Asked, Filter, Listing, Rows, piece_by_piece
 from web.offers import ENTRIES
 from web.pages.frame import whole_page
+from web.pages.many import Live, Many, Table, add_many
 from web.problems import Problems, problems_of
 from web.site import Site, Visit
 from web.views.logs import Log, log_said
@@ -39,17 +41,33 @@ ADD_PLACE, ADD_NODE = "/places#add", "#adopt"
 HEADS = ("name", "place", "state", "fault", "heard", "software", "latitude", "longitude")
 
 
-async def _listing(visit: Visit, limit: int = PAGE) -> tuple[Listing[NodeRow], dict[str, Any]]:
-    """Find what the address asks for."""
-    found = await visit.services.overview.of(visit.actor)
-    filters = node_filters(visit.areas, found, visit.form, visit.request.query_params.get("fault", ""))
-    wanted = asked(visit.request, NODE_COLUMNS, filters, sort="need")
-    nodes = await visit.services.node_lists.find(visit.actor, wanted.wanted(limit))
+async def _standing(visit: Visit) -> Overview:
+    """Read how all nodes stand, once a visit."""
+    if "standing" not in visit.extra:
+        visit.extra["standing"] = await visit.services.overview.of(visit.actor)
+    found: Overview = visit.extra["standing"]
+    return found
+
+
+async def _filters(visit: Visit) -> tuple[Filter, ...]:
+    return node_filters(visit.areas, await _standing(visit), visit.form, visit.request.query_params.get("fault", ""))
+
+
+async def _read(visit: Visit, wish: Asked) -> Rows[NodeRow]:
+    found = await visit.services.node_lists.find(visit.actor, wish.wanted())
     own = _own_name(visit)
-    rows = tuple(node_row(node, visit.form, own) for node in nodes.rows)
-    listing = Listing("/nodes", NODE_COLUMNS, filters, wanted, rows, nodes.total, default=("need", False))
-    context = {"summary": counts_said(found, visit.form), "listing": listing, "any": found.total > 0}
-    return listing, context | {"begin": _begin(visit)}
+    return Rows(tuple(node_row(node, visit.form, own) for node in found.rows), found.total)
+
+
+async def _lines(visit: Visit, wish: Asked) -> AsyncIterator[Sequence[str]]:
+    ids = await visit.services.node_lists.ids(visit.actor, wish.wanted())
+    async for node in piece_by_piece(ids, partial(visit.services.nodes.some, visit.actor)):
+        yield exported(node, visit.form)
+
+
+async def _summary(visit: Visit, _listing: Listing[NodeRow]) -> dict[str, Any]:
+    found = await _standing(visit)
+    return {"summary": counts_said(found, visit.form), "any": found.total > 0, "begin": _begin(visit)}
 
 
 def _begin(visit: Visit) -> tuple[str, str, str]:
@@ -67,47 +85,57 @@ def _own_name(visit: Visit) -> str:
     return visit.areas[0].name if len(own_scopes(visit.areas)) == 1 else ""
 
 
-async def _page(
-    visit: Visit,
-    *,
-    adopt: Mapping[str, str] | None = None,
-    mute: Mapping[str, str] | None = None,
-    problems: Mapping[str, Problems] | None = None,
-) -> HTMLResponse:
-    _, context = await _listing(visit)
+async def _adding(visit: Visit, _listing: Listing[NodeRow]) -> dict[str, Any]:
+    """Give what stands beside the list: wishes of nodes, and the forms that add one."""
     into = visit.places(Act.NODES_ADOPT)
     only = into[0].id if len(into) == 1 else ""
-    return await whole_page(
-        visit,
-        "nodes.html",
-        status=422 if problems else 200,
-        adopt=adopt or {"code": "", "name": "", "area_id": only},
-        mute=mute or {"kind": MUTE[0], "name": "", "area_id": only},
-        mute_kinds=[(each, visit.text(f"nodes.kind_{each}")) for each in MUTE],
-        problems={"adopt": {}, "mute": {}} | dict(problems or {}),
-        adopt_into=choices(into),
-        no_places=not visit.areas and visit.may_everywhere(Act.NODES_ADOPT),
-        may_add_places=visit.may_everywhere(Act.AREAS_CREATE),
-        may_places=any(visit.may(act) for act in ENTRIES["/places"].acts),
-        wishes=wishes(await visit.services.renewals.waiting(visit.actor), visit.areas, visit.form),
-        waiting=await visit.services.enrolments.waiting(visit.actor),
-        **context,
-    )
+    return {
+        "adopt": {"code": "", "name": "", "area_id": only},
+        "mute": {"kind": MUTE[0], "name": "", "area_id": only},
+        "mute_kinds": [(each, visit.text(f"nodes.kind_{each}")) for each in MUTE],
+        "problems": {"adopt": {}, "mute": {}},
+        "adopt_into": choices(into),
+        "no_places": not visit.areas and visit.may_everywhere(Act.NODES_ADOPT),
+        "may_add_places": visit.may_everywhere(Act.AREAS_CREATE),
+        "may_places": any(visit.may(act) for act in ENTRIES["/places"].acts),
+        "wishes": wishes(await visit.services.renewals.waiting(visit.actor), visit.areas, visit.form),
+        "waiting": await visit.services.enrolments.waiting(visit.actor),
+    }
+
+
+MANY = Many(
+    path="/nodes",
+    title="nodes.title",
+    template="nodes.html",
+    fragment="_nodes.html",
+    live=Live("nodes", "node fault hold", tick=15),
+    columns=NODE_COLUMNS,
+    sort="need",
+    filters=_filters,
+    read=_read,
+    table=Table("cum-loa", tuple(f"nodes.{head}" for head in HEADS), _lines),
+    within=_summary,
+    around=_adding,
+)
+
+
+async def _not_adopted(visit: Visit, values: Mapping[str, str], problems: Problems) -> Response:
+    return await MANY.page(visit, adopt=values, problems={"adopt": problems, "mute": {}})
 
 
 async def _adopt(visit: Visit, typed: Form) -> Response:
     values = {name: typed.one(name).strip() for name in ("code", "name", "area_id")}
     empty = {"code": "adopt.code_empty", "area_id": "adopt.area_empty", "name": "wrong.name_empty"}
     if lacking := {name: visit.text(key) for name, key in empty.items() if not values[name]}:
-        return await _page(visit, adopt=values, problems={"adopt": lacking})
+        return await _not_adopted(visit, values, lacking)
     try:
         await visit.services.enrolments.adopt(
             visit.actor, claim_code=values["code"], area_id=values["area_id"], name=values["name"]
         )
     except NotFoundError:
-        return await _page(visit, adopt=values, problems={"adopt": {"code": visit.text("adopt.no_code")}})
+        return await _not_adopted(visit, values, {"code": visit.text("adopt.no_code")})
     except LoaError as error:
-        return await _page(visit, adopt=values, problems={"adopt": problems_of(error, visit.form, ADOPT_FIELDS)})
+        return await _not_adopted(visit, values, problems_of(error, visit.form, ADOPT_FIELDS))
     return RedirectResponse("/nodes?done=node", 303)
 
 
@@ -124,7 +152,8 @@ async def _add_mute(visit: Visit, typed: Form) -> Response:
             return RedirectResponse(f"/nodes/{made.id}?done=mute", 303)
     except LoaError as error:
         problems = problems_of(error, visit.form, MUTE_FIELDS)
-    return await _page(visit, mute=values, problems={"mute": {f"mute_{name}": said for name, said in problems.items()}})
+    mute = {f"mute_{name}": said for name, said in problems.items()}
+    return await MANY.page(visit, mute=values, problems={"adopt": {}, "mute": mute})
 
 
 async def one(visit: Visit, found: NodeOut) -> Node:
@@ -191,24 +220,7 @@ async def node_page(visit: Visit, node_id: str, problem: str = "") -> HTMLRespon
 
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages, their live parts and the form."""
-
-    @router.get("/nodes")
-    async def nodes(request: Request) -> HTMLResponse:
-        return await _page(await site.visit(request))
-
-    @router.get("/nodes.csv")
-    async def table(request: Request) -> Response:
-        visit = await site.visit(request)
-        listing, _ = await _listing(visit, 1)
-        heads = [visit.text(f"nodes.{head}") for head in HEADS]
-        ids = await visit.services.node_lists.ids(visit.actor, listing.asked.wanted())
-        nodes = piece_by_piece(ids, partial(visit.services.nodes.some, visit.actor))
-        return csv_answer("cum-loa", heads, (exported(node, visit.form) async for node in nodes), visit.text)
-
-    @router.get("/nodes/live")
-    async def live(request: Request) -> HTMLResponse:
-        visit = await site.visit(request)
-        return visit.fragment("_nodes.html", **(await _listing(visit))[1])
+    add_many(router, site, MANY)
 
     @router.get("/nodes/mute")
     async def after_a_mistake() -> RedirectResponse:

@@ -1,6 +1,6 @@
 """Địa bàn: the tree of places as a list, one place, adding and changing places."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -8,12 +8,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.areas.schemas import AreaOut
 from controller.errors import LoaError, NotFoundError
-from controller.paging import MOST_ROWS, PAGE, part_of
+from controller.paging import part_of
 from controller.people.rights import Act
 from web.forms import Form, read_form
-from web.listing import Listing, asked, csv_answer
+from web.listing import Asked, Filter, Listing, Rows
 from web.pages import merging
 from web.pages.frame import back, whole_page
+from web.pages.many import Live, Many, Table, add_many
 from web.problems import Problems, problems_of
 from web.site import Site, Visit
 from web.views import areas as views
@@ -26,35 +27,52 @@ MOST_BELOW = 60
 """Places named on the page of the one that they belong to."""
 
 
-def _listing(visit: Visit, size: int = PAGE) -> tuple[Listing[AreaOut], Sequence[AreaOut]]:
-    narrow = views.filters(visit.areas, visit.form)
-    wish = asked(visit.request, views.COLUMNS, narrow, sort=views.TREE)
-    found = part_of(views.chosen(visit.areas, wish), wish.wanted(size))
-    listing: Listing[AreaOut] = Listing(
-        "/places", views.COLUMNS, narrow, wish, found.rows, found.total, default=(views.TREE, False)
-    )
-    return listing, found.rows
+async def _filters(visit: Visit) -> tuple[Filter, ...]:
+    return views.filters(visit.areas, visit.form)
 
 
-async def _list(visit: Visit, typed: Mapping[str, str] | None = None, problems: Problems | None = None) -> HTMLResponse:
-    listing, found = _listing(visit)
+async def _read(visit: Visit, wish: Asked) -> Rows[views.PlaceRow]:
+    part = part_of(views.chosen(visit.areas, wish), wish.wanted())
     top = min((area.depth for area in visit.areas), default=0)
-    in_order = listing.asked.sort == views.TREE and not listing.asked.q and not listing.asked.having
+    in_order = wish.sort == views.TREE and not wish.q and not wish.having
+    return Rows(tuple(views.row(each, top, visit.form, in_order=in_order) for each in part.rows), part.total)
+
+
+async def _lines(visit: Visit, wish: Asked) -> AsyncIterator[Sequence[str]]:
+    for area in views.chosen(visit.areas, wish):
+        yield views.exported(area, visit.form)
+
+
+async def _any(visit: Visit, _listing: Listing[views.PlaceRow]) -> dict[str, Any]:
+    return {"any": bool(visit.areas)}
+
+
+async def _adding(visit: Visit, _listing: Listing[views.PlaceRow]) -> dict[str, Any]:
     root = visit.areas[0].id if visit.areas else ""
-    return await whole_page(
-        visit,
-        "places.html",
-        status=422 if problems else 200,
-        listing=listing,
-        rows={area.id: views.row(area, top, visit.form, in_order=in_order) for area in found},
-        area=typed or {"name": "", "kind": "hamlet" if root else "commune", "parent_id": root},
-        problems=problems or {},
-        add_under=choices(visit.places(Act.AREAS_CREATE)),
-        may_add_roots=visit.may_everywhere(Act.AREAS_CREATE),
-        may_move=len(visit.areas) > 1 and visit.may(Act.AREAS_MOVE),
-        kinds=views.KINDS,
-        any=bool(visit.areas),
-    )
+    return {
+        "area": {"name": "", "kind": "hamlet" if root else "commune", "parent_id": root},
+        "problems": {},
+        "add_under": choices(visit.places(Act.AREAS_CREATE)),
+        "may_add_roots": visit.may_everywhere(Act.AREAS_CREATE),
+        "may_move": len(visit.areas) > 1 and visit.may(Act.AREAS_MOVE),
+        "kinds": views.KINDS,
+    }
+
+
+MANY = Many(
+    path="/places",
+    title="menu.places",
+    template="places.html",
+    fragment="_places.html",
+    live=Live("places", "area node", pace=5),
+    columns=views.COLUMNS,
+    sort=views.TREE,
+    filters=_filters,
+    read=_read,
+    table=Table("dia-ban", tuple(f"area.{head}" for head in views.HEADS), _lines),
+    within=_any,
+    around=_adding,
+)
 
 
 async def _add(visit: Visit, typed: Form) -> Response:
@@ -67,7 +85,7 @@ async def _add(visit: Visit, typed: Form) -> Response:
             parent_id=values["parent_id"] or None,
         )
     except LoaError as error:
-        return await _list(visit, values, problems_of(error, visit.form, ADD_FIELDS))
+        return await MANY.page(visit, area=values, problems=problems_of(error, visit.form, ADD_FIELDS))
     return back("/places", "area")
 
 
@@ -167,11 +185,6 @@ async def _change(visit: Visit, area_id: str, typed: Form) -> Response:
     return back(f"/places/{area_id}", "saved")
 
 
-async def _table(areas: Sequence[AreaOut], visit: Visit) -> AsyncIterator[Sequence[str]]:
-    for area in areas:
-        yield views.exported(area, visit.form)
-
-
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages."""
     merging.add(router, site)
@@ -188,16 +201,7 @@ def add(router: APIRouter, site: Site) -> None:
 
 
 def _add_list(router: APIRouter, site: Site) -> None:
-    @router.get("/places")
-    async def places(request: Request) -> HTMLResponse:
-        return await _list(await site.visit(request))
-
-    @router.get("/places.csv")
-    async def table(request: Request) -> Response:
-        visit = await site.visit(request)
-        _, found = _listing(visit, MOST_ROWS)
-        heads = [visit.text(f"area.{head}") for head in views.HEADS]
-        return csv_answer("dia-ban", heads, _table(found, visit), visit.text)
+    add_many(router, site, MANY)
 
     @router.get("/areas")
     async def after_a_mistake() -> RedirectResponse:

@@ -1,6 +1,6 @@
 """Chương trình: the list, one programme put together by hand, and what may come into it."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from controller.errors import LoaError, NotFoundError
-from controller.paging import PAGE, Found, Wanted
+from controller.paging import Wanted
 from controller.people.rights import Act
 from controller.programmes.schemas import (
     CopyIn,
@@ -21,11 +21,12 @@ from controller.programmes.schemas import (
     ProgrammeOut,
 )
 from web.forms import MOST_VERSION, Form, number_of, read_form
-from web.listing import Listing, asked, csv_answer, in_parts
+from web.listing import Asked, Filter, Listing, Rows, in_parts
 from web.pages.arranging import Held, asking, brought, change_of, confirmed, held_back
 from web.pages.bulletins import categories
 from web.pages.frame import back, whole_page
-from web.problems import Problems, problem_text, problems_of
+from web.pages.many import Live, Many, Table, add_many
+from web.problems import problem_text, problems_of
 from web.site import Site, Visit
 from web.views import library
 from web.views import programmes as views
@@ -40,36 +41,46 @@ SOURCES = ("bulletins", "recordings")
 """What items are chosen from."""
 
 
-async def _listing(visit: Visit, limit: int = PAGE) -> Listing[library.Row]:
-    filters = library.programme_filters(visit.areas, visit.text)
-    wanted = asked(visit.request, library.PROGRAMME_COLUMNS, filters, sort="changed", down=True)
-    found = await visit.services.programmes.find(visit.actor, wanted.wanted(limit))
-    rows, default = _rows(visit, found), ("changed", True)
-    return Listing("/programmes", library.PROGRAMME_COLUMNS, filters, wanted, rows, found.total, default=default)
+async def _filters(visit: Visit) -> tuple[Filter, ...]:
+    return library.programme_filters(visit.areas, visit.text)
 
 
-def _rows(visit: Visit, found: Found[Any]) -> tuple[library.Row, ...]:
-    names = {area.id: area.name for area in visit.areas}
-    return tuple(library.programme_row(each, names, visit.form) for each in found.rows)
+async def _read(visit: Visit, wish: Asked) -> Rows[library.Row]:
+    found, names = await visit.services.programmes.find(visit.actor, wish.wanted()), _names(visit)
+    return Rows(tuple(library.programme_row(each, names, visit.form) for each in found.rows), found.total)
 
 
-async def _table(visit: Visit, listing: Listing[library.Row]) -> AsyncIterator[Sequence[str]]:
-    find, names = partial(visit.services.programmes.find, visit.actor), {area.id: area.name for area in visit.areas}
-    async for each in in_parts(find, listing.asked.wanted()):
+async def _lines(visit: Visit, wish: Asked) -> AsyncIterator[Sequence[str]]:
+    names = _names(visit)
+    async for each in in_parts(partial(visit.services.programmes.find, visit.actor), wish.wanted()):
         row = library.programme_row(each, names, visit.form)
         yield [row.title, *row.cells, row.said]
 
 
-async def _list(visit: Visit, typed: Mapping[str, Any], problems: Problems) -> HTMLResponse:
-    return await whole_page(
-        visit,
-        "programmes.html",
-        status=422 if problems else 200,
-        listing=await _listing(visit),
-        areas=choices(visit.places(Act.PROGRAMMES_WRITE)),
-        form=typed,
-        problems=problems,
-    )
+def _names(visit: Visit) -> dict[str, str]:
+    return {area.id: area.name for area in visit.areas}
+
+
+async def _making(visit: Visit, _listing: Listing[library.Row]) -> dict[str, Any]:
+    places = visit.places(Act.PROGRAMMES_WRITE)
+    blank = {"title": "", "area_id": places[0].id if places else "", "template": False}
+    return {"areas": choices(places), "form": blank, "problems": {}}
+
+
+MANY = Many(
+    path="/programmes",
+    title="programmes.title",
+    template="programmes.html",
+    fragment="_programmes.html",
+    live=Live("programmes", "programme", tick=0),
+    columns=library.PROGRAMME_COLUMNS,
+    sort="changed",
+    down=True,
+    filters=_filters,
+    read=_read,
+    table=Table("chuong-trinh", tuple(f"programmes.{head}" for head in HEADS), _lines),
+    around=_making,
+)
 
 
 def _may_write(visit: Visit, known: ProgrammeOut) -> bool:
@@ -164,12 +175,12 @@ async def _create(visit: Visit, typed: Form) -> Response:
     title, area_id, is_template = typed.one("title").strip(), typed.one("area_id"), typed.one("template") == "yes"
     shown = {"title": title, "area_id": area_id, "template": is_template}
     if not title:
-        return await _list(visit, shown, {"title": visit.text("wrong.name_empty")})
+        return await MANY.page(visit, form=shown, problems={"title": visit.text("wrong.name_empty")})
     wanted = ProgrammeIn(area_id=area_id[:64], title=title[:1000], is_template=is_template)
     try:
         made = await visit.services.programmes.create(visit.actor, wanted)
     except LoaError as error:
-        return await _list(visit, shown, problems_of(error, visit.form, FIELDS))
+        return await MANY.page(visit, form=shown, problems=problems_of(error, visit.form, FIELDS))
     return back(f"/programmes/{made.id}", "saved")
 
 
@@ -235,23 +246,7 @@ async def _done(visit: Visit, programme_id: str, typed: Form) -> Response:
 
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages."""
-
-    @router.get("/programmes")
-    async def all_of_them(request: Request) -> HTMLResponse:
-        visit = await site.visit(request)
-        places = visit.places(Act.PROGRAMMES_WRITE)
-        return await _list(visit, {"title": "", "area_id": places[0].id if places else "", "template": False}, {})
-
-    @router.get("/programmes/live")
-    async def list_again(request: Request) -> HTMLResponse:
-        visit = await site.visit(request)
-        return visit.fragment("_programmes.html", listing=await _listing(visit))
-
-    @router.get("/programmes.csv")
-    async def table(request: Request) -> Response:
-        visit = await site.visit(request)
-        heads = [visit.text(f"programmes.{key}") for key in HEADS]
-        return csv_answer("chuong-trinh", heads, _table(visit, await _listing(visit, 1)), visit.text)
+    add_many(router, site, MANY)
 
     @router.post("/programmes")
     async def create(request: Request) -> Response:

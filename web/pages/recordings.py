@@ -3,18 +3,19 @@
 import json
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from controller.errors import LoaError, NotFoundError
 from controller.http.middleware import SECURITY_HEADERS
-from controller.paging import PAGE
 from controller.people.rights import Act
 from controller.recordings.schemas import CutIn, RecordingOut
 from web.forms import Form, read_form
-from web.listing import Listing, asked, csv_answer, in_parts
+from web.listing import Asked, Filter, Listing, Rows, in_parts
 from web.pages.frame import back, whole_page
+from web.pages.many import Live, Many, Table, add_many
 from web.pages.sounds import record_words, recording_card, upload_context
 from web.problems import problem_text
 from web.site import Site, Visit
@@ -28,27 +29,41 @@ WAVE_STYLE = "'sha256-jyz+/aSLcvl4pJ7PjuSvFYlSCgBZG3DNB5lmp1dZ7ms='"
 in a browser, which complains when this is not it."""
 
 
-async def _listing(visit: Visit, limit: int = PAGE) -> Listing[views.Row]:
-    filters = views.recording_filters(visit.areas, visit.text)
-    wanted = asked(visit.request, views.RECORDING_COLUMNS, filters, sort="added", down=True)
-    found = await visit.services.library.find(visit.actor, wanted.wanted(limit))
-    rows = tuple(views.recording_row(each, visit.form) for each in found.rows)
-    default = ("added", True)
-    return Listing("/recordings", views.RECORDING_COLUMNS, filters, wanted, rows, found.total, default=default)
+async def _filters(visit: Visit) -> tuple[Filter, ...]:
+    return views.recording_filters(visit.areas, visit.text)
 
 
-async def _table(visit: Visit, listing: Listing[views.Row]) -> AsyncIterator[Sequence[str]]:
-    find = partial(visit.services.library.find, visit.actor)
-    async for each in in_parts(find, listing.asked.wanted()):
+async def _read(visit: Visit, wish: Asked) -> Rows[views.Row]:
+    found = await visit.services.library.find(visit.actor, wish.wanted())
+    return Rows(tuple(views.recording_row(each, visit.form) for each in found.rows), found.total)
+
+
+async def _lines(visit: Visit, wish: Asked) -> AsyncIterator[Sequence[str]]:
+    async for each in in_parts(partial(visit.services.library.find, visit.actor), wish.wanted()):
         row = views.recording_row(each, visit.form)
         yield [row.title, *row.cells, row.said, each.file_name]
 
 
-async def _list(visit: Visit) -> HTMLResponse:
-    listing = await _listing(visit)
-    may_add = visit.may(Act.RECORDINGS_UPLOAD)
-    context = upload_context(visit) | {"record_words": record_words(visit)} if may_add else {}
-    return await whole_page(visit, "recordings.html", listing=listing, may_add=may_add, **context)
+async def _adding(visit: Visit, _listing: Listing[views.Row]) -> dict[str, Any]:
+    if not visit.may(Act.RECORDINGS_UPLOAD):
+        return {"may_add": False}
+    return {"may_add": True, "record_words": record_words(visit)} | upload_context(visit)
+
+
+MANY = Many(
+    path="/recordings",
+    title="recordings.title",
+    template="recordings.html",
+    fragment="_recordings.html",
+    live=Live("recordings", "recording", tick=0),
+    columns=views.RECORDING_COLUMNS,
+    sort="added",
+    down=True,
+    filters=_filters,
+    read=_read,
+    table=Table("ban-ghi-am", tuple(f"recordings.{head}" for head in HEADS), _lines),
+    around=_adding,
+)
 
 
 def _acts(visit: Visit, known: RecordingOut) -> set[str]:
@@ -139,25 +154,8 @@ async def _cut(visit: Visit, recording_id: str, typed: Form) -> Response:
 
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages."""
-    _add_list(router, site)
+    add_many(router, site, MANY)
     _add_one(router, site)
-
-
-def _add_list(router: APIRouter, site: Site) -> None:
-    @router.get("/recordings")
-    async def all_of_them(request: Request) -> HTMLResponse:
-        return await _list(await site.visit(request))
-
-    @router.get("/recordings.csv")
-    async def table(request: Request) -> Response:
-        visit = await site.visit(request)
-        heads = [visit.text(f"recordings.{key}") for key in HEADS]
-        return csv_answer("ban-ghi-am", heads, _table(visit, await _listing(visit, 1)), visit.text)
-
-    @router.get("/recordings/live")
-    async def live(request: Request) -> HTMLResponse:
-        visit = await site.visit(request)
-        return visit.fragment("_recordings.html", listing=await _listing(visit))
 
 
 def _add_one(router: APIRouter, site: Site) -> None:

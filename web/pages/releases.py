@@ -1,16 +1,20 @@
 """Bản cập nhật đã có: all releases; and adding one, with the file that the update key signed of it."""
 
-from fastapi import APIRouter, Request, Response
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from controller.errors import ForbiddenError
-from controller.paging import MOST_ROWS, PAGE, part_of
+from controller.paging import part_of
 from controller.people.rights import Act
 from controller.updates.schemas import ReleaseOut
 from controller.updates.service import MAX_RELEASE_BYTES
-from web.listing import Listing, asked, chosen, csv_answer
+from web.listing import Asked, Filter, Listing, Rows, chosen
 from web.offers import ENTRIES
 from web.pages.frame import whole_page
+from web.pages.many import Live, Many, Table, add_many
 from web.site import Site, Visit
 from web.views import updates as views
 
@@ -39,32 +43,50 @@ async def opened(site: Site, request: Request) -> Visit:
     return visit
 
 
-async def _listing(visit: Visit, size: int = PAGE) -> Listing[ReleaseOut]:
-    """Find what the address asks for."""
+async def _filters(visit: Visit) -> tuple[Filter, ...]:
+    return views.release_filters(await visit.services.releases.list(visit.actor))
+
+
+async def _of_all(visit: Visit, wish: Asked) -> list[ReleaseOut]:
     every = await visit.services.releases.list(visit.actor)
-    narrow = views.release_filters(every)
-    wish = asked(visit.request, views.RELEASE_COLUMNS, narrow, sort="release", down=True)
-    found = chosen(every, wish, lambda each: [each.version, each.board], views.RELEASE_SORTS, views.RELEASE_VALUES)
-    part, path = part_of(found, wish.wanted(size)), "/updates/releases"
-    return Listing(path, views.RELEASE_COLUMNS, narrow, wish, part.rows, part.total, default=("release", True))
+    return chosen(every, wish, lambda each: [each.version, each.board], views.RELEASE_SORTS, views.RELEASE_VALUES)
+
+
+async def _read(visit: Visit, wish: Asked) -> Rows[views.ReleaseRow]:
+    part = part_of(await _of_all(visit, wish), wish.wanted())
+    rows = (views.ReleaseRow(each.id, views.release_cells(each, visit.form)) for each in part.rows)
+    return Rows(tuple(rows), part.total)
+
+
+async def _lines(visit: Visit, wish: Asked) -> AsyncIterator[Sequence[str]]:
+    for each in await _of_all(visit, wish):
+        yield views.release_exported(each, visit.form)
+
+
+async def _adding(visit: Visit, _listing: Listing[views.ReleaseRow]) -> dict[str, Any]:
+    return {"may_add": may_add(visit)}
+
+
+MANY = Many(
+    path="/updates/releases",
+    title="updates.releases",
+    template="releases.html",
+    fragment="_releases.html",
+    live=Live("all-releases", "rollout"),
+    columns=views.RELEASE_COLUMNS,
+    sort="release",
+    down=True,
+    filters=_filters,
+    read=_read,
+    table=Table("ban-cap-nhat", tuple(column.word for column in views.RELEASE_COLUMNS), _lines),
+    around=_adding,
+    visit=opened,
+)
 
 
 def add(router: APIRouter, site: Site) -> None:
-    """Add the list, its table, and the page on which a release is added."""
-
-    @router.get("/updates/releases")
-    async def releases(request: Request) -> HTMLResponse:
-        visit = await opened(site, request)
-        listing = await _listing(visit)
-        cells = {each.id: views.release_cells(each, visit.form) for each in listing.rows}
-        return await whole_page(visit, "releases.html", listing=listing, cells=cells, may_add=may_add(visit))
-
-    @router.get("/updates/releases.csv")
-    async def taken_along(request: Request) -> Response:
-        visit = await opened(site, request)
-        heads = [visit.text(column.word) for column in views.RELEASE_COLUMNS]
-        rows = (views.release_exported(each, visit.form) for each in (await _listing(visit, MOST_ROWS)).rows)
-        return csv_answer("ban-cap-nhat", heads, list(rows), visit.text)
+    """Add the list, and the page on which a release is added."""
+    add_many(router, site, MANY)
 
     @router.get("/updates/releases/new")
     async def add_one(request: Request) -> HTMLResponse:

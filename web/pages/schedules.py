@@ -8,16 +8,17 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from controller.errors import ConflictError, InvalidError, LoaError
-from controller.paging import MOST_ROWS, PAGE, part_of
+from controller.paging import part_of
 from controller.people.rights import Act
 from controller.programmes.schemas import ProgrammeOut, SlotOut
 from controller.schedules.schemas import ScheduleChange, ScheduleIn, ScheduleOut, TemplateScheduleIn
 from controller.schedules.timing import OverrunError
 from controller.search import folded
 from web.forms import Unclear, read_form
-from web.listing import Column, Filter, Listing, asked, csv_answer
+from web.listing import Asked, Column, Filter, Listing, Rows
 from web.pages.bulletins import categories
 from web.pages.frame import back, whole_page
+from web.pages.many import Live, Many, Table, add_many
 from web.pages.schedule import add as add_one
 from web.pages.schedule import names_of, programmes_of
 from web.pages.schedule_finer import add as add_finer
@@ -48,37 +49,53 @@ MORNING = "05:00"
 """When a template is heard that was never planned before. It stands in the sentence above the button, to be changed."""
 
 
-async def _listing(visit: Visit, limit: int = PAGE) -> Listing[views.Line]:
+async def _filters(visit: Visit) -> tuple[Filter, ...]:
+    return (Filter("state", "plan.state", tuple((each, visit.text(f"plan.state_{each}")) for each in STATES)),)
+
+
+async def _of_all(visit: Visit, wish: Asked) -> list[views.Line]:
     """Read the schedules that are asked for: all are made whole, as they sort by what comes next."""
     programmes = {each.id: each.whole_name for each in await programmes_of(visit)}
-    state = Filter("state", "plan.state", tuple((each, visit.text(f"plan.state_{each}")) for each in STATES))
-    wanted = asked(visit.request, COLUMNS, (state,), sort="title")
-    ended = wanted.having.get("state") == "ended"
-    found = await visit.services.schedules.list(visit.actor, ended=ended)
+    state = wish.having.get("state", "")
+    found = await visit.services.schedules.list(visit.actor, ended=state == "ended")
     names = await names_of(visit, found)
-    rows = [
-        (each, views.line(each, names, programmes, visit.form))
-        for each in found
-        if views.is_in(each, wanted.having.get("state", ""))
-    ]
+    rows = [(each, views.line(each, names, programmes, visit.form)) for each in found if views.is_in(each, state)]
     kept = [
         (each, line)
         for each, line in rows
-        if all(word in folded(f"{line.title} {line.said}") for word in folded(wanted.q).split())
+        if all(word in folded(f"{line.title} {line.said}") for word in folded(wish.q).split())
     ]
-    kept.sort(key=lambda pair: views.sorting(pair[0], wanted.sort), reverse=wanted.down)
-    part = part_of([line for _, line in kept], wanted.wanted(limit))
-    return Listing("/schedules/all", COLUMNS, (state,), wanted, part.rows, part.total, default=("title", False))
+    kept.sort(key=lambda pair: views.sorting(pair[0], wish.sort), reverse=wish.down)
+    return [line for _, line in kept]
 
 
-async def _list(visit: Visit) -> dict[str, Any]:
-    """Give what the list of all shows."""
-    return {"listing": await _listing(visit), "may_write": visit.may(Act.SCHEDULES_WRITE)}
+async def _read(visit: Visit, wish: Asked) -> Rows[views.Line]:
+    part = part_of(await _of_all(visit, wish), wish.wanted())
+    return Rows(part.rows, part.total)
 
 
-async def _table(visit: Visit) -> AsyncIterator[Sequence[str]]:
-    for each in (await _listing(visit, MOST_ROWS)).rows:
+async def _lines(visit: Visit, wish: Asked) -> AsyncIterator[Sequence[str]]:
+    for each in await _of_all(visit, wish):
         yield [each.title, each.when, each.said, each.mark.word]
+
+
+async def _writing(visit: Visit, _listing: Listing[views.Line]) -> dict[str, Any]:
+    return {"may_write": visit.may(Act.SCHEDULES_WRITE)}
+
+
+ALL = Many(
+    path="/schedules/all",
+    title="plan.all_title",
+    template="schedules_all.html",
+    fragment="_schedules_all.html",
+    live=Live("all-schedules", "schedule approval programme", pace=5),
+    columns=COLUMNS,
+    sort="title",
+    filters=_filters,
+    read=_read,
+    table=Table("lich-phat", tuple(column.word for column in COLUMNS), _lines),
+    within=_writing,
+)
 
 
 def _wanted(visit: Visit, draft: drafts.Draft, known: ScheduleOut | None) -> dict[str, Any]:
@@ -210,7 +227,7 @@ async def saved(visit: Visit, draft: drafts.Draft, known: ScheduleOut | None) ->
     return await _form(visit, draft, known, problems) if problems else back(f"/schedules/{done.id}", "saved")
 
 
-async def _begin(visit: Visit, template: str, programme: str) -> HTMLResponse:
+async def _begun(visit: Visit, template: str, programme: str) -> HTMLResponse:
     """Show the form of a new one that airs this, a template or a programme; who names neither chooses first."""
     rows = await visit.services.programmes.list(visit.actor, templates=bool(template))
     title = next((each.title for each in rows if each.id == (template or programme)), None)
@@ -234,7 +251,7 @@ def add(router: APIRouter, site: Site) -> None:
     """Add the pages."""
     add_finer(router, site)  # its addresses lie below those of all schedules
     _add_writing(router, site)
-    _add_reading(router, site)
+    add_many(router, site, ALL)
     add_one(router, site)
 
 
@@ -251,7 +268,7 @@ def _add_writing(router: APIRouter, site: Site) -> None:
         programme, template = (request.query_params.get(name, "")[:64] for name in ("programme", "template"))
         if not programme and not template:
             return await _choose(visit)
-        return await _begin(visit, template, programme)
+        return await _begun(visit, template, programme)
 
     @router.get("/schedules/{schedule_id}/edit")
     async def edit(request: Request, schedule_id: str) -> HTMLResponse:
@@ -279,21 +296,3 @@ def _add_writing(router: APIRouter, site: Site) -> None:
         if typed.one("look"):
             return await _form(visit, draft, known, {}, look=True)
         return await saved(visit, draft, known)
-
-
-def _add_reading(router: APIRouter, site: Site) -> None:
-    @router.get("/schedules/all")
-    async def all_of_them(request: Request) -> HTMLResponse:
-        visit = await site.visit(request)
-        return await whole_page(visit, "schedules_all.html", **await _list(visit))
-
-    @router.get("/schedules/all/live")
-    async def all_again(request: Request) -> HTMLResponse:
-        visit = await site.visit(request)
-        return visit.fragment("_schedules_all.html", **await _list(visit))
-
-    @router.get("/schedules/all.csv")
-    async def table(request: Request) -> Response:
-        visit = await site.visit(request)
-        heads = [visit.text(column.word) for column in COLUMNS]
-        return csv_answer("lich-phat", heads, _table(visit), visit.text)

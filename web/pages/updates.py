@@ -14,8 +14,9 @@ from controller.people.rights import Act
 from controller.search import kept, words
 from controller.updates.schemas import RolloutNodeOut, RolloutOut, RolloutWithNodes
 from web.forms import read_form
-from web.listing import Asked, Listing, asked, csv_answer
+from web.listing import Asked, Filter, Listing, Rows, asked, csv_answer
 from web.pages.frame import back, whole_page
+from web.pages.many import Live, Many, Table, add_many
 from web.pages.releases import may_add, opened
 from web.problems import problem_text
 from web.site import Site, Visit
@@ -36,11 +37,11 @@ def _shown(visit: Visit, found: RolloutOut) -> views.Rollout:
     return views.rollout(found, scope_names(visit.areas, []), visit.form, may_start=may_start, may_halt=may_halt)
 
 
-def _wish(visit: Visit) -> Asked:
-    return asked(visit.request, views.COLUMNS, views.filters(visit.form), sort="created", down=True)
+async def _filters(visit: Visit) -> tuple[Filter, ...]:
+    return views.filters(visit.form)
 
 
-async def _found(visit: Visit, wish: Asked, most: int) -> tuple[list[RolloutOut], bool]:
+async def _of_latest(visit: Visit, wish: Asked, most: int) -> tuple[list[RolloutOut], bool]:
     """Give what the address asks for of the latest ``most``, and whether there are older ones."""
     state, looked_for = wish.having.get("state"), words(wish.q)
     latest = await visit.services.rollouts.list(visit.actor, limit=most + 1)
@@ -53,23 +54,42 @@ async def _found(visit: Visit, wish: Asked, most: int) -> tuple[list[RolloutOut]
     return found, len(latest) > most
 
 
-async def _page(visit: Visit) -> HTMLResponse:
-    wish = _wish(visit)
-    rollouts, is_cut = await _found(visit, wish, MOST_ROLLOUTS)
-    part = part_of(rollouts, wish.wanted(PAGE))
-    rows = tuple(_shown(visit, each) for each in part.rows)
-    narrow = views.filters(visit.form)
-    listing = Listing("/updates", views.COLUMNS, narrow, wish, rows, part.total, default=("created", True))
+async def _read(visit: Visit, wish: Asked) -> Rows[views.Rollout]:
+    rollouts, is_cut = await _of_latest(visit, wish, MOST_ROLLOUTS)
+    part = part_of(rollouts, wish.wanted())
+    return Rows(tuple(_shown(visit, each) for each in part.rows), part.total, MOST_ROLLOUTS if is_cut else 0)
+
+
+async def _lines(visit: Visit, wish: Asked) -> AsyncIterator[Sequence[str]]:
+    places = scope_names(visit.areas, [])
+    for each in (await _of_latest(visit, wish, MOST_ROWS + 1))[0]:
+        yield views.exported(each, places, visit.form)
+
+
+async def _releases(visit: Visit, _listing: Listing[views.Rollout]) -> dict[str, Any]:
     found = await visit.services.releases.list(visit.actor)
-    return await whole_page(
-        visit,
-        "updates.html",
-        listing=listing,
-        newest=MOST_ROLLOUTS if is_cut else 0,
-        releases=[views.release(each, visit.form) for each in found[:FEW_RELEASES]],
-        may_start=visit.may(Act.ROLLOUTS_START),
-        may_add=may_add(visit),
-    )
+    return {
+        "releases": [views.release(each, visit.form) for each in found[:FEW_RELEASES]],
+        "may_start": visit.may(Act.ROLLOUTS_START),
+        "may_add": may_add(visit),
+    }
+
+
+MANY = Many(
+    path="/updates",
+    title="updates.rollouts",
+    template="updates.html",
+    fragment="_updates.html",
+    live=Live("all-rollouts", "rollout", pace=5),
+    columns=views.COLUMNS,
+    sort="created",
+    down=True,
+    filters=_filters,
+    read=_read,
+    table=Table("cap-nhat", tuple(f"updates.{head}" for head in views.HEADS), _lines),
+    around=_releases,
+    visit=opened,
+)
 
 
 def _nodes_wish(visit: Visit) -> Asked:
@@ -112,12 +132,6 @@ async def _act(visit: Visit, rollout_id: str, act: str) -> None:
     await {"pause": known.pause, "resume": known.resume, "stop": known.stop}[act](visit.actor, rollout_id)
 
 
-async def _table(visit: Visit, found: Sequence[RolloutOut]) -> AsyncIterator[Sequence[str]]:
-    places = scope_names(visit.areas, [])
-    for each in found:
-        yield views.exported(each, places, visit.form)
-
-
 def _add_nodes(router: APIRouter, site: Site) -> None:
     """Add the nodes of one: their live part, and their table."""
 
@@ -137,17 +151,7 @@ def _add_nodes(router: APIRouter, site: Site) -> None:
 
 def add(router: APIRouter, site: Site) -> None:
     """Add the pages."""
-
-    @router.get("/updates")
-    async def updates(request: Request) -> HTMLResponse:
-        return await _page(await opened(site, request))
-
-    @router.get("/updates.csv")
-    async def table(request: Request) -> Response:
-        visit = await opened(site, request)
-        found, _ = await _found(visit, _wish(visit), MOST_ROWS + 1)
-        heads = [visit.text(f"updates.{head}") for head in views.HEADS]
-        return csv_answer("cap-nhat", heads, _table(visit, found), visit.text)
+    add_many(router, site, MANY)
 
     @router.get("/updates/{rollout_id}")
     async def one(request: Request, rollout_id: str) -> HTMLResponse:

@@ -53,7 +53,7 @@ _NAMES = ("title", "name", "login", "version", "scope_name")
 class Deed:
     """One entry."""
 
-    seq: int
+    id: int
     at: str
     who: str
     person_id: str
@@ -88,7 +88,7 @@ def deed(entry: AuditOut, places: Mapping[str, str], form: Formats, *, people: b
     # A place that was removed has no page any more; everything else keeps its own.
     opens = {"areas": entry.subject in places, "people": people}.get(resource, True)
     return Deed(
-        seq=entry.seq,
+        id=entry.seq,
         at=form.text(
             "activity.second", second=form.second(entry.at), day=form.day(entry.at.astimezone(form.zone).date())
         ),

@@ -63,8 +63,6 @@ class Request:
     mark: Mark
     is_open: bool
     by: str
-    when: str
-    """When it would sound; of a series the page says more."""
     measure: str
     asked: str
     about: str
@@ -135,7 +133,6 @@ def one(row: ApprovalOut, waves: Mapping[str, Sequence[int]], form: Formats) -> 
         mark=_mark(row, form),
         is_open=row.state == "open",
         by=row.asked_by,
-        when=text("approvals.at", when=form.long(row.first_start_at)),
         measure=text("approvals.measure", length=form.length(row.length_ms), targets=_targets(row, form)),
         asked=text("approvals.asked", by=row.asked_by, when=form.since(row.asked_at)),
         about=_about(row, form),

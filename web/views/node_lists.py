@@ -71,6 +71,11 @@ class PlayRow:
     mark: Mark
     why: str
 
+    @property
+    def id(self) -> str:
+        """Tell it from the others of its list."""
+        return self.broadcast_id
+
 
 def counts_said(found: Overview, form: Formats) -> str:
     """Count those in contact among the nodes that report; those that report nothing are counted apart."""

@@ -53,6 +53,11 @@ class PlayLine:
     mark: Mark
     why: str
 
+    @property
+    def id(self) -> str:
+        """Tell it from the others of its list."""
+        return self.node_id
+
 
 @dataclass(frozen=True)
 class Group:

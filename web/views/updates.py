@@ -1,6 +1,6 @@
 """Releases and rollouts in words. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,15 @@ class NodeRow:
     name: str
     mark: Mark
     why: str
+
+
+@dataclass(frozen=True)
+class ReleaseRow:
+    """A release in the list of all."""
+
+    id: str
+    cells: Sequence[str]
+    """One for each column."""
 
 
 @dataclass(frozen=True)

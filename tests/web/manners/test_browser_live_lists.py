@@ -5,6 +5,7 @@ from playwright.async_api import Browser, expect
 
 from controller.approvals.schemas import ReturnIn
 from controller.programmes.schemas import ProgrammeChange
+from tests.controller.factories import PASSWORD
 from tests.web.browser import AXE, SERIOUS, SMALL, page_of
 from tests.web.harness import Commune
 from tests.web.pages import in_need_of_a_yes, module_site, programme
@@ -81,3 +82,28 @@ async def test_the_history_takes_in_what_begins_and_what_became_of_it(site: Comm
         await expect(page.locator("#q")).to_have_value("mat nuoc")
         await page.evaluate(AXE)
         assert await page.evaluate(SERIOUS) == []
+
+
+async def test_an_account_comes_in_and_who_did_it_stands_in_the_log(site: Commune, browser: Browser) -> None:
+    services, actor = site.centre.services, site.centre.actor
+    known = await site.centre.somebody("nam", "approver", site.root)
+    async with page_of(browser, site.url, viewport=SMALL) as people, page_of(browser, site.url, viewport=SMALL) as log:
+        await people.goto("/people?sort=login")
+        await log.goto("/activity?kind=people")
+        rows, deeds = people.locator("#people tbody tr"), log.locator("#activity tbody tr")
+        await expect(rows).to_have_count(2)
+        await people.locator("#add > summary").click()
+        await people.fill("#login", "dung")
+        await rows.locator(f"a[href='/people/{known.id}']").focus()
+        await log.fill("#q", "nam")
+        made = await services.people.add(
+            actor, login="hoa", name="Lê Thị Hòa", password=PASSWORD, role="operator", area_id=site.root.id
+        )
+        await expect(rows.first.get_by_role("link")).to_have_attribute("href", f"/people/{made.id}")
+        await expect(deeds.first).to_contain_text("hoa")
+        assert await people.evaluate(HREF) == f"/people/{known.id}", "and the keyboard at its row"
+        await expect(people.locator("#login")).to_have_value("dung")
+        await expect(log.locator("#q")).to_have_value("nam")
+        for page in (people, log):
+            await page.evaluate(AXE)
+            assert await page.evaluate(SERIOUS) == []

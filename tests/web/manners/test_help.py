@@ -15,7 +15,8 @@ TEMPLATES = Path(__file__).resolve().parents[3] / "web" / "templates"
 PAGES = {
     path.name: path.read_text("utf-8")
     for path in sorted(TEMPLATES.glob("*.html"))
-    if re.search(r'extends "(?:signed_in|emergency_frame)\.html"', path.read_text("utf-8"))
+    if re.search(r'extends "(?:signed_in|emergency_frame|list)\.html"', path.read_text("utf-8"))
+    and path.name != "list.html"
 }
 OF_HELP = {"help.html", "help_topic.html"}
 """Pages that are help themselves."""

@@ -4,6 +4,7 @@ import re
 
 from controller.events import Topic
 from tests.web.manners.test_double_tap import TEMPLATES
+from tests.web.manners.test_many import LISTS
 from web.joined import STATIC
 
 INSIDE = {Topic.REVOCATION, Topic.DOCUMENTS}
@@ -24,5 +25,6 @@ def test_what_a_part_of_a_page_wants_to_hear_is_told() -> None:
         for said in re.findall(r'data-live="([^"{]*)"|parts\.live\([^)]*?, "([a-z* ]+)"', path.read_text("utf-8"))
         for topic in " ".join(said).replace("*", "").split()
     }
+    wanted |= {topic for each in LISTS for topic in each.live.topics.replace("*", "").split()}
     assert len(wanted) > 10
     assert wanted <= HEARD
