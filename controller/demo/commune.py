@@ -5,7 +5,6 @@ import hashlib
 import os
 import re
 import secrets
-import socket
 import ssl
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,6 +14,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
+from .ports import free_ports, held
 from .processes import Program, ProgramFailedError, script
 
 LOGIN = "lan"
@@ -83,6 +83,7 @@ class Commune:
         self.folder, self._specs = folder, specs
         self.password = secrets.token_urlsafe(9)
         ports = free_ports(3)
+        self._found = ports[1:] if port else ports
         self.port = port or ports[0]
         self.url = f"http://127.0.0.1:{self.port}"
         self.centre_state = folder / "centre"
@@ -104,6 +105,7 @@ class Commune:
 
     async def __aenter__(self) -> Self:
         """Start the centre and all nodes, and wait until every node is online."""
+        self._stack.enter_context(held(self._found))
         self._stack.push_async_callback(self.api.aclose)
         self._stack.push_async_callback(self.stop)
         try:
@@ -318,15 +320,3 @@ async def _within(seconds: float, what: str) -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise ProgramFailedError(f"not within {seconds:.0f} s: {what}") from None
-
-
-def free_ports(count: int) -> list[int]:
-    """Find free TCP ports on loopback."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()

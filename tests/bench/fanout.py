@@ -16,7 +16,7 @@ from typing import Any
 
 from controller.broadcasts.rules import Piece, items_of
 from controller.clock import system_clock
-from controller.demo.commune import free_ports
+from controller.demo.ports import free_ports
 from controller.demo.processes import Program
 from controller.plans.build import Stamp, build_urgent
 from controller.wire.broker import SAFE_PATH, _account, _as_user
