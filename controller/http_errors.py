@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
@@ -24,6 +24,7 @@ from .errors import (
     TooLargeError,
     TooManyAttemptsError,
 )
+from .http.in_words import told_as
 from .names import ZoneGoneError
 from .recordings.uploads import TooSlowError
 from .validation import has_nul, problem_of
@@ -55,6 +56,13 @@ CODES = {
 """Codes of what the framework itself refuses."""
 
 BUSY_RETRY_S = 2
+
+
+class UnforeseenError(LoaError):
+    """Nobody foresaw it: what broke is in the log."""
+
+    code = "internal"
+
 
 _log = logging.getLogger(__name__)
 
@@ -134,14 +142,15 @@ def _framework(_request: Request, raised: Exception) -> JSONResponse:
     return respond(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
 
 
-def _somebody_was_faster(_request: Request, _raised: Exception) -> JSONResponse:
-    return respond(409, ConflictError.code, "somebody changed this at the same moment; look again")
+def _somebody_was_faster(request: Request, _raised: Exception) -> Response:
+    error = ConflictError("somebody changed this at the same moment; look again")
+    return told_as(request, error, refusal(error))
 
 
-def _database_busy(_request: Request, raised: Exception) -> JSONResponse:
+def _database_busy(request: Request, raised: Exception) -> Response:
     _log.error("database: %s", raised)
-    headers = {"Retry-After": str(BUSY_RETRY_S)}
-    return respond(503, BusyError.code, "the database is busy; nothing was changed", headers=headers)
+    error = BusyError("the database is busy; nothing was changed")
+    return told_as(request, error, refusal(error))
 
 
 def _no_text(request: Request, raised: Exception) -> JSONResponse:
@@ -159,5 +168,6 @@ def _zone_gone(_request: Request, raised: Exception) -> JSONResponse:
     return refusal(error)
 
 
-def _unforeseen(_request: Request, _raised: Exception) -> JSONResponse:
-    return respond(500, "internal", "something went wrong at the centre; it is in the log")
+def _unforeseen(request: Request, _raised: Exception) -> Response:
+    error = UnforeseenError("something went wrong at the centre; it is in the log")
+    return told_as(request, error, respond(500, error.code, error.message))

@@ -7,32 +7,27 @@ has a lane of its own: no flood of other requests, by whomever, uses it up.
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from hashlib import sha256
 
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from controller.clock import Steady, steady_clock
 from controller.db import ORDINARY, Ordinary
-from controller.errors import LoaError, TooManyAttemptsError
+from controller.errors import TooManyAttemptsError
 from controller.http_errors import refusal
 from controller.ratelimit import MAX_KEYS, RateLimit, network_of
 
+from .in_words import told
 from .middleware import SAFE_METHODS
 from .precedence import Precedence
 from .tokens import origin_of, token_of
 
-InWords = Callable[[Request, LoaError], Response]
-"""Answers a page's reader in his language."""
-
 NEVER_COUNTED = frozenset({"/healthz", "/readyz"})
 """A supervisor restarts what does not answer."""
-FOR_PROGRAMS = ("/api/", "/media/", "/plans/")
 VITAL = re.compile(r"(/api/v1)?/(stop|holds(/[^/]+/release)?|broadcasts/[^/]+/cancel|emergencies(/[^/]+(/[a-z-]+)?)?)")
 """STOP and its release, the end of a broadcast, and an emergency from its form to its all-clear."""
 PICTURES = "/tiles/"
@@ -160,7 +155,7 @@ class Paced:
             pace.take(request)
         except TooManyAttemptsError as error:
             await pace.hold_back(request)
-            await _refusal(request, error)(scope, receive, send)
+            await told(request, error, refusal(error))(scope, receive, send)
             return
         person_id = pace.person(request)
         if person_id is not None and request.method not in SAFE_METHODS and VITAL.fullmatch(scope["path"]):
@@ -172,13 +167,6 @@ class Paced:
             await self._app(scope, receive, send)
         finally:
             ORDINARY.reset(mark)
-
-
-def _refusal(request: Request, error: TooManyAttemptsError) -> Response:
-    in_words: InWords | None = request.app.state.in_words
-    if in_words is None or request.url.path.startswith(FOR_PROGRAMS):
-        return refusal(error)
-    return in_words(request, error)
 
 
 def _key(token: str) -> bytes:
