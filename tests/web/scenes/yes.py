@@ -31,9 +31,9 @@ async def emergencies(site: Commune, recording: str) -> dict[str, str]:
     voices = [{"language": "vi", "text": "Lũ quét đang về. Sơ tán ngay.", "recording_id": recording}]
     ready = {"area_id": site.root.id, "kind": "alert", "title": "Lũ quét", "voices": voices}
     message = await services.messages.create(actor, MessageIn.model_validate(ready))
-    await services.messages.create(
-        actor, MessageIn.model_validate(ready | {"kind": "drill", "title": "Đây là diễn tập"})
-    )
+    words = [voices[0] | {"text": "Đây là diễn tập, không phải tình huống thật. Bà con không cần làm gì."}]
+    drill_words = {"kind": "drill", "title": "Đây là diễn tập", "voices": words}
+    await services.messages.create(actor, MessageIn.model_validate(ready | drill_words))
     wanted = {"message_id": message.id, "targets": [site.root.scope]}
     real = await services.emergencies.propose(actor, EmergencyIn.model_validate(wanted))
     drill = await services.emergencies.propose(actor, EmergencyIn.model_validate(wanted | {"drill": "marked"}))
