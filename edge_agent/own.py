@@ -82,7 +82,7 @@ class OwnSound:
         """Make the sound first: that takes a small machine half a second, in which the output must not wait."""
         try:
             blocks = await self._piece.make(gain_mb)
-        except AudioError as error:
+        except (AudioError, OSError) as error:
             log.warning("%s cannot be made: %s", self._piece.name, error)
             self._put(SelfTestReport(command_id=command_id, at=self._clock.now(), result="failed"))
             return

@@ -84,16 +84,20 @@ class Cue:
         """Write frames ``[start, stop)`` of the buffer; gives the frame behind the last written or left out."""
         if self._owed:
             self._owed -= self.feed.skip(self._owed * FRAME_BYTES) // FRAME_BYTES
-        written = self.feed.take_into(buffer[start * FRAME_BYTES : stop * FRAME_BYTES]) // FRAME_BYTES
-        self.frames += written
-        if start + written < stop and not self.feed.ended:
+        at = start + self._take(buffer, start, stop)
+        if at < stop and not self.feed.ended:
             # The decoder is late: the time is gone, so its frames are left out and neighbours stay in step.
-            gap = stop - start - written
+            gap = stop - at
             self._owed += gap
             self.missing += gap
             self.underruns += 1
             return stop
-        return start + written
+        return at if at == stop else at + self._take(buffer, at, stop)  # the last may have come between the two looks
+
+    def _take(self, buffer: memoryview, start: int, stop: int) -> int:
+        written = self.feed.take_into(buffer[start * FRAME_BYTES : stop * FRAME_BYTES]) // FRAME_BYTES
+        self.frames += written
+        return written
 
 
 class Fade(NamedTuple):

@@ -330,3 +330,33 @@ def test_a_sound_is_not_seen_to_have_begun_before_it_is_known_when() -> None:
     stand.renderer.arm(cue)
     stand.render(480)
     assert seen == [utc_ns(NOON)]
+
+
+def test_what_comes_last_while_the_output_takes_stands_behind_what_it_took(stand: Stand) -> None:
+    """Between its taking all there was and its look whether there is more: a hole of some milliseconds was left."""
+    ring = [tone(480)]
+
+    class LateFeed(Feed):
+        def __init__(self) -> None:
+            super().__init__(lambda: iter(()), name="test")
+            self._waits = True
+
+        @property
+        def empty(self) -> bool:
+            return not ring
+
+        def take_into(self, target: memoryview) -> int:
+            if not ring:
+                return 0
+            given = ring.pop(0)[: len(target)]
+            target[: len(given)] = given
+            if self._waits:
+                self._waits, self.ended = False, True
+                ring.append(tone(240))
+            return len(given)
+
+    cue = Cue(sound(0), LateFeed())
+    stand.renderer.arm(cue)
+    heard = stand.render(960)
+    assert heard == [FULL] * 720 + [0] * 240
+    assert (cue.end, cue.frames, cue.missing) == (End.WHOLE, 720, 0)

@@ -1,5 +1,6 @@
 """What a sensor says reaches the receipt, which waits for it; and what a node sounds of itself."""
 
+import errno
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -200,11 +201,12 @@ async def test_a_node_says_its_number_quietly_whatever_its_volume(hall: Hall) ->
     assert hall.desk.events() == []
 
 
+@pytest.mark.parametrize("why", [ToolMissingError("espeak-ng"), OSError(errno.ENOMEM, "Cannot allocate memory")])
 async def test_a_number_that_cannot_be_said_is_told_so_and_keeps_nothing_from_the_next(
-    hall: Hall, monkeypatch: pytest.MonkeyPatch
+    hall: Hall, monkeypatch: pytest.MonkeyPatch, why: Exception
 ) -> None:
     async def missing(*_: object, **__: object) -> bytes:
-        raise ToolMissingError("espeak-ng")
+        raise why
 
     number = tone(hall, pieces.number("n-1"), listens=False)
     with monkeypatch.context() as without:
