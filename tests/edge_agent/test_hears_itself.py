@@ -71,14 +71,14 @@ TRIES = 4
 """On a machine that stalls frames are lost, and what is not proven whole is no evidence: it is played again."""
 
 
-async def heard(centre: Centre, name: str, voice: Voice, wanted: tuple[Outcome, Grade, bool]) -> None:
-    """Play until it ends as it should."""
+async def heard(centre: Centre, name: str, voice: Voice, wanted: tuple[Outcome, Grade, bool]) -> int:
+    """Play until it ends as it should; gives how often it was played."""
     for number in range(TRIES):
         await centre.plan(broadcast(f"{name}-{number}", soon(2), voice))
         event = await centre.until_outcome(NODE, f"{name}-{number}", within_s=40)
         found = (event.outcome, event.grade, event.simulated)
         if found == wanted:
-            return
+            return number + 1
     raise AssertionError(f"{name}: {found}, not {wanted}")
 
 
@@ -110,9 +110,10 @@ async def test_a_node_with_a_microphone_hears_its_play_its_tone_and_its_horns(ce
         assert (tested.result, tested.simulated) == ("heard", True)
 
         await ordered(centre, CommandAction.REFERENCE, lambda: wants(centre), sha256=voice.sha256)
-        await heard(centre, "b-1", voice, (Outcome.PLAYED, Grade.E3, True))
+        times = await heard(centre, "b-1", voice, (Outcome.PLAYED, Grade.E3, True))
         taken = await centre.until(lambda: (one := health(centre).reference) and one.taken_at and one)
-        assert (taken.sha256, taken.change) == (voice.sha256, None)
+        assert taken.sha256 == voice.sha256
+        assert taken.change is None or times > 1, "the first that was heard is the reference, and judges those after it"
 
         await heard(centre, "b-2", voice, (Outcome.PLAYED, Grade.E3, True))
         judged = await centre.until(lambda: (one := health(centre).reference) and one.change and one)

@@ -73,7 +73,7 @@ async def test_an_output_that_swallows_sound_is_lost_until_a_real_one_has_shown_
         await until(lambda: book.stands(Fault.OUTPUT_LOST))
         assert "faster" in book.standing()[0].detail
         assert not watch.available
-        await until(lambda: watch.available, within_s=20)
+        await until(lambda: watch.available, within_s=60)
         assert not book.stands(Fault.OUTPUT_LOST)
     # Sound was let through to the first, before anything was known of it, and to the real one; never to the second.
     assert available == [made[0], made[2]]

@@ -466,7 +466,7 @@ async def test_a_disk_that_takes_no_write_ends_no_node(world: World, monkeypatch
         task = asyncio.create_task(world.updates.run())
         done, _ = await asyncio.wait([task], timeout=0.1)
         assert not done
-    await until(world.node.inbox.ask.exists, 10, "what was to be asked")
+    await until(world.node.inbox.ask.exists, 30, "what was to be asked")
     task.cancel()
     await asyncio.wait([task])
     assert world.state == (S.FETCHING, None)
