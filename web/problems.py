@@ -165,7 +165,7 @@ def page_said(text: Catalogue, error: LoaError, form: Callable[[], Formats], *, 
         wait = form().about(timedelta(seconds=wait_s(error)))
         return 429, text("problem.too_many"), text("problem.too_many_said", wait=wait)
     if isinstance(error, NotFoundError | GoneError):
-        return 404, text("problem.not_found"), text("problem.not_found_said")
+        return 404, text("problem.not_done" if acted else "problem.not_found"), text("problem.not_found_said")
     if isinstance(error, ForbiddenError):
         return 403, text("problem.not_done" if acted else "problem.forbidden"), text("problem.forbidden_said")
     if isinstance(error, ZoneGoneError):

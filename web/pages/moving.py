@@ -25,12 +25,16 @@ from web.views.whatif import change_lines
 
 async def _change(visit: Visit, schedule_id: str, recurrence: datetime, act: str, *, confirmed: bool) -> None:
     """Take one date out, or let it be as it was; ``confirmed``: though it meets others."""
-    dates, kind = visit.services.single_dates, {"cancel": "cancelled", "keep": "kept"}.get(act)
-    if kind is None:
-        await dates.restore(visit.actor, schedule_id, recurrence, confirm_conflicts=confirmed)
-    else:
-        change = ExceptionIn.model_validate({"kind": kind, "confirm_conflicts": confirmed})
-        await dates.except_(visit.actor, schedule_id, recurrence, change)
+    dates = visit.services.single_dates
+    match act:
+        case "restore":
+            await dates.restore(visit.actor, schedule_id, recurrence, confirm_conflicts=confirmed)
+        case "cancel" | "keep":
+            kind = {"cancel": "cancelled", "keep": "kept"}[act]
+            change = ExceptionIn.model_validate({"kind": kind, "confirm_conflicts": confirmed})
+            await dates.except_(visit.actor, schedule_id, recurrence, change)
+        case other:
+            raise NotFoundError("there is no such act", resource="schedules", id=other[:64])
 
 
 async def _wanted(visit: Visit, schedule_id: str, recurrence: datetime, moving: moves.Moving) -> ExceptionIn:

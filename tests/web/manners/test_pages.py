@@ -179,6 +179,8 @@ async def test_what_is_not_there_is_a_page_that_says_so(site: Commune) -> None:
             assert "Không có trang này" in answer.text
             assert 'class="stop"' in answer.text, "STOP and the menu are in reach where one went astray, too"
             assert "hx-redirect" not in answer.headers
+        asked = await client.post("/nodes/none/identify", data={})
+        assert (asked.status_code, "<h1>Chưa làm được</h1>" in asked.text) == (404, True), "it was no page that is gone"
         part = await client.get("/nowhere", headers={"HX-Request": "true"})
         assert part.status_code == 404
         assert 'class="stop"' not in part.text

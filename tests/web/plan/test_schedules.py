@@ -89,6 +89,8 @@ async def test_one_date_is_left_out_and_comes_back(site: Commune) -> None:
             answer = await client.post(f"{path}/dates/2031-11-26T17:30:00", data={"act": act})
             page = await client.get(answer.headers["location"])
             assert ("Phát như thường" in page.text) == bool(word)
+            unsaid = await client.post(f"{path}/dates/2031-11-26T17:30:00", data={})
+            assert unsaid.status_code == 422, "no act was named: none is done"
         nowhere = await client.post(f"{path}/dates/2031-11-27T17:30:00", data={"act": "cancel"})
         assert "Không tìm thấy" in nowhere.text
 
