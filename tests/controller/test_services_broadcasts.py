@@ -79,7 +79,9 @@ async def test_now_stands_in_urgents_and_a_time_in_plans(here: Centre) -> None:
     await dirty(here)
     with here.bus.listen() as events:
         now = await here.services.broadcasts.create(here.actor, asked(place))
-        told = [await anext(events) for _ in range(2)]
+        told: list[Event] = []
+        while len(told) < 2:
+            told += [event for event in [await anext(events)] if event.topic is not Topic.AUDIT]
     assert Event(Topic.DOCUMENTS, place["area"].scope) in told
     assert Event(Topic.BROADCAST, now.id) in told
     assert await dirty(here) == {(place["area"].scope, "urgent")}
