@@ -136,10 +136,11 @@ def _validation(request: Request, raised: Exception) -> JSONResponse:
     return _ours(request, problem_of(complaints))
 
 
-def _framework(_request: Request, raised: Exception) -> JSONResponse:
+def _framework(request: Request, raised: Exception) -> Response:
     error = cast("HTTPException", raised)
     code = CODES.get(error.status_code, "http")
-    return respond(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
+    plain = respond(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
+    return told_as(request, NotFoundError("there is no such page"), plain) if error.status_code == 404 else plain
 
 
 def _somebody_was_faster(request: Request, _raised: Exception) -> Response:

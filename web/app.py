@@ -109,7 +109,7 @@ def add_pages(app: FastAPI, services: Services) -> Site:
 
     @router.get("/{page}")
     async def no_such_page(page: str) -> Response:
-        """Answer a mistyped address as a page; deeper addresses and the API's answer for themselves."""
+        """Answer a mistyped address inside the frame; deeper ones on a page of its own, the API's for itself."""
         raise NotFoundError("there is no such page", resource="pages", id=page[:64])
 
     app.include_router(router)

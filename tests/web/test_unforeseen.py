@@ -42,3 +42,16 @@ async def test_what_breaks_behind_a_page_is_said_in_words(
     assert part.headers["HX-Reswap"] == "none"
     assert page.headers.get("Retry-After") == program.headers.get("Retry-After")
     assert (program.status_code, set(program.json())) == (status, {"error"})
+
+
+async def test_an_address_that_was_mistyped_leads_back_however_deep_it_is(site: Commune) -> None:
+    async with visitor(site) as client:
+        for path in ("/nothing", "/nothing/at/all", "/broadcasts/1/2/3"):
+            answer = await client.get(path)
+            assert answer.status_code == 404, path
+            assert "Không có trang này" in said(answer), path
+            assert 'href="/today"' in answer.text, path
+        program = await client.get("/api/v1/nothing/at/all")
+        assert (program.status_code, program.json()["error"]["code"]) == (404, "not_found")
+        file = await client.get("/static/js/nothing.js")
+        assert (file.status_code, file.json()["error"]["code"]) == (404, "not_found")
