@@ -113,7 +113,9 @@ class Rig(Commune):
     def _down(self, node: DemoNode) -> None:
         truth, now = self.truths[node.node_id], datetime.now(UTC)
         truth.crashes.append(now)
-        truth.up.append(Span(self._up_at.pop(node.node_id), now))
+        up_at = self._up_at.pop(node.node_id, None)  # None: killed again before it was up
+        if up_at is not None:
+            truth.up.append(Span(up_at, now))
 
     async def until_node_died(self, node: DemoNode) -> None:
         """Wait until an agent has died by itself, as at a failpoint."""
