@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -177,7 +177,15 @@ def thawed(kept: Iterable[dict[str, object]]) -> tuple[Slot, ...]:
     )
 
 
-def length_of(slots: Sequence[Slot]) -> int:
+class Timed(Protocol):
+    """Something that is heard at its time."""
+
+    @property
+    def item(self) -> Item:
+        """Give it as nodes get it."""
+
+
+def length_of(slots: Sequence[Timed]) -> int:
     """Give milliseconds from the start of the first slot to the end of the last; 0 for none."""
     return slots[-1].item.offset_ms + slots[-1].item.slot_ms if slots else 0
 
