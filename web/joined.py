@@ -17,17 +17,17 @@ JOINED = {
     "css/pages/speak.css": ("css/recorder.css", "css/pages/say.css", "css/pages/whom.css"),
     "css/pages/alarming.css": ("css/recorder.css", "css/pages/whom.css", "css/emergency.css"),
     "css/pages/sounds.css": ("css/recorder.css", "css/pages/library.css"),
-    "js/site.js": (
-        *("js/kit.js", "js/once.js", "js/asked.js", "js/menu.js", "js/begin.js"),
-        *("js/live.js", "js/shell.js", "js/draft_words.js", "js/draft_own.js", "js/draft.js"),
-    ),
+    "js/ahead.js": ("js/ahead.js",),
+    "js/site.js": tuple(f"js/{part}.js" for part in ("kit", "later", "once", "asked", "menu", "begin", "shell")),
+    "js/then.js": ("js/live.js", "js/draft_words.js", "js/draft_own.js", "js/draft.js"),
     "js/bring.js": ("js/keep.js", "js/upload.js", "js/listen.js"),
     "js/voices.js": ("js/record.js", "js/move.js"),
-    "js/say.js": ("js/tree.js", "js/record.js"),
+    "js/record.js": ("js/record.js",),
+    "js/speak.js": ("js/keep.js", "js/upload.js", "js/listen.js", "js/tree.js"),
     "js/sign_in.js": ("js/ended.js", "js/keep.js", "js/left.js"),
     "js/approve.js": ("js/listen.js", "js/heard.js", "js/scan.js"),
 }
-"""By address below /static. Parts run in their order: kit.js gives ``loa``, upload.js what record.js sends with."""
+"""By address below /static. Parts run in their order: kit.js gives ``loa``. What later.js asks for comes after them."""
 KINDS = {".css": "text/css", ".js": "text/javascript"}
 # Why no minifier: docs/decisions/0047.
 _STYLE_SAID = re.compile(r"/\*.*?\*/", re.DOTALL)

@@ -1,10 +1,11 @@
 """Phát ngay in Chromium: by keyboard, with files of all kinds, and what it warns of."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.web.browser import PHONE, page_of
 from tests.web.harness import Commune
@@ -47,6 +48,30 @@ async def test_a_chosen_place_covers_its_parts_and_is_sent_alone(site: Commune, 
     [run] = await site.centre.services.broadcasts.today(site.centre.actor)
     assert [target.name for target in run.targets] == ["Thôn Đồng"]
     assert [item.recording_id for item in run.items] == [recording]
+
+
+async def test_what_is_typed_and_chosen_before_the_later_scripts_are_here_is_kept_and_covered(
+    site: Commune, browser: Browser
+) -> None:
+    """On a slow link the page stands before them."""
+    arrived = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await arrived.wait()
+        await route.continue_()
+
+    async with page_of(browser, site.url) as page:
+        for name in ("speak", "then"):
+            await page.route(f"**/static/js/{name}.js?*", hold)
+        await page.goto("/say", wait_until="domcontentloaded")
+        await expect(page.locator("#record .start")).to_be_visible()
+        await page.locator("#named summary").click()
+        await page.locator("#title").fill("Cắt nước")
+        await elsewhere(page)
+        await page.get_by_role("checkbox", name="Xã Nga My").check()
+        arrived.set()
+        await expect(page.get_by_role("checkbox", name="Thôn Đồng")).to_be_disabled()
+        await page.wait_for_function("() => Object.values(localStorage).some((each) => each.includes('Cắt nước'))")
 
 
 async def test_places_and_nodes_are_picked_on_a_map_without_tiles(

@@ -2,10 +2,9 @@
 // a dialog, and only that is sent. The list below it is the same for keyboards, readers and phones.
 (() => {
   const box = document.getElementById("calendar"), ask = document.getElementById("ask"), asked = document.getElementById("asked");
-  const { library } = document.currentScript.dataset;
   const wide = matchMedia("(min-width: 900px)");
-  if (!box || !library) return;
-  const { feed, view, day, here, locale, more, failed, leave } = box.dataset;
+  if (!box) return;
+  const { library, feed, view, day, here, locale, more, failed, leave } = box.dataset;
   let drawn = JSON.parse(box.dataset.drawn), calendar = null, revert = null;
   let last = box.dataset.drawn, held = false;
 

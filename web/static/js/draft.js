@@ -286,9 +286,8 @@
     if (earlier && !given && earlier.by !== draft?.by && differs(form, earlier)) tell(form, earlier, false, true);
   }
 
-  // When the scripts of the page are there too, which know its rows and places.
-  if (document.readyState === "complete") forms.forEach(comeBack);
-  else addEventListener("DOMContentLoaded", () => forms.forEach(comeBack), { once: true });
+  // The scripts of the page, which know its rows and places, are here already: later.js.
+  forms.forEach(comeBack);
 
   // In an answer stands what was typed: of that the page before it knows how it stood.
   for (const form of forms.filter((each) => "stands" in each.dataset)) {
@@ -298,6 +297,7 @@
 
   for (const form of forms) {
     let timer = null;
+    if (loa.typedEarly.has(form)) save(form);
     form.addEventListener("input", (event) => {
       if (!event.isTrusted) return;
       clearTimeout(timer);

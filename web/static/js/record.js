@@ -1,22 +1,23 @@
 // Records in the browser. Each second is kept here and sent while one goes on speaking, so that neither a screen lock
-// nor a bad link loses what was said; where the recording stopped is told to the second.
+// nor a bad link loses what was said; where the recording stopped is told to the second. What sends it (upload.js) may still
+// be on its way when the button is there: it is awaited before the first word.
 (() => {
   const box = document.getElementById("record");
-  if (!box || !window.loa?.upload) return;
+  const upload = document.getElementById("upload");
+  if (!box || !upload) return;
   const KINDS = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus", "audio/webm"];
   const SLICE_MS = 1000;
   const SILENT_MS = 3000; // nothing new for so long after the screen came back: it had stopped
   const part = (name) => box.querySelector(`.${name}`);
   const words = (code) => box.querySelector("template").content.querySelector(`[data-code="${code}"]`).textContent;
   const wrong = part("wrong"), level = part("level"), length = part("length"), note = part("note");
-  const upload = document.getElementById("upload");
   let now = null; // the recording that goes on
   let starting = false; // the microphone is asked for: pressed again meanwhile, it is one recording all the same
 
   const mark = (ms) => `${Math.floor(ms / 60000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, "0")}`;
 
   function complain(code) {
-    wrong.textContent = words(code);
+    wrong.textContent = code === "lost" ? document.body.dataset.lost : words(code);
     wrong.hidden = false;
   }
 
@@ -60,6 +61,12 @@
       stream = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: false, autoGainControl: true } });
     } catch (error) {
       return complain({ NotAllowedError: "denied", NotFoundError: "no_microphone" }[error.name] ?? "cannot");
+    }
+    try {
+      await loa.later();
+    } catch {
+      stream.getTracks().forEach((track) => track.stop());
+      return complain("lost");
     }
     document.querySelectorAll(".player audio").forEach((audio) => audio.pause());
     const type = KINDS.find((each) => MediaRecorder.isTypeSupported(each)) ?? "";

@@ -85,13 +85,15 @@
     if (event.target.name === "target") coverPicked();
   });
   for (const each of document.querySelectorAll(".tree input[type=checkbox]:checked:not(:disabled)")) cover(each);
+  coverPicked();
+  for (const each of document.querySelectorAll("details[data-inside][open]")) open(each); // before this script was here
   window.loa.targets = { box, called, isChosen, known, listed };
 
   // Few choose on the map: its script (pick.js) comes when it is opened for the first time.
   const map = document.getElementById("by-map");
   const note = (code) => { map.querySelector(".note").textContent = map.querySelector("template").content.querySelector(`[data-code="${code}"]`).textContent; };
-  map?.addEventListener("toggle", () => {
-    if (!map.open || map.dataset.asked) return;
+  const draw = () => {
+    if (!map?.open || map.dataset.asked) return;
     map.dataset.asked = "yes";
     note("opening");
     const script = Object.assign(document.createElement("script"), { src: map.dataset.pick });
@@ -101,5 +103,7 @@
       note("failed");
     };
     document.head.append(script);
-  });
+  };
+  map?.addEventListener("toggle", draw);
+  draw();
 })();
