@@ -4,8 +4,16 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import hypothesis
 import pytest
+
+# Hypothesis would have each example done within 200 ms, which judges the machine; a test's own limit is enough.
+hypothesis.settings.register_profile(
+    "loa", hypothesis.settings(), deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("loa")
 
 
 @pytest.fixture
@@ -42,12 +50,16 @@ def _put_in_order(items: list[pytest.Item]) -> None:
     """Fail early and in words where a program is missing: a skipped test proves nothing. Files that wait go first.
 
     What waits for programs takes long and is judged in real time: while nobody computes it is disturbed least, and in
-    the end nobody has to wait for it.
+    the end nobody has to wait for it. Files with a browser, the longest of the others, come next for the same reason.
     """
     if any(item.get_closest_marker("broker") for item in items) and not _mosquitto():
         raise pytest.UsageError("mosquitto is not installed: apt-get install mosquitto")
-    waiting = {item.path for item in items if any(item.get_closest_marker(name) for name in ("broker", "sound"))}
-    items.sort(key=lambda item: item.path not in waiting)
+    waiting, looking = _files(items, "broker", "sound"), _files(items, "browser")
+    items.sort(key=lambda item: (item.path not in waiting, item.path not in looking))
+
+
+def _files(items: list[pytest.Item], *marks: str) -> set[Path]:
+    return {item.path for item in items if any(item.get_closest_marker(name) for name in marks)}
 
 
 def _mosquitto() -> str | None:
