@@ -25,9 +25,20 @@ BADGES = """() => [...document.querySelectorAll(".ways .waits")].filter((one) =>
 })"""
 
 
-@pytest.mark.parametrize("look", [None, "large"])
-@pytest.mark.parametrize("size", [SMALL, PC])
-@pytest.mark.parametrize("locale", ["vi", "en"])
+@pytest.mark.parametrize(
+    ("locale", "size", "look"),
+    [
+        ("vi", SMALL, "large"),
+        ("en", PC, None),
+        *(
+            pytest.param(*row, marks=pytest.mark.long)
+            for row in [
+                *(("vi", SMALL, None), ("vi", PC, None), ("vi", PC, "large")),
+                *(("en", SMALL, None), ("en", SMALL, "large"), ("en", PC, "large")),
+            ]
+        ),
+    ],
+)
 async def test_a_number_comes_over_its_word_while_the_page_stands_open(
     site: Commune, browser: Browser, locale: str, size: ViewportSize, look: Literal["large"] | None
 ) -> None:
