@@ -126,7 +126,7 @@ async def test_a_nodes_page_says_in_words_what_its_health_carries(site: Commune)
             "Đang tắt, tự bật trước khi phát",
             "61 °C",
             "Chỗ trống",
-            "Chứng chỉ có hạn đến",
+            "Chứng thư có hạn đến",
         ):
             assert words in page, words
         site.centre.clock.step(minutes=5)  # lost: of the moment nothing more is said

@@ -31,7 +31,9 @@ async def emergencies(site: Commune, recording: str) -> dict[str, str]:
     voices = [{"language": "vi", "text": "Lũ quét đang về. Sơ tán ngay.", "recording_id": recording}]
     ready = {"area_id": site.root.id, "kind": "alert", "title": "Lũ quét", "voices": voices}
     message = await services.messages.create(actor, MessageIn.model_validate(ready))
-    words = [voices[0] | {"text": "Đây là diễn tập, không phải tình huống thật. Bà con không cần làm gì."}]
+    spoken = await site.centre.recording("Đây là diễn tập", length_ms=7_000)
+    text = "Đây là diễn tập, không phải tình huống thật. Bà con không cần làm gì."
+    words = [{"language": "vi", "text": text, "recording_id": spoken}]
     drill_words = {"kind": "drill", "title": "Đây là diễn tập", "voices": words}
     await services.messages.create(actor, MessageIn.model_validate(ready | drill_words))
     wanted = {"message_id": message.id, "targets": [site.root.scope]}
