@@ -19,7 +19,7 @@ from controller.broadcasts.schemas import BroadcastIn, BroadcastOut
 from controller.http.middleware import COOKIE
 from controller.http.pace import Pace
 from controller.http.stream import OpenStreams
-from controller.http_server import HttpServer
+from controller.http_server import HttpServer, bind
 from controller.nodes.schemas import NodeOut
 from controller.people.schemas import PersonOut
 from controller.plays import service as plays
@@ -60,7 +60,7 @@ class Commune:
     hamlets: dict[str, AreaOut]
     nodes: dict[str, NodeOut]
     group: asyncio.TaskGroup
-    port: int = 0
+    port: int
     serving: asyncio.Task[None] | None = None
 
     @property
@@ -68,10 +68,9 @@ class Commune:
         return f"http://localhost:{self.port}"
 
     async def start_serving(self) -> None:
-        """Answer, on the same port as before."""
+        """Answer, on the same port each time."""
         app = pages(self.centre.services)
         listening = socket.create_server(("127.0.0.1", self.port))
-        self.port = listening.getsockname()[1]
         server = HttpServer("http", app, listening)
         self.serving = self.group.create_task(server.run())
         await server.ready.wait()
@@ -139,32 +138,40 @@ async def nga_my(here: Centre) -> tuple[AreaOut, dict[str, AreaOut], dict[str, N
     return root, hamlets, {name: await here.node(hamlets[place], name) for name, place in NODES.items()}
 
 
+def _port_of_ours() -> socket.socket:
+    """Take a port as long as the pages are wanted: who asks again while nobody answers there is given no such port."""
+    return bind("127.0.0.1", 0, setting="another port")
+
+
 @asynccontextmanager
 async def commune(folder: Path, **given: Any) -> AsyncIterator[Commune]:
     """Open the pages of a commune for the length of the block."""
-    async with centre(folder, **given) as made, asyncio.TaskGroup() as group:
-        root, hamlets, nodes = await nga_my(made)
-        worker = group.create_task(made.services.processing.run())
-        opened = Commune(made, root, hamlets, nodes, group)
-        await opened.start_serving()
-        try:
-            yield opened
-        finally:
-            await opened.stop_serving()
-            worker.cancel()
+    with _port_of_ours() as held:
+        async with centre(folder, **given) as made, asyncio.TaskGroup() as group:
+            root, hamlets, nodes = await nga_my(made)
+            worker = group.create_task(made.services.processing.run())
+            opened = Commune(made, root, hamlets, nodes, group, held.getsockname()[1])
+            await opened.start_serving()
+            try:
+                yield opened
+            finally:
+                await opened.stop_serving()
+                worker.cancel()
 
 
 @asynccontextmanager
 async def first_day(folder: Path) -> AsyncIterator[Commune]:
     """Open the pages of a centre in which there is an administrator, and nothing else."""
-    async with centre(folder) as made, asyncio.TaskGroup() as group:
-        made.clock.now = MONDAY
-        opened = Commune(made, None, {}, {}, group)  # type: ignore[arg-type]  # there is no place yet
-        await opened.start_serving()
-        try:
-            yield opened
-        finally:
-            await opened.stop_serving()
+    with _port_of_ours() as held:
+        async with centre(folder) as made, asyncio.TaskGroup() as group:
+            made.clock.now = MONDAY
+            there_is_no_place: Any = None
+            opened = Commune(made, there_is_no_place, {}, {}, group, held.getsockname()[1])
+            await opened.start_serving()
+            try:
+                yield opened
+            finally:
+                await opened.stop_serving()
 
 
 @asynccontextmanager
