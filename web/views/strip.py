@@ -101,12 +101,13 @@ def _sounds_yet(run: BroadcastOut, form: Formats) -> bool:
 def _emergency_line(those: Sequence[EmergencyOut], form: Formats) -> Problem:
     """Name the one that needs an act first; the others are counted."""
     first = min(those, key=lambda each: ("counting_down", "proposed", "sent").index(each.state))
-    word = form.text(f"strip.emergency_{first.state}", title=first.title, by=first.proposed_by.name)
+    kind = "emergency" if first.drill is None else "drill"  # nobody takes one for the other
+    word = form.text(f"strip.{kind}_{first.state}", title=first.title, by=first.proposed_by.name)
     if len(those) > 1:
         word = f"{word} {form.text('strip.more', count=len(those) - 1)}"
     href = f"/emergencies/{first.id}" if len(those) == 1 else "/emergencies"
     if first.drill is not None:
-        return Problem(Mark("hatched", "unsure", f"{form.text('emergency.drill')} · {word}"), href)
+        return Problem(Mark("hatched", "unsure", word), href)
     return Problem(Mark("octagon", "stop", word), href)
 
 

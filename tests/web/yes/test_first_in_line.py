@@ -18,3 +18,12 @@ async def test_a_real_one_stands_before_a_drill_and_moves_nothing_on_a_page_that
         later = (await propose(first, typed(site, ready, again="yes"))).rpartition("/")[2]
         assert waits((await second.get(opened(page))).text) == [*order, later]
         assert waits((await second.get("/emergencies")).text) == [order[0], later, order[1]]
+
+
+async def test_a_drill_is_called_one_on_every_page_and_nothing_else(site: Commune) -> None:
+    ready = await message(site)
+    async with visitor(site) as client:
+        await propose(client, typed(site, ready, drill="silent"))
+        strip = (await client.get("/strip")).text
+        assert "DIỄN TẬP chờ xác nhận: Lũ quét" in strip
+        assert "KHẨN CẤP" not in strip
