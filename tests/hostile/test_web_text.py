@@ -24,7 +24,7 @@ from controller.http_server import HttpServer
 from tests.controller.two_communes import Kept, World, keep
 from tests.hostile.places import paths_of, thing_of
 from tests.hostile.planting import COMPUTED, KINDS, MARK, Planted, by_a_file, by_a_node, by_a_sign_in, by_people
-from tests.web.browser import chromium
+from tests.web.browser import chromium, close
 from tests.web.harness import pages
 from web.i18n import LOCALES
 
@@ -246,7 +246,7 @@ async def test_28_29_nothing_runs_on_any_page_in_chromium(
                 opened += 1
             await _signs_in_as(page, site.planted)
             assert (await page.evaluate(LOOK))["tripped"] == watch.wrong == []
-            await context.close()
+            await close(context)
         seen = {site.planted.fields[number] for number in shown & site.planted.fields.keys()}
         record_property("figure", f"{opened} pages, {len(site.planted.fields)} fields, {len(seen)} of them shown")
         assert len(seen) >= SEEN_AT_LEAST, seen

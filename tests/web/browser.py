@@ -3,6 +3,8 @@
 Besides: a slow link, a microphone that plays a file, the look of large text, and a count of what a person does.
 """
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 from controller.http.middleware import COOKIE
 from tests.controller.factories import PASSWORD
 
+_log = logging.getLogger(__name__)
 CHROMIUM = "/usr/bin/chromium"
 OFF = [
     # Pages of the address line itself, which every new window would load, in a process and for a second of their own.
@@ -30,6 +33,7 @@ ARGUMENTS = [
 ]
 PC: ViewportSize = {"width": 1366, "height": 768}
 PHONE: ViewportSize = {"width": 390, "height": 844}
+CLOSED_WITHIN_S = 15.0
 PATIENCE_MS = 30_000
 """For what a page does and what is expected of it, of which Playwright itself would wait for 5 s."""
 NO_WORKER = "Service Worker registration blocked by Playwright"
@@ -160,7 +164,19 @@ async def page_of(
         yield page
         assert not complaints.said, complaints.said
     finally:
-        await context.close()
+        await close(context)
+
+
+async def close(context: BrowserContext) -> None:
+    """Close what a test opened and has judged.
+
+    Where a page of it is just being led elsewhere, Chromium may never answer: that is not waited for.
+    """
+    try:
+        async with asyncio.timeout(CLOSED_WITHIN_S):
+            await context.close()
+    except TimeoutError:
+        _log.warning("Chromium does not say that it closed %d pages", len(context.pages))
 
 
 async def carry(context: BrowserContext, url: str, session: str) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from playwright.async_api import Browser, ViewportSize, expect
 
-from tests.web.browser import AXE, PC, SERIOUS, SMALL, SMALL_TARGETS, UNNAMED, page_of
+from tests.web.browser import AXE, PC, SERIOUS, SMALL, SMALL_TARGETS, UNNAMED, close, page_of
 from tests.web.harness import Commune
 from tests.web.manners.sweeping import NO_SOUND, WIDER, all_paths, faults_of, shape_faults_of, strangers
 from tests.web.pages import module_site
@@ -106,7 +106,7 @@ async def test_a_planted_fault_is_seen(site: Commune, browser: Browser) -> None:
         "image-alt",
     }
     assert len(await page.evaluate(SMALL_TARGETS)) == len(await page.evaluate(UNNAMED)) == 1
-    await context.close()
+    await close(context)
 
 
 async def test_reduced_motion_stills_everything(site: Commune, browser: Browser) -> None:
