@@ -36,6 +36,8 @@ class HoldOut(BaseModel):
     ``ordered_at`` is then when it was found, ``scope`` the smallest around those of one commune who obey it, and its
     nodes are these alone."""
     released_at: AwareDatetime | None
+    may_release: bool
+    """Whether who asks has the right to its release."""
     node_count: int
     """Nodes that will say whether they obey."""
     unreporting_count: int = 0

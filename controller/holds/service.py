@@ -95,7 +95,7 @@ class Holds:
                 held.get(scope) or await self._add(tx, actor, scope, area_id) for scope, area_id in checked.items()
             ]
         async with self._database.reading() as session:  # after the commit: the order is on its way while we look
-            return await self._out(session, holds, seen)
+            return await self._out(session, holds, actor, seen)
 
     async def release(self, actor: Actor, hold_id: str) -> HoldOut:
         """Let the nodes of a hold sound again, unless another hold keeps them.
@@ -161,7 +161,7 @@ class Holds:
         async with self._database.reading() as session:
             seen, holds = await rights.sight(session, actor), await _active(session)
             shown = await reaching(session, self._live, seen, holds)
-            return await self._out(session, [hold for hold in holds if hold.id in shown], seen)
+            return await self._out(session, [hold for hold in holds if hold.id in shown], actor, seen)
 
     async def letting_go(self, actor: Actor) -> list[HoldOut]:
         """Give the holds released within ``LETTING_GO`` that some node in sight still obeys, oldest first."""
@@ -170,7 +170,7 @@ class Holds:
         async with self._database.reading() as session:
             seen, holds = await rights.sight(session, actor), list(await session.scalars(query))
             shown = await reaching(session, self._live, seen, holds) if holds else frozenset()
-            found = await self._out(session, [hold for hold in holds if hold.id in shown], seen)
+            found = await self._out(session, [hold for hold in holds if hold.id in shown], actor, seen)
             return [each for each in found if any(node.status is not NodeStatus.NEVER_SEEN for node in each.not_yet)]
 
     async def get(self, actor: Actor, hold_id: str) -> HoldOut:
@@ -184,7 +184,7 @@ class Holds:
             hold = await session.get(Hold, hold_id)
             if hold is None or await self._known_area(session, hold, seen) is None:
                 raise NotFoundError("there is no such hold", resource="holds", id=hold_id[:64])
-            return (await self._out(session, [hold], seen))[0]
+            return (await self._out(session, [hold], actor, seen))[0]
 
     async def _known_area(self, session: AsyncSession, hold: Hold | None, seen: Sight) -> str | None:
         """Give the area of a hold that reaches into what is in sight."""
@@ -201,7 +201,7 @@ class Holds:
         tx.tell(Event(Topic.HOLD, hold.id))
         return hold
 
-    async def _out(self, session: AsyncSession, holds: Sequence[Hold], seen: Sight) -> list[HoldOut]:
+    async def _out(self, session: AsyncSession, holds: Sequence[Hold], actor: Actor, seen: Sight) -> list[HoldOut]:
         """Show holds with the nodes in sight: of one ordered above, those of other places are left out."""
         if not holds:
             return []
@@ -209,7 +209,12 @@ class Holds:
         nodes = [node for node in nodes if seen.sees(node.area_id)]
         people = await names_of(session, (hold.ordered_by for hold in holds if hold.ordered_by is not None))
         by = {hold.id: people.get(hold.ordered_by or "", "") for hold in holds}
-        return [_out(hold, _concerned(hold, nodes, tree), tree, by[hold.id]) for hold in holds]
+        places = await areas_of(session, {hold.scope for hold in holds}, removed=True)
+        may = await rights.reach(session, actor, Act.HOLDS_RELEASE)
+        return [
+            _out(hold, _concerned(hold, nodes, tree), tree, by[hold.id], may_release=may.sees(places.get(hold.scope)))
+            for hold in holds
+        ]
 
     async def _standing(self, session: AsyncSession) -> list[_Standing]:
         """Say how every node stands to holds. Part by part: a STOP of somebody else is not to wait for it."""
@@ -241,7 +246,7 @@ async def _let_go(session: AsyncSession, hold: Hold, nodes: Sequence[_Standing],
     return sorted(node.id for node in nodes if node.id not in kept and reach.covers(node.id, node.area_id))
 
 
-def _out(hold: Hold, concerned: Sequence[_Standing], tree: Tree, ordered_by: str) -> HoldOut:
+def _out(hold: Hold, concerned: Sequence[_Standing], tree: Tree, ordered_by: str, *, may_release: bool) -> HoldOut:
     active = hold.released_at is None
     nodes = [node for node in concerned if node.status is not NodeStatus.UNREPORTING]
     waiting = [node for node in nodes if not node.reported or (hold.wire_id in node.obeyed) is not active]
@@ -254,6 +259,7 @@ def _out(hold: Hold, concerned: Sequence[_Standing], tree: Tree, ordered_by: str
         wire_id=hold.wire_id,
         found=hold.is_found,
         released_at=hold.released_at,
+        may_release=may_release,
         node_count=len(nodes),
         unreporting_count=len(concerned) - len(nodes),
         confirmed_count=len(nodes) - len(waiting),

@@ -223,6 +223,7 @@ def test_a_play_that_waits_under_a_hold_names_it() -> None:
         ordered_at=NOW,
         ordered_by="Lan",
         released_at=None,
+        may_release=True,
         node_count=1,
         confirmed_count=1,
         not_yet=(),

@@ -43,6 +43,8 @@ class HeldLine:
     mute: str
     """That some clusters take no orders; empty: there are none."""
     release_said: str
+    not_yours: str
+    """That its reader may not release it; empty: they may."""
     starts: str
     """What the release lets sound at once; empty: nothing."""
 
@@ -82,6 +84,7 @@ def _held(hold: HoldOut, form: Formats, starts: str) -> HeldLine:
         share=round(100 * hold.confirmed_count / hold.node_count) if hold.node_count else 100,
         mute=text("stop.mute", count=hold.unreporting_count) if hold.unreporting_count else "",
         release_said=text("hold.release_said", place=hold.scope_name),
+        not_yours="" if hold.may_release else text("hold.not_yours", place=hold.scope_name),
         starts=text("hold.release_starts", titles=starts) if starts else "",
     )
 

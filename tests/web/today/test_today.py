@@ -7,6 +7,7 @@ import pytest
 
 from controller.broadcasts.schemas import BroadcastIn
 from controller.nodes.rules import NodeKind
+from controller.people.actor import Actor
 from edge_agent.protocol.states import Outcome, PlayState, Reason
 from tests.controller.factories import PASSWORD
 from tests.web.harness import MONDAY, Commune, visitor
@@ -120,6 +121,22 @@ async def test_who_works_in_one_hamlet_silences_that_hamlet_with_one_press(site:
     async with visitor(site, who=helper) as client:
         assert (await client.post("/holds", data={"everything": "yes"})).status_code == 303
     assert [hold.scope for hold in await site.centre.services.holds.active(site.centre.actor)] == [hamlet.scope]
+
+
+async def test_who_may_order_silence_and_not_end_it_is_told_who_may(site: Commune) -> None:
+    """A helper of the hamlet ordered it; the operator of the commune ends it."""
+    hamlet, services = site.hamlets["Thôn Trại"], site.centre.services
+    helper = await site.centre.somebody("tam", "helper", hamlet)
+    [hold] = await services.holds.order(Actor(helper.id, "tests"), [hamlet.scope])
+    assert not hold.may_release
+    assert (await services.holds.get(site.centre.actor, hold.id)).may_release
+    act = f'action="/holds/{hold.id}/release"'
+    for who, may in ((helper, False), (site.centre.person, True)):
+        async with visitor(site, who=who) as client:
+            for path in ("/stop", "/stop/holds", "/strip"):
+                page = await client.get(path)
+                assert "Đang tạm ngừng phát: Thôn Trại" in said(page)
+                assert (act in page.text, "Bạn không bỏ được lệnh dừng này" in said(page)) == (may, not may), path
 
 
 async def test_a_release_names_what_sounds_at_once_and_promises_nothing_else(site: Commune) -> None:
