@@ -4,7 +4,6 @@ import csv
 import io
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -204,20 +203,15 @@ async def piece_by_piece(
 
 async def begun(lines: AsyncIterator[Row]) -> AsyncIterator[Row]:
     """Read the first line before anything is answered: what may not be read is refused, and is no table cut off."""
-    first = [line async for line in _first(lines)]
+    first = await anext(lines, None)
 
     async def every() -> AsyncIterator[Row]:
-        for line in first:
-            yield line
+        if first is not None:
+            yield first
         async for line in lines:
             yield line
 
     return every()
-
-
-async def _first(lines: AsyncIterator[Row]) -> AsyncIterator[Row]:
-    with suppress(StopAsyncIteration):
-        yield await anext(lines)
 
 
 def csv_answer(

@@ -19,6 +19,7 @@ from controller.plans.models import Document
 from controller.scheduler import AFTER_END, Scheduler
 from tests.controller import factories
 from tests.controller.wire.test_dispatcher import WITHIN_S
+from tests.e2e.waiting import until
 
 
 async def nothing() -> None:
@@ -172,21 +173,20 @@ async def test_a_broadcast_gets_its_job_and_is_closed_though_the_rows_did_not_an
         monkeypatch.setattr(centre.database, "transaction", lambda: sometimes(transaction))
         failing = 20  # whatever is done at the start, and the closing
         running = asyncio.create_task(made.run())
-        async with asyncio.timeout(WITHIN_S):
-            await made.ready.wait()
-            while await dirty(centre) != {"urgent"}:  # noqa: ASYNC110  rows have no events
-                await asyncio.sleep(0.01)
-            assert failed == 20
-            failing = 3
-            later = await broadcast(centre, start_at=centre.clock() + timedelta(hours=2))
-            while made._jobs.get_job(later) is None:  # noqa: ASYNC110  the scheduler tells nobody
-                await asyncio.sleep(0.01)
-            assert failed == 23
-            failing = 3
-            made._jobs.remove_job(later)
-            centre.bus.publish(Event(Topic.MISSED))
-            while made._jobs.get_job(later) is None:  # noqa: ASYNC110  the scheduler tells nobody
-                await asyncio.sleep(0.01)
+
+        async def closed() -> bool:
+            return await dirty(centre) == {"urgent"}
+
+        await until(closed, WITHIN_S, "the broadcast that is over was not closed")
+        assert failed == 20
+        failing = 3
+        later = await broadcast(centre, start_at=centre.clock() + timedelta(hours=2))
+        await until(lambda: made._jobs.get_job(later), WITHIN_S, "a new broadcast got no job")
+        assert failed == 23
+        failing = 3
+        made._jobs.remove_job(later)
+        centre.bus.publish(Event(Topic.MISSED))
+        await until(lambda: made._jobs.get_job(later), WITHIN_S, "one that may have been missed got no job")
         assert (failed, running.done()) == (26, False)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -34,6 +34,7 @@ from edge_agent.protocol.topics import Word
 from edge_agent.protocol.versions import Version
 from tests.controller import factories
 from tests.controller.test_moves import move
+from tests.e2e.waiting import until
 
 WITHIN_S = 20.0
 
@@ -589,9 +590,8 @@ async def test_what_was_not_signed_as_the_rows_did_not_answer_is_signed_soon(
 
         monkeypatch.setattr(made.centre.database, "transaction", busy_for_the_dispatcher)
         await made.centre.services.holds.order(made.centre.actor, [f"areas/{area.id}"])
-        async with asyncio.timeout(WITHIN_S):
-            while made.dispatcher.versions[f"areas/{area.id}", "hold"] != Version(1, 2):  # noqa: ASYNC110  nobody tells
-                await asyncio.sleep(0.01)
+        key = f"areas/{area.id}", "hold"
+        await until(lambda: made.dispatcher.versions[key] == Version(1, 2), WITHIN_S, "the hold was not sent")
         assert failed == 3
         running.cancel()
         await asyncio.wait([running])

@@ -14,6 +14,7 @@ from controller.nodes import history
 from controller.wire import presence
 from edge_agent.protocol.documents import Hold, Settings
 from edge_agent.protocol.reports import FaultReport
+from tests.e2e.waiting import until
 
 from .live import WITHIN_S, event, live_centre
 
@@ -57,17 +58,20 @@ async def test_every_member_outlives_rows_that_do_not_answer(tmp_path: Path, mon
             with monkeypatch.context() as meanwhile:
                 meanwhile.setattr(services.database, "reading", gone)
                 meanwhile.setattr(services.database, "transaction", gone)
-                async with asyncio.timeout(WITHIN_S):
-                    times = 0
-                    while not refused >= WHO_ASKS:
-                        times += 1
-                        for topic in Topic:
-                            services.events.publish(Event(topic, "something"))
-                        services.processing.wake()
-                        said = {"store_id": f"store-{times % 2}", "faults": (broken,)}
-                        await node.say(msgspec.structs.replace(node.health(), **said))
-                        await node.report(event(times))
-                        await asyncio.sleep(0.05)
+                times = 0
+
+                async def all_were_refused() -> bool:
+                    nonlocal times
+                    times += 1
+                    for topic in Topic:
+                        services.events.publish(Event(topic, "something"))
+                    services.processing.wake()
+                    said = {"store_id": f"store-{times % 2}", "faults": (broken,)}
+                    await node.say(msgspec.structs.replace(node.health(), **said))
+                    await node.report(event(times))
+                    return refused >= WHO_ASKS
+
+                await until(all_were_refused, WITHIN_S, "some of them never asked for rows")
             [hold] = await services.holds.order(live.rows.actor, [area.scope])
             told = await node.document(Hold, area.scope, lambda said: bool(said.active))
             assert [each.hold_id for each in told.active] == [hold.id]
